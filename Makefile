@@ -1,0 +1,33 @@
+# `make demo` shows the product at work, `make test` checks it. Both install what they need into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint proto clean
+
+demo: $(INSTALLED)
+	$(BIN)/foreword demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Regenerates the checked-in stubs; tests/unit/test_proto.py fails when they are stale.
+proto: $(INSTALLED)
+	$(BIN)/python proto/generate.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Foreword needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ...'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""The typed Python client; needs neither torch nor a server's packages."""

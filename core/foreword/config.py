@@ -1,0 +1,92 @@
+"""Settings, read once when a process starts: command-line flags over environment over defaults.
+
+Every setting `name` is the environment variable `FOREWORD_NAME`. README.md lists them; a test keeps the list true.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_PORT = 50051
+
+
+class Settings(BaseSettings):
+    """All settings of server and worker."""
+
+    model_config = SettingsConfigDict(env_prefix="FOREWORD_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default=Path("~/.foreword"),
+        description="Folder that holds the database and the artifacts unless these are elsewhere.",
+    )
+    database_url: str = Field(
+        default="", description="SQLAlchemy URL; SQLite or PostgreSQL. Default: foreword.db below home."
+    )
+    artifacts_url: str = Field(default="", description="Any fsspec URL. Default: the folder artifacts below home.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Any but loopback needs TLS or insecure.")
+    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
+    tls_certificate: Path | None = Field(default=None, description="PEM file with the server's certificate chain.")
+    tls_private_key: Path | None = Field(default=None, description="PEM file with the server's private key.")
+    insecure: bool = Field(default=False, description="Allow plain text on an address that is not loopback.")
+    dev: bool = Field(
+        default=False, description="Loopback only, with tenant dev and API key dev, which lives in memory only."
+    )
+    plugins: tuple[str, ...] = Field(
+        default=(), description="Entry-point names of the plugins that may load, separated by commas. Default: all."
+    )
+    default_base_model: str = Field(
+        default="foreword--starter", description="Base model of experiments that name none."
+    )
+    base_model_aliases: dict[str, str] = Field(
+        default_factory=dict, description="Other names for base models, as JSON object of alias and id."
+    )
+    device: str = Field(default="cpu", description="Torch device of engine and worker.")
+    dtype: str = Field(
+        default="auto",
+        pattern="^(auto|float32|bfloat16)$",
+        description="Number format of the base model: float32, bfloat16, or auto, which measures what is faster here.",
+    )
+    torch_threads: int = Field(default=0, ge=0, description="Threads of each torch process; 0 leaves it to torch.")
+    workers: int = Field(default=1, ge=0, le=64, description="Worker processes that serve keeps alive.")
+    lease_seconds: float = Field(
+        default=15.0, gt=0, description="A worker silent for this long loses its run to another one."
+    )
+    checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between checkpoints of a run.")
+    max_queued_experiments: int = Field(default=100, ge=1, description="Experiments a tenant may have waiting.")
+    max_dataset_bytes: int = Field(default=200 * 2**20, ge=1, description="Largest dataset in bytes.")
+    max_batch_rows: int = Field(default=32, ge=1, description="Rows that the engine decodes together.")
+    max_queued_tokens: int = Field(
+        default=65_536, ge=1, description="Tokens waiting for the engine before it answers RESOURCE_EXHAUSTED."
+    )
+    prompt_cache_bytes: int = Field(default=256 * 2**20, ge=0, description="Memory for tuned prompts kept loaded.")
+    drain_seconds: float = Field(default=30.0, ge=0, description="Time that running requests get to finish on SIGTERM.")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
+
+    @property
+    def home_folder(self) -> Path:
+        """`home` with `~` expanded."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database, with the default below home filled in."""
+        return self.database_url or f"sqlite:///{self.home_folder / 'foreword.db'}"
+
+    @property
+    def resolved_artifacts_url(self) -> str:
+        """The artifact store, with the default below home filled in."""
+        return self.artifacts_url or str(self.home_folder / "artifacts")
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that make another process read the same settings."""
+        values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        return {
+            f"FOREWORD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in values.items()
+        }

@@ -1,0 +1,1 @@
+"""Reading rows as they arrive, and the report about them."""

@@ -1,0 +1,111 @@
+"""Spaces, deployments and their revisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from foreword.domain.experiment import Failure
+
+
+class Stage(Enum):
+    """What a space is for."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class RevisionState(Enum):
+    """PROBING -> READY | FAILED."""
+
+    PROBING = "probing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class DeploymentState(Enum):
+    """State of a deployment, derived from its revisions."""
+
+    INITIALIZING = "initializing"
+    READY = "ready"
+    FAILED = "failed"
+    UPDATING = "updating"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """A place that deployments live in."""
+
+    tenant: str
+    id: str
+    display_name: str
+    stage: Stage
+    description: str
+    tags: tuple[str, ...]
+    creator: str
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReference:
+    """What a deployment serves: a tuned model of its tenant, or a base model itself. Exactly one is set."""
+
+    tuned_model: str | None = None
+    base_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One model that a deployment points or pointed to.
+
+    Attributes:
+        number: Counted from 1.
+        probe_effect: Largest change that the artifact makes to a token's log-probability, in nats; 0 for a base model.
+    """
+
+    number: int
+    model: ModelReference
+    state: RevisionState
+    failure: Failure | None
+    probe_effect: float
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A serving name that points to a model.
+
+    Attributes:
+        serving_revision: Number of the revision that is served; 0 while there is none.
+        revisions: Newest first.
+    """
+
+    tenant: str
+    space: str
+    id: str
+    display_name: str
+    serving_name: str
+    description: str
+    tags: tuple[str, ...]
+    serving_revision: int
+    revisions: tuple[Revision, ...]
+    etag: str
+    creator: str
+    create_time: datetime
+    update_time: datetime
+
+    @property
+    def state(self) -> DeploymentState:
+        """State that follows from the revisions."""
+        newest = self.revisions[0]
+        if self.serving_revision:
+            probing = newest.state is RevisionState.PROBING
+            return DeploymentState.UPDATING if probing else DeploymentState.READY
+        return DeploymentState.FAILED if newest.state is RevisionState.FAILED else DeploymentState.INITIALIZING
+
+    @property
+    def serving(self) -> Revision | None:
+        """The revision that is served."""
+        return next((item for item in self.revisions if item.number == self.serving_revision), None)

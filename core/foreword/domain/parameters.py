@@ -1,0 +1,186 @@
+"""Tuning parameters: what may be set, in which range, and how unset ones are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterSpec:
+    """Describes one parameter, so that a client can draw a form and the service can check a value.
+
+    Attributes:
+        name: Field or key name.
+        type: `int`, `float`, `bool`, `string` or `string_list`.
+        minimum: Smallest value allowed, inclusive; None means no bound.
+        maximum: Largest value allowed, inclusive; None means no bound.
+        default: Value used when neither the request nor the recipe sets one.
+        unit: Unit, such as `tokens`.
+        choices: Values allowed; empty means any in range.
+    """
+
+    name: str
+    description: str
+    type: str
+    minimum: float | None = None
+    maximum: float | None = None
+    default: Any = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneParameters:
+    """Parameters of a tuning run; None means unset. Ranges and meaning: `TUNE_PARAMETER_SPECS`."""
+
+    batch_size: int | None = None
+    num_epochs: int | None = None
+    learning_rate: float | None = None
+    accumulate_steps: int | None = None
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    init_method: str | None = None
+    init_text: str | None = None
+    num_virtual_tokens: int | None = None
+    seed: int | None = None
+    validation_split: float | None = None
+    early_stopping_patience: int | None = None
+    keep_best: bool | None = None
+    refit: bool | None = None
+    optimizer: str | None = None
+    schedule: str | None = None
+    warmup_ratio: float | None = None
+    weight_decay: float | None = None
+    max_gradient_norm: float | None = None
+    method_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
+    ParameterSpec(
+        name="batch_size", type="int", minimum=1, maximum=1024, default=16, unit="rows",
+        description="Rows per forward pass.",
+    ),
+    ParameterSpec(
+        name="num_epochs", type="int", minimum=1, maximum=1000, default=20,
+        description="Passes over the training rows.",
+    ),
+    ParameterSpec(
+        name="learning_rate", type="float", minimum=1e-8, maximum=10.0, default=0.03,
+        description="Peak learning rate.",
+    ),
+    ParameterSpec(
+        name="accumulate_steps", type="int", minimum=1, maximum=128, default=1, unit="batches",
+        description="Batches per update.",
+    ),
+    ParameterSpec(
+        name="max_input_tokens", type="int", minimum=1, default=256, unit="tokens",
+        description="Longest input; longer ones are cut and counted in the plan.",
+    ),
+    ParameterSpec(
+        name="max_output_tokens", type="int", minimum=1, default=128, unit="tokens",
+        description="Longest answer.",
+    ),
+    ParameterSpec(
+        name="init_method", type="string", default="random", choices=("random", "text", "sample_vocab", "labels"),
+        description="How the prompt starts.",
+    ),
+    ParameterSpec(
+        name="init_text", type="string",
+        description="Text whose token embeddings start the prompt, repeated or cut to its length.",
+    ),
+    ParameterSpec(
+        name="num_virtual_tokens", type="int", minimum=1, default=50, unit="vectors",
+        description="Length of the soft prompt.",
+    ),
+    ParameterSpec(
+        name="seed", type="int", minimum=0, maximum=2**31 - 1, default=0,
+        description="Seed of everything random in the run.",
+    ),
+    ParameterSpec(
+        name="validation_split", type="float", minimum=0.0, maximum=0.5, default=0.2,
+        description="Share of the rows held out to choose the best epoch and to evaluate.",
+    ),
+    ParameterSpec(
+        name="early_stopping_patience", type="int", minimum=0, maximum=1000, default=0, unit="epochs",
+        description="Epochs without a better held-out result before the run stops; 0 never stops early.",
+    ),
+    ParameterSpec(
+        name="keep_best", type="bool", default=True,
+        description="Keep the epoch that was best on the held-out rows instead of the last.",
+    ),
+    ParameterSpec(
+        name="refit", type="bool", default=False,
+        description="Tune once more on all rows for as many epochs as were best, and keep that.",
+    ),
+    ParameterSpec(
+        name="optimizer", type="string", default="adamw", choices=("adamw", "adafactor"),
+        description="Optimiser.",
+    ),
+    ParameterSpec(
+        name="schedule", type="string", default="linear", choices=("constant", "linear", "cosine"),
+        description="Learning rate over time after warm-up.",
+    ),
+    ParameterSpec(
+        name="warmup_ratio", type="float", minimum=0.0, maximum=0.5, default=0.05,
+        description="Share of the updates over which the rate rises from 0.",
+    ),
+    ParameterSpec(
+        name="weight_decay", type="float", minimum=0.0, maximum=1.0, default=0.0,
+        description="Decoupled weight decay.",
+    ),
+    ParameterSpec(
+        name="max_gradient_norm", type="float", minimum=0.0, maximum=1000.0, default=1.0,
+        description="Largest norm of an update's gradient; 0 does not clip.",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedParameters:
+    """Tuning parameters with nothing left open (but `init_text`, which only one init method needs).
+
+    Field for field those of TuneParameters.
+    """
+
+    batch_size: int
+    num_epochs: int
+    learning_rate: float
+    accumulate_steps: int
+    max_input_tokens: int
+    max_output_tokens: int
+    init_method: str
+    init_text: str | None
+    num_virtual_tokens: int
+    seed: int
+    validation_split: float
+    early_stopping_patience: int
+    keep_best: bool
+    refit: bool
+    optimizer: str
+    schedule: str
+    warmup_ratio: float
+    weight_decay: float
+    max_gradient_norm: float
+    method_parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def resolve_parameters(requested: TuneParameters, recipe: TuneParameters) -> tuple[ResolvedParameters, dict[str, str]]:
+    """Fills what is unset from the recipe, then from the defaults.
+
+    Returns:
+        The parameters, and where each came from (`set`, `recipe` or `default`) by field name.
+    """
+    defaults = {spec.name: spec.default for spec in TUNE_PARAMETER_SPECS}
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name in (item.name for item in fields(TuneParameters) if item.name != "method_parameters"):
+        for source, value in (("set", getattr(requested, name)), ("recipe", getattr(recipe, name))):
+            if value is not None:
+                values[name], sources[name] = value, source
+                break
+        else:
+            values[name], sources[name] = defaults[name], "default"
+    values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}
+    return ResolvedParameters(**values), sources

@@ -1,0 +1,227 @@
+"""Every error that Foreword raises on purpose.
+
+    ForewordError
+    ├── InvalidArgumentError        a request is wrong whatever the state; names every faulty field
+    │   └── InvalidRowsError        rows of a dataset are faulty; carries the whole report
+    ├── UnauthenticatedError        no key, or a wrong, expired or revoked one
+    ├── PermissionDeniedError       the key lacks a scope
+    ├── NotFoundError               no such resource in the caller's tenant
+    ├── AlreadyExistsError          the name is taken, or a request id was used for other content
+    ├── FailedPreconditionError     the state does not allow it
+    │   └── ArtifactError           a stored artifact is missing or corrupt
+    ├── AbortedError                somebody else changed it first
+    ├── ExhaustedError              too much at once; carries when to try again
+    ├── DeadlineExceededError       time is up
+    ├── CancelledError              the caller gave up
+    ├── UnavailableError            the service cannot be reached or is going down
+    ├── LeaseLostError              another worker owns the run now (never leaves the worker)
+    └── InternalError               a fault of the service; carries an id to look up in its log
+
+`kind` says what a caller can do and maps one to one to a gRPC status in `server`; `reason` is stable and precise;
+the message states the problem and the remedy; facts go into `metadata`. The client raises the same classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from foreword.domain.report import DataReport
+
+
+class ErrorKind(Enum):
+    """What went wrong, in the terms of a caller."""
+
+    INVALID_ARGUMENT = "invalid_argument"
+    UNAUTHENTICATED = "unauthenticated"
+    PERMISSION_DENIED = "permission_denied"
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_exists"
+    FAILED_PRECONDITION = "failed_precondition"
+    ABORTED = "aborted"
+    EXHAUSTED = "exhausted"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    CANCELLED = "cancelled"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class ForewordError(Exception):
+    """Root of all errors raised on purpose.
+
+    Args:
+        message: The problem and the remedy, for people.
+        reason: Stable identifier in UPPER_SNAKE_CASE. Default: the class's.
+        metadata: Facts for programs.
+    """
+
+    kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
+    default_reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, reason: str = "", metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or self.default_reason
+        self.metadata = dict(metadata or {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldViolation:
+    """One faulty field: its path (`parameters.batch_size`, `rows[12].output`), what is wrong and the remedy."""
+
+    field: str
+    description: str
+
+
+class InvalidArgumentError(ForewordError):
+    """A request is wrong whatever the state.
+
+    Args:
+        violations: Every faulty field.
+        message: For people. Default: the violations in one line.
+    """
+
+    kind = ErrorKind.INVALID_ARGUMENT
+    default_reason = "INVALID_ARGUMENT"
+
+    def __init__(
+        self,
+        violations: Sequence[FieldViolation],
+        message: str = "",
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        text = message or "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        super().__init__(text, reason=reason, metadata=metadata)
+        self.violations = tuple(violations)
+
+    @classmethod
+    def of(cls, field: str, description: str, *, reason: str = "") -> InvalidArgumentError:
+        """The error for one faulty field."""
+        return InvalidArgumentError([FieldViolation(field=field, description=description)], reason=reason)
+
+
+class InvalidRowsError(InvalidArgumentError):
+    """Rows of a dataset are faulty. `report` holds every finding; it is None when the error came over the wire."""
+
+    default_reason = "DATASET_INVALID"
+
+    def __init__(
+        self,
+        violations: Sequence[FieldViolation],
+        message: str = "",
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        report: DataReport | None = None,
+    ) -> None:
+        super().__init__(violations, message, reason=reason, metadata=metadata)
+        self.report = report
+
+
+class UnauthenticatedError(ForewordError):
+    """No API key, or a wrong, expired or revoked one."""
+
+    kind = ErrorKind.UNAUTHENTICATED
+    default_reason = "API_KEY_INVALID"
+
+
+class PermissionDeniedError(ForewordError):
+    """The API key lacks a scope."""
+
+    kind = ErrorKind.PERMISSION_DENIED
+    default_reason = "SCOPE_MISSING"
+
+
+class NotFoundError(ForewordError):
+    """No such resource in the caller's tenant; another tenant's resource reads exactly the same."""
+
+    kind = ErrorKind.NOT_FOUND
+    default_reason = "RESOURCE_NOT_FOUND"
+
+    @classmethod
+    def of(cls, resource: str, remedy: str = "Check the name.") -> NotFoundError:
+        """The error for a resource name."""
+        return cls(f"{resource} does not exist. {remedy}", metadata={"resource": resource})
+
+
+class AlreadyExistsError(ForewordError):
+    """The name is taken, or a request id was used for other content."""
+
+    kind = ErrorKind.ALREADY_EXISTS
+    default_reason = "RESOURCE_EXISTS"
+
+
+class FailedPreconditionError(ForewordError):
+    """The state of the service or the resource does not allow it."""
+
+    kind = ErrorKind.FAILED_PRECONDITION
+    default_reason = "FAILED_PRECONDITION"
+
+
+class ArtifactError(FailedPreconditionError):
+    """A stored artifact is missing, corrupt or does not fit its base model."""
+
+    default_reason = "ARTIFACT_CORRUPT"
+
+
+class AbortedError(ForewordError):
+    """Somebody else changed the resource first; read it again."""
+
+    kind = ErrorKind.ABORTED
+    default_reason = "ETAG_MISMATCH"
+
+
+class ExhaustedError(ForewordError):
+    """Too much at once. `retry_after` says when it is worth trying again."""
+
+    kind = ErrorKind.EXHAUSTED
+    default_reason = "QUEUE_FULL"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        retry_after: timedelta = timedelta(seconds=1),
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata)
+        self.retry_after = retry_after
+
+
+class DeadlineExceededError(ForewordError):
+    """Time is up."""
+
+    kind = ErrorKind.DEADLINE_EXCEEDED
+    default_reason = "DEADLINE_EXCEEDED"
+
+
+class CancelledError(ForewordError):
+    """The caller gave up."""
+
+    kind = ErrorKind.CANCELLED
+    default_reason = "CANCELLED"
+
+
+class UnavailableError(ForewordError):
+    """The service cannot be reached or is going down; try again."""
+
+    kind = ErrorKind.UNAVAILABLE
+    default_reason = "UNAVAILABLE"
+
+
+class LeaseLostError(ForewordError):
+    """Another worker owns the run now; drop everything and write nothing."""
+
+    kind = ErrorKind.ABORTED
+    default_reason = "LEASE_LOST"
+
+
+class InternalError(ForewordError):
+    """A fault of the service; the message carries an id to look up in its log."""

@@ -1,0 +1,1 @@
+"""Tuned against base on held-out rows."""

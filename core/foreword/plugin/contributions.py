@@ -1,0 +1,38 @@
+"""What a tuning method adds to a base model, so that the engine can batch rows of every kind.
+
+A method never patches a model. It yields contributions, which the engine gathers row by row; a row without any is
+served by the base model as it is. Shapes: P virtual tokens, D width of the embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeds:
+    """Vectors in front of the embedded input.
+
+    Shape:
+        vectors_PD: `[P, D]`, in the scale of the base model's own input embeddings, as they enter its first layer.
+    """
+
+    vectors_PD: Tensor
+
+
+Contribution = Embeds
+"""Every kind that the engine understands; grows with key/values, per-site scales and low-rank deltas."""
+
+
+def soft_prompt(contributions: Iterable[Contribution]) -> Tensor | None:
+    """The vectors in front of the input, or None when nothing is put there.
+
+    Shape:
+        Returns `[P, D]`.
+    """
+    return next((item.vectors_PD for item in contributions if isinstance(item, Embeds)), None)

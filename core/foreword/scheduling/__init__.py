@@ -1,0 +1,1 @@
+"""The worker: leases experiments, runs them, survives its own death."""

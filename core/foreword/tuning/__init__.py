@@ -1,0 +1,1 @@
+"""The tuning engine: plan, trainer, checkpoints, advice."""

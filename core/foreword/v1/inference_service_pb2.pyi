@@ -1,0 +1,142 @@
+from foreword.v1 import inference_pb2 as _inference_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("model", "text", "structured", "parameters")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURED_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    text: str
+    structured: _inference_pb2.StructuredPrompt
+    parameters: _inference_pb2.GenerateParameters
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    stop_reason: _inference_pb2.StopReason
+    usage: _inference_pb2.TokenUsage
+    seed: int
+    model_version: str
+    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class StreamGenerateRequest(_message.Message):
+    __slots__ = ("model", "text", "structured", "parameters")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURED_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    text: str
+    structured: _inference_pb2.StructuredPrompt
+    parameters: _inference_pb2.GenerateParameters
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ...) -> None: ...
+
+class StreamGenerateResponse(_message.Message):
+    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STOP_REASON_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    stop_reason: _inference_pb2.StopReason
+    usage: _inference_pb2.TokenUsage
+    seed: int
+    model_version: str
+    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class ClassifyRequest(_message.Message):
+    __slots__ = ("model", "text", "structured", "threshold", "labels", "multi_label", "top_n")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURED_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    TOP_N_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    text: str
+    structured: _inference_pb2.StructuredPrompt
+    threshold: float
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    multi_label: bool
+    top_n: int
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., threshold: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., top_n: _Optional[int] = ...) -> None: ...
+
+class ClassifyResponse(_message.Message):
+    __slots__ = ("labels", "label_probabilities", "label_sets", "abstained", "usage", "model_version")
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SETS_FIELD_NUMBER: _ClassVar[int]
+    ABSTAINED_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    label_probabilities: _containers.RepeatedCompositeFieldContainer[LabelProbability]
+    label_sets: _containers.RepeatedCompositeFieldContainer[LabelSetProbability]
+    abstained: bool
+    usage: _inference_pb2.TokenUsage
+    model_version: str
+    def __init__(self, labels: _Optional[_Iterable[str]] = ..., label_probabilities: _Optional[_Iterable[_Union[LabelProbability, _Mapping]]] = ..., label_sets: _Optional[_Iterable[_Union[LabelSetProbability, _Mapping]]] = ..., abstained: _Optional[bool] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class LabelProbability(_message.Message):
+    __slots__ = ("label", "probability")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    probability: float
+    def __init__(self, label: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class LabelSetProbability(_message.Message):
+    __slots__ = ("labels", "probability")
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    probability: float
+    def __init__(self, labels: _Optional[_Iterable[str]] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class TokenizeRequest(_message.Message):
+    __slots__ = ("model", "text", "structured", "return_tokens")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURED_FIELD_NUMBER: _ClassVar[int]
+    RETURN_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    text: str
+    structured: _inference_pb2.StructuredPrompt
+    return_tokens: bool
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., return_tokens: _Optional[bool] = ...) -> None: ...
+
+class TokenizeResponse(_message.Message):
+    __slots__ = ("token_count", "tokens", "part_token_counts", "soft_prompt_tokens")
+    class PartTokenCountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PART_TOKEN_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    SOFT_PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    token_count: int
+    tokens: _containers.RepeatedScalarFieldContainer[str]
+    part_token_counts: _containers.ScalarMap[str, int]
+    soft_prompt_tokens: int
+    def __init__(self, token_count: _Optional[int] = ..., tokens: _Optional[_Iterable[str]] = ..., part_token_counts: _Optional[_Mapping[str, int]] = ..., soft_prompt_tokens: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,76 @@
+from foreword.v1 import tune_experiment_pb2 as _tune_experiment_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CreateTuneExperimentRequest(_message.Message):
+    __slots__ = ("parent", "tune_experiment", "tune_experiment_id", "request_id", "validate_only")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    TUNE_EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    TUNE_EXPERIMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    tune_experiment: _tune_experiment_pb2.TuneExperiment
+    tune_experiment_id: str
+    request_id: str
+    validate_only: bool
+    def __init__(self, parent: _Optional[str] = ..., tune_experiment: _Optional[_Union[_tune_experiment_pb2.TuneExperiment, _Mapping]] = ..., tune_experiment_id: _Optional[str] = ..., request_id: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class GetTuneExperimentRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ListTuneExperimentsRequest(_message.Message):
+    __slots__ = ("parent", "page_size", "page_token", "states")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    page_size: int
+    page_token: str
+    states: _containers.RepeatedScalarFieldContainer[_tune_experiment_pb2.TuneExperiment.State]
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., states: _Optional[_Iterable[_Union[_tune_experiment_pb2.TuneExperiment.State, str]]] = ...) -> None: ...
+
+class ListTuneExperimentsResponse(_message.Message):
+    __slots__ = ("tune_experiments", "next_page_token")
+    TUNE_EXPERIMENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    tune_experiments: _containers.RepeatedCompositeFieldContainer[_tune_experiment_pb2.TuneExperiment]
+    next_page_token: str
+    def __init__(self, tune_experiments: _Optional[_Iterable[_Union[_tune_experiment_pb2.TuneExperiment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WatchTuneExperimentRequest(_message.Message):
+    __slots__ = ("name", "after_sequence")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    after_sequence: int
+    def __init__(self, name: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+
+class WatchTuneExperimentResponse(_message.Message):
+    __slots__ = ("tune_experiment",)
+    TUNE_EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    tune_experiment: _tune_experiment_pb2.TuneExperiment
+    def __init__(self, tune_experiment: _Optional[_Union[_tune_experiment_pb2.TuneExperiment, _Mapping]] = ...) -> None: ...
+
+class CancelTuneExperimentRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class DeleteTuneExperimentRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...

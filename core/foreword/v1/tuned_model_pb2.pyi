@@ -1,0 +1,57 @@
+import datetime
+
+from foreword.v1 import tune_experiment_pb2 as _tune_experiment_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TunedModel(_message.Message):
+    __slots__ = ("name", "display_name", "base_model", "tune_experiment", "dataset", "task", "tuning_type", "verbalizer", "labels", "multi_label", "num_virtual_tokens", "byte_size", "content_sha256", "provenance", "evaluations", "creator", "create_time")
+    class ProvenanceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
+    TUNE_EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    TUNING_TYPE_FIELD_NUMBER: _ClassVar[int]
+    VERBALIZER_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
+    NUM_VIRTUAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    BYTE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
+    CREATOR_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    base_model: str
+    tune_experiment: str
+    dataset: str
+    task: str
+    tuning_type: str
+    verbalizer: str
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    multi_label: bool
+    num_virtual_tokens: int
+    byte_size: int
+    content_sha256: str
+    provenance: _containers.ScalarMap[str, str]
+    evaluations: _containers.RepeatedCompositeFieldContainer[_tune_experiment_pb2.Evaluation]
+    creator: str
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., base_model: _Optional[str] = ..., tune_experiment: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., num_virtual_tokens: _Optional[int] = ..., byte_size: _Optional[int] = ..., content_sha256: _Optional[str] = ..., provenance: _Optional[_Mapping[str, str]] = ..., evaluations: _Optional[_Iterable[_Union[_tune_experiment_pb2.Evaluation, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,37 @@
+"""Generates the Python stubs of `proto/foreword/v1` into `core/foreword/v1` (or another folder).
+
+Usage: python proto/generate.py [OUTPUT_FOLDER]
+"""
+
+import sys
+from pathlib import Path
+
+import grpc_tools
+from google.rpc import status_pb2
+from grpc_tools import protoc
+
+PROTO = Path(__file__).parent
+
+
+def generate(output: Path) -> None:
+    """Writes messages for every file, and client and server classes for those that hold a service.
+
+    Args:
+        output: Import root to write below; the stubs land in `output/foreword/v1`.
+
+    Raises:
+        RuntimeError: protoc refused a file; it has said why on standard error.
+    """
+    well_known = Path(grpc_tools.__file__).parent / "_proto"
+    google_apis = Path(status_pb2.__file__).parents[2]
+    arguments = ["protoc", f"-I{PROTO}", f"-I{google_apis}", f"-I{well_known}"]
+    sources = sorted((PROTO / "foreword" / "v1").glob("*.proto"))
+    services = [path for path in sources if path.stem.endswith("_service")]
+    messages_status = protoc.main([*arguments, f"--python_out={output}", f"--pyi_out={output}", *map(str, sources)])
+    services_status = protoc.main([*arguments, f"--grpc_python_out={output}", *map(str, services)])
+    if messages_status or services_status:
+        raise RuntimeError("protoc failed")
+
+
+if __name__ == "__main__":
+    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else PROTO.parent / "core")
