@@ -1,0 +1,198 @@
+"""Loads plugins through their entry points, and knows what each of them brought."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+import pluggy
+
+from foreword.errors import NotFoundError
+from foreword.plugin import NAME, spec
+from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
+from foreword.plugin.register import Register
+
+
+class PluginState(Enum):
+    """What became of a plugin."""
+
+    LOADED = "loaded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginStatus:
+    """An installed plugin, loaded or not.
+
+    Attributes:
+        id: Entry-point name.
+        distribution: Distribution that it came with, and its version.
+        module: Module that the entry point names.
+        error: Why it is not in use; empty when it is.
+        provides: What it registered, such as `task:classification`.
+    """
+
+    id: str
+    distribution: str
+    version: str
+    module: str
+    state: PluginState
+    error: str = ""
+    provides: tuple[str, ...] = ()
+
+
+class PluginManager:
+    """The plugins of this process.
+
+    A plugin that fails, in whatever way, is named with the reason and left out whole; the others load.
+
+    Args:
+        found: Entry points to load, in order.
+        allow: Names that may load; empty means all.
+        aliases: Other names for base models, beside those that the models bring themselves.
+    """
+
+    def __init__(
+        self, found: Iterable[EntryPoint], *, allow: Sequence[str] = (), aliases: Mapping[str, str] | None = None
+    ) -> None:
+        self._pluggy = pluggy.PluginManager(NAME)
+        self._pluggy.add_hookspecs(spec)
+        self._aliases = dict(aliases or {})
+        self.base_models: Register[BaseModel] = Register("base model", lambda item: item.spec.id)
+        self.tasks: Register[Task] = Register("task", lambda item: item.id)
+        self.row_validators: Register[RowValidator] = Register("row validator", lambda item: item.id)
+        self.tuning_methods: Register[TuningMethod] = Register("tuning method", lambda item: item.id)
+        found = list(found)
+        self.statuses: tuple[PluginStatus, ...] = (
+            *(self._load(point, allow) for point in found),
+            *_missing(allow, {point.name for point in found}),
+        )
+
+    @classmethod
+    def load(cls, allow: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> PluginManager:
+        """Loads what is installed.
+
+        Args:
+            allow: Names that may load; empty means all.
+            aliases: Other names for base models.
+        """
+        found = sorted(entry_points(group=NAME), key=lambda point: point.name)
+        return cls(found, allow=allow, aliases=aliases)
+
+    @property
+    def hook(self) -> pluggy.HookRelay:
+        """Calls hooks of all loaded plugins."""
+        return self._pluggy.hook
+
+    def notify(self, hook: Callable[[], object], log: Callable[[str], None]) -> None:
+        """Calls a lifecycle hook; what a plugin raises is logged and never reaches the work that it watches."""
+        try:
+            hook()
+        except Exception:
+            log(traceback.format_exc())
+
+    def base_model(self, name: str) -> BaseModel:
+        """A base model by id, resource name or alias; `/` may stand for `--`.
+
+        Raises:
+            NotFoundError: None of that name is installed; lists those that are.
+        """
+        id = name.removeprefix("baseModels/").replace("/", "--")
+        candidates = (id, self._aliases.get(id), self._aliases.get(name))
+        for candidate in candidates:
+            found = self.base_models.get(candidate) if candidate else None
+            if found is not None:
+                return found
+        for model in self.base_models:
+            if id in model.spec.aliases or name in model.spec.aliases:
+                return model
+        installed = ", ".join(sorted(self.base_models.items)) or "none"
+        raise NotFoundError(
+            f"baseModels/{id[:200]} does not exist. Installed base models: {installed}.",
+            metadata={"resource": f"baseModels/{id[:200]}"},
+        )
+
+    def _load(self, point: EntryPoint, allow: Sequence[str]) -> PluginStatus:
+        """Loads one plugin, or tells why not."""
+        distribution = point.dist.name if point.dist else ""
+        version = point.dist.version if point.dist else ""
+
+        def status(state: PluginState, error: str = "", provides: tuple[str, ...] = ()) -> PluginStatus:
+            return PluginStatus(
+                id=point.name,
+                distribution=distribution,
+                version=version,
+                module=point.value,
+                state=state,
+                error=error,
+                provides=provides,
+            )
+
+        if allow and point.name not in allow:
+            return status(PluginState.BLOCKED, "not in FOREWORD_PLUGINS")
+        try:
+            module = point.load()
+            self._pluggy.register(module, name=point.name)
+            self._refuse_misspelt(module)
+            return status(PluginState.LOADED, provides=self._collect(point.name))
+        except Exception as error:  # a plugin is foreign code: whatever it raises, the rest of the service starts
+            self._drop(point.name)
+            return status(PluginState.FAILED, f"{type(error).__name__}: {error}")
+
+    def _refuse_misspelt(self, module: ModuleType) -> None:
+        """Refuses hook implementations that no hook asks for: a misspelt name would silently never fire."""
+        known = {name for name in dir(spec) if hasattr(getattr(spec, name), f"{NAME}_spec")}
+        for name in dir(module):
+            if hasattr(getattr(module, name, None), f"{NAME}_impl") and name not in known:
+                raise pluggy.PluginValidationError(
+                    module, f"{name} is no hook; the hooks are {', '.join(sorted(known))}"
+                )
+
+    def _registers(
+        self,
+    ) -> Mapping[str, Register[BaseModel] | Register[Task] | Register[RowValidator] | Register[TuningMethod]]:
+        return {
+            "register_base_models": self.base_models,
+            "register_tasks": self.tasks,
+            "register_row_validators": self.row_validators,
+            "register_tuning_methods": self.tuning_methods,
+        }
+
+    def _collect(self, plugin: str) -> tuple[str, ...]:
+        """Calls the register hooks of one plugin and tells what it added."""
+        others = [other for name, other in self._pluggy.list_name_plugin() if name != plugin and other is not None]
+        provides: list[str] = []
+        for hook, register in self._registers().items():
+            before = set(register.items)
+            register.claim(plugin)
+            self._pluggy.subset_hook_caller(hook, others)(register=register)
+            provides += [f"{register.noun}:{name}" for name in register.items if name not in before]
+        return tuple(provides)
+
+    def _drop(self, plugin: str) -> None:
+        """Leaves a plugin out whole."""
+        if self._pluggy.has_plugin(plugin):
+            self._pluggy.unregister(name=plugin)
+        for register in self._registers().values():
+            register.drop(plugin)
+
+
+def _missing(allow: Sequence[str], found: set[str]) -> Iterable[PluginStatus]:
+    """Names on the allow-list that nothing installed answers to."""
+    return (
+        PluginStatus(
+            id=name,
+            distribution="",
+            version="",
+            module="",
+            state=PluginState.FAILED,
+            error="FOREWORD_PLUGINS names it, but no installed package has such an entry point",
+        )
+        for name in allow
+        if name not in found
+    )
