@@ -1,0 +1,70 @@
+"""The embedded base model, loaded from the files that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.errors import FailedPreconditionError
+from foreword.plugin.interfaces import BaseModel, LoadedModel
+from foreword_starter.recipe import RECIPE
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+WEIGHTS: Final = Path(__file__).parent / "weights"
+"""Folder of configuration, tokenizer and shards, in the layout of `from_pretrained`."""
+
+REVISION: Final = "e1ed3a393b9a8786b8c18b0247fb487b28c13ac77f65870eca66094205d7f28f"
+"""SHA-256 over the shards in order of name; a test holds it to the files."""
+
+
+class StarterModel(BaseModel):
+    """A BART of 27 million weights that was trained to be steered by soft prompts; see MODEL_CARD.md."""
+
+    _spec = BaseModelSpec(
+        id="foreword--starter",
+        display_name="Foreword starter",
+        description="Small encoder-decoder model that comes with Foreword: fast on two cores, made to be tuned.",
+        architecture=Architecture.ENCODER_DECODER,
+        context_tokens=512,
+        hidden_size=384,
+        parameter_count=26_653_440,
+        licence="Apache-2.0",
+        recipe=RECIPE,
+        revision=REVISION,
+        aliases=("starter",),
+    )
+
+    @property
+    def spec(self) -> BaseModelSpec:
+        """What is known of it without loading it."""
+        return self._spec
+
+    def load_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Loads the tokenizer alone."""
+        from transformers import AutoTokenizer
+
+        _check_files()
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(WEIGHTS, local_files_only=True)
+        return tokenizer
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        """Loads weights and tokenizer; the files hold bfloat16, so the dtype is always named."""
+        import torch
+        from transformers import AutoModelForSeq2SeqLM
+
+        _check_files()
+        module = AutoModelForSeq2SeqLM.from_pretrained(WEIGHTS, dtype=getattr(torch, dtype), local_files_only=True)
+        module.to(device).eval().requires_grad_(False)
+        return LoadedModel(spec=self._spec, module=module, tokenizer=self.load_tokenizer())
+
+
+def _check_files() -> None:
+    """Says what to do when the package was installed without its data."""
+    if not (WEIGHTS / "model.safetensors.index.json").is_file():
+        raise FailedPreconditionError(
+            f"The starter model's weights are missing from {WEIGHTS}. Install foreword again from its wheel.",
+            reason="BASE_MODEL_MISSING",
+        )

@@ -1,0 +1,18 @@
+"""Tuning values that suit the embedded base model."""
+
+from foreword.domain.parameters import TuneParameters
+
+RECIPE = TuneParameters(
+    batch_size=16,
+    num_epochs=24,
+    learning_rate=0.1,
+    accumulate_steps=1,
+    max_input_tokens=256,
+    max_output_tokens=64,
+    num_virtual_tokens=16,
+    optimizer="adamw",
+    schedule="linear",
+    warmup_ratio=0.06,
+    weight_decay=0.0,
+    max_gradient_norm=1.0,
+)
