@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import BaseModel, LoadedModel
+
 from foreword_starter.recipe import RECIPE
 
 if TYPE_CHECKING:

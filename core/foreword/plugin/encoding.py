@@ -1,0 +1,62 @@
+"""Texts to token ids, the same way in tuning and in serving: a prompt only acts on what it was tuned with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foreword.domain.base_model import Architecture
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from foreword.plugin.interfaces import LoadedModel
+
+
+def encode_input(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None = None) -> list[int]:
+    """Token ids of an input, with the special tokens that the model expects around it.
+
+    Args:
+        max_tokens: Longest result; a longer one loses its end, but keeps the token that closes it. None does not cut.
+    """
+    # Not the tokenizer's own `truncation`: it is state of the shared tokenizer, and two threads may hold it.
+    ids: list[int] = tokenizer(text).input_ids
+    if max_tokens is None or len(ids) <= max_tokens:
+        return ids
+    if ids[-1] == tokenizer.eos_token_id:
+        return [*ids[: max_tokens - 1], ids[-1]]
+    return ids[:max_tokens]
+
+
+def encode_target(model: LoadedModel, text: str, max_tokens: int | None = None) -> list[int]:
+    """Token ids that the model is to produce for an answer, the closing token included.
+
+    Args:
+        max_tokens: Longest result; a longer one loses its end and stays open. None does not cut.
+    """
+    ids: list[int] = model.tokenizer(text, add_special_tokens=False).input_ids
+    first = forced_first_token(model)
+    ids = [*([] if first is None else [first]), *ids, end_token(model)]
+    return ids if max_tokens is None else ids[:max_tokens]
+
+
+def end_token(model: LoadedModel) -> int:
+    """The token that closes an answer."""
+    end = model.tokenizer.eos_token_id
+    assert isinstance(end, int), f"the tokenizer of {model.spec.id} has no end token"
+    return end
+
+
+def forced_first_token(model: LoadedModel) -> int | None:
+    """The token that every answer begins with, such as BART's `<s>`; None for most models."""
+    if model.spec.architecture is not Architecture.ENCODER_DECODER:
+        return None
+    generation_config = getattr(model.module, "generation_config", None)
+    first: int | None = getattr(generation_config, "forced_bos_token_id", None)
+    return first
+
+
+def start_token(model: LoadedModel) -> int:
+    """The token that a decoder starts from; encoder-decoder models only."""
+    start = model.module.config.decoder_start_token_id
+    assert isinstance(start, int), f"{model.spec.id} has no decoder start token"
+    return start
