@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
@@ -15,6 +15,8 @@ from foreword.errors import NotFoundError
 from foreword.plugin import NAME, spec
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
+
+_log = logging.getLogger(__name__)
 
 
 class PluginState(Enum):
@@ -84,17 +86,17 @@ class PluginManager:
         found = sorted(entry_points(group=NAME), key=lambda point: point.name)
         return cls(found, allow=allow, aliases=aliases)
 
-    @property
-    def hook(self) -> pluggy.HookRelay:
-        """Calls hooks of all loaded plugins."""
-        return self._pluggy.hook
+    def notify(self, hook: str, **arguments: object) -> None:
+        """Calls a lifecycle hook; what a plugin raises is logged and never reaches the work that it watches.
 
-    def notify(self, hook: Callable[[], object], log: Callable[[str], None]) -> None:
-        """Calls a lifecycle hook; what a plugin raises is logged and never reaches the work that it watches."""
+        Args:
+            hook: Name of the hook.
+            arguments: Its arguments.
+        """
         try:
-            hook()
-        except Exception:
-            log(traceback.format_exc())
+            getattr(self._pluggy.hook, hook)(**arguments)
+        except Exception:  # plugins are foreign code
+            _log.exception("a plugin raised in the hook %s", hook)
 
     def base_model(self, name: str) -> BaseModel:
         """A base model by id, resource name or alias; `/` may stand for `--`.

@@ -1,0 +1,93 @@
+"""Turns a trainer's steps into snapshots of the learning curve and into progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.tuning.trainer import StepReport
+
+_MOST_SNAPSHOTS = 500
+
+
+class CurveRecorder:
+    """Collects steps; a snapshot is due after a while, and at the end of every epoch.
+
+    Args:
+        total_steps: Updates planned.
+        total_epochs: Epochs planned.
+        now: Gives aware UTC times.
+    """
+
+    def __init__(self, *, total_steps: int, total_epochs: int, now: Callable[[], datetime]) -> None:
+        self._total_steps = total_steps
+        self._total_epochs = total_epochs
+        self._now = now
+        self._steps_per_snapshot = max(1, total_steps // _MOST_SNAPSHOTS)
+        self._losses: list[float] = []
+        self._rows = 0
+        self._seconds = 0.0
+        self._started: tuple[int, float] | None = None
+        self.progress = Progress(total_steps=total_steps, total_epochs=total_epochs)
+
+    def add(self, step: StepReport) -> Snapshot | None:
+        """Takes one step; returns a snapshot when one is due. The queue gives it its sequence number."""
+        self._losses.append(step.loss)
+        self._rows += step.rows
+        self._seconds += step.seconds
+        if self._started is None:
+            # The step just made is the first seen here (a resumed run starts late): count from it.
+            self._started = (step.step, time.monotonic())
+        loss = sum(self._losses) / len(self._losses)
+        self.progress = Progress(
+            percent=min(95.0, 95.0 * step.step / max(1, self._total_steps)),
+            step=step.step,
+            total_steps=self._total_steps,
+            epoch=step.epoch,
+            total_epochs=self._total_epochs,
+            loss=loss,
+            remaining_seconds=self._remaining_seconds(step.step),
+            phase=step.phase,
+        )
+        ends_epoch = step.validation_loss is not None or step.validation_metric is not None
+        if len(self._losses) < self._steps_per_snapshot and not ends_epoch:
+            return None
+        snapshot = Snapshot(
+            sequence=0,
+            step=step.step,
+            epoch=step.epoch,
+            loss=loss,
+            validation_loss=step.validation_loss,
+            validation_metric=step.validation_metric,
+            learning_rate=step.learning_rate,
+            examples_per_second=self._rows / self._seconds if self._seconds else 0.0,
+            phase=step.phase,
+            create_time=self._now(),
+        )
+        self._losses, self._rows, self._seconds = [], 0, 0.0
+        return snapshot
+
+    def in_phase(self, phase: Phase) -> Progress:
+        """Progress once the steps are done."""
+        percent = {Phase.EVALUATING: 96.0, Phase.STORING: 99.0}.get(phase, self.progress.percent)
+        before = self.progress
+        return Progress(
+            percent=percent,
+            step=before.step,
+            total_steps=before.total_steps,
+            epoch=before.epoch,
+            total_epochs=before.total_epochs,
+            loss=before.loss,
+            remaining_seconds=None,
+            phase=phase,
+        )
+
+    def _remaining_seconds(self, step: int) -> float | None:
+        assert self._started is not None
+        first_step, started = self._started
+        done = step - first_step
+        if done < 1:
+            return None
+        return (time.monotonic() - started) / done * max(0, self._total_steps - step)

@@ -1,0 +1,88 @@
+"""Keeps worker processes alive beside a server.
+
+Workers are identical and pull their work from the database; the executor hands them nothing but settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+
+from foreword.config import Settings
+from foreword.observability.logging import get_logger
+
+_log = get_logger("executor")
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+_HEALTHY_AFTER_SECONDS = 60.0
+
+
+class LocalExecutor:
+    """Spawns worker processes and replaces those that end.
+
+    A worker gets a pipe as standard input and ends when that closes, so none outlives a server that was killed.
+
+    Args:
+        settings: What the workers are to read.
+        count: How many to keep alive.
+    """
+
+    def __init__(self, settings: Settings, count: int) -> None:
+        self._settings = settings
+        self._count = count
+        self._processes: dict[int, Process] = {}
+        self._supervisors: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Spawns the workers and returns at once."""
+        self._supervisors = [asyncio.create_task(self._supervise(slot)) for slot in range(self._count)]
+
+    async def stop(self) -> None:
+        """Asks the workers to checkpoint and give back their runs; kills those that take too long."""
+        self._stopping = True
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.terminate()
+        if not self._supervisors:
+            return
+        _, late = await asyncio.wait(self._supervisors, timeout=self._settings.drain_seconds)
+        if late:
+            _log.warning("workers_killed", count=len(late))
+            for process in self._processes.values():
+                if process.returncode is None:
+                    process.kill()
+            await asyncio.wait(late, timeout=5)
+        for task in late:
+            task.cancel()
+
+    async def _supervise(self, slot: int) -> None:
+        """Keeps one worker alive; pauses longer each time it ends soon after its start."""
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            started = loop.time()
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "foreword",
+                "worker",
+                "--until-stdin-closes",
+                stdin=PIPE,
+                env={**os.environ, **self._settings.to_environment()},
+                start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then drains its workers
+            )
+            self._processes[slot] = process
+            if self._stopping:
+                process.terminate()
+            status = await process.wait()
+            if self._stopping:
+                return
+            if loop.time() - started > _HEALTHY_AFTER_SECONDS:
+                pause_seconds = _FIRST_PAUSE_SECONDS
+            _log.error("worker_ended", status=status, restart_in_seconds=pause_seconds)
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)

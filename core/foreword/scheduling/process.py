@@ -1,0 +1,53 @@
+"""A worker as a process of its own: composed from settings alone, ended by a signal or with its parent."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+from foreword.config import Settings
+from foreword.plugin.manager import PluginManager
+from foreword.scheduling.run import Workshop
+from foreword.scheduling.worker import Worker
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.database import Database
+from foreword.storage.queue import ExperimentQueue
+
+
+def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
+    """Runs a worker in this process until SIGTERM or SIGINT.
+
+    Args:
+        settings: Where database and artifacts are, and how to compute.
+        until_stdin_closes: Also stop when standard input closes, as it does when the parent dies.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if until_stdin_closes:
+        threading.Thread(target=_stop_at_end_of_input, args=(stop,), name="parent", daemon=True).start()
+    if settings.torch_threads:
+        import torch
+
+        torch.set_num_threads(settings.torch_threads)
+    database = Database(settings.resolved_database_url)
+    try:
+        database.migrate()
+        workshop = Workshop(
+            settings=settings,
+            plugins=PluginManager.load(settings.plugins, settings.base_model_aliases),
+            database=database,
+            artifacts=ArtifactStore(settings.resolved_artifacts_url),
+            checkpoints=CheckpointStore(settings.resolved_artifacts_url),
+            queue=ExperimentQueue(database),
+        )
+        Worker(workshop).run(stop)
+    finally:
+        database.close()
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()

@@ -1,0 +1,244 @@
+"""One experiment from its lease to its tuned model."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from foreword.config import Settings
+from foreword.data.rows import read_rows
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import Phase, Snapshot
+from foreword.domain.report import Evaluation
+from foreword.domain.tuned_model import TunedModel
+from foreword.errors import FailedPreconditionError
+from foreword.evaluation import evaluate, held_out_metric
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.contributions import Contribution
+from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
+from foreword.plugin.manager import PluginManager
+from foreword.scheduling.curve import CurveRecorder
+from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.database import Database
+from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.tuning.adapter import TENSORS_FILE, adapter_files
+from foreword.tuning.advice import curve_advice
+from foreword.tuning.trainer import Trainer, TrainResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What every run of a worker uses."""
+
+    settings: Settings
+    plugins: PluginManager
+    database: Database
+    artifacts: ArtifactStore
+    checkpoints: CheckpointStore
+    queue: ExperimentQueue
+
+
+ModelLoader = Callable[[BaseModel], LoadedModel]
+Item = TypeVar("Item")
+
+
+def _installed(noun: str, id: str, item: Item | None) -> Item:
+    """What a plugin brought, or the error when this worker lacks that plugin."""
+    if item is None:
+        raise FailedPreconditionError(
+            f"The {noun} {id!r} is not installed where this worker runs. Install its plugin there, or allow it in "
+            "FOREWORD_PLUGINS, and create the experiment again.",
+            reason="PLUGIN_MISSING",
+        )
+    return item
+
+
+class ExperimentRun:
+    """Runs a leased experiment; every write is conditional on the lease's epoch.
+
+    Args:
+        workshop: What every run uses.
+        lease: The experiment, and the right to write about it.
+        heartbeat: Keeps the lease and says when to stop.
+        load: Loads a base model, or hands out the one that is loaded.
+    """
+
+    def __init__(self, workshop: Workshop, lease: Lease, heartbeat: Heartbeat, load: ModelLoader) -> None:
+        self._workshop = workshop
+        self._lease = lease
+        self._experiment = lease.experiment
+        self._heartbeat = heartbeat
+        self._load = load
+        plugins, config = workshop.plugins, self._experiment.config
+        self._base: BaseModel = plugins.base_model(config.base_model)
+        self._task: Task = _installed("task", config.task, plugins.tasks.get(config.task))
+        self._method: TuningMethod = _installed(
+            "tuning method", config.tuning_type, plugins.tuning_methods.get(config.tuning_type)
+        )
+
+    def execute(self) -> None:
+        """Tunes, evaluates and stores.
+
+        Raises:
+            RunCancelledError: Somebody asked for it.
+            WorkerStoppingError: The worker is to stop; a checkpoint has been written.
+            LeaseLostError: Another worker owns the run.
+            ForewordError: The run cannot succeed; the error says why.
+        """
+        rows = self._rows()
+        model = self._load(self._base)
+        self._heartbeat.check()
+        runner = ModelRunner(model)
+        trainer = self._trainer(model, runner, rows)
+        recorder = CurveRecorder(
+            total_steps=trainer.total_steps, total_epochs=trainer.total_epochs, now=self._workshop.database.now
+        )
+        self._tune(trainer, recorder)
+        result = trainer.result()
+        self._heartbeat.beat(recorder.in_phase(Phase.EVALUATING))
+        evaluations = self._evaluate(runner, trainer, result)
+        self._heartbeat.beat(recorder.in_phase(Phase.STORING))
+        self._store(result, evaluations)
+
+    @property
+    def _run_key(self) -> str:
+        return f"{self._experiment.tenant}/{self._experiment.id}"
+
+    def _rows(self) -> tuple[Row, ...]:
+        """The rows of the experiment's dataset."""
+        datasets = DatasetRepository(self._workshop.database, self._experiment.tenant)
+        dataset = datasets.get(self._experiment.config.dataset)
+        return read_rows(self._workshop.artifacts.read(dataset.artifact, ROWS_FILE))
+
+    def _trainer(self, model: LoadedModel, runner: ModelRunner, rows: Sequence[Row]) -> Trainer:
+        """A trainer where the newest checkpoint left off, if there is one."""
+        config, plan = self._experiment.config, self._experiment.plan
+
+        def measure(contributions: Sequence[Contribution]) -> float:
+            return held_out_metric(
+                runner=runner,
+                task=self._task,
+                schema=plan.schema,
+                verbalizer=config.verbalizer,
+                rows=trainer.validation_rows,
+                contributions=contributions,
+                parameters=plan.parameters,
+                check=self._heartbeat.check,
+            )
+
+        trainer = Trainer(
+            model=model,
+            method=self._method,
+            task=self._task,
+            plan=plan,
+            verbalizer=config.verbalizer,
+            rows=rows,
+            evaluate=measure,
+            state=self._workshop.checkpoints.latest_checkpoint(self._run_key),
+        )
+        self._workshop.queue.rewind(self._lease, trainer.step)
+        return trainer
+
+    def _tune(self, trainer: Trainer, recorder: CurveRecorder) -> None:
+        """Runs the steps that are left, with a heartbeat after each and a checkpoint now and then."""
+        experiment, plugins = self._experiment, self._workshop.plugins
+        last_checkpoint = time.monotonic()
+        for step in trainer.run():
+            snapshot = recorder.add(step)
+            new: tuple[Snapshot, ...] = (snapshot,) if snapshot else ()
+            try:
+                self._heartbeat.beat(recorder.progress, new)
+            except WorkerStoppingError:
+                self._checkpoint(trainer)
+                raise
+            if snapshot:
+                plugins.notify("experiment_progressed", experiment=experiment, progress=recorder.progress)
+            if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
+                self._checkpoint(trainer)
+                last_checkpoint = time.monotonic()
+
+    def _checkpoint(self, trainer: Trainer) -> None:
+        self._workshop.checkpoints.write_checkpoint(self._run_key, self._lease.epoch, trainer.step, trainer.state())
+
+    def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
+        """The prompt of the best epoch against the base model, on the rows held out."""
+        if not trainer.validation_rows:
+            return ()
+        config, plan = self._experiment.config, self._experiment.plan
+        return evaluate(
+            runner=runner,
+            task=self._task,
+            schema=plan.schema,
+            verbalizer=config.verbalizer,
+            rows=trainer.validation_rows,
+            training_rows=trainer.training_rows,
+            contributions=self._method.contributions(result.evaluated),
+            instruction=config.instruction,
+            with_base=config.evaluate_base,
+            parameters=plan.parameters,
+            check=self._heartbeat.check,
+        )
+
+    def _provenance(self) -> dict[str, str]:
+        """Hashes of what the tuned model depends on."""
+        config = repr(self._experiment.config) + repr(self._experiment.plan.parameters)
+        dataset = DatasetRepository(self._workshop.database, self._experiment.tenant).get(
+            self._experiment.config.dataset
+        )
+        return {
+            "base_model": self._base.spec.revision,
+            "dataset": dataset.content_sha256,
+            "config": hashlib.sha256(config.encode()).hexdigest(),
+        }
+
+    def _store(self, result: TrainResult, evaluations: tuple[Evaluation, ...]) -> None:
+        """Writes the adapter, then commits the end of the experiment and the tuned model together."""
+        experiment, plan, workshop = self._experiment, self._experiment.plan, self._workshop
+        spec = self._base.spec
+        files = adapter_files(self._method, result.artifact, spec)
+        digest = hashlib.sha256(files[TENSORS_FILE]).hexdigest()
+        model_id = uuid.uuid4().hex[:20]
+        artifact = f"tenants/{experiment.tenant}/tunedModels/{model_id}-{digest[:16]}"
+        workshop.artifacts.write(artifact, files)
+        snapshots = (
+            ExperimentRepository(workshop.database, experiment.tenant).get(experiment.id, after_sequence=0).snapshots
+        )
+        workshop.queue.succeed(
+            self._lease,
+            tuned_model=TunedModel(
+                tenant=experiment.tenant,
+                id=model_id,
+                display_name=experiment.display_name,
+                base_model=spec.id,
+                tune_experiment=experiment.id,
+                dataset=experiment.config.dataset,
+                task=self._task.id,
+                tuning_type=self._method.id,
+                verbalizer=experiment.config.verbalizer,
+                schema=plan.schema,
+                labels=plan.labels,
+                multi_label=plan.multi_label,
+                artifact=artifact,
+                content_sha256=digest,
+                byte_size=len(files[TENSORS_FILE]),
+                num_virtual_tokens=result.artifact.context_tokens,
+                max_input_tokens=plan.parameters.max_input_tokens,
+                max_output_tokens=plan.parameters.max_output_tokens,
+                provenance=self._provenance(),
+                evaluations=evaluations,
+                creator=experiment.creator,
+                create_time=workshop.database.now(),
+            ),
+            evaluations=evaluations,
+            curve_advice=curve_advice(snapshots, plan),
+            compute_seconds=self._heartbeat.compute_seconds,
+        )
+        workshop.checkpoints.delete_checkpoints(self._run_key)

@@ -1,0 +1,115 @@
+"""The worker: leases experiments one after the other and runs each to its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from datetime import timedelta
+
+from foreword.domain.experiment import Failure
+from foreword.errors import ForewordError, LeaseLostError
+from foreword.observability.logging import get_logger
+from foreword.plugin.interfaces import BaseModel, LoadedModel
+from foreword.plugin.precision import choose_dtype
+from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
+from foreword.scheduling.run import ExperimentRun, Workshop
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.queue import Lease
+
+_log = get_logger("worker")
+
+_POLL_SECONDS = 0.25
+_MOST_LEASES = 20
+
+
+class Worker:
+    """An identical loop wherever it runs: it pulls its work from the database and shares nothing else.
+
+    Args:
+        workshop: What every run uses.
+        name: Unique name, for the lease. Default: host, process and a random part.
+    """
+
+    def __init__(self, workshop: Workshop, name: str = "") -> None:
+        self._workshop = workshop
+        self._name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._loaded: LoadedModel | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set; a run in progress is checkpointed and given back."""
+        _log.info("worker_ready", worker=self._name)
+        duration = timedelta(seconds=self._workshop.settings.lease_seconds)
+        while not stop.is_set():
+            try:
+                lease = self._workshop.queue.lease(self._name, duration)
+            except Exception:  # the process root: a database that is away for a moment must not end the worker
+                _log.exception("lease_failed")
+                stop.wait(5.0)
+                continue
+            if lease is None:
+                stop.wait(_POLL_SECONDS)
+                continue
+            self._work(lease, duration, stop)
+
+    def _work(self, lease: Lease, duration: timedelta, stop: threading.Event) -> None:
+        """Runs one experiment and stores how it ended, whatever happens."""
+        queue, experiment = self._workshop.queue, lease.experiment
+        log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
+        log.info("experiment_leased", resumed=lease.epoch > 1)
+        self._workshop.plugins.notify("experiment_started", experiment=experiment)
+        heartbeat = Heartbeat(queue, lease, duration=duration, stop=stop, spent_seconds=experiment.compute_seconds)
+        try:
+            with heartbeat:
+                heartbeat.beat()
+                if lease.epoch > _MOST_LEASES:
+                    raise _crashing(lease)
+                ExperimentRun(self._workshop, lease, heartbeat, self._load).execute()
+            log.info("experiment_succeeded")
+        except RunCancelledError:
+            queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
+            self._workshop.checkpoints.delete_checkpoints(f"{experiment.tenant}/{experiment.id}")
+            log.info("experiment_cancelled")
+        except WorkerStoppingError:
+            queue.release(lease)
+            log.info("experiment_given_back")
+            return
+        except LeaseLostError:
+            log.warning("lease_lost")
+            return
+        except ForewordError as error:
+            log.warning("experiment_failed", reason=error.reason)
+            self._fail(lease, Failure(kind=error.kind.value, reason=error.reason, message=error.message), heartbeat)
+        except Exception as error:  # the process root: a run must never take the worker down with it
+            incident = uuid.uuid4().hex[:12]
+            log.exception("experiment_crashed", incident=incident)
+            message = f"The run crashed ({type(error).__name__}). The worker's log has the details under {incident}."
+            self._fail(lease, Failure(kind="internal", reason="INTERNAL", message=message), heartbeat)
+        repository = ExperimentRepository(self._workshop.database, experiment.tenant)
+        self._workshop.plugins.notify("experiment_finished", experiment=repository.get(experiment.id))
+
+    def _fail(self, lease: Lease, failure: Failure, heartbeat: Heartbeat) -> None:
+        try:
+            self._workshop.queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
+            self._workshop.checkpoints.delete_checkpoints(f"{lease.experiment.tenant}/{lease.experiment.id}")
+        except LeaseLostError:
+            _log.warning("lease_lost", experiment=lease.experiment.id)
+
+    def _load(self, base: BaseModel) -> LoadedModel:
+        """Loads a base model, or hands out the one that is in memory."""
+        if self._loaded is None or self._loaded.spec != base.spec:
+            self._loaded = None  # before the next one is loaded: two may not fit
+            settings = self._workshop.settings
+            dtype = choose_dtype(settings.dtype, settings.device)
+            self._loaded = base.load(device=settings.device, dtype=dtype)
+            _log.info("base_model_loaded", base_model=base.spec.id, dtype=dtype, device=settings.device)
+        return self._loaded
+
+
+def _crashing(lease: Lease) -> ForewordError:
+    return ForewordError(
+        f"The run was taken up {lease.epoch - 1} times and its worker died or stopped each time. Most often the "
+        "memory does not suffice: try a smaller batch_size or max_input_tokens, then create the experiment again.",
+        reason="WORKER_KEEPS_DYING",
+    )
