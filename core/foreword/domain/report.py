@@ -7,6 +7,20 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 
+MAX_ROWS_PER_FINDING = 20
+"""Rows that one finding lists; `Finding.row_count` counts them all."""
+
+_MAX_EXCERPT = 80
+
+
+def excerpt(text: str) -> str:
+    """The start of a text on one printable line of at most 80 characters, for `Finding.excerpt`."""
+    start = " ".join(text[: 4 * _MAX_EXCERPT].split())
+    line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in start)
+    cut = len(line) > _MAX_EXCERPT or len(text) > 4 * _MAX_EXCERPT
+    return line[: _MAX_EXCERPT - 3] + "..." if cut else line
+
+
 class Severity(IntEnum):
     """How much a finding matters; larger is worse."""
 

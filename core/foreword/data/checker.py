@@ -1,0 +1,271 @@
+"""Checks a file as it arrives: format, rows, and what only the whole shows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from foreword.data.findings import FindingCollector
+from foreword.data.guess import guess_task
+from foreword.data.reader import RowReader
+from foreword.data.rows import write_rows
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import DataReport, Finding, ReportPart, Severity
+from foreword.errors import FieldViolation, InvalidArgumentError, InvalidRowsError
+from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, ValidationContext
+
+DEFAULT_MAX_BYTES = 200 * 1000 * 1000
+"""Largest file in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedData:
+    """A file that was read to its end.
+
+    Attributes:
+        rows: Those without an error, numbered as in the file.
+        canonical: Their stored form; see `foreword.data.rows`.
+        content_sha256: SHA-256 of `canonical` in hexadecimal.
+        task: Task whose checks ran; empty when none is installed.
+    """
+
+    report: DataReport
+    rows: tuple[Row, ...]
+    canonical: bytes
+    content_sha256: str
+    task: str
+
+
+class DatasetChecker:
+    """Reads and checks one file; all its faults are found, not the first only.
+
+    Args:
+        validators: Run on every row in this order. One that raises is named in the report and left out.
+        task: Task whose checks run too; None to guess it among `tasks`.
+        format: `jsonl`, `json` or `csv`; empty to read it from the content.
+        count_tokens: Counts the tokens of a text; None when no base model was named.
+        max_input_tokens: Longest input in tokens, used with `count_tokens`.
+        max_bytes: Largest file in bytes.
+
+    Raises:
+        InvalidArgumentError: There is no such format, or the options contradict each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        validators: Sequence[RowValidator],
+        task: Task | None,
+        tasks: Mapping[str, Task],
+        options: TaskOptions,
+        format: str = "",
+        count_tokens: Callable[[str], int] | None = None,
+        max_input_tokens: int | None = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> None:
+        self._reader = RowReader(format)
+        self._task = task
+        self._tasks = tasks
+        self._options = options
+        self._max_bytes = max_bytes
+        self._byte_count = 0
+        self._findings = FindingCollector()
+        self._parts: list[ReportPart] = []
+        self._rows: list[Row] = []
+        if task is not None:
+            _fit_without_rows(task, options)
+        context = ValidationContext(
+            task=task.id if task else "",
+            count_tokens=count_tokens,
+            max_input_tokens=max_input_tokens if count_tokens else None,
+            labels=options.labels,
+            multi_label=options.multi_label,
+            separator=options.separator or ", ",
+        )
+        self._checks: dict[str, RowCheck] = {}
+        for validator in validators:
+            self._start(validator, context)
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes of the file.
+
+        Raises:
+            InvalidArgumentError: The file is larger than `max_bytes`.
+        """
+        self._byte_count += len(chunk)
+        if self._byte_count > self._max_bytes:
+            raise InvalidArgumentError.of(
+                "chunk",
+                f"the file is larger than {self._max_bytes:,} bytes; upload fewer rows",
+                reason="DATASET_TOO_LARGE",
+            )
+        for item in self._reader.feed(chunk):
+            self._take(item)
+
+    def finish(self) -> CheckedData:
+        """Ends the file and runs the checks of the whole.
+
+        Raises:
+            InvalidArgumentError: The options of the task contradict each other.
+        """
+        for item in self._reader.finish():
+            self._take(item)
+        if not self._rows:
+            self._findings.add(self._no_rows())
+        for id in tuple(self._checks):
+            self._finish(id)
+        task = self._task or guess_task(self._rows, self._tasks, self._options)
+        if task is not None and self._rows:
+            self._check_task(task)
+        canonical = write_rows(self._rows)
+        findings, omitted = self._findings.result()
+        return CheckedData(
+            report=DataReport(
+                row_count=self._reader.row_count,
+                usable_row_count=len(self._rows),
+                findings=findings,
+                omitted_finding_count=omitted,
+                parts=tuple(self._parts),
+                format=self._reader.format,
+            ),
+            rows=tuple(self._rows),
+            canonical=canonical,
+            content_sha256=hashlib.sha256(canonical).hexdigest(),
+            task=task.id if task else "",
+        )
+
+    def _take(self, item: Row | Finding) -> None:
+        if isinstance(item, Finding):
+            self._findings.add(item)
+            return
+        usable = True
+        for id, check in tuple(self._checks.items()):
+            try:
+                for finding in check.row(item):
+                    self._findings.add(finding, source=id)
+                    usable = usable and finding.severity is not Severity.ERROR
+            except Exception as error:  # a validator is foreign code: whatever it raises, the others go on
+                self._drop(id, error, item.number)
+        if usable:
+            self._rows.append(item)
+
+    def _start(self, validator: RowValidator, context: ValidationContext) -> None:
+        try:
+            check = validator.start(context)
+        except Exception as error:  # see _take
+            self._drop(validator.id, error)
+            return
+        if check is not None:
+            self._checks[validator.id] = check
+
+    def _finish(self, id: str) -> None:
+        try:
+            findings, parts = self._checks[id].finish()
+            for finding in findings:
+                self._findings.add(finding, source=id)
+            self._parts += list(parts)
+        except Exception as error:  # see _take
+            self._drop(id, error)
+
+    def _drop(self, id: str, error: Exception, number: int | None = None) -> None:
+        """Reports a validator that failed, and goes on without it."""
+        self._checks.pop(id, None)
+        self._findings.add(
+            Finding(
+                severity=Severity.WARNING,
+                code="VALIDATOR_FAILED",
+                message=f"Validator {id} failed and was left out: {type(error).__name__}: {error}",
+                remedy="Tell the author of the plugin; what it looks for was not checked.",
+                rows=() if number is None else (number,),
+                source=id,
+            )
+        )
+
+    def _check_task(self, task: Task) -> None:
+        if self._task is None:
+            self._findings.add(
+                Finding(
+                    severity=Severity.INFO,
+                    code="TASK_GUESSED",
+                    message=f"No task was named; judging by the outputs, the checks of {task.id} ran.",
+                    remedy="Name the task if another one is meant.",
+                    source="reader",
+                )
+            )
+        try:
+            findings, parts = task.check(self._rows, self._fit(task))
+            for finding in findings:
+                self._findings.add(finding, source=task.id)
+            self._parts += list(parts)
+        except InvalidArgumentError:
+            raise
+        except Exception as error:  # a task is foreign code: whatever it raises, the rows were still checked
+            self._findings.add(
+                Finding(
+                    severity=Severity.WARNING,
+                    code="TASK_CHECK_FAILED",
+                    message=f"The checks of task {task.id} failed: {type(error).__name__}: {error}",
+                    remedy="Tell the author of the plugin; what they look for was not checked.",
+                    source=task.id,
+                )
+            )
+
+    def _fit(self, task: Task) -> Schema:
+        """The schema of the rows. Rows that contradict the declared labels are findings, and checked without them."""
+        try:
+            return task.fit(self._rows, self._options)
+        except InvalidArgumentError as error:
+            _fit_without_rows(task, self._options)
+            for violation in error.violations:
+                self._findings.add(
+                    Finding(
+                        severity=Severity.ERROR,
+                        code="OUTPUT_NOT_DECLARED",
+                        message=f"{violation.field}: {violation.description}",
+                        remedy="Correct the rows, or the options of the task.",
+                        column="output",
+                        source=task.id,
+                    )
+                )
+            return task.fit(self._rows, replace(self._options, labels=()))
+
+    def _no_rows(self) -> Finding:
+        count = self._reader.row_count
+        return Finding(
+            severity=Severity.ERROR,
+            code="NO_ROWS",
+            message=f"None of the {count} rows can be used." if count else "The file holds no rows.",
+            remedy='Write rows such as {"input": "...", "output": "..."}, one per line.',
+            source="reader",
+        )
+
+
+def _fit_without_rows(task: Task, options: TaskOptions) -> None:
+    """Raises InvalidArgumentError for options that contradict each other, whatever the rows."""
+    task.fit((), options)
+
+
+def report_error(report: DataReport) -> InvalidRowsError:
+    """The error for a report that holds errors: each faulty row and column is one violation."""
+    violations = [
+        FieldViolation(field=_field(number, finding.column), description=f"{finding.message} {finding.remedy}".strip())
+        for finding in report.errors
+        for number in (finding.rows or (None,))
+    ]
+    omitted = report.omitted_finding_count
+    more = f"; {omitted} more findings are not listed" if omitted else ""
+    first = f"{violations[0].field}: {violations[0].description}" if violations else "none"
+    return InvalidRowsError(
+        violations,
+        f"The file has {len(violations)} faults{more}. Correct them and upload it again. The first: {first}",
+        metadata={"row_count": str(report.row_count), "usable_row_count": str(report.usable_row_count)},
+        report=report,
+    )
+
+
+def _field(number: int | None, column: str) -> str:
+    """`rows[12].output`, as far as it is known."""
+    place = "rows" if number is None else f"rows[{number}]"
+    return f"{place}.{column}" if column and number is not None else place

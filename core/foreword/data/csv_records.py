@@ -1,0 +1,275 @@
+"""Records of a CSV file (RFC 4180) that arrives in chunks.
+
+This module only finds where records end, which `csv.reader` cannot do for a stream that is pushed; their fields are
+read by `csv.reader`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from enum import Enum
+
+from foreword.data.record import COLUMNS, MAX_ROW_BYTES, check_text, decode, fault, too_large
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, Severity, excerpt
+
+# Process-wide, but it only lets longer fields pass: the module's own limit of 128 KiB is less than a row may have.
+csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_DELIMITERS = (",", ";", "\t")
+# Reading again from the line after a broken quote costs up to one row each; a file made of them must not cost more.
+_MAX_RESTARTS = 16
+
+
+class _State(Enum):
+    FIELD_START = 1
+    PLAIN = 2
+    QUOTED = 3
+    AFTER_QUOTE = 4
+
+
+class CsvReader:
+    """Reads CSV with the columns input and output. The header is no row; blank lines are skipped but counted.
+
+    Comma, semicolon and tab are told apart by the header.
+    """
+
+    def __init__(self) -> None:
+        self.row_count = 0
+        self._number = 0
+        self._buffer = bytearray()
+        self._start = 0  # of the record
+        self._position = 0  # of the scan
+        self._state = _State.FIELD_START
+        self._after_cr = False
+        self._skipping = False  # the rest of a line that was too long
+        self._restarts = 0
+        self._delimiter = ","
+        self._header: list[str] | None = None
+        self._broken_header = False
+        self._plain_end = re.compile(rb"[,\r\n]")
+
+    def feed(self, chunk: bytes) -> Iterator[Row | Finding]:
+        """Takes the next bytes; yields what they complete."""
+        if self._broken_header:
+            return
+        self._buffer += chunk
+        yield from self._scan()
+        del self._buffer[: self._start]
+        self._position -= self._start
+        self._start = 0
+
+    def finish(self) -> Iterator[Row | Finding]:
+        """The last record, when no line end follows it."""
+        if self._broken_header or self._skipping:
+            return
+        while self._start < len(self._buffer) and not self._broken_header:
+            if self._header is None:
+                self._choose_delimiter(bytes(self._buffer[self._start :]))
+                yield from self._scan_records()
+                if self._start == len(self._buffer) or self._broken_header:
+                    break
+            raw = bytes(self._buffer[self._start :])
+            self._position = len(self._buffer)
+            yield from self._end_record(raw, unclosed=self._state is _State.QUOTED)
+            yield from self._scan_records()
+
+    def _scan(self) -> Iterator[Row | Finding]:
+        if self._header is None and not self._skipping:
+            self._skip_blank_start()
+            line = _LINE_END.search(self._buffer, self._start)
+            if line is None and len(self._buffer) - self._start <= MAX_ROW_BYTES:
+                return
+            self._choose_delimiter(bytes(self._buffer[self._start : line.start() if line else len(self._buffer)]))
+        yield from self._scan_records()
+        while len(self._buffer) - self._start > MAX_ROW_BYTES and not self._skipping and not self._broken_header:
+            yield from self._too_large()
+            yield from self._scan_records()
+
+    def _skip_blank_start(self) -> None:
+        while self._buffer[self._start : self._start + 1] in (b"\r", b"\n", b" ", b"\t"):
+            self._start += 1
+        self._position = self._start
+
+    def _scan_records(self) -> Iterator[Row | Finding]:
+        """Yields what the records hold that are complete in the buffer."""
+        while not self._broken_header and self._advance():
+            raw = bytes(self._buffer[self._start : self._position])
+            self._position += 1
+            if self._buffer[self._position - 1 : self._position] == b"\r":
+                self._after_cr = True
+            yield from self._end_record(raw, unclosed=False)
+        if self._broken_header:
+            self._buffer.clear()
+            self._start = self._position = 0
+
+    def _advance(self) -> bool:
+        """Scans on; True when it stands at the line end that ends a record."""
+        buffer = self._buffer
+        while self._position < len(buffer):
+            if self._after_cr:
+                self._after_cr = False
+                if buffer[self._position] == 0x0A:
+                    self._position += 1
+                    self._start = self._position
+                    continue
+            if self._skipping:
+                line = _LINE_END.search(buffer, self._position)
+                self._start = self._position = line.start() + 1 if line else len(buffer)
+                if line:
+                    self._after_cr = buffer[line.start()] == 0x0D
+                    self._skipping = False
+                    self._state = _State.FIELD_START
+                continue
+            if self._state is _State.QUOTED:
+                quote = buffer.find(b'"', self._position)
+                self._position = quote + 1 if quote >= 0 else len(buffer)
+                if quote >= 0:
+                    self._state = _State.AFTER_QUOTE
+            elif self._state is not _State.PLAIN:
+                quoted = buffer[self._position] == 0x22
+                self._state = _State.QUOTED if quoted else _State.PLAIN
+                self._position += quoted
+            else:
+                end = self._plain_end.search(buffer, self._position)
+                if end is None:
+                    self._position = len(buffer)
+                elif end.group() in (b"\r", b"\n"):
+                    self._position = end.start()
+                    return True
+                else:
+                    self._position = end.end()
+                    self._state = _State.FIELD_START
+        return False
+
+    def _end_record(self, raw: bytes, *, unclosed: bool) -> Iterator[Row | Finding]:
+        """Reads a record that ends where the scan stands, and goes on behind it or, if it is broken, within it."""
+        if len(raw) > MAX_ROW_BYTES:
+            yield from self._too_large()
+            return
+        first_line = _LINE_END.search(raw)
+        record_start = self._start
+        self._start = self._position
+        self._state = _State.FIELD_START
+        if not raw.strip():
+            self._number += self._header is not None
+            return
+        text = decode(raw, None if self._header is None else self._number + 1)
+        if isinstance(text, Finding):
+            self._count()
+            yield text
+            self._broken_header = self._header is None
+            return
+        fields = None if unclosed else self._fields(text)
+        if fields is None:
+            self._count()
+            yield fault(
+                "BAD_QUOTES",
+                "A quote is opened and never closed." if unclosed else "Text stands next to a quoted field.",
+                'Put the whole field in quotes, and write a quote inside as "".',
+                number=self._number or None,
+                text=text,
+            )
+            self._broken_header = self._header is None
+            if first_line is not None and self._restarts < _MAX_RESTARTS and not self._broken_header:
+                self._restart(record_start, first_line)
+            return
+        if self._header is None:
+            yield from self._read_header(fields)
+        else:
+            self._count()
+            yield from self._read_fields(fields)
+
+    def _count(self) -> None:
+        if self._header is not None:
+            self._number += 1
+            self.row_count += 1
+
+    def _restart(self, record_start: int, first_line: re.Match[bytes]) -> None:
+        """Goes back behind the first line, so that one broken quote does not take the rows behind it along."""
+        self._restarts += 1
+        self._start = self._position = record_start + first_line.end()
+        self._after_cr = first_line.group() == b"\r"
+        self._state = _State.FIELD_START
+
+    def _too_large(self) -> Iterator[Finding]:
+        """Reports the record at hand and goes on with the line after its first one."""
+        held = bytes(self._buffer[self._start : self._start + MAX_ROW_BYTES])
+        self._count()
+        yield too_large(self._number or 1, held)
+        if self._header is None:
+            self._broken_header = True
+            return
+        line = _LINE_END.search(held[:-1])
+        if line is not None and self._restarts < _MAX_RESTARTS:
+            self._restart(self._start, line)
+        else:
+            self._position = self._start = self._start + MAX_ROW_BYTES
+            self._after_cr = False
+            self._skipping = True
+
+    def _fields(self, text: str) -> list[str] | None:
+        """The fields of a record; None when its quotes are broken."""
+        try:
+            records = list(csv.reader([text], delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            return None
+        return records[0] if len(records) == 1 else None
+
+    def _choose_delimiter(self, line: bytes) -> None:
+        """Takes the delimiter that finds both columns in the header, else the one that occurs most."""
+        text = line[:MAX_ROW_BYTES].decode("utf-8", "replace")
+
+        def fitness(delimiter: str) -> tuple[bool, int]:
+            names = {name.strip().strip('"') for name in text.split(delimiter)}
+            return names.issuperset(COLUMNS), text.count(delimiter)
+
+        self._delimiter = max(_DELIMITERS, key=fitness)
+        self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
+
+    def _read_header(self, fields: list[str]) -> Iterator[Finding]:
+        header = [field.strip() for field in fields]
+        for column in COLUMNS:
+            count = header.count(column)
+            if count != 1:
+                self._broken_header = True
+                found = ", ".join(repr(excerpt(name)) for name in header[:8])
+                yield fault(
+                    "MISSING_COLUMN" if count == 0 else "REPEATED_COLUMN",
+                    f"The first line names the column {column!r} {'not at all' if count == 0 else 'more than once'}; "
+                    f"found: {found}.",
+                    "Begin the file with the line: input,output",
+                    column=column,
+                )
+        if self._broken_header:
+            return
+        self._header = header
+        for name in header:
+            if name not in COLUMNS:
+                yield fault(
+                    "UNKNOWN_KEY",
+                    f"Column {excerpt(name)!r} is not known and is left out.",
+                    "Rows have the columns input and output; remove the others.",
+                    text=name,
+                    severity=Severity.WARNING,
+                )
+
+    def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
+        assert self._header is not None
+        if len(fields) != len(self._header):
+            yield fault(
+                "WRONG_FIELD_COUNT",
+                f"The row has {len(fields)} fields, the header has {len(self._header)}.",
+                f"Put texts that hold {self._delimiter!r} in double quotes.",
+                number=self._number,
+                text=self._delimiter.join(fields),
+            )
+            return
+        values = dict(zip(self._header, fields, strict=True))
+        wrong = [found for column in COLUMNS if (found := check_text(column, values[column], self._number))]
+        yield from wrong
+        if not wrong:
+            yield Row(number=self._number, input=values["input"], output=values["output"])

@@ -1,0 +1,233 @@
+"""One record of a file: from a JSON object, or from texts by column, to a row or to its faults."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, Severity, excerpt
+
+MAX_ROW_BYTES = 1 << 20
+"""Longest row in bytes as it stands in the file."""
+
+COLUMNS = ("input", "output")
+
+_EXAMPLE = '{"input": "...", "output": "..."}'
+
+
+def fault(
+    code: str,
+    message: str,
+    remedy: str = "",
+    *,
+    number: int | None = None,
+    column: str = "",
+    text: str = "",
+    severity: Severity = Severity.ERROR,
+) -> Finding:
+    """A finding about the row `number`, or about the whole file."""
+    return Finding(
+        severity=severity,
+        code=code,
+        message=message,
+        remedy=remedy,
+        rows=() if number is None else (number,),
+        row_count=0 if number is None else 1,
+        column=column,
+        excerpt=excerpt(text),
+        source="reader",
+    )
+
+
+def too_large(number: int, raw: bytes) -> Finding:
+    """The finding for a row that is over the limit."""
+    return fault(
+        "ROW_TOO_LARGE",
+        f"The row is longer than {MAX_ROW_BYTES:,} bytes.",
+        "Shorten it, and check that no quote, brace or line end is missing.",
+        number=number,
+        text=raw[:400].decode("utf-8", "replace"),
+    )
+
+
+def decode(raw: bytes, number: int | None) -> str | Finding:
+    """The text of UTF-8 bytes, or the finding that they are not UTF-8."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return fault(
+            "INVALID_UTF8",
+            f"Byte 0x{raw[error.start]:02x} at position {error.start + 1} is not UTF-8.",
+            "Save the file as UTF-8; Excel calls it CSV UTF-8.",
+            number=number,
+            text=raw[max(0, error.start - 40) : error.start + 40].decode("utf-8", "replace"),
+        )
+
+
+class _Number(str):
+    """A JSON number as it was written: 1.50 stays 1.50."""
+
+    __slots__ = ()
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which keys came twice."""
+
+    repeated: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pairs: list[tuple[str, Any]]) -> _Object:
+        made = cls(pairs)
+        if len(made) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            made.repeated = tuple(key for key, count in counts.items() if count > 1)
+        return made
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_Number, parse_int=_Number, parse_constant=_refuse_constant, object_pairs_hook=_Object.of
+)
+
+
+def read_object(raw: bytes, number: int) -> Iterator[Row | Finding]:
+    """Reads one JSON object: its faults and, unless one of them is an error, the row."""
+    text = decode(raw, number)
+    if isinstance(text, Finding):
+        yield text
+        return
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        yield fault(
+            "NOT_JSON",
+            f"The row is not JSON: {error.msg} at character {error.pos + 1}.",
+            _json_remedy(text),
+            number=number,
+            text=text,
+        )
+        return
+    except ValueError as error:
+        yield fault("NOT_JSON", f"The row is not JSON: {error}.", "Write it in quotes.", number=number, text=text)
+        return
+    except RecursionError:
+        yield fault("NOT_JSON", "The row is nested too deeply.", f"Write {_EXAMPLE}.", number=number, text=text)
+        return
+    if not isinstance(value, _Object):
+        yield fault("NOT_AN_OBJECT", "The row is not a JSON object.", f"Write {_EXAMPLE}.", number=number, text=text)
+        return
+    yield from _read_columns(value, number)
+
+
+def _json_remedy(text: str) -> str:
+    """What most often leads to such a text."""
+    start = text.lstrip()
+    if start.startswith(("{'", "{ '")):
+        return "Put keys and texts in double quotes; single quotes are not JSON."
+    if start.startswith(("{\N{LEFT DOUBLE QUOTATION MARK}", "{\N{RIGHT DOUBLE QUOTATION MARK}")):
+        return 'Use straight double quotes (") instead of typographic ones.'
+    return f"Write each row as one complete object: {_EXAMPLE}."
+
+
+def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
+    """Takes input and output out of an object."""
+    unknown = [key for key in value if key not in COLUMNS]
+    usable = True
+    for column in COLUMNS:
+        if column in value.repeated:
+            usable = False
+            yield fault(
+                "REPEATED_KEY", f"Key {column!r} occurs twice.", "Keep one of them.", number=number, column=column
+            )
+        if column not in value:
+            usable = False
+            yield _missing(column, unknown, number)
+            continue
+        wrong = _check_value(column, value[column], number)
+        if wrong is not None:
+            usable = usable and wrong.severity is not Severity.ERROR
+            yield wrong
+    if not usable:
+        return
+    for key in unknown:
+        yield fault(
+            "UNKNOWN_KEY",
+            f"Key {excerpt(key)!r} is not known and is left out.",
+            "Rows have the keys input and output; remove the others.",
+            number=number,
+            text=key,
+            severity=Severity.WARNING,
+        )
+    yield Row(number=number, input=str(value["input"]), output=str(value["output"]))
+
+
+def _missing(column: str, unknown: list[str], number: int) -> Finding:
+    """The finding for a key that is not there, with the key that was probably meant."""
+    likely = [key for key in unknown if key.strip().lower() == column]
+    if likely:
+        remedy = f"Rename {excerpt(likely[0])!r} to {column!r}; case and spaces count."
+    elif unknown:
+        found = ", ".join(repr(excerpt(key)) for key in unknown[:5])
+        remedy = f"Add it, or rename one of the keys found: {found}."
+    else:
+        remedy = f"Write {_EXAMPLE}."
+    return fault("MISSING_KEY", f"Key {column!r} is missing.", remedy, number=number, column=column)
+
+
+def _check_value(column: str, value: object, number: int) -> Finding | None:
+    """What is wrong with the value of a column; None when it is a text as it should be."""
+    if isinstance(value, _Number):
+        return fault(
+            "NUMBER_AS_TEXT",
+            f"Numbers in {column} are taken as the text they are written as.",
+            "Put them in quotes if that is meant.",
+            number=number,
+            column=column,
+            text=value,
+            severity=Severity.INFO,
+        )
+    if isinstance(value, str):
+        return check_text(column, value, number)
+    shown = json.dumps(value, ensure_ascii=True)
+    if value is None:
+        name, remedy = "null", "Give it a text, or remove the row."
+    elif isinstance(value, bool):
+        name, remedy = "true or false without quotes", f'Write "{shown}" in quotes.'
+    elif isinstance(value, list):
+        name, remedy = "a list", 'Write one text; several labels are joined by a comma: "Warehouse, Packaging".'
+    else:
+        name, remedy = "an object", "Write one text."
+    return fault(
+        "NOT_TEXT", f"The {column} is {name}, not a text.", remedy, number=number, column=column, text=shown
+    )
+
+
+def check_text(column: str, text: str, number: int) -> Finding | None:
+    """The finding for a text that cannot be stored as UTF-8 text."""
+    if "\x00" in text:
+        return fault(
+            "BAD_CHARACTER",
+            f"The {column} holds a NUL character.",
+            "Remove it; it often comes from a file saved as UTF-16.",
+            number=number,
+            column=column,
+            text=text,
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return fault(
+            "BAD_CHARACTER",
+            f"The {column} holds half of a surrogate pair at character {error.start + 1}.",
+            "Write the whole character; such halves come from cutting texts in the middle of an emoji.",
+            number=number,
+            column=column,
+            text=text,
+        )
+    return None
