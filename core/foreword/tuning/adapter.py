@@ -1,0 +1,23 @@
+"""Tuned artifacts as the files of a PEFT adapter."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from safetensors.torch import save
+
+from foreword.domain.base_model import BaseModelSpec
+from foreword.plugin.interfaces import Artifact, TuningMethod
+
+CONFIG_FILE: Final = "adapter_config.json"
+TENSORS_FILE: Final = "adapter_model.safetensors"
+
+
+def adapter_files(method: TuningMethod, artifact: Artifact, spec: BaseModelSpec) -> dict[str, bytes]:
+    """The files that `PeftModel.from_pretrained` reads, by name. Equal artifacts give equal bytes."""
+    config, tensors = method.to_peft(artifact, spec)
+    return {
+        CONFIG_FILE: (json.dumps(config, indent=2, sort_keys=True) + "\n").encode(),
+        TENSORS_FILE: save(tensors, metadata={"format": "pt"}),
+    }

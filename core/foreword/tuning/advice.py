@@ -1,0 +1,70 @@
+"""What a learning curve says, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from foreword.domain.experiment import Phase, Snapshot, TunePlan
+
+_PARTS: Final = 5
+_FEWEST_POINTS: Final = 5
+
+
+def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
+    """One sentence about the curve and what to try next; empty when there are too few points to tell.
+
+    The curve is read in five parts of equal length. Held-out results come first where there are any: they, not the
+    training loss, are what a run is for.
+    """
+    curve = [snapshot for snapshot in snapshots if snapshot.phase is Phase.TUNING]
+    if len(curve) < _FEWEST_POINTS:
+        return ""
+    rate = f"{plan.parameters.learning_rate:g}"
+    losses = _parts([snapshot.loss for snapshot in curve])
+    drop = losses[0] - min(losses)
+    if losses[-1] > losses[0] or drop <= 0:
+        return f"The loss rose from {losses[0]:.2f} to {losses[-1]:.2f}: it diverged; try a smaller rate than {rate}."
+    if losses[-1] - min(losses) > 0.3 * drop:
+        return (
+            f"The loss fell to {min(losses):.2f} and rose to {losses[-1]:.2f} again: it overshot; "
+            f"try a smaller rate than {rate}."
+        )
+    overfitted = _overfitted(curve)
+    if overfitted:
+        return overfitted
+    if losses[-2] - losses[-1] > 0.08 * drop:
+        return (
+            f"The loss was still falling at the end ({losses[-2]:.2f} to {losses[-1]:.2f}): "
+            f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
+        )
+    if losses[1] - losses[-1] < 0.1 * drop:
+        return (
+            f"The loss levelled off early, near {losses[-1]:.2f} by epoch {curve[len(curve) * 2 // _PARTS].epoch:.0f}: "
+            f"a smaller rate than {rate} may get further."
+        )
+    return f"The loss levelled off near {losses[-1]:.2f} towards the end: rate and epochs suit this data."
+
+
+def _overfitted(curve: Sequence[Snapshot]) -> str:
+    """Says so when the held-out loss was best long before the end."""
+    measured = [
+        (snapshot.epoch, snapshot.validation_loss) for snapshot in curve if snapshot.validation_loss is not None
+    ]
+    if len(measured) < _FEWEST_POINTS:
+        return ""
+    best_epoch, best = min(measured, key=lambda point: point[1])
+    last_epoch, last = measured[-1]
+    if best_epoch > 0.6 * last_epoch or last < 1.1 * best:
+        return ""
+    return (
+        f"The held-out loss was lowest at epoch {best_epoch:.0f} ({best:.2f}) and {last:.2f} at the end: later epochs "
+        "fitted the training rows only; more data helps, or fewer epochs."
+    )
+
+
+def _parts(values: Sequence[float]) -> list[float]:
+    """Means of five parts of equal length."""
+    edges = [round(part * len(values) / _PARTS) for part in range(_PARTS + 1)]
+    return [sum(values[low:high]) / (high - low) for low, high in pairwise(edges)]

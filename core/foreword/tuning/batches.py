@@ -1,0 +1,117 @@
+"""Rows in token ids, and the order in which they are seen.
+
+Shapes: B batch, T text tokens, L answer tokens.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TunePlan
+from foreword.domain.inference import apply_verbalizer
+from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.interfaces import LoadedModel, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+POOL_BATCHES: Final = 4
+"""Batches whose rows are sorted by length together: little padding, and rows still meet ever new neighbours."""
+
+FORWARD_TOKENS: Final = 16_384
+"""Padded tokens of one forward pass at most; a larger batch is run in parts, with the same gradient."""
+
+IGNORED: Final = -100
+"""Label of a position that carries no loss."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedRow:
+    """One row in token ids; the answer includes the token that closes it."""
+
+    input_ids: tuple[int, ...]
+    target_ids: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        """Tokens of input and answer."""
+        return len(self.input_ids) + len(self.target_ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows padded on the right to the longest of them.
+
+    Shape:
+        input_ids_BT, input_mask_BT: `[B, T]`. target_ids_BL: `[B, L]`, `IGNORED` where a row has ended.
+    """
+
+    input_ids_BT: Tensor
+    input_mask_BT: Tensor
+    target_ids_BL: Tensor
+
+
+def batch_order(rows: Sequence[EncodedRow], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """The batches of one epoch as places in `rows`: shuffled, rows of like length together.
+
+    The order depends on nothing but the arguments, so that a resumed run goes on where it stopped.
+    """
+    generator = random.Random(f"epoch/{seed}/{epoch}")  # noqa: S311 - no secret
+    order = generator.sample(range(len(rows)), len(rows))
+    pool_size = batch_size * POOL_BATCHES
+    batches: list[list[int]] = []
+    for start in range(0, len(order), pool_size):
+        pool = sorted(order[start : start + pool_size], key=lambda place: rows[place].length)
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    generator.shuffle(batches)
+    return batches
+
+
+def length_order(rows: Sequence[EncodedRow], *, batch_size: int) -> list[list[int]]:
+    """All rows in batches of like length, longest first so that a lack of memory shows at once."""
+    order = sorted(range(len(rows)), key=lambda place: -rows[place].length)
+    return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+
+
+def parts_of(batch: Sequence[EncodedRow]) -> Iterator[Sequence[EncodedRow]]:
+    """A batch in parts that each stay below `FORWARD_TOKENS`; most batches are one part."""
+    rows_per_part = max(1, FORWARD_TOKENS // max(row.length for row in batch))
+    for first in range(0, len(batch), rows_per_part):
+        yield batch[first : first + rows_per_part]
+
+
+def encode_rows(
+    rows: Sequence[Row], *, model: LoadedModel, task: Task, plan: TunePlan, verbalizer: str
+) -> list[EncodedRow]:
+    """Rows in token ids: template applied, answers in canonical form, both cut to the plan's limits."""
+    limits = plan.parameters
+    return [
+        EncodedRow(
+            input_ids=tuple(
+                encode_input(model.tokenizer, apply_verbalizer(verbalizer, row.input), limits.max_input_tokens)
+            ),
+            target_ids=tuple(encode_target(model, task.target(row.output, plan.schema), limits.max_output_tokens)),
+        )
+        for row in rows
+    ]
+
+
+def collate(rows: Sequence[EncodedRow], *, device: torch.device | str = "cpu") -> Batch:
+    """Pads rows to the longest of them, never to a fixed length."""
+    num_input = max(len(row.input_ids) for row in rows)
+    num_target = max(len(row.target_ids) for row in rows)
+    # What padding holds does not matter: it is masked.
+    input_ids = [[*row.input_ids, *[0] * (num_input - len(row.input_ids))] for row in rows]
+    mask = [[1] * len(row.input_ids) + [0] * (num_input - len(row.input_ids)) for row in rows]
+    target_ids = [[*row.target_ids, *[IGNORED] * (num_target - len(row.target_ids))] for row in rows]
+    return Batch(
+        input_ids_BT=torch.tensor(input_ids, device=device),
+        input_mask_BT=torch.tensor(mask, device=device),
+        target_ids_BL=torch.tensor(target_ids, device=device),
+    )

@@ -1,0 +1,77 @@
+"""Ranges of tuning parameters, and how values that nobody set give way to a small context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, ResolvedParameters
+from foreword.errors import FieldViolation
+from foreword.plugin.interfaces import TuningMethod
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "string": (str,),
+    "string_list": (list, tuple),
+}
+
+
+def check_parameters(parameters: ResolvedParameters, method: TuningMethod) -> list[FieldViolation]:
+    """Every value that is out of its range, and every method parameter that the method does not know."""
+    violations: list[FieldViolation] = []
+    for spec in TUNE_PARAMETER_SPECS:
+        violations += _check(spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
+    known = {spec.name: spec for spec in method.parameters}
+    for name, value in parameters.method_parameters.items():
+        field = f"parameters.method_parameters.{name}"
+        if name in known:
+            violations += _check(known[name], value, field)
+        else:
+            names = ", ".join(sorted(known)) or "no parameters of its own"
+            violations.append(FieldViolation(field=field, description=f"is unknown; {method.id} has {names}"))
+    return violations
+
+
+def fit_to_context(
+    parameters: ResolvedParameters, sources: Mapping[str, str], spec: BaseModelSpec
+) -> ResolvedParameters:
+    """Shrinks lengths that came from the defaults to what the base model has room for; set values are honoured."""
+    room = spec.context_tokens - parameters.num_virtual_tokens
+    values = {"max_input_tokens": room, "max_output_tokens": spec.context_tokens}
+    if spec.architecture is Architecture.CAUSAL:
+        values["max_output_tokens"] = max(1, room // 4)
+        values["max_input_tokens"] = room - min(parameters.max_output_tokens, values["max_output_tokens"])
+    smaller: dict[str, Any] = {
+        name: limit
+        for name, limit in values.items()
+        if sources[name] == "default" and 1 <= limit < getattr(parameters, name)
+    }
+    return replace(parameters, **smaller)
+
+
+def _check(spec: ParameterSpec, value: Any, field: str) -> list[FieldViolation]:
+    """What is wrong with one value."""
+    if value is None:
+        return []
+    right_type = isinstance(value, _TYPES[spec.type]) and (spec.type == "bool" or not isinstance(value, bool))
+    if not right_type:
+        return [FieldViolation(field=field, description=f"must be a {spec.type}, not {value!r:.80}")]
+    if spec.choices and value not in spec.choices:
+        return [FieldViolation(field=field, description=f"must be one of {', '.join(spec.choices)}, not {value!r:.80}")]
+    if spec.type in ("int", "float"):
+        low, high = spec.minimum, spec.maximum
+        # `not >=` also refuses nan.
+        if (low is not None and not value >= low) or (high is not None and not value <= high):
+            return [FieldViolation(field=field, description=f"must be {_range(low, high)}, not {value:g}")]
+    return []
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """A range in words."""
+    if low is None or high is None:
+        return f"at least {low:g}" if low is not None else f"at most {high:g}"
+    return f"in [{low:g}, {high:g}]"

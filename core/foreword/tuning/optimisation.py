@@ -1,0 +1,47 @@
+"""The optimisers: fp32 states over the method's tensors, and nothing of the base model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from foreword.domain.parameters import ResolvedParameters
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from foreword.plugin.interfaces import ParameterGroup
+
+
+def make_optimizer(groups: Sequence[ParameterGroup], parameters: ResolvedParameters) -> Optimizer:
+    """The optimiser of a run; each of its groups keeps its `scale` of the learning rate."""
+    settings = [{"params": list(group.parameters.values()), "scale": group.scale} for group in groups]
+    if parameters.optimizer == "adafactor":
+        from transformers.optimization import Adafactor
+
+        # Lester et al. 2021: a rate of its own, not scaled by the size of the prompt.
+        optimizer: Optimizer = Adafactor(  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+            settings,
+            lr=parameters.learning_rate,
+            scale_parameter=False,
+            relative_step=False,
+            warmup_init=False,
+            weight_decay=parameters.weight_decay,
+        )
+        return optimizer
+    return torch.optim.AdamW(settings, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Sets the learning rate of every group, in its own scale."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+def clip(tensors: Sequence[Tensor], largest_norm: float) -> None:
+    """Scales all gradients down to a joint norm; 0 leaves them."""
+    if largest_norm > 0:
+        torch.nn.utils.clip_grad_norm_(tensors, largest_norm)

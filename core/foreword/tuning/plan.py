@@ -1,0 +1,164 @@
+"""What a run will do, before it does anything: every value with its source, sizes, time, and warnings.
+
+Needs no torch, so that the server can plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from foreword.domain.base_model import BaseModelSpec
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import ExperimentConfig, TunePlan
+from foreword.domain.inference import apply_verbalizer, check_verbalizer
+from foreword.domain.parameters import ResolvedParameters, resolve_parameters
+from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
+from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
+from foreword.tuning.limits import check_parameters, fit_to_context
+from foreword.tuning.plan_warnings import Lengths, plan_warnings
+from foreword.tuning.schedule import updates_per_epoch
+from foreword.tuning.split import held_out_count
+
+Result = TypeVar("Result")
+
+MINIMUM_ROWS: Final = 10
+"""Below this nothing can be learnt and measured."""
+
+_FORWARD_SHARE: Final = 0.4
+"""Time of a held-out row against a trained one: no backward pass, but answers are scored."""
+
+
+def make_plan(
+    *,
+    config: ExperimentConfig,
+    spec: BaseModelSpec,
+    task: Task,
+    method: TuningMethod,
+    rows: Sequence[Row],
+    count_tokens: Callable[[str], int],
+    seconds_per_row: float,
+) -> TunePlan:
+    """Plans a run.
+
+    Args:
+        rows: All rows of the dataset.
+        count_tokens: Counts the tokens of a text as the base model is given it, special ones included.
+        seconds_per_row: Time to train on one row on this machine; 0 when nothing is known yet.
+
+    Raises:
+        InvalidArgumentError: Parameters, options or the template are wrong; names every faulty field below
+            `tune_experiment`.
+        FailedPreconditionError: The base model cannot be tuned, or the dataset has too few rows.
+    """
+    if not spec.tunable:
+        raise FailedPreconditionError(
+            f"baseModels/{spec.id} cannot be tuned. Choose a base model that is tunable.", reason="NOT_TUNABLE"
+        )
+    parameters, sources = resolve_parameters(config.parameters, spec.recipe)
+    violations = check_parameters(parameters, method)
+    if not violations:
+        parameters = fit_to_context(parameters, sources, spec)
+    method_plan = _collect(violations, lambda: method.plan(spec, parameters)) if not violations else None
+    if method_plan is not None:
+        violations += _context_violations(parameters, method_plan, spec)
+    _collect(violations, lambda: check_verbalizer(config.verbalizer, "verbalizer"))
+    schema = _collect(violations, lambda: task.fit(rows, config.task_options))
+    if violations or method_plan is None or schema is None:
+        raise InvalidArgumentError(
+            [
+                FieldViolation(field=f"tune_experiment.{violation.field}", description=violation.description)
+                for violation in violations
+            ],
+            reason="PARAMETERS_INVALID",
+        )
+    if len(rows) < MINIMUM_ROWS:
+        raise FailedPreconditionError(
+            f"The dataset has {len(rows)} rows, and tuning needs at least {MINIMUM_ROWS}; some hundred are better. "
+            "Add rows.",
+            reason="TOO_FEW_ROWS",
+            metadata={"row_count": str(len(rows)), "minimum": str(MINIMUM_ROWS)},
+        )
+    return _plan(config, spec, task, rows, count_tokens, seconds_per_row, parameters, sources, method_plan, schema)
+
+
+def _plan(
+    config: ExperimentConfig,
+    spec: BaseModelSpec,
+    task: Task,
+    rows: Sequence[Row],
+    count_tokens: Callable[[str], int],
+    seconds_per_row: float,
+    parameters: ResolvedParameters,
+    sources: dict[str, str],
+    method_plan: MethodPlan,
+    schema: Schema,
+) -> TunePlan:
+    """Sizes, time and warnings of a plan whose values are all in order."""
+    held_out = held_out_count(len(rows), parameters.validation_split)
+    training = len(rows) - held_out
+    refits = parameters.refit and held_out > 0
+    fit_updates = parameters.num_epochs * updates_per_epoch(
+        training, parameters.batch_size, parameters.accumulate_steps
+    )
+    refit_updates = parameters.num_epochs * updates_per_epoch(
+        len(rows), parameters.batch_size, parameters.accumulate_steps
+    )
+    rows_per_epoch = training + held_out * _FORWARD_SHARE + (len(rows) if refits else 0)
+    lengths = Lengths.of(
+        inputs=[apply_verbalizer(config.verbalizer, row.input) for row in rows],
+        outputs=[task.target(row.output, schema) for row in rows],
+        rows=rows,
+        count_tokens=count_tokens,
+    )
+    space = task.label_space(schema)
+    return TunePlan(
+        parameters=parameters,
+        sources=sources,
+        training_row_count=training,
+        validation_row_count=held_out,
+        planned_updates=fit_updates + (refit_updates if refits else 0),
+        trainable_parameter_count=method_plan.trainable_parameter_count,
+        estimated_seconds=seconds_per_row * rows_per_epoch * parameters.num_epochs,
+        warnings=plan_warnings(
+            parameters=parameters,
+            recipe=spec.recipe,
+            updates=fit_updates,
+            row_count=len(rows),
+            lengths=lengths,
+            init_text_tokens=_plain_count(parameters.init_text or "", count_tokens),
+        ),
+        schema=schema,
+        labels=space.labels if space else (),
+        multi_label=space.multi_label if space else False,
+    )
+
+
+def _collect(violations: list[FieldViolation], call: Callable[[], Result]) -> Result | None:
+    """Calls, and keeps what is wrong for later so that all faults are told at once."""
+    try:
+        return call()
+    except InvalidArgumentError as error:
+        violations += error.violations
+        return None
+
+
+def _context_violations(
+    parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
+) -> list[FieldViolation]:
+    """Prompt and input share the context."""
+    room = spec.context_tokens - method_plan.context_tokens
+    if parameters.max_input_tokens <= room:
+        return []
+    return [
+        FieldViolation(
+            field="parameters.max_input_tokens",
+            description=f"is {parameters.max_input_tokens}, but beside {method_plan.context_tokens} virtual tokens the "
+            f"context of {spec.context_tokens} tokens has room for {room}; lower one of the two",
+        )
+    ]
+
+
+def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:
+    """Tokens of a text without the special ones around it."""
+    return count_tokens(text) - count_tokens("") if text else 0

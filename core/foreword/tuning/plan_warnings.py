@@ -1,0 +1,154 @@
+"""What is likely to disappoint in a plan that is otherwise in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foreword.domain.dataset import Row
+from foreword.domain.parameters import ResolvedParameters, TuneParameters
+from foreword.domain.report import Finding, Severity
+
+FEW_UPDATES: Final = 100
+"""Soft prompts start far from useful: below some hundred updates the loss has hardly begun to fall."""
+
+_FAR = 10.0
+_SOURCE = "plan"
+_MOST_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Tokens of inputs (template applied) and answers, with the rows' numbers."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        rows: Sequence[Row],
+        count_tokens: Callable[[str], int],
+    ) -> Lengths:
+        """Counts."""
+        counts = {text: count_tokens(text) for text in set(outputs)}
+        return cls(
+            inputs=tuple(count_tokens(text) for text in inputs),
+            outputs=tuple(counts[text] for text in outputs),
+            numbers=tuple(row.number for row in rows),
+        )
+
+
+def plan_warnings(
+    *,
+    parameters: ResolvedParameters,
+    recipe: TuneParameters,
+    updates: int,
+    row_count: int,
+    lengths: Lengths,
+    init_text_tokens: int,
+) -> tuple[Finding, ...]:
+    """The warnings of a plan, the most severe first.
+
+    Args:
+        updates: Updates of one fit, without a refit.
+        init_text_tokens: Tokens of the initialisation text; 0 without one.
+    """
+    found = [
+        *_few_updates(parameters, updates, row_count),
+        *_cut(lengths.inputs, parameters.max_input_tokens, lengths.numbers, "input"),
+        *_cut(lengths.outputs, parameters.max_output_tokens, lengths.numbers, "output"),
+        *_far_rate(parameters, recipe),
+        *_unmeasured(parameters),
+        *_init_text(parameters, init_text_tokens),
+    ]
+    return tuple(sorted(found, key=lambda finding: -finding.severity))
+
+
+def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -> list[Finding]:
+    if updates >= FEW_UPDATES:
+        return []
+    per_update = parameters.batch_size * parameters.accumulate_steps
+    smaller = "Set accumulate_steps to 1" if parameters.accumulate_steps > 1 else "Choose a smaller batch_size"
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="FEW_UPDATES",
+            message=f"The plan makes {updates} updates ({row_count} rows, {per_update} rows per update, "
+            f"{parameters.num_epochs} epochs); a prompt rarely learns in fewer than {FEW_UPDATES}.",
+            remedy=f"{smaller} or more epochs.",
+            source=_SOURCE,
+        )
+    ]
+
+
+def _cut(counts: Sequence[int], limit: int, numbers: Sequence[int], column: str) -> list[Finding]:
+    rows = [number for number, count in zip(numbers, counts, strict=True) if count > limit]
+    if not rows:
+        return []
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code=f"{column.upper()}_CUT",
+            message=f"{len(rows)} rows have an {column} of more than {limit} tokens and lose its end; "
+            f"the longest has {max(counts)}.",
+            remedy=f"Raise max_{column}_tokens or shorten these rows.",
+            rows=tuple(rows[:_MOST_ROWS]),
+            row_count=len(rows),
+            column=column,
+            source=_SOURCE,
+        )
+    ]
+
+
+def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Finding]:
+    known = recipe.learning_rate
+    if known is None or parameters.optimizer != (recipe.optimizer or parameters.optimizer):
+        return []
+    ratio = parameters.learning_rate / known
+    if 1 / _FAR < ratio < _FAR:
+        return []
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="RATE_FAR_FROM_RECIPE",
+            message=f"The learning rate {parameters.learning_rate:g} is far from the {known:g} that suits this base "
+            "model; rates do not carry over from other models.",
+            remedy="Leave learning_rate unset to take the recipe's.",
+            source=_SOURCE,
+        )
+    ]
+
+
+def _unmeasured(parameters: ResolvedParameters) -> list[Finding]:
+    if parameters.validation_split > 0:
+        return []
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="NOTHING_HELD_OUT",
+            message="No rows are held out, so the last epoch is kept, nothing stops early and nothing is measured.",
+            remedy="Set validation_split to 0.2; with refit all rows are trained on in the end.",
+            source=_SOURCE,
+        )
+    ]
+
+
+def _init_text(parameters: ResolvedParameters, tokens: int) -> list[Finding]:
+    if parameters.init_method != "text" or tokens in (0, parameters.num_virtual_tokens):
+        return []
+    cut = tokens > parameters.num_virtual_tokens
+    return [
+        Finding(
+            severity=Severity.INFO,
+            code="INIT_TEXT_CUT" if cut else "INIT_TEXT_REPEATED",
+            message=f"The initialisation text has {tokens} tokens and is {'cut' if cut else 'repeated'} to the "
+            f"{parameters.num_virtual_tokens} of the prompt.",
+            source=_SOURCE,
+        )
+    ]

@@ -1,0 +1,342 @@
+"""The trainer: one run of a tuning method over a frozen base model.
+
+The caller drives it update by update, so that it can heartbeat, cancel and take checkpoints in between:
+
+    trainer = Trainer(model=..., method=..., task=..., plan=..., verbalizer=..., rows=..., evaluate=..., state=None)
+    for report in trainer.run():
+        ...
+    trainer.result()
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import Phase, TunePlan
+from foreword.errors import ArtifactError, FailedPreconditionError
+from foreword.plugin.contributions import Contribution
+from foreword.plugin.interfaces import Artifact, LoadedModel, Task, Trainable, TuningMethod
+from foreword.tuning import checkpoint
+from foreword.tuning.batches import Batch, EncodedRow, batch_order, collate, encode_rows, length_order, parts_of
+from foreword.tuning.forward import answer_loss
+from foreword.tuning.optimisation import clip, make_optimizer, set_rate
+from foreword.tuning.results import StepReport, TrainResult
+from foreword.tuning.schedule import rate_factor, updates_per_epoch
+from foreword.tuning.selection import Selection
+from foreword.tuning.split import split_for
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Evaluate = Callable[[Sequence[Contribution]], float]
+"""The held-out main metric of what has been learnt so far."""
+
+_VERSION: Final = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class _Cursor:
+    """Where a run stands: the next window of batches to train on."""
+
+    phase: Phase = Phase.TUNING
+    epoch: int = 0
+    window: int = 0
+    step: int = 0
+    num_epochs: int = 0
+    done: bool = False
+
+
+class Trainer:
+    """Tunes.
+
+    Only the method's tensors are trained, in fp32; the base model stays frozen and in eval mode, in whatever dtype it
+    was loaded.
+
+    Args:
+        rows: All rows of the dataset; the trainer holds out those that the plan says.
+        evaluate: Called at the end of each epoch when rows are held out.
+        state: A checkpoint to go on from: on CPU the result is bit for bit that of an uninterrupted run.
+
+    Raises:
+        ArtifactError: The checkpoint cannot be read or belongs to another run.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: LoadedModel,
+        method: TuningMethod,
+        task: Task,
+        plan: TunePlan,
+        verbalizer: str,
+        rows: Sequence[Row],
+        evaluate: Evaluate | None = None,
+        state: bytes | None = None,
+    ) -> None:
+        self._model = model
+        self._method = method
+        self._task = task
+        self._plan = plan
+        self._parameters = plan.parameters
+        self._evaluate = evaluate
+        self._loss = answer_loss(model)
+        self._split = split_for(plan, task, rows)
+        encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer)
+        self._held_out = encode(self._split.held_out)
+        self._training = {Phase.TUNING: encode(self._split.training), Phase.REFITTING: encode(rows)}
+        self._targets = {Phase.TUNING: self._distinct(self._split.training), Phase.REFITTING: self._distinct(rows)}
+        self._fingerprint = _fingerprint(plan, verbalizer, rows)
+        self._chosen: Artifact | None = None
+        self._selection = Selection()
+        self._cursor = _Cursor(num_epochs=self._parameters.num_epochs)
+        self._begin()
+        if state is not None:
+            self._restore(state)
+
+    @property
+    def training_rows(self) -> tuple[Row, ...]:
+        """Rows that are trained on before any refit."""
+        return self._split.training
+
+    @property
+    def validation_rows(self) -> tuple[Row, ...]:
+        """Rows held out."""
+        return self._split.held_out
+
+    @property
+    def step(self) -> int:
+        """Updates made so far."""
+        return self._cursor.step
+
+    @property
+    def total_steps(self) -> int:
+        """Updates in all, as far as is known by now."""
+        return self._cursor.step + self._steps_left()
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of the current phase."""
+        return self._cursor.num_epochs
+
+    def run(self) -> Iterator[StepReport]:
+        """Trains, one report per update. Between two of them the run may be left, and `state` taken."""
+        while not self._cursor.done:
+            yield self._update()
+
+    def result(self) -> TrainResult:
+        """What the run learnt; only after `run` has ended."""
+        assert self._cursor.done, "the run has not ended"
+        refitted = self._cursor.phase is Phase.REFITTING
+        last = self._trainable.finish() if refitted or self._chosen is None else self._chosen
+        return TrainResult(
+            artifact=last,
+            best_epoch=self._selection.best_epoch or self._cursor.num_epochs,
+            best_metric=self._selection.best_metric,
+            best_loss=self._selection.best_loss,
+            steps=self._cursor.step,
+            evaluated=self._chosen or last,
+        )
+
+    def state(self) -> bytes:
+        """A checkpoint: everything that the rest of the run depends on."""
+        optimizer_tensors, optimizer_numbers = checkpoint.optimizer_state(self._optimizer)
+        tensors: dict[str, Tensor] = {f"parameter/{name}": tensor for name, tensor in self._named().items()}
+        tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors.items()}
+        header: dict[str, Any] = {
+            "version": _VERSION,
+            "fingerprint": self._fingerprint,
+            "cursor": asdict(self._cursor) | {"phase": self._cursor.phase.value},
+            "selection": self._selection.to_json(),
+            "optimizer": optimizer_numbers,
+        }
+        if self._chosen is not None:
+            tensors |= {f"chosen/{name}": tensor for name, tensor in self._chosen.tensors.items()}
+            header["chosen"] = {
+                "kind": self._chosen.kind,
+                "context_tokens": self._chosen.context_tokens,
+                "config": dict(self._chosen.config),
+            }
+        return checkpoint.pack(tensors, header)
+
+    def _begin(self) -> None:
+        """Starts the phase at the cursor from the method's own beginning."""
+        generator = torch.Generator().manual_seed(self._parameters.seed)
+        targets = self._targets[self._cursor.phase]
+        self._trainable: Trainable = self._method.start(self._model, self._parameters, targets, generator)
+        self._optimizer = make_optimizer(self._trainable.groups, self._parameters)
+        self._windows = self._windows_of(self._cursor.epoch)
+
+    def _restore(self, state: bytes) -> None:
+        """Goes on from a checkpoint."""
+        tensors, header = checkpoint.unpack(state)
+        if header.get("version") != _VERSION or header.get("fingerprint") != self._fingerprint:
+            raise ArtifactError("The checkpoint belongs to another run or version. The run has to start again.")
+        cursor = header["cursor"]
+        self._cursor = _Cursor(**(cursor | {"phase": Phase(cursor["phase"])}))
+        self._begin()
+        with torch.no_grad():
+            for name, tensor in self._named().items():
+                tensor.copy_(tensors[f"parameter/{name}"])
+        checkpoint.restore_optimizer(self._optimizer, _below(tensors, "optimizer/"), header["optimizer"])
+        self._selection = Selection.from_json(header["selection"])
+        if "chosen" in header:
+            self._chosen = Artifact(tensors=_below(tensors, "chosen/"), **header["chosen"])
+
+    def _update(self) -> StepReport:
+        """One update, and at the end of an epoch what belongs there."""
+        started = time.perf_counter()
+        cursor, rows = self._cursor, self._training[self._cursor.phase]
+        batches, epoch_windows = self._windows[cursor.window], len(self._windows)
+        phase_steps = cursor.num_epochs * epoch_windows
+        phase_step = cursor.epoch * epoch_windows + cursor.window
+        rate = self._parameters.learning_rate * rate_factor(
+            phase_step,
+            total_updates=phase_steps,
+            warmup_ratio=self._parameters.warmup_ratio,
+            schedule=self._parameters.schedule,
+        )
+        loss = self._step([[rows[place] for place in batch] for batch in batches], rate)
+        seconds = time.perf_counter() - started
+        phase, epoch = cursor.phase, (phase_step + 1) / epoch_windows
+        cursor.step += 1
+        cursor.window += 1
+        validation_loss, validation_metric = None, None
+        if cursor.window == epoch_windows:
+            validation_loss, validation_metric = self._end_epoch()
+        return StepReport(
+            step=cursor.step,
+            total_steps=self.total_steps,
+            epoch=epoch,
+            loss=loss,
+            learning_rate=rate,
+            rows=sum(map(len, batches)),
+            seconds=seconds,
+            phase=phase,
+            validation_loss=validation_loss,
+            validation_metric=validation_metric,
+        )
+
+    def _step(self, batches: Sequence[Sequence[EncodedRow]], rate: float) -> float:
+        """One optimiser step over a window of batches; returns the mean loss in nats per token.
+
+        Every token of the window weighs the same, also when the window is shorter than the others or its batches
+        differ in size: the sums are divided by the window's own number of tokens.
+        """
+        num_tokens = sum(len(row.target_ids) for batch in batches for row in batch)
+        total = 0.0
+        for batch in batches:
+            for part in parts_of(batch):
+                nats = self._loss(self._collate(part), self._trainable.contribute())
+                (nats / num_tokens).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+                total += float(nats.detach())
+        loss = total / num_tokens
+        if not math.isfinite(loss):
+            raise FailedPreconditionError(
+                f"The loss is {loss} at update {self._cursor.step + 1}: the run diverged. Tune with a smaller "
+                f"learning_rate than {self._parameters.learning_rate:g}.",
+                reason="TUNING_DIVERGED",
+            )
+        clip(list(self._named().values()), self._parameters.max_gradient_norm)
+        set_rate(self._optimizer, rate)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._trainable.after_step()
+        return loss
+
+    def _end_epoch(self) -> tuple[float | None, float | None]:
+        """Measures on the held-out rows and moves on to the next epoch or phase."""
+        cursor, loss, metric = self._cursor, None, None
+        cursor.epoch, cursor.window = cursor.epoch + 1, 0
+        ended = cursor.epoch >= cursor.num_epochs
+        if cursor.phase is Phase.TUNING and self._held_out:
+            artifact = self._trainable.finish()
+            contributions = self._method.contributions(artifact)
+            loss = self._held_out_loss(contributions)
+            metric = self._evaluate(contributions) if self._evaluate is not None else None
+            better = self._selection.offer(cursor.epoch, loss=loss, metric=metric)
+            if better or not self._parameters.keep_best:
+                self._chosen = artifact
+            ended = ended or self._selection.exhausted(self._parameters.early_stopping_patience)
+        if not ended:
+            self._windows = self._windows_of(cursor.epoch)
+        elif cursor.phase is Phase.TUNING and self._parameters.refit and self._held_out:
+            self._begin_refit()
+        else:
+            cursor.done = True
+        return loss, metric
+
+    def _begin_refit(self) -> None:
+        """Starts over on all rows, for as many epochs as were best."""
+        epochs = self._selection.best_epoch if self._parameters.keep_best else self._cursor.epoch
+        self._cursor = _Cursor(phase=Phase.REFITTING, step=self._cursor.step, num_epochs=epochs)
+        self._begin()
+
+    @torch.no_grad()
+    def _held_out_loss(self, contributions: Sequence[Contribution]) -> float:
+        """Mean over all answer tokens of the held-out rows, in nats."""
+        total, rows = 0.0, self._held_out
+        for batch in length_order(rows, batch_size=self._parameters.batch_size):
+            for part in parts_of([rows[place] for place in batch]):
+                total += float(self._loss(self._collate(part), contributions))
+        return total / sum(len(row.target_ids) for row in rows)
+
+    def _windows_of(self, epoch: int) -> list[list[list[int]]]:
+        """The epoch's batches in windows of `accumulate_steps`; the last may hold fewer and still makes an update."""
+        batches = batch_order(
+            self._training[self._cursor.phase],
+            batch_size=self._parameters.batch_size,
+            seed=self._parameters.seed,
+            epoch=epoch,
+        )
+        size = self._parameters.accumulate_steps
+        return [batches[first : first + size] for first in range(0, len(batches), size)]
+
+    def _steps_left(self) -> int:
+        """Updates to come, if nothing stops early."""
+        cursor, parameters = self._cursor, self._parameters
+        if cursor.done:
+            return 0
+        left = (cursor.num_epochs - cursor.epoch) * len(self._windows) - cursor.window
+        if cursor.phase is Phase.TUNING and parameters.refit and self._held_out:
+            left += cursor.num_epochs * updates_per_epoch(
+                len(self._training[Phase.REFITTING]), parameters.batch_size, parameters.accumulate_steps
+            )
+        return left
+
+    def _distinct(self, rows: Sequence[Row]) -> list[str]:
+        """Distinct canonical answers in the order of the file."""
+        return list(dict.fromkeys(self._task.target(row.output, self._plan.schema) for row in rows))
+
+    def _named(self) -> dict[str, Tensor]:
+        """The trained tensors by name."""
+        return {name: tensor for group in self._trainable.groups for name, tensor in group.parameters.items()}
+
+    def _collate(self, rows: Sequence[EncodedRow]) -> Batch:
+        """Pads rows on the model's device."""
+        return collate(rows, device=self._model.module.device)
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _fingerprint(plan: TunePlan, verbalizer: str, rows: Sequence[Row]) -> str:
+    """Tells runs apart, so that a checkpoint never goes on in another one."""
+    digest = hashlib.sha256()
+    parts = [asdict(plan.parameters), plan.schema, verbalizer, [(row.input, row.output) for row in rows]]
+    digest.update(json.dumps(parts, sort_keys=True, default=list).encode())
+    return digest.hexdigest()
+
+
+__all__ = ["Evaluate", "StepReport", "TrainResult", "Trainer"]

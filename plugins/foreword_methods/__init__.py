@@ -1,0 +1,1 @@
+"""Tuning methods that come with Foreword."""

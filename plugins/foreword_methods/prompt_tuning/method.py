@@ -1,0 +1,123 @@
+"""The prompt-tuning method.
+
+Shapes: P virtual tokens, D width of the embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from foreword.domain.base_model import BaseModelSpec
+from foreword.domain.parameters import ResolvedParameters
+from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.plugin.contributions import Contribution, Embeds
+from foreword.plugin.interfaces import Artifact, LoadedModel, MethodPlan, ParameterGroup, Trainable, TuningMethod
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+_BYTES_PER_NUMBER = 4
+
+
+class PromptTuning(TuningMethod):
+    """Trains `[P, D]` vectors in front of every input's embeddings."""
+
+    id = "prompt_tuning"
+    display_name = "Prompt tuning"
+    description = "Trains a soft prompt: vectors in front of the embeddings of every input."
+
+    def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
+        """Costs of a run; refuses a prompt without a start or without room."""
+        violations = []
+        if parameters.init_method == "text" and not (parameters.init_text or "").strip():
+            violations.append(
+                FieldViolation(
+                    field="parameters.init_text",
+                    description="is required when init_method is text; give the instruction",
+                )
+            )
+        if parameters.num_virtual_tokens >= spec.context_tokens:
+            violations.append(
+                FieldViolation(
+                    field="parameters.num_virtual_tokens",
+                    description=f"must be below the context of {spec.context_tokens} tokens; 20 to 100 are usual",
+                )
+            )
+        if violations:
+            raise InvalidArgumentError(violations)
+        count = parameters.num_virtual_tokens * spec.hidden_size
+        return MethodPlan(
+            trainable_parameter_count=count,
+            context_tokens=parameters.num_virtual_tokens,
+            resident_bytes=count * _BYTES_PER_NUMBER,
+        )
+
+    def start(
+        self, model: LoadedModel, parameters: ResolvedParameters, targets: Sequence[str], generator: Generator
+    ) -> Trainable:
+        """Begins a run from text, labels, the vocabulary or random numbers."""
+        from foreword_methods.prompt_tuning.start import initial_prompt
+
+        vectors_PD = initial_prompt(model, parameters, targets, generator).requires_grad_()
+        return _Prompt(vectors_PD, _shape_of(model))
+
+    def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
+        """The vectors in front."""
+        from foreword_methods.prompt_tuning.peft_format import TENSOR
+
+        return (Embeds(vectors_PD=artifact.tensors[TENSOR]),)
+
+    def to_peft(self, artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """The artifact as PEFT stores it."""
+        from foreword_methods.prompt_tuning.peft_format import write_adapter
+
+        return write_adapter(artifact, spec)
+
+    def from_peft(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec: BaseModelSpec) -> Artifact:
+        """Reads a prompt that this service or PEFT wrote."""
+        from foreword_methods.prompt_tuning.peft_format import read_adapter
+
+        return read_adapter(config, tensors, spec)
+
+
+class _Prompt(Trainable):
+    """A prompt in training.
+
+    Args:
+        vectors_PD: Leaf tensor in fp32.
+        shape: Facts of the base model that PEFT's configuration asks for.
+    """
+
+    def __init__(self, vectors_PD: Tensor, shape: Mapping[str, Any]) -> None:
+        self._vectors_PD = vectors_PD
+        self._shape = shape
+
+    @property
+    def groups(self) -> Sequence[ParameterGroup]:
+        """The vectors."""
+        return (ParameterGroup(parameters={"prompt_embeddings": self._vectors_PD}),)
+
+    def contribute(self) -> Sequence[Contribution]:
+        """The vectors in front."""
+        return (Embeds(vectors_PD=self._vectors_PD),)
+
+    def finish(self) -> Artifact:
+        """A copy of the vectors."""
+        from foreword_methods.prompt_tuning.peft_format import KIND, TENSOR
+
+        return Artifact(
+            kind=KIND,
+            tensors={TENSOR: self._vectors_PD.detach().to("cpu", copy=True)},
+            context_tokens=self._vectors_PD.shape[0],
+            config=self._shape,
+        )
+
+
+def _shape_of(model: LoadedModel) -> dict[str, Any]:
+    """Heads and layers of a base model, under whatever names its configuration has them."""
+    config = model.module.config.get_text_config()
+    return {
+        "num_attention_heads": getattr(config, "num_attention_heads", None),
+        "num_layers": getattr(config, "num_hidden_layers", None),
+    }
