@@ -1,0 +1,77 @@
+"""The way in."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Self
+
+from foreword.client.catalog import CatalogMethods
+from foreword.client.connection import DEFAULT_ENDPOINT, Connection, Tls
+from foreword.client.deployments import DeploymentMethods
+from foreword.client.experiments import TuneExperimentMethods
+from foreword.client.inference import InferenceMethods
+from foreword.client.tenants import TenantMethods
+from foreword.client.tuned_models import TunedModelMethods
+
+
+class Client(
+    TuneExperimentMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods
+):
+    """A client of a Foreword service. Safe to share between threads; `close` it, or use it in a `with`.
+
+    Every RPC of the API is a method of the same name in snake case (`create_tune_experiment`); on top of them stand
+    `tune`, `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve`. A resource may be given as the
+    object that another method returned, by its name, or by the last part of its name. Calls that are safe to repeat
+    are repeated while the service is unavailable or asks to; all errors are those of `foreword.errors`.
+
+        with foreword.Client() as client:
+            experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))
+            client.create_deployment(experiment.tuned_model, serving_name="complaints")
+            print(client.classify("complaints", "Where are my extra sheets?").labels)
+
+    Args:
+        endpoint: `HOST:PORT`, which uses TLS unless it is loopback, or with `http://` or `https://` in front.
+            Default: FOREWORD_ENDPOINT, else 127.0.0.1:50051.
+        api_key: Secret of the key. Default: FOREWORD_API_KEY.
+        timeout_seconds: Longest a unary call may take, repetitions included.
+        retry_seconds: How long a call is repeated while the service is unavailable.
+        tls: True or False decides; a path or PEM bytes are the certificates to trust. Default: as the endpoint says.
+
+    Raises:
+        InvalidArgumentError: The endpoint is malformed.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout_seconds: float = 60.0,
+        retry_seconds: float = 15.0,
+        tls: Tls = None,
+    ) -> None:
+        self._connection = Connection(
+            endpoint=endpoint or os.environ.get("FOREWORD_ENDPOINT") or DEFAULT_ENDPOINT,
+            api_key=os.environ.get("FOREWORD_API_KEY", "") if api_key is None else api_key,
+            timeout_seconds=timeout_seconds,
+            retry_seconds=retry_seconds,
+            tls=tls,
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """Where the service is."""
+        return self._connection.endpoint
+
+    def close(self) -> None:
+        """Ends all calls and closes the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

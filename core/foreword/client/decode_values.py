@@ -1,0 +1,174 @@
+"""Values that messages of several resources hold: findings, reports, evaluations, parameters."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+from google.protobuf import json_format
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.message import Message
+
+from foreword.client.status import failure_from_status
+from foreword.domain.experiment import Failure, TaskOptions
+from foreword.domain.parameters import ParameterSpec, TuneParameters
+from foreword.domain.report import (
+    DataReport,
+    Evaluation,
+    EvaluationExample,
+    Finding,
+    Histogram,
+    Matrix,
+    MetricSpec,
+    ReportPart,
+    Severity,
+    Table,
+    Values,
+)
+from foreword.errors import InternalError
+from foreword.v1 import catalog_pb2, dataset_pb2, report_pb2, tune_experiment_pb2, tune_parameters_pb2
+
+Member = TypeVar("Member", bound=Enum)
+
+
+def member(kind: type[Member], wrapper: EnumTypeWrapper, prefix: str, number: int) -> Member:
+    """The member of a domain enum that a number stands for."""
+    try:
+        return kind[wrapper.Name(number).removeprefix(prefix)]
+    except (KeyError, ValueError):
+        raise InternalError(
+            f"The service answered {kind.__name__} {number}, which this client does not know. Upgrade the client.",
+            reason="CLIENT_TOO_OLD",
+        ) from None
+
+
+def time(message: Message, field: str) -> datetime | None:
+    """A point in time, or None when it is unset."""
+    if not message.HasField(field):
+        return None
+    value: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    return value
+
+
+def optional(message: Message, field: str) -> Any:
+    """The value of an optional field, or None when it is unset."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def failure(message: Message) -> Failure | None:
+    """Why a resource failed, or None."""
+    return failure_from_status(getattr(message, "error")) if message.HasField("error") else None  # noqa: B009
+
+
+def finding(message: report_pb2.Finding) -> Finding:
+    """One fault or warning."""
+    return Finding(
+        severity=member(Severity, report_pb2.Severity, "SEVERITY_", message.severity),
+        code=message.code,
+        message=message.message,
+        remedy=message.remedy,
+        rows=tuple(message.rows),
+        row_count=message.row_count,
+        column=message.column,
+        excerpt=message.excerpt,
+        source=message.source,
+    )
+
+
+def _matrix(message: report_pb2.Matrix) -> Matrix:
+    width = len(message.column_labels)
+    values = tuple(tuple(message.values[row * width : (row + 1) * width]) for row in range(len(message.row_labels)))
+    return Matrix(row_labels=tuple(message.row_labels), column_labels=tuple(message.column_labels), values=values)
+
+
+def report_part(message: report_pb2.ReportPart) -> ReportPart:
+    """A titled part of a report; one of a kind that this client does not know reads as an empty list of values."""
+    content: Table | Histogram | Matrix | Values
+    match message.WhichOneof("content"):
+        case "table":
+            table = message.table
+            content = Table(columns=tuple(table.columns), rows=tuple(tuple(row.cells) for row in table.rows))
+        case "histogram":
+            histogram = message.histogram
+            content = Histogram(
+                unit=histogram.unit,
+                edges=tuple(histogram.edges),
+                counts=tuple(int(count) for count in histogram.counts),
+            )
+        case "matrix":
+            content = _matrix(message.matrix)
+        case _:
+            content = Values(values=dict(message.values.values))
+    return ReportPart(id=message.id, title=message.title, content=content)
+
+
+def data_report(message: dataset_pb2.DataReport) -> DataReport:
+    """What the checks of a dataset found."""
+    return DataReport(
+        row_count=message.row_count,
+        usable_row_count=message.usable_row_count,
+        findings=tuple(finding(item) for item in message.findings),
+        omitted_finding_count=message.omitted_finding_count,
+        parts=tuple(report_part(item) for item in message.parts),
+        format=message.format,
+    )
+
+
+def metric_spec(message: report_pb2.MetricSpec) -> MetricSpec:
+    """What a metric is."""
+    return MetricSpec(
+        id=message.id,
+        display_name=message.display_name,
+        description=message.description,
+        higher_is_better=message.higher_is_better,
+    )
+
+
+def evaluation(message: tune_experiment_pb2.Evaluation) -> Evaluation:
+    """Held-out results of one system."""
+    return Evaluation(
+        system=message.system,
+        metrics=dict(message.metrics),
+        main_metric=message.main_metric,
+        row_count=message.row_count,
+        mean_tokens=message.mean_tokens,
+        soft_prompt_tokens=message.soft_prompt_tokens,
+        parts=tuple(report_part(item) for item in message.parts),
+        examples=tuple(
+            EvaluationExample(input=item.input, reference=item.reference, prediction=item.prediction)
+            for item in message.examples
+        ),
+    )
+
+
+def tune_parameters(message: tune_parameters_pb2.TuneParameters) -> TuneParameters:
+    """Tuning parameters; unset ones are None."""
+    names = [item.name for item in fields(TuneParameters) if item.name != "method_parameters"]
+    values = {name: optional(message, name) for name in names}
+    return TuneParameters(**values, method_parameters=json_format.MessageToDict(message.method_parameters))
+
+
+def task_options(message: tune_parameters_pb2.TaskOptions) -> TaskOptions:
+    """Task options; unset ones are None or empty."""
+    return TaskOptions(
+        labels=tuple(message.labels),
+        multi_label=optional(message, "multi_label"),
+        separator=optional(message, "separator"),
+        extra=json_format.MessageToDict(message.extra) if message.HasField("extra") else None,
+    )
+
+
+def parameter_spec(message: catalog_pb2.ParameterSpec) -> ParameterSpec:
+    """What a parameter is."""
+    return ParameterSpec(
+        name=message.name,
+        description=message.description,
+        type=message.type,
+        minimum=optional(message, "minimum"),
+        maximum=optional(message, "maximum"),
+        default=json_format.MessageToDict(message.default_value) if message.HasField("default_value") else None,
+        unit=message.unit,
+        choices=tuple(message.choices),
+    )

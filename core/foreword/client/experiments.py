@@ -1,0 +1,294 @@
+"""Tuning experiments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from foreword.client import decode, encode, resources
+from foreword.client.datasets import DatasetMethods
+from foreword.client.encode import Rows
+from foreword.client.service import Reference, new_request_id
+from foreword.client.status import AttemptError
+from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.parameters import TuneParameters
+from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError
+from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
+from foreword.v1 import tune_experiment_service_pb2 as messages
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from matplotlib.figure import Figure
+
+_STREAM_SECONDS = 120.0
+"""Longest a watch stays on one stream, so that a peer which vanished without a word is noticed."""
+
+_LOST_SECONDS = 60.0
+"""Longest a watch goes on without a single message before it gives up."""
+
+
+class ParameterValues(TypedDict, total=False):
+    """Tuning parameters as keyword arguments; ranges and meaning are those of `TuneParameters`."""
+
+    batch_size: int
+    num_epochs: int
+    learning_rate: float
+    accumulate_steps: int
+    max_input_tokens: int
+    max_output_tokens: int
+    init_method: str
+    init_text: str
+    num_virtual_tokens: int
+    seed: int
+    validation_split: float
+    early_stopping_patience: int
+    keep_best: bool
+    refit: bool
+    optimizer: str
+    schedule: str
+    warmup_ratio: float
+    weight_decay: float
+    max_gradient_norm: float
+
+
+class TuneExperimentMethods(DatasetMethods):
+    """Methods of `TuneExperimentService`."""
+
+    @cached_property
+    def _experiments(self) -> Any:
+        return self._connection.stub(tune_experiment_service_pb2_grpc.TuneExperimentServiceStub)
+
+    def tune(
+        self,
+        rows: Rows,
+        *,
+        display_name: str = "",
+        description: str = "",
+        base_model: str = "",
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        verbalizer: str = "",
+        instruction: str = "",
+        **parameters: Unpack[ParameterValues],
+    ) -> resources.TuneExperiment:
+        """Uploads training data and queues a run on it; everything that is left out takes the recipe's value.
+
+        Args:
+            rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings.
+            display_name: Name for people. Default: the file's.
+            parameters: Tuning parameters that are to differ from the recipe, such as `num_epochs=30`.
+
+        Returns:
+            The queued experiment, with its plan. `wait_for_experiment` waits for the end.
+
+        Raises:
+            InvalidRowsError: Rows are faulty; names every one.
+            InvalidArgumentError: A parameter is wrong; names every one.
+        """
+        name = display_name or encode.display_name(rows)
+        dataset = self.upload_dataset(
+            rows, display_name=name, task=task, task_options=task_options, base_model=base_model
+        )
+        return self.create_tune_experiment(
+            dataset,
+            display_name=name,
+            description=description,
+            base_model=base_model,
+            task=task,
+            task_options=task_options,
+            verbalizer=verbalizer,
+            instruction=instruction,
+            parameters=TuneParameters(**parameters),
+        )
+
+    def create_tune_experiment(
+        self,
+        dataset: Reference,
+        *,
+        display_name: str,
+        description: str = "",
+        base_model: str = "",
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        tuning_type: str = "",
+        verbalizer: str = "",
+        instruction: str = "",
+        evaluate_base: bool | None = None,
+        parameters: TuneParameters | None = None,
+        tune_experiment_id: str = "",
+        validate_only: bool = False,
+    ) -> resources.TuneExperiment:
+        """Queues a run on a stored dataset.
+
+        Args:
+            display_name: Name for people; the service makes it unique with ` (1)`, ` (2)`.
+            base_model: Name or alias. Default: the service's.
+            task: Default: `classification`.
+            verbalizer: Template with `{{input}}` that every input goes through, in tuning and in serving.
+            instruction: Used when the base model is evaluated without tuning. Default: `init_text`.
+            evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
+            parameters: Parameters that are to differ from the recipe.
+            tune_experiment_id: Last part of the name. Default: made by the service.
+            validate_only: Check everything and return the plan, but create nothing.
+
+        Raises:
+            InvalidArgumentError: A value is wrong; names every one.
+            NotFoundError: No such dataset or base model.
+            FailedPreconditionError: The dataset has too few usable rows.
+            ExhaustedError: Too many experiments are queued.
+        """
+        experiment = tune_experiment_pb2.TuneExperiment(
+            display_name=display_name,
+            description=description,
+            base_model=base_model,
+            dataset=self._name(dataset, "datasets"),
+            task=task,
+            task_options=encode.task_options(task_options or TaskOptions()),
+            tuning_type=tuning_type,
+            verbalizer=verbalizer,
+            parameters=encode.tune_parameters(parameters or TuneParameters()),
+            instruction=instruction,
+            evaluate_base=evaluate_base,
+        )
+        request = messages.CreateTuneExperimentRequest(
+            tune_experiment=experiment,
+            tune_experiment_id=tune_experiment_id,
+            request_id=new_request_id(),
+            validate_only=validate_only,
+        )
+        answer = self._connection.unary(self._experiments.CreateTuneExperiment, request, safe=True)
+        return decode.tune_experiment(answer, planned=validate_only)
+
+    def get_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
+        """An experiment with its learning curve.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+        """
+        request = messages.GetTuneExperimentRequest(name=self._name(experiment, "tuneExperiments"))
+        return decode.tune_experiment(self._connection.unary(self._experiments.GetTuneExperiment, request, safe=True))
+
+    def list_tune_experiments(
+        self, *, states: Iterable[ExperimentState] = (), limit: int | None = None
+    ) -> list[resources.TuneExperiment]:
+        """Experiments, newest first, without learning curves; only those in one of `states`, if any are given."""
+        request = messages.ListTuneExperimentsRequest(states=[f"STATE_{state.name}" for state in states])
+        return self._pages(
+            self._experiments.ListTuneExperiments,
+            request,
+            lambda page: page.tune_experiments,
+            decode.tune_experiment,
+            limit,
+        )
+
+    def watch_tune_experiment(
+        self, experiment: Reference, *, after_sequence: int = 0
+    ) -> Iterator[resources.TuneExperiment]:
+        """Yields an experiment whenever it changes, with the snapshots that are new, until it has ended.
+
+        A broken stream is continued after the last snapshot that arrived, so none is lost or repeated.
+
+        Args:
+            after_sequence: Only snapshots with a larger sequence number.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+            UnavailableError: The service stayed away for a minute.
+        """
+        name = self._name(experiment, "tuneExperiments")
+        last_heard = time.monotonic()
+        while True:
+            request = messages.WatchTuneExperimentRequest(name=name, after_sequence=after_sequence)
+            try:
+                for message in self._connection.stream(
+                    self._experiments.WatchTuneExperiment, request, timeout_seconds=_STREAM_SECONDS
+                ):
+                    last_heard = time.monotonic()
+                    current = decode.tune_experiment(message.tune_experiment)
+                    after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
+                    yield current
+                    if current.state.ended:
+                        return
+            except AttemptError as failure:
+                quiet = isinstance(failure.error, DeadlineExceededError)
+                lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
+                if lost or not (quiet or failure.repeatable):
+                    raise failure.error from failure.__cause__
+            time.sleep(0.25)  # a service that is going down closes streams at once; do not spin on it
+
+    def wait_for_experiment(
+        self,
+        experiment: Reference,
+        *,
+        timeout_seconds: float | None = None,
+        on_change: Callable[[resources.TuneExperiment], None] | None = None,
+    ) -> resources.TuneExperiment:
+        """Waits until an experiment has succeeded and returns it whole.
+
+        Args:
+            timeout_seconds: Default: as long as it takes.
+            on_change: Called with the experiment whenever it changes, to show progress.
+
+        Raises:
+            FailedPreconditionError: It failed; the message says why.
+            CancelledError: It was cancelled.
+            DeadlineExceededError: It had not ended in time; it goes on.
+        """
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        for current in self.watch_tune_experiment(experiment):
+            if on_change is not None:
+                on_change(current)
+            if current.state is ExperimentState.CANCELLED:
+                raise CancelledError(f"{current.name} was cancelled.", reason="EXPERIMENT_CANCELLED")
+            if current.failure is not None and current.state is ExperimentState.FAILED:
+                raise FailedPreconditionError(
+                    f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
+                )
+            if deadline is not None and time.monotonic() > deadline and not current.state.ended:
+                raise DeadlineExceededError(f"{current.name} has not ended in time. It goes on; watch it again later.")
+        return self.get_tune_experiment(experiment)
+
+    def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
+        """Asks a run to stop, which it does within one step. Cancelling again changes nothing.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+            FailedPreconditionError: It has succeeded or failed already.
+        """
+        request = messages.CancelTuneExperimentRequest(name=self._name(experiment, "tuneExperiments"))
+        answer = self._connection.unary(self._experiments.CancelTuneExperiment, request, safe=True)
+        return decode.tune_experiment(answer)
+
+    def delete_tune_experiment(self, experiment: Reference) -> None:
+        """Deletes an experiment that has ended; its tuned model stays.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+            FailedPreconditionError: It is queued or running; cancel it first.
+        """
+        request = messages.DeleteTuneExperimentRequest(name=self._name(experiment, "tuneExperiments"))
+        self._connection.unary(self._experiments.DeleteTuneExperiment, request, safe=True, gone_is_done=True)
+
+    def plot_learning_curve(self, experiment: Reference, path: str | PathLike[str] | None = None) -> Figure:
+        """Draws training loss, held-out loss and held-out metric over the epochs; works without a display.
+
+        Args:
+            path: File to write, such as `curve.png`; the ending decides the format. Default: none.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            FailedPreconditionError: matplotlib is not installed, or there is nothing to draw yet.
+        """
+        from foreword.client.learning_curve import draw_learning_curve
+
+        figure = draw_learning_curve(self.get_tune_experiment(experiment))
+        if path is not None:
+            figure.savefig(Path(path))
+        return figure

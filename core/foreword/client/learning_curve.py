@@ -1,0 +1,127 @@
+"""The learning curve as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foreword.client.resources import TuneExperiment, TuneSnapshot
+from foreword.errors import FailedPreconditionError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TRAINING, _HELD_OUT, _METRIC, _INK, _GRID = "#2f6fb0", "#d9742b", "#3a8f5c", "#333333", "#e3e3e3"
+
+
+def draw_learning_curve(experiment: TuneExperiment) -> Figure:
+    """Draws training loss and held-out loss, and below them the held-out metric, over the epochs.
+
+    A refit is left out: it trains on the held-out rows too, so nothing is left to compare it with.
+
+    Raises:
+        FailedPreconditionError: matplotlib is not installed, or there are no snapshots yet.
+    """
+    try:
+        # Not pyplot: it keeps every figure alive and picks a backend by what display there is.
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise FailedPreconditionError(
+            "Drawing a learning curve needs matplotlib. Install it with: pip install 'foreword[plot]'",
+            reason="MATPLOTLIB_MISSING",
+        ) from error
+    snapshots = [item for item in experiment.snapshots if item.phase != "refitting"]
+    if not snapshots:
+        raise FailedPreconditionError(
+            f"{experiment.name} has no learning curve yet. Wait until it has begun to tune.", reason="NO_SNAPSHOTS"
+        )
+    measured = [item for item in snapshots if item.validation_metric is not None]
+    rows = 2 if measured else 1
+    figure = Figure(figsize=(8, 3.4 + 1.8 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[2, 1][:rows])[:, 0]
+    _draw_loss(axes[0], snapshots)
+    if measured:
+        _draw_metric(axes[1], measured, experiment)
+    best = _best_epoch(snapshots)
+    if best is not None:
+        _mark_best(list(axes), best)
+    axes[-1].set_xlabel("epoch", color=_INK)
+    axes[0].set_title(experiment.display_name, loc="left", color=_INK, fontsize=12, fontweight="bold")
+    if experiment.curve_advice:
+        figure.supxlabel(experiment.curve_advice, fontsize=8.5, color="#666666", wrap=True)
+    return figure
+
+
+def _draw_loss(axes: Axes, snapshots: list[TuneSnapshot]) -> None:
+    axes.plot(
+        [item.epoch for item in snapshots],
+        [item.loss for item in snapshots],
+        color=_TRAINING,
+        linewidth=1.6,
+        label="training loss",
+    )
+    held_out = [item for item in snapshots if item.validation_loss is not None]
+    if held_out:
+        axes.plot(
+            [item.epoch for item in held_out],
+            [item.validation_loss or 0.0 for item in held_out],
+            color=_HELD_OUT,
+            linewidth=1.6,
+            marker="o",
+            markersize=3.5,
+            label="held-out loss",
+        )
+    axes.set_ylabel("loss, nats per token", color=_INK)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, loc="upper right")
+    _tidy(axes)
+
+
+def _draw_metric(axes: Axes, measured: list[TuneSnapshot], experiment: TuneExperiment) -> None:
+    axes.plot(
+        [item.epoch for item in measured],
+        [item.validation_metric or 0.0 for item in measured],
+        color=_METRIC,
+        linewidth=1.6,
+        marker="o",
+        markersize=3.5,
+    )
+    name = experiment.evaluations[0].main_metric if experiment.evaluations else "metric"
+    axes.set_ylabel(f"held-out\n{name.replace('_', ' ')}", color=_INK)
+    axes.set_ylim(0, max(1.0, *(1.05 * (item.validation_metric or 0.0) for item in measured)))
+    _tidy(axes)
+
+
+def _best_epoch(snapshots: list[TuneSnapshot]) -> TuneSnapshot | None:
+    """The snapshot that was best on the held-out rows: by metric, ties by loss; by loss alone where none is told."""
+    held_out = [item for item in snapshots if item.validation_loss is not None or item.validation_metric is not None]
+    return max(
+        held_out,
+        key=lambda item: (
+            item.validation_metric if item.validation_metric is not None else 0.0,
+            -(item.validation_loss if item.validation_loss is not None else 0.0),
+        ),
+        default=None,
+    )
+
+
+def _mark_best(axes: list[Axes], best: TuneSnapshot) -> None:
+    for part in axes:
+        part.axvline(best.epoch, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+    axes[0].annotate(
+        f"best epoch {best.epoch:.0f}",
+        (best.epoch, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(5, -10),
+        textcoords="offset points",
+        fontsize=8.5,
+        color="#666666",
+    )
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#bbbbbb")
+    axes.tick_params(colors=_INK, labelsize=9)
+    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)

@@ -1,0 +1,383 @@
+"""What the client returns: the resources of the API as frozen dataclasses.
+
+Values that have no name of their own (reports, evaluations, parameters, token counts) are those of `foreword.domain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from foreword.domain.base_model import Architecture
+from foreword.domain.deployment import DeploymentState, RevisionState, Stage
+from foreword.domain.experiment import ExperimentState, Failure, TaskOptions
+from foreword.domain.inference import LabelSet, StopReason, TokenUsage
+from foreword.domain.parameters import ParameterSpec, TuneParameters
+from foreword.domain.report import DataReport, Evaluation, Finding, MetricSpec
+from foreword.domain.tenant import Scope
+
+
+class PluginState(Enum):
+    """What became of an installed plugin."""
+
+    LOADED = "loaded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseModel:
+    """A frozen language model that an installed plugin offers.
+
+    Attributes:
+        context_tokens: Longest input in tokens, the soft prompt included.
+        recipe: Values for parameters that an experiment leaves unset.
+    """
+
+    name: str
+    display_name: str
+    description: str
+    architecture: Architecture
+    context_tokens: int
+    hidden_size: int
+    parameter_count: int
+    licence: str
+    tunable: bool
+    recipe: TuneParameters
+    aliases: tuple[str, ...]
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A kind of work that a tuned model can do. `closed`: answers come from a closed set of labels."""
+
+    id: str
+    display_name: str
+    description: str
+    default_verbalizer: str
+    closed: bool
+    options: tuple[ParameterSpec, ...]
+    metrics: tuple[MetricSpec, ...]
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningMethod:
+    """A way to tune, with the parameters it takes beyond the common ones."""
+
+    id: str
+    display_name: str
+    description: str
+    parameters: tuple[ParameterSpec, ...]
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowValidator:
+    """A check of dataset rows."""
+
+    id: str
+    description: str
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """An installed plugin, loaded or not; `error` tells why not."""
+
+    id: str
+    distribution: str
+    version: str
+    module: str
+    state: PluginState
+    error: str
+    provides: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """An immutable version of rows. `report` is None when listed."""
+
+    name: str
+    display_name: str
+    description: str
+    version: int
+    content_sha256: str
+    row_count: int
+    byte_size: int
+    report: DataReport | None
+    creator: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunePlan:
+    """What an experiment will do.
+
+    Attributes:
+        parameters: Every parameter with its value.
+        sources: `set`, `recipe` or `default` by parameter name.
+        planned_updates: Updates of the prompt, a refit included.
+        estimated_seconds: Run time on one worker; 0 while nothing is known of the machine.
+    """
+
+    parameters: TuneParameters
+    sources: Mapping[str, str]
+    training_row_count: int
+    validation_row_count: int
+    planned_updates: int
+    trainable_parameter_count: int
+    estimated_seconds: float
+    estimated_capacity_unit_hours: float
+    warnings: tuple[Finding, ...]
+    labels: tuple[str, ...]
+    multi_label: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneProgress:
+    """How far a run is.
+
+    Attributes:
+        percent: In [0, 100].
+        loss: Training loss of the newest snapshot in nats per token; None before the first.
+        remaining_seconds: None while unknown.
+        phase: `loading`, `tuning`, `refitting`, `evaluating` or `storing`; a newer service may know more.
+    """
+
+    percent: float = 0.0
+    step: int = 0
+    total_steps: int = 0
+    epoch: float = 0.0
+    total_epochs: int = 0
+    loss: float | None = None
+    remaining_seconds: float | None = None
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneSnapshot:
+    """One point of the learning curve; losses in nats per token.
+
+    Attributes:
+        validation_loss: Held-out loss; None but at the end of an epoch.
+        validation_metric: Held-out value of the task's main metric; None but at the end of an epoch.
+        phase: `tuning` or `refitting`.
+    """
+
+    sequence: int
+    step: int
+    epoch: float
+    loss: float
+    validation_loss: float | None
+    validation_metric: float | None
+    learning_rate: float
+    examples_per_second: float
+    phase: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneExperiment:
+    """One tuning run.
+
+    Attributes:
+        failure: Why it failed.
+        snapshots: The learning curve, oldest first; empty when listed, the new ones when watched.
+        evaluations: Held-out results, the tuned model first.
+        curve_advice: One sentence about the learning curve.
+        tuned_model: Resource name; empty until it succeeded.
+        capacity_unit_hours: Compute time used so far: hours of one worker.
+    """
+
+    name: str
+    display_name: str
+    description: str
+    base_model: str
+    dataset: str
+    task: str
+    task_options: TaskOptions
+    tuning_type: str
+    verbalizer: str
+    parameters: TuneParameters
+    instruction: str
+    evaluate_base: bool
+    plan: TunePlan
+    state: ExperimentState
+    failure: Failure | None
+    progress: TuneProgress
+    snapshots: tuple[TuneSnapshot, ...]
+    evaluations: tuple[Evaluation, ...]
+    curve_advice: str
+    tuned_model: str
+    capacity_unit_hours: float
+    creator: str
+    create_time: datetime | None
+    update_time: datetime | None
+    start_time: datetime | None
+    end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedModel:
+    """What an experiment learnt. `evaluations` is empty when listed."""
+
+    name: str
+    display_name: str
+    base_model: str
+    tune_experiment: str
+    dataset: str
+    task: str
+    tuning_type: str
+    verbalizer: str
+    labels: tuple[str, ...]
+    multi_label: bool
+    num_virtual_tokens: int
+    byte_size: int
+    content_sha256: str
+    provenance: Mapping[str, str]
+    evaluations: tuple[Evaluation, ...]
+    creator: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """A place that deployments live in."""
+
+    name: str
+    display_name: str
+    stage: Stage
+    description: str
+    tags: tuple[str, ...]
+    creator: str
+    create_time: datetime | None
+    update_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRevision:
+    """One model that a deployment points or pointed to.
+
+    Attributes:
+        probe_effect: Largest change that the soft prompt makes to a token's log-probability in the probe, in nats.
+    """
+
+    revision: int
+    model: str
+    state: RevisionState
+    failure: Failure | None
+    probe_effect: float
+    create_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A serving name that points to a model.
+
+    Attributes:
+        model: Model of the revision that is served, or of the newest while none is.
+        failure: Why the newest revision is not served, if it is not.
+        serving_revision: Number of the revision that is served; 0 while there is none.
+        revisions: Newest first.
+    """
+
+    name: str
+    display_name: str
+    serving_name: str
+    description: str
+    tags: tuple[str, ...]
+    model: str
+    state: DeploymentState
+    failure: Failure | None
+    serving_revision: int
+    revisions: tuple[DeploymentRevision, ...]
+    creator: str
+    create_time: datetime | None
+    update_time: datetime | None
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateResult:
+    """A finished answer. `seed` repeats it; `model_version` is the model behind the serving name."""
+
+    text: str
+    stop_reason: StopReason
+    usage: TokenUsage
+    seed: int
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratePiece:
+    """The next piece of a streamed answer; `result` comes with the last one, whole."""
+
+    text: str
+    result: GenerateResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifyResult:
+    """Labels with their probabilities.
+
+    Attributes:
+        labels: The likeliest label set; empty when abstained.
+        label_probabilities: For each label, its share of the probability over all label sets that were scored.
+        label_sets: The likeliest label sets, likeliest first.
+        abstained: Whether no label set reached the threshold.
+    """
+
+    labels: tuple[str, ...]
+    label_probabilities: Mapping[str, float]
+    label_sets: tuple[LabelSet, ...]
+    abstained: bool
+    usage: TokenUsage
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizeResult:
+    """A token count; `part_token_counts` for each part of a structured prompt."""
+
+    token_count: int
+    tokens: tuple[str, ...]
+    part_token_counts: Mapping[str, int]
+    soft_prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whom the key speaks for. `api_key` is empty for the development key."""
+
+    tenant: str
+    api_key: str
+    scopes: frozenset[Scope]
+    server_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """Somebody whose resources nobody else sees."""
+
+    name: str
+    display_name: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key that speaks for a tenant. `secret` is there only in the answer that created it."""
+
+    name: str
+    display_name: str
+    scopes: frozenset[Scope]
+    expire_time: datetime | None
+    secret: str
+    create_time: datetime | None
+
+    def __repr__(self) -> str:
+        return f"ApiKey(name={self.name!r}, secret={'***' if self.secret else ''!r})"

@@ -1,0 +1,150 @@
+"""Failed calls to the typed exceptions of `foreword.errors` (https://google.aip.dev/193)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import grpc
+from google.rpc import error_details_pb2
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from foreword.domain.experiment import Failure
+from foreword.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    ArtifactError,
+    CancelledError,
+    DeadlineExceededError,
+    ExhaustedError,
+    FailedPreconditionError,
+    FieldViolation,
+    ForewordError,
+    InternalError,
+    InvalidArgumentError,
+    InvalidRowsError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+_BY_CODE: dict[int, type[ForewordError]] = {
+    grpc.StatusCode.UNAUTHENTICATED.value[0]: UnauthenticatedError,
+    grpc.StatusCode.PERMISSION_DENIED.value[0]: PermissionDeniedError,
+    grpc.StatusCode.NOT_FOUND.value[0]: NotFoundError,
+    grpc.StatusCode.ALREADY_EXISTS.value[0]: AlreadyExistsError,
+    grpc.StatusCode.FAILED_PRECONDITION.value[0]: FailedPreconditionError,
+    grpc.StatusCode.ABORTED.value[0]: AbortedError,
+    grpc.StatusCode.DEADLINE_EXCEEDED.value[0]: DeadlineExceededError,
+    grpc.StatusCode.CANCELLED.value[0]: CancelledError,
+    grpc.StatusCode.UNAVAILABLE.value[0]: UnavailableError,
+}
+_REPEATABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+class AttemptError(Exception):
+    """One attempt of a call failed.
+
+    Attributes:
+        error: What the caller will see unless another attempt succeeds.
+        repeatable: Whether another attempt may succeed, provided that it is safe to make.
+        retry_after_seconds: When the service asks to try again; None when it does not say.
+    """
+
+    def __init__(self, error: ForewordError, *, repeatable: bool, retry_after_seconds: float | None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.repeatable = repeatable
+        self.retry_after_seconds = retry_after_seconds
+
+
+def call_failure(raised: grpc.RpcError, endpoint: str) -> AttemptError:
+    """What an attempt's gRPC error means.
+
+    Args:
+        endpoint: Where the call went, for the message.
+    """
+    call: Any = raised  # every RpcError of a call is a grpc.Call as well
+    code: grpc.StatusCode = call.code()
+    status = _status(call)
+    if status is None:
+        error = _transport_error(code, call.details() or "", endpoint)
+        return AttemptError(error, repeatable=code in _REPEATABLE, retry_after_seconds=None)
+    retry_after = _retry_after(status)
+    # Without RetryInfo, RESOURCE_EXHAUSTED is a message over the size limit or the like: it will not go away.
+    exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_after is not None
+    return AttemptError(
+        error_from_status(status),
+        repeatable=code in _REPEATABLE or exhausted,
+        retry_after_seconds=None if retry_after is None else retry_after.total_seconds(),
+    )
+
+
+def error_from_status(status: Status) -> ForewordError:
+    """The typed exception that a status stands for, with its violations, reason and metadata."""
+    info = error_details_pb2.ErrorInfo()
+    _unpack(status, info)
+    reason, metadata = info.reason, dict(info.metadata)
+    if status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]:
+        bad_request = error_details_pb2.BadRequest()
+        _unpack(status, bad_request)
+        violations = [
+            FieldViolation(field=item.field, description=item.description) for item in bad_request.field_violations
+        ]
+        kind = InvalidRowsError if reason == InvalidRowsError.default_reason else InvalidArgumentError
+        return kind(violations, status.message, reason=reason, metadata=metadata)
+    if status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]:
+        retry_after = _retry_after(status) or timedelta(seconds=1)
+        return ExhaustedError(status.message, reason=reason, metadata=metadata, retry_after=retry_after)
+    if reason == ArtifactError.default_reason:
+        return ArtifactError(status.message, reason=reason, metadata=metadata)
+    return _BY_CODE.get(status.code, InternalError)(status.message, reason=reason, metadata=metadata)
+
+
+def failure_from_status(status: Status) -> Failure:
+    """Why an experiment or a revision failed, as the resource tells it."""
+    error = error_from_status(status)
+    return Failure(kind=error.kind.value, reason=error.reason, message=error.message)
+
+
+def _status(call: Any) -> Status | None:
+    """The rich status that the service sent, or None when gRPC itself made the error."""
+    try:
+        return rpc_status.from_call(call)
+    except ValueError:  # the trailers contradict the status: something between rewrote it
+        return None
+
+
+def _transport_error(code: grpc.StatusCode, details: str, endpoint: str) -> ForewordError:
+    """An error that no service of ours worded."""
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return UnavailableError(
+            f"No service answers at {endpoint} ({details or 'no connection'}). Start one with `foreword serve --dev`, "
+            f"or set FOREWORD_ENDPOINT to where it runs (http://HOST:PORT without TLS, https://HOST:PORT with)."
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceededError(f"{endpoint} did not answer in time. Try again, or allow a longer timeout.")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return InternalError(
+            f"{endpoint} does not know this call ({details}). It is another service or an older version; "
+            f"compare with `foreword --version`.",
+            reason="UNIMPLEMENTED",
+        )
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return ExhaustedError(f"{endpoint} refused the call: {details}.", reason="MESSAGE_TOO_LARGE")
+    message = f"{endpoint} answered {code.name}: {details or 'no details'}."
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return InvalidArgumentError([], message)
+    return _BY_CODE.get(code.value[0], InternalError)(message)
+
+
+def _retry_after(status: Status) -> timedelta | None:
+    info = error_details_pb2.RetryInfo()
+    return info.retry_delay.ToTimedelta() if _unpack(status, info) else None
+
+
+def _unpack(status: Status, detail: Any) -> bool:
+    """Fills `detail` from the status; False when it carries none of that type."""
+    return any(item.Unpack(detail) for item in status.details if item.Is(detail.DESCRIPTOR))

@@ -1,0 +1,89 @@
+import re
+import subprocess
+import sys
+
+import pytest
+from foreword.client import Client
+from foreword.client.connection import parse_endpoint
+from foreword.errors import InvalidArgumentError
+from foreword.v1 import (
+    catalog_service_pb2,
+    dataset_service_pb2,
+    deployment_service_pb2,
+    inference_service_pb2,
+    tenant_service_pb2,
+    tune_experiment_service_pb2,
+    tuned_model_service_pb2,
+)
+
+SERVICES = [
+    service
+    for module in (
+        catalog_service_pb2,
+        dataset_service_pb2,
+        deployment_service_pb2,
+        inference_service_pb2,
+        tenant_service_pb2,
+        tune_experiment_service_pb2,
+        tuned_model_service_pb2,
+    )
+    for service in module.DESCRIPTOR.services_by_name.values()
+]
+RPCS = [method.name for service in SERVICES for method in service.methods]
+
+
+@pytest.mark.parametrize("rpc", RPCS)
+def test_every_rpc_has_a_documented_client_method_of_its_name(rpc):
+    name = re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", rpc).lower()
+
+    method = getattr(Client, name)
+
+    assert method.__doc__
+
+
+def test_importing_the_client_is_fast_and_loads_no_part_of_a_server():
+    script = (
+        "import time; start = time.perf_counter()\n"
+        "import foreword; foreword.Client\n"
+        "seconds = time.perf_counter() - start\n"
+        "import sys\n"
+        "heavy = {'torch', 'transformers', 'sqlalchemy', 'pydantic', 'pluggy', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        "print(seconds, *heavy)"
+    )
+    # The best of three: the suite may be running on every core just now.
+    answers = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(3)
+    ]
+
+    assert all(len(answer) == 1 for answer in answers), f"the client loads {answers[0][1:]}"
+    assert min(float(answer[0]) for answer in answers) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "tls"),
+    [
+        ("127.0.0.1:50051", "127.0.0.1:50051", False),
+        ("localhost", "localhost:50051", False),
+        ("[::1]:7", "[::1]:7", False),
+        ("unix:/tmp/socket", "unix:/tmp/socket", False),
+        ("foreword.example:443", "foreword.example:443", True),
+        ("http://foreword.example", "foreword.example:50051", False),
+        ("https://127.0.0.1:8443", "127.0.0.1:8443", True),
+    ],
+)
+def test_a_key_leaves_the_machine_in_plain_text_only_when_asked_to(text, target, tls):
+    assert parse_endpoint(text) == (target, tls)
+
+
+@pytest.mark.parametrize("text", ["", "ftp://host", "host:port", "a b", "https://host/path"])
+def test_a_malformed_endpoint_is_refused_with_its_shape(text):
+    with pytest.raises(InvalidArgumentError, match="HOST:PORT"):
+        parse_endpoint(text)
+
+
+def test_endpoint_and_key_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("FOREWORD_ENDPOINT", "127.0.0.1:7")
+
+    with Client() as client:
+        assert client.endpoint == "127.0.0.1:7"
