@@ -1,0 +1,290 @@
+"""Artifacts: immutable files below a prefix, in a folder or in any object store that fsspec reaches."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+_TEMPORARY = ".tmp"
+_COMPLETE = ".complete"
+
+FAILPOINTS = ("artifacts.file_written", "artifacts.before_rename", "artifacts.after_rename")
+"""Moments at which `failpoint` is called, for tests that kill the process there."""
+
+
+def check_key(key: str) -> str:
+    """Returns `key` if it names something below the root: segments of `[A-Za-z0-9_.-]`, none beginning with a dot.
+
+    Raises:
+        InvalidArgumentError: It could name something else.
+    """
+    if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+        raise InvalidArgumentError.of("artifact", f"{key[:200]!r} is no artifact key; use letters, digits, _ . - and /")
+    return key
+
+
+class ArtifactStore:
+    """Writes artifacts whole or not at all, and never changes one.
+
+    Methods block and may be called from any thread; keys are checked, so that none leaves the root.
+
+    Args:
+        url: A folder, or any fsspec URL.
+        failpoint: Called with each name of FAILPOINTS as the moment comes.
+    """
+
+    def __init__(self, url: str, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
+        self._place = open_place(url, failpoint)
+
+    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+        """Stores files below a prefix. Storing the same again changes nothing.
+
+        Raises:
+            AlreadyExistsError: The prefix holds other content.
+        """
+        check_key(prefix)
+        assert files
+        for name in files:
+            assert "/" not in check_key(name)
+        self._place.write(prefix, files)
+
+    def read(self, prefix: str, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            ArtifactError: There is none.
+        """
+        with self.open(prefix, name) as stream:
+            return stream.read()
+
+    def open(self, prefix: str, name: str) -> BinaryIO:
+        """Opens a file to read; close it after use.
+
+        Raises:
+            ArtifactError: There is none.
+        """
+        try:
+            return self._place.open(check_key(f"{prefix}/{name}"))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise ArtifactError(
+                f"The artifact {prefix}/{name} is missing from the store. Restore it from a backup, or make it again.",
+                reason="ARTIFACT_MISSING",
+                metadata={"artifact": f"{prefix}/{name}"},
+            ) from None
+
+    def exists(self, prefix: str) -> bool:
+        """Whether the prefix holds a complete artifact."""
+        return self._place.exists(check_key(prefix))
+
+    def delete(self, prefix: str) -> None:
+        """Deletes what the prefix holds; nothing happens when it holds nothing."""
+        self._place.delete(check_key(prefix))
+
+
+class Place(ABC):
+    """Where files are kept; keys are checked already."""
+
+    @abstractmethod
+    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+        """Stores an artifact whole."""
+
+    @abstractmethod
+    def write_file(self, key: str, content: bytes) -> None:
+        """Stores one file whole; replaces what is there."""
+
+    @abstractmethod
+    def open(self, key: str) -> BinaryIO:
+        """Opens a file to read; raises FileNotFoundError."""
+
+    @abstractmethod
+    def names(self, prefix: str) -> list[str]:
+        """Names of the files directly below a prefix."""
+
+    @abstractmethod
+    def exists(self, prefix: str) -> bool:
+        """Whether a prefix holds a complete artifact."""
+
+    @abstractmethod
+    def delete(self, prefix: str) -> None:
+        """Deletes a file, or all below a prefix."""
+
+
+def open_place(url: str, failpoint: Callable[[str], None]) -> Place:
+    """The place that an URL means."""
+    system, root = fsspec.url_to_fs(url)
+    if isinstance(system, LocalFileSystem):
+        return _Folder(Path(root), failpoint)
+    return _ObjectStore(system, root.rstrip("/"), failpoint)
+
+
+class _Folder(Place):
+    """A folder: fsync makes content durable, and renaming a folder onto its place makes it appear whole."""
+
+    def __init__(self, root: Path, failpoint: Callable[[str], None]) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self._root = root.resolve()
+        self._failpoint = failpoint
+
+    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+        target = self._path(prefix)
+        if not target.exists():
+            temporary = self._temporary()
+            temporary.mkdir()
+            try:
+                for name, content in files.items():
+                    _write_durably(temporary / name, content)
+                    self._failpoint("artifacts.file_written")
+                _sync_folder(temporary)
+                self._make_parents(target)
+                self._failpoint("artifacts.before_rename")
+                # Fails when another process was faster, because no folder replaces one that holds files.
+                with suppress(FileExistsError, OSError):
+                    temporary.rename(target)
+                _sync_folder(target.parent)
+                self._failpoint("artifacts.after_rename")
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        found = {path.name: path.read_bytes() for path in target.iterdir()}
+        if found != dict(files):
+            raise _other_content(prefix)
+
+    def write_file(self, key: str, content: bytes) -> None:
+        target, temporary = self._path(key), self._temporary()
+        try:
+            _write_durably(temporary, content)
+            self._failpoint("artifacts.file_written")
+            self._make_parents(target)
+            self._failpoint("artifacts.before_rename")
+            temporary.rename(target)
+            _sync_folder(target.parent)
+            self._failpoint("artifacts.after_rename")
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def open(self, key: str) -> BinaryIO:
+        return self._path(key).open("rb")
+
+    def names(self, prefix: str) -> list[str]:
+        folder = self._path(prefix)
+        return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+    def exists(self, prefix: str) -> bool:
+        return self._path(prefix).is_dir()
+
+    def delete(self, prefix: str) -> None:
+        path = self._path(prefix)
+        if path.is_dir():
+            # Renamed away first, so that nobody reads an artifact that is half gone.
+            doomed = self._temporary()
+            with suppress(FileNotFoundError):
+                path.rename(doomed)
+                shutil.rmtree(doomed, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        path = self._root / key
+        # A link below the root could lead out of it.
+        if not path.resolve().is_relative_to(self._root):
+            raise FileNotFoundError(key)
+        return path
+
+    def _temporary(self) -> Path:
+        folder = self._root / _TEMPORARY
+        folder.mkdir(exist_ok=True)
+        return folder / secrets.token_hex(8)
+
+    def _make_parents(self, target: Path) -> None:
+        missing = [parent for parent in target.parents if not parent.exists()]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for parent in missing:
+            _sync_folder(parent.parent)
+
+
+class _ObjectStore(Place):
+    """An object store: an object appears whole by itself, and a marker written last makes an artifact complete."""
+
+    def __init__(self, system: Any, root: str, failpoint: Callable[[str], None]) -> None:
+        self._system = system
+        self._root = root
+        self._failpoint = failpoint
+
+    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+        if self.exists(prefix):
+            found = {name: self._system.cat_file(self._path(f"{prefix}/{name}")) for name in self.names(prefix)}
+            if found != dict(files):
+                raise _other_content(prefix)
+            return
+        for name, content in files.items():
+            self._system.pipe_file(self._path(f"{prefix}/{name}"), content)
+            self._failpoint("artifacts.file_written")
+        self._failpoint("artifacts.before_rename")
+        self._system.pipe_file(self._path(f"{prefix}/{_COMPLETE}"), b"")
+        self._failpoint("artifacts.after_rename")
+
+    def write_file(self, key: str, content: bytes) -> None:
+        self._system.pipe_file(self._path(key), content)
+        self._failpoint("artifacts.file_written")
+
+    def open(self, key: str) -> BinaryIO:
+        return cast("BinaryIO", self._system.open(self._path(key), "rb"))
+
+    def names(self, prefix: str) -> list[str]:
+        # A listing that fsspec remembers would miss what other processes wrote.
+        self._system.invalidate_cache()
+        try:
+            found = self._system.ls(self._path(prefix), detail=False)
+        except FileNotFoundError:
+            return []
+        return [name for name in (path.rsplit("/", 1)[-1] for path in found) if name != _COMPLETE]
+
+    def exists(self, prefix: str) -> bool:
+        self._system.invalidate_cache()
+        return bool(self._system.exists(self._path(f"{prefix}/{_COMPLETE}")))
+
+    def delete(self, prefix: str) -> None:
+        self._system.invalidate_cache()
+        with suppress(FileNotFoundError):
+            self._system.rm(self._path(f"{prefix}/{_COMPLETE}"))
+        with suppress(FileNotFoundError):
+            self._system.rm(self._path(prefix), recursive=True)
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with path.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _other_content(prefix: str) -> AlreadyExistsError:
+    return AlreadyExistsError(
+        f"The artifact {prefix} exists with other content, and artifacts never change. Use another key.",
+        reason="ARTIFACT_EXISTS",
+        metadata={"artifact": prefix},
+    )

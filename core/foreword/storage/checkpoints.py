@@ -1,0 +1,80 @@
+"""Checkpoints of runs: the newest complete one is found, whatever happened while others were written.
+
+A checkpoint is one file that begins with a mark, the SHA-256 and the length of what follows. Its name orders it by the
+epoch of the lease first: what a worker writes after it lost its lease never hides the work of its successor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import suppress
+
+from foreword.storage.artifacts import check_key, open_place
+
+_MARK = b"FWCHKPT1"
+_HEADER_LENGTH = len(_MARK) + 32 + 8
+_NAME = re.compile(r"(\d{8})-(\d{12})\.checkpoint")
+_KEPT = 2
+
+FAILPOINTS = ("checkpoints.before_prune",)
+"""Moments at which `failpoint` is called, besides those of artifacts, for tests that kill the process there."""
+
+
+class CheckpointStore:
+    """Checkpoints below the artifact store's root, apart from the artifacts.
+
+    Args:
+        artifacts_url: That of the artifact store.
+        failpoint: Called with each name of FAILPOINTS as the moment comes.
+    """
+
+    def __init__(self, artifacts_url: str, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
+        self._place = open_place(artifacts_url, failpoint)
+        self._failpoint = failpoint
+
+    def write_checkpoint(self, run_key: str, epoch: int, step: int, payload: bytes) -> None:
+        """Stores a checkpoint durably, then drops all but the newest two.
+
+        Args:
+            run_key: Names the run; segments as in artifact keys.
+            epoch: That of the worker's lease.
+            step: Updates done.
+        """
+        folder = _folder(run_key)
+        header = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
+        self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
+        self._failpoint("checkpoints.before_prune")
+        for name in self._newest_first(folder)[_KEPT:]:
+            self._place.delete(f"{folder}/{name}")
+
+    def latest_checkpoint(self, run_key: str) -> bytes | None:
+        """The newest complete checkpoint; corrupt and partial ones are passed over. None when there is none."""
+        folder = _folder(run_key)
+        for name in self._newest_first(folder):
+            # Another worker may prune while this one looks.
+            with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
+                payload = _payload(stream.read())
+                if payload is not None:
+                    return payload
+        return None
+
+    def delete_checkpoints(self, run_key: str) -> None:
+        """Deletes all checkpoints of a run; nothing happens when there are none."""
+        self._place.delete(_folder(run_key))
+
+    def _newest_first(self, folder: str) -> list[str]:
+        names = [name for name in self._place.names(folder) if _NAME.fullmatch(name)]
+        return sorted(names, reverse=True)
+
+
+def _folder(run_key: str) -> str:
+    return check_key(f"checkpoints/{run_key}")
+
+
+def _payload(content: bytes) -> bytes | None:
+    """What a checkpoint file holds; None unless it is complete and unharmed."""
+    header, payload = content[:_HEADER_LENGTH], content[_HEADER_LENGTH:]
+    expected = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
+    return payload if header == expected else None

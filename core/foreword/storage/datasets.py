@@ -1,0 +1,188 @@
+"""Datasets of a tenant."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, defer
+
+from foreword.domain.dataset import Dataset
+from foreword.domain.experiment import ExperimentState
+from foreword.domain.report import DataReport
+from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.names import DatasetName, TuneExperimentName
+from foreword.storage.codec import decode, encode
+from foreword.storage.database import Database
+from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
+from foreword.storage.tenants import require_tenant
+from foreword.storage.texts import check_texts
+
+_LIVE_STATES = tuple(state.value for state in ExperimentState if not state.ended)
+
+
+class DatasetRepository:
+    """The datasets of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def create(
+        self,
+        *,
+        display_name: str,
+        description: str,
+        artifact: str,
+        content_sha256: str,
+        row_count: int,
+        byte_size: int,
+        report: DataReport,
+        creator: str,
+        request: RequestKey | None = None,
+    ) -> Dataset:
+        """Stores a dataset as the next version of its display name. A version number is never given out twice.
+
+        Raises:
+            NotFoundError: The tenant, or what a replayed request made, is gone.
+            AlreadyExistsError: The request id was used for other content.
+        """
+        check_texts(display_name=display_name, description=description)
+        document = encode(DataReport, report, "report")
+        with self._database.write_tenant(self._tenant) as session:
+            made = find_replay(session, self._tenant, request)
+            if made is not None:
+                row = _find(session, self._tenant, made)
+                if row is None:
+                    raise deleted_since(str(DatasetName(self._tenant, made)))
+                return to_dataset(row)
+            require_tenant(session, self._tenant)
+            now = self._database.clock(session)
+            row = DatasetRow(
+                tenant=self._tenant,
+                id=self._database.new_id(),
+                display_name=display_name,
+                description=description,
+                version=_next_version(session, self._tenant, display_name),
+                artifact=artifact,
+                content_sha256=content_sha256,
+                row_count=row_count,
+                byte_size=byte_size,
+                report=document,
+                creator=creator,
+                create_time=now,
+            )
+            session.add(row)
+            remember(session, self._tenant, request, row.id, now)
+            return to_dataset(row)
+
+    def get(self, id: str) -> Dataset:
+        """Returns a dataset with its report.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+        """
+        with self._database.read() as session:
+            return to_dataset(_require(session, self._tenant, id))
+
+    def list(self, page_size: int = 0, page_token: str = "") -> Page[Dataset]:
+        """Lists datasets, newest first, without their reports.
+
+        Raises:
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        before = read_page_token(page_token, "datasets", int)
+        query = select(DatasetRow).where(DatasetRow.tenant == self._tenant).options(defer(DatasetRow.report))
+        if before is not None:
+            query = query.where(DatasetRow.key < before)
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(DatasetRow.key.desc()).limit(size + 1)).all()
+            return make_page(
+                rows, size, "datasets", lambda row: row.key, lambda row: to_dataset(row, with_report=False)
+            )
+
+    def delete(self, id: str) -> str | None:
+        """Deletes a dataset.
+
+        Returns:
+            The key of its rows in the artifact store if no other dataset of the tenant refers to it, else None.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+            FailedPreconditionError: A queued or running experiment needs it.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            row = _require(session, self._tenant, id)
+            user = session.scalars(
+                select(ExperimentRow.id)
+                .where(
+                    ExperimentRow.tenant == self._tenant,
+                    ExperimentRow.state.in_(_LIVE_STATES),
+                    ExperimentRow.dataset == id,
+                )
+                .limit(1)
+            ).one_or_none()
+            if user is not None:
+                name = TuneExperimentName(self._tenant, user)
+                raise FailedPreconditionError(
+                    f"{name} needs {DatasetName(self._tenant, id)}. Wait until it has ended, or cancel it.",
+                    reason="RESOURCE_IN_USE",
+                    metadata={"resource": str(DatasetName(self._tenant, id)), "user": str(name)},
+                )
+            session.delete(row)
+            session.flush()
+            shared = session.scalars(
+                select(DatasetRow.id)
+                .where(DatasetRow.tenant == self._tenant, DatasetRow.artifact == row.artifact)
+                .limit(1)
+            ).one_or_none()
+            return row.artifact if shared is None else None
+
+
+def require_dataset(session: Session, tenant: str, id: str) -> None:
+    """Checks that a dataset exists.
+
+    Raises:
+        NotFoundError: The tenant has none of that id.
+    """
+    if session.scalars(select(DatasetRow.key).where(DatasetRow.tenant == tenant, DatasetRow.id == id)).first() is None:
+        raise NotFoundError.of(str(DatasetName(tenant, id)))
+
+
+def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
+    """The dataset that a row holds."""
+    return Dataset(
+        tenant=row.tenant,
+        id=row.id,
+        display_name=row.display_name,
+        description=row.description,
+        version=row.version,
+        artifact=row.artifact,
+        content_sha256=row.content_sha256,
+        row_count=row.row_count,
+        byte_size=row.byte_size,
+        report=decode(DataReport, row.report) if with_report else None,
+        creator=row.creator,
+        create_time=row.create_time,
+    )
+
+
+def _find(session: Session, tenant: str, id: str) -> DatasetRow | None:
+    return session.scalars(select(DatasetRow).where(DatasetRow.tenant == tenant, DatasetRow.id == id)).one_or_none()
+
+
+def _require(session: Session, tenant: str, id: str) -> DatasetRow:
+    row = _find(session, tenant, id)
+    if row is None:
+        raise NotFoundError.of(str(DatasetName(tenant, id)))
+    return row
+
+
+def _next_version(session: Session, tenant: str, display_name: str) -> int:
+    counter = session.get(DatasetVersionRow, (tenant, display_name))
+    if counter is None:
+        counter = DatasetVersionRow(tenant=tenant, display_name=display_name, last_version=0)
+        session.add(counter)
+    counter.last_version += 1
+    return counter.last_version

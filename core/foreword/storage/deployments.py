@@ -1,0 +1,359 @@
+"""Deployments of a tenant and their revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
+from foreword.domain.experiment import Failure
+from foreword.errors import AbortedError, AlreadyExistsError, FailedPreconditionError, NotFoundError
+from foreword.names import DeploymentName, TunedModelName, check_serving_name
+from foreword.storage.codec import decode
+from foreword.storage.database import Database
+from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.probes import ProbeQueue
+from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.spaces import SpaceRepository, require_space
+from foreword.storage.tables import DeploymentRow, RevisionRow
+from foreword.storage.texts import check_texts
+from foreword.storage.tuned_models import has_tuned_model, require_tuned_model
+
+__all__ = ["DeploymentRepository", "ProbeQueue", "SpaceRepository"]
+
+
+class DeploymentRepository:
+    """The deployments of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def create(
+        self,
+        *,
+        space: str,
+        id: str,
+        serving_name: str,
+        model: ModelReference,
+        display_name: str = "",
+        description: str = "",
+        tags: Sequence[str] = (),
+        creator: str = "",
+        request: RequestKey | None = None,
+    ) -> Deployment:
+        """Creates a deployment whose first revision is to be probed. An empty display name becomes the serving name.
+
+        Raises:
+            InvalidArgumentError: A bad id, serving name or text.
+            NotFoundError: The space, the tuned model, or what a replayed request made, is gone.
+            AlreadyExistsError: Id or serving name is taken, or the request id was used for other content.
+        """
+        check_serving_name(id, "deployment_id")
+        check_serving_name(serving_name, "deployment.serving_name")
+        check_texts(display_name=display_name, description=description)
+        with self._database.write_tenant(self._tenant) as session:
+            made = find_replay(session, self._tenant, request)
+            if made is not None:
+                return self._replayed(session, made)
+            require_space(session, self._tenant, space)
+            self._require_model(session, model)
+            self._check_free(session, space, id, serving_name)
+            now = self._database.clock(session)
+            row = DeploymentRow(
+                tenant=self._tenant,
+                space=space,
+                id=id,
+                display_name=display_name or serving_name,
+                serving_name=serving_name,
+                description=description,
+                tags=list(tags),
+                serving_revision=0,
+                passed_over_revision=0,
+                change_count=0,
+                creator=creator,
+                create_time=now,
+                update_time=now,
+            )
+            session.add(row)
+            session.flush()  # gives the key that the revision refers to
+            revision = _add_revision(session, row, 1, model, now)
+            remember(session, self._tenant, request, f"{space}/{id}", now)
+            return _to_deployment(row, [revision])
+
+    def get(self, space: str, id: str) -> Deployment:
+        """Returns a deployment.
+
+        Raises:
+            NotFoundError: The tenant has none of that name.
+        """
+        with self._database.read() as session:
+            row = self._require(session, space, id)
+            return _to_deployment(row, _read_revisions(session, row.key))
+
+    def find(self, serving_name: str) -> Deployment:
+        """Returns the deployment that requests reach by this name.
+
+        Raises:
+            InvalidArgumentError: No serving name can look like this.
+            NotFoundError: The tenant has none of that serving name.
+        """
+        check_serving_name(serving_name, "model")
+        with self._database.read() as session:
+            row = session.scalars(
+                select(DeploymentRow).where(
+                    DeploymentRow.tenant == self._tenant, DeploymentRow.serving_name == serving_name
+                )
+            ).one_or_none()
+            if row is None:
+                raise NotFoundError.of(f"serving name {serving_name}", "Check it, or deploy a model under it.")
+            return _to_deployment(row, _read_revisions(session, row.key))
+
+    def list(self, space: str | None = None, page_size: int = 0, page_token: str = "") -> Page[Deployment]:
+        """Lists deployments of a space, or of all, newest first.
+
+        Raises:
+            NotFoundError: The tenant has no such space.
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        scope = f"spaces/{space or '-'}/deployments"
+        before = read_page_token(page_token, scope, int)
+        query = select(DeploymentRow).where(DeploymentRow.tenant == self._tenant)
+        if before is not None:
+            query = query.where(DeploymentRow.key < before)
+        if space is not None:
+            query = query.where(DeploymentRow.space == space)
+        with self._database.read() as session:
+            if space is not None:
+                require_space(session, self._tenant, space)
+            rows = session.scalars(query.order_by(DeploymentRow.key.desc()).limit(size + 1)).all()
+            revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in rows}
+            for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
+                revisions[revision.deployment_key].append(revision)
+            return make_page(
+                rows, size, scope, lambda row: row.key, lambda row: _to_deployment(row, revisions[row.key])
+            )
+
+    def update(
+        self,
+        space: str,
+        id: str,
+        *,
+        etag: str = "",
+        model: ModelReference | None = None,
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        request: RequestKey | None = None,
+    ) -> Deployment:
+        """Changes what is not None. Another model makes a revision, which serves once it has passed its probe.
+
+        Args:
+            etag: What the caller has seen; empty is not checked.
+
+        Raises:
+            NotFoundError: The deployment or the tuned model does not exist.
+            AbortedError: The deployment has changed since the etag was read.
+            AlreadyExistsError: The request id was used for other content.
+        """
+        check_texts(display_name=display_name, description=description)
+        with self._database.write_tenant(self._tenant) as session:
+            made = find_replay(session, self._tenant, request)
+            if made is not None:
+                return self._replayed(session, made)
+            row = self._require(session, space, id)
+            if etag and etag != _etag(row):
+                raise AbortedError(
+                    f"{DeploymentName(self._tenant, space, id)} has changed. Read it again and repeat the update.",
+                    metadata={"resource": str(DeploymentName(self._tenant, space, id))},
+                )
+            now = self._database.clock(session)
+            revisions = _read_revisions(session, row.key)
+            if model is not None and model != _intended_model(row, revisions):
+                self._require_model(session, model)
+                revisions.append(_add_revision(session, row, max(item.number for item in revisions) + 1, model, now))
+            row.display_name = row.display_name if display_name is None else display_name
+            row.description = row.description if description is None else description
+            row.tags = row.tags if tags is None else list(tags)
+            row.change_count += 1
+            row.update_time = now
+            remember(session, self._tenant, request, f"{space}/{id}", now)
+            return _to_deployment(row, revisions)
+
+    def rollback(self, space: str, id: str, revision: int = 0) -> Deployment:
+        """Serves a revision that has passed its probe, at once. Revisions still being probed no longer take over.
+
+        Args:
+            revision: Its number; 0 for the newest ready one before the one that serves.
+
+        Raises:
+            NotFoundError: The deployment or the revision does not exist.
+            FailedPreconditionError: The revision never passed its probe, its model was deleted, or there is none.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            row = self._require(session, space, id)
+            revisions = _read_revisions(session, row.key)
+            target = self._rollback_target(session, row, revisions, revision)
+            row.serving_revision = target.number
+            row.passed_over_revision = max(item.number for item in revisions)
+            row.change_count += 1
+            row.update_time = self._database.clock(session)
+            return _to_deployment(row, revisions)
+
+    def delete(self, space: str, id: str) -> None:
+        """Deletes a deployment; its serving name is free again.
+
+        Raises:
+            NotFoundError: The tenant has none of that name.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            session.delete(self._require(session, space, id))
+
+    def _find(self, session: Session, space: str, id: str) -> DeploymentRow | None:
+        return session.scalars(
+            select(DeploymentRow).where(
+                DeploymentRow.tenant == self._tenant, DeploymentRow.space == space, DeploymentRow.id == id
+            )
+        ).one_or_none()
+
+    def _require(self, session: Session, space: str, id: str) -> DeploymentRow:
+        row = self._find(session, space, id)
+        if row is None:
+            raise NotFoundError.of(str(DeploymentName(self._tenant, space, id)))
+        return row
+
+    def _replayed(self, session: Session, made: str) -> Deployment:
+        space, id = made.split("/")
+        row = self._find(session, space, id)
+        if row is None:
+            raise deleted_since(str(DeploymentName(self._tenant, space, id)))
+        return _to_deployment(row, _read_revisions(session, row.key))
+
+    def _require_model(self, session: Session, model: ModelReference) -> None:
+        assert (model.tuned_model is None) != (model.base_model is None)
+        if model.tuned_model is not None:
+            require_tuned_model(session, self._tenant, model.tuned_model)
+
+    def _check_free(self, session: Session, space: str, id: str, serving_name: str) -> None:
+        taken = session.scalars(
+            select(DeploymentRow)
+            .where(
+                DeploymentRow.tenant == self._tenant,
+                or_(
+                    DeploymentRow.serving_name == serving_name,
+                    (DeploymentRow.space == space) & (DeploymentRow.id == id),
+                ),
+            )
+            .limit(1)
+        ).first()
+        if taken is None:
+            return
+        name = DeploymentName(self._tenant, taken.space, taken.id)
+        what = f"serving name {serving_name}" if taken.serving_name == serving_name else f"id {id}"
+        raise AlreadyExistsError(
+            f"{what} is taken by {name}. Update that deployment, or choose another name.",
+            metadata={"resource": str(name)},
+        )
+
+    def _rollback_target(
+        self, session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow], number: int
+    ) -> RevisionRow:
+        name = DeploymentName(self._tenant, row.space, row.id)
+        if number:
+            target = next((item for item in revisions if item.number == number), None)
+            if target is None:
+                raise NotFoundError.of(f"revision {number} of {name}")
+            if target.state != RevisionState.READY.value:
+                raise FailedPreconditionError(
+                    f"revision {number} of {name} never passed its probe. Choose one that is ready.",
+                    reason="REVISION_NOT_READY",
+                )
+        else:
+            ready = [
+                item
+                for item in revisions
+                if item.state == RevisionState.READY.value and item.number < row.serving_revision
+            ]
+            if not ready:
+                raise FailedPreconditionError(
+                    f"{name} has no ready revision before the one that serves.", reason="NO_EARLIER_REVISION"
+                )
+            target = max(ready, key=lambda item: item.number)
+        if target.tuned_model is not None and not has_tuned_model(session, self._tenant, target.tuned_model):
+            raise FailedPreconditionError(
+                f"revision {target.number} of {name} needs {TunedModelName(self._tenant, target.tuned_model)}, "
+                "which was deleted. Choose another revision.",
+                reason="MODEL_DELETED",
+            )
+        return target
+
+
+def _etag(row: DeploymentRow) -> str:
+    return f"{row.key:x}-{row.change_count:x}"
+
+
+def _intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
+    """The model that is served, or will be once its probe has passed; the same one again makes no new revision."""
+    newest = max(revisions, key=lambda item: item.number)
+    if newest.state == RevisionState.PROBING.value and newest.number > row.passed_over_revision:
+        return _model(newest)
+    return next((_model(item) for item in revisions if item.number == row.serving_revision), None)
+
+
+def _model(row: RevisionRow) -> ModelReference:
+    return ModelReference(tuned_model=row.tuned_model, base_model=row.base_model)
+
+
+def _add_revision(
+    session: Session, row: DeploymentRow, number: int, model: ModelReference, now: datetime
+) -> RevisionRow:
+    revision = RevisionRow(
+        deployment_key=row.key,
+        number=number,
+        tenant=row.tenant,
+        tuned_model=model.tuned_model,
+        base_model=model.base_model,
+        state=RevisionState.PROBING.value,
+        failure=None,
+        probe_effect=0.0,
+        create_time=now,
+    )
+    session.add(revision)
+    return revision
+
+
+def _read_revisions(session: Session, deployment_key: int) -> list[RevisionRow]:
+    return list(session.scalars(select(RevisionRow).where(RevisionRow.deployment_key == deployment_key)))
+
+
+def _to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deployment:
+    newest_first = sorted(revisions, key=lambda item: item.number, reverse=True)
+    return Deployment(
+        tenant=row.tenant,
+        space=row.space,
+        id=row.id,
+        display_name=row.display_name,
+        serving_name=row.serving_name,
+        description=row.description,
+        tags=tuple(row.tags),
+        serving_revision=row.serving_revision,
+        revisions=tuple(
+            Revision(
+                number=item.number,
+                model=_model(item),
+                state=RevisionState(item.state),
+                failure=None if item.failure is None else decode(Failure, item.failure),
+                probe_effect=item.probe_effect,
+                create_time=item.create_time,
+            )
+            for item in newest_first
+        ),
+        etag=_etag(row),
+        creator=row.creator,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )

@@ -1,0 +1,278 @@
+"""Experiments of a tenant, as their owners see them; workers use `queue`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, defer
+
+from foreword.domain.experiment import (
+    ExperimentConfig,
+    ExperimentState,
+    Failure,
+    Progress,
+    Snapshot,
+    TuneExperiment,
+    TunePlan,
+)
+from foreword.domain.report import Evaluation
+from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
+from foreword.names import TuneExperimentName, check_id
+from foreword.storage.codec import decode, encode
+from foreword.storage.database import Database
+from foreword.storage.datasets import require_dataset
+from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.tables import ExperimentRow, SnapshotRow
+from foreword.storage.tenants import require_tenant
+from foreword.storage.texts import check_texts
+
+
+class ExperimentRepository:
+    """The experiments of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def create(
+        self,
+        *,
+        display_name: str,
+        description: str,
+        config: ExperimentConfig,
+        plan: TunePlan,
+        creator: str,
+        max_queued: int,
+        id: str | None = None,
+        request: RequestKey | None = None,
+    ) -> TuneExperiment:
+        """Queues an experiment. A display name that is taken gets ` (1)`, ` (2)` appended.
+
+        Args:
+            max_queued: Experiments that the tenant may have waiting.
+
+        Raises:
+            InvalidArgumentError: A bad id.
+            NotFoundError: The tenant, the dataset, or what a replayed request made, is gone.
+            AlreadyExistsError: The id is taken, or the request id was used for other content.
+            ExhaustedError: The tenant has too many experiments queued.
+        """
+        check_texts(display_name=display_name, description=description)
+        if id is not None:
+            check_id(id, "tune_experiment_id")
+        config_document = encode(ExperimentConfig, config, "tune_experiment")
+        plan_document = encode(TunePlan, plan, "tune_experiment.plan")
+        with self._database.write_tenant(self._tenant) as session:
+            made = find_replay(session, self._tenant, request)
+            if made is not None:
+                row = _find(session, self._tenant, made)
+                if row is None:
+                    raise deleted_since(str(TuneExperimentName(self._tenant, made)))
+                return to_experiment(row)
+            require_tenant(session, self._tenant)
+            require_dataset(session, self._tenant, config.dataset)
+            self._check_room(session, max_queued)
+            id = id or self._database.new_id()
+            if _find(session, self._tenant, id) is not None:
+                name = TuneExperimentName(self._tenant, id)
+                raise AlreadyExistsError(f"{name} exists already. Choose another id.", metadata={"resource": str(name)})
+            now = self._database.clock(session)
+            row = ExperimentRow(
+                tenant=self._tenant,
+                id=id,
+                display_name=_free_name(session, self._tenant, display_name),
+                description=description,
+                dataset=config.dataset,
+                config=config_document,
+                plan=plan_document,
+                state=ExperimentState.QUEUED.value,
+                failure=None,
+                progress=encode(Progress, Progress()),
+                last_sequence=0,
+                evaluations=[],
+                curve_advice="",
+                tuned_model=None,
+                compute_seconds=0.0,
+                lease_epoch=0,
+                lease_worker=None,
+                lease_expire_time=None,
+                creator=creator,
+                create_time=now,
+                update_time=now,
+                start_time=None,
+                end_time=None,
+            )
+            session.add(row)
+            remember(session, self._tenant, request, id, now)
+            return to_experiment(row)
+
+    def get(self, id: str, *, after_sequence: int | None = None) -> TuneExperiment:
+        """Returns an experiment.
+
+        Args:
+            after_sequence: Only snapshots with a larger sequence number; 0 for all, None for none.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+        """
+        with self._database.read() as session:
+            row = _require(session, self._tenant, id)
+            return to_experiment(row, read_snapshots(session, row, after_sequence))
+
+    def list(
+        self, page_size: int = 0, page_token: str = "", states: Collection[ExperimentState] = ()
+    ) -> Page[TuneExperiment]:
+        """Lists experiments, newest first, without learning curves and evaluations.
+
+        Args:
+            states: Only experiments in one of these; empty for all.
+
+        Raises:
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        wanted = sorted({state.value for state in states})
+        scope = f"tuneExperiments?{','.join(wanted)}"
+        before = read_page_token(page_token, scope, int)
+        query = select(ExperimentRow).where(ExperimentRow.tenant == self._tenant)
+        if wanted:
+            query = query.where(ExperimentRow.state.in_(wanted))
+        if before is not None:
+            query = query.where(ExperimentRow.key < before)
+        query = query.options(defer(ExperimentRow.evaluations)).order_by(ExperimentRow.key.desc()).limit(size + 1)
+        with self._database.read() as session:
+            return make_page(
+                session.scalars(query).all(),
+                size,
+                scope,
+                lambda row: row.key,
+                lambda row: to_experiment(row, with_evaluations=False),
+            )
+
+    def request_cancel(self, id: str) -> TuneExperiment:
+        """Asks an experiment to stop: a queued one is cancelled at once, a running one by its worker.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+            FailedPreconditionError: It has succeeded or failed already.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            row = _require(session, self._tenant, id, for_update=True)
+            state = ExperimentState(row.state)
+            if state in (ExperimentState.SUCCEEDED, ExperimentState.FAILED):
+                name = TuneExperimentName(self._tenant, id)
+                raise FailedPreconditionError(
+                    f"{name} has {state.value} already and cannot be cancelled. Delete it if you do not want it.",
+                    reason="EXPERIMENT_ENDED",
+                    metadata={"resource": str(name), "state": state.value},
+                )
+            now = self._database.clock(session)
+            if state is ExperimentState.QUEUED:
+                row.state = ExperimentState.CANCELLED.value
+                row.update_time = row.end_time = now
+            elif state is ExperimentState.RUNNING:
+                row.state = ExperimentState.CANCELLING.value
+                row.update_time = now
+            return to_experiment(row)
+
+    def delete(self, id: str) -> None:
+        """Deletes an experiment that has ended. Its tuned model stays.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+            FailedPreconditionError: It has not ended.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            row = _require(session, self._tenant, id, for_update=True)
+            if not ExperimentState(row.state).ended:
+                name = TuneExperimentName(self._tenant, id)
+                raise FailedPreconditionError(
+                    f"{name} is {row.state}. Cancel it and wait until it has ended.",
+                    reason="EXPERIMENT_ACTIVE",
+                    metadata={"resource": str(name), "state": row.state},
+                )
+            session.delete(row)
+
+    def _check_room(self, session: Session, max_queued: int) -> None:
+        queued = session.scalars(
+            select(func.count())
+            .select_from(ExperimentRow)
+            .where(ExperimentRow.tenant == self._tenant, ExperimentRow.state == ExperimentState.QUEUED.value)
+        ).one()
+        if queued >= max_queued:
+            raise ExhaustedError(
+                f"{queued} experiments are queued already, and {max_queued} may be. "
+                "Wait until one has started, or cancel one.",
+                metadata={"limit": str(max_queued)},
+            )
+
+
+def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | None) -> tuple[Snapshot, ...]:
+    """The learning curve beyond a sequence number, oldest first; None reads none."""
+    if after_sequence is None or row.last_sequence <= after_sequence:
+        return ()
+    points = session.scalars(
+        select(SnapshotRow.point)
+        .where(SnapshotRow.experiment_key == row.key, SnapshotRow.sequence > after_sequence)
+        .order_by(SnapshotRow.sequence)
+    )
+    return tuple(decode(Snapshot, point) for point in points)
+
+
+def to_experiment(
+    row: ExperimentRow, snapshots: Sequence[Snapshot] = (), *, with_evaluations: bool = True
+) -> TuneExperiment:
+    """The experiment that a row holds."""
+    return TuneExperiment(
+        tenant=row.tenant,
+        id=row.id,
+        display_name=row.display_name,
+        description=row.description,
+        config=decode(ExperimentConfig, row.config),
+        plan=decode(TunePlan, row.plan),
+        state=ExperimentState(row.state),
+        failure=None if row.failure is None else decode(Failure, row.failure),
+        progress=decode(Progress, row.progress),
+        snapshots=tuple(snapshots),
+        last_sequence=row.last_sequence,
+        evaluations=decode(tuple[Evaluation, ...], row.evaluations) if with_evaluations else (),
+        curve_advice=row.curve_advice,
+        tuned_model=row.tuned_model,
+        compute_seconds=row.compute_seconds,
+        creator=row.creator,
+        create_time=row.create_time,
+        update_time=row.update_time,
+        start_time=row.start_time,
+        end_time=row.end_time,
+    )
+
+
+def _find(session: Session, tenant: str, id: str, *, for_update: bool = False) -> ExperimentRow | None:
+    query = select(ExperimentRow).where(ExperimentRow.tenant == tenant, ExperimentRow.id == id)
+    if for_update:
+        query = query.with_for_update()
+    return session.scalars(query).one_or_none()
+
+
+def _require(session: Session, tenant: str, id: str, *, for_update: bool = False) -> ExperimentRow:
+    row = _find(session, tenant, id, for_update=for_update)
+    if row is None:
+        raise NotFoundError.of(str(TuneExperimentName(tenant, id)))
+    return row
+
+
+def _free_name(session: Session, tenant: str, wanted: str) -> str:
+    taken = set(
+        session.scalars(
+            select(ExperimentRow.display_name).where(
+                ExperimentRow.tenant == tenant, ExperimentRow.display_name.startswith(wanted, autoescape=True)
+            )
+        )
+    )
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted} ({number})"
+    return name

@@ -1,0 +1,149 @@
+"""Spaces of a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from foreword.domain.deployment import Space, Stage
+from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+from foreword.names import SpaceName, check_id
+from foreword.storage.database import Database
+from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.tables import DeploymentRow, SpaceRow
+from foreword.storage.tenants import DEFAULT_SPACE, require_tenant
+from foreword.storage.texts import check_texts
+
+
+class SpaceRepository:
+    """The spaces of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def create(
+        self,
+        id: str,
+        *,
+        display_name: str = "",
+        stage: Stage = Stage.DEVELOPMENT,
+        description: str = "",
+        tags: Sequence[str] = (),
+        creator: str = "",
+        request: RequestKey | None = None,
+    ) -> Space:
+        """Creates a space. An empty display name becomes the id.
+
+        Raises:
+            InvalidArgumentError: A bad id or text.
+            NotFoundError: The tenant, or what a replayed request made, is gone.
+            AlreadyExistsError: The id is taken, or the request id was used for other content.
+        """
+        check_id(id, "space_id")
+        check_texts(display_name=display_name, description=description)
+        with self._database.write_tenant(self._tenant) as session:
+            made = find_replay(session, self._tenant, request)
+            if made is not None:
+                row = session.get(SpaceRow, (self._tenant, made))
+                if row is None:
+                    raise deleted_since(str(SpaceName(self._tenant, made)))
+                return _to_space(row)
+            require_tenant(session, self._tenant)
+            if session.get(SpaceRow, (self._tenant, id)) is not None:
+                name = str(SpaceName(self._tenant, id))
+                raise AlreadyExistsError(f"{name} exists already. Choose another id.", metadata={"resource": name})
+            now = self._database.clock(session)
+            row = SpaceRow(
+                tenant=self._tenant,
+                id=id,
+                display_name=display_name or id,
+                stage=stage.value,
+                description=description,
+                tags=list(tags),
+                creator=creator,
+                create_time=now,
+                update_time=now,
+            )
+            session.add(row)
+            remember(session, self._tenant, request, id, now)
+            return _to_space(row)
+
+    def get(self, id: str) -> Space:
+        """Returns a space.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+        """
+        with self._database.read() as session:
+            return _to_space(require_space(session, self._tenant, id))
+
+    def list(self, page_size: int = 0, page_token: str = "") -> Page[Space]:
+        """Lists spaces by id.
+
+        Raises:
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        after = read_page_token(page_token, "spaces", str)
+        query = select(SpaceRow).where(SpaceRow.tenant == self._tenant).order_by(SpaceRow.id).limit(size + 1)
+        if after is not None:
+            query = query.where(SpaceRow.id > after)
+        with self._database.read() as session:
+            return make_page(session.scalars(query).all(), size, "spaces", lambda row: row.id, _to_space)
+
+    def delete(self, id: str) -> None:
+        """Deletes an empty space.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+            FailedPreconditionError: It holds deployments, or it is `default`.
+        """
+        name = str(SpaceName(self._tenant, id))
+        with self._database.write_tenant(self._tenant) as session:
+            row = require_space(session, self._tenant, id)
+            if id == DEFAULT_SPACE:
+                raise FailedPreconditionError(
+                    f"{name} cannot be deleted: every tenant has it.",
+                    reason="SPACE_REQUIRED",
+                    metadata={"resource": name},
+                )
+            held = session.scalars(
+                select(DeploymentRow.id).where(DeploymentRow.tenant == self._tenant, DeploymentRow.space == id).limit(1)
+            ).first()
+            if held is not None:
+                raise FailedPreconditionError(
+                    f"{name} holds deployments. Delete them first.",
+                    reason="SPACE_NOT_EMPTY",
+                    metadata={"resource": name},
+                )
+            session.delete(row)
+
+
+def require_space(session: Session, tenant: str, id: str) -> SpaceRow:
+    """Returns the row of a space.
+
+    Raises:
+        NotFoundError: The tenant has none of that id.
+    """
+    row = session.get(SpaceRow, (tenant, id))
+    if row is None:
+        raise NotFoundError.of(str(SpaceName(tenant, id)))
+    return row
+
+
+def _to_space(row: SpaceRow) -> Space:
+    return Space(
+        tenant=row.tenant,
+        id=row.id,
+        display_name=row.display_name,
+        stage=Stage(row.stage),
+        description=row.description,
+        tags=tuple(row.tags),
+        creator=row.creator,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )

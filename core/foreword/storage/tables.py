@@ -1,0 +1,289 @@
+"""The tables. Every row carries its tenant; times are aware UTC; documents are JSON written by `codec`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+# SQLite counts rows by itself only in a column of exactly this type.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+Document = JSON(none_as_null=True)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite keeps it as text that sorts by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses naive times: nobody could tell what they mean."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Makes times of both databases aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        str: Text(),
+        int: BigInteger(),
+        float: Float(53),
+        datetime: UtcDateTime(),
+        dict[str, Any]: Document,
+        list[Any]: Document,
+    }
+
+
+class TenantRow(Base):
+    """A tenant."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    display_name: Mapped[str]
+    create_time: Mapped[datetime]
+
+
+class ApiKeyRow(Base):
+    """An API key, without its secret."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        Index(None, "tenant", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    display_name: Mapped[str]
+    scopes: Mapped[list[Any]]
+    secret_sha256: Mapped[str]
+    expire_time: Mapped[datetime | None]
+    create_time: Mapped[datetime]
+
+
+class RequestRow(Base):
+    """A request id with what it made. `tenant` is empty for requests that belong to none."""
+
+    __tablename__ = "requests"
+    __table_args__ = (Index(None, "tenant", "create_time"),)
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    rpc: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    resource: Mapped[str]
+    create_time: Mapped[datetime]
+
+
+class DatasetVersionRow(Base):
+    """The last version given out under a display name, so that deleting one never frees its number."""
+
+    __tablename__ = "dataset_versions"
+
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    display_name: Mapped[str] = mapped_column(primary_key=True)
+    last_version: Mapped[int]
+
+
+class DatasetRow(Base):
+    """A dataset."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        UniqueConstraint("tenant", "display_name", "version"),
+        Index(None, "tenant", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    display_name: Mapped[str]
+    description: Mapped[str]
+    version: Mapped[int]
+    artifact: Mapped[str]
+    content_sha256: Mapped[str]
+    row_count: Mapped[int]
+    byte_size: Mapped[int]
+    report: Mapped[dict[str, Any] | None]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
+
+
+class ExperimentRow(Base):
+    """An experiment with its lease.
+
+    A lease is the pair of epoch and worker; every write of a worker is conditional on both.
+    """
+
+    __tablename__ = "tune_experiments"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        UniqueConstraint("tenant", "display_name"),
+        Index(None, "tenant", "key"),
+        Index(None, "tenant", "state"),
+        Index(None, "state", "lease_expire_time"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    display_name: Mapped[str]
+    description: Mapped[str]
+    dataset: Mapped[str]
+    config: Mapped[dict[str, Any]]
+    plan: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    failure: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any]]
+    last_sequence: Mapped[int]
+    evaluations: Mapped[list[Any]]
+    curve_advice: Mapped[str]
+    tuned_model: Mapped[str | None]
+    compute_seconds: Mapped[float]
+    lease_epoch: Mapped[int]
+    lease_worker: Mapped[str | None]
+    lease_expire_time: Mapped[datetime | None]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
+    start_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+
+
+class SnapshotRow(Base):
+    """One point of a learning curve; `step` stands apart because a resumed run drops what lies beyond its own."""
+
+    __tablename__ = "tune_snapshots"
+
+    experiment_key: Mapped[int] = mapped_column(
+        RowNumber, ForeignKey("tune_experiments.key", ondelete="CASCADE"), primary_key=True
+    )
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    step: Mapped[int]
+    point: Mapped[dict[str, Any]]
+
+
+class TunedModelRow(Base):
+    """A tuned model."""
+
+    __tablename__ = "tuned_models"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        Index(None, "tenant", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    manifest: Mapped[dict[str, Any]]
+    evaluations: Mapped[list[Any]]
+    create_time: Mapped[datetime]
+
+
+class SpaceRow(Base):
+    """A space."""
+
+    __tablename__ = "spaces"
+
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    display_name: Mapped[str]
+    stage: Mapped[str]
+    description: Mapped[str]
+    tags: Mapped[list[Any]]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
+
+
+class DeploymentRow(Base):
+    """A deployment.
+
+    `change_count` makes the etag. A revision up to `passed_over_revision` never starts to serve by itself: somebody
+    rolled back while it was being probed.
+    """
+
+    __tablename__ = "deployments"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "space"], ["spaces.tenant", "spaces.id"]),
+        UniqueConstraint("tenant", "space", "id"),
+        UniqueConstraint("tenant", "serving_name"),
+        Index(None, "tenant", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str]
+    space: Mapped[str]
+    id: Mapped[str]
+    display_name: Mapped[str]
+    serving_name: Mapped[str]
+    description: Mapped[str]
+    tags: Mapped[list[Any]]
+    serving_revision: Mapped[int]
+    passed_over_revision: Mapped[int]
+    change_count: Mapped[int]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
+
+
+class RevisionRow(Base):
+    """A revision of a deployment."""
+
+    __tablename__ = "deployment_revisions"
+    __table_args__ = (Index(None, "state"), Index(None, "tenant", "tuned_model"))
+
+    deployment_key: Mapped[int] = mapped_column(
+        RowNumber, ForeignKey("deployments.key", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    tuned_model: Mapped[str | None]
+    base_model: Mapped[str | None]
+    state: Mapped[str]
+    failure: Mapped[dict[str, Any] | None]
+    probe_effect: Mapped[float]
+    create_time: Mapped[datetime]

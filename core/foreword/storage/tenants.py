@@ -1,0 +1,225 @@
+"""Tenants and their API keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from foreword.domain.deployment import Stage
+from foreword.domain.tenant import ApiKey, Scope, Tenant
+from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from foreword.names import ApiKeyName, TenantName, check_id
+from foreword.storage.database import Database
+from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.tables import ApiKeyRow, SpaceRow, TenantRow
+from foreword.storage.texts import check_texts
+
+DEFAULT_SPACE = "default"
+_BASE62 = string.digits + string.ascii_letters
+# 43 characters of 62 hold 256 bits.
+_SECRET_LENGTH = 43
+# Requests to create tenants come from administrators, so their ids belong to no tenant.
+_NO_TENANT = ""
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 of a whole secret, in hexadecimal; compare with `hmac.compare_digest`."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def require_tenant(session: Session, tenant: str) -> None:
+    """Checks that a tenant exists, so that creating something below it names what is missing.
+
+    Raises:
+        NotFoundError: There is no such tenant.
+    """
+    if session.get(TenantRow, tenant) is None:
+        raise NotFoundError.of(str(TenantName(tenant)), "Create it first: foreword tenants create.")
+
+
+class TenantRepository:
+    """All tenants, for administrators and for authentication."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_tenant(self, id: str, display_name: str = "", request: RequestKey | None = None) -> Tenant:
+        """Creates a tenant with its space `default`. An empty display name becomes the id.
+
+        Raises:
+            InvalidArgumentError: A bad id or display name.
+            AlreadyExistsError: The id is taken, or the request id was used for other content.
+        """
+        check_id(id, "tenant_id")
+        check_texts(display_name=display_name)
+        with self._database.write("tenants") as session:
+            made = find_replay(session, _NO_TENANT, request)
+            if made is not None:
+                row = session.get(TenantRow, made)
+                if row is None:
+                    raise deleted_since(str(TenantName(made)))
+                return _tenant(row)
+            if session.get(TenantRow, id) is not None:
+                raise AlreadyExistsError(
+                    f"{TenantName(id)} exists already. Use it, or choose another id.",
+                    metadata={"resource": str(TenantName(id))},
+                )
+            now = self._database.clock(session)
+            row = _add_tenant(session, id, display_name, now)
+            remember(session, _NO_TENANT, request, id, now)
+            return _tenant(row)
+
+    def ensure_tenant(self, id: str) -> Tenant:
+        """Returns the tenant, which is created if need be.
+
+        Raises:
+            InvalidArgumentError: A bad id.
+        """
+        check_id(id, "tenant_id")
+        with self._database.write("tenants") as session:
+            row = session.get(TenantRow, id)
+            return _tenant(row or _add_tenant(session, id, "", self._database.clock(session)))
+
+    def get_tenant(self, id: str) -> Tenant:
+        """Returns a tenant.
+
+        Raises:
+            NotFoundError: There is none of that id.
+        """
+        with self._database.read() as session:
+            row = session.get(TenantRow, id)
+            if row is None:
+                raise NotFoundError.of(str(TenantName(id)))
+            return _tenant(row)
+
+    def list_tenants(self, page_size: int = 0, page_token: str = "") -> Page[Tenant]:
+        """Lists tenants by id.
+
+        Raises:
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        after = read_page_token(page_token, "tenants", str)
+        query = select(TenantRow).order_by(TenantRow.id).limit(size + 1)
+        if after is not None:
+            query = query.where(TenantRow.id > after)
+        with self._database.read() as session:
+            return make_page(session.scalars(query).all(), size, "tenants", lambda row: row.id, _tenant)
+
+    def create_api_key(
+        self, tenant: str, display_name: str, scopes: Iterable[Scope], expire_time: datetime | None = None
+    ) -> tuple[ApiKey, str]:
+        """Creates a key.
+
+        Returns:
+            The key and its secret, which is stored nowhere.
+
+        Raises:
+            NotFoundError: There is no such tenant.
+            InvalidArgumentError: No scope, or an expiry that has passed.
+        """
+        check_texts(display_name=display_name)
+        granted = frozenset(scopes)
+        if not granted:
+            raise InvalidArgumentError.of("api_key.scopes", "must hold at least one scope")
+        # Not `new_id`: ids of keys are part of the secrets' documented shape.
+        id = secrets.token_hex(8)
+        random = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
+        secret = f"fw_{id}_{random}"
+        with self._database.write_tenant(tenant) as session:
+            require_tenant(session, tenant)
+            now = self._database.clock(session)
+            if expire_time is not None and expire_time <= now:
+                raise InvalidArgumentError.of("api_key.expire_time", "must be in the future")
+            row = ApiKeyRow(
+                tenant=tenant,
+                id=id,
+                display_name=display_name,
+                scopes=sorted(scope.value for scope in granted),
+                secret_sha256=hash_secret(secret),
+                expire_time=expire_time,
+                create_time=now,
+            )
+            session.add(row)
+            return _api_key(row), secret
+
+    def find_api_key(self, id: str) -> ApiKey | None:
+        """Returns a key of any tenant by its id, expired ones too; None when there is none."""
+        if not (id.isascii() and id.isprintable()):
+            return None
+        with self._database.read() as session:
+            row = session.scalars(select(ApiKeyRow).where(ApiKeyRow.id == id)).one_or_none()
+            return None if row is None else _api_key(row)
+
+    def list_api_keys(self, tenant: str, page_size: int = 0, page_token: str = "") -> Page[ApiKey]:
+        """Lists the keys of a tenant, newest first.
+
+        Raises:
+            NotFoundError: There is no such tenant.
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        scope = f"{TenantName(tenant)}/apiKeys"
+        before = read_page_token(page_token, scope, int)
+        query = select(ApiKeyRow).where(ApiKeyRow.tenant == tenant).order_by(ApiKeyRow.key.desc()).limit(size + 1)
+        if before is not None:
+            query = query.where(ApiKeyRow.key < before)
+        with self._database.read() as session:
+            require_tenant(session, tenant)
+            return make_page(session.scalars(query).all(), size, scope, lambda row: row.key, _api_key)
+
+    def delete_api_key(self, tenant: str, id: str) -> None:
+        """Revokes a key.
+
+        Raises:
+            NotFoundError: There is none of that id in the tenant.
+        """
+        with self._database.write_tenant(tenant) as session:
+            gone = session.scalars(
+                delete(ApiKeyRow).where(ApiKeyRow.tenant == tenant, ApiKeyRow.id == id).returning(ApiKeyRow.key)
+            ).one_or_none()
+            if gone is None:
+                raise NotFoundError.of(str(ApiKeyName(tenant, id)))
+
+
+def _add_tenant(session: Session, id: str, display_name: str, now: datetime) -> TenantRow:
+    row = TenantRow(id=id, display_name=display_name or id, create_time=now)
+    session.add(row)
+    session.flush()  # the space refers to it
+    session.add(
+        SpaceRow(
+            tenant=id,
+            id=DEFAULT_SPACE,
+            display_name=DEFAULT_SPACE,
+            stage=Stage.DEVELOPMENT.value,
+            description="",
+            tags=[],
+            creator="",
+            create_time=now,
+            update_time=now,
+        )
+    )
+    return row
+
+
+def _tenant(row: TenantRow) -> Tenant:
+    return Tenant(id=row.id, display_name=row.display_name, create_time=row.create_time)
+
+
+def _api_key(row: ApiKeyRow) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        tenant=row.tenant,
+        display_name=row.display_name,
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        secret_sha256=row.secret_sha256,
+        expire_time=row.expire_time,
+        create_time=row.create_time,
+    )

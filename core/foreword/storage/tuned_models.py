@@ -1,0 +1,142 @@
+"""Tuned models of a tenant. The queue creates them, with the end of their experiment."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, defer
+
+from foreword.domain.deployment import RevisionState
+from foreword.domain.report import Evaluation
+from foreword.domain.tuned_model import TunedModel
+from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.names import DeploymentName, TunedModelName
+from foreword.storage.codec import decode, encode
+from foreword.storage.database import Database
+from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.tables import DeploymentRow, RevisionRow, TunedModelRow
+
+
+class TunedModelRepository:
+    """The tuned models of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def get(self, id: str) -> TunedModel:
+        """Returns a tuned model.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+        """
+        with self._database.read() as session:
+            return _to_tuned_model(_require(session, self._tenant, id))
+
+    def list(self, page_size: int = 0, page_token: str = "") -> Page[TunedModel]:
+        """Lists tuned models, newest first, without evaluations.
+
+        Raises:
+            InvalidArgumentError: A bad page size or token.
+        """
+        size = check_page_size(page_size)
+        before = read_page_token(page_token, "tunedModels", int)
+        query = select(TunedModelRow).where(TunedModelRow.tenant == self._tenant)
+        if before is not None:
+            query = query.where(TunedModelRow.key < before)
+        query = query.options(defer(TunedModelRow.evaluations)).order_by(TunedModelRow.key.desc()).limit(size + 1)
+        with self._database.read() as session:
+            return make_page(
+                session.scalars(query).all(),
+                size,
+                "tunedModels",
+                lambda row: row.key,
+                lambda row: _to_tuned_model(row, with_evaluations=False),
+            )
+
+    def delete(self, id: str) -> str:
+        """Deletes a tuned model.
+
+        Returns:
+            The prefix of its files in the artifact store, which nothing refers to any more.
+
+        Raises:
+            NotFoundError: The tenant has none of that id.
+            FailedPreconditionError: A deployment serves it, or is about to.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            row = _require(session, self._tenant, id)
+            user = session.execute(
+                select(DeploymentRow.space, DeploymentRow.id)
+                .join(RevisionRow, RevisionRow.deployment_key == DeploymentRow.key)
+                .where(
+                    RevisionRow.tenant == self._tenant,
+                    RevisionRow.tuned_model == id,
+                    or_(
+                        RevisionRow.state == RevisionState.PROBING.value,
+                        RevisionRow.number == DeploymentRow.serving_revision,
+                    ),
+                )
+                .limit(1)
+            ).first()
+            if user is not None:
+                name = DeploymentName(self._tenant, user.space, user.id)
+                raise FailedPreconditionError(
+                    f"{name} serves {TunedModelName(self._tenant, id)}. Delete or update the deployment first.",
+                    reason="RESOURCE_IN_USE",
+                    metadata={"resource": str(TunedModelName(self._tenant, id)), "user": str(name)},
+                )
+            artifact = _to_tuned_model(row, with_evaluations=False).artifact
+            session.delete(row)
+            return artifact
+
+
+def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
+    """Stores a tuned model, with the database's time as its own."""
+    stored = dataclasses.replace(model, evaluations=(), create_time=now)
+    session.add(
+        TunedModelRow(
+            tenant=model.tenant,
+            id=model.id,
+            manifest=encode(TunedModel, stored, "tuned_model"),
+            evaluations=encode(tuple[Evaluation, ...], model.evaluations, "evaluations"),
+            create_time=now,
+        )
+    )
+
+
+def require_tuned_model(session: Session, tenant: str, id: str) -> None:
+    """Checks that a tuned model exists.
+
+    Raises:
+        NotFoundError: The tenant has none of that id.
+    """
+    _require(session, tenant, id)
+
+
+def has_tuned_model(session: Session, tenant: str, id: str) -> bool:
+    """Whether a tuned model exists."""
+    return _find(session, tenant, id) is not None
+
+
+def _find(session: Session, tenant: str, id: str) -> TunedModelRow | None:
+    return session.scalars(
+        select(TunedModelRow)
+        .where(TunedModelRow.tenant == tenant, TunedModelRow.id == id)
+        .options(defer(TunedModelRow.evaluations))
+    ).one_or_none()
+
+
+def _require(session: Session, tenant: str, id: str) -> TunedModelRow:
+    row = _find(session, tenant, id)
+    if row is None:
+        raise NotFoundError.of(str(TunedModelName(tenant, id)))
+    return row
+
+
+def _to_tuned_model(row: TunedModelRow, *, with_evaluations: bool = True) -> TunedModel:
+    model = decode(TunedModel, row.manifest)
+    evaluations = decode(tuple[Evaluation, ...], row.evaluations) if with_evaluations else ()
+    return dataclasses.replace(model, evaluations=evaluations)
