@@ -90,7 +90,7 @@ class CsvReader:
             yield from self._scan_records()
 
     def _skip_blank_start(self) -> None:
-        while self._buffer[self._start : self._start + 1] in (b"\r", b"\n", b" ", b"\t"):
+        while bytes(self._buffer[self._start : self._start + 1]) in (b"\r", b"\n", b" ", b"\t"):
             self._start += 1
         self._position = self._start
 

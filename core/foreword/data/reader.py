@@ -46,7 +46,9 @@ class RowReader:
 
     def __init__(self, format: str = "") -> None:
         if format and format not in FORMATS:
-            raise InvalidArgumentError.of("format", f"must be one of {', '.join(FORMATS)} or unset, not {format[:40]!r}")
+            raise InvalidArgumentError.of(
+                "format", f"must be one of {', '.join(FORMATS)} or unset, not {format[:40]!r}"
+            )
         self._asked = format
         self._format = format
         self._head = bytearray()
@@ -87,7 +89,7 @@ class RowReader:
         """Chooses the reader once enough of the file is here."""
         if len(self._head) < 4 and not whole:
             return
-        foreign = foreign_file(self._head)
+        foreign = foreign_file(bytes(self._head[:4]))
         if foreign is not None:
             self._refused = True
             self._head.clear()

@@ -203,9 +203,7 @@ def _check_value(column: str, value: object, number: int) -> Finding | None:
         name, remedy = "a list", 'Write one text; several labels are joined by a comma: "Warehouse, Packaging".'
     else:
         name, remedy = "an object", "Write one text."
-    return fault(
-        "NOT_TEXT", f"The {column} is {name}, not a text.", remedy, number=number, column=column, text=shown
-    )
+    return fault("NOT_TEXT", f"The {column} is {name}, not a text.", remedy, number=number, column=column, text=shown)
 
 
 def check_text(column: str, text: str, number: int) -> Finding | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-
 MAX_ROWS_PER_FINDING = 20
 """Rows that one finding lists; `Finding.row_count` counts them all."""
 

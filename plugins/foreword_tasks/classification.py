@@ -1,0 +1,78 @@
+"""Classification: one or several labels of a closed set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.parameters import ParameterSpec
+from foreword.domain.report import Finding, ReportPart
+from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Task
+
+from foreword_tasks.label_checks import check_labels
+from foreword_tasks.label_metrics import METRICS, score_label_sets
+from foreword_tasks.label_reading import read_labels
+from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema
+
+
+class Classification(Task):
+    """Puts each input into one class or, multi-label, into several.
+
+    The schema is that of `LabelSchema`: labels in canonical order, and the label sets seen.
+    """
+
+    id = "classification"
+    display_name = "Classification"
+    description = "Answers with labels of a closed set, one or several per input."
+    options = (
+        ParameterSpec(
+            name="labels",
+            description="The labels, in the order in which answers list them. Unset: read from the data, in the "
+            "order that most rows use.",
+            type="string_list",
+        ),
+        ParameterSpec(
+            name="multi_label",
+            description="Whether an answer may hold several labels. Unset: it may if the separator stands between "
+            "texts that recur as labels.",
+            type="bool",
+        ),
+        ParameterSpec(
+            name="separator",
+            description="What stands between the labels of one answer.",
+            type="string",
+            default=DEFAULT_SEPARATOR,
+        ),
+    )
+    metrics = METRICS
+    main_metric = "exact_match"
+    closed = True
+
+    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+        """Reads labels, their order and the label sets.
+
+        Raises:
+            InvalidArgumentError: The options contradict each other, or rows hold labels that are not declared.
+        """
+        return read_labels(rows, options).to_json()
+
+    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
+        """What the distribution of the labels shows."""
+        return check_labels(rows, LabelSchema.from_json(schema))
+
+    def target(self, output: str, schema: Schema) -> str:
+        """The labels in canonical order and spelling."""
+        labels = LabelSchema.from_json(schema)
+        return labels.separator.join(labels.read(output))
+
+    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+        """Compares label sets; see `LabelSchema.parse_answer` for what counts as an answer."""
+        labels = LabelSchema.from_json(schema)
+        return score_label_sets(
+            [labels.parse_answer(text) for text in predictions], [labels.read(text) for text in references], labels
+        )
+
+    def label_space(self, schema: Schema) -> LabelSpace:
+        """All answers that are possible."""
+        return LabelSchema.from_json(schema).space

@@ -1,0 +1,231 @@
+"""What the labels of a whole file show: spelling, order, rare ones, and those that crowd out others."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity
+
+from foreword_tasks.crowding import crowding
+from foreword_tasks.edit_distance import within_distance
+from foreword_tasks.label_distribution import LabelDistribution, LabelledRow
+from foreword_tasks.label_schema import LabelSchema, spelling_key
+
+MIN_LABEL_ROWS = 5
+"""Rows below which a label is hardly learnt: with a fifth held out, four are left to learn from."""
+
+_RARE_SET_ROWS = 2
+_LISTED = 8
+# Comparing all pairs costs the square of the labels.
+_MAX_COMPARED_LABELS = 300
+_MAX_LABELS = 1000
+_MIN_SIMILAR_LENGTH = 4
+_MIN_LENGTH_FOR_TWO_EDITS = 8
+
+
+def check_labels(rows: Sequence[Row], schema: LabelSchema) -> tuple[list[Finding], list[ReportPart]]:
+    """All findings about the labels, and the parts that show their distribution."""
+    distribution = LabelDistribution.of(rows, schema)
+    checks: tuple[Callable[[LabelDistribution], Iterator[Finding]], ...] = (
+        _reading,
+        _number_of_labels,
+        _spelling,
+        _order,
+        _repeated,
+        _similar,
+        _rare_labels,
+        _rare_sets,
+        crowding,
+    )
+    return [finding for check in checks for finding in check(distribution)], distribution.parts()
+
+
+def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
+    """Tells whether outputs were read as one label or as several, when that was decided from the data."""
+    schema = distribution.schema
+    if schema.multi_label_declared:
+        return
+    joined = [row for row in distribution.rows if schema.separator.strip() in row.written[0] or len(row.labels) > 1]
+    if schema.multi_label:
+        yield _note(
+            "READ_AS_MULTI_LABEL",
+            f"Outputs are read as sets of labels with {schema.separator!r} between them: the parts recur.",
+            "Set multi_label to false if each output is one label.",
+            joined,
+        )
+    elif joined:
+        yield _note(
+            "READ_AS_SINGLE_LABEL",
+            f"Outputs that hold {schema.separator!r} are read as one label each: their parts do not recur.",
+            "Set multi_label if they are several labels.",
+            joined,
+        )
+
+
+def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:
+    count, rows = len(distribution.label_counts), len(distribution.rows)
+    if count == 1 and rows > 1:
+        label = next(iter(distribution.label_counts))
+        yield Finding(
+            severity=Severity.WARNING,
+            code="ONE_LABEL",
+            message=f"All {rows} rows have the label '{label}'.",
+            remedy="Add rows with other labels; from these, a model learns one answer to everything.",
+            column="output",
+            excerpt=label,
+        )
+    if count > _MAX_LABELS or (count > 10 and count > rows / 2):
+        yield Finding(
+            severity=Severity.WARNING,
+            code="TOO_MANY_LABELS",
+            message=f"{count} labels in {rows} rows: that looks like free text.",
+            remedy="Use the task generation, or set separator and labels.",
+            column="output",
+            excerpt=distribution.rows[0].written[0],
+        )
+
+
+def _spelling(distribution: LabelDistribution) -> Iterator[Finding]:
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    holders: dict[str, list[tuple[str, LabelledRow]]] = defaultdict(list)
+    for row in distribution.rows:
+        for label in row.written:
+            spellings[spelling_key(label)][label] += 1
+            holders[spelling_key(label)].append((label, row))
+    for label in distribution.schema.labels:
+        key = spelling_key(label)
+        others = {spelling: count for spelling, count in spellings[key].items() if spelling != label}
+        if not others:
+            continue
+        listed = " and ".join(f"{spelling!r} ({count})" for spelling, count in list(others.items())[:_LISTED])
+        rows = [row for spelling, row in holders[key] if spelling != label]
+        yield _finding(
+            Severity.WARNING,
+            "LABEL_SPELLING",
+            f"{listed} differ from '{label}' ({spellings[key][label]}) by case or spaces only and are read as it.",
+            f"Write '{label}' everywhere; if they are different labels, give them different names.",
+            rows,
+            excerpt=next(iter(others)),
+        )
+
+
+def _order(distribution: LabelDistribution) -> Iterator[Finding]:
+    schema = distribution.schema
+    if not schema.multi_label:
+        return
+    rows = [
+        row for row in distribution.rows if len(row.labels) > 1 and _spelled(row) != [*map(spelling_key, row.labels)]
+    ]
+    rows = [row for row in rows if len(set(_spelled(row))) == len(row.written)]
+    if rows:
+        order = distribution.text(schema.labels[:12]) + (", ..." if len(schema.labels) > 12 else "")
+        chosen = "declared" if schema.labels_declared else "that most rows use"
+        yield _note(
+            "LABEL_ORDER",
+            f"Some rows list their labels in another order than the one {chosen} ({order}); "
+            "the order makes no difference, and answers come in this one.",
+            "Set labels to choose another order.",
+            rows,
+            excerpt=distribution.text(rows[0].written),
+        )
+
+
+def _spelled(row: LabelledRow) -> list[str]:
+    return [spelling_key(label) for label in row.written]
+
+
+def _repeated(distribution: LabelDistribution) -> Iterator[Finding]:
+    rows = [row for row in distribution.rows if len(set(_spelled(row))) < len(row.written)]
+    if rows:
+        yield _finding(
+            Severity.WARNING,
+            "LABEL_REPEATED",
+            "Some rows name a label twice; it counts once.",
+            "Remove it, or write the label that was meant.",
+            rows,
+            excerpt=distribution.text(rows[0].written),
+        )
+
+
+def _similar(distribution: LabelDistribution) -> Iterator[Finding]:
+    counts = distribution.label_counts
+    labels = [label for label in distribution.schema.labels if len(label) >= _MIN_SIMILAR_LENGTH]
+    if len(labels) > _MAX_COMPARED_LABELS:
+        return
+    for pair in combinations(labels, 2):
+        rare, common = sorted(pair, key=lambda label: (counts[label], label))
+        if _digits(rare) != _digits(common):  # Level 1 and Level 2 are meant to be two
+            continue
+        # Two slips are only likely in a long name, and slips are few.
+        two = min(map(len, pair)) >= _MIN_LENGTH_FOR_TWO_EDITS and 3 * counts[rare] <= counts[common]
+        if within_distance(spelling_key(rare), spelling_key(common), 2 if two else 1):
+            yield _finding(
+                Severity.WARNING,
+                "LABELS_SIMILAR",
+                f"'{rare}' ({counts[rare]} rows) and '{common}' ({counts[common]} rows) look like one label.",
+                f"If '{rare}' is a slip, write '{common}'.",
+                [row for row in distribution.rows if rare in row.labels],
+                excerpt=rare,
+            )
+
+
+def _digits(label: str) -> str:
+    return "".join(character for character in label if character.isdigit())
+
+
+def _rare_labels(distribution: LabelDistribution) -> Iterator[Finding]:
+    counts = distribution.label_counts
+    rare = {label: counts[label] for label in distribution.schema.labels if counts[label] < MIN_LABEL_ROWS}
+    if rare:
+        yield _finding(
+            Severity.WARNING,
+            "LABEL_TOO_FEW_ROWS",
+            f"Labels with fewer than {MIN_LABEL_ROWS} rows are hardly learnt: {_listed(rare)}.",
+            f"Add rows until each has at least {MIN_LABEL_ROWS}, better 20, or leave the label out.",
+            [row for row in distribution.rows if any(label in rare for label in row.labels)],
+            excerpt=min(rare, key=lambda label: (rare[label], label)),
+        )
+
+
+def _rare_sets(distribution: LabelDistribution) -> Iterator[Finding]:
+    rare = {
+        distribution.text(labels): count
+        for labels, count in distribution.set_counts.items()
+        if len(labels) > 1 and count <= _RARE_SET_ROWS
+    }
+    if rare:
+        yield _note(
+            "LABEL_SETS_RARE",
+            f"Combinations with one or two rows, which a model may not learn: {_listed(rare)}.",
+            "Add rows for those that matter.",
+            [row for row in distribution.rows if distribution.text(row.labels) in rare],
+        )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    rarest = sorted(counts.items(), key=lambda item: (item[1], item[0]))
+    more = f" and {len(rarest) - _LISTED} more" if len(rarest) > _LISTED else ""
+    return ", ".join(f"'{text}' ({count})" for text, count in rarest[:_LISTED]) + more
+
+
+def _note(code: str, message: str, remedy: str, rows: Sequence[LabelledRow], excerpt: str = "") -> Finding:
+    return _finding(Severity.INFO, code, message, remedy, rows, excerpt=excerpt)
+
+
+def _finding(
+    severity: Severity, code: str, message: str, remedy: str, rows: Sequence[LabelledRow], *, excerpt: str
+) -> Finding:
+    numbers = tuple(dict.fromkeys(row.number for row in rows))
+    return Finding(
+        severity=severity,
+        code=code,
+        message=message,
+        remedy=remedy,
+        rows=numbers[:MAX_ROWS_PER_FINDING],
+        row_count=len(numbers),
+        column="output",
+        excerpt=excerpt,
+    )

@@ -1,0 +1,120 @@
+"""Counts of labels and label sets over the rows, as the checks and the report need them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Matrix, ReportPart, Table
+
+from foreword_tasks.label_metrics import MAX_MATRIX_LABELS
+from foreword_tasks.label_schema import LabelSchema
+
+_MAX_TABLE_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRow:
+    """One row: its label set in canonical form, and the labels as they are written."""
+
+    number: int
+    labels: tuple[str, ...]
+    written: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelDistribution:
+    """How labels are spread over the rows.
+
+    Attributes:
+        label_counts: Rows by label, alone or with others.
+        set_counts: Rows by label set.
+    """
+
+    schema: LabelSchema
+    rows: tuple[LabelledRow, ...]
+    label_counts: Counter[str]
+    set_counts: Counter[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], schema: LabelSchema) -> LabelDistribution:
+        """Counts the rows."""
+        labelled = tuple(
+            LabelledRow(number=row.number, labels=schema.read(row.output), written=tuple(schema.written(row.output)))
+            for row in rows
+        )
+        return cls(
+            schema=schema,
+            rows=labelled,
+            label_counts=Counter(label for row in labelled for label in row.labels),
+            set_counts=Counter(row.labels for row in labelled),
+        )
+
+    def alone(self, label: str) -> int:
+        """Rows that have this label only."""
+        return self.set_counts[(label,)]
+
+    def numbers(self, labels: tuple[str, ...]) -> list[int]:
+        """Numbers of the rows with exactly this label set."""
+        return [row.number for row in self.rows if row.labels == labels]
+
+    def text(self, labels: tuple[str, ...]) -> str:
+        """A label set as its answer is written."""
+        return self.schema.separator.join(labels)
+
+    def parts(self) -> list[ReportPart]:
+        """Label table and, for several labels per row, the table of label sets and the co-occurrence matrix."""
+        parts = [self._label_table()]
+        if self.schema.multi_label:
+            parts += [self._set_table(), self._co_occurrence()]
+        return parts
+
+    def _label_table(self) -> ReportPart:
+        shown = self.schema.labels[:_MAX_TABLE_ROWS]
+        if self.schema.multi_label:
+            columns: tuple[str, ...] = ("label", "rows", "share", "alone", "with others")
+        else:
+            columns = ("label", "rows", "share")
+        rows = []
+        for label in shown:
+            count, alone = self.label_counts[label], self.alone(label)
+            cells = (label, str(count), self._share(count), str(alone), str(count - alone))
+            rows.append(cells[: len(columns)])
+        title = _title("Rows by label", len(shown), len(self.schema.labels))
+        return ReportPart(id="label_counts", title=title, content=Table(columns=columns, rows=tuple(rows)))
+
+    def _set_table(self) -> ReportPart:
+        shown = self.schema.label_sets[:_MAX_TABLE_ROWS]
+        rows = tuple(
+            (self.text(labels), str(self.set_counts[labels]), self._share(self.set_counts[labels])) for labels in shown
+        )
+        title = _title("Rows by label set", len(shown), len(self.schema.label_sets))
+        return ReportPart(id="label_sets", title=title, content=Table(columns=("labels", "rows", "share"), rows=rows))
+
+    def _co_occurrence(self) -> ReportPart:
+        """Rows that hold both labels; on the diagonal, rows that hold the label at all."""
+        frequent = sorted(self.schema.labels, key=lambda label: -self.label_counts[label])[:MAX_MATRIX_LABELS]
+        shown = self.schema.in_order(frequent)
+        known = set(shown)
+        cells: Counter[tuple[str, str]] = Counter()
+        for labels, count in self.set_counts.items():
+            here = [label for label in labels if label in known]
+            for first in here:
+                for second in here:
+                    cells[first, second] += count
+        matrix = Matrix(
+            row_labels=shown,
+            column_labels=shown,
+            values=tuple(tuple(float(cells[first, second]) for second in shown) for first in shown),
+        )
+        title = _title("Rows that hold both labels", len(shown), len(self.schema.labels))
+        return ReportPart(id="co_occurrence", title=title, content=matrix)
+
+    def _share(self, count: int) -> str:
+        return f"{100 * count / max(1, len(self.rows)):.1f} %"
+
+
+def _title(title: str, shown: int, total: int) -> str:
+    return title if shown == total else f"{title} (the first {shown} of {total})"

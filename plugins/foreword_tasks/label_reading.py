@@ -1,0 +1,135 @@
+"""Reads the labels of a classification from its rows and options."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.errors import FieldViolation, InvalidArgumentError
+
+from foreword_tasks.label_order import majority_order
+from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key, split_output
+
+_RECURRING_SHARE = 0.8
+_RECURRING_SHARE_WITH_SINGLES = 0.5
+_LISTED = 10
+
+
+def read_labels(rows: Sequence[Row], options: TaskOptions) -> LabelSchema:
+    """The labels, in canonical order, and the label sets.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other, or a row has a label that is not among those
+            declared.
+    """
+    separator = DEFAULT_SEPARATOR if options.separator is None else options.separator
+    declared = tuple(label.strip() for label in options.labels)
+    _check_options(declared, separator, options.multi_label)
+    outputs = [row.output for row in rows]
+    multi_label = options.multi_label
+    if multi_label is None:
+        multi_label = _parts_declared(outputs, declared, separator) if declared else parts_recur(outputs, separator)
+    draft = LabelSchema(labels=declared, multi_label=multi_label, separator=separator, label_sets=())
+    written = [draft.written(output) for output in outputs]
+    if declared:
+        _check_rows(rows, written, draft, options)
+        labels = declared
+    else:
+        spelling = common_spelling(label for labels in written for label in labels)
+        labels = majority_order(
+            list(dict.fromkeys(spelling[spelling_key(label)] for label in labels)) for labels in written
+        )
+    draft = LabelSchema(labels=labels, multi_label=multi_label, separator=separator, label_sets=())
+    label_sets = Counter(draft.read(output) for output in outputs)
+    place = {label: index for index, label in enumerate(labels)}
+    return LabelSchema(
+        labels=labels,
+        multi_label=multi_label,
+        separator=separator,
+        label_sets=tuple(sorted(label_sets, key=lambda found: (-label_sets[found], [place[label] for label in found]))),
+        labels_declared=bool(declared),
+        multi_label_declared=options.multi_label is not None,
+    )
+
+
+def common_spelling(labels: Iterable[str]) -> dict[str, str]:
+    """The most frequent spelling by spelling key; the alphabet decides between equals."""
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for label in labels:
+        spellings[spelling_key(label)][" ".join(label.split())] += 1
+    return {key: min(counts, key=lambda label: (-counts[label], label)) for key, counts in spellings.items()}
+
+
+def parts_recur(outputs: Sequence[str], separator: str) -> bool:
+    """Whether what the separator joins are labels: parts that also occur in other outputs.
+
+    `Warehouse, Packaging` beside `Warehouse` and `Planning, Packaging` are sets of labels; `Portland, OR` beside
+    `Salem, OR` are not: the cities never come again.
+    """
+    distinct = {tuple(sorted({spelling_key(part) for part in split_output(output, separator)})) for output in outputs}
+    joined = [parts for parts in distinct if len(parts) > 1]
+    if not joined:
+        return False
+    homes = Counter(part for parts in distinct for part in parts)
+    occurrences = [part for parts in joined for part in parts]
+    share = sum(homes[part] > 1 for part in occurrences) / len(occurrences)
+    alone = any((part,) in distinct for part in occurrences)
+    return share >= (_RECURRING_SHARE_WITH_SINGLES if alone else _RECURRING_SHARE)
+
+
+def _parts_declared(outputs: Sequence[str], declared: Sequence[str], separator: str) -> bool:
+    """Whether some output joins several declared labels."""
+    keys = {spelling_key(label) for label in declared}
+    for output in outputs:
+        parts = {spelling_key(part) for part in split_output(output, separator)}
+        if len(parts) > 1 and parts <= keys and spelling_key(output) not in keys:
+            return True
+    return False
+
+
+def _check_options(declared: Sequence[str], separator: str, multi_label: bool | None) -> None:
+    violations = []
+    if not separator:
+        violations.append(FieldViolation(field="task_options.separator", description="must not be empty"))
+    keys = Counter(spelling_key(label) for label in declared)
+    for key, count in keys.items():
+        if not key:
+            violations.append(FieldViolation(field="task_options.labels", description="must not hold an empty label"))
+        elif count > 1:
+            text = f"{key!r} is given {count} times; case and spaces do not tell labels apart"
+            violations.append(FieldViolation(field="task_options.labels", description=text))
+    mark = separator.strip() or separator
+    for label in declared if multi_label and separator else ():
+        if mark in label:
+            text = f"{label!r} holds the separator {separator!r}; choose another separator"
+            violations.append(FieldViolation(field="task_options.labels", description=text))
+    if violations:
+        raise InvalidArgumentError(violations)
+
+
+def _check_rows(
+    rows: Sequence[Row], written: Sequence[Sequence[str]], draft: LabelSchema, options: TaskOptions
+) -> None:
+    """Raises InvalidArgumentError that names each label which is not declared, with its rows."""
+    known = {spelling_key(label) for label in draft.labels}
+    unknown: dict[str, list[int]] = defaultdict(list)
+    for row, labels in zip(rows, written, strict=True):
+        for label in labels:
+            if spelling_key(label) not in known:
+                unknown[label].append(row.number)
+    if not unknown:
+        return
+    violations = []
+    for label, numbers in list(unknown.items())[:_LISTED]:
+        shown = ", ".join(map(str, numbers[:_LISTED])) + (", ..." if len(numbers) > _LISTED else "")
+        text = f"{label[:80]!r} (row {shown}) is not among the declared labels; declare it or correct the rows"
+        parts = {spelling_key(part) for part in split_output(label, draft.separator)}
+        if options.multi_label is False and len(parts) > 1 and parts <= known:
+            text += ", or set multi_label"
+        violations.append(FieldViolation(field="task_options.labels", description=text))
+    if len(unknown) > _LISTED:
+        text = f"{len(unknown) - _LISTED} more labels are not declared either"
+        violations.append(FieldViolation(field="task_options.labels", description=text))
+    raise InvalidArgumentError(violations)

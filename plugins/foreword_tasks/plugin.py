@@ -1,0 +1,17 @@
+"""Entry point: registers the tasks."""
+
+from __future__ import annotations
+
+from foreword.plugin import hookimpl
+from foreword.plugin.interfaces import Task
+from foreword.plugin.register import Register
+
+from foreword_tasks.classification import Classification
+from foreword_tasks.generation import Generation
+
+
+@hookimpl
+def register_tasks(register: Register[Task]) -> None:
+    """Adds classification and generation."""
+    register.add(Classification())
+    register.add(Generation())

@@ -1,0 +1,1 @@
+"""Checks of dataset rows that come with Foreword: one file each."""

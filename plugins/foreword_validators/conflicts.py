@@ -1,0 +1,61 @@
+"""The same input with different outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, Severity
+from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+
+
+class Conflicts(RowValidator):
+    """The same input, space around it aside, with another output.
+
+    Unless the task is another than classification, outputs that differ only by case, spaces or the order of their
+    labels are the same.
+    """
+
+    id = "conflicts"
+    description = "The same input comes with different outputs."
+
+    def start(self, context: ValidationContext) -> RowCheck:
+        """Applies to every task."""
+        return _Check(context.separator if context.task in ("", "classification") else None)
+
+
+class _Check(RowCheck):
+    """Remembers 32 bytes and a number per row, not the texts."""
+
+    def __init__(self, separator: str | None) -> None:
+        self._separator = separator
+        self._first: dict[bytes, tuple[int, bytes]] = {}
+
+    def row(self, row: Row) -> Iterator[Finding]:
+        if not row.input.strip() or not row.output.strip():
+            return
+        output = _digest(self._meaning(row.output))
+        first, first_output = self._first.setdefault(_digest(row.input.strip()), (row.number, output))
+        if output != first_output:
+            yield Finding(
+                severity=Severity.WARNING,
+                code="CONFLICTING_OUTPUTS",
+                message=f"Row {row.number} has the same input as row {first} but another output.",
+                remedy="Keep the right one; a model cannot learn both.",
+                rows=(first, row.number),
+                row_count=2,
+                column="output",
+                excerpt=f"{row.output.strip()[:40]} <- {row.input.strip()}",
+            )
+
+    def _meaning(self, output: str) -> str:
+        """The output without what makes no difference."""
+        if self._separator is None:
+            return output.strip()
+        labels = output.casefold().split(self._separator.strip() or self._separator)
+        return "\x00".join(sorted({" ".join(label.split()) for label in labels} - {""}))
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()

@@ -1,0 +1,63 @@
+"""Rows that repeat earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
+from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+
+_LISTED = 5
+
+
+class Duplicates(RowValidator):
+    """The same input with the same output, space around them aside."""
+
+    id = "duplicates"
+    description = "A row repeats an earlier one."
+
+    def start(self, context: ValidationContext) -> RowCheck:
+        """Applies to every task."""
+        return _Check()
+
+
+class _Check(RowCheck):
+    """Remembers 16 bytes and a number per row, not the texts."""
+
+    def __init__(self) -> None:
+        self._first: dict[bytes, int] = {}
+        self._count = 0
+        self._repeats: list[tuple[int, int]] = []
+        self._excerpt = ""
+
+    def row(self, row: Row) -> Iterable[Finding]:
+        if not row.input.strip():
+            return ()
+        texts = f"{row.input.strip()}\x00{row.output.strip()}"
+        first = self._first.setdefault(blake2b(texts.encode(), digest_size=16).digest(), row.number)
+        if first != row.number:
+            self._count += 1
+            self._excerpt = self._excerpt or excerpt(row.input)
+            if len(self._repeats) < MAX_ROWS_PER_FINDING:
+                self._repeats.append((row.number, first))
+        return ()
+
+    def finish(self) -> tuple[Iterable[Finding], Iterable[ReportPart]]:
+        if not self._count:
+            return (), ()
+        listed = ", ".join(f"{number} repeats {first}" for number, first in self._repeats[:_LISTED])
+        more = ", ..." if self._count > _LISTED else ""
+        finding = Finding(
+            severity=Severity.WARNING,
+            code="DUPLICATE_ROWS",
+            message=f"{self._count} {'row repeats' if self._count == 1 else 'rows repeat'} an earlier one "
+            f"(row {listed}{more}).",
+            remedy="Remove the repetitions: they count double, and one that is held out makes results look better.",
+            rows=tuple(number for number, _ in self._repeats),
+            row_count=self._count,
+            column="input",
+            excerpt=self._excerpt,
+        )
+        return (finding,), ()

@@ -1,0 +1,88 @@
+"""How long texts are, and which inputs are too long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, Histogram, ReportPart, Severity
+from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+
+_MAX_BINS = 20
+_STEPS = (1, 2, 5)
+
+
+class Lengths(RowValidator):
+    """Histograms of the lengths, in tokens when a base model is named, else in characters.
+
+    Inputs over the limit are a warning, not an error: tuning cuts them and says so in its plan.
+    """
+
+    id = "lengths"
+    description = "Inputs are longer than the model takes; lengths of all texts."
+
+    def start(self, context: ValidationContext) -> RowCheck:
+        """Applies to every task; the limit only with a tokenizer."""
+        return _Check(context)
+
+
+class _Check(RowCheck):
+    def __init__(self, context: ValidationContext) -> None:
+        self._count = context.count_tokens or len
+        self._unit = "tokens" if context.count_tokens else "characters"
+        self._limit = context.max_input_tokens if context.count_tokens else None
+        self._lengths: dict[str, Counter[int]] = {"input": Counter(), "output": Counter()}
+
+    def row(self, row: Row) -> Iterator[Finding]:
+        length = self._count(row.input)
+        self._lengths["input"][length] += 1
+        self._lengths["output"][self._count(row.output)] += 1
+        if self._limit is not None and length > self._limit:
+            yield Finding(
+                severity=Severity.WARNING,
+                code="INPUT_TOO_LONG",
+                message=f"Inputs of more than {self._limit} tokens are cut; what stands behind is not seen.",
+                remedy="Shorten them, or choose a base model with a longer context.",
+                rows=(row.number,),
+                row_count=1,
+                column="input",
+                excerpt=f"{length} tokens: {row.input}",
+            )
+
+    def finish(self) -> tuple[Iterable[Finding], Iterable[ReportPart]]:
+        parts = [
+            ReportPart(
+                id=f"{column}_lengths",
+                title=f"Length of {column}s in {self._unit}",
+                content=_histogram(lengths, self._unit),
+            )
+            for column, lengths in self._lengths.items()
+            if lengths
+        ]
+        return (), parts
+
+
+def _histogram(lengths: Counter[int], unit: str) -> Histogram:
+    """Equal intervals with round edges, at most `_MAX_BINS` of them."""
+    low, high = min(lengths), max(lengths)
+    step = _round_step((high - low + 1) / _MAX_BINS)
+    start = low // step * step
+    if (high - start) // step + 1 > _MAX_BINS:
+        step = _round_step(step + 1)
+        start = low // step * step
+    counts = [0] * ((high - start) // step + 1)
+    for length, count in lengths.items():
+        counts[(length - start) // step] += count
+    edges = tuple(float(start + step * place) for place in range(len(counts) + 1))
+    return Histogram(unit=unit, edges=edges, counts=tuple(counts))
+
+
+def _round_step(step: float) -> int:
+    """The next number of 1, 2, 5, 10, 20, 50, ... that is at least `step`."""
+    power = 1
+    while True:
+        for factor in _STEPS:
+            if factor * power >= step:
+                return factor * power
+        power *= 10

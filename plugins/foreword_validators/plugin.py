@@ -1,0 +1,21 @@
+"""Entry point: registers the validators."""
+
+from __future__ import annotations
+
+from foreword.plugin import hookimpl
+from foreword.plugin.interfaces import RowValidator
+from foreword.plugin.register import Register
+
+from foreword_validators.conflicts import Conflicts
+from foreword_validators.duplicates import Duplicates
+from foreword_validators.empty_texts import EmptyTexts
+from foreword_validators.garbled_texts import GarbledTexts
+from foreword_validators.lengths import Lengths
+from foreword_validators.row_count import RowCount
+
+
+@hookimpl
+def register_row_validators(register: Register[RowValidator]) -> None:
+    """Adds all of them."""
+    for validator in (EmptyTexts(), Lengths(), GarbledTexts(), Duplicates(), Conflicts(), RowCount()):
+        register.add(validator)
