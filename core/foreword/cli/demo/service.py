@@ -1,0 +1,130 @@
+"""A real service as a process of its own on loopback: what the demo walks through, and what scenario tests break."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from foreword.client import Client
+from foreword.errors import ForewordError, UnavailableError
+
+_STARTED_WITHIN_SECONDS = 90.0
+
+
+class LocalService:
+    """`foreword serve --dev` with its worker, on a free port of loopback.
+
+    Args:
+        home: Folder for database, artifacts and `service.log`.
+        environment: Settings beyond those of this process.
+        stop_seconds: How long a stop may take before the process is killed.
+    """
+
+    def __init__(
+        self, home: Path, *, environment: Mapping[str, str] | None = None, stop_seconds: float = 40.0
+    ) -> None:
+        self.home = home
+        self._environment = dict(environment or {})
+        self._stop_seconds = stop_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        assert self._process is not None, "the service was not started"
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What server and worker have logged."""
+        return (self.home / "service.log").read_text(errors="replace")
+
+    def client(self) -> Client:
+        """A client of the tenant `dev`."""
+        return Client(self.endpoint, "dev")
+
+    def start(self) -> Self:
+        """Starts the process and returns once it answers.
+
+        Raises:
+            UnavailableError: It ended or did not answer in time; the message holds the end of its log.
+        """
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.port = _free_port()
+        command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", str(self.port)]
+        with (self.home / "service.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                env={**os.environ, "FOREWORD_HOME": str(self.home), **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the caller, who then stops this in order
+            )
+        self._wait_until_it_answers()
+        return self
+
+    def stop(self) -> None:
+        """Ends the process as an operator would, and waits for it."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+        try:
+            self._process.wait(self._stop_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """Ends the server process as a crash would."""
+        assert self._process is not None, "the service was not started"
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _wait_until_it_answers(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + _STARTED_WITHIN_SECONDS
+        with Client(self.endpoint, "dev", timeout_seconds=2.0, retry_seconds=0.0) as client:
+            while True:
+                try:
+                    client.who_am_i()
+                    return
+                except ForewordError as error:
+                    if self._process.poll() is None and time.monotonic() < deadline:
+                        time.sleep(0.1)
+                        continue
+                    self.stop()
+                    raise UnavailableError(
+                        f"The service did not start. The end of {self.home / 'service.log'}:\n{self.log[-2000:]}"
+                    ) from error
+
+
+def _free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

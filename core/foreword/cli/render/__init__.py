@@ -1,0 +1,24 @@
+"""How results look on a terminal. Functions take the console they draw on; none decides what to do."""
+
+from foreword.cli.render.console import err_console, out_console, print_json
+from foreword.cli.render.evaluation import print_evaluations
+from foreword.cli.render.experiment import print_experiment_result, short_name
+from foreword.cli.render.listing import print_facts, print_table
+from foreword.cli.render.plan import print_plan
+from foreword.cli.render.progress import TuneProgressView
+from foreword.cli.render.report import print_findings, print_report
+
+__all__ = [
+    "TuneProgressView",
+    "err_console",
+    "out_console",
+    "print_evaluations",
+    "print_experiment_result",
+    "print_facts",
+    "print_findings",
+    "print_json",
+    "print_plan",
+    "print_report",
+    "print_table",
+    "short_name",
+]

@@ -1,0 +1,49 @@
+"""Where output goes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, IntEnum
+from typing import Any
+
+from rich.console import Console
+
+_WIDTH_OF_A_FILE = 120
+
+
+def out_console() -> Console:
+    """Results. Wide when it is no terminal, so that nothing is cut for whoever reads the file."""
+    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False, emoji=False)
+
+
+def err_console() -> Console:
+    """Progress and remarks."""
+    wide = None if sys.stderr.isatty() else _WIDTH_OF_A_FILE
+    return Console(stderr=True, width=wide, highlight=False, markup=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """Prints a result of the client as JSON: dataclasses as objects, times as ISO 8601, enums by value."""
+    print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted((_plain(item) for item in value), key=str)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, IntEnum):
+        return value.name.lower()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value

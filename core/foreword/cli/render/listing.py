@@ -1,0 +1,62 @@
+"""Plain tables and lists of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Cell = str | Text
+
+
+def print_table(
+    console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Sequence[str] = ()
+) -> None:
+    """Prints rows below headings.
+
+    Args:
+        right: Headings of the columns that are aligned to the right.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    console.print(table)
+
+
+def print_facts(console: Console, facts: Iterable[tuple[str, Cell]], *, indent: int = 2) -> None:
+    """Prints names and values in two columns; facts without a value are left out."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        if value:
+            table.add_row(" " * indent + name, value if isinstance(value, Text) else Text(value))
+    console.print(table)
+
+
+def age(time: datetime | None) -> str:
+    """How long ago something was, such as `5 min ago`."""
+    if time is None:
+        return ""
+    seconds = max(0.0, (datetime.now(UTC) - time).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def duration(seconds: float) -> str:
+    """A time span in words, such as `2 min 5 s`."""
+    whole = round(seconds)
+    if whole < 1:
+        return "under 1 s"
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [(hours, "h"), (minutes, "min"), (left if not hours else 0, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

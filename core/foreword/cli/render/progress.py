@@ -1,0 +1,88 @@
+"""A run while it goes on: phase, share done, losses, held-out metric and time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from foreword.cli.render.listing import duration
+from foreword.client import ExperimentState, TuneExperiment
+
+_LINE_EVERY_PERCENT = 10.0
+
+
+class TuneProgressView:
+    """Shows a run as it is watched: a live bar on a terminal, now and then a line elsewhere.
+
+    Use it in a `with`, and hand `update` every change that `Client.watch_tune_experiment` yields.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._validation_metric: float | None = None
+        self._validation_loss: float | None = None
+        self._last_line: tuple[str, int] = ("", -1)
+        self._bar = Progress(
+            TextColumn("{task.description:<11}"),
+            BarColumn(bar_width=28),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[remaining]}", style="dim"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("queued", total=100.0, figures="", remaining="")
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def update(self, experiment: TuneExperiment) -> None:
+        """Shows how far the run is now."""
+        for snapshot in experiment.snapshots:
+            if snapshot.validation_metric is not None:
+                self._validation_metric = snapshot.validation_metric
+            if snapshot.validation_loss is not None:
+                self._validation_loss = snapshot.validation_loss
+        phase = experiment.progress.phase if experiment.state is ExperimentState.RUNNING else experiment.state.value
+        if self._console.is_terminal:
+            left = experiment.progress.remaining_seconds
+            self._bar.update(
+                self._task,
+                description=phase,
+                completed=experiment.progress.percent,
+                figures=self._figures(experiment),
+                remaining="" if left is None else f"{duration(left)} left",
+            )
+        else:
+            self._line(phase, experiment)
+
+    def _line(self, phase: str, experiment: TuneExperiment) -> None:
+        """Prints a line when the phase is new or another tenth is done: a log is no place for hundreds of them."""
+        key = (phase, int(experiment.progress.percent // _LINE_EVERY_PERCENT))
+        if key != self._last_line:
+            self._last_line = key
+            self._console.print(f"{phase:<11} {experiment.progress.percent:3.0f} %  {self._figures(experiment)}")
+
+    def _figures(self, experiment: TuneExperiment) -> str:
+        progress = experiment.progress
+        figures = []
+        if progress.total_epochs:
+            figures.append(f"epoch {progress.epoch:.1f}/{progress.total_epochs}")
+        if progress.loss is not None:
+            figures.append(f"loss {progress.loss:.3f}")
+        if self._validation_loss is not None:
+            figures.append(f"held-out loss {self._validation_loss:.3f}")
+        if self._validation_metric is not None:
+            figures.append(f"held-out score {self._validation_metric:.3f}")
+        return "  ".join(figures)

@@ -1,0 +1,72 @@
+"""Findings and data reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from foreword.cli.render.parts import print_part
+from foreword.domain.report import DataReport, Finding, Severity
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "remark"}
+_MOST_SHOWN = 50
+
+
+def print_report(console: Console, report: DataReport, *, parts: bool = True) -> None:
+    """Prints what the checks of a dataset found: findings by severity, then its tables and histograms.
+
+    Args:
+        parts: Whether to print tables and histograms too.
+    """
+    console.print(_summary(report))
+    console.print()
+    print_findings(console, report.findings)
+    if report.omitted_finding_count:
+        console.print(Text(f"{report.omitted_finding_count:,} more findings are not listed.\n", style="dim"))
+    for part in report.parts if parts else ():
+        print_part(console, part)
+
+
+def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """Prints findings, the most severe first, each with the rows it concerns and the remedy."""
+    ordered = sorted(findings, key=lambda item: -item.severity)
+    for item in ordered[:_MOST_SHOWN]:
+        line = Text(f"{_NOUNS[item.severity]:<8}", style=_STYLES[item.severity])
+        where = _where(item)
+        line.append(f"{where}: " if where else "", style="bold")
+        line.append(item.message, style="default not bold")
+        console.print(line)
+        details = [f"“{item.excerpt}”"] if item.excerpt else []
+        details += [item.remedy] if item.remedy else []
+        for detail in details:
+            console.print(Padding(Text(detail, style="dim"), (0, 0, 0, 8)))
+    if len(ordered) > _MOST_SHOWN:
+        console.print(Text(f"and {len(ordered) - _MOST_SHOWN:,} more; --json lists all", style="dim"))
+    if ordered:
+        console.print()
+
+
+def _summary(report: DataReport) -> Text:
+    counts = [(severity, sum(item.severity is severity for item in report.findings)) for severity in _NOUNS]
+    text = Text(f"{report.usable_row_count:,} of {report.row_count:,} rows can be used")
+    for severity, count in counts:
+        if count:
+            text.append(", ")
+            text.append(f"{count:,} {_NOUNS[severity]}{'s' if count != 1 else ''}", style=_STYLES[severity])
+    if not any(count for _, count in counts):
+        text.append(", nothing to remark", style="green")
+    return text
+
+
+def _where(item: Finding) -> str:
+    """The rows and column that a finding concerns."""
+    if not item.rows:
+        return item.column
+    shown = item.rows[:8]
+    more = max(item.row_count, len(item.rows)) - len(shown)
+    rows = ", ".join(str(row) for row in shown) + (f" and {more:,} more" if more > 0 else "")
+    return f"row{'s' if len(item.rows) > 1 else ''} {rows}" + (f", {item.column}" if item.column else "")

@@ -1,0 +1,43 @@
+"""What every command that talks to a service takes: where it is, and the key."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+_RETRY_SECONDS = 3.0  # a person waits; a service that restarts is back by then, one that is not there stays away
+
+
+def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options `--endpoint`, `--api-key` and `--tls-ca`, and calls it with `client`."""
+
+    @click.option(
+        "--endpoint",
+        envvar="FOREWORD_ENDPOINT",
+        default="",
+        show_envvar=True,
+        help="Where the service is: HOST:PORT, or with http:// or https:// in front.  [default: 127.0.0.1:50051]",
+    )
+    @click.option("--api-key", envvar="FOREWORD_API_KEY", default="", show_envvar=True, help="Secret of the key.")
+    @click.option(
+        "--tls-ca",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="PEM file with the certificates to trust, when they are not the system's.",
+    )
+    @functools.wraps(function)
+    def command(*arguments: Any, endpoint: str, api_key: str, tls_ca: Path | None, **options: Any) -> Any:
+        from foreword.client import Client
+
+        with Client(endpoint, api_key, tls=tls_ca, retry_seconds=_RETRY_SECONDS) as client:
+            return function(*arguments, client=client, **options)
+
+    return command
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the option `--json`, passed as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
