@@ -17,6 +17,8 @@ from foreword.domain.parameters import ParameterSpec, ResolvedParameters
 from foreword.domain.report import Finding, MetricSpec, ReportPart
 
 if TYPE_CHECKING:
+    from random import Random
+
     from torch import Generator, Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -218,9 +220,24 @@ class Trainable(ABC):
     def groups(self) -> Sequence[ParameterGroup]:
         """The tensors that are trained; everything else is frozen. Order and names never change in a run."""
 
+    @property
+    def buffers(self) -> Mapping[str, Tensor]:
+        """Tensors that change in a run without being trained, such as running averages; checkpoints hold them."""
+        return {}
+
     @abstractmethod
     def contribute(self) -> Sequence[Contribution]:
         """Differentiable contributions of the tensors as they are now."""
+
+    def vary_input(self, input_ids: Sequence[int], generator: Random) -> Sequence[int]:
+        """A training row's input as it is to be seen this time; the same generator state gives the same result.
+
+        Args:
+            input_ids: At least one token.
+            generator: The only source of randomness.
+        """
+        del generator
+        return input_ids
 
     def after_step(self) -> None:
         """Called after every update, for projections and the like."""

@@ -32,7 +32,10 @@ def make_optimizer(groups: Sequence[ParameterGroup], parameters: ResolvedParamet
             weight_decay=parameters.weight_decay,
         )
         return optimizer
-    return torch.optim.AdamW(settings, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
+    # A run has some hundred updates: the usual second beta, 0.999, would average over more than all of them.
+    return torch.optim.AdamW(
+        settings, lr=parameters.learning_rate, betas=(0.9, 0.98), weight_decay=parameters.weight_decay
+    )
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

@@ -15,8 +15,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -151,6 +152,7 @@ class Trainer:
         """A checkpoint: everything that the rest of the run depends on."""
         optimizer_tensors, optimizer_numbers = checkpoint.optimizer_state(self._optimizer)
         tensors: dict[str, Tensor] = {f"parameter/{name}": tensor for name, tensor in self._named().items()}
+        tensors |= {f"buffer/{name}": tensor for name, tensor in self._trainable.buffers.items()}
         tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors.items()}
         header: dict[str, Any] = {
             "version": _VERSION,
@@ -187,6 +189,8 @@ class Trainer:
         with torch.no_grad():
             for name, tensor in self._named().items():
                 tensor.copy_(tensors[f"parameter/{name}"])
+            for name, tensor in self._trainable.buffers.items():
+                tensor.copy_(tensors[f"buffer/{name}"])
         checkpoint.restore_optimizer(self._optimizer, _below(tensors, "optimizer/"), header["optimizer"])
         self._selection = Selection.from_json(header["selection"])
         if "chosen" in header:
@@ -205,7 +209,7 @@ class Trainer:
             warmup_ratio=self._parameters.warmup_ratio,
             schedule=self._parameters.schedule,
         )
-        loss = self._step([[rows[place] for place in batch] for batch in batches], rate)
+        loss = self._step([[self._varied(rows, place) for place in batch] for batch in batches], rate)
         seconds = time.perf_counter() - started
         phase, epoch = cursor.phase, (phase_step + 1) / epoch_windows
         cursor.step += 1
@@ -252,6 +256,12 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         self._trainable.after_step()
         return loss
+
+    def _varied(self, rows: Sequence[EncodedRow], place: int) -> EncodedRow:
+        """A row as it is seen in this epoch; depends on nothing but seed, epoch and row, so that runs can resume."""
+        generator = Random(f"row/{self._parameters.seed}/{self._cursor.epoch}/{place}")  # noqa: S311 - no secret
+        row = rows[place]
+        return replace(row, input_ids=tuple(self._trainable.vary_input(row.input_ids, generator)))
 
     def _end_epoch(self) -> tuple[float | None, float | None]:
         """Measures on the held-out rows and moves on to the next epoch or phase."""

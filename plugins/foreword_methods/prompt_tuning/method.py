@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foreword.domain.base_model import BaseModelSpec
-from foreword.domain.parameters import ResolvedParameters
+from foreword.domain.parameters import ParameterSpec, ResolvedParameters
 from foreword.errors import FieldViolation, InvalidArgumentError
 from foreword.plugin.contributions import Contribution, Embeds
-from foreword.plugin.interfaces import Artifact, LoadedModel, MethodPlan, ParameterGroup, Trainable, TuningMethod
+from foreword.plugin.interfaces import Artifact, LoadedModel, MethodPlan, Trainable, TuningMethod
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -26,6 +26,26 @@ class PromptTuning(TuningMethod):
     id = "prompt_tuning"
     display_name = "Prompt tuning"
     description = "Trains a soft prompt: vectors in front of the embeddings of every input."
+    parameters = (
+        ParameterSpec(
+            name="token_dropout",
+            description="Share of an input's tokens that training leaves out, drawn anew each time; keeps the prompt "
+            "from learning the rows by heart.",
+            type="float",
+            minimum=0.0,
+            maximum=0.9,
+            default=0.0,
+        ),
+        ParameterSpec(
+            name="averaging",
+            description="Keeps a running average of the prompt, with this weight on the past at each update, and uses "
+            "that instead of the last vectors; 0 does not.",
+            type="float",
+            minimum=0.0,
+            maximum=0.9999,
+            default=0.0,
+        ),
+    )
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
         """Costs of a run; refuses a prompt without a start or without room."""
@@ -58,9 +78,15 @@ class PromptTuning(TuningMethod):
     ) -> Trainable:
         """Begins a run from text, labels, the vocabulary or random numbers."""
         from foreword_methods.prompt_tuning.start import initial_prompt
+        from foreword_methods.prompt_tuning.training import Prompt
 
-        vectors_PD = initial_prompt(model, parameters, targets, generator).requires_grad_()
-        return _Prompt(vectors_PD, _shape_of(model))
+        return Prompt(
+            initial_prompt(model, parameters, targets, generator),
+            shape=_shape_of(model),
+            special_tokens=frozenset(model.tokenizer.all_special_ids),
+            token_dropout=float(parameters.method_parameters.get("token_dropout", 0.0)),
+            averaging=float(parameters.method_parameters.get("averaging", 0.0)),
+        )
 
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
         """The vectors in front."""
@@ -79,39 +105,6 @@ class PromptTuning(TuningMethod):
         from foreword_methods.prompt_tuning.peft_format import read_adapter
 
         return read_adapter(config, tensors, spec)
-
-
-class _Prompt(Trainable):
-    """A prompt in training.
-
-    Args:
-        vectors_PD: Leaf tensor in fp32.
-        shape: Facts of the base model that PEFT's configuration asks for.
-    """
-
-    def __init__(self, vectors_PD: Tensor, shape: Mapping[str, Any]) -> None:
-        self._vectors_PD = vectors_PD
-        self._shape = shape
-
-    @property
-    def groups(self) -> Sequence[ParameterGroup]:
-        """The vectors."""
-        return (ParameterGroup(parameters={"prompt_embeddings": self._vectors_PD}),)
-
-    def contribute(self) -> Sequence[Contribution]:
-        """The vectors in front."""
-        return (Embeds(vectors_PD=self._vectors_PD),)
-
-    def finish(self) -> Artifact:
-        """A copy of the vectors."""
-        from foreword_methods.prompt_tuning.peft_format import KIND, TENSOR
-
-        return Artifact(
-            kind=KIND,
-            tensors={TENSOR: self._vectors_PD.detach().to("cpu", copy=True)},
-            context_tokens=self._vectors_PD.shape[0],
-            config=self._shape,
-        )
 
 
 def _shape_of(model: LoadedModel) -> dict[str, Any]:

@@ -1,0 +1,160 @@
+"""Tuned against base, zero-shot and few-shot, on quality and on tokens per request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Final
+
+from foreword.domain.dataset import Row
+from foreword.domain.inference import GenerateParameters
+from foreword.domain.parameters import ResolvedParameters
+from foreword.domain.report import Evaluation, EvaluationExample
+from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
+from foreword.inference.networks import LoadedPrompt
+from foreword.inference.runner import ModelRunner, TextRow
+from foreword.plugin.contributions import Contribution
+from foreword.plugin.encoding import encode_target
+from foreword.plugin.interfaces import LabelSpace, Schema, Task
+
+_EXAMPLES: Final = 10
+_SPARE_TOKENS: Final = 8
+"""Room beyond the longest right answer: a wrong one may be longer, and what runs on is wrong anyway."""
+
+Check = Callable[[], None]
+"""Called now and then; raises to stop."""
+
+
+def evaluate(
+    *,
+    runner: ModelRunner,
+    task: Task,
+    schema: Schema,
+    verbalizer: str,
+    rows: Sequence[Row],
+    training_rows: Sequence[Row],
+    contributions: Sequence[Contribution],
+    instruction: str,
+    with_base: bool,
+    parameters: ResolvedParameters,
+    check: Check = lambda: None,
+) -> tuple[Evaluation, ...]:
+    """Measures the tuned model and, if asked, the base model on the same rows.
+
+    The base model is asked as its users would: with the instruction and the template, without and with three examples
+    from the training rows. For a closed task it answers freely and, as `*_constrained`, held to the label sets like the
+    tuned model, so that the gain of tuning is told apart from that of constraints.
+
+    Args:
+        rows: Held-out rows, at least one.
+        training_rows: Where examples may come from.
+        contributions: What was tuned.
+        instruction: For the base model; empty for none.
+
+    Returns:
+        The tuned model first.
+    """
+    bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
+    space = task.label_space(schema)
+    tuned = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
+    found = [bench.measure("tuned", tuned, runner.load_prompt(contributions), space)]
+    if not with_base:
+        return tuple(found)
+    limit = request_limit(runner, bench.max_new_tokens)
+    examples = choose_examples(training_rows, task, schema, lambda text: len(runner.tokenize(text)))
+    asked = {
+        "base_zero_shot": Prompting(verbalizer=verbalizer, max_tokens=limit, instruction=instruction),
+        "base_three_shot": Prompting(
+            verbalizer=verbalizer, max_tokens=limit, instruction=instruction, examples=examples
+        ),
+    }
+    found += [bench.measure(system, prompting, None, None) for system, prompting in asked.items()]
+    if space is not None:
+        found += [bench.measure(f"{system}_constrained", prompting, None, space) for system, prompting in asked.items()]
+    return tuple(found)
+
+
+def held_out_metric(
+    *,
+    runner: ModelRunner,
+    task: Task,
+    schema: Schema,
+    verbalizer: str,
+    rows: Sequence[Row],
+    contributions: Sequence[Contribution],
+    parameters: ResolvedParameters,
+    check: Check = lambda: None,
+) -> float:
+    """The task's main metric of what has been tuned so far."""
+    bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
+    prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
+    evaluation = bench.measure("tuned", prompting, runner.load_prompt(contributions), task.label_space(schema))
+    return evaluation.metrics[task.main_metric]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """One answer and the tokens of its request."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """The rows that every system is measured on."""
+
+    runner: ModelRunner
+    task: Task
+    schema: Schema
+    rows: Sequence[Row]
+    parameters: ResolvedParameters
+    check: Check
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Longest answer that is waited for."""
+        targets = {self.task.target(row.output, self.schema) for row in self.rows}
+        longest = max(len(encode_target(self.runner.model, target)) for target in targets)
+        return min(self.parameters.max_output_tokens, longest + _SPARE_TOKENS)
+
+    def measure(
+        self, system: str, prompting: Prompting, prompt: LoadedPrompt | None, space: LabelSpace | None
+    ) -> Evaluation:
+        """Asks a system for every row and scores its answers."""
+        texts = [prompting.text(row, self.runner) for row in self.rows]
+        parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)
+        requests = [TextRow(text=text, prompt=prompt, parameters=parameters) for text in texts]
+        answers = self._generate(requests) if space is None else self._choose(requests, space)
+        references = [row.output for row in self.rows]
+        scores = self.task.score([answer.text for answer in answers], references, self.schema)
+        return Evaluation(
+            system=system,
+            metrics=scores.metrics,
+            main_metric=self.task.main_metric,
+            row_count=len(self.rows),
+            mean_tokens=fmean(answer.tokens for answer in answers),
+            soft_prompt_tokens=prompt.length if prompt else 0,
+            parts=scores.parts,
+            examples=tuple(
+                EvaluationExample(input=row.input, reference=row.output, prediction=answer.text)
+                for row, answer in list(zip(self.rows, answers, strict=True))[:_EXAMPLES]
+            ),
+        )
+
+    def _generate(self, requests: Sequence[TextRow]) -> list[_Answer]:
+        answers = self.runner.generate(requests, should_stop=self._keep_going)
+        return [_Answer(text=answer.text, tokens=answer.input_tokens + answer.generated_tokens) for answer in answers]
+
+    def _choose(self, requests: Sequence[TextRow], space: LabelSpace) -> list[_Answer]:
+        scored = self.runner.score_label_sets(requests, space, should_stop=self._keep_going)
+        return [
+            _Answer(text=found.text(0), tokens=len(self.runner.tokenize(request.text)) + found.token_counts[0])
+            for request, found in zip(requests, scored, strict=True)
+        ]
+
+    def _keep_going(self) -> bool:
+        """Never stops by itself: `check` raises through the runner instead."""
+        self.check()
+        return False

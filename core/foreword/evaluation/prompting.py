@@ -1,0 +1,80 @@
+"""What a system is asked: template, instruction and examples around each row's input, within the context."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foreword.domain.base_model import Architecture
+from foreword.domain.dataset import Row
+from foreword.domain.inference import PromptExample, StructuredPrompt, apply_verbalizer
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.interfaces import Schema, Task
+
+SHOTS: Final = 3
+"""Examples of the few-shot comparison."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompting:
+    """How a row's input becomes the text of a request.
+
+    Attributes:
+        verbalizer: Template that is applied last, as in serving.
+        max_tokens: Longest request; inputs give way, never instruction or examples.
+    """
+
+    verbalizer: str
+    max_tokens: int
+    instruction: str = ""
+    examples: tuple[PromptExample, ...] = ()
+
+    def text(self, row: Row, runner: ModelRunner) -> str:
+        """The request for a row."""
+        text = self._compose(row.input)
+        excess = len(runner.tokenize(text)) - self.max_tokens
+        if excess <= 0:
+            return text
+        tokenizer = runner.model.tokenizer
+        ids = tokenizer(row.input, add_special_tokens=False).input_ids
+        # One token to spare: a cut text may be split into one more token than it had as part of the whole.
+        kept = str(tokenizer.decode(ids[: max(1, len(ids) - excess - 1)], skip_special_tokens=True))
+        return self._compose(kept.strip())
+
+    def _compose(self, text: str) -> str:
+        prompt = StructuredPrompt(input=text, instruction=self.instruction, examples=self.examples)
+        return apply_verbalizer(self.verbalizer, prompt.compose())
+
+
+def request_limit(runner: ModelRunner, max_new_tokens: int) -> int:
+    """Tokens that a request without a soft prompt may have; causal models write their answer into the same context."""
+    spec = runner.model.spec
+    if spec.architecture is Architecture.CAUSAL:
+        return max(1, spec.context_tokens - max_new_tokens)
+    return spec.context_tokens
+
+
+def choose_examples(
+    rows: Sequence[Row], task: Task, schema: Schema, length: Callable[[str], int]
+) -> tuple[PromptExample, ...]:
+    """Examples for the few-shot comparison: the most frequent answers, each shown by its row of median length.
+
+    Always the same ones for the same rows.
+    """
+    by_target: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_target[task.target(row.output, schema)].append(row)
+    frequent = sorted(by_target, key=lambda target: (-len(by_target[target]), target))
+    chosen: list[PromptExample] = []
+    for place in range(SHOTS):
+        if not frequent:
+            break
+        target = frequent[place % len(frequent)]
+        candidates = sorted(by_target[target], key=lambda row: (length(row.input), row.number))
+        turn = place // len(frequent)
+        if turn < len(candidates):
+            row = candidates[(len(candidates) // 2 + turn) % len(candidates)]
+            chosen.append(PromptExample(input=row.input, output=target))
+    return tuple(chosen)

@@ -1,0 +1,66 @@
+"""Plans, rows and trainers for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions, TunePlan
+from foreword.domain.parameters import ResolvedParameters, TuneParameters, resolve_parameters
+from foreword.plugin.interfaces import LoadedModel
+from foreword.tuning.trainer import Trainer
+from foreword_methods.prompt_tuning import PromptTuning
+from foreword_tasks.classification import Classification
+
+LABELS = ("Planning", "Service", "Warehouse")
+
+
+def make_rows(count: int = 12) -> list[Row]:
+    """Rows whose inputs differ in length; every third has two labels."""
+    rows = []
+    for number in range(1, count + 1):
+        label = LABELS[number % 3]
+        output = f"{label}, Marketing" if number % 3 == 0 else label
+        rows.append(Row(number=number, input=f"Complaint {number} " + "about the order " * (number % 5), output=output))
+    return rows
+
+
+def make_parameters(**values) -> ResolvedParameters:
+    """Parameters of a short run; what is given is taken."""
+    short = {
+        "batch_size": 4, "num_epochs": 2, "num_virtual_tokens": 4, "learning_rate": 0.05, "validation_split": 0.25,
+        "init_method": "sample_vocab",
+    }  # fmt: skip
+    known = {item.name for item in fields(TuneParameters)}
+    assert set(values) <= known
+    parameters, _ = resolve_parameters(TuneParameters(**{**short, **values}), TuneParameters())
+    return parameters
+
+
+def make_plan_of(rows: Sequence[Row], parameters: ResolvedParameters) -> TunePlan:
+    """A plan without the checks of `make_plan`."""
+    return TunePlan(
+        parameters=parameters,
+        sources={},
+        training_row_count=0,
+        validation_row_count=0,
+        planned_updates=0,
+        trainable_parameter_count=0,
+        estimated_seconds=0.0,
+        warnings=(),
+        schema=Classification().fit(rows, TaskOptions()),
+    )
+
+
+def make_trainer(model: LoadedModel, rows: Sequence[Row], parameters: ResolvedParameters, **arguments) -> Trainer:
+    """A trainer of prompt tuning on classification."""
+    return Trainer(
+        model=model,
+        method=PromptTuning(),
+        task=Classification(),
+        plan=make_plan_of(rows, parameters),
+        verbalizer="{{input}}",
+        rows=rows,
+        **arguments,
+    )

@@ -1,0 +1,93 @@
+"""Random models of every shape that the service knows, small enough to tune in a test."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import foreword_starter
+import torch
+from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.domain.parameters import TuneParameters
+from foreword.plugin.interfaces import LoadedModel
+from transformers import (
+    AutoTokenizer,
+    BartConfig,
+    BartForConditionalGeneration,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+SHAPES = ("bart", "t5", "llama", "gpt2")
+HIDDEN_SIZE = 16
+CONTEXT_TOKENS = 128
+
+_VOCABULARY = 16_000
+_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+
+@functools.cache
+def tokenizer():
+    """The starter's tokenizer: a real one that is always there."""
+    return AutoTokenizer.from_pretrained(Path(foreword_starter.__file__).parent / "weights", local_files_only=True)
+
+
+def tiny_model(shape: str, *, dtype: torch.dtype = torch.float32, scale_embedding: bool = False) -> LoadedModel:
+    """A frozen model with random weights, always the same ones."""
+    torch.manual_seed(0)
+    module = _build(shape, scale_embedding).to(dtype).eval().requires_grad_(False)
+    causal = shape in ("llama", "gpt2")
+    spec = BaseModelSpec(
+        id=f"tiny--{shape}",
+        display_name=shape,
+        description="Random weights.",
+        architecture=Architecture.CAUSAL if causal else Architecture.ENCODER_DECODER,
+        context_tokens=CONTEXT_TOKENS,
+        hidden_size=HIDDEN_SIZE,
+        parameter_count=sum(parameter.numel() for parameter in module.parameters()),
+        licence="Apache-2.0",
+        recipe=TuneParameters(learning_rate=0.1, num_virtual_tokens=4),
+        revision="0",
+    )
+    return LoadedModel(spec=spec, module=module, tokenizer=tokenizer())
+
+
+def _build(shape: str, scale_embedding: bool) -> PreTrainedModel:
+    match shape:
+        case "bart":
+            return BartForConditionalGeneration(
+                BartConfig(
+                    vocab_size=_VOCABULARY, d_model=HIDDEN_SIZE, encoder_layers=2, decoder_layers=2,
+                    encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
+                    max_position_embeddings=CONTEXT_TOKENS, dropout=0.1, scale_embedding=scale_embedding,
+                    decoder_start_token_id=1, forced_eos_token_id=None, init_std=0.3, **_IDS,
+                )
+            )  # fmt: skip
+        case "t5":
+            return T5ForConditionalGeneration(
+                T5Config(
+                    vocab_size=_VOCABULARY, d_model=HIDDEN_SIZE, d_kv=8, d_ff=32, num_layers=2, num_heads=2,
+                    decoder_start_token_id=0, **_IDS,
+                )
+            )  # fmt: skip
+        case "llama":
+            return LlamaForCausalLM(
+                LlamaConfig(
+                    vocab_size=_VOCABULARY, hidden_size=HIDDEN_SIZE, intermediate_size=32, num_hidden_layers=2,
+                    num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=CONTEXT_TOKENS,
+                    initializer_range=0.3, **_IDS,
+                )
+            )  # fmt: skip
+        case "gpt2":
+            return GPT2LMHeadModel(
+                GPT2Config(
+                    vocab_size=_VOCABULARY, n_embd=HIDDEN_SIZE, n_layer=2, n_head=2, n_positions=CONTEXT_TOKENS,
+                    initializer_range=0.3, bos_token_id=1, eos_token_id=2,
+                )
+            )  # fmt: skip
+    raise ValueError(shape)
