@@ -28,9 +28,7 @@ class LocalService:
         stop_seconds: How long a stop may take before the process is killed.
     """
 
-    def __init__(
-        self, home: Path, *, environment: Mapping[str, str] | None = None, stop_seconds: float = 40.0
-    ) -> None:
+    def __init__(self, home: Path, *, environment: Mapping[str, str] | None = None, stop_seconds: float = 40.0) -> None:
         self.home = home
         self._environment = dict(environment or {})
         self._stop_seconds = stop_seconds

@@ -1,0 +1,23 @@
+"""Scenarios run against the real service: server and worker as processes, the embedded model, gRPC over loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from foreword.cli.demo.service import LocalService
+from foreword.client import Client
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    """One service for the scenarios that leave it as it was."""
+    with LocalService(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(service: LocalService) -> Iterator[Client]:
+    with service.client() as connected:
+        yield connected

@@ -1,0 +1,87 @@
+"""The product's main job: tune, deploy and serve, over gRPC, on the embedded model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from factories.services import sample_rows
+from foreword.client import Client
+from foreword.domain.experiment import ExperimentState
+from foreword.errors import NotFoundError
+
+QUICK = {"num_epochs": 3, "batch_size": 8, "seed": 1}
+
+
+@pytest.fixture(scope="session")
+def tuned(service) -> str:
+    """A tuned model, tuned as a user would."""
+    with service.client() as client:
+        experiment = client.tune(
+            sample_rows(60), display_name="Scenario", init_method="text", init_text="Route it.", **QUICK
+        )
+        done = client.wait_for_experiment(experiment)
+        assert done.state is ExperimentState.SUCCEEDED
+        return done.tuned_model
+
+
+def test_an_experiment_tells_its_plan_its_curve_and_its_evaluation(client: Client, tuned: str) -> None:
+    model = client.get_tuned_model(tuned)
+    experiment = client.get_tune_experiment(model.tune_experiment)
+
+    assert experiment.plan.sources["num_epochs"] == "set"
+    assert experiment.plan.sources["learning_rate"] == "recipe"
+    assert experiment.snapshots[-1].step == experiment.plan.planned_updates
+    assert [item.sequence for item in experiment.snapshots] == list(range(1, len(experiment.snapshots) + 1))
+    assert {item.system for item in experiment.evaluations} >= {"tuned", "base_zero_shot", "base_three_shot"}
+    assert experiment.curve_advice
+    assert experiment.capacity_unit_hours > 0
+
+
+def test_names_are_counted_up(client: Client) -> None:
+    dataset = client.upload_dataset(sample_rows(20), display_name="names")
+    names = [
+        client.create_tune_experiment(dataset, display_name="Twin").display_name,
+        client.create_tune_experiment(dataset, display_name="Twin").display_name,
+    ]
+    for experiment in client.list_tune_experiments():
+        if experiment.display_name.startswith("Twin"):
+            client.cancel_tune_experiment(experiment)
+
+    assert names == ["Twin (1)", "Twin (2)"]
+
+
+def test_a_deployment_serves_is_updated_and_rolled_back(client: Client, tuned: str) -> None:
+    deployment = client.create_deployment(tuned, serving_name="flips")
+    first = client.classify("flips", "Two screws are missing from the box.")
+    client.update_deployment(deployment, model="baseModels/foreword--starter")
+    base = client.generate("flips", "Two screws are missing from the box.", max_new_tokens=5)
+    client.rollback_deployment(deployment)
+    again = client.classify("flips", "Two screws are missing from the box.")
+    client.delete_deployment(deployment)
+
+    assert first.labels
+    assert first.usage.soft_prompt_tokens > 0
+    assert base.usage.soft_prompt_tokens == 0
+    assert again.label_probabilities == pytest.approx(first.label_probabilities, abs=1e-4)
+    with pytest.raises(NotFoundError):
+        client.classify("flips", "gone")
+
+
+def test_generate_and_classify_agree_and_streams_carry_the_same_text(client: Client, tuned: str) -> None:
+    text = "The lid was cracked although the carton looked fine."
+    answer = client.generate(tuned, text)
+
+    assert answer.text == ", ".join(client.classify(tuned, text).labels)
+    pieces = list(client.stream_generate(tuned, text))
+    assert "".join(piece.text for piece in pieces) == answer.text
+
+
+def test_an_exported_adapter_is_what_peft_reads(client: Client, tuned: str, tmp_path: Path) -> None:
+    client.export_tuned_model(tuned, tmp_path)
+
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert config["peft_type"] == "PROMPT_TUNING"
+    assert (tmp_path / "adapter_model.safetensors").stat().st_size > 1000

@@ -1,0 +1,83 @@
+"""What happens to a run when its worker or the whole service is killed, or when somebody changes their mind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from factories.services import children, sample_rows
+from foreword.cli.demo.service import LocalService
+from foreword.client import Client
+from foreword.domain.experiment import ExperimentState
+
+SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2"}
+RUN = {"num_epochs": 6, "batch_size": 4, "seed": 3, "validation_split": 0.2}
+
+
+def start_run(client: Client) -> str:
+    dataset = client.upload_dataset(sample_rows(40), display_name="survival")
+    return client.tune(dataset.name, display_name="Survivor", **RUN).name
+
+
+def wait_for_step(client: Client, experiment: str, step: int) -> None:
+    for seen in client.watch_tune_experiment(experiment):
+        if seen.progress.step >= step or seen.state.ended:
+            assert not seen.state.ended, "the run ended before it could be disturbed"
+            return
+
+
+def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    with LocalService(tmp_path / "home", environment=SETTINGS) as service, service.client() as client:
+        undisturbed = client.wait_for_experiment(start_run(client))
+        experiment = start_run(client)
+
+        wait_for_step(client, experiment, 6)
+        (worker,) = children(service.pid)
+        os.kill(worker, signal.SIGKILL)
+        wait_for_step(client, experiment, 20)
+        service.kill()
+        service.start()
+        with service.client() as later:
+            survivor = later.wait_for_experiment(experiment)
+            sequences = [item.sequence for item in later.get_tune_experiment(experiment).snapshots]
+            steps = [item.step for item in later.get_tune_experiment(experiment).snapshots]
+            models = [later.get_tuned_model(name) for name in (undisturbed.tuned_model, survivor.tuned_model)]
+
+        assert survivor.state is ExperimentState.SUCCEEDED
+        assert models[0].content_sha256 == models[1].content_sha256
+        assert sequences == sorted(set(sequences))
+        assert steps == sorted(set(steps))
+
+
+def test_cancelling_stops_a_run_within_a_step(tmp_path: Path) -> None:
+    with LocalService(tmp_path / "home", environment=SETTINGS) as service, service.client() as client:
+        experiment = start_run(client)
+        wait_for_step(client, experiment, 2)
+
+        asked = client.cancel_tune_experiment(experiment)
+        at_most = time.monotonic() + 10
+        while not (now := client.get_tune_experiment(experiment)).state.ended and time.monotonic() < at_most:
+            time.sleep(0.05)
+
+        assert asked.state in (ExperimentState.CANCELLING, ExperimentState.CANCELLED)
+        assert now.state is ExperimentState.CANCELLED
+        assert now.progress.step <= asked.progress.step + 2
+        assert not now.tuned_model
+
+
+def test_sigterm_drains_and_the_run_goes_on_after_the_restart(tmp_path: Path) -> None:
+    service = LocalService(tmp_path / "home", environment=SETTINGS).start()
+    with service.client() as client:
+        experiment = start_run(client)
+        wait_for_step(client, experiment, 10)
+    service.stop()
+
+    with service, service.client() as client:
+        resumed = client.get_tune_experiment(experiment)
+        done = client.wait_for_experiment(experiment)
+
+    assert resumed.progress.step >= 10
+    assert done.state is ExperimentState.SUCCEEDED
+    assert "Traceback" not in service.log
