@@ -75,11 +75,16 @@ class StructuredPrompt:
         if not self.instruction and not self.examples:
             return self.input
         parts = [self.instruction] if self.instruction else []
-        parts += [
-            f"{self.input_prefix}{example.input}\n{self.output_prefix}{example.output}" for example in self.examples
-        ]
+        if self.examples:
+            parts.append(self.compose_examples())
         parts.append(f"{self.input_prefix}{self.input}\n{self.output_prefix}".rstrip())
         return "\n\n".join(parts)
+
+    def compose_examples(self) -> str:
+        """The examples as they stand in the prompt; empty when there are none."""
+        return "\n\n".join(
+            f"{self.input_prefix}{example.input}\n{self.output_prefix}{example.output}" for example in self.examples
+        )
 
 
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")

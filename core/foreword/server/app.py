@@ -1,0 +1,231 @@
+"""The server: puts the services together, starts, and drains."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from foreword.config import Settings
+from foreword.inference.interfaces import EngineClient
+from foreword.observability.logging import get_logger
+from foreword.plugin.manager import PluginManager
+from foreword.server.auth import DEV_TENANT, Authenticator
+from foreword.server.catalog_service import CatalogService
+from foreword.server.dataset_service import DatasetService
+from foreword.server.deployment_service import DeploymentService
+from foreword.server.inference_service import InferenceService
+from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.listening import check_listening, listen
+from foreword.server.planning import Planner
+from foreword.server.prober import Prober
+from foreword.server.served_models import ServedModels
+from foreword.server.tenant_service import TenantService
+from foreword.server.token_counts import TokenCounters
+from foreword.server.tune_experiment_service import TuneExperimentService
+from foreword.server.tuned_model_service import TunedModelService
+from foreword.server.uploads import UploadChecker
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.tenants import TenantRepository
+from foreword.v1 import (
+    catalog_service_pb2_grpc,
+    dataset_service_pb2_grpc,
+    deployment_service_pb2_grpc,
+    inference_service_pb2_grpc,
+    tenant_service_pb2_grpc,
+    tune_experiment_service_pb2_grpc,
+    tuned_model_service_pb2_grpc,
+)
+
+SERVICES = tuple(
+    f"foreword.v1.{service}"
+    for service in (
+        "CatalogService",
+        "DatasetService",
+        "DeploymentService",
+        "InferenceService",
+        "TenantService",
+        "TuneExperimentService",
+        "TunedModelService",
+    )
+)
+
+# Chunks of 1 MiB and pages of 2 MiB fit into gRPC's default of 4 MiB, which clients have as well. Two servers on one
+# port would share it silently.
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 4 * 2**20),
+    ("grpc.so_reuseport", 0),
+)
+_log = get_logger("server")
+
+
+class LocalEngine(EngineClient, Protocol):
+    """An engine that lives and ends with the server."""
+
+    def start(self) -> Any:
+        """Starts answering; may return an awaitable."""
+        ...
+
+    async def drain(self, seconds: float, /) -> Any:
+        """Takes no more requests, and waits for those under way, but no longer than this."""
+        ...
+
+    def stop(self) -> Any:
+        """Ends at once; may return an awaitable."""
+        ...
+
+
+class ForewordServer:
+    """The gRPC server with everything that runs beside it on the event loop.
+
+    Args:
+        database: Migrated; it is not closed here.
+        engine: Started and stopped with the server.
+        dev_key: Whether the key `dev` speaks for tenant `dev`; loopback only, and nothing of it is stored.
+
+    Raises:
+        InvalidArgumentError: The address needs TLS, or `insecure`.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        plugins: PluginManager,
+        database: Database,
+        artifacts: ArtifactStore,
+        engine: LocalEngine,
+        dev_key: bool = False,
+    ) -> None:
+        check_listening(settings, dev_key=dev_key)
+        self._settings = settings
+        self._plugins = plugins
+        self._database = database
+        self._artifacts = artifacts
+        self._engine = engine
+        self._dev_key = dev_key
+        self._tenants = TenantRepository(database)
+        self._draining = asyncio.Event()
+        self._health = HealthServicer()
+        self._server: grpc.aio.Server | None = None
+        self._probing: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Listens, and returns the port.
+
+        Raises:
+            FailedPreconditionError: The port is taken.
+        """
+        authenticator = Authenticator(self._tenants, dev_key=self._dev_key)
+        # The request id is outermost, so that errors carry it; errors of authentication are errors too.
+        interceptor = CallInterceptor((carry_request_id, answer_errors, authenticator.layer))
+        server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
+        port = listen(server, self._settings)
+        if self._dev_key:
+            await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
+        await _maybe_await(self._engine.start())
+        models = ServedModels(database=self._database, plugins=self._plugins)
+        prober = Prober(database=self._database, engine=self._engine, models=models)
+        self._register(server, authenticator, models, prober)
+        for service in ("", *SERVICES):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await server.start()
+        self._server = server
+        self._probing = asyncio.create_task(prober.run(), name="prober")
+        _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
+        return port
+
+    async def wait(self) -> None:
+        """Waits until the server has stopped."""
+        assert self._server is not None, "start first"
+        await self._server.wait_for_termination()
+
+    async def stop(self, grace_seconds: float | None = None) -> None:
+        """Drains: health says NOT_SERVING, new requests are refused, running ones finish, then everything ends.
+
+        Args:
+            grace_seconds: Time that running requests get. Default: the setting `drain_seconds`.
+        """
+        if self._server is None:
+            return
+        grace = self._settings.drain_seconds if grace_seconds is None else grace_seconds
+        server, self._server = self._server, None
+        _log.info("draining", grace_seconds=grace)
+        await self._health.enter_graceful_shutdown()
+        self._draining.set()
+        if self._probing is not None:
+            self._probing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._probing
+        await server.stop(grace)
+        # Nobody waits for an answer any more: what is left in the engine belongs to requests that were cut off.
+        await self._engine.drain(0)
+        await _maybe_await(self._engine.stop())
+
+    def _register(
+        self, server: grpc.aio.Server, authenticator: Authenticator, models: ServedModels, prober: Prober
+    ) -> None:
+        """Adds every service."""
+        settings = self._settings
+        tokens = TokenCounters()
+        checker = UploadChecker(plugins=self._plugins, tokens=tokens, max_bytes=settings.max_dataset_bytes)
+        planner = Planner(
+            database=self._database,
+            artifacts=self._artifacts,
+            plugins=self._plugins,
+            tokens=tokens,
+            default_base_model=settings.default_base_model,
+        )
+        database, artifacts, plugins = self._database, self._artifacts, self._plugins
+        servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
+            (
+                catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
+                CatalogService(plugins=plugins, aliases=settings.base_model_aliases),
+            ),
+            (
+                dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server,
+                DatasetService(database=database, artifacts=artifacts, checker=checker),
+            ),
+            (
+                deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server,
+                DeploymentService(database=database, plugins=plugins, models=models, prober=prober),
+            ),
+            (
+                inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
+                InferenceService(engine=self._engine, models=models),
+            ),
+            (
+                tenant_service_pb2_grpc.add_TenantServiceServicer_to_server,
+                TenantService(database=database, authenticator=authenticator),
+            ),
+            (
+                tune_experiment_service_pb2_grpc.add_TuneExperimentServiceServicer_to_server,
+                TuneExperimentService(
+                    database=database,
+                    planner=planner,
+                    max_queued=settings.max_queued_experiments,
+                    draining=self._draining,
+                ),
+            ),
+            (
+                tuned_model_service_pb2_grpc.add_TunedModelServiceServicer_to_server,
+                TunedModelService(database=database, artifacts=artifacts, models=models),
+            ),
+            (health_pb2_grpc.add_HealthServicer_to_server, self._health),
+        )
+        for add, servicer in servicers:
+            add(servicer, server)
+        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection((*SERVICES, health, reflection.SERVICE_NAME), server)
+
+
+async def _maybe_await(result: Any) -> None:
+    if asyncio.iscoroutine(result):
+        await result

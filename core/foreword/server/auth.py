@@ -1,0 +1,113 @@
+"""Who is calling: API keys, their scopes, and the development key."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from foreword.domain.tenant import ApiKey, Caller, Scope
+from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
+from foreword.server.interceptors import Call
+from foreword.server.recent import RecentCache
+from foreword.server.scopes import SCOPES
+from foreword.storage.tenants import TenantRepository, hash_secret
+
+DEV_KEY = "dev"
+DEV_TENANT = "dev"
+
+_MAX_AGE_SECONDS = 1.0
+_NO_HASH = "0" * 64
+_caller: ContextVar[Caller] = ContextVar("caller")
+
+
+def current_caller() -> Caller:
+    """Who called the RPC that this task serves."""
+    return _caller.get()
+
+
+class Authenticator:
+    """The layer that lets an RPC through only with a key that has its scope.
+
+    Args:
+        tenants: Where keys are looked up; each at most once a second.
+        dev_key: Whether `dev` is a key, for tenant `dev`; it is stored nowhere.
+        now: Wall clock.
+    """
+
+    def __init__(
+        self,
+        tenants: TenantRepository,
+        *,
+        dev_key: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._tenants = tenants
+        self._dev_key = dev_key
+        self._now = now
+        self._keys: RecentCache[str, ApiKey | None] = RecentCache(_MAX_AGE_SECONDS)
+
+    @asynccontextmanager
+    async def layer(self, call: Call) -> AsyncIterator[None]:
+        """Authenticates the caller, checks the scope and makes `current_caller` known."""
+        caller = await self.authenticate(call.metadata.get("authorization", ""))
+        scope = SCOPES[call.method]
+        if scope is not None and scope not in caller.scopes:
+            raise PermissionDeniedError(
+                f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",
+                metadata={"scope": scope.value},
+            )
+        token = _caller.set(caller)
+        try:
+            yield
+        finally:
+            _caller.reset(token)
+
+    async def authenticate(self, authorization: str) -> Caller:
+        """Who an `authorization` value speaks for.
+
+        Raises:
+            UnauthenticatedError: There is no key, or it is wrong, expired or revoked.
+        """
+        scheme, _, secret = authorization.partition(" ")
+        secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            raise UnauthenticatedError(
+                "No API key. Send it as metadata `authorization: Bearer KEY`.", reason="API_KEY_MISSING"
+            )
+        if self._dev_key and hmac.compare_digest(secret.encode(), DEV_KEY.encode()):
+            return Caller(tenant=DEV_TENANT, api_key="", scopes=frozenset(Scope))
+        key = await self._find(secret)
+        # One comparison in every case: the time taken does not tell whether the id exists.
+        matches = hmac.compare_digest(hash_secret(secret), key.secret_sha256 if key is not None else _NO_HASH)
+        if key is None or not matches:
+            raise UnauthenticatedError("The API key is wrong or was revoked. Ask an administrator for a new one.")
+        if key.expire_time is not None and key.expire_time <= self._now():
+            raise UnauthenticatedError(
+                "The API key has expired. Ask an administrator for a new one.", reason="API_KEY_EXPIRED"
+            )
+        return Caller(tenant=key.tenant, api_key=key.id, scopes=key.scopes)
+
+    def forget(self, key_id: str) -> None:
+        """Drops what is remembered of a key that was just changed here."""
+        self._keys.forget(key_id)
+
+    async def _find(self, secret: str) -> ApiKey | None:
+        """The key that a secret claims to be, by the id in it."""
+        parts = secret.split("_", 2)
+        if len(parts) != 3 or parts[0] != "fw" or not 0 < len(parts[1]) <= 64:
+            return None
+        return await self._keys.get(parts[1], lambda: asyncio.to_thread(self._tenants.find_api_key, parts[1]))
+
+
+def require_own(tenant: str, resource: str) -> None:
+    """Refuses a resource of another tenant in the words for one that does not exist.
+
+    Raises:
+        NotFoundError: The caller belongs to another tenant.
+    """
+    if tenant != current_caller().tenant:
+        raise NotFoundError.of(resource)

@@ -1,0 +1,1 @@
+"""Between protobuf messages and the domain: the only parsing there is. Every fault of a request is collected."""

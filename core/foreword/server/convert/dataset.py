@@ -1,0 +1,86 @@
+"""Datasets, their rows and upload headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foreword.domain.dataset import Dataset, Row
+from foreword.domain.experiment import TaskOptions
+from foreword.names import DatasetName, TenantName
+from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, Violations, timestamp
+from foreword.server.convert.parameters import parse_task_options
+from foreword.server.convert.report import data_report
+from foreword.v1 import dataset_pb2, dataset_service_pb2
+
+FORMATS = ("jsonl", "json", "csv")
+
+
+def dataset(item: Dataset) -> dataset_pb2.Dataset:
+    """A dataset as a message."""
+    return dataset_pb2.Dataset(
+        name=str(DatasetName(item.tenant, item.id)),
+        display_name=item.display_name,
+        description=item.description,
+        version=item.version,
+        content_sha256=item.content_sha256,
+        row_count=item.row_count,
+        byte_size=item.byte_size,
+        report=None if item.report is None else data_report(item.report),
+        creator=item.creator,
+        create_time=timestamp(item.create_time),
+    )
+
+
+def dataset_row(row: Row) -> dataset_pb2.DatasetRow:
+    """A row as a message."""
+    return dataset_pb2.DatasetRow(row=row.number, input=row.input, output=row.output)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """How a file is to be read and checked, with nothing looked up yet.
+
+    Attributes:
+        tenant: None when the header names no parent.
+        task: Empty when the content is to decide.
+        base_model: Name or alias; empty when lengths are not to be counted in tokens.
+        max_input_tokens: 0 for the model's context.
+    """
+
+    tenant: str | None
+    display_name: str
+    description: str
+    format: str
+    task: str
+    task_options: TaskOptions
+    base_model: str
+    max_input_tokens: int
+
+
+def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
+    """Parses the header of an upload or a check.
+
+    Args:
+        named: Whether `display_name` is required.
+    """
+    violations = Violations()
+    parent = violations.keep(lambda: TenantName.parse(header.parent, "header.parent")) if header.parent else None
+    name = violations.text("header.display_name", header.display_name, MAX_DISPLAY_NAME, required=named)
+    description = violations.text("header.description", header.description, MAX_DESCRIPTION)
+    if header.format:
+        violations.choice("header.format", header.format, FORMATS)
+    options = parse_task_options(violations, "header.task_options", header.task_options)
+    limit = violations.number("header.max_input_tokens", header.max_input_tokens, minimum=0)
+    if limit and not header.base_model:
+        violations.add("header.max_input_tokens", "needs base_model, whose tokenizer counts")
+    violations.check()
+    return Header(
+        tenant=None if parent is None else parent.tenant,
+        display_name=name,
+        description=description,
+        format=header.format,
+        task=header.task,
+        task_options=options,
+        base_model=header.base_model,
+        max_input_tokens=limit,
+    )

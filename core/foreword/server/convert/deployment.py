@@ -1,0 +1,240 @@
+"""Spaces, deployments and their revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState, Space, Stage
+from foreword.errors import InvalidArgumentError
+from foreword.names import (
+    BaseModelName,
+    DeploymentName,
+    SpaceName,
+    TenantName,
+    TunedModelName,
+    check_id,
+    check_serving_name,
+)
+from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, Violations, timestamp
+from foreword.server.status import failure_status
+from foreword.v1 import deployment_pb2, deployment_service_pb2
+
+DEFAULT_SPACE = "default"
+MUTABLE_FIELDS = ("model", "display_name", "description", "tags")
+
+_Stage = deployment_pb2.Space.Stage
+_STAGES = {_Stage.Value("STAGE_UNSPECIFIED"): Stage.DEVELOPMENT} | {
+    _Stage.Value(f"STAGE_{stage.name}"): stage for stage in Stage
+}
+
+
+def space(item: Space) -> deployment_pb2.Space:
+    """A space as a message."""
+    return deployment_pb2.Space(
+        name=str(SpaceName(item.tenant, item.id)),
+        display_name=item.display_name,
+        stage=f"STAGE_{item.stage.name}",
+        description=item.description,
+        tags=item.tags,
+        creator=item.creator,
+        create_time=timestamp(item.create_time),
+        update_time=timestamp(item.update_time),
+    )
+
+
+def model_name(tenant: str, model: ModelReference) -> str:
+    """The resource name of what is served."""
+    if model.tuned_model is not None:
+        return str(TunedModelName(tenant, model.tuned_model))
+    assert model.base_model is not None
+    return str(BaseModelName(model.base_model))
+
+
+def deployment(item: Deployment) -> deployment_pb2.Deployment:
+    """A deployment as a message. Its model is the one that serves, or the one that is being probed to replace it."""
+    newest = item.revisions[0]
+    shown = newest if item.serving is None or newest.state is RevisionState.PROBING else item.serving
+    return deployment_pb2.Deployment(
+        name=str(DeploymentName(item.tenant, item.space, item.id)),
+        display_name=item.display_name,
+        serving_name=item.serving_name,
+        description=item.description,
+        tags=item.tags,
+        model=model_name(item.tenant, shown.model),
+        state=f"STATE_{item.state.name}",
+        error=failure_status(newest.failure) if newest.state is RevisionState.FAILED else None,
+        serving_revision=item.serving_revision,
+        revisions=[_revision(item.tenant, revision) for revision in item.revisions],
+        creator=item.creator,
+        create_time=timestamp(item.create_time),
+        update_time=timestamp(item.update_time),
+        etag=item.etag,
+    )
+
+
+def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevision:
+    return deployment_pb2.DeploymentRevision(
+        revision=revision.number,
+        model=model_name(tenant, revision.model),
+        state=f"STATE_{revision.state.name}",
+        error=failure_status(revision.failure),
+        probe_effect=revision.probe_effect,
+        create_time=timestamp(revision.create_time),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSpace:
+    """What CreateSpace asks for; `tenant` is None when the request names no parent."""
+
+    tenant: str | None
+    id: str
+    display_name: str
+    stage: Stage
+    description: str
+    tags: tuple[str, ...]
+
+
+def parse_new_space(request: deployment_service_pb2.CreateSpaceRequest) -> NewSpace:
+    """Parses CreateSpace."""
+    violations = Violations()
+    message = request.space
+    parent = violations.keep(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
+    violations.keep(lambda: check_id(request.space_id, "space_id"))
+    display_name = violations.text("space.display_name", message.display_name, MAX_DISPLAY_NAME)
+    stage = _STAGES.get(message.stage)
+    if stage is None:
+        violations.add("space.stage", f"must be one of {', '.join(_Stage.keys()[1:])}")
+    description = violations.text("space.description", message.description, MAX_DESCRIPTION)
+    tags = violations.tags("space.tags", message.tags)
+    violations.check()
+    assert stage is not None
+    return NewSpace(
+        tenant=None if parent is None else parent.tenant,
+        id=request.space_id,
+        display_name=display_name or request.space_id,
+        stage=stage,
+        description=description,
+        tags=tags,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedModel:
+    """A model as a request names it: a tuned model of some tenant, or a base model or alias."""
+
+    tuned_model: TunedModelName | None = None
+    base_model: str | None = None
+
+
+def parse_model(text: str, field: str) -> NamedModel:
+    """Parses what is to be deployed.
+
+    Raises:
+        InvalidArgumentError: It is neither a tuned model's name nor a base model's.
+    """
+    if text.startswith("tenants/"):
+        return NamedModel(tuned_model=TunedModelName.parse(text, field))
+    if text.startswith("baseModels/"):
+        return NamedModel(base_model=BaseModelName.parse(text, field).model)
+    raise InvalidArgumentError.of(
+        field,
+        f"must look like tenants/{{tenant}}/tunedModels/{{tuned_model}} or baseModels/{{model}}, not {text[:200]!r}",
+        reason="NAME_INVALID",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDeployment:
+    """What CreateDeployment asks for.
+
+    Attributes:
+        parent: None for the default space of the caller.
+        id: Empty when neither an id nor a serving name was given.
+    """
+
+    parent: SpaceName | None
+    id: str
+    serving_name: str
+    display_name: str
+    description: str
+    tags: tuple[str, ...]
+    model: NamedModel
+
+
+def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest) -> NewDeployment:
+    """Parses CreateDeployment."""
+    violations = Violations()
+    message = request.deployment
+    parent = violations.keep(lambda: SpaceName.parse(request.parent, "parent")) if request.parent else None
+    if request.deployment_id:
+        violations.keep(lambda: check_serving_name(request.deployment_id, "deployment_id"))
+    if message.serving_name:
+        violations.keep(lambda: check_serving_name(message.serving_name, "deployment.serving_name"))
+    display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME)
+    description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
+    tags = violations.tags("deployment.tags", message.tags)
+    model = violations.keep(lambda: parse_model(message.model, "deployment.model"))
+    violations.check()
+    assert model is not None
+    return NewDeployment(
+        parent=parent,
+        id=request.deployment_id or message.serving_name,
+        serving_name=message.serving_name or request.deployment_id,
+        display_name=display_name,
+        description=description,
+        tags=tags,
+        model=model,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentChange:
+    """What UpdateDeployment asks for; None leaves a field as it is. An empty etag is not checked."""
+
+    name: DeploymentName
+    etag: str
+    model: NamedModel | None
+    display_name: str | None
+    description: str | None
+    tags: tuple[str, ...] | None
+
+
+def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequest) -> DeploymentChange:
+    """Parses UpdateDeployment."""
+    violations = Violations()
+    message = request.deployment
+    name = violations.keep(lambda: DeploymentName.parse(message.name, "deployment.name"))
+    etag = violations.text("deployment.etag", message.etag, 200)
+    changed = _changed_fields(violations, message, request.update_mask.paths)
+    model = display_name = description = tags = None
+    if "model" in changed:
+        model = violations.keep(lambda: parse_model(message.model, "deployment.model"))
+    if "display_name" in changed:
+        display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+    if "description" in changed:
+        description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
+    if "tags" in changed:
+        tags = violations.tags("deployment.tags", message.tags)
+    violations.check()
+    assert name is not None
+    return DeploymentChange(
+        name=name, etag=etag, model=model, display_name=display_name, description=description, tags=tags
+    )
+
+
+def _changed_fields(violations: Violations, message: deployment_pb2.Deployment, paths: Sequence[str]) -> frozenset[str]:
+    """The fields that a mask names; without a mask, those that are set."""
+    if not paths:
+        return frozenset(field for field in MUTABLE_FIELDS if getattr(message, field))
+    if list(paths) == ["*"]:
+        return frozenset(MUTABLE_FIELDS)
+    known = {field.name for field in message.DESCRIPTOR.fields}
+    for place, path in enumerate(paths[:100]):
+        if path not in MUTABLE_FIELDS:
+            fault = "cannot be changed" if path in known else "is no field of a deployment"
+            violations.add(
+                f"update_mask.paths[{place}]", f"{path[:80]!r} {fault}; these can: {', '.join(MUTABLE_FIELDS)}"
+            )
+    return frozenset(paths) & frozenset(MUTABLE_FIELDS)

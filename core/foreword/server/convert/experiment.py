@@ -1,0 +1,213 @@
+"""Tuning experiments, their plans, progress and learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from foreword.domain.experiment import (
+    ExperimentConfig,
+    ExperimentState,
+    Progress,
+    Snapshot,
+    TaskOptions,
+    TuneExperiment,
+    TunePlan,
+)
+from foreword.domain.inference import check_verbalizer
+from foreword.domain.parameters import TuneParameters
+from foreword.errors import InvalidArgumentError
+from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
+from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, MAX_TEMPLATE, Violations, timestamp
+from foreword.server.convert.parameters import (
+    parse_task_options,
+    parse_tune_parameters,
+    task_options,
+    tune_parameters,
+)
+from foreword.server.convert.report import evaluations, finding
+from foreword.server.status import failure_status
+from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
+
+_State = tune_experiment_pb2.TuneExperiment.State
+DEFAULT_TASK = "classification"
+DEFAULT_TUNING_TYPE = "prompt_tuning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewExperiment:
+    """What CreateTuneExperiment asks for, with nothing looked up yet.
+
+    Attributes:
+        tenant: None when the request names no parent.
+        id: None when the service is to make one.
+        base_model: Name or alias; empty for the service's default.
+        verbalizer: Empty for the task's own.
+        instruction: Empty: the text that the prompt starts from.
+    """
+
+    tenant: str | None
+    id: str | None
+    display_name: str
+    description: str
+    base_model: str
+    dataset: DatasetName
+    task: str
+    task_options: TaskOptions
+    tuning_type: str
+    verbalizer: str
+    parameters: TuneParameters
+    instruction: str
+    evaluate_base: bool
+    validate_only: bool
+
+
+def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperimentRequest) -> NewExperiment:
+    """Parses CreateTuneExperiment."""
+    violations = Violations()
+    message = request.tune_experiment
+    prefix = "tune_experiment"
+    parent = violations.keep(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
+    if request.tune_experiment_id:
+        violations.keep(lambda: check_id(request.tune_experiment_id, "tune_experiment_id"))
+    display_name = violations.text(f"{prefix}.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+    description = violations.text(f"{prefix}.description", message.description, MAX_DESCRIPTION)
+    base_model = violations.text(f"{prefix}.base_model", message.base_model, MAX_DISPLAY_NAME)
+    dataset = violations.keep(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))
+    options = parse_task_options(violations, f"{prefix}.task_options", message.task_options)
+    verbalizer = violations.text(f"{prefix}.verbalizer", message.verbalizer, MAX_TEMPLATE)
+    if verbalizer:
+        violations.keep(lambda: check_verbalizer(verbalizer, f"{prefix}.verbalizer"))
+    parameters = parse_tune_parameters(violations, f"{prefix}.parameters", message.parameters)
+    if parameters.init_method == "text" and not (parameters.init_text or "").strip():
+        violations.add(f"{prefix}.parameters.init_text", "must be set when init_method is text")
+    instruction = violations.text(f"{prefix}.instruction", message.instruction, MAX_TEMPLATE)
+    violations.check()
+    assert dataset is not None
+    return NewExperiment(
+        tenant=None if parent is None else parent.tenant,
+        id=request.tune_experiment_id or None,
+        display_name=display_name,
+        description=description,
+        base_model=base_model,
+        dataset=dataset,
+        task=message.task or DEFAULT_TASK,
+        task_options=options,
+        tuning_type=message.tuning_type or DEFAULT_TUNING_TYPE,
+        verbalizer=verbalizer,
+        parameters=parameters,
+        instruction=instruction,
+        evaluate_base=message.evaluate_base if message.HasField("evaluate_base") else True,
+        validate_only=request.validate_only,
+    )
+
+
+def parse_states(values: Iterable[int]) -> tuple[ExperimentState, ...]:
+    """Parses the states of a list request.
+
+    Raises:
+        InvalidArgumentError: One is not known.
+    """
+    known = {_State.Value(f"STATE_{state.name}"): state for state in ExperimentState}
+    found: list[ExperimentState] = []
+    for place, value in enumerate(values):
+        if value not in known:
+            raise InvalidArgumentError.of(f"states[{place}]", f"must be one of {', '.join(_State.keys()[1:])}")
+        found.append(known[value])
+    return tuple(found)
+
+
+def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
+    """An experiment as a message."""
+    message = _configuration(item.tenant, item.display_name, item.description, item.config)
+    message.name = str(TuneExperimentName(item.tenant, item.id))
+    message.MergeFrom(
+        tune_experiment_pb2.TuneExperiment(
+            plan=_plan(item.plan),
+            state=f"STATE_{item.state.name}",
+            error=failure_status(item.failure),
+            progress=_progress(item.progress),
+            snapshots=[_snapshot(snapshot) for snapshot in item.snapshots],
+            evaluations=evaluations(item.evaluations),
+            curve_advice=item.curve_advice,
+            tuned_model=str(TunedModelName(item.tenant, item.tuned_model)) if item.tuned_model else "",
+            capacity_unit_hours=item.compute_seconds / 3600,
+            creator=item.creator,
+            create_time=timestamp(item.create_time),
+            update_time=timestamp(item.update_time),
+            start_time=timestamp(item.start_time),
+            end_time=timestamp(item.end_time),
+        )
+    )
+    return message
+
+
+def planned_experiment(
+    tenant: str, display_name: str, description: str, config: ExperimentConfig, plan: TunePlan
+) -> tune_experiment_pb2.TuneExperiment:
+    """An experiment that was only checked: its configuration and its plan."""
+    message = _configuration(tenant, display_name, description, config)
+    message.plan.CopyFrom(_plan(plan))
+    return message
+
+
+def _configuration(
+    tenant: str, display_name: str, description: str, config: ExperimentConfig
+) -> tune_experiment_pb2.TuneExperiment:
+    return tune_experiment_pb2.TuneExperiment(
+        display_name=display_name,
+        description=description,
+        base_model=str(BaseModelName(config.base_model)),
+        dataset=str(DatasetName(tenant, config.dataset)),
+        task=config.task,
+        task_options=task_options(config.task_options),
+        tuning_type=config.tuning_type,
+        verbalizer=config.verbalizer,
+        parameters=tune_parameters(config.parameters),
+        instruction=config.instruction,
+        evaluate_base=config.evaluate_base,
+    )
+
+
+def _plan(plan: TunePlan) -> tune_experiment_pb2.TunePlan:
+    return tune_experiment_pb2.TunePlan(
+        parameters=tune_parameters(plan.parameters),
+        sources=dict(plan.sources),
+        training_row_count=plan.training_row_count,
+        validation_row_count=plan.validation_row_count,
+        planned_updates=plan.planned_updates,
+        trainable_parameter_count=plan.trainable_parameter_count,
+        estimated_seconds=plan.estimated_seconds,
+        estimated_capacity_unit_hours=plan.estimated_capacity_unit_hours,
+        warnings=[finding(item) for item in plan.warnings],
+        labels=plan.labels,
+        multi_label=plan.multi_label,
+    )
+
+
+def _progress(progress: Progress) -> tune_experiment_pb2.TuneProgress:
+    return tune_experiment_pb2.TuneProgress(
+        percent=progress.percent,
+        step=progress.step,
+        total_steps=progress.total_steps,
+        epoch=progress.epoch,
+        total_epochs=progress.total_epochs,
+        loss=progress.loss,
+        remaining_seconds=progress.remaining_seconds,
+        phase=progress.phase.value,
+    )
+
+
+def _snapshot(snapshot: Snapshot) -> tune_experiment_pb2.TuneSnapshot:
+    return tune_experiment_pb2.TuneSnapshot(
+        sequence=snapshot.sequence,
+        step=snapshot.step,
+        epoch=snapshot.epoch,
+        loss=snapshot.loss,
+        validation_loss=snapshot.validation_loss,
+        validation_metric=snapshot.validation_metric,
+        learning_rate=snapshot.learning_rate,
+        examples_per_second=snapshot.examples_per_second,
+        phase=snapshot.phase.value,
+        create_time=timestamp(snapshot.create_time),
+    )

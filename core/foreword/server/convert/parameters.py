@@ -1,0 +1,107 @@
+"""Tuning parameters, task options and how parameters describe themselves."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.parameters import (
+    TUNE_PARAMETER_SPECS,
+    ParameterSpec,
+    ResolvedParameters,
+    TuneParameters,
+)
+from foreword.server.convert.fields import MAX_TEMPLATE, Violations, parse_struct, struct_value
+from foreword.v1 import catalog_pb2, tune_parameters_pb2
+
+MAX_LABELS = 1_000
+MAX_LABEL = 200
+MAX_SEPARATOR = 20
+
+
+def parse_tune_parameters(
+    violations: Violations, field: str, message: tune_parameters_pb2.TuneParameters
+) -> TuneParameters:
+    """Parses tuning parameters and checks every range that needs no model to be known."""
+    values: dict[str, Any] = {}
+    for spec in TUNE_PARAMETER_SPECS:
+        if not message.HasField(spec.name):
+            continue
+        value = values[spec.name] = getattr(message, spec.name)
+        path = f"{field}.{spec.name}"
+        if spec.type in ("int", "float"):
+            violations.number(path, value, minimum=spec.minimum, maximum=spec.maximum)
+        elif spec.choices:
+            violations.choice(path, value, spec.choices)
+        elif spec.type == "string":
+            violations.text(path, value, MAX_TEMPLATE)
+    extra = parse_struct(violations, f"{field}.method_parameters", message.method_parameters)
+    return TuneParameters(**values, method_parameters=extra)
+
+
+def tune_parameters(item: TuneParameters | ResolvedParameters) -> tune_parameters_pb2.TuneParameters:
+    """Tuning parameters as a message; None stays unset."""
+    message = tune_parameters_pb2.TuneParameters()
+    for field in fields(item):
+        value = getattr(item, field.name)
+        if field.name == "method_parameters":
+            if value:
+                message.method_parameters.update(dict(value))
+        elif value is not None:
+            setattr(message, field.name, value)
+    return message
+
+
+def parse_task_options(violations: Violations, field: str, message: tune_parameters_pb2.TaskOptions) -> TaskOptions:
+    """Parses task options."""
+    labels = parse_labels(violations, f"{field}.labels", message.labels)
+    separator = message.separator if message.HasField("separator") else None
+    if separator is not None:
+        violations.text(f"{field}.separator", separator, MAX_SEPARATOR)
+        if not separator:
+            violations.add(f"{field}.separator", "must not be empty; leave it unset for ', '")
+    return TaskOptions(
+        labels=labels,
+        multi_label=message.multi_label if message.HasField("multi_label") else None,
+        separator=separator,
+        extra=parse_struct(violations, f"{field}.extra", message.extra) if message.HasField("extra") else None,
+    )
+
+
+def parse_labels(violations: Violations, field: str, values: Any) -> tuple[str, ...]:
+    """Distinct labels, none of them empty."""
+    labels = tuple(values)
+    if len(labels) > MAX_LABELS:
+        violations.add(field, f"must hold at most {MAX_LABELS:,} labels, not {len(labels):,}")
+    seen: set[str] = set()
+    for place, label in enumerate(labels[:MAX_LABELS]):
+        violations.text(f"{field}[{place}]", label, MAX_LABEL, required=True)
+        if label in seen:
+            violations.add(f"{field}[{place}]", f"{label[:80]!r} stands there twice")
+        seen.add(label)
+    return labels
+
+
+def task_options(item: TaskOptions) -> tune_parameters_pb2.TaskOptions:
+    """Task options as a message."""
+    message = tune_parameters_pb2.TaskOptions(
+        labels=item.labels, multi_label=item.multi_label, separator=item.separator
+    )
+    if item.extra is not None:
+        message.extra.update(dict(item.extra))
+    return message
+
+
+def parameter_spec(spec: ParameterSpec) -> catalog_pb2.ParameterSpec:
+    """A parameter's description as a message."""
+    return catalog_pb2.ParameterSpec(
+        name=spec.name,
+        description=spec.description,
+        type=spec.type,
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+        default_value=struct_value(spec.default),
+        unit=spec.unit,
+        choices=spec.choices,
+    )

@@ -1,0 +1,138 @@
+"""DatasetService: stores and checks training data."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from foreword.data.checker import CheckedData, report_error
+from foreword.domain.dataset import Dataset, Row
+from foreword.domain.tenant import Caller
+from foreword.names import DatasetName, TenantName
+from foreword.server.auth import current_caller, require_own
+from foreword.server.convert import dataset as convert
+from foreword.server.convert.fields import page_size
+from foreword.server.convert.report import data_report
+from foreword.server.idempotency import request_key
+from foreword.server.row_pages import read_page
+from foreword.server.uploads import UploadChecker, read_header
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+
+DEFAULT_PAGE_SIZE = 50
+DEFAULT_ROWS_PAGE_SIZE = 100
+
+
+class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
+    """Implements `foreword.v1.DatasetService`."""
+
+    def __init__(self, *, database: Database, artifacts: ArtifactStore, checker: UploadChecker) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._checker = checker
+
+    async def UploadDataset(
+        self, request_iterator: AsyncIterator[dataset_service_pb2.UploadDatasetRequest], context: Any
+    ) -> dataset_service_pb2.UploadDatasetResponse:
+        """Checks a file as it arrives, and stores it if no row is faulty."""
+        message = await read_header(request_iterator)
+        header = convert.parse_header(message, named=True)
+        request_key("UploadDataset", message, field="header.request_id")  # its faults are told before the upload
+        caller = current_caller()
+        require_own(header.tenant or caller.tenant, message.parent)
+        checked = await self._checker.check(header, request_iterator)
+        if checked.report.errors:
+            raise report_error(checked.report)
+        stored = await asyncio.to_thread(self._store, caller, header, message, checked)
+        return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored))
+
+    async def CheckDataset(
+        self, request_iterator: AsyncIterator[dataset_service_pb2.CheckDatasetRequest], context: Any
+    ) -> dataset_service_pb2.CheckDatasetResponse:
+        """Checks a file as UploadDataset does and stores nothing."""
+        message = await read_header(request_iterator)
+        header = convert.parse_header(message, named=False)
+        require_own(header.tenant or current_caller().tenant, message.parent)
+        checked = await self._checker.check(header, request_iterator)
+        return dataset_service_pb2.CheckDatasetResponse(report=data_report(checked.report))
+
+    async def GetDataset(self, request: dataset_service_pb2.GetDatasetRequest, context: Any) -> dataset_pb2.Dataset:
+        """Returns a dataset with its report."""
+        return convert.dataset(await self._get(request.name))
+
+    async def ListDatasets(
+        self, request: dataset_service_pb2.ListDatasetsRequest, context: Any
+    ) -> dataset_service_pb2.ListDatasetsResponse:
+        """Lists datasets, newest first, without their reports."""
+        tenant = current_caller().tenant
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        repository = DatasetRepository(self._database, tenant)
+        page = await asyncio.to_thread(repository.list, size, request.page_token)
+        return dataset_service_pb2.ListDatasetsResponse(
+            datasets=[convert.dataset(item) for item in page.items], next_page_token=page.next_page_token
+        )
+
+    async def ListDatasetRows(
+        self, request: dataset_service_pb2.ListDatasetRowsRequest, context: Any
+    ) -> dataset_service_pb2.ListDatasetRowsResponse:
+        """Lists the rows of a dataset in order."""
+        size = page_size(request, DEFAULT_ROWS_PAGE_SIZE)
+        dataset = await self._get(request.name)
+        rows, token = await asyncio.to_thread(self._read_rows, dataset, size, request.page_token)
+        return dataset_service_pb2.ListDatasetRowsResponse(
+            rows=[convert.dataset_row(row) for row in rows], next_page_token=token
+        )
+
+    async def DeleteDataset(self, request: dataset_service_pb2.DeleteDatasetRequest, context: Any) -> empty_pb2.Empty:
+        """Deletes a dataset and its rows."""
+        name = DatasetName.parse(request.name)
+        require_own(name.tenant, request.name)
+        artifact = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).delete, name.dataset)
+        if artifact is not None:
+            await asyncio.to_thread(self._artifacts.delete, artifact)
+        return empty_pb2.Empty()
+
+    def _store(
+        self, caller: Caller, header: convert.Header, message: dataset_service_pb2.DatasetHeader, checked: CheckedData
+    ) -> Dataset:
+        """Stores rows and dataset.
+
+        The prefix is the content's hash with a random end: were it shared by datasets of the same content, deleting
+        one could take the rows of another that is being uploaded at this moment.
+        """
+        prefix = f"tenants/{caller.tenant}/datasets/{checked.content_sha256}-{secrets.token_hex(4)}"
+        with ExitStack() as cleanup:
+            cleanup.callback(self._artifacts.delete, prefix)
+            self._artifacts.write(prefix, {ROWS_FILE: checked.canonical})
+            stored = DatasetRepository(self._database, caller.tenant).create(
+                display_name=header.display_name,
+                description=header.description,
+                artifact=prefix,
+                content_sha256=checked.content_sha256,
+                row_count=len(checked.rows),
+                byte_size=len(checked.canonical),
+                report=checked.report,
+                creator=caller.api_key,
+                request=request_key("UploadDataset", message, checked.content_sha256),
+            )
+            if stored.artifact == prefix:  # else the request was a repetition, and its dataset has rows already
+                cleanup.pop_all()
+            return stored
+
+    async def _get(self, text: str) -> Dataset:
+        name = DatasetName.parse(text)
+        require_own(name.tenant, text)
+        return await asyncio.to_thread(DatasetRepository(self._database, name.tenant).get, name.dataset)
+
+    def _read_rows(self, dataset: Dataset, size: int, page_token: str) -> tuple[list[Row], str]:
+        with self._artifacts.open(dataset.artifact, ROWS_FILE) as file:
+            return read_page(file, dataset, size, page_token)

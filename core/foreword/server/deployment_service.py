@@ -1,0 +1,199 @@
+"""DeploymentService: spaces, deployments and their revisions."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from foreword.domain.deployment import ModelReference
+from foreword.errors import InvalidArgumentError
+from foreword.names import DeploymentName, SpaceName, TenantName
+from foreword.plugin.manager import PluginManager
+from foreword.server.auth import current_caller, require_own
+from foreword.server.convert import deployment as convert
+from foreword.server.convert.fields import page_size
+from foreword.server.idempotency import request_key
+from foreword.server.prober import Prober
+from foreword.server.served_models import ServedModels
+from foreword.storage.database import Database
+from foreword.storage.deployments import DeploymentRepository, SpaceRepository
+from foreword.v1 import deployment_pb2, deployment_service_pb2, deployment_service_pb2_grpc
+
+DEFAULT_PAGE_SIZE = 50
+_ALL_SPACES = "-"
+
+
+class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
+    """Implements `foreword.v1.DeploymentService`."""
+
+    def __init__(self, *, database: Database, plugins: PluginManager, models: ServedModels, prober: Prober) -> None:
+        self._database = database
+        self._plugins = plugins
+        self._models = models
+        self._prober = prober
+
+    async def CreateSpace(
+        self, request: deployment_service_pb2.CreateSpaceRequest, context: Any
+    ) -> deployment_pb2.Space:
+        """Creates a space."""
+        new = convert.parse_new_space(request)
+        key = request_key("CreateSpace", request)
+        caller = current_caller()
+        require_own(new.tenant or caller.tenant, request.parent)
+        created = await asyncio.to_thread(
+            self._spaces(caller.tenant).create,
+            id=new.id,
+            display_name=new.display_name,
+            stage=new.stage,
+            description=new.description,
+            tags=new.tags,
+            creator=caller.api_key,
+            request=key,
+        )
+        return convert.space(created)
+
+    async def GetSpace(self, request: deployment_service_pb2.GetSpaceRequest, context: Any) -> deployment_pb2.Space:
+        """Returns a space."""
+        name = SpaceName.parse(request.name)
+        require_own(name.tenant, request.name)
+        return convert.space(await asyncio.to_thread(self._spaces(name.tenant).get, name.space))
+
+    async def ListSpaces(
+        self, request: deployment_service_pb2.ListSpacesRequest, context: Any
+    ) -> deployment_service_pb2.ListSpacesResponse:
+        """Lists spaces by id."""
+        tenant = current_caller().tenant
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        page = await asyncio.to_thread(self._spaces(tenant).list, size, request.page_token)
+        return deployment_service_pb2.ListSpacesResponse(
+            spaces=[convert.space(item) for item in page.items], next_page_token=page.next_page_token
+        )
+
+    async def DeleteSpace(self, request: deployment_service_pb2.DeleteSpaceRequest, context: Any) -> empty_pb2.Empty:
+        """Deletes an empty space."""
+        name = SpaceName.parse(request.name)
+        require_own(name.tenant, request.name)
+        await asyncio.to_thread(self._spaces(name.tenant).delete, name.space)
+        return empty_pb2.Empty()
+
+    async def CreateDeployment(
+        self, request: deployment_service_pb2.CreateDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Creates a deployment, which serves once its first revision has passed its probe."""
+        new = convert.parse_new_deployment(request)
+        key = request_key("CreateDeployment", request)
+        caller = current_caller()
+        if new.parent is not None:
+            require_own(new.parent.tenant, request.parent)
+        model = self._reference(new.model)
+        id = new.id or f"deployment-{secrets.token_hex(4)}"
+        created = await asyncio.to_thread(
+            self._deployments(caller.tenant).create,
+            space=convert.DEFAULT_SPACE if new.parent is None else new.parent.space,
+            id=id,
+            serving_name=new.serving_name or id,
+            display_name=new.display_name,
+            description=new.description,
+            tags=new.tags,
+            model=model,
+            creator=caller.api_key,
+            request=key,
+        )
+        self._changed()
+        return convert.deployment(created)
+
+    async def GetDeployment(
+        self, request: deployment_service_pb2.GetDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Returns a deployment."""
+        name = self._name(request.name)
+        found = await asyncio.to_thread(self._deployments(name.tenant).get, name.space, name.deployment)
+        return convert.deployment(found)
+
+    async def ListDeployments(
+        self, request: deployment_service_pb2.ListDeploymentsRequest, context: Any
+    ) -> deployment_service_pb2.ListDeploymentsResponse:
+        """Lists deployments, newest first."""
+        tenant = current_caller().tenant
+        space = None
+        if request.parent:
+            parent = SpaceName.parse(request.parent, "parent")
+            require_own(parent.tenant, request.parent)
+            space = None if parent.space == _ALL_SPACES else parent.space
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        page = await asyncio.to_thread(self._deployments(tenant).list, space, size, request.page_token)
+        return deployment_service_pb2.ListDeploymentsResponse(
+            deployments=[convert.deployment(item) for item in page.items], next_page_token=page.next_page_token
+        )
+
+    async def UpdateDeployment(
+        self, request: deployment_service_pb2.UpdateDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Changes a deployment; another model serves once it has passed its probe."""
+        change = convert.parse_deployment_change(request)
+        key = request_key("UpdateDeployment", request)
+        require_own(change.name.tenant, str(change.name))
+        updated = await asyncio.to_thread(
+            self._deployments(change.name.tenant).update,
+            change.name.space,
+            change.name.deployment,
+            etag=change.etag,
+            model=None if change.model is None else self._reference(change.model),
+            display_name=change.display_name,
+            description=change.description,
+            tags=change.tags,
+            request=key,
+        )
+        self._changed()
+        return convert.deployment(updated)
+
+    async def RollbackDeployment(
+        self, request: deployment_service_pb2.RollbackDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Points the deployment back to an earlier revision, at once."""
+        name = self._name(request.name)
+        if request.revision < 0:
+            raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
+        rolled_back = await asyncio.to_thread(
+            self._deployments(name.tenant).rollback, name.space, name.deployment, request.revision
+        )
+        self._changed()
+        return convert.deployment(rolled_back)
+
+    async def DeleteDeployment(
+        self, request: deployment_service_pb2.DeleteDeploymentRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Deletes a deployment."""
+        name = self._name(request.name)
+        await asyncio.to_thread(self._deployments(name.tenant).delete, name.space, name.deployment)
+        self._changed()
+        return empty_pb2.Empty()
+
+    def _changed(self) -> None:
+        """Makes a change known in this process at once; other replicas see it within a second."""
+        self._models.forget()
+        self._prober.wake()
+
+    def _reference(self, model: convert.NamedModel) -> ModelReference:
+        """The model to deploy, aliases followed; whether a tuned model exists is decided in the transaction."""
+        if model.tuned_model is not None:
+            require_own(model.tuned_model.tenant, str(model.tuned_model))
+            return ModelReference(tuned_model=model.tuned_model.tuned_model)
+        assert model.base_model is not None
+        return ModelReference(base_model=self._plugins.base_model(model.base_model).spec.id)
+
+    def _name(self, text: str) -> DeploymentName:
+        name = DeploymentName.parse(text)
+        require_own(name.tenant, text)
+        return name
+
+    def _spaces(self, tenant: str) -> SpaceRepository:
+        return SpaceRepository(self._database, tenant)
+
+    def _deployments(self, tenant: str) -> DeploymentRepository:
+        return DeploymentRepository(self._database, tenant)

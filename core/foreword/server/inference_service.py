@@ -1,0 +1,159 @@
+"""InferenceService: answers requests with tuned and base models."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from foreword.domain.inference import Generation
+from foreword.errors import FailedPreconditionError, InternalError, InvalidArgumentError
+from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
+from foreword.plugin.interfaces import LabelSpace
+from foreword.server.auth import current_caller
+from foreword.server.convert import inference as convert
+from foreword.server.served_models import ServedModel, ServedModels
+from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
+
+# A stream ends itself a little before the caller stops listening, so that what was generated and why it ended arrive.
+_STREAM_MARGIN = 0.1
+_MAX_STREAM_MARGIN_SECONDS = 0.25
+
+
+class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
+    """Implements `foreword.v1.InferenceService`. Writes nothing to the database."""
+
+    def __init__(self, *, engine: EngineClient, models: ServedModels) -> None:
+        self._engine = engine
+        self._models = models
+
+    async def Generate(
+        self, request: inference_service_pb2.GenerateRequest, context: Any
+    ) -> inference_service_pb2.GenerateResponse:
+        """Answers with text."""
+        parsed = convert.parse_text_request(request)
+        served, engine_request = await self._text_request(parsed, _deadline(context), stream=False)
+        final: Generation | None = None
+        async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
+            async for piece in pieces:
+                final = piece.final or final
+        return convert.generate_response(_finished(final), served.version)
+
+    async def StreamGenerate(
+        self, request: inference_service_pb2.StreamGenerateRequest, context: Any
+    ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
+        """Answers with text in pieces, as it comes."""
+        parsed = convert.parse_text_request(request)
+        served, engine_request = await self._text_request(parsed, _stream_deadline(context), stream=True)
+        async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
+            async for piece in pieces:
+                yield convert.stream_response(piece.text, piece.final, served.version)
+
+    async def Classify(
+        self, request: inference_service_pb2.ClassifyRequest, context: Any
+    ) -> inference_service_pb2.ClassifyResponse:
+        """Answers with labels and their probabilities, and abstains below a threshold."""
+        parsed = convert.parse_label_request(request)
+        tenant = current_caller().tenant
+        served = await self._models.find(tenant, parsed.model)
+        space = _label_space(served, parsed)
+        result = await self._engine.classify(
+            EngineRequest(
+                id=secrets.token_hex(8),
+                tenant=tenant,
+                base_model=served.base_model,
+                adapter=served.adapter,
+                text=served.text(parsed.prompt.text),
+                deadline=_deadline(context),
+                label_space=space,
+                stream=False,
+            )
+        )
+        return convert.classify_response(result, space, parsed, served.version)
+
+    async def Tokenize(
+        self, request: inference_service_pb2.TokenizeRequest, context: Any
+    ) -> inference_service_pb2.TokenizeResponse:
+        """Counts tokens, for each part of a structured prompt as well."""
+        parsed = convert.parse_count_request(request)
+        served = await self._models.find(current_caller().tenant, parsed.model)
+        tokens = await self._engine.tokenize(served.base_model, served.text(parsed.prompt.text))
+        parts: dict[str, int] = {}
+        if parsed.prompt.structured is not None:
+            special = len(await self._engine.tokenize(served.base_model, ""))
+            for part, text in parsed.prompt.parts.items():
+                parts[part] = len(await self._engine.tokenize(served.base_model, text)) - special if text else 0
+        return inference_service_pb2.TokenizeResponse(
+            token_count=len(tokens),
+            tokens=[text for _, text in tokens] if parsed.return_tokens else [],
+            part_token_counts=parts,
+            soft_prompt_tokens=served.soft_prompt_tokens,
+        )
+
+    async def _text_request(
+        self, parsed: convert.TextRequest, deadline: float | None, *, stream: bool
+    ) -> tuple[ServedModel, EngineRequest]:
+        """The model that is to answer, and what it is asked."""
+        tenant = current_caller().tenant
+        served = await self._models.find(tenant, parsed.model)
+        if parsed.parameters.max_new_tokens > served.context_tokens:
+            raise InvalidArgumentError.of(
+                "parameters.max_new_tokens",
+                f"must be in [1, {served.context_tokens}], the model's context, not {parsed.parameters.max_new_tokens}",
+            )
+        return served, EngineRequest(
+            id=secrets.token_hex(8),
+            tenant=tenant,
+            base_model=served.base_model,
+            adapter=served.adapter,
+            text=served.text(parsed.prompt.text),
+            parameters=parsed.parameters,
+            deadline=deadline,
+            label_space=served.label_space,
+            stream=stream,
+        )
+
+
+def _label_space(served: ServedModel, parsed: convert.LabelRequest) -> LabelSpace:
+    """The labels to choose from: those that the model was tuned for, else the request's."""
+    space = served.label_space or parsed.label_space
+    if space is None:
+        raise FailedPreconditionError(
+            f"{served.version} was not tuned for a closed task. Send the labels to choose from in `labels`.",
+            reason="LABELS_MISSING",
+            metadata={"resource": served.version},
+        )
+    return space
+
+
+def _deadline(context: Any) -> float | None:
+    """When the caller stops waiting, in the terms of `time.monotonic()`; None for never."""
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
+
+
+def _stream_deadline(context: Any) -> float | None:
+    """When a stream ends itself."""
+    remaining: float | None = context.time_remaining()
+    if remaining is None:
+        return None
+    return time.monotonic() + remaining - min(_MAX_STREAM_MARGIN_SECONDS, _STREAM_MARGIN * remaining)
+
+
+async def _closable(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:
+    """The pieces, from something that can be closed: leaving it early cancels the request in the engine."""
+    try:
+        async for piece in pieces:
+            yield piece
+    finally:
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+
+
+def _finished(answer: Generation | None) -> Generation:
+    if answer is None:
+        raise InternalError("The engine ended an answer without its last piece. Try again.")
+    return answer

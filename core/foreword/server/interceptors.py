@@ -1,0 +1,143 @@
+"""What every RPC passes through, as layers around its servicer method.
+
+Health and reflection are left alone: probes and grpcurl bring no key.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+
+from foreword.errors import ForewordError, InternalError
+from foreword.observability.logging import get_logger
+from foreword.server.status import status_of, trailing_metadata
+
+_PREFIX = "/foreword.v1."
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_log = get_logger("server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One RPC under way.
+
+    Attributes:
+        method: `/foreword.v1.Service/Method`.
+        metadata: What the client sent beside the request, by lower-case key; the first value of each.
+    """
+
+    method: str
+    metadata: Mapping[str, str]
+    context: grpc.aio.ServicerContext[Any, Any]
+
+
+Layer = Callable[[Call], AbstractAsyncContextManager[None]]
+"""Runs around a servicer method, in the task of its RPC."""
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor[Any, Any]):
+    """Puts layers around every method of the service, the first one outermost."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = tuple(layers)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Wraps the handler of an RPC."""
+        handler = await continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or not method.startswith(_PREFIX):
+            return handler
+        metadata: dict[str, str] = {}
+        for key, value in handler_call_details.invocation_metadata:
+            if isinstance(value, str):
+                metadata.setdefault(key, value)
+
+        def around(context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
+            return self._around(Call(method=method, metadata=metadata, context=context))
+
+        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(handler, around)
+        return wrapped
+
+    @asynccontextmanager
+    async def _around(self, call: Call) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for layer in self._layers:
+                await stack.enter_async_context(layer(call))
+            yield
+
+
+def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
+    """The handler with `around` entered in the task of each RPC."""
+    coders = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    if handler.response_streaming:
+        inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+
+        # Written here, not yielded on: a generator that is suspended when the client goes away would be closed by the
+        # garbage collector only, and with it what it waits for in the engine.
+        async def stream(request: Any, context: Any) -> None:
+            async with around(context):
+                async for response in inner(request, context):
+                    await context.write(response)
+
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(stream, **coders)
+        return grpc.unary_stream_rpc_method_handler(stream, **coders)
+    inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+
+    async def unary(request: Any, context: Any) -> Any:
+        async with around(context):
+            return await inner(request, context)
+
+    if handler.request_streaming:
+        return grpc.stream_unary_rpc_method_handler(unary, **coders)
+    return grpc.unary_unary_rpc_method_handler(unary, **coders)
+
+
+@asynccontextmanager
+async def carry_request_id(call: Call) -> AsyncIterator[None]:
+    """Takes the client's `x-request-id`, or makes one, and sends it back in the trailers; log lines carry it."""
+    given = call.metadata.get("x-request-id", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    call.context.set_trailing_metadata((("x-request-id", request_id),))
+    with structlog.contextvars.bound_contextvars(request_id=request_id, method=call.method):
+        yield
+
+
+@asynccontextmanager
+async def answer_errors(call: Call) -> AsyncIterator[None]:
+    """Answers errors as google.rpc.Status. What nobody foresaw is logged with its traceback and answered with an id."""
+    try:
+        yield
+    except ForewordError as error:
+        await _abort(call, error)
+    except Exception:
+        error_id = secrets.token_hex(8)
+        _log.exception("request_failed", error_id=error_id)
+        await _abort(
+            call,
+            InternalError(
+                f"A fault of the service, not of the request; its log tells more under the id {error_id}.",
+                metadata={"error_id": error_id},
+            ),
+        )
+
+
+async def _abort(call: Call, error: ForewordError) -> None:
+    """Ends the RPC with an error, keeping the trailers set before."""
+    code, message, status = status_of(error)
+    trailers: Any = (*(call.context.trailing_metadata() or ()), *trailing_metadata(status))
+    await call.context.abort(code, message, trailers)

@@ -1,0 +1,132 @@
+"""From a requested experiment to its configuration and plan. Everything here blocks; call it from a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TypeVar
+
+from foreword.data.rows import read_rows
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
+from foreword.errors import FailedPreconditionError
+from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
+from foreword.plugin.manager import PluginManager
+from foreword.plugin.register import Register
+from foreword.server.convert.experiment import NewExperiment
+from foreword.server.convert.fields import Violations
+from foreword.server.token_counts import TokenCounters
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.experiments import ExperimentRepository
+from foreword.tuning.plan import make_plan
+
+Item = TypeVar("Item")
+
+_RECENT_EXPERIMENTS = 20
+_RECENT_SNAPSHOTS = 20
+
+
+class Planner:
+    """Plans experiments.
+
+    Args:
+        default_base_model: Base model of experiments that name none.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        artifacts: ArtifactStore,
+        plugins: PluginManager,
+        tokens: TokenCounters,
+        default_base_model: str,
+    ) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._plugins = plugins
+        self._tokens = tokens
+        self._default_base_model = default_base_model
+
+    def plan(self, tenant: str, requested: NewExperiment) -> tuple[ExperimentConfig, TunePlan]:
+        """The configuration with every default filled in, and what it will do.
+
+        Raises:
+            NotFoundError: The dataset or the base model does not exist.
+            InvalidArgumentError: A value does not fit the model, the task or the data.
+            FailedPreconditionError: The base model cannot be tuned, or the dataset has too few rows.
+        """
+        task, method = self._task_and_method(requested)
+        model = self._plugins.base_model(requested.base_model or self._default_base_model)
+        if not model.spec.tunable:
+            raise FailedPreconditionError(
+                f"baseModels/{model.spec.id} cannot be tuned. Choose a base model whose `tunable` is true.",
+                reason="BASE_MODEL_NOT_TUNABLE",
+                metadata={"resource": f"baseModels/{model.spec.id}"},
+            )
+        dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
+        config = ExperimentConfig(
+            base_model=model.spec.id,
+            dataset=dataset.id,
+            task=task.id,
+            task_options=requested.task_options,
+            tuning_type=method.id,
+            verbalizer=requested.verbalizer or task.default_verbalizer,
+            parameters=requested.parameters,
+            instruction=requested.instruction or requested.parameters.init_text or "",
+            evaluate_base=requested.evaluate_base,
+        )
+        rows = read_rows(self._artifacts.read(dataset.artifact, ROWS_FILE))
+        return config, self._make_plan(tenant, config, model, task, method, rows)
+
+    def _make_plan(
+        self,
+        tenant: str,
+        config: ExperimentConfig,
+        model: BaseModel,
+        task: Task,
+        method: TuningMethod,
+        rows: Sequence[Row],
+    ) -> TunePlan:
+        return make_plan(
+            config=config,
+            spec=model.spec,
+            task=task,
+            method=method,
+            rows=rows,
+            count_tokens=self._tokens.counter(model),
+            seconds_per_row=self._seconds_per_row(tenant, model.spec.id),
+        )
+
+    def _task_and_method(self, requested: NewExperiment) -> tuple[Task, TuningMethod]:
+        violations = Violations()
+        task = _installed(violations, "tune_experiment.task", self._plugins.tasks, requested.task)
+        methods = self._plugins.tuning_methods
+        method = _installed(violations, "tune_experiment.tuning_type", methods, requested.tuning_type)
+        violations.check()
+        assert task is not None
+        assert method is not None
+        return task, method
+
+    def _seconds_per_row(self, tenant: str, base_model: str) -> float:
+        """How long this base model took per training row in the tenant's newest finished run; 0 when unknown."""
+        experiments = ExperimentRepository(self._database, tenant)
+        for finished in experiments.list(_RECENT_EXPERIMENTS, "", (ExperimentState.SUCCEEDED,)).items:
+            if finished.config.base_model != base_model:
+                continue
+            newest = max(0, finished.last_sequence - _RECENT_SNAPSHOTS)
+            snapshots = experiments.get(finished.id, after_sequence=newest).snapshots
+            speeds = [snapshot.examples_per_second for snapshot in snapshots if snapshot.examples_per_second > 0]
+            if speeds:
+                return 1 / fmean(speeds)
+        return 0.0
+
+
+def _installed(violations: Violations, field: str, register: Register[Item], id: str) -> Item | None:
+    found = register.get(id)
+    if found is None:
+        names = ", ".join(sorted(register.items)) or "none"
+        violations.add(field, f"{id[:80]!r} is not installed; installed are {names}")
+    return found

@@ -1,0 +1,57 @@
+"""Pages of a stored dataset's rows, read from where the page before ended."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import BinaryIO
+
+from foreword.data.rows import read_rows
+from foreword.domain.dataset import Dataset, Row
+from foreword.errors import InvalidArgumentError
+
+# A page must fit into a message of 4 MiB, gRPC's default limit, with the tags around its texts.
+MAX_PAGE_BYTES = 2 * 2**20
+
+
+def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str) -> tuple[list[Row], str]:
+    """Some rows in order, and the token of the next page; empty on the last.
+
+    Args:
+        file: The stored rows, one per line, seekable.
+        page_size: Most rows; fewer come when they are long.
+
+    Raises:
+        InvalidArgumentError: The token is none of this dataset.
+    """
+    offset, number = _parse_token(page_token, dataset)
+    file.seek(offset)
+    rows: list[Row] = []
+    end = offset
+    while len(rows) < page_size and end - offset < MAX_PAGE_BYTES:
+        line = file.readline()
+        if not line:
+            return rows, ""
+        (row,) = read_rows(line)
+        rows.append(Row(number=number + len(rows), input=row.input, output=row.output))
+        end += len(line)
+    return rows, "" if end >= dataset.byte_size else _token(dataset, end, number + len(rows))
+
+
+def _token(dataset: Dataset, offset: int, number: int) -> str:
+    """A token that holds on to one content: byte offset and number of the next row."""
+    return base64.urlsafe_b64encode(json.dumps([dataset.content_sha256[:16], offset, number]).encode()).decode()
+
+
+def _parse_token(token: str, dataset: Dataset) -> tuple[int, int]:
+    if not token:
+        return 0, 1
+    try:
+        content, offset, number = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        content = offset = number = None
+    valid = type(offset) is int and type(number) is int and 0 < offset <= dataset.byte_size and number > 0
+    if content != dataset.content_sha256[:16] or not valid:
+        raise InvalidArgumentError.of("page_token", "is no token of this list; pass next_page_token of the page before")
+    return offset, number

@@ -1,0 +1,75 @@
+"""Which RPC needs which scope: the one table. A test keeps it complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from foreword.domain.tenant import Scope
+
+_ADMIN, _WRITE, _READ, _INFER = Scope.ADMIN, Scope.WRITE, Scope.READ, Scope.INFER
+
+_BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
+    "CatalogService": {
+        "ListBaseModels": None,
+        "GetBaseModel": None,
+        "ListTasks": None,
+        "ListTuningMethods": None,
+        "ListRowValidators": None,
+        "ListPlugins": None,
+    },
+    "DatasetService": {
+        "UploadDataset": _WRITE,
+        "CheckDataset": _READ,
+        "GetDataset": _READ,
+        "ListDatasets": _READ,
+        "ListDatasetRows": _READ,
+        "DeleteDataset": _WRITE,
+    },
+    "DeploymentService": {
+        "CreateSpace": _WRITE,
+        "GetSpace": _READ,
+        "ListSpaces": _READ,
+        "DeleteSpace": _WRITE,
+        "CreateDeployment": _WRITE,
+        "GetDeployment": _READ,
+        "ListDeployments": _READ,
+        "UpdateDeployment": _WRITE,
+        "RollbackDeployment": _WRITE,
+        "DeleteDeployment": _WRITE,
+    },
+    "InferenceService": {
+        "Generate": _INFER,
+        "StreamGenerate": _INFER,
+        "Classify": _INFER,
+        "Tokenize": _INFER,
+    },
+    "TenantService": {
+        "WhoAmI": None,
+        "CreateTenant": _ADMIN,
+        "ListTenants": _ADMIN,
+        "CreateApiKey": _ADMIN,
+        "ListApiKeys": _ADMIN,
+        "DeleteApiKey": _ADMIN,
+    },
+    "TuneExperimentService": {
+        "CreateTuneExperiment": _WRITE,
+        "GetTuneExperiment": _READ,
+        "ListTuneExperiments": _READ,
+        "WatchTuneExperiment": _READ,
+        "CancelTuneExperiment": _WRITE,
+        "DeleteTuneExperiment": _WRITE,
+    },
+    "TunedModelService": {
+        "GetTunedModel": _READ,
+        "ListTunedModels": _READ,
+        "ExportTunedModel": _READ,
+        "DeleteTunedModel": _WRITE,
+    },
+}
+
+SCOPES: Mapping[str, Scope | None] = {
+    f"/foreword.v1.{service}/{method}": scope
+    for service, methods in _BY_SERVICE.items()
+    for method, scope in methods.items()
+}
+"""Scope by full method name; None: any valid key will do."""

@@ -1,0 +1,194 @@
+"""What a request's `model` stands for, resolved to everything that the engine needs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
+from foreword.domain.inference import apply_verbalizer
+from foreword.domain.tuned_model import TunedModel
+from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.inference.interfaces import AdapterReference
+from foreword.names import BaseModelName, DeploymentName, TunedModelName
+from foreword.plugin.interfaces import LabelSpace
+from foreword.plugin.manager import PluginManager
+from foreword.server.auth import require_own
+from foreword.server.recent import RecentCache
+from foreword.storage.database import Database
+from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.tuned_models import TunedModelRepository
+
+_MAX_AGE_SECONDS = 1.0
+_SERVING_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """A model that can answer.
+
+    Attributes:
+        version: Resource name of the tuned or base model that answers.
+        adapter: None for a base model as it is.
+        verbalizer: Template that inputs go through; `{{input}}` for a base model.
+        label_space: The closed set of answers; None when any text may come.
+        soft_prompt_tokens: Vectors in front of every input.
+        context_tokens: The base model's context.
+    """
+
+    version: str
+    base_model: str
+    adapter: AdapterReference | None
+    verbalizer: str
+    label_space: LabelSpace | None
+    soft_prompt_tokens: int
+    context_tokens: int
+
+    def text(self, prompt: str) -> str:
+        """The input that the base model gets."""
+        return apply_verbalizer(self.verbalizer, prompt)
+
+
+class ServedModels:
+    """Finds models by the names that requests use; what was found is trusted for a second."""
+
+    def __init__(self, *, database: Database, plugins: PluginManager) -> None:
+        self._database = database
+        self._plugins = plugins
+        self._recent: RecentCache[tuple[str, str], ServedModel] = RecentCache(_MAX_AGE_SECONDS)
+
+    async def find(self, tenant: str, model: str) -> ServedModel:
+        """What a serving name, a deployment, a tuned model, a base model or an alias stands for.
+
+        Raises:
+            NotFoundError: Nothing in this tenant has that name.
+            InvalidArgumentError: It is no name.
+            FailedPreconditionError: The deployment does not serve, or something that its model needs is gone.
+        """
+        if model.startswith("baseModels/"):
+            return self._base_model(BaseModelName.parse(model, "model").model)
+        if model.startswith("tenants/"):
+            name = TunedModelName if "/tunedModels/" in model else DeploymentName
+            require_own(name.parse(model, "model").tenant, model)
+        return await self._recent.get((tenant, model), lambda: asyncio.to_thread(self._find, tenant, model))
+
+    def forget(self) -> None:
+        """Drops what is remembered, after a change made here; changes are rare, so nothing finer is needed."""
+        self._recent.clear()
+
+    def resolve(self, tenant: str, model: ModelReference) -> ServedModel:
+        """What a deployment's model stands for. Blocks.
+
+        Raises:
+            FailedPreconditionError: The tuned model was deleted, or its base model or task is not installed.
+        """
+        if model.base_model is not None:
+            return self._installed(model.base_model, str(BaseModelName(model.base_model)))
+        assert model.tuned_model is not None
+        name = str(TunedModelName(tenant, model.tuned_model))
+        try:
+            tuned = TunedModelRepository(self._database, tenant).get(model.tuned_model)
+        except NotFoundError:
+            raise FailedPreconditionError(
+                f"{name} was deleted, so its deployment cannot answer. Update the deployment to another model.",
+                reason="MODEL_DELETED",
+                metadata={"resource": name},
+            ) from None
+        return self._tuned_model(tuned)
+
+    def _find(self, tenant: str, model: str) -> ServedModel:
+        if not model.startswith("tenants/"):
+            return self._by_serving_name(tenant, model)
+        if "/tunedModels/" in model:
+            name = TunedModelName.parse(model, "model")
+            return self._tuned_model(TunedModelRepository(self._database, tenant).get(name.tuned_model))
+        _, space, id = DeploymentName.parse(model, "model")
+        return self._deployment(DeploymentRepository(self._database, tenant).get(space, id))
+
+    def _by_serving_name(self, tenant: str, model: str) -> ServedModel:
+        """A deployment of that serving name, else a base model of that id or alias."""
+        if _SERVING_NAME.fullmatch(model):
+            try:
+                return self._deployment(DeploymentRepository(self._database, tenant).find(model))
+            except NotFoundError:
+                pass
+        try:
+            return self._base_model(model)
+        except NotFoundError:
+            raise NotFoundError(
+                f"{model[:200]} is neither a serving name of your tenant nor a base model. Check the name.",
+                metadata={"resource": model[:200]},
+            ) from None
+
+    def _deployment(self, deployment: Deployment) -> ServedModel:
+        serving = deployment.serving
+        if serving is not None:
+            return self.resolve(deployment.tenant, serving.model)
+        name = str(DeploymentName(deployment.tenant, deployment.space, deployment.id))
+        failure = deployment.revisions[0].failure
+        if deployment.state is DeploymentState.FAILED and failure is not None:
+            raise FailedPreconditionError(
+                f"{name} did not pass its probe: {failure.message} Then update the deployment to a model that works.",
+                reason="DEPLOYMENT_FAILED",
+                metadata={"resource": name, "cause": failure.reason},
+            )
+        raise FailedPreconditionError(
+            f"{name} is being loaded and probed. Wait until its state is READY.",
+            reason="DEPLOYMENT_NOT_READY",
+            metadata={"resource": name},
+        )
+
+    def _tuned_model(self, tuned: TunedModel) -> ServedModel:
+        name = str(TunedModelName(tuned.tenant, tuned.id))
+        base = self._installed(tuned.base_model, name)
+        task = self._plugins.tasks.get(tuned.task)
+        for missing, noun, id in (
+            (task is None, "task", tuned.task),
+            (tuned.tuning_type not in self._plugins.tuning_methods.items, "tuning method", tuned.tuning_type),
+        ):
+            if missing:
+                raise FailedPreconditionError(
+                    f"{name} needs the {noun} {id}, which is not installed. Install its plugin.",
+                    reason="PLUGIN_MISSING",
+                    metadata={"resource": name},
+                )
+        assert task is not None
+        return ServedModel(
+            version=name,
+            base_model=tuned.base_model,
+            adapter=AdapterReference(
+                tenant=tuned.tenant,
+                base_model=tuned.base_model,
+                tuning_type=tuned.tuning_type,
+                artifact=tuned.artifact,
+                content_sha256=tuned.content_sha256,
+            ),
+            verbalizer=tuned.verbalizer,
+            label_space=task.label_space(tuned.schema) if task.closed else None,
+            soft_prompt_tokens=tuned.num_virtual_tokens,
+            context_tokens=base.context_tokens,
+        )
+
+    def _installed(self, base_model: str, needed_by: str) -> ServedModel:
+        """A base model that something stored refers to."""
+        try:
+            return self._base_model(base_model)
+        except NotFoundError:
+            raise FailedPreconditionError(
+                f"{needed_by} needs the base model {base_model}, which is not installed. Install its plugin.",
+                reason="BASE_MODEL_MISSING",
+                metadata={"resource": needed_by},
+            ) from None
+
+    def _base_model(self, name: str) -> ServedModel:
+        spec = self._plugins.base_model(name).spec
+        return ServedModel(
+            version=str(BaseModelName(spec.id)),
+            base_model=spec.id,
+            adapter=None,
+            verbalizer="{{input}}",
+            label_space=None,
+            soft_prompt_tokens=0,
+            context_tokens=spec.context_tokens,
+        )

@@ -1,0 +1,83 @@
+"""TenantService: tenants, their keys, and who is calling."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+import foreword
+from foreword.names import ApiKeyName, TenantName
+from foreword.server.auth import Authenticator, current_caller
+from foreword.server.convert import tenant as convert
+from foreword.server.convert.fields import page_size
+from foreword.server.idempotency import request_key
+from foreword.storage.database import Database
+from foreword.storage.tenants import TenantRepository
+from foreword.v1 import tenant_pb2, tenant_service_pb2, tenant_service_pb2_grpc
+
+DEFAULT_PAGE_SIZE = 50
+
+
+class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
+    """Implements `foreword.v1.TenantService`."""
+
+    def __init__(self, *, database: Database, authenticator: Authenticator) -> None:
+        self._database = database
+        self._tenants = TenantRepository(database)
+        self._authenticator = authenticator
+
+    async def WhoAmI(
+        self, request: tenant_service_pb2.WhoAmIRequest, context: Any
+    ) -> tenant_service_pb2.WhoAmIResponse:
+        """Tells whom the key speaks for."""
+        caller = current_caller()
+        return tenant_service_pb2.WhoAmIResponse(
+            tenant=str(TenantName(caller.tenant)),
+            api_key=str(ApiKeyName(caller.tenant, caller.api_key)) if caller.api_key else "",
+            scopes=convert.scopes(caller.scopes),
+            server_version=foreword.__version__,
+        )
+
+    async def CreateTenant(self, request: tenant_service_pb2.CreateTenantRequest, context: Any) -> tenant_pb2.Tenant:
+        """Creates a tenant with its space `default`."""
+        new = convert.parse_new_tenant(request)
+        key = request_key("CreateTenant", request)
+        return convert.tenant(await asyncio.to_thread(self._tenants.create_tenant, new.id, new.display_name, key))
+
+    async def ListTenants(
+        self, request: tenant_service_pb2.ListTenantsRequest, context: Any
+    ) -> tenant_service_pb2.ListTenantsResponse:
+        """Lists tenants by id."""
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        page = await asyncio.to_thread(self._tenants.list_tenants, size, request.page_token)
+        return tenant_service_pb2.ListTenantsResponse(
+            tenants=[convert.tenant(item) for item in page.items], next_page_token=page.next_page_token
+        )
+
+    async def CreateApiKey(self, request: tenant_service_pb2.CreateApiKeyRequest, context: Any) -> tenant_pb2.ApiKey:
+        """Creates a key and returns its secret, this once."""
+        new = convert.parse_new_api_key(request, await asyncio.to_thread(self._database.now))
+        key, secret = await asyncio.to_thread(
+            self._tenants.create_api_key, new.tenant, new.display_name, new.scopes, new.expire_time
+        )
+        return convert.api_key(key, secret)
+
+    async def ListApiKeys(
+        self, request: tenant_service_pb2.ListApiKeysRequest, context: Any
+    ) -> tenant_service_pb2.ListApiKeysResponse:
+        """Lists the keys of a tenant, without secrets."""
+        name = TenantName.parse(request.parent, "parent")
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        page = await asyncio.to_thread(self._tenants.list_api_keys, name.tenant, size, request.page_token)
+        return tenant_service_pb2.ListApiKeysResponse(
+            api_keys=[convert.api_key(item) for item in page.items], next_page_token=page.next_page_token
+        )
+
+    async def DeleteApiKey(self, request: tenant_service_pb2.DeleteApiKeyRequest, context: Any) -> empty_pb2.Empty:
+        """Revokes a key."""
+        name = ApiKeyName.parse(request.name)
+        await asyncio.to_thread(self._tenants.delete_api_key, name.tenant, name.api_key)
+        self._authenticator.forget(name.api_key)
+        return empty_pb2.Empty()

@@ -1,0 +1,30 @@
+"""Counts tokens with a base model's tokenizer, without loading its weights."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from foreword.plugin.encoding import encode_input
+from foreword.plugin.interfaces import BaseModel
+
+
+class TokenCounters:
+    """One counter per base model, made on first use. Everything here blocks; call it from a thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counters: dict[str, Callable[[str], int]] = {}
+
+    def counter(self, model: BaseModel) -> Callable[[str], int]:
+        """Counts the tokens of an input as the model gets it, special tokens included."""
+        with self._lock:
+            found = self._counters.get(model.spec.id)
+            if found is None:
+                tokenizer = model.load_tokenizer()
+
+                def found(text: str) -> int:
+                    return len(encode_input(tokenizer, text))
+
+                self._counters[model.spec.id] = found
+            return found

@@ -1,0 +1,140 @@
+"""TuneExperimentService: plans, queues, watches and ends tuning runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from foreword.domain.experiment import TuneExperiment
+from foreword.errors import InvalidArgumentError, UnavailableError
+from foreword.names import TenantName, TuneExperimentName
+from foreword.server.auth import current_caller, require_own
+from foreword.server.convert import experiment as convert
+from foreword.server.convert.fields import page_size
+from foreword.server.idempotency import request_key
+from foreword.server.planning import Planner
+from foreword.storage.database import Database
+from foreword.storage.experiments import ExperimentRepository
+from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
+
+DEFAULT_PAGE_SIZE = 50
+WATCH_SECONDS = 0.25
+
+
+class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer):
+    """Implements `foreword.v1.TuneExperimentService`.
+
+    Args:
+        max_queued: Experiments that a tenant may have waiting.
+        draining: Set when the server is going down: watches end, so that they hold nothing up.
+    """
+
+    def __init__(self, *, database: Database, planner: Planner, max_queued: int, draining: asyncio.Event) -> None:
+        self._database = database
+        self._planner = planner
+        self._max_queued = max_queued
+        self._draining = draining
+
+    async def CreateTuneExperiment(
+        self, request: tune_experiment_service_pb2.CreateTuneExperimentRequest, context: Any
+    ) -> tune_experiment_pb2.TuneExperiment:
+        """Plans an experiment and queues it."""
+        new = convert.parse_new_experiment(request)
+        key = request_key("CreateTuneExperiment", request)
+        caller = current_caller()
+        require_own(new.tenant or caller.tenant, request.parent)
+        require_own(new.dataset.tenant, str(new.dataset))
+        config, plan = await asyncio.to_thread(self._planner.plan, caller.tenant, new)
+        if new.validate_only:
+            return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)
+        created = await asyncio.to_thread(
+            ExperimentRepository(self._database, caller.tenant).create,
+            display_name=new.display_name,
+            description=new.description,
+            id=new.id,
+            config=config,
+            plan=plan,
+            creator=caller.api_key,
+            request=key,
+            max_queued=self._max_queued,
+        )
+        return convert.tune_experiment(created)
+
+    async def GetTuneExperiment(
+        self, request: tune_experiment_service_pb2.GetTuneExperimentRequest, context: Any
+    ) -> tune_experiment_pb2.TuneExperiment:
+        """Returns an experiment with its learning curve."""
+        name = self._name(request.name)
+        return convert.tune_experiment(await self._get(name, after_sequence=0))
+
+    async def ListTuneExperiments(
+        self, request: tune_experiment_service_pb2.ListTuneExperimentsRequest, context: Any
+    ) -> tune_experiment_service_pb2.ListTuneExperimentsResponse:
+        """Lists experiments, newest first, without learning curves and evaluations."""
+        tenant = current_caller().tenant
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        states = convert.parse_states(request.states)
+        repository = ExperimentRepository(self._database, tenant)
+        page = await asyncio.to_thread(repository.list, size, request.page_token, states)
+        return tune_experiment_service_pb2.ListTuneExperimentsResponse(
+            tune_experiments=[convert.tune_experiment(item) for item in page.items],
+            next_page_token=page.next_page_token,
+        )
+
+    async def WatchTuneExperiment(
+        self, request: tune_experiment_service_pb2.WatchTuneExperimentRequest, context: Any
+    ) -> AsyncIterator[tune_experiment_service_pb2.WatchTuneExperimentResponse]:
+        """Streams an experiment whenever it changes, until it has ended."""
+        name = self._name(request.name)
+        sequence = request.after_sequence
+        if sequence < 0:
+            raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
+        sent: TuneExperiment | None = None
+        while True:
+            seen = await self._get(name, after_sequence=sequence)
+            bare = dataclasses.replace(seen, snapshots=())
+            if seen.snapshots or bare != sent:
+                yield tune_experiment_service_pb2.WatchTuneExperimentResponse(
+                    tune_experiment=convert.tune_experiment(seen)
+                )
+                sent = bare
+                sequence = max(sequence, *(snapshot.sequence for snapshot in seen.snapshots), 0)
+            if seen.state.ended:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._draining.wait(), WATCH_SECONDS)
+                raise UnavailableError(
+                    f"The service is restarting. Watch again with after_sequence {sequence}.", reason="DRAINING"
+                )
+
+    async def CancelTuneExperiment(
+        self, request: tune_experiment_service_pb2.CancelTuneExperimentRequest, context: Any
+    ) -> tune_experiment_pb2.TuneExperiment:
+        """Asks a run to stop."""
+        name = self._name(request.name)
+        repository = ExperimentRepository(self._database, name.tenant)
+        return convert.tune_experiment(await asyncio.to_thread(repository.request_cancel, name.tune_experiment))
+
+    async def DeleteTuneExperiment(
+        self, request: tune_experiment_service_pb2.DeleteTuneExperimentRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Deletes an experiment that has ended."""
+        name = self._name(request.name)
+        await asyncio.to_thread(ExperimentRepository(self._database, name.tenant).delete, name.tune_experiment)
+        return empty_pb2.Empty()
+
+    def _name(self, text: str) -> TuneExperimentName:
+        name = TuneExperimentName.parse(text)
+        require_own(name.tenant, text)
+        return name
+
+    async def _get(self, name: TuneExperimentName, *, after_sequence: int) -> TuneExperiment:
+        repository = ExperimentRepository(self._database, name.tenant)
+        return await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=after_sequence)

@@ -1,0 +1,102 @@
+"""TunedModelService: looks at, exports and deletes what was learnt."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from foreword.domain.tuned_model import TunedModel
+from foreword.errors import ArtifactError
+from foreword.names import TenantName, TunedModelName
+from foreword.server.auth import current_caller, require_own
+from foreword.server.convert import tuned_model as convert
+from foreword.server.convert.fields import page_size
+from foreword.server.served_models import ServedModels
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.tuned_models import TunedModelRepository
+from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2, tuned_model_service_pb2_grpc
+
+DEFAULT_PAGE_SIZE = 50
+CONFIG_FILE = "adapter_config.json"
+TENSORS_FILE = "adapter_model.safetensors"
+_CHUNK_BYTES = 512 * 2**10
+
+
+class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
+    """Implements `foreword.v1.TunedModelService`."""
+
+    def __init__(self, *, database: Database, artifacts: ArtifactStore, models: ServedModels) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._models = models
+
+    async def GetTunedModel(
+        self, request: tuned_model_service_pb2.GetTunedModelRequest, context: Any
+    ) -> tuned_model_pb2.TunedModel:
+        """Returns a tuned model."""
+        name = self._name(request.name)
+        return convert.tuned_model(await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model))
+
+    async def ListTunedModels(
+        self, request: tuned_model_service_pb2.ListTunedModelsRequest, context: Any
+    ) -> tuned_model_service_pb2.ListTunedModelsResponse:
+        """Lists tuned models, newest first, without evaluations."""
+        tenant = current_caller().tenant
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        size = page_size(request, DEFAULT_PAGE_SIZE)
+        page = await asyncio.to_thread(self._repository(tenant).list, size, request.page_token)
+        return tuned_model_service_pb2.ListTunedModelsResponse(
+            tuned_models=[convert.tuned_model(item) for item in page.items], next_page_token=page.next_page_token
+        )
+
+    async def ExportTunedModel(
+        self, request: tuned_model_service_pb2.ExportTunedModelRequest, context: Any
+    ) -> AsyncIterator[tuned_model_service_pb2.ExportTunedModelResponse]:
+        """Streams the files of the PEFT adapter."""
+        name = self._name(request.name)
+        model = await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model)
+        files = await asyncio.to_thread(self._read, model)
+        for path, content in files.items():
+            for start in range(0, len(content), _CHUNK_BYTES):
+                yield tuned_model_service_pb2.ExportTunedModelResponse(
+                    path=path, chunk=content[start : start + _CHUNK_BYTES]
+                )
+
+    async def DeleteTunedModel(
+        self, request: tuned_model_service_pb2.DeleteTunedModelRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Deletes a tuned model and its artifact."""
+        name = self._name(request.name)
+        artifact = await asyncio.to_thread(self._repository(name.tenant).delete, name.tuned_model)
+        self._models.forget()
+        await asyncio.to_thread(self._artifacts.delete, artifact)
+        return empty_pb2.Empty()
+
+    def _name(self, text: str) -> TunedModelName:
+        name = TunedModelName.parse(text)
+        require_own(name.tenant, text)
+        return name
+
+    def _repository(self, tenant: str) -> TunedModelRepository:
+        return TunedModelRepository(self._database, tenant)
+
+    def _read(self, model: TunedModel) -> dict[str, bytes]:
+        """The files of an adapter, which are small. What was changed since it was stored is not handed out.
+
+        Raises:
+            ArtifactError: A file is missing, or the tensors are not those that were stored.
+        """
+        files = {path: self._artifacts.read(model.artifact, path) for path in (CONFIG_FILE, TENSORS_FILE)}
+        if hashlib.sha256(files[TENSORS_FILE]).hexdigest() != model.content_sha256:
+            name = TunedModelName(model.tenant, model.id)
+            raise ArtifactError(
+                f"The stored tensors of {name} are not those that were tuned. Restore them, or tune again.",
+                metadata={"resource": str(name)},
+            )
+        return files

@@ -1,0 +1,92 @@
+"""Files that arrive in chunks: each chunk is checked in a thread before the next one is taken from the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from foreword.data.checker import CheckedData, DatasetChecker
+from foreword.errors import InvalidArgumentError
+from foreword.plugin.manager import PluginManager
+from foreword.server.convert.dataset import Header
+from foreword.server.convert.fields import fields_below
+from foreword.server.token_counts import TokenCounters
+from foreword.v1 import dataset_service_pb2
+
+MAX_CHUNK_BYTES = 2**20
+
+UploadMessage = dataset_service_pb2.UploadDatasetRequest | dataset_service_pb2.CheckDatasetRequest
+
+
+async def read_header(messages: AsyncIterator[UploadMessage]) -> dataset_service_pb2.DatasetHeader:
+    """The first message of a stream.
+
+    Raises:
+        InvalidArgumentError: There is none, or it carries something else.
+    """
+    first = await anext(messages, None)
+    if first is None or first.WhichOneof("content") != "header":
+        raise InvalidArgumentError.of("header", "must come in the first message, before the chunks of the file")
+    return first.header
+
+
+class UploadChecker:
+    """Checks uploads.
+
+    Args:
+        max_bytes: Largest file in bytes.
+    """
+
+    def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, max_bytes: int) -> None:
+        self._plugins = plugins
+        self._tokens = tokens
+        self._max_bytes = max_bytes
+
+    async def check(self, header: Header, messages: AsyncIterator[UploadMessage]) -> CheckedData:
+        """Reads a file to its end.
+
+        Raises:
+            InvalidArgumentError: The header names what is not installed, a message is no chunk, or the file is too
+                large. Faulty rows are in the result.
+        """
+        checker = await asyncio.to_thread(self._start, header)
+        async for message in messages:
+            if message.WhichOneof("content") != "chunk":
+                raise InvalidArgumentError.of("chunk", "must be set in every message after the first")
+            if len(message.chunk) > MAX_CHUNK_BYTES:
+                raise InvalidArgumentError.of(
+                    "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller ones"
+                )
+            await asyncio.to_thread(checker.feed, message.chunk)
+        with fields_below("header"):
+            return await asyncio.to_thread(checker.finish)
+
+    def _start(self, header: Header) -> DatasetChecker:
+        """The checker that a header asks for."""
+        tasks = self._plugins.tasks.items
+        if header.task and header.task not in tasks:
+            raise InvalidArgumentError.of(
+                "header.task", f"{header.task[:80]!r} is not installed; installed are {', '.join(sorted(tasks))}"
+            )
+        count_tokens: Callable[[str], int] | None = None
+        max_input_tokens: int | None = None
+        if header.base_model:
+            model = self._plugins.base_model(header.base_model)
+            count_tokens = self._tokens.counter(model)
+            max_input_tokens = header.max_input_tokens or model.spec.context_tokens
+            if max_input_tokens > model.spec.context_tokens:
+                raise InvalidArgumentError.of(
+                    "header.max_input_tokens",
+                    f"must be in [1, {model.spec.context_tokens}], the model's context, not {max_input_tokens}",
+                )
+        with fields_below("header"):
+            return DatasetChecker(
+                validators=tuple(self._plugins.row_validators),
+                task=tasks[header.task] if header.task else None,
+                tasks=tasks,
+                options=header.task_options,
+                format=header.format,
+                count_tokens=count_tokens,
+                max_input_tokens=max_input_tokens,
+                max_bytes=self._max_bytes,
+            )
