@@ -1,0 +1,120 @@
+"""Tokens to text as they come: no piece cuts a character, none holds a part of a stop sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+REPLACEMENT: Final = "\ufffd"
+_MOST_REPLACEMENTS: Final = 3
+"""An unfinished UTF-8 character has at most three bytes; some decoders show one mark for each."""
+_WINDOW: Final = 8
+"""Tokens decoded anew with each one before the window moves on."""
+
+
+class TextDecoder:
+    """Text of a growing list of tokens.
+
+    Only a window of tokens is decoded again, beginning where the text was known to be whole, so the cost of a token
+    does not grow with the answer.
+
+    Args:
+        tokenizer: A transformers tokenizer.
+        strip_space: Drop the space that the tokenizer itself puts in front of every text.
+    """
+
+    def __init__(self, tokenizer: Any, *, strip_space: bool) -> None:
+        self._tokenizer = tokenizer
+        self._strip_space = strip_space
+        self._ids: list[int] = []
+        self._start = 0
+        self._whole = 0
+        self._shown = 0
+
+    def push(self, token: int) -> str:
+        """Takes a token; returns the text that is certain now."""
+        self._ids.append(token)
+        text = decode(self._tokenizer, self._ids[self._start :])
+        certain = drop_unfinished(text)
+        piece = certain[self._shown :]
+        self._shown = max(self._shown, len(certain))
+        if len(certain) == len(text):
+            if len(self._ids) - self._start > _WINDOW and self._whole > self._start:
+                self._start = self._whole
+                self._shown = len(decode(self._tokenizer, self._ids[self._start :]))
+            self._whole = len(self._ids)
+        if piece and self._strip_space:
+            self._strip_space = False
+            piece = piece.removeprefix(" ")
+        return piece
+
+
+def decode(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Text of tokens, without special ones and without tidying up spaces."""
+    text: str = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return text
+
+
+def whole_text(tokenizer: Any, ids: Sequence[int], *, strip_space: bool) -> str:
+    """Text of a finished answer: the same as its pieces add up to."""
+    text = drop_unfinished(decode(tokenizer, ids))
+    return text.removeprefix(" ") if strip_space else text
+
+
+def drop_unfinished(text: str) -> str:
+    """Text without the marks of an unfinished character at its end."""
+    for _ in range(_MOST_REPLACEMENTS):
+        text = text.removesuffix(REPLACEMENT)
+    return text
+
+
+def adds_space(tokenizer: Any) -> bool:
+    """Whether the tokenizer's texts come back with a space in front that was not there."""
+    return decode(tokenizer, tokenizer("a", add_special_tokens=False).input_ids).startswith(" ")
+
+
+class StopFilter:
+    """Ends a text where the first stop sequence ends; what may become one is held back.
+
+    How the text is cut into pieces makes no difference: the sequence that is complete first decides, of several
+    complete at once the longest.
+
+    Args:
+        sequences: Non-empty texts.
+        include: Whether the stop sequence stays in the text.
+    """
+
+    def __init__(self, sequences: Sequence[str], *, include: bool) -> None:
+        self._sequences = tuple(sequences)
+        self._include = include
+        self._held = ""
+        self.stopped = False
+
+    def push(self, text: str) -> str:
+        """Takes text; returns what may be shown. Nothing after the stop."""
+        if self.stopped:
+            return ""
+        if not self._sequences:
+            return text
+        text = self._held + text
+        found = [(text.find(item) + len(item), -len(item)) for item in self._sequences if item in text]
+        if found:
+            end, negative_length = min(found)
+            self.stopped, self._held = True, ""
+            return text[:end] if self._include else text[: end + negative_length]
+        length = max((_overlap(text, item) for item in self._sequences), default=0)
+        self._held = text[len(text) - length :]
+        return text[: len(text) - length]
+
+    def finish(self) -> str:
+        """What was held back, when the answer ended otherwise."""
+        held, self._held = self._held, ""
+        return "" if self.stopped else held
+
+
+def _overlap(text: str, sequence: str) -> int:
+    """Length of the longest end of `text` that begins `sequence` without completing it."""
+    for length in range(min(len(text), len(sequence) - 1), 0, -1):
+        if text.endswith(sequence[:length]):
+            return length
+    return 0

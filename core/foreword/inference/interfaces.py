@@ -1,0 +1,135 @@
+"""What the server hands to the engine and gets back.
+
+A request is self-contained: the same one can be answered by an engine in this process or on another machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from foreword.domain.inference import Classification, GenerateParameters, Generation
+from foreword.plugin.interfaces import LabelSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """How an engine runs.
+
+    Attributes:
+        device: Torch device, such as `cpu`.
+        dtype: `float32`, `bfloat16` or `auto`, which takes what is faster on this machine.
+        threads: Threads of one torch operation; 0 leaves it to torch.
+        max_batch_rows: Rows of one base model that are decoded together.
+        max_queued_tokens: Tokens (input and asked for) that may wait before requests are turned away.
+        prompt_cache_bytes: Memory for loaded adapters.
+        prefill_tokens: New tokens taken in between two decoding steps; bounds how long running answers pause for it.
+    """
+
+    device: str = "cpu"
+    dtype: str = "auto"
+    threads: int = 0
+    max_batch_rows: int = 32
+    max_queued_tokens: int = 65_536
+    prompt_cache_bytes: int = 256 * 2**20
+    prefill_tokens: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterReference:
+    """A tuned model's artifact.
+
+    Attributes:
+        artifact: Key prefix in the artifact store.
+        content_sha256: SHA-256 of its tensors file in hexadecimal; what is read must have it.
+    """
+
+    tenant: str
+    base_model: str
+    tuning_type: str
+    artifact: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """One request, with nothing left to look up.
+
+    Attributes:
+        id: Names the request in logs.
+        tenant: Whose share of the engine it uses.
+        base_model: Id of the base model, aliases already followed.
+        adapter: None for the base model as it is.
+        text: Input, after composing and templates.
+        deadline: Reading of `time.monotonic()` after which nobody waits for the answer; None for never.
+        label_space: The closed set of answers; None for free text.
+        max_input_tokens: Limit of the tuned model, beside that of the context.
+        stream: Whether pieces are wanted as they come. Otherwise the whole answer is the first and last piece, and
+            a deadline is an error instead of an end.
+    """
+
+    id: str
+    tenant: str
+    base_model: str
+    text: str
+    adapter: AdapterReference | None = None
+    parameters: GenerateParameters = field(default_factory=GenerateParameters)
+    deadline: float | None = None
+    label_space: LabelSpace | None = None
+    max_input_tokens: int | None = None
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of an answer. The pieces of one answer add up to its text; only the last one has `final`."""
+
+    text: str
+    final: Generation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLoad:
+    """What an engine has to do at the moment, for gauges and decisions."""
+
+    queued_requests: int
+    queued_tokens: int
+    running_rows: int
+
+
+class EngineClient(Protocol):
+    """An engine as the server sees it. Every method is called on the event loop.
+
+    Every request may raise InvalidArgumentError (field `text`, too long), NotFoundError (no such base model),
+    ArtifactError (the adapter is missing or corrupt), ExhaustedError (the queue is full), DeadlineExceededError,
+    UnavailableError (draining) and InternalError.
+    """
+
+    def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
+        """Answers with text; leaving the iteration cancels the request."""
+        ...
+
+    async def classify(self, request: EngineRequest) -> Classification:
+        """Scores the answers of `request.label_space`, which must be set; cancelling the task cancels the request."""
+        ...
+
+    async def tokenize(self, base_model: str, text: str) -> list[tuple[int, str]]:
+        """Tokens of an input, special ones included: id and text of each."""
+        ...
+
+    async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
+        """Largest change in nats that the adapter makes to the log-probability of a next token; 0 without one.
+
+        Raises:
+            FailedPreconditionError: The adapter changes nothing, or makes numbers that are not finite.
+        """
+        ...
+
+    async def preload(self, base_model: str) -> None:
+        """Loads a base model now instead of on first use."""
+        ...
+
+    def load(self) -> EngineLoad:
+        """What the engine has to do at the moment."""
+        ...

@@ -1,0 +1,279 @@
+"""One base model at work: texts in, answers or scores out, synchronously. Evaluation and the engine both use it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from cachetools import LRUCache
+
+from foreword.domain.inference import GenerateParameters, StopReason
+from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
+from foreword.inference.answer_text import decode
+from foreword.inference.batching import length_groups
+from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent, feed_first, room
+from foreword.inference.networks import LoadedPrompt, NetworkInput, make_network
+from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
+from foreword.plugin.contributions import Contribution, soft_prompt
+from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.interfaces import LabelSpace, LoadedModel
+
+MAX_ROWS: Final = 32
+"""Rows of one pass, unless said otherwise."""
+MAX_PREFILL_TOKENS: Final = 4096
+"""Tokens of one pass over inputs, padding included."""
+_KEPT_LABEL_SPACES: Final = 256
+_PROBE_TEXT: Final = "The quick brown fox jumps over the lazy dog."
+_LEAST_EFFECT: Final = 1e-6
+"""Nats; a prompt that is really read moves some token by far more, one that is ignored by nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRow:
+    """One text to answer.
+
+    Attributes:
+        prompt: What `ModelRunner.load_prompt` made of a tuned model; None for the base model as it is.
+    """
+
+    text: str
+    prompt: LoadedPrompt | None = None
+    parameters: GenerateParameters = field(default_factory=GenerateParameters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextAnswer:
+    """An answer.
+
+    Attributes:
+        input_tokens: Special ones included, soft prompt not.
+        generated_tokens: The end token counts.
+    """
+
+    text: str
+    stop_reason: StopReason
+    input_tokens: int
+    generated_tokens: int
+
+
+class ModelRunner:
+    """Runs one base model. Not thread-safe: one thread owns torch.
+
+    Args:
+        model: Frozen, in eval mode.
+
+    Raises:
+        FailedPreconditionError: The engine cannot serve such a network.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
+        self.network = make_network(model)
+        self._candidates: LRUCache[LabelSpace, Candidates] = LRUCache(_KEPT_LABEL_SPACES)
+        self._candidates_lock = threading.Lock()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of an input, special tokens included."""
+        return encode_input(self.model.tokenizer, text)
+
+    def token_texts(self, text: str) -> list[tuple[int, str]]:
+        """Tokens of an input: id and text of each; special tokens show their names."""
+        tokenizer = self.model.tokenizer
+        special = set(tokenizer.all_special_ids)
+        return [
+            (token, str(tokenizer.convert_ids_to_tokens(token)) if token in special else decode(tokenizer, [token]))
+            for token in self.tokenize(text)
+        ]
+
+    def load_prompt(self, contributions: Sequence[Contribution]) -> LoadedPrompt | None:
+        """Brings what a tuning method contributes to the device.
+
+        Raises:
+            ArtifactError: It does not fit the base model.
+        """
+        vectors_PD = soft_prompt(contributions)
+        if vectors_PD is None or not len(vectors_PD):
+            return None
+        spec, network = self.model.spec, self.network
+        if vectors_PD.ndim != 2 or vectors_PD.shape[1] != spec.hidden_size:
+            raise ArtifactError(
+                f"The soft prompt has the shape {list(vectors_PD.shape)}, but {spec.id} needs vectors of width "
+                f"{spec.hidden_size}. It was tuned for another base model."
+            )
+        if len(vectors_PD) >= spec.context_tokens:
+            raise ArtifactError(
+                f"The soft prompt has {len(vectors_PD)} vectors, which leaves nothing of the {spec.context_tokens} "
+                f"tokens of {spec.id}. Tune with fewer virtual tokens."
+            )
+        loaded_PD = vectors_PD.detach().to(device=network.device, dtype=network.dtype, copy=True)
+        if not bool(loaded_PD.isfinite().all()):
+            raise ArtifactError("The soft prompt holds numbers that are not finite. Tune again.")
+        return LoadedPrompt(vectors_PD=loaded_PD)
+
+    def check_length(self, num_tokens: int, prompt: LoadedPrompt | None, max_input_tokens: int | None = None) -> None:
+        """Raises InvalidArgumentError (field `text`) when an input does not fit."""
+        spec = self.model.spec
+        length = prompt.length if prompt else 0
+        if not num_tokens:
+            raise InvalidArgumentError.of("text", "must hold at least one token", reason="TEXT_EMPTY")
+        if max_input_tokens is not None and num_tokens > max_input_tokens:
+            raise InvalidArgumentError.of(
+                "text",
+                f"has {num_tokens} tokens, but the model was tuned for at most {max_input_tokens}; shorten it by "
+                f"{num_tokens - max_input_tokens} tokens",
+                reason="TEXT_TOO_LONG",
+            )
+        if room(self.network, num_tokens, prompt) < 1:
+            most = spec.context_tokens - length - (0 if self.model.module.config.is_encoder_decoder else 1)
+            soft = f", of which the soft prompt takes {length}" if length else ""
+            raise InvalidArgumentError.of(
+                "text",
+                f"has {num_tokens} tokens, but the context of {spec.id} is {spec.context_tokens} tokens{soft}; at most "
+                f"{most} are left, so shorten it by {num_tokens - most} tokens",
+                reason="TEXT_TOO_LONG",
+            )
+
+    def candidates(self, space: LabelSpace) -> Candidates:
+        """The answers of a label space, as tokens. Thread-safe, as it needs no torch that another thread owns."""
+        with self._candidates_lock:
+            found = self._candidates.get(space)
+            if found is None:
+                found = Candidates(space, lambda text: encode_target(self.model, text))
+                self._candidates[space] = found
+            return found
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        rows: Sequence[TextRow],
+        *,
+        max_rows: int = MAX_ROWS,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> list[TextAnswer]:
+        """Answers texts; rows join and leave the batch as they come and end.
+
+        Args:
+            should_stop: Asked between tokens; True ends all rows, as CANCELLED.
+            on_progress: Told how many rows are finished.
+
+        Raises:
+            InvalidArgumentError: A text is empty or too long.
+        """
+        ids = [self.tokenize(row.text) for row in rows]
+        for tokens, row in zip(ids, rows, strict=True):
+            self.check_length(len(tokens), row.prompt)
+        lengths = [
+            len(tokens) + (row.prompt.length if row.prompt else 0) for tokens, row in zip(ids, rows, strict=True)
+        ]
+        waiting = length_groups(lengths, max_rows=max_rows, max_tokens=MAX_PREFILL_TOKENS)
+        batch = DecodeBatch(self.network)
+        places: dict[object, int] = {}
+        answers: dict[int, DecodedText] = {}
+
+        def take(events: Sequence[RowEvent]) -> None:
+            for event in events:
+                if event.final is not None:
+                    answers[places[event.row]] = event.final
+                    on_progress(len(answers))
+
+        while (waiting or batch.rows) and not should_stop():
+            while waiting and (not batch.rows or len(batch) + len(waiting[-1]) <= max_rows):
+                group = waiting.pop()
+                new, events = batch.join(
+                    [
+                        DecodeRow(ids=ids[place], prompt=rows[place].prompt, parameters=rows[place].parameters)
+                        for place in group
+                    ]
+                )
+                places.update(zip(new, group, strict=True))
+                take(events)
+            take(batch.step())
+        take(batch.remove(list(batch.rows), StopReason.CANCELLED))
+        cancelled = DecodedText(text="", stop_reason=StopReason.CANCELLED, token_count=0)
+        finals = [answers.get(place, cancelled) for place in range(len(rows))]
+        return [
+            TextAnswer(
+                text=final.text,
+                stop_reason=final.stop_reason,
+                input_tokens=len(tokens),
+                generated_tokens=final.token_count,
+            )
+            for final, tokens in zip(finals, ids, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def score_label_sets(
+        self,
+        rows: Sequence[TextRow],
+        space: LabelSpace,
+        *,
+        max_rows: int = MAX_ROWS,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> list[ScoredSets]:
+        """Scores the answers of a closed task; `parameters` of the rows are not looked at.
+
+        Args:
+            should_stop: Asked between passes; True returns an empty list.
+            on_progress: Told how many rows are finished.
+
+        Raises:
+            InvalidArgumentError: A text is empty or too long.
+            ArtifactError: A prompt makes the model overflow.
+        """
+        candidates = self.candidates(space)
+        ids = [self.tokenize(row.text) for row in rows]
+        for tokens, row in zip(ids, rows, strict=True):
+            self.check_length(len(tokens), row.prompt)
+        score_rows = [
+            ScoreRow(ids=tokens, candidates=candidates, prompt=row.prompt)
+            for tokens, row in zip(ids, rows, strict=True)
+        ]
+        found: dict[int, ScoredSets] = {}
+        for group in self.score_groups(score_rows, max_rows=max_rows):
+            if should_stop():
+                return []
+            for place, scored in zip(group, score(self.network, [score_rows[place] for place in group]), strict=True):
+                scored.check()
+                found[place] = scored
+            on_progress(len(found))
+        return [found[place] for place in range(len(rows))]
+
+    def score_groups(self, rows: Sequence[ScoreRow], *, max_rows: int = MAX_ROWS) -> list[list[int]]:
+        """Places of rows to score together: the logits of all their candidates are in memory at once."""
+        lengths = [len(row.ids) + (row.prompt.length if row.prompt else 0) + row.candidates.num_tokens for row in rows]
+        return length_groups(lengths, max_rows=max_rows, max_tokens=MAX_PREFILL_TOKENS)
+
+    @torch.inference_mode()
+    def probe(self, prompt: LoadedPrompt | None) -> float:
+        """Largest change in nats that a prompt makes to the log-probability of a next token, on a fixed text.
+
+        Raises:
+            FailedPreconditionError: It changes nothing, or makes numbers that are not finite.
+        """
+        if prompt is None:
+            return 0.0
+        length = max(1, self.model.spec.context_tokens - prompt.length - 1)
+        ids = self.tokenize(_PROBE_TEXT)[:length]
+        sequences, ids_BT, valid_BT = self.network.begin(
+            [NetworkInput(ids=ids, prompt=prompt), NetworkInput(ids=ids, prompt=None)]
+        )
+        logits_BV = feed_first(self.network, sequences, ids_BT, valid_BT)[:, -1].float()
+        with_prompt_V, without_V = logits_BV.log_softmax(dim=-1)
+        effect = float((with_prompt_V - without_V).abs().max())
+        if effect != effect or effect == float("inf"):
+            raise FailedPreconditionError(
+                "The tuned model makes the base model overflow. Tune again with a smaller learning rate.",
+                reason="PROBE_NOT_FINITE",
+            )
+        if effect < _LEAST_EFFECT:
+            raise FailedPreconditionError(
+                "The tuned model changes nothing: its soft prompt has no effect on the base model. Tune again with "
+                "more updates or a larger learning rate.",
+                reason="PROBE_NO_EFFECT",
+            )
+        return effect
