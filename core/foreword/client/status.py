@@ -120,8 +120,9 @@ def _status(call: Any) -> Status | None:
 def _transport_error(code: grpc.StatusCode, details: str, endpoint: str) -> ForewordError:
     """An error that no service of ours worded."""
     if code is grpc.StatusCode.UNAVAILABLE:
+        cause = details.rsplit(": ", 1)[-1] or "no connection"  # gRPC puts its own path to the cause in front
         return UnavailableError(
-            f"No service answers at {endpoint} ({details or 'no connection'}). Start one with `foreword serve --dev`, "
+            f"No service answers at {endpoint} ({cause}). Start one with `foreword serve --dev`, "
             f"or set FOREWORD_ENDPOINT to where it runs (http://HOST:PORT without TLS, https://HOST:PORT with)."
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from foreword.cli.render.parts import print_part
-from foreword.domain.report import DataReport, Finding, Severity
+from foreword.domain.report import DataReport, Finding, Histogram, Severity
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "remark"}
 _MOST_SHOWN = 50
+_MOST_ROWS_IN_FRONT = 3
 
 
 def print_report(console: Console, report: DataReport, *, parts: bool = True) -> None:
@@ -27,27 +28,44 @@ def print_report(console: Console, report: DataReport, *, parts: bool = True) ->
     print_findings(console, report.findings)
     if report.omitted_finding_count:
         console.print(Text(f"{report.omitted_finding_count:,} more findings are not listed.\n", style="dim"))
-    for part in report.parts if parts else ():
+    # Histograms first: a terminal shows the end of what was printed, and the tables say more.
+    for part in sorted(
+        report.parts if parts else (), key=lambda part: isinstance(part.content, Histogram), reverse=True
+    ):
         print_part(console, part)
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
     """Prints findings, the most severe first, each with the rows it concerns and the remedy."""
     ordered = sorted(findings, key=lambda item: -item.severity)
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for item in ordered[:_MOST_SHOWN]:
-        line = Text(f"{_NOUNS[item.severity]:<8}", style=_STYLES[item.severity])
-        where = _where(item)
-        line.append(f"{where}: " if where else "", style="bold")
-        line.append(item.message, style="default not bold")
-        console.print(line)
-        details = [f"“{item.excerpt}”"] if item.excerpt else []
-        details += [item.remedy] if item.remedy else []
-        for detail in details:
-            console.print(Padding(Text(detail, style="dim"), (0, 0, 0, 8)))
+        table.add_row(Text(_NOUNS[item.severity], style=_STYLES[item.severity]), _text(item))
+    if ordered:
+        console.print(table)
     if len(ordered) > _MOST_SHOWN:
         console.print(Text(f"and {len(ordered) - _MOST_SHOWN:,} more; --json lists all", style="dim"))
     if ordered:
         console.print()
+
+
+def _text(item: Finding) -> Text:
+    """One finding: few rows lead the sentence, many follow it."""
+    where = _where(item)
+    leads = bool(where) and len(item.rows) <= _MOST_ROWS_IN_FRONT
+    text = Text()
+    if leads:
+        text.append(f"{where}: ", style="bold")
+    text.append(item.message)
+    details = [] if leads or not where else [where]
+    details += [f"“{item.excerpt}”"] if item.excerpt else []
+    if details:
+        text.append("\n" + ": ".join(details), style="dim")
+    if item.remedy:
+        text.append(f"\n{item.remedy}", style="dim")
+    return text
 
 
 def _summary(report: DataReport) -> Text:

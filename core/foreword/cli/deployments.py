@@ -1,0 +1,145 @@
+"""`foreword deploy` and `foreword deployments`: what is served under which name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from foreword.cli.session import json_option, with_client
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from foreword.client import Client, Deployment
+
+
+@click.command(short_help="Puts a model behind a serving name.")
+@click.argument("model")
+@click.option("--name", "serving_name", required=True, help="Name that requests use.")
+@click.option("--space", default="default", show_default=True, help="Space to deploy into.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it serves.")
+@json_option
+@with_client
+def deploy(client: Client, model: str, serving_name: str, space: str, wait: bool, as_json: bool) -> None:
+    """Puts MODEL, a tuned model or baseModels/NAME, behind a serving name, and waits until it has passed its probe."""
+    found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
+    _tell(found, as_json)
+
+
+@click.group()
+def deployments() -> None:
+    """Manages what is served."""
+
+
+@deployments.command("list")
+@json_option
+@with_client
+def list_(client: Client, as_json: bool) -> None:
+    """Lists deployments, newest first."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.list_deployments()
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        out_console(),
+        ["serving name", "space", "state", "model", "revision", "changed"],
+        [
+            (
+                item.serving_name,
+                item.name.split("/")[3],
+                _state(item),
+                short_name(item.model),
+                str(item.serving_revision or ""),
+                age(item.update_time),
+            )
+            for item in found
+        ],
+        right=["revision"],
+    )
+
+
+@deployments.command()
+@click.argument("deployment")
+@json_option
+@with_client
+def show(client: Client, deployment: str, as_json: bool) -> None:
+    """Shows a deployment with its revisions."""
+    from foreword.cli.render import out_console, print_facts, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.get_deployment(deployment)
+    if as_json:
+        print_json(found)
+        return
+    console = out_console()
+    print_facts(console, [("serving name", found.serving_name), ("name", found.name), ("state", _state(found))])
+    console.print()
+    print_table(
+        console,
+        ["revision", "model", "state", "probe effect", "made", ""],
+        [
+            (
+                str(item.revision),
+                short_name(item.model),
+                item.state.value,
+                f"{item.probe_effect:.2f} nats",
+                age(item.create_time),
+                "serving" if item.revision == found.serving_revision else item.failure.message if item.failure else "",
+            )
+            for item in found.revisions
+        ],
+        right=["revision", "probe effect"],
+    )
+
+
+@deployments.command()
+@click.argument("deployment")
+@click.option("--model", required=True, help="Model to serve instead.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it serves.")
+@json_option
+@with_client
+def update(client: Client, deployment: str, model: str, wait: bool, as_json: bool) -> None:
+    """Serves another model under the same name, once that has passed its probe."""
+    _tell(client.update_deployment(deployment, model=model, wait=wait), as_json)
+
+
+@deployments.command()
+@click.argument("deployment")
+@click.option("--revision", type=click.IntRange(min=1), help="[default: the ready one before the one that serves]")
+@json_option
+@with_client
+def rollback(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
+    """Points a deployment back to an earlier revision, at once."""
+    _tell(client.rollback_deployment(deployment, revision or 0), as_json)
+
+
+@deployments.command()
+@click.argument("deployment")
+@with_client
+def delete(client: Client, deployment: str) -> None:
+    """Deletes a deployment; requests that are running finish."""
+    client.delete_deployment(deployment)
+
+
+def _state(deployment: Deployment) -> Text:
+    from rich.text import Text
+
+    styles = {"ready": "green", "failed": "bold red"}
+    return Text(deployment.state.value, style=styles.get(deployment.state.value, "yellow"))
+
+
+def _tell(deployment: Deployment, as_json: bool) -> None:
+    from foreword.cli.render import out_console, print_json, short_name
+
+    if as_json:
+        print_json(deployment)
+        return
+    console = out_console()
+    served = f", revision {deployment.serving_revision}" if deployment.serving_revision else ""
+    console.print(f"{deployment.serving_name} is {deployment.state.value}: {short_name(deployment.model)}{served}.")
+    if deployment.serving_revision:
+        console.print(f'Next: foreword generate {deployment.serving_name} "Where are the 2 extra sets of sheets?"')

@@ -1,0 +1,106 @@
+"""`foreword experiments`: tuning runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from foreword.cli.session import json_option, with_client
+from foreword.domain.experiment import ExperimentState
+
+if TYPE_CHECKING:
+    from foreword.client import Client
+
+
+@click.group()
+def experiments() -> None:
+    """Manages tuning runs."""
+
+
+@experiments.command("list")
+@click.option("--state", multiple=True, type=click.Choice([state.value for state in ExperimentState]))
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")
+@json_option
+@with_client
+def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Lists runs, newest first."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.experiment import state_text
+    from foreword.cli.render.listing import age
+
+    found = client.list_tune_experiments(states=[ExperimentState(value) for value in state], limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        out_console(),
+        ["experiment", "name", "state", "done", "base model", "created"],
+        [
+            (
+                short_name(item.name),
+                item.display_name,
+                state_text(item.state),
+                f"{item.progress.percent:.0f} %",
+                short_name(item.base_model),
+                age(item.create_time),
+            )
+            for item in found
+        ],
+        right=["done"],
+    )
+
+
+@experiments.command()
+@click.argument("experiment")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve, as a PNG.")
+@json_option
+@with_client
+def show(client: Client, experiment: str, plot: Path | None, as_json: bool) -> None:
+    """Shows a run: its plan, how far it is or how it ended, tuned against base."""
+    from foreword.cli.render import err_console, out_console, print_experiment_result, print_json, print_plan
+
+    found = client.get_tune_experiment(experiment)
+    if plot is not None:
+        client.plot_learning_curve(found, plot)
+        err_console().print(f"The learning curve is in {plot}.")
+    if as_json:
+        print_json(found)
+        return
+    console = out_console()
+    print_plan(console, found.plan)
+    print_experiment_result(console, found)
+
+
+@experiments.command()
+@click.argument("experiment")
+@with_client
+def watch(client: Client, experiment: str) -> None:
+    """Shows a run until it has ended; Ctrl-C asks whether the run is to end too."""
+    from foreword.cli.render import out_console, print_experiment_result
+    from foreword.cli.tune import follow
+
+    ended = follow(client, client.get_tune_experiment(experiment))
+    print_experiment_result(out_console(), ended)
+    if ended.state is not ExperimentState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+
+
+@experiments.command()
+@click.argument("experiment")
+@with_client
+def cancel(client: Client, experiment: str) -> None:
+    """Asks a run to stop; it does within one step."""
+    from foreword.cli.render import out_console, short_name
+
+    found = client.cancel_tune_experiment(experiment)
+    out_console().print(f"{short_name(found.name)} is {found.state.value}.")
+
+
+@experiments.command()
+@click.argument("experiment")
+@with_client
+def delete(client: Client, experiment: str) -> None:
+    """Deletes a run that has ended; its tuned model stays."""
+    client.delete_tune_experiment(experiment)

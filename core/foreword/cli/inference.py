@@ -1,0 +1,177 @@
+"""`foreword generate`, `classify` and `tokenize`: answers of tuned and base models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foreword.cli.session import json_option, with_client
+
+if TYPE_CHECKING:
+    from foreword.client import ClassifyResult, Client, GenerateResult, StructuredPrompt
+
+
+def prompt_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command MODEL and TEXT, `--instruction` and `--example`."""
+    for add in (
+        click.option("--example", nargs=2, multiple=True, metavar="INPUT OUTPUT", help="An example; may be repeated."),
+        click.option("--instruction", default="", help="What to do, in front of examples and text."),
+        click.argument("text"),
+        click.argument("model"),
+    ):
+        function = add(function)
+    return function
+
+
+@click.command(short_help="Answers with text.")
+@prompt_options
+@click.option("--sample", is_flag=True, help="Draw each token at random instead of taking the likeliest.")
+@click.option("--temperature", type=float, help="Sampling: divides the logits.  [default: 1]")
+@click.option("--top-k", type=int, help="Sampling: only this many of the likeliest tokens.  [default: all]")
+@click.option("--top-p", type=float, help="Sampling: only the likeliest tokens up to this sum.  [default: 1]")
+@click.option("--seed", "random_seed", type=int, help="Sampling: makes the answer repeatable.  [default: drawn]")
+@click.option("--max-new-tokens", type=int, help="Most tokens to generate.  [default: 128]")
+@click.option("--stop", "stop_sequences", multiple=True, help="Text that ends the answer; may be repeated.")
+@click.option("--stream", is_flag=True, help="Print the answer as it comes.")
+@json_option
+@with_client
+def generate(
+    client: Client,
+    model: str,
+    text: str,
+    instruction: str,
+    example: tuple[tuple[str, str], ...],
+    sample: bool,
+    stream: bool,
+    as_json: bool,
+    **parameters: Any,
+) -> None:
+    """Answers TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME.
+
+    The answer goes to standard output, its token counts to standard error.
+    """
+    from foreword.cli.render import print_json
+
+    prompt = _prompt(text, instruction, example)
+    method = "sample" if sample else "greedy"
+    if stream and not as_json:
+        result = None
+        for piece in client.stream_generate(model, prompt, decoding_method=method, **parameters):
+            sys.stdout.write(piece.text)
+            sys.stdout.flush()
+            result = piece.result or result
+        click.echo()
+    else:
+        result = client.generate(model, prompt, decoding_method=method, **parameters)
+        if as_json:
+            print_json(result)
+            return
+        click.echo(result.text)
+    if result is not None:
+        click.echo(_usage(result), err=True)
+
+
+@click.command(short_help="Answers with labels and probabilities.")
+@prompt_options
+@click.option("--threshold", type=float, help="Abstain when no label set reaches this probability.")
+@click.option("--labels", default="", help="Labels, for a model that was not tuned to classify; comma-separated.")
+@click.option("--multi-label", is_flag=True, help="With --labels: an answer may hold several.")
+@click.option("--top-n", type=int, default=0, help="How many label sets to list.  [default: 5]")
+@json_option
+@with_client
+def classify(
+    client: Client,
+    model: str,
+    text: str,
+    instruction: str,
+    example: tuple[tuple[str, str], ...],
+    threshold: float | None,
+    labels: str,
+    multi_label: bool,
+    top_n: int,
+    as_json: bool,
+) -> None:
+    """Labels TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME."""
+    from foreword.cli.render import print_json
+
+    result = client.classify(
+        model,
+        _prompt(text, instruction, example),
+        threshold=threshold,
+        labels=[label.strip() for label in labels.split(",") if label.strip()],
+        multi_label=multi_label,
+        top_n=top_n,
+    )
+    if as_json:
+        print_json(result)
+    else:
+        _print_classification(result)
+
+
+@click.command(short_help="Counts tokens.")
+@prompt_options
+@click.option("--tokens", "return_tokens", is_flag=True, help="List the tokens as well.")
+@json_option
+@with_client
+def tokenize(
+    client: Client,
+    model: str,
+    text: str,
+    instruction: str,
+    example: tuple[tuple[str, str], ...],
+    return_tokens: bool,
+    as_json: bool,
+) -> None:
+    """Counts the tokens of TEXT (- reads standard input) for MODEL, templates included."""
+    from foreword.cli.render import print_json
+
+    result = client.tokenize(model, _prompt(text, instruction, example), return_tokens=return_tokens)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(result.token_count)
+    if return_tokens:
+        click.echo(" ".join(result.tokens))
+    parts = [f"{name} {count}" for name, count in result.part_token_counts.items()]
+    parts += [f"soft prompt {result.soft_prompt_tokens}"] if result.soft_prompt_tokens else []
+    if parts:
+        click.echo(", ".join(parts), err=True)
+
+
+def _prompt(text: str, instruction: str, examples: tuple[tuple[str, str], ...]) -> str | StructuredPrompt:
+    from foreword.client import PromptExample, StructuredPrompt
+
+    input = sys.stdin.read().rstrip("\n") if text == "-" else text
+    if not instruction and not examples:
+        return input
+    shown = tuple(PromptExample(input=given, output=expected) for given, expected in examples)
+    return StructuredPrompt(instruction=instruction, examples=shown, input=input)
+
+
+def _usage(result: GenerateResult) -> str:
+    usage = result.usage
+    total = usage.input_tokens + usage.generated_tokens
+    prompt = f" behind {usage.soft_prompt_tokens} soft-prompt vectors" if usage.soft_prompt_tokens else ""
+    counts = f"{total} tokens: {usage.input_tokens} input + {usage.generated_tokens} generated{prompt}"
+    return f"{counts}; ended by {result.stop_reason.value}, seed {result.seed}"
+
+
+def _print_classification(result: ClassifyResult) -> None:
+    """The answer, then the likeliest label sets, then every label."""
+    from rich.text import Text
+
+    from foreword.cli.render import out_console, print_table
+    from foreword.cli.render.parts import bar
+
+    console = out_console()
+    console.print(", ".join(result.labels) if result.labels else "(abstained)")
+    console.print()
+    sets = [(", ".join(item.labels), item.probability) for item in result.label_sets]
+    labels = sorted(result.label_probabilities.items(), key=lambda item: -item[1])
+    for heading, rows in (("answers", sets), ("labels", labels)):
+        cells = [(name, f"{share:.3f}", Text(bar(share, 24), style="blue")) for name, share in rows]
+        print_table(console, [heading, "probability", ""], cells, right=["probability"])
+        console.print()

@@ -1,0 +1,99 @@
+"""`foreword models`: tuned models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from foreword.cli.session import json_option, with_client
+
+if TYPE_CHECKING:
+    from foreword.client import Client
+
+
+@click.group()
+def models() -> None:
+    """Manages tuned models."""
+
+
+@models.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")
+@json_option
+@with_client
+def list_(client: Client, limit: int, as_json: bool) -> None:
+    """Lists tuned models, newest first."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.list_tuned_models(limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        out_console(),
+        ["model", "name", "base model", "task", "vectors", "size", "created"],
+        [
+            (
+                short_name(item.name),
+                item.display_name,
+                short_name(item.base_model),
+                item.task,
+                str(item.num_virtual_tokens),
+                f"{item.byte_size / 1000:.0f} kB",
+                age(item.create_time),
+            )
+            for item in found
+        ],
+        right=["vectors", "size"],
+    )
+
+
+@models.command()
+@click.argument("model")
+@json_option
+@with_client
+def show(client: Client, model: str, as_json: bool) -> None:
+    """Shows a tuned model: what it is made of, and how it compares with the base model."""
+    from foreword.cli.render import out_console, print_evaluations, print_facts, print_json, short_name
+
+    found = client.get_tuned_model(model)
+    if as_json:
+        print_json(found)
+        return
+    console = out_console()
+    print_facts(
+        console,
+        [
+            ("model", found.name),
+            ("name", found.display_name),
+            ("base model", short_name(found.base_model)),
+            ("experiment", short_name(found.tune_experiment)),
+            ("dataset", short_name(found.dataset)),
+            ("task", f"{found.task}, {', '.join(found.labels)}" if found.labels else found.task),
+            ("verbalizer", found.verbalizer),
+            ("soft prompt", f"{found.num_virtual_tokens} vectors, {found.byte_size:,} bytes"),
+            ("sha256", found.content_sha256),
+        ],
+    )
+    console.print()
+    print_evaluations(console, found.evaluations, parts=True)
+
+
+@models.command()
+@click.argument("model")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@with_client
+def export(client: Client, model: str, folder: Path) -> None:
+    """Writes a tuned model to FOLDER as a PEFT adapter."""
+    for path in client.export_tuned_model(model, folder):
+        click.echo(path)
+
+
+@models.command()
+@click.argument("model")
+@with_client
+def delete(client: Client, model: str) -> None:
+    """Deletes a tuned model that no deployment serves."""
+    client.delete_tuned_model(model)

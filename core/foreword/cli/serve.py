@@ -1,0 +1,165 @@
+"""`foreword serve`: puts the service together and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foreword.cli.settings import home_option, make_home, read_settings
+from foreword.errors import FailedPreconditionError
+
+if TYPE_CHECKING:
+    from foreword.config import Settings
+    from foreword.inference.engine import InferenceEngine
+    from foreword.inference.interfaces import AdapterReference
+    from foreword.plugin.manager import PluginManager
+    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.database import Database
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(short_help="Runs the service.")
+@click.option("--dev", is_flag=True, default=None, help="For trying things: loopback only, tenant dev, key dev.")
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 50051]")
+@home_option
+@click.option("--workers", type=click.IntRange(0, 64), help="Worker processes to keep alive.  [default: 1]")
+@click.option("--tls-certificate", type=_FILE, help="PEM file with the certificate chain.")
+@click.option("--tls-private-key", type=_FILE, help="PEM file with the private key.")
+@click.option("--insecure", is_flag=True, default=None, help="Allow plain text on an address that is not loopback.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least level logged.")
+def serve(**flags: Any) -> None:
+    """Runs the service: API and inference in this process, tuning in a worker process beside it.
+
+    SIGTERM or Ctrl-C lets running requests finish and tuning runs be taken up again at the next start. Every other
+    setting is an environment variable; README.md lists them.
+    """
+    from foreword.observability import logging
+
+    settings = read_settings(**flags)
+    logging.configure(settings.log_level, settings.log_format)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from foreword.plugin.manager import PluginManager
+    from foreword.scheduling.executor import LocalExecutor
+    from foreword.server.app import ForewordServer
+    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.database import Database
+
+    make_home(settings)
+    database = Database(settings.resolved_database_url)
+    try:
+        database.migrate()
+        if not settings.dev:
+            _require_tenant(database, settings)
+        plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)
+        _warn_of_failed_plugins(plugins)
+        artifacts = ArtifactStore(settings.resolved_artifacts_url)
+        server = ForewordServer(
+            settings=settings,
+            plugins=plugins,
+            database=database,
+            artifacts=artifacts,
+            engine=_engine(settings, plugins, artifacts),
+            dev_key=settings.dev,
+        )
+        executor = LocalExecutor(settings, settings.workers)
+        stop = _stop_signal()
+        port = await server.start()
+        await executor.start()
+        _tell_ready(settings, port)
+        await stop.wait()
+        click.echo("Stopping: running requests finish, tuning runs are kept for the next start.", err=True)
+        await asyncio.gather(server.stop(), executor.stop())
+    finally:
+        database.close()
+
+
+def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore) -> InferenceEngine:
+    import json
+
+    from foreword.inference.engine import InferenceEngine
+    from foreword.inference.interfaces import EngineSettings
+    from foreword.tuning.adapter import CONFIG_FILE, TENSORS_FILE
+
+    def read_artifact(adapter: AdapterReference) -> tuple[dict[str, Any], bytes]:
+        config: dict[str, Any] = json.loads(artifacts.read(adapter.artifact, CONFIG_FILE))
+        return config, artifacts.read(adapter.artifact, TENSORS_FILE)
+
+    return InferenceEngine(
+        settings=EngineSettings(
+            device=settings.device,
+            dtype=settings.dtype,
+            threads=settings.torch_threads,
+            max_batch_rows=settings.max_batch_rows,
+            max_queued_tokens=settings.max_queued_tokens,
+            prompt_cache_bytes=settings.prompt_cache_bytes,
+        ),
+        base_models=plugins.base_models.items,
+        methods=plugins.tuning_methods.items,
+        read_artifact=read_artifact,
+    )
+
+
+def _stop_signal() -> asyncio.Event:
+    """An event that SIGTERM or Ctrl-C sets; the next one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def handle() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle)
+    return stop
+
+
+def _require_tenant(database: Database, settings: Settings) -> None:
+    from foreword.storage.tenants import TenantRepository
+
+    if not TenantRepository(database).list_tenants(page_size=1).items:
+        raise FailedPreconditionError(
+            f"{settings.home_folder} has no tenant, so no key would be accepted. Make one with `foreword init`, "
+            f"or try things with `foreword serve --dev`.",
+            reason="NO_TENANT",
+        )
+
+
+def _warn_of_failed_plugins(plugins: PluginManager) -> None:
+    from foreword.plugin.manager import PluginState
+
+    for status in plugins.statuses:
+        if status.state is PluginState.FAILED:
+            click.echo(f"Warning: plugin {status.id} is left out: {status.error}", err=True)
+
+
+def _tell_ready(settings: Settings, port: int) -> None:
+    """Says where the service is and what to type next."""
+    from foreword import __version__
+    from foreword.cli.render import out_console, print_facts
+
+    console = out_console()
+    console.print(f"Foreword {__version__} is ready.")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    facts = [("address", f"{host}:{port}"), ("home", str(settings.home_folder))]
+    if settings.dev:
+        facts[1:1] = [("tenant", "dev"), ("key", "dev")]
+    print_facts(console, facts)
+    if settings.dev:
+        console.print("\nIn another terminal:")
+        if port != 50051:
+            console.print(f"  export FOREWORD_ENDPOINT={host}:{port}")
+        console.print("  export FOREWORD_API_KEY=dev")
+        console.print("  foreword data sample > complaints.jsonl")
+        console.print("  foreword tune complaints.jsonl")
+    # A supervisor that reads this through a pipe waits for it.
+    console.file.flush()

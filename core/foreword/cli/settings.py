@@ -1,0 +1,54 @@
+"""Settings of the commands that run or set up a service: flags over environment over defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foreword.errors import FieldViolation, InvalidArgumentError
+
+if TYPE_CHECKING:
+    from foreword.config import Settings
+
+
+def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the option `--home`."""
+    return click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder with database and artifacts.  [FOREWORD_HOME; default: ~/.foreword]",
+    )(function)
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Reads the settings; flags that are None were not given.
+
+    Raises:
+        InvalidArgumentError: A setting is wrong; names every one by its environment variable.
+    """
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from foreword.config import Settings
+
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except SettingsError as error:
+        raise InvalidArgumentError.of("settings", f"{error}. Compare with the list of settings in README.md.") from None
+    except ValidationError as error:
+        violations = [
+            FieldViolation(
+                field=f"FOREWORD_{str(fault['loc'][0] if fault['loc'] else 'settings').upper()}",
+                description=f"{fault['msg']}, not {fault['input']!r}",
+            )
+            for fault in error.errors()
+        ]
+        raise InvalidArgumentError(violations) from None
+
+
+def make_home(settings: Settings) -> None:
+    """Makes the home folder, which only its owner may enter: it holds everybody's data."""
+    settings.home_folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,145 @@
+"""`foreword whoami`, `tenants` and `keys`: who may call, and what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from foreword.cli.session import json_option, with_client
+from foreword.domain.tenant import Scope
+
+if TYPE_CHECKING:
+    from foreword.client import Client
+
+
+@click.command()
+@json_option
+@with_client
+def whoami(client: Client, as_json: bool) -> None:
+    """Tells whom the key speaks for."""
+    from foreword.cli.render import out_console, print_facts, print_json
+
+    identity = client.who_am_i()
+    if as_json:
+        print_json(identity)
+        return
+    print_facts(
+        out_console(),
+        [
+            ("tenant", identity.tenant),
+            ("key", identity.api_key or "the development key"),
+            ("scopes", _scopes(identity.scopes)),
+            ("service", f"{client.endpoint}, version {identity.server_version}"),
+        ],
+        indent=0,
+    )
+
+
+@click.group()
+def tenants() -> None:
+    """Manages tenants; needs a key with the scope admin."""
+
+
+@tenants.command("list")
+@json_option
+@with_client
+def list_tenants(client: Client, as_json: bool) -> None:
+    """Lists tenants."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.list_tenants()
+    if as_json:
+        print_json(found)
+        return
+    rows = [(short_name(item.name), item.display_name, age(item.create_time)) for item in found]
+    print_table(out_console(), ["tenant", "name", "created"], rows)
+
+
+@tenants.command("create")
+@click.argument("tenant")
+@click.option("--name", "display_name", default="", help="Name for people.")
+@with_client
+def create_tenant(client: Client, tenant: str, display_name: str) -> None:
+    """Creates a tenant. It has no key yet: `foreword keys create --tenant TENANT` makes one."""
+    click.echo(client.create_tenant(tenant, display_name=display_name).name)
+
+
+@click.group()
+def keys() -> None:
+    """Manages API keys; needs a key with the scope admin."""
+
+
+@keys.command("list")
+@click.option("--tenant", default="", help="Whose.  [default: your own]")
+@json_option
+@with_client
+def list_keys(client: Client, tenant: str, as_json: bool) -> None:
+    """Lists the keys of a tenant."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.list_api_keys(tenant or client.tenant)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        out_console(),
+        ["key", "name", "scopes", "ends", "created"],
+        [
+            (
+                short_name(item.name),
+                item.display_name,
+                _scopes(item.scopes),
+                f"{item.expire_time:%Y-%m-%d %H:%M} UTC" if item.expire_time else "never",
+                age(item.create_time),
+            )
+            for item in found
+        ],
+    )
+
+
+@keys.command("create")
+@click.option("--tenant", default="", help="Whom it speaks for.  [default: your own]")
+@click.option("--name", "display_name", default="", help="Name for people.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="What it allows; may be repeated.  [default: write, read and infer]",
+)
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it lasts.  [default: for ever]")
+@json_option
+@with_client
+def create_key(
+    client: Client, tenant: str, display_name: str, scopes: tuple[str, ...], days: float | None, as_json: bool
+) -> None:
+    """Creates a key and prints its secret, this once."""
+    from foreword.cli.render import print_json
+
+    key = client.create_api_key(
+        tenant or client.tenant,
+        display_name=display_name,
+        scopes=[Scope(value) for value in scopes],
+        expire_time=None if days is None else datetime.now(UTC) + timedelta(days=days),
+    )
+    if as_json:
+        print_json(key)
+        return
+    click.echo(key.secret)
+    click.echo(f"This is {key.name}. The secret is shown this once and stored nowhere.", err=True)
+
+
+@keys.command("delete")
+@click.argument("key")
+@with_client
+def delete_key(client: Client, key: str) -> None:
+    """Revokes a key, by its full name or, of your own tenant, its id."""
+    client.delete_api_key(key)
+
+
+def _scopes(scopes: frozenset[Scope]) -> str:
+    return ", ".join(scope.value for scope in Scope if scope in scopes)

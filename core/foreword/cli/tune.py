@@ -1,0 +1,177 @@
+"""`foreword tune`: from a file of examples to a tuned model, watched all the way."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foreword.cli.session import json_option, with_client
+from foreword.cli.task_options import task_options
+from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, TuneParameters
+from foreword.errors import InvalidRowsError
+
+if TYPE_CHECKING:
+    from foreword.client import Client, Dataset, TuneExperiment
+
+_TYPES: dict[str, click.ParamType[Any]] = {"int": click.INT, "float": click.FLOAT, "string": click.STRING}
+
+
+def _parameter_option(spec: ParameterSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option of a tuning parameter, as the parameter describes itself. Ranges are checked by the service."""
+    name = spec.name.replace("_", "-")
+    if spec.type == "bool":
+        return click.option(f"--{name}/--no-{name}", spec.name, default=None, help=spec.description)
+    kind = click.Choice(spec.choices) if spec.choices else _TYPES[spec.type]
+    return click.option(f"--{name}", spec.name, type=kind, help=spec.description)
+
+
+def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for spec in reversed(TUNE_PARAMETER_SPECS):
+        function = _parameter_option(spec)(function)
+    return function
+
+
+@click.command(short_help="Tunes a prompt on a file of examples.")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dataset", help="Use a stored dataset instead of a file.")
+@click.option("--name", "display_name", default="", help="Name for people.  [default: the file's]")
+@click.option("--base-model", default="", help="Name or alias.  [default: the service's]")
+@task_options
+@click.option("--verbalizer", default="", help="Template with {{input}} that every input goes through.")
+@click.option("--instruction", default="", help="What the base model is told when it is compared, untuned.")
+@click.option("--evaluate-base/--no-evaluate-base", default=None, help="Compare with the base model.  [default: yes]")
+@_parameter_options
+@click.option("--dry-run", is_flag=True, help="Show the plan; run nothing.")
+@click.option("--detach", "-d", is_flag=True, help="Queue the run and return.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve, as a PNG.")
+@json_option
+@with_client
+def tune(
+    *,
+    client: Client,
+    file: Path | None,
+    dataset: str | None,
+    display_name: str,
+    base_model: str,
+    task: str,
+    options: TaskOptions,
+    verbalizer: str,
+    instruction: str,
+    evaluate_base: bool | None,
+    dry_run: bool,
+    detach: bool,
+    plot: Path | None,
+    as_json: bool,
+    **parameters: Any,
+) -> None:
+    """Tunes a prompt on FILE: rows with the columns `input` and `output`, as JSONL, JSON or CSV.
+
+    Everything that is left out takes the value of the base model's recipe; the plan says which.
+    """
+    from foreword.cli.render import (
+        err_console,
+        out_console,
+        print_experiment_result,
+        print_json,
+        print_plan,
+        short_name,
+    )
+
+    if (file is None) == (dataset is None):
+        raise click.UsageError("Name either a file or --dataset.")
+    # JSON on standard output is for programs; people then read along on standard error.
+    console = err_console() if as_json else out_console()
+    data = client.get_dataset(dataset) if dataset else _upload(client, file, display_name, base_model, task, options)
+    experiment = client.create_tune_experiment(
+        data,
+        display_name=display_name or data.display_name,
+        base_model=base_model,
+        task=task,
+        task_options=options,
+        verbalizer=verbalizer,
+        instruction=instruction,
+        evaluate_base=evaluate_base,
+        parameters=TuneParameters(**parameters),
+        validate_only=dry_run,
+    )
+    console.print(f"{experiment.display_name}: {short_name(experiment.base_model)} on {short_name(data.name)}")
+    print_plan(console, experiment.plan)
+    if dry_run or detach:
+        if detach and not dry_run:
+            console.print(f"Queued. Watch it with: foreword experiments watch {short_name(experiment.name)}")
+        if as_json:
+            print_json(experiment)
+        return
+    ended = follow(client, experiment)
+    print_experiment_result(console, ended)
+    if plot is not None:
+        client.plot_learning_curve(ended, plot)
+        console.print(f"The learning curve is in {plot}.")
+    if as_json:
+        print_json(ended)
+    if ended.state is not ExperimentState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+    console.print(f"Next: foreword deploy {short_name(ended.tuned_model)} --name {_serving_name(ended.display_name)}")
+
+
+def follow(client: Client, experiment: TuneExperiment) -> TuneExperiment:
+    """Shows a run until it has ended, and returns it whole. Ctrl-C asks whether the run is to end too."""
+    from foreword.cli.render import TuneProgressView, err_console
+
+    try:
+        with TuneProgressView(err_console()) as view:
+            for current in client.watch_tune_experiment(experiment):
+                view.update(current)
+    except KeyboardInterrupt:
+        if not _wants_to_cancel():
+            click.echo(f"It goes on. Watch it with: foreword experiments watch {_last(experiment.name)}", err=True)
+            raise
+        client.cancel_tune_experiment(experiment)
+        for _ in client.watch_tune_experiment(experiment):
+            pass
+    return client.get_tune_experiment(experiment)
+
+
+def _wants_to_cancel() -> bool:
+    """Asks; whoever cannot answer keeps the run."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    try:
+        return click.confirm("\nCancel the run? Otherwise it goes on without you", err=True)
+    except click.Abort:
+        return False
+
+
+def _upload(
+    client: Client, file: Path | None, display_name: str, base_model: str, task: str, options: TaskOptions
+) -> Dataset:
+    """Uploads a file; faulty rows are shown as a report."""
+    from foreword.cli.render import err_console, print_findings, print_report
+
+    assert file is not None
+    try:
+        dataset = client.upload_dataset(
+            file, display_name=display_name, base_model=base_model, task=task, task_options=options
+        )
+    except InvalidRowsError as error:
+        report = client.check_dataset(file, base_model=base_model, task=task, task_options=options)
+        print_report(err_console(), report, parts=False)
+        raise click.ClickException(f"{file} has faulty rows; nothing was stored. Correct them.") from error
+    if dataset.report is not None:
+        print_findings(err_console(), dataset.report.warnings)
+    return dataset
+
+
+def _serving_name(display_name: str) -> str:
+    """A serving name that resembles a name for people."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", display_name).strip("-")[:63] or "my-model"
+
+
+def _last(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
