@@ -1,0 +1,116 @@
+"""The loss against transformers' own, computed in full on padded batches."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import BartForConditionalGeneration
+
+from factories.tiny_models import HIDDEN_SIZE, SHAPES, tiny_model
+from foreword.domain.base_model import Architecture
+from foreword.errors import FailedPreconditionError
+from foreword.plugin.contributions import Embeds
+from foreword.tuning import forward
+from foreword.tuning.batches import EncodedRow, collate
+from foreword.tuning.forward import answer_loss, language_head
+
+ROWS = [
+    EncodedRow(input_ids=(1, 40, 41, 42, 2), target_ids=(50, 51, 2)),
+    EncodedRow(input_ids=(1, 43, 44, 45, 46, 47, 48, 2), target_ids=(52, 2)),
+    EncodedRow(input_ids=(1, 49, 2), target_ids=(50, 53, 54, 55, 2)),
+]
+
+
+def _prompt() -> torch.Tensor:
+    return torch.randn(4, HIDDEN_SIZE, generator=torch.Generator().manual_seed(1)).requires_grad_()
+
+
+def _alone(model, row: EncodedRow, soft_PD: torch.Tensor) -> torch.Tensor:
+    """The summed loss of one row without padding, from the module's own logits."""
+    module = model.module
+    embed = module.get_input_embeddings()
+    target = torch.tensor([row.target_ids])
+    if model.spec.architecture is Architecture.ENCODER_DECODER:
+        embeds = torch.cat([soft_PD[None], embed(torch.tensor([row.input_ids]))], dim=1)
+        start = torch.tensor([[module.config.decoder_start_token_id, *row.target_ids[:-1]]])
+        logits = module(inputs_embeds=embeds, decoder_input_ids=start).logits
+    else:
+        ids = torch.tensor([[*row.input_ids, *row.target_ids]])
+        embeds = torch.cat([soft_PD[None], embed(ids)], dim=1)
+        logits = module(inputs_embeds=embeds).logits[:, -len(row.target_ids) - 1 : -1]
+    return cross_entropy(logits[0], target[0], reduction="sum")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_loss_and_gradient_of_a_padded_batch_are_those_of_its_rows_alone(shape):
+    model = tiny_model(shape)
+    batched, alone = _prompt(), _prompt()
+
+    loss = answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=batched)])
+    loss.backward()
+    expected = sum(_alone(model, row, alone) for row in ROWS)
+    expected.backward()
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    torch.testing.assert_close(batched.grad, alone.grad, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+def test_the_shared_prefix_of_causal_models_gives_the_same_loss_and_gradient(shape, monkeypatch):
+    model = tiny_model(shape)
+    shared, apart = _prompt(), _prompt()
+
+    loss = answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=shared)])
+    loss.backward()
+    monkeypatch.setattr(forward, "prefix_states", lambda module, soft_PD: None)
+    expected = answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=apart)])
+    expected.backward()
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    torch.testing.assert_close(shared.grad, apart.grad, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_without_contributions_the_loss_is_the_base_models(shape):
+    model = tiny_model(shape)
+
+    loss = answer_loss(model)(collate(ROWS), [])
+
+    assert loss.item() == pytest.approx(sum(_alone(model, row, torch.zeros(0, HIDDEN_SIZE)) for row in ROWS).item())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_base_model_gets_no_gradient_and_keeps_its_attention(shape):
+    model = tiny_model(shape)
+    before = model.module.config._attn_implementation
+
+    answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=_prompt())]).backward()
+
+    assert all(parameter.grad is None for parameter in model.module.parameters())
+    assert model.module.config._attn_implementation == before
+
+
+def test_weights_in_bfloat16_give_gradients_in_float32():
+    model = tiny_model("bart", dtype=torch.bfloat16)
+    prompt = _prompt()
+
+    answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=prompt)]).backward()
+
+    assert prompt.grad is not None
+    assert prompt.grad.dtype is torch.float32
+    assert bool(torch.isfinite(prompt.grad).all())
+
+
+def test_a_model_with_an_unknown_head_is_refused():
+    class DoubledLogits(BartForConditionalGeneration):
+        def forward(self, *args, **kwargs):
+            outputs = super().forward(*args, **kwargs)
+            outputs.logits = outputs.logits * 2
+            return outputs
+
+    model = tiny_model("bart")
+    model.module.__class__ = DoubledLogits
+
+    with pytest.raises(FailedPreconditionError, match="Choose another base model"):
+        language_head(model.module)

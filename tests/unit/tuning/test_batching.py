@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from factories.runs import make_parameters, make_plan_of, make_rows
+from factories.tiny_models import tiny_model
+from foreword.tuning import batches
+from foreword.tuning.batches import IGNORED, EncodedRow, batch_order, collate, encode_rows, parts_of
+from foreword_tasks.classification import Classification
+
+
+def _row(num_input: int, num_target: int = 2) -> EncodedRow:
+    return EncodedRow(input_ids=tuple(range(5, 5 + num_input)), target_ids=tuple(range(9, 9 + num_target)))
+
+
+def test_rows_are_padded_to_the_longest_of_their_batch_and_not_to_a_fixed_length():
+    batch = collate([_row(3, 1), _row(7, 4)])
+
+    assert batch.input_ids_BT.shape == (2, 7)
+    assert batch.input_mask_BT.sum(dim=1).tolist() == [3, 7]
+    assert batch.target_ids_BL.tolist()[0] == [9, IGNORED, IGNORED, IGNORED]
+
+
+def test_an_epochs_order_depends_on_seed_and_epoch_only():
+    rows = [_row(length % 13 + 1) for length in range(50)]
+
+    assert batch_order(rows, batch_size=8, seed=1, epoch=2) == batch_order(rows, batch_size=8, seed=1, epoch=2)
+    assert batch_order(rows, batch_size=8, seed=1, epoch=2) != batch_order(rows, batch_size=8, seed=1, epoch=3)
+    assert batch_order(rows, batch_size=8, seed=1, epoch=2) != batch_order(rows, batch_size=8, seed=2, epoch=2)
+
+
+def test_an_epoch_sees_every_row_once():
+    rows = [_row(length % 13 + 1) for length in range(50)]
+
+    order = batch_order(rows, batch_size=8, seed=0, epoch=0)
+
+    assert sorted(place for batch in order for place in batch) == list(range(50))
+
+
+def test_rows_of_like_length_share_a_batch():
+    rows = [_row(length) for length in range(1, 65)]
+
+    order = batch_order(rows, batch_size=8, seed=0, epoch=0)
+
+    padded = sum(max(rows[place].length for place in batch) * len(batch) for batch in order)
+    unsorted = sum(max(rows[place].length for place in range(first, 64, 8)) * 8 for first in range(8))
+    assert padded < 0.75 * unsorted
+
+
+def test_a_batch_too_large_for_one_pass_is_run_in_parts(monkeypatch):
+    monkeypatch.setattr(batches, "FORWARD_TOKENS", 20)
+
+    parts = list(parts_of([_row(5)] * 5))
+
+    assert [len(part) for part in parts] == [2, 2, 1]
+
+
+def test_answers_are_encoded_in_canonical_order_with_their_end_and_inputs_with_their_template():
+    model, rows = tiny_model("bart"), make_rows(12)
+    plan = make_plan_of(rows, make_parameters())
+
+    encoded = encode_rows(rows, model=model, task=Classification(), plan=plan, verbalizer="classify {0, 1} {{input}}")
+
+    tokenizer = model.tokenizer
+    assert tokenizer.decode(encoded[0].input_ids) == f"<s> classify {{0, 1}} {rows[0].input}</s>"
+    assert encoded[2].target_ids == (*tokenizer("Planning, Marketing", add_special_tokens=False).input_ids, 2)
+
+
+def test_inputs_and_answers_are_cut_to_the_plans_limits():
+    model, rows = tiny_model("bart"), make_rows(12)
+    plan = make_plan_of(rows, make_parameters(max_input_tokens=6, max_output_tokens=2))
+
+    encoded = encode_rows(rows, model=model, task=Classification(), plan=plan, verbalizer="{{input}}")
+
+    assert max(len(row.input_ids) for row in encoded) == 6
+    assert all(row.input_ids[-1] == 2 for row in encoded)
+    assert max(len(row.target_ids) for row in encoded) == 2

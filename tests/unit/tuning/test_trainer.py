@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from factories.runs import make_parameters, make_rows, make_trainer
+from factories.tiny_models import SHAPES, tiny_model
+from foreword.domain.experiment import Phase
+from foreword.errors import ArtifactError, FailedPreconditionError
+from foreword.plugin.contributions import soft_prompt
+from foreword.tuning.forward import answer_loss
+
+
+def _prompt(trainer) -> torch.Tensor:
+    return trainer.result().artifact.tensors["prompt_embeddings"]
+
+
+def _finished(model, rows, parameters, **arguments):
+    trainer = make_trainer(model, rows, parameters, **arguments)
+    return trainer, list(trainer.run())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+def test_a_run_brings_the_loss_down_and_leaves_the_base_model_alone(shape, optimizer):
+    model = tiny_model(shape)
+    before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    parameters = make_parameters(num_epochs=6, learning_rate=0.3, optimizer=optimizer, num_virtual_tokens=8)
+
+    _, reports = _finished(model, make_rows(), parameters)
+
+    assert reports[-1].validation_loss < reports[2].validation_loss
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
+    assert not model.module.training
+
+
+def test_the_same_seed_gives_the_same_prompt_and_another_seed_another():
+    model, rows = tiny_model("bart"), make_rows()
+
+    first, _ = _finished(model, rows, make_parameters(seed=1))
+    second, _ = _finished(model, rows, make_parameters(seed=1))
+    other, _ = _finished(model, rows, make_parameters(seed=2))
+
+    assert torch.equal(_prompt(first), _prompt(second))
+    assert not torch.equal(_prompt(first), _prompt(other))
+
+
+@pytest.mark.parametrize("shape", ["bart", "llama"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+def test_a_run_resumed_at_any_update_ends_bit_for_bit_where_an_uninterrupted_one_does(shape, optimizer):
+    model, rows = tiny_model(shape), make_rows()
+    parameters = make_parameters(
+        optimizer=optimizer, refit=True, method_parameters={"token_dropout": 0.2, "averaging": 0.9}
+    )
+    metrics = [0.5, 0.25]
+    whole, reports = _finished(model, rows, parameters, evaluate=lambda _: metrics[0])
+
+    states = []
+    trainer = make_trainer(model, rows, parameters, evaluate=lambda _: metrics[0])
+    states = [trainer.state() for _ in trainer.run()]
+
+    for step in (1, 3, 4, 7, len(states) - 1):
+        resumed = make_trainer(model, rows, parameters, evaluate=lambda _: metrics[0], state=states[step - 1])
+        assert resumed.step == step
+        rest = list(resumed.run())
+        assert [report.loss for report in rest] == [report.loss for report in reports[step:]]
+        assert torch.equal(_prompt(resumed), _prompt(whole))
+
+
+def test_a_checkpoint_of_another_run_is_refused():
+    model, rows = tiny_model("bart"), make_rows()
+    state = make_trainer(model, rows, make_parameters(seed=1)).state()
+
+    with pytest.raises(ArtifactError, match="another run"):
+        make_trainer(model, rows, make_parameters(seed=2), state=state)
+
+
+@pytest.mark.parametrize("state", [b"", b"\x80\x04pickle", b"0" * 100])
+def test_bytes_that_are_no_checkpoint_are_refused_and_never_unpickled(state):
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        make_trainer(tiny_model("bart"), make_rows(), make_parameters(), state=state)
+
+
+def test_the_last_window_of_an_epoch_is_averaged_over_its_own_tokens():
+    """Predecessors divide a partial window by the full number of accumulated batches, and so shrink its gradient."""
+    model, rows = tiny_model("bart"), make_rows(10)
+    common = {"num_epochs": 1, "validation_split": 0.0, "warmup_ratio": 0.0, "max_gradient_norm": 0.0}
+
+    accumulated, in_parts = _finished(model, rows, make_parameters(batch_size=4, accumulate_steps=8, **common))
+    whole, at_once = _finished(model, rows, make_parameters(batch_size=16, accumulate_steps=1, **common))
+
+    assert len(in_parts) == len(at_once) == 1
+    assert in_parts[0].loss == pytest.approx(at_once[0].loss, rel=1e-5)
+    torch.testing.assert_close(_prompt(accumulated), _prompt(whole), rtol=1e-4, atol=1e-5)
+
+
+def test_the_schedule_is_counted_in_updates_and_not_in_batches():
+    parameters = make_parameters(batch_size=2, accumulate_steps=2, num_epochs=4, warmup_ratio=0.0, schedule="linear")
+
+    _, reports = _finished(tiny_model("bart"), make_rows(), parameters)
+
+    rates = [report.learning_rate for report in reports]
+    assert len(rates) == reports[0].total_steps == 12
+    assert rates == pytest.approx([parameters.learning_rate * (1 - step / 12) for step in range(12)])
+
+
+def test_the_held_out_loss_is_the_mean_over_true_answer_tokens():
+    """Predecessors divide it by the number of training batches, or by padded positions."""
+    model, rows = tiny_model("bart"), make_rows()
+    seen = []
+    trainer = make_trainer(
+        model, rows, make_parameters(num_epochs=1, batch_size=2), evaluate=lambda items: seen.append(items) or 0.0
+    )
+
+    report = list(trainer.run())[-1]
+
+    loss, held_out = answer_loss(model), trainer._held_out
+    with torch.no_grad():
+        nats = sum(float(loss(trainer._collate([row]), seen[0])) for row in held_out)
+    tokens = sum(len(row.target_ids) for row in held_out)
+    assert report.validation_loss == pytest.approx(nats / tokens, rel=1e-5)
+
+
+def test_the_epoch_with_the_best_metric_is_kept():
+    metrics = iter([0.2, 0.8, 0.5])
+    prompts = []
+
+    def measure(contributions):
+        prompts.append(soft_prompt(contributions).clone())
+        return next(metrics)
+
+    trainer, _ = _finished(tiny_model("bart"), make_rows(), make_parameters(num_epochs=3), evaluate=measure)
+
+    assert trainer.result().best_epoch == 2
+    assert trainer.result().best_metric == 0.8
+    assert torch.equal(_prompt(trainer), prompts[1])
+
+
+def test_the_last_epoch_is_kept_when_the_best_is_not_asked_for():
+    metrics = iter([0.8, 0.2])
+    prompts = []
+
+    def measure(contributions):
+        prompts.append(soft_prompt(contributions).clone())
+        return next(metrics)
+
+    trainer, _ = _finished(tiny_model("bart"), make_rows(), make_parameters(keep_best=False), evaluate=measure)
+
+    assert torch.equal(_prompt(trainer), prompts[-1])
+
+
+def test_a_run_stops_early_when_its_patience_is_over():
+    metrics = iter([0.5, 0.4, 0.4, 0.4, 0.4, 0.4])
+    parameters = make_parameters(num_epochs=6, early_stopping_patience=2)
+
+    trainer, reports = _finished(tiny_model("bart"), make_rows(), parameters, evaluate=lambda _: next(metrics))
+
+    assert reports[-1].epoch == pytest.approx(3.0)
+    assert reports[-1].total_steps == reports[-1].step
+    assert trainer.result().best_epoch == 1
+
+
+def test_a_refit_sees_all_rows_for_as_many_epochs_as_were_best_and_is_not_what_was_evaluated():
+    metrics = iter([0.2, 0.8, 0.5])
+    rows = make_rows()
+    parameters = make_parameters(num_epochs=3, refit=True)
+
+    trainer, reports = _finished(tiny_model("bart"), rows, parameters, evaluate=lambda _: next(metrics))
+
+    refit = [report for report in reports if report.phase is Phase.REFITTING]
+    assert sum(report.rows for report in refit) == 2 * len(rows)
+    assert all(report.validation_loss is None for report in refit)
+    assert trainer.result().refitted
+    assert not torch.equal(_prompt(trainer), trainer.result().evaluated.tensors["prompt_embeddings"])
+
+
+def test_without_held_out_rows_all_are_trained_on_and_nothing_is_measured():
+    rows = make_rows()
+    parameters = make_parameters(validation_split=0.0, refit=True)
+
+    trainer, reports = _finished(tiny_model("bart"), rows, parameters)
+
+    assert sum(report.rows for report in reports) == 2 * len(rows)
+    assert trainer.validation_rows == ()
+    assert {report.validation_loss for report in reports} == {None}
+
+
+def test_a_run_that_diverges_fails_with_the_remedy():
+    model = tiny_model("bart")
+    trainer = make_trainer(model, make_rows(), make_parameters())
+    with torch.no_grad():
+        model.module.final_logits_bias.fill_(float("nan"))
+
+    with pytest.raises(FailedPreconditionError, match="smaller learning_rate"):
+        list(trainer.run())
+
+
+def test_token_dropout_leaves_out_words_but_never_special_tokens_and_averaging_smooths_the_prompt():
+    model, rows = tiny_model("bart"), make_rows()
+
+    plain, _ = _finished(model, rows, make_parameters())
+    dropped, _ = _finished(model, rows, make_parameters(method_parameters={"token_dropout": 0.3}))
+    averaged, _ = _finished(model, rows, make_parameters(method_parameters={"averaging": 0.9}))
+
+    assert not torch.equal(_prompt(plain), _prompt(dropped))
+    assert not torch.equal(_prompt(plain), _prompt(averaged))
+
+
+def test_progress_counts_the_refit_in():
+    trainer = make_trainer(tiny_model("bart"), make_rows(), make_parameters(refit=True))
+
+    assert trainer.total_steps == 2 * 3 + 2 * 3
