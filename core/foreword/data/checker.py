@@ -19,6 +19,9 @@ from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, Val
 DEFAULT_MAX_BYTES = 200 * 1000 * 1000
 """Largest file in bytes."""
 
+MAX_ROWS = 1_000_000
+"""Most rows of one file; each takes some 200 bytes of memory beside its texts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedData:
@@ -92,15 +95,11 @@ class DatasetChecker:
         """Takes the next bytes of the file.
 
         Raises:
-            InvalidArgumentError: The file is larger than `max_bytes`.
+            InvalidArgumentError: The file is larger than `max_bytes`, or has more than `MAX_ROWS` rows.
         """
         self._byte_count += len(chunk)
         if self._byte_count > self._max_bytes:
-            raise InvalidArgumentError.of(
-                "chunk",
-                f"the file is larger than {self._max_bytes:,} bytes; upload fewer rows",
-                reason="DATASET_TOO_LARGE",
-            )
+            raise _too_large(f"the file is larger than {self._max_bytes:,} bytes")
         for item in self._reader.feed(chunk):
             self._take(item)
 
@@ -150,6 +149,8 @@ class DatasetChecker:
                 self._drop(id, error, item.number)
         if usable:
             self._rows.append(item)
+        if len(self._rows) > MAX_ROWS:
+            raise _too_large(f"the file has more than {MAX_ROWS:,} rows")
 
     def _start(self, validator: RowValidator, context: ValidationContext) -> None:
         try:
@@ -236,10 +237,14 @@ class DatasetChecker:
         return Finding(
             severity=Severity.ERROR,
             code="NO_ROWS",
-            message=f"None of the {count} rows can be used." if count else "The file holds no rows.",
+            message=f"None of the {count} rows can be used." if count else "No row could be read from the file.",
             remedy='Write rows such as {"input": "...", "output": "..."}, one per line.',
             source="reader",
         )
+
+
+def _too_large(problem: str) -> InvalidArgumentError:
+    return InvalidArgumentError.of("chunk", f"{problem}; upload fewer rows", reason="DATASET_TOO_LARGE")
 
 
 def _fit_without_rows(task: Task, options: TaskOptions) -> None:

@@ -57,7 +57,7 @@ class ArrayReader:
                 "The row is never closed: the file ends inside it.",
                 "Add the missing quote or brace; if the file was cut off, upload all of it.",
                 number=self.row_count,
-                text=rest[:400].decode("utf-8", "replace"),
+                text="" if self._skipping else rest[:400].decode("utf-8", "replace"),
             )
         elif rest.strip() and not self._skipping:
             self.row_count += 1
@@ -82,7 +82,7 @@ class ArrayReader:
                 "NOT_AN_ARRAY",
                 "The file is not a JSON array.",
                 'Write [{"input": "...", "output": "..."}, ...], or set the format to jsonl.',
-                text=bytes(self._buffer[start : start + 400]).decode("utf-8", "replace"),
+                text=chr(self._buffer[start]),
             )
 
     def _advance(self) -> bool:
@@ -134,7 +134,7 @@ class ArrayReader:
             return
         self.row_count += 1
         if len(raw) > MAX_ROW_BYTES:
-            yield too_large(self.row_count, element)
+            yield too_large(self.row_count, raw)
         elif not element:
             yield fault("NOT_JSON", "Nothing stands between two commas.", "Remove one comma.", number=self.row_count)
         else:
@@ -144,7 +144,7 @@ class ArrayReader:
         """Drops what is held of an element that is too large; the scan keeps looking for its end."""
         if not self._skipping:
             self.row_count += 1
-            yield too_large(self.row_count, bytes(self._buffer[self._start : self._start + 400]).strip())
+            yield too_large(self.row_count, bytes(self._buffer[self._start : self._start + MAX_ROW_BYTES]))
         self._skipping = True
         self._start = self._position
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from foreword.data.csv_records import CsvReader
 from foreword.data.detect import BYTE_ORDER_MARK, FORMATS, HEAD_BYTES, detect_format, foreign_file
 from foreword.data.json_array import ArrayReader
 from foreword.data.lines import LineReader
+from foreword.data.record import fault
 from foreword.domain.dataset import Row
-from foreword.domain.report import Finding
+from foreword.domain.report import Finding, Severity
 from foreword.errors import InvalidArgumentError
+
+MAX_FAULTS = 10_000
+"""Faulty rows after which reading stops: such a file is something else, and to go through all of it takes minutes."""
 
 _PIECE_BYTES = 1 << 16
 
@@ -53,7 +57,8 @@ class RowReader:
         self._format = format
         self._head = bytearray()
         self._reader: FormatReader | None = None
-        self._refused = False
+        self._stopped = False
+        self._fault_count = 0
 
     @property
     def format(self) -> str:
@@ -69,19 +74,35 @@ class RowReader:
         """Takes the next bytes; yields rows and findings in the order of the file. Consume the iterator."""
         view = memoryview(chunk)
         for start in range(0, len(view), _PIECE_BYTES):
-            yield from self._feed(bytes(view[start : start + _PIECE_BYTES]))
+            if self._stopped:
+                return
+            yield from self._bounded(self._feed(bytes(view[start : start + _PIECE_BYTES])))
 
     def finish(self) -> Iterator[Row | Finding]:
         """Ends the file; yields what is left. Consume the iterator."""
-        if self._reader is None and not self._refused:
-            yield from self._begin(whole=True)
-        if self._reader is not None:
-            yield from self._reader.finish()
+        if not self._stopped and self._reader is None:
+            yield from self._bounded(self._begin(whole=True))
+        if not self._stopped and self._reader is not None:
+            yield from self._bounded(self._reader.finish())
+
+    def _bounded(self, items: Iterable[Row | Finding]) -> Iterator[Row | Finding]:
+        """The items, until there are too many faults."""
+        for item in items:
+            yield item
+            self._fault_count += isinstance(item, Finding) and item.severity is Severity.ERROR
+            if self._fault_count == MAX_FAULTS:
+                self._stopped = True
+                yield fault(
+                    "TOO_MANY_FAULTS",
+                    f"Reading stopped at row {self.row_count:,} after {MAX_FAULTS:,} faults.",
+                    f"Check that the file is {self.format}, with input and output in each row.",
+                )
+                return
 
     def _feed(self, piece: bytes) -> Iterator[Row | Finding]:
         if self._reader is not None:
             yield from self._reader.feed(piece)
-        elif not self._refused:
+        else:
             self._head += piece
             yield from self._begin(whole=False)
 
@@ -91,7 +112,7 @@ class RowReader:
             return
         foreign = foreign_file(bytes(self._head[:4]))
         if foreign is not None:
-            self._refused = True
+            self._stopped = True
             self._head.clear()
             yield foreign
             return

@@ -49,7 +49,7 @@ def too_large(number: int, raw: bytes) -> Finding:
         f"The row is longer than {MAX_ROW_BYTES:,} bytes.",
         "Shorten it, and check that no quote, brace or line end is missing.",
         number=number,
-        text=raw[:400].decode("utf-8", "replace"),
+        text=raw[: min(400, MAX_ROW_BYTES)].decode("utf-8", "replace"),
     )
 
 

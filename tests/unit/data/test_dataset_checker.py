@@ -1,0 +1,222 @@
+"""DatasetChecker with the installed tasks and validators."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import pytest
+
+from foreword.data.checker import CheckedData, DatasetChecker, report_error
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import Finding, Histogram, Severity
+from foreword.errors import InvalidArgumentError
+from foreword.plugin.interfaces import RowCheck, RowValidator, Task, ValidationContext
+from foreword.samples import sample_path
+from foreword_tasks.classification import Classification
+from foreword_tasks.generation import Generation
+from foreword_validators.conflicts import Conflicts
+from foreword_validators.duplicates import Duplicates
+from foreword_validators.empty_texts import EmptyTexts
+from foreword_validators.garbled_texts import GarbledTexts
+from foreword_validators.lengths import Lengths
+from foreword_validators.row_count import RowCount
+
+TASKS: dict[str, Task] = {"classification": Classification(), "generation": Generation()}
+VALIDATORS = (EmptyTexts(), Lengths(), GarbledTexts(), Duplicates(), Conflicts(), RowCount())
+
+
+def check(
+    data: bytes,
+    *,
+    task: Task | None = None,
+    options: TaskOptions | None = None,
+    validators: Iterable[RowValidator] = VALIDATORS,
+    chunk: int = 1000,
+) -> CheckedData:
+    checker = DatasetChecker(validators=list(validators), task=task, tasks=TASKS, options=options or TaskOptions())
+    for start in range(0, len(data), chunk):
+        checker.feed(data[start : start + chunk])
+    return checker.finish()
+
+
+def jsonl(*pairs: tuple[str, str]) -> bytes:
+    return "".join(json.dumps({"input": pair[0], "output": pair[1]}) + "\n" for pair in pairs).encode()
+
+
+def codes(checked: CheckedData, severity: Severity = Severity.WARNING) -> list[str]:
+    return [finding.code for finding in checked.report.findings if finding.severity >= severity]
+
+
+def test_a_good_file_has_no_warnings_and_shows_its_labels_and_lengths() -> None:
+    checked = check(sample_path("complaints").read_bytes())
+
+    assert codes(checked) == []
+    assert checked.task == "classification"
+    assert (checked.report.row_count, checked.report.usable_row_count) == (263, 263)
+    assert [part.id for part in checked.report.parts] == [
+        "input_lengths",
+        "output_lengths",
+        "label_counts",
+        "label_sets",
+        "co_occurrence",
+    ]
+
+
+def test_a_badly_distributed_file_is_warned_about_with_counts_and_advice() -> None:
+    checked = check(sample_path("complaints_v2").read_bytes())
+
+    planning, warehouse = checked.report.warnings
+    assert {planning.code, warehouse.code} == {"LABEL_CROWDS_OUT"}
+    assert "16 rows have 'Planning' alone, against 3 'Planning, Marketing'" in planning.message
+    assert "10 'Planning, Warehouse'" in planning.message
+    assert "8 rows have 'Warehouse' alone, against 5 'Warehouse, Packaging'" in warehouse.message
+    assert "Add rows for the combinations (about 3 for 'Warehouse, Packaging')" in warehouse.remedy
+    assert checked.report.errors == ()
+
+
+def test_the_same_rows_in_another_format_have_the_same_content_hash() -> None:
+    as_json = check(b'[{"output": "b", "input": "a"}]')
+    as_csv = check(b"input;output\r\na;b\r\n")
+
+    assert as_json.canonical == as_csv.canonical == b'{"input": "a", "output": "b"}\n'
+    assert as_json.content_sha256 == as_csv.content_sha256 == hashlib.sha256(as_csv.canonical).hexdigest()
+    assert (as_json.report.format, as_csv.report.format) == ("json", "csv")
+
+
+def test_all_faults_are_reported_the_most_severe_first_and_named_by_row_and_column() -> None:
+    data = jsonl(("a", "x"), ("", "x"), ("a", "x")) + b'oops\n{"input": "d", "output": "  "}\n'
+
+    checked = check(data)
+    error = report_error(checked.report)
+
+    assert [violation.field for violation in error.violations] == ["rows[2].input", "rows[4]", "rows[5].output"]
+    assert "The input is empty. Give it a text" in error.violations[0].description
+    assert "DUPLICATE_ROWS" in codes(checked)
+    assert error.report is checked.report
+    assert error.reason == "DATASET_INVALID"
+    assert [row.number for row in checked.rows] == [1, 3]
+    assert (checked.report.row_count, checked.report.usable_row_count) == (5, 2)
+    severities = [finding.severity for finding in checked.report.findings]
+    assert severities == sorted(severities, reverse=True)
+
+
+def test_warnings_that_say_the_same_of_several_rows_become_one() -> None:
+    data = b"\n".join(b'{"input": "text %d", "output": %d}' % (number, number % 2) for number in range(1, 31))
+
+    notes = [finding for finding in check(data).report.findings if finding.code == "NUMBER_AS_TEXT"]
+
+    assert [(note.severity, note.row_count, len(note.rows)) for note in notes] == [(Severity.INFO, 30, 20)]
+
+
+def test_findings_are_bounded_and_the_rest_is_counted() -> None:
+    report = check(b"{oops\n" * 1500).report
+
+    assert len(report.findings) == 1000
+    assert report.omitted_finding_count == 501
+    assert report.row_count == 1500
+
+
+@pytest.mark.parametrize(("data", "message"), [(b"", "No row could be read"), (b"{oops\n", "None of the 1 rows")])
+def test_a_file_without_usable_rows_is_an_error(data: bytes, message: str) -> None:
+    checked = check(data)
+
+    finding = next(finding for finding in checked.report.errors if finding.code == "NO_ROWS")
+    assert message in finding.message
+    assert (checked.rows, checked.canonical) == ((), b"")
+
+
+def test_a_file_over_the_limit_is_refused_at_once() -> None:
+    checker = DatasetChecker(validators=[], task=None, tasks=TASKS, options=TaskOptions(), max_bytes=10)
+
+    with pytest.raises(InvalidArgumentError, match="larger than 10 bytes") as caught:
+        checker.feed(b"x" * 11)
+    assert caught.value.reason == "DATASET_TOO_LARGE"
+
+
+class Failing(RowValidator):
+    id = "failing"
+    description = "Fails at a given place."
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def start(self, context: ValidationContext) -> RowCheck:
+        place = self._place
+        if place == "start":
+            raise RuntimeError("at start")
+
+        class Check(RowCheck):
+            def row(self, row: Row) -> Iterable[Finding]:
+                if place == "row":
+                    raise RuntimeError("at row")
+                return ["no finding"] if place == "type" else ()  # type: ignore[list-item]  # what a plugin may do
+
+            def finish(self) -> tuple[Iterable[Finding], Iterable[object]]:  # type: ignore[override]  # as above
+                if place == "finish":
+                    raise RuntimeError("at finish")
+                return (), ()
+
+        return Check()
+
+
+@pytest.mark.parametrize("place", ["start", "row", "type", "finish"])
+def test_a_validator_that_fails_is_named_and_the_others_go_on(place: str) -> None:
+    checked = check(jsonl(("a", "x"), ("", "x"), ("c", "y")), validators=[Failing(place), EmptyTexts()])
+
+    failed = [finding for finding in checked.report.findings if finding.code == "VALIDATOR_FAILED"]
+    assert [(finding.source, finding.severity) for finding in failed] == [("failing", Severity.WARNING)]
+    assert "EMPTY_INPUT" in codes(checked)
+    assert len(checked.rows) == 2
+
+
+def test_lengths_are_counted_in_tokens_when_a_tokenizer_is_given_and_long_inputs_warned_about() -> None:
+    checker = DatasetChecker(
+        validators=[Lengths()],
+        task=None,
+        tasks={},
+        options=TaskOptions(),
+        count_tokens=lambda text: len(text.split()),
+        max_input_tokens=3,
+    )
+    checker.feed(jsonl(("a b c", "x"), ("a b c d", "x"), ("a b c d e", "x")))
+
+    report = checker.finish().report
+
+    (warning,) = report.warnings
+    assert (warning.code, warning.rows, warning.row_count) == ("INPUT_TOO_LONG", (2, 3), 2)
+    histogram = report.parts[0].content
+    assert isinstance(histogram, Histogram)
+    assert (histogram.unit, histogram.edges, histogram.counts) == ("tokens", (3.0, 4.0, 5.0, 6.0), (1, 1, 1))
+
+
+def test_outputs_that_recur_are_taken_as_labels_and_others_as_text() -> None:
+    labels = jsonl(*((f"text {number}", "yes" if number % 2 else "no") for number in range(12)))
+    prose = jsonl(*((f"text {number}", f"Dear customer {number}, thank you.") for number in range(12)))
+
+    assert check(labels).task == "classification"
+    assert check(prose).task == "generation"
+    assert check(prose, options=TaskOptions(multi_label=False)).task == "classification"
+
+
+def test_rows_that_contradict_the_declared_labels_are_errors() -> None:
+    data = jsonl(*((f"text {number}", "yes" if number % 2 else "no") for number in range(12)), ("last", "maybe"))
+
+    checked = check(data, task=TASKS["classification"], options=TaskOptions(labels=("yes", "no")))
+
+    (error,) = checked.report.errors
+    assert error.code == "OUTPUT_NOT_DECLARED"
+    assert "'maybe' (row 13)" in error.message
+
+
+def test_options_that_contradict_each_other_are_refused_before_a_byte_is_read() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"task_options\.labels"):
+        check(b"", task=TASKS["classification"], options=TaskOptions(labels=("a", "A ")))
+
+
+def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
+    data = sample_path("complaints_v2").read_bytes()
+
+    assert check(data, chunk=7) == check(data, chunk=1 << 20)

@@ -1,0 +1,30 @@
+"""The stored form of rows."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foreword.data.rows import read_rows, write_rows
+from foreword.domain.dataset import Row
+from foreword.errors import ArtifactError
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(st.lists(st.tuples(texts, texts)))
+def test_rows_are_read_back_and_numbered_from_one(pairs: list[tuple[str, str]]) -> None:
+    rows = tuple(Row(number=number, input=pair[0], output=pair[1]) for number, pair in enumerate(pairs, 1))
+
+    assert read_rows(write_rows(rows)) == rows
+
+
+def test_the_stored_form_is_one_object_per_line() -> None:
+    assert write_rows([Row(number=7, input="ä\n", output="b")]) == '{"input": "ä\\n", "output": "b"}\n'.encode()
+
+
+@pytest.mark.parametrize("data", [b"x\n", b"[]\n", b'{"input": "a"}\n', b"\xff\n"])
+def test_a_corrupt_stored_form_is_an_artifact_error(data: bytes) -> None:
+    with pytest.raises(ArtifactError, match="Row 1"):
+        read_rows(data)

@@ -1,0 +1,106 @@
+"""The row validators, one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, Histogram, Severity
+from foreword.plugin.interfaces import RowValidator, ValidationContext
+from foreword.plugin.register import Register
+from foreword_validators.conflicts import Conflicts
+from foreword_validators.duplicates import Duplicates
+from foreword_validators.empty_texts import EmptyTexts
+from foreword_validators.garbled_texts import GarbledTexts
+from foreword_validators.lengths import Lengths
+from foreword_validators.plugin import register_row_validators
+from foreword_validators.row_count import RowCount
+
+
+def findings(validator: RowValidator, *pairs: tuple[str, str], task: str = "") -> list[Finding]:
+    check = validator.start(ValidationContext(task=task))
+    assert check is not None
+    found = [
+        finding
+        for number, pair in enumerate(pairs, 1)
+        for finding in check.row(Row(number=number, input=pair[0], output=pair[1]))
+    ]
+    return [*found, *check.finish()[0]]
+
+
+def test_the_plugin_registers_every_validator_with_a_description() -> None:
+    register: Register[RowValidator] = Register("row validator", lambda item: item.id)
+
+    register_row_validators(register)
+
+    assert list(register.items) == ["empty_texts", "lengths", "garbled_texts", "duplicates", "conflicts", "row_count"]
+    assert all(validator.description for validator in register)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t\u00a0"])
+def test_a_row_with_an_empty_text_is_an_error_in_each_column(blank: str) -> None:
+    found = findings(EmptyTexts(), ("a", "b"), (blank, blank))
+
+    assert [(finding.code, finding.rows, finding.column) for finding in found] == [
+        ("EMPTY_INPUT", (2,), "input"),
+        ("EMPTY_OUTPUT", (2,), "output"),
+    ]
+    assert all(finding.severity is Severity.ERROR for finding in found)
+
+
+def test_repeated_rows_are_named_with_the_row_they_repeat() -> None:
+    (finding,) = findings(Duplicates(), ("a", "x"), ("b", "x"), ("a ", "x"), ("a", "y"))
+
+    assert (finding.code, finding.rows, finding.row_count) == ("DUPLICATE_ROWS", (3,), 1)
+    assert finding.message == "1 row repeats an earlier one (row 3 repeats 1)."
+
+
+def test_the_same_input_with_another_output_is_a_conflict() -> None:
+    (finding,) = findings(Conflicts(), ("a", "x"), ("a", "x"), ("b", "x"), ("a", "y"))
+
+    assert (finding.code, finding.rows) == ("CONFLICTING_OUTPUTS", (1, 4))
+
+
+def test_order_case_and_spaces_of_labels_are_no_conflict_but_for_free_text_they_are() -> None:
+    pairs = (("a", "Planning, Warehouse"), ("a", "warehouse,planning"))
+
+    assert findings(Conflicts(), *pairs) == []
+    assert findings(Conflicts(), *pairs, task="classification") == []
+    assert len(findings(Conflicts(), *pairs, task="generation")) == 1
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_fewer_than_ten_rows_are_a_warning(count: int) -> None:
+    (finding,) = findings(RowCount(), *[("a", "b")] * count)
+
+    assert (finding.code, finding.severity) == ("TOO_FEW_ROWS", Severity.WARNING)
+
+
+@pytest.mark.parametrize("count", [0, 10])
+def test_ten_rows_are_enough_and_an_empty_file_is_left_to_the_reader(count: int) -> None:
+    assert findings(RowCount(), *[("a", "b")] * count) == []
+
+
+@pytest.mark.parametrize("text", ["schöne Grüße, “gut” – 3 € für dich"])
+def test_texts_that_were_read_with_the_wrong_encoding_are_found(text: str) -> None:
+    for encoding in ("cp1252", "latin-1"):
+        garbled = text.encode().decode(encoding, "replace")
+        assert [finding.code for finding in findings(GarbledTexts(), (garbled, "x"))] == ["GARBLED_TEXT"]
+    assert findings(GarbledTexts(), (text, "Âge, Ãlso, âme, à l'été")) == []
+
+
+@pytest.mark.parametrize("lengths", [[1], [5, 5, 5], [0, 1, 2, 19], [3, 1000], [120, 77, 4096]])
+def test_length_histograms_hold_every_row_between_round_edges(lengths: list[int]) -> None:
+    check = Lengths().start(ValidationContext(task=""))
+    for number, length in enumerate(lengths, 1):
+        assert list(check.row(Row(number=number, input="x" * length, output="y"))) == []
+
+    part = next(iter(check.finish()[1]))
+
+    assert isinstance(part.content, Histogram)
+    assert part.content.unit == "characters"
+    assert sum(part.content.counts) == len(lengths)
+    assert len(part.content.edges) == len(part.content.counts) + 1 <= 21
+    assert part.content.edges[0] <= min(lengths) <= max(lengths) < part.content.edges[-1]
+    width = part.content.edges[1] - part.content.edges[0]
+    assert str(int(width)).rstrip("0") in ("1", "2", "5")
