@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
 import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,6 +21,7 @@ from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentEr
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 _TEMPORARY = ".tmp"
+_TEMPORARY_SECONDS = 24 * 3600
 _COMPLETE = ".complete"
 
 FAILPOINTS = ("artifacts.file_written", "artifacts.before_rename", "artifacts.after_rename")
@@ -78,7 +81,7 @@ class ArtifactStore:
         """
         try:
             return self._place.open(check_key(f"{prefix}/{name}"))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError):
             raise ArtifactError(
                 f"The artifact {prefix}/{name} is missing from the store. Restore it from a backup, or make it again.",
                 reason="ARTIFACT_MISSING",
@@ -137,6 +140,7 @@ class _Folder(Place):
         root.mkdir(parents=True, exist_ok=True)
         self._root = root.resolve()
         self._failpoint = failpoint
+        self._sweep()
 
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
         target = self._path(prefix)
@@ -150,14 +154,17 @@ class _Folder(Place):
                 _sync_folder(temporary)
                 self._make_parents(target)
                 self._failpoint("artifacts.before_rename")
-                # Fails when another process was faster, because no folder replaces one that holds files.
-                with suppress(FileExistsError, OSError):
+                try:
                     temporary.rename(target)
-                _sync_folder(target.parent)
-                self._failpoint("artifacts.after_rename")
+                except OSError as error:
+                    # Another process was faster: no folder replaces one that holds files.
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-        found = {path.name: path.read_bytes() for path in target.iterdir()}
+        _sync_folder(target.parent)
+        self._failpoint("artifacts.after_rename")
+        found = {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
         if found != dict(files):
             raise _other_content(prefix)
 
@@ -182,7 +189,7 @@ class _Folder(Place):
         return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
     def exists(self, prefix: str) -> bool:
-        return self._path(prefix).is_dir()
+        return bool(self.names(prefix))
 
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
@@ -206,6 +213,13 @@ class _Folder(Place):
         folder = self._root / _TEMPORARY
         folder.mkdir(exist_ok=True)
         return folder / secrets.token_hex(8)
+
+    def _sweep(self) -> None:
+        """Removes what processes left that were killed while writing; what is recent may still be written."""
+        for path in (self._root / _TEMPORARY).glob("*"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _TEMPORARY_SECONDS:
+                    path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
 
     def _make_parents(self, target: Path) -> None:
         missing = [parent for parent in target.parents if not parent.exists()]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
+from foreword.errors import LeaseLostError
 from foreword.storage.artifacts import check_key, open_place
 
 _MARK = b"FWCHKPT1"
@@ -41,10 +42,16 @@ class CheckpointStore:
             run_key: Names the run; segments as in artifact keys.
             epoch: That of the worker's lease.
             step: Updates done.
+
+        Raises:
+            LeaseLostError: Whoever owns the run now has ended it and deleted its checkpoints meanwhile.
         """
         folder = _folder(run_key)
         header = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
-        self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
+        try:
+            self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
+        except FileNotFoundError:
+            raise LeaseLostError(f"The checkpoints of {run_key} were deleted. Drop the run.") from None
         self._failpoint("checkpoints.before_prune")
         for name in self._newest_first(folder)[_KEPT:]:
             self._place.delete(f"{folder}/{name}")

@@ -18,6 +18,9 @@ from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
 
+ROWS_FILE = "rows.jsonl"
+"""Name of the rows below a dataset's artifact prefix."""
+
 _LIVE_STATES = tuple(state.value for state in ExperimentState if not state.ended)
 
 
@@ -106,7 +109,7 @@ class DatasetRepository:
         """Deletes a dataset.
 
         Returns:
-            The key of its rows in the artifact store if no other dataset of the tenant refers to it, else None.
+            The prefix of its rows in the artifact store if no other dataset of the tenant refers to it, else None.
 
         Raises:
             NotFoundError: The tenant has none of that id.

@@ -1,0 +1,194 @@
+"""What storage tests store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from foreword.domain.dataset import Dataset
+from foreword.domain.experiment import (
+    ExperimentConfig,
+    Phase,
+    Snapshot,
+    TaskOptions,
+    TuneExperiment,
+    TunePlan,
+)
+from foreword.domain.parameters import TuneParameters, resolve_parameters
+from foreword.domain.report import (
+    DataReport,
+    Evaluation,
+    EvaluationExample,
+    Finding,
+    Histogram,
+    Matrix,
+    ReportPart,
+    Severity,
+    Table,
+    Values,
+)
+from foreword.domain.tuned_model import TunedModel
+from foreword.storage.database import Database
+from foreword.storage.datasets import DatasetRepository
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.requests import RequestKey
+from foreword.storage.tenants import TenantRepository
+
+MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+def make_report() -> DataReport:
+    """A report with one part of each kind."""
+    return DataReport(
+        row_count=3,
+        usable_row_count=2,
+        findings=(
+            Finding(severity=Severity.ERROR, code="EMPTY_INPUT", message="Row 2 has no input.", rows=(2,), row_count=1),
+        ),
+        parts=(
+            ReportPart(id="labels", title="Labels", content=Table(columns=("label", "rows"), rows=(("L3", "2"),))),
+            ReportPart(id="lengths", title="Lengths", content=Histogram(unit="tokens", edges=(0.0, 1.5), counts=(2,))),
+            ReportPart(
+                id="pairs",
+                title="Pairs",
+                content=Matrix(row_labels=("L3",), column_labels=("L3",), values=((1.0,),)),
+            ),
+            ReportPart(id="numbers", title="Numbers", content=Values(values={"mean": 0.5})),
+        ),
+    )
+
+
+def make_config(dataset: str) -> ExperimentConfig:
+    """What a caller could have asked for."""
+    return ExperimentConfig(
+        base_model="foreword--starter",
+        dataset=dataset,
+        task="classification",
+        task_options=TaskOptions(labels=("Warehouse", "Packaging"), multi_label=True, extra={"weight": 1.5}),
+        tuning_type="prompt_tuning",
+        verbalizer="classify {0, 1} {{input}}",
+        parameters=TuneParameters(num_epochs=3, method_parameters={"depth": [1, 2]}),
+        instruction="Classify the complaint.",
+    )
+
+
+def make_plan() -> TunePlan:
+    """A plan with warnings and a schema."""
+    parameters, sources = resolve_parameters(TuneParameters(num_epochs=3), TuneParameters(learning_rate=0.3))
+    return TunePlan(
+        parameters=parameters,
+        sources=sources,
+        training_row_count=160,
+        validation_row_count=40,
+        planned_updates=30,
+        trainable_parameter_count=19_200,
+        estimated_seconds=12.5,
+        warnings=(Finding(severity=Severity.WARNING, code="FEW_UPDATES", message="Only 30 updates are planned."),),
+        schema={"labels": ["Warehouse", "Packaging"], "multi_label": True, "label_sets": [["Warehouse", "Packaging"]]},
+        labels=("Warehouse", "Packaging"),
+        multi_label=True,
+    )
+
+
+def make_evaluation(system: str = "tuned") -> Evaluation:
+    """Results of one system."""
+    return Evaluation(
+        system=system,
+        metrics={"exact_match": 0.75, "perplexity": float("inf")},
+        main_metric="exact_match",
+        row_count=40,
+        examples=(EvaluationExample(input="Where is it?", reference="Warehouse", prediction="L3"),),
+    )
+
+
+def make_snapshot(step: int, loss: float = 0.5) -> Snapshot:
+    """A point of a learning curve; the queue numbers it."""
+    return Snapshot(
+        sequence=0,
+        step=step,
+        epoch=step / 10,
+        loss=loss,
+        validation_loss=None,
+        validation_metric=None,
+        learning_rate=0.3,
+        examples_per_second=20.0,
+        phase=Phase.TUNING,
+        create_time=MOMENT,
+    )
+
+
+def make_tuned_model(experiment: TuneExperiment, id: str = "model-1") -> TunedModel:
+    """What an experiment could have learnt."""
+    return TunedModel(
+        tenant=experiment.tenant,
+        id=id,
+        display_name=experiment.display_name,
+        base_model=experiment.config.base_model,
+        tune_experiment=experiment.id,
+        dataset=experiment.config.dataset,
+        task=experiment.config.task,
+        tuning_type=experiment.config.tuning_type,
+        verbalizer=experiment.config.verbalizer,
+        schema=experiment.plan.schema,
+        labels=experiment.plan.labels,
+        multi_label=experiment.plan.multi_label,
+        artifact=f"tunedModels/{id}",
+        content_sha256="ab" * 32,
+        byte_size=76_800,
+        num_virtual_tokens=50,
+        max_input_tokens=256,
+        max_output_tokens=128,
+        provenance={"base_model": "r1"},
+        evaluations=(make_evaluation(),),
+        creator="key-1",
+        create_time=MOMENT,
+    )
+
+
+def store_tenant(database: Database, tenant: str = "acme") -> str:
+    """A tenant that is there."""
+    return TenantRepository(database).ensure_tenant(tenant).id
+
+
+def store_dataset(
+    database: Database,
+    tenant: str = "acme",
+    display_name: str = "complaints",
+    request: RequestKey | None = None,
+    content_sha256: str = "cd" * 32,
+) -> Dataset:
+    """A dataset that is there."""
+    return DatasetRepository(database, store_tenant(database, tenant)).create(
+        display_name=display_name,
+        description="Two hundred complaints.",
+        artifact=f"datasets/{content_sha256}",
+        content_sha256=content_sha256,
+        row_count=200,
+        byte_size=20_000,
+        report=make_report(),
+        creator="key-1",
+        request=request,
+    )
+
+
+def store_experiment(
+    database: Database,
+    tenant: str = "acme",
+    *,
+    dataset: str | None = None,
+    display_name: str = "Tuning",
+    description: str = "",
+    id: str | None = None,
+    request: RequestKey | None = None,
+    max_queued: int = 10_000,
+) -> TuneExperiment:
+    """An experiment that is queued, with a dataset unless one is given."""
+    return ExperimentRepository(database, tenant).create(
+        display_name=display_name,
+        description=description,
+        id=id,
+        config=make_config(dataset or store_dataset(database, tenant).id),
+        plan=make_plan(),
+        creator="key-1",
+        request=request,
+        max_queued=max_queued,
+    )

@@ -1,0 +1,205 @@
+"""Experiments of a tenant, as their owners see them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from factories.stored import make_config, make_plan, make_snapshot, store_dataset, store_experiment, store_tenant
+from foreword.domain.experiment import ExperimentState, Failure
+from foreword.errors import (
+    AlreadyExistsError,
+    ExhaustedError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+)
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.requests import RequestKey
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_what_was_stored_is_found(database):
+    dataset = store_dataset(database)
+    experiment = store_experiment(database, dataset=dataset.id, description="first try")
+    assert ExperimentRepository(database, "acme").get(experiment.id) == experiment
+    assert experiment.config == make_config(dataset.id)
+    assert experiment.plan == make_plan()
+    assert experiment.state is ExperimentState.QUEUED
+    assert experiment.description == "first try"
+    assert experiment.start_time is experiment.end_time is None
+
+
+def test_a_taken_display_name_gets_a_number(database):
+    names = [store_experiment(database, display_name="v1").display_name for _ in range(3)]
+    assert names == ["v1", "v1 (1)", "v1 (2)"]
+
+
+def test_a_numbered_display_name_may_be_taken_too(database):
+    store_experiment(database, display_name="v1 (1)")
+    names = [store_experiment(database, display_name="v1").display_name for _ in range(2)]
+    assert names == ["v1", "v1 (2)"]
+
+
+@pytest.mark.parametrize("name", ["100%", "a_b", "back\\slash", "Über", "V1"])
+def test_a_display_name_with_special_characters_is_numbered_by_itself(database, name):
+    for other in ("100x", "axb", "über", "v1"):
+        store_experiment(database, display_name=other)
+    assert [store_experiment(database, display_name=name).display_name for _ in range(2)] == [name, f"{name} (1)"]
+
+
+def test_display_names_of_other_tenants_do_not_matter(database):
+    assert store_experiment(database, "acme").display_name == store_experiment(database, "other").display_name
+
+
+def test_an_id_may_be_chosen_once(database):
+    assert store_experiment(database, id="my-run").id == "my-run"
+    with pytest.raises(AlreadyExistsError):
+        store_experiment(database, id="my-run")
+    assert store_experiment(database, "other", id="my-run").tenant == "other"
+
+
+def test_a_bad_id_is_refused(database):
+    with pytest.raises(InvalidArgumentError) as caught:
+        store_experiment(database, id="My Run")
+    assert caught.value.violations[0].field == "tune_experiment_id"
+
+
+def test_a_missing_dataset_is_named(database):
+    store_tenant(database)
+    with pytest.raises(NotFoundError, match="tenants/acme/datasets/gone"):
+        store_experiment(database, dataset="gone")
+
+
+def test_a_full_queue_takes_no_more_until_one_has_started(database):
+    store_experiment(database, max_queued=2)
+    store_experiment(database, max_queued=2)
+    with pytest.raises(ExhaustedError) as caught:
+        store_experiment(database, max_queued=2)
+    assert caught.value.retry_after > timedelta()
+    assert store_experiment(database, "other", max_queued=2)
+    ExperimentQueue(database).lease("w", MINUTE)
+    assert store_experiment(database, max_queued=2)
+
+
+def test_the_same_request_again_gets_the_same_experiment_even_when_the_queue_is_full(database):
+    request = RequestKey("CreateTuneExperiment", "r1", "f1")
+    dataset = store_dataset(database).id
+    first = store_experiment(database, dataset=dataset, request=request, max_queued=1)
+    assert store_experiment(database, dataset=dataset, request=request, max_queued=1) == first
+
+
+def test_a_replay_answers_with_the_experiment_as_it_is_now(database):
+    request = RequestKey("CreateTuneExperiment", "r1", "f1")
+    first = store_experiment(database, request=request)
+    ExperimentRepository(database, "acme").request_cancel(first.id)
+    assert store_experiment(database, request=request).state is ExperimentState.CANCELLED
+
+
+def test_experiments_are_listed_newest_first_by_state_in_pages(database):
+    stored = [store_experiment(database).id for _ in range(4)]
+    repository = ExperimentRepository(database, "acme")
+    repository.request_cancel(stored[1])
+    queued = {ExperimentState.QUEUED}
+    first = repository.list(2, "", queued)
+    second = repository.list(2, first.next_page_token, queued)
+    assert [item.id for item in first.items + second.items] == [stored[3], stored[2], stored[0]]
+    assert len(repository.list().items) == 4
+    assert [item.id for item in repository.list(0, "", {ExperimentState.CANCELLED}).items] == [stored[1]]
+
+
+def test_a_page_token_with_another_filter_is_refused(database):
+    for _ in range(2):
+        store_experiment(database)
+    repository = ExperimentRepository(database, "acme")
+    token = repository.list(1).next_page_token
+    with pytest.raises(InvalidArgumentError):
+        repository.list(1, token, {ExperimentState.QUEUED})
+
+
+def test_snapshots_are_read_from_where_the_caller_says(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w", MINUTE)
+    queue.heartbeat(lease, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=MINUTE)
+    repository = ExperimentRepository(database, "acme")
+    assert [item.sequence for item in repository.get(experiment.id, after_sequence=0).snapshots] == [1, 2, 3]
+    assert [item.sequence for item in repository.get(experiment.id, after_sequence=2).snapshots] == [3]
+    assert repository.get(experiment.id, after_sequence=3).snapshots == ()
+    assert repository.get(experiment.id).snapshots == ()
+    assert repository.get(experiment.id).last_sequence == 3
+
+
+def test_a_snapshot_comes_back_as_it_was_even_when_the_loss_is_infinite(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    queue.heartbeat(queue.lease("w", MINUTE), snapshots=[make_snapshot(1, loss=float("inf"))], duration=MINUTE)
+    found = ExperimentRepository(database, "acme").get(experiment.id, after_sequence=0).snapshots[0]
+    assert found.loss == float("inf")
+    assert found.create_time == make_snapshot(1).create_time
+
+
+def test_a_queued_experiment_is_cancelled_at_once_and_never_leased(database):
+    experiment = ExperimentRepository(database, "acme").request_cancel(store_experiment(database).id)
+    assert experiment.state is ExperimentState.CANCELLED
+    assert experiment.end_time is not None
+    assert ExperimentQueue(database).lease("w", MINUTE) is None
+
+
+def test_a_running_experiment_is_cancelled_by_its_worker(database):
+    experiment = store_experiment(database)
+    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    lease = queue.lease("w", MINUTE)
+    assert queue.heartbeat(lease, duration=MINUTE) is False
+    assert repository.request_cancel(experiment.id).state is ExperimentState.CANCELLING
+    assert queue.heartbeat(lease, duration=MINUTE) is True
+    queue.cancelled(lease, 1.5)
+    found = repository.get(experiment.id)
+    assert (found.state, found.compute_seconds) == (ExperimentState.CANCELLED, 1.5)
+
+
+def test_cancelling_again_changes_nothing(database):
+    repository = ExperimentRepository(database, "acme")
+    queued, running = store_experiment(database).id, store_experiment(database).id
+    repository.request_cancel(queued)
+    ExperimentQueue(database).lease("w", MINUTE)
+    for id in (queued, running):
+        assert repository.request_cancel(id) == repository.request_cancel(id)
+
+
+def test_a_failed_experiment_cannot_be_cancelled(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    queue.fail(queue.lease("w", MINUTE), Failure(kind="internal", reason="INTERNAL", message="It broke."), 2.0)
+    repository = ExperimentRepository(database, "acme")
+    with pytest.raises(FailedPreconditionError, match="failed already"):
+        repository.request_cancel(experiment.id)
+    assert repository.get(experiment.id).failure == Failure(kind="internal", reason="INTERNAL", message="It broke.")
+
+
+def test_an_experiment_is_deleted_with_its_curve_once_it_has_ended(database):
+    experiment = store_experiment(database)
+    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    with pytest.raises(FailedPreconditionError, match="queued"):
+        repository.delete(experiment.id)
+    lease = queue.lease("w", MINUTE)
+    queue.heartbeat(lease, snapshots=[make_snapshot(1)], duration=MINUTE)
+    with pytest.raises(FailedPreconditionError, match="running"):
+        repository.delete(experiment.id)
+    queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message=""), 0.0)
+    repository.delete(experiment.id)
+    with pytest.raises(NotFoundError):
+        repository.get(experiment.id)
+
+
+def test_other_tenants_experiments_cannot_be_touched(database):
+    theirs = store_experiment(database, "other")
+    store_tenant(database)
+    repository = ExperimentRepository(database, "acme")
+    for attempt in (repository.get, repository.request_cancel, repository.delete):
+        with pytest.raises(NotFoundError):
+            attempt(theirs.id)
+    assert repository.list().items == ()

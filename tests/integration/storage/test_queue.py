@@ -1,0 +1,268 @@
+"""The queue of experiments: leases, fairness, heartbeats and endings."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from datetime import timedelta
+
+import pytest
+
+from factories.stored import make_evaluation, make_snapshot, make_tuned_model, store_experiment
+from foreword.domain.experiment import ExperimentState, Failure, Phase, Progress
+from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.queue import FAILPOINTS, ExperimentQueue, Lease
+from foreword.storage.tuned_models import TunedModelRepository
+
+MINUTE = timedelta(minutes=1)
+NOW = timedelta()
+FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
+
+
+def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> None:
+    queue.succeed(
+        lease,
+        tuned_model=make_tuned_model(lease.experiment, model),
+        evaluations=[make_evaluation()],
+        curve_advice="It levelled off.",
+        compute_seconds=9.0,
+    )
+
+
+def test_an_empty_queue_has_nothing_to_lease(database):
+    assert ExperimentQueue(database).lease("w", MINUTE) is None
+
+
+def test_the_oldest_experiment_is_leased_first_and_runs_then(database):
+    first, second = store_experiment(database), store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w", MINUTE)
+    assert (lease.experiment.id, lease.epoch, lease.worker) == (first.id, 1, "w")
+    assert lease.experiment.state is ExperimentState.RUNNING
+    assert lease.experiment.start_time is not None
+    assert queue.lease("w", MINUTE).experiment.id == second.id
+    assert queue.lease("w", MINUTE) is None
+
+
+def test_the_tenant_with_the_fewest_running_experiments_comes_first(database):
+    for _ in range(3):
+        store_experiment(database, "busy")
+    store_experiment(database, "quiet")
+    queue = ExperimentQueue(database)
+    assert [queue.lease("w", MINUTE).experiment.tenant for _ in range(4)] == ["busy", "quiet", "busy", "busy"]
+
+
+def test_a_run_whose_worker_fell_silent_goes_to_another_with_a_new_epoch(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    first = queue.lease("w1", NOW)
+    queue.heartbeat(first, progress=Progress(step=3), snapshots=[make_snapshot(3)], duration=NOW)
+    second = queue.lease("w2", MINUTE)
+    assert (second.experiment.id, second.epoch) == (experiment.id, 2)
+    assert second.experiment.progress.step == 3
+    assert [item.step for item in second.experiment.snapshots] == [3]
+    assert second.experiment.start_time == first.experiment.start_time
+    assert queue.lease("w3", MINUTE) is None
+
+
+def test_a_heartbeat_keeps_a_lease_alive(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w1", NOW)
+    queue.heartbeat(lease, duration=MINUTE)
+    assert queue.lease("w2", MINUTE) is None
+
+
+def test_a_lease_ends_by_the_databases_clock(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    queue.lease("w1", timedelta(seconds=0.2))
+    assert queue.lease("w2", MINUTE) is None
+    time.sleep(0.25)
+    assert queue.lease("w2", MINUTE).epoch == 2
+
+
+def test_a_stale_lease_can_write_nothing(database):
+    experiment = store_experiment(database)
+    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    stale = queue.lease("w1", NOW)
+    owner = queue.lease("w2", MINUTE)
+    queue.heartbeat(owner, snapshots=[make_snapshot(1)], duration=MINUTE)
+    before = repository.get(experiment.id, after_sequence=0)
+    for attempt in (
+        lambda: queue.heartbeat(stale, progress=Progress(step=9), snapshots=[make_snapshot(9)], duration=MINUTE),
+        lambda: queue.rewind(stale, 0),
+        lambda: succeed(queue, stale),
+        lambda: queue.fail(stale, FAILURE, 1.0),
+        lambda: queue.cancelled(stale, 1.0),
+        lambda: queue.release(stale),
+    ):
+        with pytest.raises(LeaseLostError):
+            attempt()
+    assert repository.get(experiment.id, after_sequence=0) == before
+    assert TunedModelRepository(database, "acme").list().items == ()
+    assert queue.lease("w3", MINUTE) is None
+
+
+def test_a_lease_with_the_right_epoch_and_another_worker_is_refused(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w1", MINUTE)
+    with pytest.raises(LeaseLostError):
+        queue.heartbeat(dataclasses.replace(lease, worker="w2"), duration=MINUTE)
+
+
+def test_snapshots_are_numbered_over_the_life_of_the_experiment(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    first = queue.lease("w1", NOW)
+    queue.heartbeat(first, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=NOW)
+    second = queue.lease("w2", MINUTE)
+    queue.rewind(second, 1)
+    queue.heartbeat(second, snapshots=[make_snapshot(2)], duration=MINUTE)
+    curve = ExperimentRepository(database, "acme").get(experiment.id, after_sequence=0)
+    assert [(item.sequence, item.step) for item in curve.snapshots] == [(1, 1), (4, 2)]
+    assert curve.last_sequence == 4
+
+
+def test_a_heartbeat_stores_progress_and_compute_time_that_never_counts_down(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w", MINUTE)
+    progress = Progress(percent=50.0, step=5, total_steps=10, loss=0.5, phase=Phase.TUNING)
+    queue.heartbeat(lease, progress=progress, compute_seconds=4.0, duration=MINUTE)
+    queue.heartbeat(lease, compute_seconds=3.0, duration=MINUTE)
+    found = ExperimentRepository(database, "acme").get(experiment.id)
+    assert found.progress == progress
+    assert found.compute_seconds == 4.0
+
+
+def test_success_stores_the_tuned_model_with_the_end_of_the_run(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w", MINUTE)
+    succeed(queue, lease)
+    found = ExperimentRepository(database, "acme").get(experiment.id)
+    model = TunedModelRepository(database, "acme").get("model-1")
+    assert found.state is ExperimentState.SUCCEEDED
+    assert found.tuned_model == model.id
+    assert found.evaluations == (make_evaluation(),)
+    assert found.curve_advice == "It levelled off."
+    assert found.progress.percent == 100.0
+    assert found.end_time == model.create_time
+    assert dataclasses.replace(model, create_time=make_tuned_model(experiment).create_time) == make_tuned_model(
+        lease.experiment
+    )
+
+
+def test_success_is_all_or_nothing(database):
+    experiment = store_experiment(database)
+
+    def die(name: str) -> None:
+        if name == "queue.succeed.before_commit":
+            raise KeyboardInterrupt
+
+    queue = ExperimentQueue(database, failpoint=die)
+    with pytest.raises(KeyboardInterrupt):
+        succeed(queue, queue.lease("w", MINUTE))
+    assert ExperimentRepository(database, "acme").get(experiment.id).state is ExperimentState.RUNNING
+    assert TunedModelRepository(database, "acme").list().items == ()
+
+
+def test_a_run_that_has_ended_is_nobodys(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w", MINUTE)
+    queue.fail(lease, FAILURE, 1.0)
+    with pytest.raises(LeaseLostError):
+        queue.heartbeat(lease, duration=MINUTE)
+    with pytest.raises(LeaseLostError):
+        succeed(queue, lease)
+    assert queue.lease("w", MINUTE) is None
+
+
+def test_a_run_given_back_is_leased_again_at_once(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w1", MINUTE)
+    queue.release(lease)
+    assert ExperimentRepository(database, "acme").get(experiment.id).state is ExperimentState.RUNNING
+    with pytest.raises(LeaseLostError):
+        queue.heartbeat(lease, duration=MINUTE)
+    assert queue.lease("w1", MINUTE).epoch == 2
+
+
+def test_a_cancelling_run_whose_worker_died_is_leased_to_end(database):
+    experiment = store_experiment(database)
+    store_experiment(database)
+    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue.lease("w1", NOW)
+    repository.request_cancel(experiment.id)
+    lease = queue.lease("w2", MINUTE)
+    assert lease.experiment.id == experiment.id
+    assert lease.experiment.state is ExperimentState.CANCELLING
+    queue.cancelled(lease, 1.0)
+    assert repository.get(experiment.id).state is ExperimentState.CANCELLED
+
+
+def test_a_run_may_succeed_while_it_is_being_cancelled(database):
+    experiment = store_experiment(database)
+    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    lease = queue.lease("w", MINUTE)
+    repository.request_cancel(experiment.id)
+    succeed(queue, lease)
+    assert repository.get(experiment.id).state is ExperimentState.SUCCEEDED
+    with pytest.raises(FailedPreconditionError):
+        repository.request_cancel(experiment.id)
+
+
+def test_experiments_are_counted_by_state(database):
+    for _ in range(3):
+        store_experiment(database)
+    queue = ExperimentQueue(database)
+    queue.lease("w", MINUTE)
+    counts = queue.counts()
+    assert (counts[ExperimentState.QUEUED], counts[ExperimentState.RUNNING]) == (2, 1)
+    assert set(counts) == set(ExperimentState)
+
+
+def test_a_tuned_model_outlives_its_experiment(database):
+    experiment = store_experiment(database)
+    queue = ExperimentQueue(database)
+    succeed(queue, queue.lease("w", MINUTE))
+    ExperimentRepository(database, "acme").delete(experiment.id)
+    models = TunedModelRepository(database, "acme")
+    assert models.get("model-1").tune_experiment == experiment.id
+    assert models.delete("model-1") == "tunedModels/model-1"
+    with pytest.raises(NotFoundError):
+        models.get("model-1")
+
+
+def test_tuned_models_are_listed_newest_first_without_evaluations(database):
+    queue = ExperimentQueue(database)
+    for number in range(3):
+        store_experiment(database)
+        succeed(queue, queue.lease("w", MINUTE), f"model-{number}")
+    models = TunedModelRepository(database, "acme")
+    first = models.list(2)
+    second = models.list(2, first.next_page_token)
+    assert [model.id for model in first.items + second.items] == ["model-2", "model-1", "model-0"]
+    assert {model.evaluations for model in first.items} == {()}
+
+
+def test_every_failpoint_is_passed(database):
+    passed: list[str] = []
+    queue = ExperimentQueue(database, failpoint=passed.append)
+    for _ in range(3):
+        store_experiment(database)
+    lease = queue.lease("w", MINUTE)
+    queue.heartbeat(lease, duration=MINUTE)
+    queue.rewind(lease, 0)
+    queue.release(lease)
+    succeed(queue, queue.lease("w", MINUTE))
+    queue.fail(queue.lease("w", MINUTE), FAILURE, 0.0)
+    last = queue.lease("w", MINUTE)
+    ExperimentRepository(database, "acme").request_cancel(last.experiment.id)
+    queue.cancelled(last, 0.0)
+    assert set(passed) == set(FAILPOINTS)

@@ -1,0 +1,135 @@
+"""Artifacts in a folder and in an object store."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from pathlib import Path
+
+import pytest
+
+from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
+from foreword.storage.artifacts import ArtifactStore
+
+FILES = {"rows.jsonl": b'{"input": "a"}\n', "notes.txt": b""}
+
+
+@pytest.fixture(params=["folder", "object store"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place of each kind."""
+    return str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{secrets.token_hex(8)}"
+
+
+def test_what_was_written_can_be_read(url):
+    store = ArtifactStore(url)
+    store.write("acme/datasets/d1", FILES)
+    assert {name: store.read("acme/datasets/d1", name) for name in FILES} == FILES
+    with store.open("acme/datasets/d1", "rows.jsonl") as stream:
+        assert stream.read(8) == b'{"input"'
+
+
+def test_an_artifact_exists_once_it_is_written(url):
+    store = ArtifactStore(url)
+    assert not store.exists("acme/datasets/d1")
+    store.write("acme/datasets/d1", FILES)
+    assert store.exists("acme/datasets/d1")
+    assert not store.exists("acme/datasets")
+
+
+def test_writing_the_same_again_changes_nothing(url):
+    store = ArtifactStore(url)
+    store.write("d1", FILES)
+    store.write("d1", FILES)
+    assert store.read("d1", "rows.jsonl") == FILES["rows.jsonl"]
+
+
+@pytest.mark.parametrize("other", [{"rows.jsonl": b"x", "notes.txt": b""}, {"rows.jsonl": FILES["rows.jsonl"]}])
+def test_an_artifact_is_never_changed(url, other):
+    store = ArtifactStore(url)
+    store.write("d1", FILES)
+    with pytest.raises(AlreadyExistsError):
+        store.write("d1", other)
+    assert store.read("d1", "rows.jsonl") == FILES["rows.jsonl"]
+
+
+@pytest.mark.parametrize(("prefix", "name"), [("d2", "rows.jsonl"), ("d1", "other"), ("d1/rows.jsonl", "x")])
+def test_a_missing_file_is_named(url, prefix, name):
+    store = ArtifactStore(url)
+    store.write("d1", FILES)
+    with pytest.raises(ArtifactError, match=f"{prefix}/{name}") as caught:
+        store.read(prefix, name)
+    assert caught.value.reason == "ARTIFACT_MISSING"
+
+
+def test_a_deleted_artifact_is_gone_and_deleting_again_changes_nothing(url):
+    store = ArtifactStore(url)
+    store.write("d1", FILES)
+    store.write("d2", FILES)
+    store.delete("d1")
+    store.delete("d1")
+    assert not store.exists("d1")
+    assert store.exists("d2")
+    with pytest.raises(ArtifactError):
+        store.read("d1", "rows.jsonl")
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/etc", "..", "a/../b", "a//b", "a/", ".tmp/x", "a\\b", "a\x00b", "a\n", "~", "a" * 129, "\ud800"]
+)
+def test_a_key_that_could_leave_the_root_is_refused(url, key):
+    store = ArtifactStore(url)
+    for attempt in (
+        lambda: store.write(key, FILES),
+        lambda: store.read(key, "rows.jsonl"),
+        lambda: store.read("d1", key),
+        lambda: store.exists(key),
+        lambda: store.delete(key),
+    ):
+        with pytest.raises(InvalidArgumentError):
+            attempt()
+
+
+def test_a_link_below_the_root_is_not_followed_out_of_it(tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key.pem").write_bytes(b"private")
+    store = ArtifactStore(str(tmp_path / "artifacts"))
+    (tmp_path / "artifacts" / "d1").symlink_to(tmp_path / "secret")
+    with pytest.raises(ArtifactError):
+        store.read("d1", "key.pem")
+
+
+def test_racing_writers_of_the_same_content_all_succeed(url):
+    barrier = threading.Barrier(8)
+    errors: list[BaseException] = []
+
+    def write() -> None:
+        store = ArtifactStore(url)
+        barrier.wait()
+        try:
+            store.write("d1", FILES)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert ArtifactStore(url).read("d1", "rows.jsonl") == FILES["rows.jsonl"]
+
+
+def test_nothing_temporary_stays_behind(tmp_path):
+    store = ArtifactStore(str(tmp_path))
+    store.write("d1", FILES)
+    store.delete("d1")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path):
+    (tmp_path / ".tmp" / "old").mkdir(parents=True)
+    (tmp_path / ".tmp" / "new").mkdir()
+    os.utime(tmp_path / ".tmp" / "old", (0, 0))
+    ArtifactStore(str(tmp_path))
+    assert [path.name for path in (tmp_path / ".tmp").iterdir()] == ["new"]

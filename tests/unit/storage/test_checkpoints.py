@@ -1,0 +1,95 @@
+"""Checkpoints: the newest complete one is found."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from foreword.errors import LeaseLostError
+from foreword.storage.checkpoints import CheckpointStore
+
+
+@pytest.fixture(params=["folder", "object store"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place of each kind."""
+    return str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{secrets.token_hex(8)}"
+
+
+def checkpoint_files(root: Path) -> list[Path]:
+    return sorted(root.rglob("*.checkpoint"))
+
+
+def test_a_run_without_checkpoints_has_none(url):
+    assert CheckpointStore(url).latest_checkpoint("acme/e1") is None
+
+
+def test_the_newest_checkpoint_is_found_and_runs_are_kept_apart(url):
+    store = CheckpointStore(url)
+    store.write_checkpoint("acme/e1", 1, 9, b"nine")
+    store.write_checkpoint("acme/e1", 1, 10, b"ten")
+    store.write_checkpoint("acme/e2", 1, 99, b"other")
+    assert store.latest_checkpoint("acme/e1") == b"ten"
+
+
+def test_a_step_checkpointed_again_is_replaced(url):
+    store = CheckpointStore(url)
+    store.write_checkpoint("e1", 1, 9, b"first")
+    store.write_checkpoint("e1", 1, 9, b"second")
+    assert store.latest_checkpoint("e1") == b"second"
+
+
+def test_a_late_write_of_an_older_epoch_never_hides_a_newer_epoch(url):
+    store = CheckpointStore(url)
+    store.write_checkpoint("e1", 2, 5, b"owner")
+    for step in (100, 101, 102):
+        store.write_checkpoint("e1", 1, step, b"stale")
+    assert store.latest_checkpoint("e1") == b"owner"
+
+
+def test_the_newest_two_are_kept(tmp_path):
+    store = CheckpointStore(str(tmp_path))
+    for step in range(5):
+        store.write_checkpoint("e1", 1, step, b"x")
+    assert [path.name for path in checkpoint_files(tmp_path)] == [
+        "00000001-000000000003.checkpoint",
+        "00000001-000000000004.checkpoint",
+    ]
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "longer"])
+def test_a_harmed_checkpoint_is_passed_over(tmp_path, harm):
+    store = CheckpointStore(str(tmp_path))
+    store.write_checkpoint("e1", 1, 1, b"sound" * 100)
+    store.write_checkpoint("e1", 1, 2, b"harmed" * 100)
+    newest = checkpoint_files(tmp_path)[-1]
+    content = newest.read_bytes()
+    newest.write_bytes(
+        {
+            "cut": content[:-1],
+            "flipped": content[:-1] + bytes([content[-1] ^ 1]),
+            "empty": b"",
+            "longer": content + b"x",
+        }[harm]
+    )
+    assert store.latest_checkpoint("e1") == b"sound" * 100
+
+
+def test_deleted_checkpoints_are_gone_and_deleting_again_changes_nothing(url):
+    store = CheckpointStore(url)
+    store.write_checkpoint("acme/e1", 1, 1, b"x")
+    store.delete_checkpoints("acme/e1")
+    store.delete_checkpoints("acme/e1")
+    assert store.latest_checkpoint("acme/e1") is None
+
+
+def test_a_writer_whose_folder_was_deleted_meanwhile_learns_that_it_lost_the_run(tmp_path):
+    owner = CheckpointStore(str(tmp_path))
+
+    def owner_ends_the_run(name: str) -> None:
+        if name == "artifacts.before_rename":
+            owner.delete_checkpoints("e1")
+
+    with pytest.raises(LeaseLostError):
+        CheckpointStore(str(tmp_path), failpoint=owner_ends_the_run).write_checkpoint("e1", 1, 1, b"x")
