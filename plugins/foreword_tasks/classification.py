@@ -9,7 +9,6 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, ReportPart
 from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Task
-
 from foreword_tasks.label_checks import check_labels
 from foreword_tasks.label_metrics import METRICS, score_label_sets
 from foreword_tasks.label_reading import read_labels

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity
-
 from foreword_tasks.label_distribution import LabelDistribution
 
 # A model answers with the likelier of "A" and "A, B"; where "A" alone is half as frequent again, it wins whenever the

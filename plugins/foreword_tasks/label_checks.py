@@ -8,7 +8,6 @@ from itertools import combinations
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity
-
 from foreword_tasks.crowding import crowding
 from foreword_tasks.edit_distance import within_distance
 from foreword_tasks.label_distribution import LabelDistribution, LabelledRow

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Matrix, ReportPart, Table
-
 from foreword_tasks.label_metrics import MAX_MATRIX_LABELS
 from foreword_tasks.label_schema import LabelSchema
 

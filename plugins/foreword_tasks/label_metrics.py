@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from foreword.domain.report import Matrix, MetricSpec, ReportPart, Table
 from foreword.plugin.interfaces import Scores
-
 from foreword_tasks.label_schema import LabelSchema
 
 MAX_MATRIX_LABELS = 50

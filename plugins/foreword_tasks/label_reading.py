@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.errors import FieldViolation, InvalidArgumentError
-
 from foreword_tasks.label_order import majority_order
 from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key, split_output
 

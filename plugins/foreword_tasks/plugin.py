@@ -5,7 +5,6 @@ from __future__ import annotations
 from foreword.plugin import hookimpl
 from foreword.plugin.interfaces import Task
 from foreword.plugin.register import Register
-
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from foreword.plugin import hookimpl
 from foreword.plugin.interfaces import RowValidator
 from foreword.plugin.register import Register
-
 from foreword_validators.conflicts import Conflicts
 from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts

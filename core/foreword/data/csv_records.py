@@ -47,7 +47,7 @@ class CsvReader:
         self._after_cr = False
         self._skipping = False  # the rest of a line that was too long
         self._restarts = 0
-        self._delimiter = ","
+        self._delimiter = ""  # unknown until the first line is here
         self._header: list[str] | None = None
         self._broken_header = False
         self._plain_end = re.compile(rb"[,\r\n]")
@@ -67,7 +67,7 @@ class CsvReader:
         if self._broken_header or self._skipping:
             return
         while self._start < len(self._buffer) and not self._broken_header:
-            if self._header is None:
+            if not self._delimiter:
                 self._choose_delimiter(bytes(self._buffer[self._start :]))
                 yield from self._scan_records()
                 if self._start == len(self._buffer) or self._broken_header:
@@ -78,7 +78,7 @@ class CsvReader:
             yield from self._scan_records()
 
     def _scan(self) -> Iterator[Row | Finding]:
-        if self._header is None and not self._skipping:
+        if not self._delimiter:
             self._skip_blank_start()
             line = _LINE_END.search(self._buffer, self._start)
             if line is None and len(self._buffer) - self._start <= MAX_ROW_BYTES:

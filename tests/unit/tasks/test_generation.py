@@ -1,0 +1,47 @@
+"""Generation."""
+
+from __future__ import annotations
+
+import pytest
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.errors import InvalidArgumentError
+from foreword_tasks.generation import Generation
+
+TASK = Generation()
+
+
+def test_outputs_are_targets_as_they_are() -> None:
+    assert TASK.target(" A\nb ", TASK.fit([], TaskOptions())) == " A\nb "
+    assert TASK.label_space({}) is None
+
+
+def test_right_texts_score_one_and_others_by_their_characters() -> None:
+    right = TASK.score(["Thank you.\n"], ["Thank you."], {}).metrics
+    close = TASK.score(["Thank you!"], ["Thank you."], {}).metrics
+    wrong = TASK.score(["xyz"], ["Thank you."], {}).metrics
+
+    assert right == {"exact_match": 1.0, "chrf": pytest.approx(1.0, abs=0.1)}
+    assert close["exact_match"] == 0.0
+    assert 0.5 < close["chrf"] < 1.0
+    assert wrong["chrf"] < 0.1
+    assert TASK.score([], [], {}).metrics == {"exact_match": 0.0, "chrf": 0.0}
+
+
+def test_options_of_classification_are_refused_by_name() -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        TASK.fit([], TaskOptions(labels=("A",), multi_label=True, separator="|"))
+
+    assert [violation.field for violation in caught.value.violations] == [
+        "task_options.labels",
+        "task_options.multi_label",
+        "task_options.separator",
+    ]
+
+
+def test_rows_with_one_and_the_same_output_are_warned_about() -> None:
+    rows = [Row(number=number, input=str(number), output="yes") for number in (1, 2)]
+
+    assert [finding.code for finding in TASK.check(rows, {})[0]] == ["ONE_OUTPUT"]
+    assert TASK.check(rows[:1], {}) == ([], [])

@@ -1,0 +1,149 @@
+"""What classification says about the labels of a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import Finding, Matrix, ReportPart, Severity, Table
+from foreword.samples import load_rows
+from foreword_tasks.classification import Classification
+from foreword_tasks.edit_distance import within_distance
+
+TASK = Classification()
+
+
+def check(counts: dict[str, int], **options: object) -> tuple[dict[str, Finding], dict[str, ReportPart]]:
+    outputs = [output for output, count in counts.items() for _ in range(count)]
+    rows = [Row(number=number, input=f"text {number}", output=output) for number, output in enumerate(outputs, 1)]
+    findings, parts = TASK.check(rows, TASK.fit(rows, TaskOptions(**options)))  # type: ignore[arg-type]  # by name
+    return {finding.code: finding for finding in findings}, {part.id: part for part in parts}
+
+
+def crowding(counts: dict[str, int]) -> list[str]:
+    finding = check(counts)[0].get("LABEL_CROWDS_OUT")
+    return [finding.message] if finding else []
+
+
+def test_the_good_sample_draws_no_warning() -> None:
+    counts: dict[str, int] = {}
+    for row in load_rows("complaints"):
+        counts[row["output"]] = counts.get(row["output"], 0) + 1
+
+    assert [finding.code for finding in check(counts)[0].values() if finding.severity > Severity.INFO] == []
+
+
+def test_a_single_that_is_half_as_frequent_again_as_a_combination_crowds_it_out() -> None:
+    (message,) = crowding({"Warehouse": 8, "Warehouse, Packaging": 5, "Packaging": 5})
+
+    assert message.startswith("8 rows have 'Warehouse' alone, against 5 'Warehouse, Packaging'")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"Warehouse": 3, "Warehouse, Packaging": 16, "Packaging": 8},
+        {"Planning": 17, "Planning, Marketing": 14, "Planning, Warehouse": 19, "Warehouse": 3},
+        {"Planning": 7, "Planning, Marketing": 5, "Marketing": 5},
+    ],
+    ids=["combination prevails", "close to even", "one or two rows more"],
+)
+def test_a_single_that_is_about_as_frequent_crowds_nothing_out(counts: dict[str, int]) -> None:
+    assert crowding(counts) == []
+
+
+def test_a_combination_that_is_an_exception_anyway_is_rare_but_not_crowded_out() -> None:
+    findings = check({"Planning": 30, "Packaging": 30, "Planning, Packaging": 2})[0]
+
+    assert "LABEL_CROWDS_OUT" not in findings
+    assert findings["LABEL_SETS_RARE"].severity is Severity.INFO
+    assert "'Planning, Packaging' (2)" in findings["LABEL_SETS_RARE"].message
+
+
+def test_the_order_in_which_rows_list_labels_does_not_hide_a_crowded_combination() -> None:
+    (message,) = crowding({"A": 12, "A, B": 3, "B, A": 2, "B": 4})
+
+    assert "12 rows have 'A' alone, against 5 'A, B'" in message
+
+
+def test_labels_with_few_rows_are_named_with_their_counts_and_declared_ones_without_any_too() -> None:
+    finding = check({"A": 9, "B": 4, "C": 1}, labels=("A", "B", "C", "D"))[0]["LABEL_TOO_FEW_ROWS"]
+
+    assert finding.severity is Severity.WARNING
+    assert "'D' (0), 'C' (1), 'B' (4)." in finding.message
+    assert finding.rows == (10, 11, 12, 13, 14)
+
+
+def test_labels_that_differ_by_case_or_spaces_are_named() -> None:
+    finding = check({"Warehouse": 9, "warehouse": 2, "Planning": 9})[0]["LABEL_SPELLING"]
+
+    assert "'warehouse' (2) differ from 'Warehouse' (9)" in finding.message
+    assert finding.rows == (10, 11)
+
+
+def test_labels_in_another_order_are_a_note_that_shows_the_order_chosen() -> None:
+    finding = check({"A, B": 6, "B, A": 2, "A": 6, "B": 6})[0]["LABEL_ORDER"]
+
+    assert finding.severity is Severity.INFO
+    assert "(A, B)" in finding.message
+    assert finding.rows == (7, 8)
+
+
+def test_a_label_named_twice_in_a_row_is_a_warning() -> None:
+    assert check({"A, B": 6, "A, A": 1, "A": 6, "B": 6})[0]["LABEL_REPEATED"].rows == (7,)
+
+
+@pytest.mark.parametrize(
+    ("slip", "label"), [("Warehose", "Warehouse"), ("Developmnet", "Development"), ("Sale", "Sales")]
+)
+def test_labels_that_look_like_one_are_named(slip: str, label: str) -> None:
+    finding = check({label: 20, slip: 5, "Other": 9})[0]["LABELS_SIMILAR"]
+
+    assert f"'{slip}' (5 rows) and '{label}' (20 rows)" in finding.message
+
+
+@pytest.mark.parametrize("pair", [("Level 1", "Level 2"), ("L1", "L3"), ("Paid", "Unpaid"), ("0", "1"), ("yes", "no")])
+def test_short_names_and_numbered_ones_are_not_taken_for_slips(pair: tuple[str, str]) -> None:
+    assert "LABELS_SIMILAR" not in check(dict.fromkeys(pair, 20))[0]
+
+
+def test_one_label_only_and_free_text_are_warned_about() -> None:
+    assert "ONE_LABEL" in check({"A": 20})[0]
+    assert "TOO_MANY_LABELS" in check({f"Answer number {number}": 1 for number in range(30)})[0]
+
+
+def test_how_outputs_were_read_is_shown_unless_it_was_set() -> None:
+    counts = {"A, B": 6, "A": 6, "B": 6}
+
+    assert "READ_AS_MULTI_LABEL" in check(counts)[0]
+    assert "READ_AS_MULTI_LABEL" not in check(counts, multi_label=True)[0]
+    assert "READ_AS_SINGLE_LABEL" in check({"Portland, OR": 6, "Salem, OR": 6})[0]
+    assert "READ_AS_SINGLE_LABEL" not in check({"Portland": 6, "Salem": 6})[0]
+
+
+def test_the_report_holds_label_counts_label_sets_and_co_occurrence() -> None:
+    parts = check({"A, B": 3, "B, A": 2, "A": 4, "C": 1})[1]
+
+    table, sets, matrix = (parts[id].content for id in ("label_counts", "label_sets", "co_occurrence"))
+    assert isinstance(table, Table)
+    assert table.columns == ("label", "rows", "share", "alone", "with others")
+    assert table.rows[0] == ("A", "9", "90.0 %", "4", "5")
+    assert isinstance(sets, Table)
+    assert sets.rows == (("A, B", "5", "50.0 %"), ("A", "4", "40.0 %"), ("C", "1", "10.0 %"))
+    assert isinstance(matrix, Matrix)
+    assert matrix.row_labels == ("A", "B", "C")
+    assert matrix.values == ((9.0, 5.0, 0.0), (5.0, 5.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def test_single_label_data_has_a_label_table_only() -> None:
+    assert list(check({"A": 9, "B": 9})[1]) == ["label_counts"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "distance"),
+    [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("abc", "abc", 0), ("abc", "acb", 2)],
+)
+def test_edit_distance_is_levenshteins(first: str, second: str, distance: int) -> None:
+    assert within_distance(first, second, distance)
+    assert distance == 0 or not within_distance(first, second, distance - 1)
