@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def tokenize(
         return
     click.echo(result.token_count)
     if return_tokens:
-        click.echo(" ".join(result.tokens))
+        click.echo(json.dumps(result.tokens, ensure_ascii=False))
     parts = [f"{name} {count}" for name, count in result.part_token_counts.items()]
     parts += [f"soft prompt {result.soft_prompt_tokens}"] if result.soft_prompt_tokens else []
     if parts:

@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_d
 from tenacity.wait import wait_random_exponential
 
 from foreword.client.status import AttemptError, call_failure
-from foreword.errors import InvalidArgumentError, NotFoundError
+from foreword.errors import InvalidArgumentError, NotFoundError, UnauthenticatedError
 
 Answer = TypeVar("Answer")
 Tls = bool | bytes | str | PathLike[str] | None
@@ -128,7 +128,7 @@ class Connection:
             try:
                 return method(message, timeout=remaining, metadata=metadata)
             except grpc.RpcError as raised:
-                raise call_failure(raised, self.endpoint) from raised
+                raise self._failure(raised) from raised
 
         try:
             return self._repeat(attempt, min(self.retry_seconds, seconds)) if safe else attempt()
@@ -147,7 +147,7 @@ class Connection:
         try:
             yield from call
         except grpc.RpcError as raised:
-            raise call_failure(raised, self.endpoint) from raised
+            raise self._failure(raised) from raised
         finally:
             call.cancel()
 
@@ -178,6 +178,17 @@ class Connection:
             reraise=True,
         )
         return retrying(attempt)
+
+    def _failure(self, raised: grpc.RpcError) -> AttemptError:
+        failure = call_failure(raised, self.endpoint)
+        if isinstance(failure.error, UnauthenticatedError) and not self._metadata:
+            # The service speaks to every client, so it cannot say how this one takes a key.
+            failure.error = UnauthenticatedError(
+                "No API key. Set FOREWORD_API_KEY, or pass api_key; for `foreword serve --dev` it is dev.",
+                reason=failure.error.reason,
+                metadata=failure.error.metadata,
+            )
+        return failure
 
     def _call_metadata(self) -> list[tuple[str, str]]:
         return [*self._metadata, ("x-request-id", uuid.uuid4().hex)]

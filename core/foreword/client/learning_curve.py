@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from foreword.client.resources import TuneExperiment, TuneSnapshot
@@ -44,7 +46,7 @@ def draw_learning_curve(experiment: TuneExperiment) -> Figure:
         _draw_metric(axes[1], measured, experiment)
     best = _best_epoch(snapshots)
     if best is not None:
-        _mark_best(list(axes), best)
+        _mark_best(list(axes), best, snapshots[-1].epoch)
     axes[-1].set_xlabel("epoch", color=_INK)
     axes[0].set_title(experiment.display_name, loc="left", color=_INK, fontsize=12, fontweight="bold")
     if experiment.curve_advice:
@@ -53,13 +55,11 @@ def draw_learning_curve(experiment: TuneExperiment) -> Figure:
 
 
 def _draw_loss(axes: Axes, snapshots: list[TuneSnapshot]) -> None:
+    # Batches differ, so the raw loss jumps: it stays visible, but the mean carries the curve.
     axes.plot(
-        [item.epoch for item in snapshots],
-        [item.loss for item in snapshots],
-        color=_TRAINING,
-        linewidth=1.6,
-        label="training loss",
+        [item.epoch for item in snapshots], [item.loss for item in snapshots], color=_TRAINING, alpha=0.25, linewidth=1
     )
+    axes.plot(*_smoothed(snapshots), color=_TRAINING, linewidth=1.8, label="training loss")
     held_out = [item for item in snapshots if item.validation_loss is not None]
     if held_out:
         axes.plot(
@@ -105,15 +105,26 @@ def _best_epoch(snapshots: list[TuneSnapshot]) -> TuneSnapshot | None:
     )
 
 
-def _mark_best(axes: list[Axes], best: TuneSnapshot) -> None:
+def _smoothed(snapshots: list[TuneSnapshot]) -> tuple[list[float], list[float]]:
+    """The mean loss of every half epoch, drawn where that half lies on average."""
+    halves: dict[int, list[TuneSnapshot]] = {}
+    for item in snapshots:
+        halves.setdefault(math.ceil(item.epoch * 2), []).append(item)
+    epochs = [fmean(item.epoch for item in half) for half in halves.values()]
+    return epochs, [fmean(item.loss for item in half) for half in halves.values()]
+
+
+def _mark_best(axes: list[Axes], best: TuneSnapshot, last_epoch: float) -> None:
     for part in axes:
         part.axvline(best.epoch, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+    late = best.epoch > last_epoch / 2
     axes[0].annotate(
-        f"best epoch {best.epoch:.0f}",
-        (best.epoch, 1.0),
+        f"best epoch: {best.epoch:.0f}",
+        (best.epoch, 0.0),
         xycoords=("data", "axes fraction"),
-        xytext=(5, -10),
+        xytext=(-5 if late else 5, 6),
         textcoords="offset points",
+        horizontalalignment="right" if late else "left",
         fontsize=8.5,
         color="#666666",
     )

@@ -29,9 +29,7 @@ def print_report(console: Console, report: DataReport, *, parts: bool = True) ->
     if report.omitted_finding_count:
         console.print(Text(f"{report.omitted_finding_count:,} more findings are not listed.\n", style="dim"))
     # Histograms first: a terminal shows the end of what was printed, and the tables say more.
-    for part in sorted(
-        report.parts if parts else (), key=lambda part: isinstance(part.content, Histogram), reverse=True
-    ):
+    for part in sorted(report.parts if parts else (), key=lambda part: not isinstance(part.content, Histogram)):
         print_part(console, part)
 
 
