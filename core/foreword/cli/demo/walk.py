@@ -1,0 +1,235 @@
+"""The walk-through of the demo: complaints of customers, routed to departments.
+
+Every line it prints comes from the running service, over gRPC, through the client that anybody would use.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from foreword.cli.render import TuneProgressView, print_evaluations, print_facts, print_findings, print_plan
+from foreword.cli.render.parts import print_part
+from foreword.client import (
+    Client,
+    Dataset,
+    ExperimentState,
+    GenerateResult,
+    PromptExample,
+    StructuredPrompt,
+    TuneExperiment,
+    TuneParameters,
+)
+from foreword.errors import FailedPreconditionError
+from foreword.samples import DEPARTMENTS, load_rows, sample_path
+
+INSTRUCTION = (
+    "Classify the following complaint and determine which departments to route the complaint: "
+    f"{', '.join(DEPARTMENTS[:-1])}, and {DEPARTMENTS[-1]}."
+)
+QUESTIONS = (
+    ("Where are the 2 extra sets of sheets that are supposed to come with my order?!", "Warehouse, Packaging"),
+    ("I see a 2-door model in your TV ad, but why is that not available?", "Planning, Marketing"),
+    (
+        'I could not get someone on the phone who could fix my problems! Your so-called "SMEs" are just not helpful.',
+        "Service, L3",
+    ),
+)
+_MORE_QUESTIONS = 7
+_SERVING_NAME = "complaints"
+_BASE_MODEL = "baseModels/foreword--starter"
+
+
+class Walk:
+    """One walk-through.
+
+    Args:
+        client: Of a running service.
+        console: Where to tell.
+        output: Folder for pictures and files.
+        epochs: Passes over the rows; None takes the recipe's.
+    """
+
+    def __init__(self, client: Client, console: Console, output: Path, epochs: int | None) -> None:
+        self._client = client
+        self._console = console
+        self._output = output
+        self._epochs = epochs
+        self._chapter = 0
+
+    def run(self) -> None:
+        """Walks through all chapters.
+
+        Raises:
+            ForewordError: The service refused something; the demo ends there.
+        """
+        self._output.mkdir(parents=True, exist_ok=True)
+        self._check_data()
+        zero_shot = self._ask_the_base_model()
+        dataset = self._client.upload_dataset(sample_path("complaints"), display_name="complaints")
+        experiment = self._tune(dataset)
+        self._show_what_was_learnt(experiment)
+        self._deploy(experiment)
+        self._ask_the_tuned_model(zero_shot)
+        self._say_what_next(experiment)
+
+    def _begin(self, title: str) -> None:
+        self._chapter += 1
+        self._console.print()
+        self._console.print(Rule(f"{self._chapter}. {title}", align="left", style="cyan"))
+
+    def _say(self, text: str) -> None:
+        self._console.print(text)
+
+    def _check_data(self) -> None:
+        self._begin("The data, checked before anything is tuned")
+        report = self._client.check_dataset(sample_path("complaints"))
+        first, second = load_rows("complaints")[:2]
+        self._say(f"{report.row_count} complaints come with Foreword, each with its departments, for example:")
+        for row in (first, second):
+            self._say(f"  {row['input']}  ->  {row['output']}")
+        labels = next((part for part in report.parts if part.id == "label_counts"), None)
+        if labels is not None:
+            self._console.print()
+            print_part(self._console, labels)
+        warnings = report.warnings
+        self._say(f"Warnings about this file: {len(warnings)}.")
+        print_findings(self._console, warnings)
+        self._say("\nA second file holds valid rows as well, but they are badly distributed. The report says so:")
+        print_findings(self._console, self._client.check_dataset(sample_path("complaints_v2")).warnings)
+
+    def _ask_the_base_model(self) -> list[GenerateResult]:
+        self._begin("The base model, before tuning")
+        self._say("It gets the instruction, then also three examples. Input and answer cost tokens each time:\n")
+        shots = tuple(PromptExample(input=row["input"], output=row["output"]) for row in load_rows("complaints")[:3])
+        table = Table(box=None, pad_edge=False)
+        for column in ("complaint", "zero-shot", "tokens", "three-shot", "tokens"):
+            table.add_column(column, justify="right" if column == "tokens" else "left", overflow="fold")
+        answers = []
+        for question, _ in QUESTIONS:
+            asked = [
+                self._client.generate(
+                    _BASE_MODEL,
+                    StructuredPrompt(instruction=INSTRUCTION, examples=examples, input=question),
+                    max_new_tokens=20,
+                )
+                for examples in ((), shots)
+            ]
+            answers.append(asked[0])
+            cells = [cell for answer in asked for cell in (answer.text, _tokens(answer))]
+            table.add_row(*map(Text, (question, *cells)))
+        self._console.print(table)
+        return answers
+
+    def _tune(self, dataset: Dataset) -> TuneExperiment:
+        self._begin("Tuning a soft prompt; the base model stays frozen")
+        experiment = self._client.create_tune_experiment(
+            dataset,
+            display_name="Complaints",
+            instruction=INSTRUCTION,
+            parameters=TuneParameters(init_method="text", init_text=INSTRUCTION, num_epochs=self._epochs),
+        )
+        print_plan(self._console, experiment.plan)
+        with TuneProgressView(self._console) as view:
+            for current in self._client.watch_tune_experiment(experiment):
+                view.update(current)
+        ended = self._client.get_tune_experiment(experiment)
+        if ended.state is not ExperimentState.SUCCEEDED:
+            reason = ended.failure.message if ended.failure else ended.state.value
+            raise FailedPreconditionError(f"The tuning run did not succeed: {reason}")
+        return ended
+
+    def _show_what_was_learnt(self, experiment: TuneExperiment) -> None:
+        self._begin("What was learnt")
+        picture = self._output / "learning-curve.png"
+        self._client.plot_learning_curve(experiment, picture)
+        assert experiment.start_time is not None
+        assert experiment.end_time is not None
+        took = (experiment.end_time - experiment.start_time).total_seconds()
+        model = self._client.get_tuned_model(experiment.tuned_model)
+        self._client.export_tuned_model(model, self._output / "adapter")
+        print_facts(
+            self._console,
+            [
+                ("run", f"{experiment.display_name}, {took:.0f} s, {experiment.plan.planned_updates} updates"),
+                ("learning curve", str(picture)),
+                ("in a sentence", experiment.curve_advice),
+                ("tuned model", f"{model.num_virtual_tokens} vectors, {model.byte_size:,} bytes"),
+                ("as PEFT adapter", str(self._output / "adapter")),
+            ],
+        )
+        self._say("\nOn rows that were held out, tuned against the same base model:\n")
+        print_evaluations(self._console, experiment.evaluations)
+
+    def _deploy(self, experiment: TuneExperiment) -> None:
+        self._begin("Deployed under a serving name")
+        deployment = self._client.create_deployment(
+            experiment.tuned_model, serving_name=_SERVING_NAME, description="Routes complaints."
+        )
+        effect = deployment.revisions[0].probe_effect
+        self._say(
+            f"{deployment.serving_name}: {deployment.state.value}. The probe saw that the prompt acts: it moves a "
+            f"token's log-probability by up to {effect:.1f} nats."
+        )
+
+    def _ask_the_tuned_model(self, before: list[GenerateResult]) -> None:
+        self._begin("The tuned model answers, with no instruction and no examples")
+        table = Table(box=None, pad_edge=False)
+        for column in ("complaint", "base", "tuned", "sure", "tokens", "expected"):
+            table.add_column(column, justify="right" if column in ("sure", "tokens") else "left", overflow="fold")
+        answered = list(zip((answer.text for answer in before), QUESTIONS, strict=True))
+        right = 0
+        for base, (question, expected) in answered:
+            right += self._add_answer(table, question, expected, base)
+        unseen = load_rows("complaints_unseen")
+        for row in unseen[:: len(unseen) // _MORE_QUESTIONS][:_MORE_QUESTIONS]:
+            right += self._add_answer(table, row["input"], row["output"], "")
+        self._console.print(table)
+        self._say(f"\n{right} of {table.row_count} are exactly as expected.")
+        self._say(f"One warm Classify takes {self._latency_milliseconds():.0f} ms (median of 20).")
+
+    def _add_answer(self, table: Table, question: str, expected: str, base: str) -> bool:
+        """Asks one question, adds it to the table and tells whether the answer is the expected one."""
+        answer = self._client.classify(_SERVING_NAME, question)
+        text = ", ".join(answer.labels)
+        right = set(answer.labels) == set(expected.split(", "))
+        usage = answer.usage
+        table.add_row(
+            Text(question),
+            Text(base),
+            Text(text, style="green" if right else "yellow"),
+            Text(f"{answer.label_sets[0].probability:.0%}"),
+            Text(f"{usage.input_tokens}+{usage.generated_tokens}"),
+            Text(expected),
+        )
+        return right
+
+    def _latency_milliseconds(self) -> float:
+        seconds = []
+        for _ in range(20):
+            started = time.perf_counter()
+            self._client.classify(_SERVING_NAME, QUESTIONS[0][0])
+            seconds.append(time.perf_counter() - started)
+        return sorted(seconds)[len(seconds) // 2] * 1000
+
+    def _say_what_next(self, experiment: TuneExperiment) -> None:
+        self._begin("What to type next")
+        self._say("The demo's service ends now. To go on with one of your own:\n")
+        self._say("  foreword serve --dev                                  # leave it running")
+        self._say("  export FOREWORD_API_KEY=dev                           # in another terminal")
+        self._say("  foreword data sample > complaints.jsonl               # or a file of yours: input, output")
+        self._say("  foreword data check complaints.jsonl")
+        self._say(f'  foreword tune complaints.jsonl --name "{experiment.display_name.rsplit(" (", 1)[0]}"')
+        self._say("  foreword deploy TUNED_MODEL --name complaints         # the run prints this line, ready to paste")
+        self._say('  foreword classify complaints "Two screws are missing."')
+        self._say("\nREADME.md has the same in Python and from other languages, and how to write a plugin.")
+
+
+def _tokens(answer: GenerateResult) -> str:
+    """Input and answer tokens of a request."""
+    return f"{answer.usage.input_tokens}+{answer.usage.generated_tokens}"
