@@ -42,12 +42,17 @@ class DecodedText:
     """A finished answer.
 
     Attributes:
-        token_count: Tokens generated; the end token counts.
+        ids: Tokens generated, the end token included; those of a cut stop sequence as well.
     """
 
     text: str
     stop_reason: StopReason
-    token_count: int
+    ids: tuple[int, ...]
+
+    @property
+    def token_count(self) -> int:
+        """Tokens that were computed."""
+        return len(self.ids)
 
 
 class ActiveRow:
@@ -264,14 +269,14 @@ class DecodeBatch:
         assert choice is not None
         row = self.rows[place]
         count = int(choice.count_B[place])
+        ids = choice.tokens_BN[place, :count].tolist()
         if row.watched:
             piece += row.finish()
             text = row.text
         else:
-            ids = choice.tokens_BN[place, :count].tolist()
             text = whole_text(self._tokenizer, ids, strip_space=self._strip_space)
             piece = text
-        final = DecodedText(text=text, stop_reason=reason, token_count=count)
+        final = DecodedText(text=text, stop_reason=reason, ids=tuple(ids))
         return RowEvent(row=row, piece=piece if row.row.stream else text, final=final)
 
     def _keep(self, places: list[int]) -> None:

@@ -193,7 +193,7 @@ class ModelRunner:
                 take(events)
             take(batch.step())
         take(batch.remove(list(batch.rows), StopReason.CANCELLED))
-        cancelled = DecodedText(text="", stop_reason=StopReason.CANCELLED, token_count=0)
+        cancelled = DecodedText(text="", stop_reason=StopReason.CANCELLED, ids=())
         finals = [answers.get(place, cancelled) for place in range(len(rows))]
         return [
             TextAnswer(

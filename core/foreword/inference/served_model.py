@@ -214,6 +214,7 @@ class ServedModel:
 
     def _answer(self, job: Job, sets: ScoredSets) -> Answer:
         """The answer of a closed task, as labels or as text."""
+        assert job.candidates is not None
         sets.check()
         usage = job.usage(sets.token_counts[0])
         if job.labels:
@@ -221,7 +222,9 @@ class ServedModel:
         parameters = job.request.parameters
         place = sets.choose(parameters)
         final = DecodedText(
-            text=sets.text(place), stop_reason=StopReason.EOS_TOKEN, token_count=sets.token_counts[place]
+            text=sets.text(place),
+            stop_reason=StopReason.EOS_TOKEN,
+            ids=tuple(job.candidates.ids(sets.sets[place])),
         )
         return self._last_piece(job, final.text, final)
 

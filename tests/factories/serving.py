@@ -1,0 +1,139 @@
+"""What tests of serving need: prompts, label spaces, adapters in memory and engines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import torch
+from safetensors.torch import save
+
+from factories.tiny_models import HIDDEN_SIZE, tiny_model
+from foreword.domain.base_model import BaseModelSpec
+from foreword.domain.inference import GenerateParameters
+from foreword.errors import ArtifactError
+from foreword.inference.engine import InferenceEngine
+from foreword.inference.interfaces import AdapterReference, EngineRequest, EngineSettings
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.contributions import Embeds
+from foreword.plugin.interfaces import BaseModel, LabelSpace, LoadedModel
+from foreword_methods.prompt_tuning.method import PromptTuning
+
+DEPARTMENTS = LabelSpace(
+    labels=("Planning", "Development", "Service", "Warehouse", "L3", "Packaging", "Marketing"),
+    separator=", ",
+    multi_label=True,
+    label_sets=(
+        ("Warehouse", "Packaging"), ("Planning", "Marketing"), ("Service", "L3"), ("Planning", "Warehouse"),
+        ("Planning", "Development", "Marketing"),
+    ),
+)  # fmt: skip
+SENTIMENT = LabelSpace(labels=("1", "0"), separator=", ", multi_label=False, label_sets=(("1",), ("0",)))
+
+
+def prompt_vectors(length: int, seed: int = 0, width: int = HIDDEN_SIZE) -> torch.Tensor:
+    """Random vectors, `[P, D]`."""
+    return torch.randn(length, width, generator=torch.Generator().manual_seed(seed))
+
+
+def load_prompt(runner: ModelRunner, length: int, seed: int = 0):
+    """A random prompt on a runner's device; None for length 0."""
+    return runner.load_prompt([Embeds(vectors_PD=prompt_vectors(length, seed))]) if length else None
+
+
+class TinyBaseModel(BaseModel):
+    """A tiny model as a plugin would offer it."""
+
+    def __init__(self, shape: str = "bart") -> None:
+        self._shape = shape
+        self.loads = 0
+        self._spec = tiny_model(shape).spec
+
+    @property
+    def spec(self) -> BaseModelSpec:
+        return self._spec
+
+    def load_tokenizer(self):
+        return tiny_model(self._shape).tokenizer
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        assert device == "cpu"
+        self.loads += 1
+        return tiny_model(self._shape, dtype=getattr(torch, dtype))
+
+
+class Adapters:
+    """Adapter files in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[dict[str, object], bytes]] = {}
+        self.reads = 0
+
+    def add(
+        self, name: str, vectors_PD: torch.Tensor, *, tenant: str = "acme", base_model: str = "tiny--bart",
+        task_type: str = "SEQ_2_SEQ_LM",
+    ) -> AdapterReference:  # fmt: skip
+        """Stores vectors as an adapter."""
+        config = {
+            "peft_type": "PROMPT_TUNING",
+            "task_type": task_type,
+            "num_virtual_tokens": vectors_PD.shape[0],
+            "token_dim": vectors_PD.shape[1],
+            "num_transformer_submodules": 1,
+        }
+        return self.add_bytes(name, config, save({"prompt_embeddings": vectors_PD}), tenant, base_model)
+
+    def add_bytes(
+        self, name: str, config: Mapping[str, object], data: bytes, tenant: str = "acme", base_model: str = "tiny--bart"
+    ) -> AdapterReference:
+        """Stores any bytes as an adapter, with the hash that they have."""
+        self.files[name] = (dict(config), data)
+        return AdapterReference(
+            tenant=tenant,
+            base_model=base_model,
+            tuning_type="prompt_tuning",
+            artifact=name,
+            content_sha256=hashlib.sha256(data).hexdigest(),
+        )
+
+    def read(self, reference: AdapterReference) -> tuple[dict[str, object], bytes]:
+        self.reads += 1
+        if reference.artifact not in self.files:
+            raise ArtifactError(f"The artifact {reference.artifact} is missing.")
+        return self.files[reference.artifact]
+
+
+@asynccontextmanager
+async def running_engine(
+    *models: BaseModel, adapters: Adapters | None = None, **settings: object
+) -> AsyncIterator[InferenceEngine]:
+    """An engine on its thread, in fp32."""
+    offered = models or (TinyBaseModel(),)
+    engine = InferenceEngine(
+        base_models={model.spec.id: model for model in offered},
+        methods={"prompt_tuning": PromptTuning()},
+        read_artifact=(adapters or Adapters()).read,
+        settings=EngineSettings(dtype="float32", **settings),
+    )
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
+
+
+def make_request(text: str, **fields) -> EngineRequest:
+    """A request with sensible defaults; `parameters` may be a dict."""
+    parameters = fields.pop("parameters", {})
+    values = {"id": "r", "tenant": "acme", "base_model": "tiny--bart", **fields}
+    if isinstance(parameters, dict):
+        parameters = GenerateParameters(**{"max_new_tokens": 12, **parameters})
+    return EngineRequest(text=text, parameters=parameters, **values)
+
+
+async def answer(engine: InferenceEngine, text: str, **fields):
+    """Pieces of an answer, joined, and its final part."""
+    pieces = [piece async for piece in engine.generate(make_request(text, **fields))]
+    assert all(piece.final is None for piece in pieces[:-1])
+    return "".join(piece.text for piece in pieces), pieces[-1].final

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from peft import PromptTuningConfig, get_peft_model
+
+from factories.serving import load_prompt, prompt_vectors
+from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
+from foreword.domain.inference import GenerateParameters, StopReason
+from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
+from foreword.inference.decoding import DecodeBatch, DecodeRow
+from foreword.inference.runner import ModelRunner, TextRow
+from foreword.plugin.contributions import Embeds
+
+TEXTS = (
+    "Where are the 2 extra sets of sheets that are supposed to come with my order?",
+    "Long wait.",
+    "I could not get someone on the phone who could fix my problems!",
+    "Box",
+)
+
+
+def _rows(runner: ModelRunner, **parameters) -> list[DecodeRow]:
+    """Rows with long, short and no prompts, texts and answers of different lengths."""
+    prompts = [load_prompt(runner, length, seed) for seed, length in enumerate((0, 5, 17))]
+    return [
+        DecodeRow(
+            ids=runner.tokenize(text),
+            prompt=prompt,
+            parameters=GenerateParameters(
+                **{"max_new_tokens": 6 + 3 * number, "min_new_tokens": 4, "seed": number, **parameters}
+            ),
+        )
+        for number, (text, prompt) in enumerate((text, prompt) for text in TEXTS for prompt in prompts)
+    ]
+
+
+@torch.inference_mode()
+def _decode(runner: ModelRunner, rows: list[DecodeRow], *, arrive_every: int = 0) -> list:
+    """Answers of rows that begin together, or one by one every few steps."""
+    batch = DecodeBatch(runner.network)
+    found, places = {}, {}
+    waiting = list(enumerate(rows))
+    steps = 0
+
+    def take(events):
+        found.update((places[event.row], event.final) for event in events if event.final)
+
+    while waiting or batch.rows:
+        count = len(waiting) if not arrive_every else int(steps % arrive_every == 0)
+        joining, waiting = waiting[:count], waiting[count:]
+        if joining:
+            new, events = batch.join([row for _, row in joining])
+            places.update({row: place for row, (place, _) in zip(new, joining, strict=True)})
+            take(events)
+        take(batch.step())
+        steps += 1
+    return [found[place] for place in range(len(rows))]
+
+
+@pytest.mark.parametrize("sample", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_answer_in_a_mixed_batch_equals_the_one_given_alone(shape, sample):
+    runner = ModelRunner(tiny_model(shape))
+    rows = _rows(runner, sample=sample)
+
+    alone = [_decode(runner, [row])[0] for row in rows]
+    together = _decode(runner, rows)
+    one_by_one = _decode(runner, rows, arrive_every=2)
+
+    assert [item.ids for item in together] == [item.ids for item in alone]
+    assert [item.ids for item in one_by_one] == [item.ids for item in alone]
+    assert len({item.ids for item in alone}) > len(rows) // 2, "the test models must not answer everything alike"
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT asks transformers
+@pytest.mark.filterwarnings("ignore:Position ids are not supported:UserWarning")  # PEFT passes them itself
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_prompt_gives_the_tokens_that_peft_gives(shape):
+    model = tiny_model(shape)
+    runner = ModelRunner(model)
+    vectors_PD = prompt_vectors(7, seed=3)
+    prompt = runner.load_prompt([Embeds(vectors_PD=vectors_PD)])
+    rows = [
+        DecodeRow(ids=runner.tokenize(text), prompt=prompt, parameters=GenerateParameters(max_new_tokens=10))
+        for text in TEXTS
+    ]
+
+    ours = [item.ids for item in _decode(runner, rows)]
+
+    causal = shape in ("llama", "gpt2")
+    adapted = get_peft_model(
+        tiny_model(shape).module,
+        PromptTuningConfig(
+            task_type="CAUSAL_LM" if causal else "SEQ_2_SEQ_LM",
+            num_virtual_tokens=7,
+            num_transformer_submodules=1,
+            token_dim=vectors_PD.shape[1],
+            num_layers=2,
+            num_attention_heads=2,
+        ),
+    ).eval()
+    adapted.prompt_encoder["default"].embedding.weight.data.copy_(vectors_PD)
+    theirs = []
+    for row in rows:
+        input_ids = torch.tensor([row.ids])
+        with torch.inference_mode():
+            output = adapted.generate(
+                input_ids=input_ids,
+                attention_mask=torch.ones_like(input_ids),
+                max_new_tokens=10,
+                do_sample=False,
+                pad_token_id=0,
+            )[0].tolist()
+        # Decoders answer after their start token; causal models after the text, which PEFT repeats or not.
+        output = output[1:] if not causal else output[len(row.ids) :] if output[: len(row.ids)] == row.ids else output
+        end = output.index(2) + 1 if 2 in output else len(output)
+        theirs.append(tuple(output[:end]))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_prompt_gives_the_tokens_that_plain_generate_gives(shape):
+    model = tiny_model(shape)
+    runner = ModelRunner(model)
+    answers = runner.generate([TextRow(text=text, parameters=GenerateParameters(max_new_tokens=10)) for text in TEXTS])
+
+    for text, found in zip(TEXTS, answers, strict=True):
+        input_ids = torch.tensor([runner.tokenize(text)])
+        output = model.module.generate(
+            input_ids=input_ids,
+            attention_mask=torch.ones_like(input_ids),
+            max_new_tokens=10,
+            do_sample=False,
+            pad_token_id=0,
+        )[0]
+        expected = output[1:] if model.module.config.is_encoder_decoder else output[input_ids.shape[1] :]
+        text_expected = model.tokenizer.decode(expected, skip_special_tokens=True).removeprefix(" ")
+        assert found.text == text_expected.rstrip("\ufffd")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rows_that_leave_early_do_not_disturb_the_others(shape):
+    runner = ModelRunner(tiny_model(shape))
+    rows = _rows(runner)
+    alone = [_decode(runner, [row])[0].ids for row in rows]
+
+    with torch.inference_mode():
+        batch = DecodeBatch(runner.network)
+        new, events = batch.join(rows)
+        events += batch.step()
+        events += batch.remove([new[0], new[5], new[11]], StopReason.CANCELLED)
+        while batch.rows:
+            events += batch.step()
+
+    found = {event.row: event.final for event in events if event.final}
+    for place in (0, 5, 11):
+        assert found[new[place]].stop_reason is StopReason.CANCELLED
+        assert found[new[place]].ids == alone[place][:2]
+    rest = [place for place in range(len(rows)) if place not in (0, 5, 11)]
+    assert [found[new[place]].ids for place in rest] == [alone[place] for place in rest]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_storage_shrinks_again_when_long_rows_leave(shape):
+    runner = ModelRunner(tiny_model(shape))
+    long = DecodeRow(ids=runner.tokenize("word " * 60), parameters=GenerateParameters(max_new_tokens=3))
+    short = DecodeRow(ids=runner.tokenize("word"), parameters=GenerateParameters(max_new_tokens=30, min_new_tokens=30))
+
+    with torch.inference_mode():
+        batch = DecodeBatch(runner.network)
+        batch.join([long, short])
+        for _ in range(4):
+            batch.step()
+
+    sequences = batch._sequences
+    columns = max(sequences.seen_BK.shape[1], 0 if sequences.source_BS is None else sequences.source_BS.shape[1])
+    assert len(batch) == 1
+    assert columns < 20
+
+
+def test_the_base_model_is_left_as_it_was():
+    model = tiny_model("bart")
+    runner = ModelRunner(model)
+    runner.generate([TextRow(text="Hello")])
+
+    table = model.module.get_decoder().embed_positions
+    assert not table._forward_hooks
+    assert not table._forward_pre_hooks
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_fewest_and_most_tokens_are_kept_to(shape):
+    runner = ModelRunner(tiny_model(shape))
+    [found] = runner.generate(
+        [TextRow(text="Hello", parameters=GenerateParameters(min_new_tokens=9, max_new_tokens=9))]
+    )
+    assert found.generated_tokens == 9
+    assert found.stop_reason is StopReason.MAX_TOKENS
+
+
+@pytest.mark.parametrize("shape", ["llama", "gpt2"])
+def test_an_answer_ends_where_the_context_ends(shape):
+    runner = ModelRunner(tiny_model(shape))
+    prompt = load_prompt(runner, 20)
+    parameters = GenerateParameters(min_new_tokens=100, max_new_tokens=500)
+    [found] = runner.generate([TextRow(text="word " * 80, prompt=prompt, parameters=parameters)])
+    assert found.input_tokens + 20 + found.generated_tokens == CONTEXT_TOKENS
+
+
+@pytest.mark.parametrize(("shape", "most"), [("bart", CONTEXT_TOKENS - 20), ("llama", CONTEXT_TOKENS - 21)])
+def test_a_text_that_leaves_no_room_is_refused_with_the_counts_and_the_remedy(shape, most):
+    runner = ModelRunner(tiny_model(shape))
+    prompt = load_prompt(runner, 20)
+
+    runner.check_length(most, prompt)
+    with pytest.raises(InvalidArgumentError) as caught:
+        runner.check_length(most + 3, prompt)
+
+    [violation] = caught.value.violations
+    assert violation.field == "text"
+    for part in (f"has {most + 3} tokens", f"context of tiny--{shape} is 128", "prompt takes 20", "by 3 tokens"):
+        assert part in violation.description
+
+
+def test_a_prompt_of_another_width_or_without_room_is_refused():
+    runner = ModelRunner(tiny_model("bart"))
+    with pytest.raises(ArtifactError, match="width 16"):
+        runner.load_prompt([Embeds(vectors_PD=torch.zeros(4, 8))])
+    with pytest.raises(ArtifactError, match="leaves nothing"):
+        runner.load_prompt([Embeds(vectors_PD=torch.zeros(CONTEXT_TOKENS, 16))])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_probe_tells_a_prompt_that_acts_from_one_that_does_not(shape):
+    runner = ModelRunner(tiny_model(shape))
+    assert runner.probe(load_prompt(runner, 4)) > 1e-3
+    assert runner.probe(None) == 0.0
+
+    hostile = runner.load_prompt([Embeds(vectors_PD=torch.full((4, 16), 3e38))])
+    if shape in ("t5", "llama"):  # layer norm with mean subtraction survives even this
+        return
+    with pytest.raises(FailedPreconditionError):
+        runner.probe(hostile)
