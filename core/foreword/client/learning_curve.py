@@ -73,7 +73,7 @@ def _draw_loss(axes: Axes, snapshots: list[TuneSnapshot]) -> None:
         )
     axes.set_ylabel("loss, nats per token", color=_INK)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(loc="upper right", facecolor="white", edgecolor="none", framealpha=1.0)
     _tidy(axes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -49,5 +50,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Not `sys.stdin.read`: it would hold the stream's lock when the interpreter ends, which is a fatal error.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     stop.set()
