@@ -31,7 +31,7 @@ class ProbeQueue:
                 .where(RevisionRow.state == RevisionState.PROBING.value)
                 .order_by(RevisionRow.create_time, DeploymentRow.key, RevisionRow.number)
                 .limit(limit)
-            ).tuples()
+            )
             return [
                 (
                     row.tenant,

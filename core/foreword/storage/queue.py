@@ -241,9 +241,8 @@ class ExperimentQueue:
     def counts(self) -> Mapping[ExperimentState, int]:
         """Experiments by state, over all tenants."""
         with self._database.read() as session:
-            found = dict(
-                session.execute(select(ExperimentRow.state, func.count()).group_by(ExperimentRow.state)).tuples().all()
-            )
+            rows = session.execute(select(ExperimentRow.state, func.count()).group_by(ExperimentRow.state))
+            found = {state: count for state, count in rows}  # noqa: C416 - dict(rows) is beyond mypy
         return {state: found.get(state.value, 0) for state in ExperimentState}
 
     def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> ExperimentRow:
