@@ -69,16 +69,12 @@ _log = get_logger("server")
 class LocalEngine(EngineClient, Protocol):
     """An engine that lives and ends with the server."""
 
-    def start(self) -> Any:
-        """Starts answering; may return an awaitable."""
+    def start(self) -> None:
+        """Starts answering."""
         ...
 
-    async def drain(self, seconds: float, /) -> Any:
-        """Takes no more requests, and waits for those under way, but no longer than this."""
-        ...
-
-    def stop(self) -> Any:
-        """Ends at once; may return an awaitable."""
+    def stop(self) -> None:
+        """Ends; requests under way fail with UnavailableError. Blocks until its thread has ended."""
         ...
 
 
@@ -130,7 +126,7 @@ class ForewordServer:
         port = listen(server, self._settings)
         if self._dev_key:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
-        await _maybe_await(self._engine.start())
+        self._engine.start()
         models = ServedModels(database=self._database, plugins=self._plugins)
         prober = Prober(database=self._database, engine=self._engine, models=models)
         self._register(server, authenticator, models, prober)
@@ -166,8 +162,7 @@ class ForewordServer:
                 await self._probing
         await server.stop(grace)
         # Nobody waits for an answer any more: what is left in the engine belongs to requests that were cut off.
-        await self._engine.drain(0)
-        await _maybe_await(self._engine.stop())
+        await asyncio.to_thread(self._engine.stop)
 
     def _register(
         self, server: grpc.aio.Server, authenticator: Authenticator, models: ServedModels, prober: Prober
@@ -224,8 +219,3 @@ class ForewordServer:
             add(servicer, server)
         health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*SERVICES, health, reflection.SERVICE_NAME), server)
-
-
-async def _maybe_await(result: Any) -> None:
-    if asyncio.iscoroutine(result):
-        await result

@@ -15,6 +15,7 @@ from foreword.storage.database import Database
 from foreword.storage.deployments import ProbeQueue
 
 POLL_SECONDS = 0.25
+_RECOVERY_SECONDS = 5.0
 _BATCH = 16
 # The engine may be full or going down: such a probe says nothing about the revision and is repeated.
 _TRANSIENT = frozenset(
@@ -43,13 +44,15 @@ class Prober:
         """Probes until it is cancelled."""
         while True:
             self._woken.clear()
+            pause = POLL_SECONDS
             try:
                 for tenant, space, deployment, number, model in await asyncio.to_thread(self._queue.pending, _BATCH):
                     await self._probe(tenant, space, deployment, number, model)
             except Exception:  # the root of a background task: the database may be away, and come back
                 _log.exception("probing_failed")
+                pause = _RECOVERY_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                await asyncio.wait_for(self._woken.wait(), pause)
 
     async def _probe(self, tenant: str, space: str, deployment: str, number: int, model: ModelReference) -> None:
         try:

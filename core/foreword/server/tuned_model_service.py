@@ -12,6 +12,7 @@ from google.protobuf import empty_pb2
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import ArtifactError
 from foreword.names import TenantName, TunedModelName
+from foreword.server.adapters import CONFIG_FILE, TENSORS_FILE
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.fields import page_size
@@ -22,8 +23,6 @@ from foreword.storage.tuned_models import TunedModelRepository
 from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2, tuned_model_service_pb2_grpc
 
 DEFAULT_PAGE_SIZE = 50
-CONFIG_FILE = "adapter_config.json"
-TENSORS_FILE = "adapter_model.safetensors"
 _CHUNK_BYTES = 512 * 2**10
 
 

@@ -1,0 +1,169 @@
+"""Requests that many tests send, and what errors say."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from foreword.v1 import (
+    dataset_service_pb2,
+    deployment_pb2,
+    deployment_service_pb2,
+    tune_experiment_pb2,
+    tune_experiment_service_pb2,
+    tune_parameters_pb2,
+)
+
+LABELS = ("Planning", "Service", "Warehouse")
+
+
+@dataclass(frozen=True)
+class RpcFailure:
+    """What a failed call told."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str
+    metadata: Mapping[str, str]
+    violations: Mapping[str, str]
+    retry_seconds: float | None
+    resource: str
+    trailers: Mapping[str, str]
+
+
+def failure_of(error: grpc.RpcError) -> RpcFailure:
+    """Reads the rich status of an error."""
+    call: Any = error
+    status = rpc_status.from_call(call)
+    info = error_details_pb2.ErrorInfo()
+    violations: dict[str, str] = {}
+    retry_seconds = None
+    resource = ""
+    for packed in status.details if status is not None else ():
+        packed.Unpack(info)
+        bad, retry, named = (
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+            error_details_pb2.ResourceInfo(),
+        )
+        if packed.Unpack(bad):
+            violations = {item.field: item.description for item in bad.field_violations}
+        if packed.Unpack(retry):
+            retry_seconds = retry.retry_delay.ToTimedelta().total_seconds()
+        if packed.Unpack(named):
+            resource = named.resource_name
+    assert info.domain in ("", "foreword")
+    return RpcFailure(
+        code=call.code(),
+        message=call.details(),
+        reason=info.reason,
+        metadata=dict(info.metadata),
+        violations=violations,
+        retry_seconds=retry_seconds,
+        resource=resource,
+        trailers={item.key: item.value for item in call.trailing_metadata() or ()},
+    )
+
+
+def refused(call: Any, *arguments: Any, **keywords: Any) -> RpcFailure:
+    """How a call fails, which it must; streams are read to their end."""
+    with pytest.raises(grpc.RpcError) as caught:
+        result = call(*arguments, **keywords)
+        if hasattr(result, "__next__"):
+            list(result)
+    return failure_of(caught.value)
+
+
+def make_file(count: int = 30) -> bytes:
+    """JSONL that can be tuned on; every third row has two labels."""
+    rows = []
+    for number in range(count):
+        label = LABELS[number % 3]
+        output = f"{label}, Marketing" if number % 3 == 0 else label
+        rows.append({"input": f"Complaint number {number} about {label.lower()} matters", "output": output})
+    return to_jsonl(rows)
+
+
+def to_jsonl(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Rows as a file."""
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def upload_messages(
+    content: bytes, message: Any = dataset_service_pb2.UploadDatasetRequest, chunk_bytes: int = 1000, **header: Any
+) -> Iterator[Any]:
+    """The messages of an upload or a check."""
+    yield message(header=dataset_service_pb2.DatasetHeader(**{"display_name": "complaints", **header}))
+    for start in range(0, len(content), chunk_bytes):
+        yield message(chunk=content[start : start + chunk_bytes])
+
+
+def upload(stubs: Any, content: bytes | None = None, **header: Any) -> Any:
+    """Uploads a file and returns the dataset."""
+    content = make_file() if content is None else content
+    return stubs.datasets.UploadDataset(upload_messages(content, **header)).dataset
+
+
+def experiment_request(dataset: str, **fields: Any) -> tune_experiment_service_pb2.CreateTuneExperimentRequest:
+    """A request for a short run; fields of the request or of the experiment."""
+    outer = {name: fields.pop(name) for name in _OUTER if name in fields}
+    parameters = fields.pop("parameters", {"num_epochs": 2, "num_virtual_tokens": 4})
+    return tune_experiment_service_pb2.CreateTuneExperimentRequest(
+        tune_experiment=tune_experiment_pb2.TuneExperiment(
+            **{"display_name": "run", "dataset": dataset, **fields},
+            parameters=tune_parameters_pb2.TuneParameters(**parameters),
+        ),
+        **outer,
+    )
+
+
+_OUTER = ("parent", "request_id", "tune_experiment_id", "validate_only")
+
+
+def create_experiment(stubs: Any, dataset: str, **fields: Any) -> Any:
+    """Creates an experiment."""
+    return stubs.experiments.CreateTuneExperiment(experiment_request(dataset, **fields))
+
+
+def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:
+    """A request for a deployment."""
+    outer = {name: fields.pop(name) for name in ("parent", "request_id", "deployment_id") if name in fields}
+    return deployment_service_pb2.CreateDeploymentRequest(
+        deployment=deployment_pb2.Deployment(model=model, **fields), **outer
+    )
+
+
+def wait_for_deployment(stubs: Any, name: str, states: Sequence[str] = ("STATE_READY", "STATE_FAILED")) -> Any:
+    """The deployment once its state is one of `states`."""
+    end = time.monotonic() + 60
+    while True:
+        found = stubs.deployments.GetDeployment(deployment_service_pb2.GetDeploymentRequest(name=name))
+        if deployment_pb2.Deployment.State.Name(found.state) in states:
+            return found
+        assert time.monotonic() < end, f"still {found.state}"
+        time.sleep(0.05)
+
+
+def tuned_model(server: Any, stubs: Any, **fields: Any) -> str:
+    """Name of a tuned model made by hand."""
+    dataset = upload(stubs)
+    experiment = create_experiment(stubs, dataset.name, **fields)
+    name: str = server.tune_by_hand(experiment.name)
+    return name
+
+
+def deployed(server: Any, stubs: Any, serving_name: str, **fields: Any) -> Any:
+    """A deployment of a tuned model made by hand, ready to answer."""
+    model = tuned_model(server, stubs, **fields)
+    created = stubs.deployments.CreateDeployment(deployment_request(model, serving_name=serving_name))
+    ready = wait_for_deployment(stubs, created.name)
+    assert ready.state == deployment_pb2.Deployment.STATE_READY, ready.error
+    return ready

@@ -1,0 +1,311 @@
+"""A real server in this process: SQLite, artifacts, engine and gRPC over loopback, on an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import hashlib
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import torch
+
+from foreword.config import Settings
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.tenant import Scope
+from foreword.domain.tuned_model import TunedModel
+from foreword.inference.engine import InferenceEngine
+from foreword.inference.interfaces import EngineSettings
+from foreword.plugin.interfaces import BaseModel, LoadedModel
+from foreword.plugin.manager import PluginManager
+from foreword.server.adapters import TENSORS_FILE, adapter_reader
+from foreword.server.app import ForewordServer
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.tenants import TenantRepository
+from foreword.tuning.adapter import adapter_files
+from foreword.v1 import (
+    catalog_service_pb2_grpc,
+    dataset_service_pb2_grpc,
+    deployment_service_pb2_grpc,
+    inference_service_pb2_grpc,
+    tenant_service_pb2_grpc,
+    tune_experiment_service_pb2_grpc,
+    tuned_model_service_pb2_grpc,
+)
+
+STUBS = {
+    "catalog": catalog_service_pb2_grpc.CatalogServiceStub,
+    "datasets": dataset_service_pb2_grpc.DatasetServiceStub,
+    "deployments": deployment_service_pb2_grpc.DeploymentServiceStub,
+    "inference": inference_service_pb2_grpc.InferenceServiceStub,
+    "tenants": tenant_service_pb2_grpc.TenantServiceStub,
+    "experiments": tune_experiment_service_pb2_grpc.TuneExperimentServiceStub,
+    "tuned_models": tuned_model_service_pb2_grpc.TunedModelServiceStub,
+}
+
+
+class EventLoopThread:
+    """An event loop in a thread, for servers; tests may then be plain functions with blocking stubs."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="servers", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, Any], timeout_seconds: float = 60.0) -> Any:
+        """Runs a coroutine there and returns its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_seconds)
+
+    def close(self) -> None:
+        """Stops the loop."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class LoadedOnce(BaseModel):
+    """A base model whose weights the servers of one test run share: frozen, so sharing changes nothing."""
+
+    def __init__(self, model: BaseModel) -> None:
+        self._model = model
+        self._load_tokenizer = functools.cache(model.load_tokenizer)
+        self._load = functools.cache(model.load)
+
+    @property
+    def spec(self):
+        return self._model.spec
+
+    def load_tokenizer(self):
+        return self._load_tokenizer()
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        return self._load(device=device, dtype=dtype)
+
+
+@functools.cache
+def shared_plugins() -> PluginManager:
+    """The installed plugins, with base models that are loaded once."""
+    return PluginManager.load()
+
+
+@functools.cache
+def shared_base_models() -> Mapping[str, BaseModel]:
+    """The installed base models, each loaded at most once in a test run."""
+    return {id: LoadedOnce(model) for id, model in shared_plugins().base_models.items.items()}
+
+
+class Stubs:
+    """Blocking stubs of every service for one key: `stubs.datasets.GetDataset(request)`."""
+
+    def __init__(self, channel: grpc.Channel, key: str | None) -> None:
+        if key is not None:
+            channel = grpc.intercept_channel(channel, _KeySender(key))
+        for name, stub in STUBS.items():
+            setattr(self, name, stub(channel))
+
+
+class RunningServer:
+    """A server that answers on `endpoint`.
+
+    Attributes:
+        database: The server's own, to look behind the API or to play the worker.
+        artifacts: Likewise.
+    """
+
+    def __init__(self, loop: EventLoopThread, settings: Settings) -> None:
+        self.settings = settings
+        self.plugins = shared_plugins()
+        self.database = Database(settings.resolved_database_url)
+        self.database.migrate()
+        self.artifacts = ArtifactStore(settings.resolved_artifacts_url)
+        self.tenants = TenantRepository(self.database)
+        self.queue = ExperimentQueue(self.database)
+        self._loop = loop
+        self._channels: list[grpc.Channel] = []
+        self._stopped = False
+        self.engine = InferenceEngine(
+            base_models=shared_base_models(),
+            methods=self.plugins.tuning_methods.items,
+            read_artifact=adapter_reader(self.artifacts),
+            settings=EngineSettings(
+                dtype="float32",
+                threads=1,
+                max_batch_rows=settings.max_batch_rows,
+                max_queued_tokens=settings.max_queued_tokens,
+                prompt_cache_bytes=settings.prompt_cache_bytes,
+            ),
+        )
+        self.port = self._loop.run(self._start())
+
+    async def _start(self) -> int:
+        self.server = ForewordServer(
+            settings=self.settings,
+            plugins=self.plugins,
+            database=self.database,
+            artifacts=self.artifacts,
+            engine=self.engine,
+            dev_key=self.settings.dev,
+        )
+        return await self.server.start()
+
+    @property
+    def endpoint(self) -> str:
+        """Host and port."""
+        return f"{self.settings.host}:{self.port}"
+
+    def channel(self) -> grpc.Channel:
+        """A plain channel, closed with the server."""
+        channel = grpc.insecure_channel(self.endpoint)
+        self._channels.append(channel)
+        return channel
+
+    def stubs(self, key: str | None = "dev") -> Any:
+        """Stubs that send a key."""
+        return Stubs(self.channel(), key)
+
+    def new_key(self, tenant: str, scopes: Sequence[Scope] = (Scope.WRITE, Scope.READ, Scope.INFER)) -> str:
+        """The secret of a new key; the tenant is created if need be."""
+        self.tenants.ensure_tenant(tenant)
+        return self.tenants.create_api_key(tenant, "test", scopes)[1]
+
+    def begin_stop(self, grace_seconds: float) -> threading.Thread:
+        """Begins to drain and returns at once."""
+        thread = threading.Thread(target=self.stop, args=(grace_seconds,))
+        thread.start()
+        return thread
+
+    def stop(self, grace_seconds: float = 0.0) -> None:
+        """Drains and stops; a second call does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._loop.run(self.server.stop(grace_seconds))
+        for channel in self._channels:
+            channel.close()
+        self.database.close()
+
+    def tune_by_hand(self, experiment: str, *, text: str = "Classify the complaint:") -> str:
+        """Plays the worker for a queued experiment: its prompt is the embedded text, without a step of training.
+
+        Returns:
+            Name of the tuned model.
+        """
+        lease = self.queue.lease("by hand", timedelta(seconds=60))
+        assert lease is not None
+        assert experiment.endswith(lease.experiment.id), "another experiment was queued earlier"
+        model = self._make_tuned_model(lease.experiment, text)
+        self.queue.succeed(lease, tuned_model=model, evaluations=(), curve_advice="", compute_seconds=1.0)
+        return f"tenants/{model.tenant}/tunedModels/{model.id}"
+
+    def _make_tuned_model(self, experiment: TuneExperiment, text: str) -> TunedModel:
+        config, plan = experiment.config, experiment.plan
+        method = self.plugins.tuning_methods.items[config.tuning_type]
+        base = shared_base_models()[config.base_model]
+        parameters = dataclasses.replace(plan.parameters, init_method="text", init_text=text, num_virtual_tokens=8)
+        loaded = base.load(device="cpu", dtype="float32")
+        artifact = method.start(loaded, parameters, (), torch.Generator().manual_seed(0)).finish()
+        files = adapter_files(method, artifact, base.spec)
+        id = uuid.uuid4().hex[:20]
+        prefix = f"tenants/{experiment.tenant}/tunedModels/{id}"
+        self.artifacts.write(prefix, files)
+        return TunedModel(
+            tenant=experiment.tenant,
+            id=id,
+            display_name=experiment.display_name,
+            base_model=config.base_model,
+            tune_experiment=experiment.id,
+            dataset=config.dataset,
+            task=config.task,
+            tuning_type=config.tuning_type,
+            verbalizer=config.verbalizer,
+            schema=plan.schema,
+            labels=plan.labels,
+            multi_label=plan.multi_label,
+            artifact=prefix,
+            content_sha256=hashlib.sha256(files[TENSORS_FILE]).hexdigest(),
+            byte_size=len(files[TENSORS_FILE]),
+            num_virtual_tokens=artifact.context_tokens,
+            max_input_tokens=plan.parameters.max_input_tokens,
+            max_output_tokens=plan.parameters.max_output_tokens,
+            provenance={},
+            evaluations=(),
+            creator=experiment.creator,
+            create_time=self.database.now(),
+        )
+
+
+class ServerFactory:
+    """Starts servers, each on a home of its own unless told otherwise: `start_server(drain_seconds=1.0)`."""
+
+    def __init__(self, loop: EventLoopThread, folder: Path) -> None:
+        self._loop = loop
+        self._folder = folder
+        self._started: list[RunningServer] = []
+
+    def __call__(self, **settings: Any) -> RunningServer:
+        values = {
+            "home": self._folder / f"home-{len(self._started)}",
+            "port": 0,
+            "dev": True,
+            "workers": 0,
+            **settings,
+        }
+        Path(values["home"]).mkdir(parents=True, exist_ok=True)
+        server = RunningServer(self._loop, Settings(**values))
+        self._started.append(server)
+        return server
+
+    def stop_all(self) -> None:
+        """Stops those that still run."""
+        for server in self._started:
+            server.stop()
+
+
+@contextmanager
+def running_servers(folder: Path) -> Iterator[ServerFactory]:
+    """A factory of servers that all end with the block."""
+    loop = EventLoopThread()
+    factory = ServerFactory(loop, folder)
+    try:
+        yield factory
+    finally:
+        factory.stop_all()
+        loop.close()
+
+
+class _KeySender(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Adds a key to every call."""
+
+    def __init__(self, key: str) -> None:
+        self._metadata = ("authorization", f"Bearer {key}")
+
+    def _with_key(self, details: grpc.ClientCallDetails) -> grpc.ClientCallDetails:
+        changed = grpc.ClientCallDetails()
+        changed.method = details.method
+        changed.timeout = details.timeout
+        changed.metadata = [*(details.metadata or ()), self._metadata]
+        changed.credentials = details.credentials
+        changed.wait_for_ready = details.wait_for_ready
+        changed.compression = details.compression
+        return changed
+
+    def intercept_unary_unary(self, continuation, client_call_details, request):
+        return continuation(self._with_key(client_call_details), request)
+
+    intercept_unary_stream = intercept_unary_unary
+    intercept_stream_unary = intercept_unary_unary
+    intercept_stream_stream = intercept_unary_unary

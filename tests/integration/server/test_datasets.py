@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+
+import grpc
+import pytest
+
+from factories.api import make_file, refused, to_jsonl, upload, upload_messages
+from factories.servers import RunningServer
+from foreword.v1 import dataset_service_pb2 as pb2
+from foreword.v1 import report_pb2
+
+
+@pytest.fixture
+def stubs(server: RunningServer):
+    return server.stubs()
+
+
+def test_an_upload_is_stored_with_its_report(stubs):
+    dataset = upload(stubs, make_file(30), display_name="stored", description="some rows")
+
+    found = stubs.datasets.GetDataset(pb2.GetDatasetRequest(name=dataset.name))
+    assert found == dataset
+    assert (found.display_name, found.version, found.row_count) == ("stored", 1, 30)
+    assert found.report.usable_row_count == 30
+    assert found.report.format == "jsonl"
+    assert found.byte_size > 0
+
+
+def test_an_upload_of_the_same_name_is_the_next_version(stubs):
+    first = upload(stubs, display_name="versions")
+    second = upload(stubs, display_name="versions")
+
+    assert (first.version, second.version) == (1, 2)
+    assert first.name != second.name
+    assert first.content_sha256 == second.content_sha256
+
+
+def test_a_file_in_tiny_chunks_is_the_same_file(stubs):
+    whole = upload(stubs, make_file(5), display_name="chunks")
+    pieces = stubs.datasets.UploadDataset(upload_messages(make_file(5), chunk_bytes=3)).dataset
+
+    assert pieces.content_sha256 == whole.content_sha256
+
+
+def test_malformed_rows_are_named_by_number_and_column(stubs):
+    content = make_file(12) + b'{"input": "", "output": "Service"}\nnot json\n{"input": "no output"}\n'
+
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(content))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.reason == "DATASET_INVALID"
+    assert any(field.startswith("rows[13].input") for field in failure.violations)
+    assert any(field.startswith("rows[14]") for field in failure.violations)
+    assert any(field.startswith("rows[15].output") for field in failure.violations)
+    assert failure.metadata["row_count"] == "15"
+
+
+def test_a_thousand_faults_still_fit_into_the_answer_and_the_rest_is_counted(stubs):
+    content = b'{"input": "", "output": "\xc3\xa4"}\n' * 1000
+
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(content))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert any(field.startswith("rows[") for field in failure.violations)
+    assert any("more faults" in description for description in failure.violations.values())
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]", b"input,output\n"])
+def test_an_empty_file_is_refused(stubs, content: bytes):
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(content))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.violations
+
+
+def test_check_reports_what_an_upload_would_refuse_and_stores_nothing(stubs):
+    before = stubs.datasets.ListDatasets(pb2.ListDatasetsRequest()).datasets
+    messages = upload_messages(make_file(12) + b"not json\n", pb2.CheckDatasetRequest)
+
+    report = stubs.datasets.CheckDataset(messages).report
+
+    errors = [finding for finding in report.findings if finding.severity == report_pb2.SEVERITY_ERROR]
+    assert [list(finding.rows) for finding in errors] == [[13]]
+    assert stubs.datasets.ListDatasets(pb2.ListDatasetsRequest()).datasets == before
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ({"display_name": ""}, "header.display_name"),
+        ({"display_name": "x" * 201}, "header.display_name"),
+        ({"display_name": "nul\0"}, "header.display_name"),
+        ({"description": "x" * 2001}, "header.description"),
+        ({"format": "xml"}, "header.format"),
+        ({"task": "juggling"}, "header.task"),
+        ({"parent": "tenant/dev"}, "header.parent"),
+        ({"max_input_tokens": 5}, "header.max_input_tokens"),
+        ({"base_model": "starter", "max_input_tokens": 100_000}, "header.max_input_tokens"),
+        ({"request_id": "x" * 65}, "header.request_id"),
+        ({"task": "classification", "task_options": {"labels": ["a", "a"]}}, "header.task_options.labels[1]"),
+    ],
+)
+def test_a_bad_header_is_named(stubs, header: dict, field: str):
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(make_file(), **header))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert field in failure.violations
+
+
+def test_all_faults_of_a_header_are_named_at_once(stubs):
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(b"", display_name="", format="xml"))
+
+    assert set(failure.violations) == {"header.display_name", "header.format"}
+
+
+def test_an_unknown_base_model_is_not_found(stubs):
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(make_file(), base_model="gpt-17"))
+
+    assert failure.code is grpc.StatusCode.NOT_FOUND
+    assert "foreword--starter" in failure.message
+
+
+@pytest.mark.parametrize("parent", ["tenants/ghost", "tenants/acme"])
+def test_an_unknown_tenant_reads_like_another_one(stubs, parent: str):
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(make_file(), parent=parent))
+
+    assert failure.code is grpc.StatusCode.NOT_FOUND
+    assert failure.message == f"{parent} does not exist. Check the name."
+
+
+def test_a_stream_must_begin_with_the_header(stubs):
+    for messages in ([], [pb2.UploadDatasetRequest(chunk=b"x")], [pb2.UploadDatasetRequest()]):
+        failure = refused(stubs.datasets.UploadDataset, iter(messages))
+        assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert set(failure.violations) == {"header"}
+
+
+def test_a_second_header_is_refused(stubs):
+    header = pb2.UploadDatasetRequest(header=pb2.DatasetHeader(display_name="x"))
+
+    failure = refused(stubs.datasets.UploadDataset, iter([header, header]))
+
+    assert set(failure.violations) == {"chunk"}
+
+
+def test_a_chunk_of_one_mebibyte_passes_and_a_larger_one_is_refused(stubs):
+    content = to_jsonl({"input": f"text {number} " + "x" * 200, "output": "Service"} for number in range(6000))
+    stubs.datasets.CheckDataset(upload_messages(content, pb2.CheckDatasetRequest, chunk_bytes=2**20))
+
+    failure = refused(
+        stubs.datasets.CheckDataset, upload_messages(content, pb2.CheckDatasetRequest, chunk_bytes=2**20 + 1)
+    )
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(failure.violations) == {"chunk"}
+
+
+def test_a_file_that_is_too_large_is_refused_while_it_arrives(start_server):
+    stubs = start_server(max_dataset_bytes=5_000).stubs()
+
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(make_file(500)))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.reason == "DATASET_TOO_LARGE"
+    assert "5,000 bytes" in failure.violations["chunk"]
+
+
+def test_rows_are_listed_page_by_page_in_order(stubs):
+    dataset = upload(stubs, make_file(25), display_name="pages")
+    rows, token = [], ""
+    while True:
+        page = stubs.datasets.ListDatasetRows(
+            pb2.ListDatasetRowsRequest(name=dataset.name, page_size=10, page_token=token)
+        )
+        rows += page.rows
+        token = page.next_page_token
+        if not token:
+            break
+
+    assert [row.row for row in rows] == list(range(1, 26))
+    assert [{"input": row.input, "output": row.output} for row in rows] == [
+        json.loads(line) for line in make_file(25).splitlines()
+    ]
+
+
+def test_long_rows_make_short_pages_that_fit_into_a_message(stubs):
+    content = to_jsonl({"input": f"{number} " + "word " * 150_000, "output": "Service"} for number in range(8))
+    dataset = stubs.datasets.UploadDataset(
+        upload_messages(content, chunk_bytes=2**20, display_name="long", task="generation")
+    ).dataset
+
+    page = stubs.datasets.ListDatasetRows(pb2.ListDatasetRowsRequest(name=dataset.name, page_size=1000))
+
+    assert 0 < len(page.rows) < 8
+    assert page.next_page_token
+
+
+def test_bad_page_sizes_and_tokens_are_refused(stubs):
+    name = upload(stubs, make_file(5)).name
+
+    for request, field in (
+        (pb2.ListDatasetRowsRequest(name=name, page_size=-1), "page_size"),
+        (pb2.ListDatasetRowsRequest(name=name, page_size=1001), "page_size"),
+        (pb2.ListDatasetRowsRequest(name=name, page_token="made up"), "page_token"),
+        (pb2.ListDatasetRowsRequest(name=name, page_token="W10="), "page_token"),
+    ):
+        failure = refused(stubs.datasets.ListDatasetRows, request)
+        assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert set(failure.violations) == {field}
+
+
+def test_a_deleted_dataset_is_gone_with_its_rows(server: RunningServer, stubs):
+    kept = upload(stubs, make_file(7), display_name="kept")
+    gone = upload(stubs, make_file(7), display_name="gone")
+
+    stubs.datasets.DeleteDataset(pb2.DeleteDatasetRequest(name=gone.name))
+
+    assert refused(stubs.datasets.GetDataset, pb2.GetDatasetRequest(name=gone.name)).code is grpc.StatusCode.NOT_FOUND
+    assert len(stubs.datasets.ListDatasetRows(pb2.ListDatasetRowsRequest(name=kept.name)).rows) == 7
+
+
+def test_a_dataset_whose_rows_are_missing_is_a_failed_precondition(server: RunningServer, stubs):
+    dataset = upload(stubs, make_file(7), display_name="missing")
+    found = [path for path in (server.settings.home / "artifacts").rglob("rows.jsonl") if dataset.content_sha256 in str(path)]
+    for path in found:
+        path.unlink()
+
+    failure = refused(stubs.datasets.ListDatasetRows, pb2.ListDatasetRowsRequest(name=dataset.name))
+
+    assert found
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.reason == "ARTIFACT_MISSING"
