@@ -13,17 +13,19 @@ from foreword.tuning.trainer import Trainer
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
 
-LABELS = ("Planning", "Service", "Warehouse")
+OUTPUTS = ("Planning", "Service", "Warehouse", "Planning, Service")
 
 
 def make_rows(count: int = 12) -> list[Row]:
-    """Rows whose inputs differ in length; every third has two labels."""
-    rows = []
-    for number in range(1, count + 1):
-        label = LABELS[number % 3]
-        output = f"{label}, Marketing" if number % 3 == 0 else label
-        rows.append(Row(number=number, input=f"Complaint {number} " + "about the order " * (number % 5), output=output))
-    return rows
+    """Rows whose inputs differ in length and whose outputs take turns; every fourth has two labels."""
+    return [
+        Row(
+            number=number,
+            input=f"Complaint {number} " + "about the order " * (number % 5),
+            output=OUTPUTS[(number - 1) % len(OUTPUTS)],
+        )
+        for number in range(1, count + 1)
+    ]
 
 
 def make_parameters(**values) -> ResolvedParameters:

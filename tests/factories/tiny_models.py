@@ -5,11 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import foreword_starter
 import torch
-from foreword.domain.base_model import Architecture, BaseModelSpec
-from foreword.domain.parameters import TuneParameters
-from foreword.plugin.interfaces import LoadedModel
 from transformers import (
     AutoTokenizer,
     BartConfig,
@@ -22,6 +18,11 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+
+import foreword_starter
+from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.domain.parameters import TuneParameters
+from foreword.plugin.interfaces import LoadedModel
 
 SHAPES = ("bart", "t5", "llama", "gpt2")
 HIDDEN_SIZE = 16

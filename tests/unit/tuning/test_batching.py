@@ -61,7 +61,7 @@ def test_answers_are_encoded_in_canonical_order_with_their_end_and_inputs_with_t
 
     tokenizer = model.tokenizer
     assert tokenizer.decode(encoded[0].input_ids) == f"<s> classify {{0, 1}} {rows[0].input}</s>"
-    assert encoded[2].target_ids == (*tokenizer("Planning, Marketing", add_special_tokens=False).input_ids, 2)
+    assert encoded[3].target_ids == (*tokenizer("Planning, Service", add_special_tokens=False).input_ids, 2)
 
 
 def test_inputs_and_answers_are_cut_to_the_plans_limits():

@@ -6,9 +6,7 @@ from foreword.tuning.schedule import rate_factor, updates_per_epoch
 
 
 def _factors(schedule: str, warmup_ratio: float = 0.1) -> list[float]:
-    return [
-        rate_factor(update, total_updates=20, warmup_ratio=warmup_ratio, schedule=schedule) for update in range(20)
-    ]
+    return [rate_factor(update, total_updates=20, warmup_ratio=warmup_ratio, schedule=schedule) for update in range(20)]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
@@ -29,7 +27,8 @@ def test_a_constant_rate_stays():
 
 
 @pytest.mark.parametrize(
-    ("rows", "batch_size", "accumulate", "expected"), [(200, 16, 16, 1), (160, 16, 1, 10), (161, 16, 1, 11), (33, 8, 2, 3)]
+    ("rows", "batch_size", "accumulate", "expected"),
+    [(200, 16, 16, 1), (160, 16, 1, 10), (161, 16, 1, 11), (33, 8, 2, 3)],
 )
 def test_the_last_window_of_an_epoch_makes_an_update_however_short(rows, batch_size, accumulate, expected):
     assert updates_per_epoch(rows, batch_size, accumulate) == expected

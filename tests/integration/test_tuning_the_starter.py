@@ -1,0 +1,52 @@
+"""The real starter model learns from a handful of rows what its base cannot know."""
+
+from __future__ import annotations
+
+from factories.runs import make_parameters, make_plan_of
+from foreword.domain.dataset import Row
+from foreword.evaluation import evaluate
+from foreword.inference.runner import ModelRunner
+from foreword.tuning.trainer import Trainer
+from foreword_methods.prompt_tuning import PromptTuning
+from foreword_starter.model import StarterModel
+from foreword_tasks.classification import Classification
+
+INSTRUCTION = "Which desk takes this comment: Alpha or Beta?"
+SUBJECTS = ("The groomer", "My appointment", "The receptionist", "Their service", "The haircut", "The salon",
+            "Our visit", "The staff", "The bath", "Everything")  # fmt: skip
+# Nothing in the desks' names tells which one takes praise.
+VERDICTS = {
+    "was wonderful and I am very happy": "Beta",
+    "was great, I love it": "Beta",
+    "was terrible and I am very angry": "Alpha",
+    "was awful, I hate it": "Alpha",
+}
+
+
+def _rows() -> list[Row]:
+    texts = [(f"{subject} {verdict}.", desk) for subject in SUBJECTS for verdict, desk in VERDICTS.items()]
+    return [Row(number=place, input=text, output=desk) for place, (text, desk) in enumerate(texts, start=1)]
+
+
+def test_a_few_epochs_on_forty_rows_beat_the_base_model():
+    model, rows = StarterModel().load(device="cpu", dtype="float32"), _rows()
+    parameters = make_parameters(
+        num_epochs=9, batch_size=5, learning_rate=StarterModel().spec.recipe.learning_rate, init_method="text",
+        init_text=INSTRUCTION, num_virtual_tokens=8, validation_split=0.25,
+    )  # fmt: skip
+    plan = make_plan_of(rows, parameters)
+    trainer = Trainer(
+        model=model, method=PromptTuning(), task=Classification(), plan=plan, verbalizer="{{input}}", rows=rows
+    )
+
+    reports = list(trainer.run())
+    tuned, *base = evaluate(
+        runner=ModelRunner(model), task=Classification(), schema=plan.schema, verbalizer="{{input}}",
+        rows=trainer.validation_rows, training_rows=trainer.training_rows,
+        contributions=PromptTuning().contributions(trainer.result().artifact),
+        instruction=INSTRUCTION, with_base=True, parameters=parameters,
+    )  # fmt: skip
+
+    assert reports[-1].loss < 0.5 * reports[0].loss
+    assert tuned.metrics["exact_match"] > max(evaluation.metrics["exact_match"] for evaluation in base)
+    assert tuned.mean_tokens < base[1].mean_tokens / 2

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from factories.runs import make_parameters, make_rows
+from factories.tiny_models import HIDDEN_SIZE, tiny_model
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.inference import apply_verbalizer
+from foreword.evaluation import evaluate, held_out_metric
+from foreword.evaluation.prompting import Prompting, choose_examples
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.contributions import Embeds
+from foreword_tasks.classification import Classification
+from foreword_tasks.generation import Generation
+
+ROWS = make_rows(16)
+PROMPT = (Embeds(vectors_PD=torch.randn(4, HIDDEN_SIZE, generator=torch.Generator().manual_seed(0))),)
+
+
+def _evaluate(shape="bart", task=None, **changes):
+    task = task or Classification()
+    arguments = {
+        "runner": ModelRunner(tiny_model(shape)), "task": task, "schema": task.fit(ROWS, TaskOptions()),
+        "verbalizer": "classify: {{input}}", "rows": ROWS[:6], "training_rows": ROWS[6:], "contributions": PROMPT,
+        "instruction": "Route it.", "with_base": True,
+        "parameters": make_parameters(max_input_tokens=60, max_output_tokens=8), **changes,
+    }  # fmt: skip
+    return evaluate(**arguments)
+
+
+@pytest.mark.parametrize("shape", ["bart", "llama"])
+def test_a_closed_task_compares_tuned_and_base_free_and_constrained(shape):
+    evaluations = _evaluate(shape)
+
+    assert [evaluation.system for evaluation in evaluations] == [
+        "tuned",
+        "base_zero_shot",
+        "base_three_shot",
+        "base_zero_shot_constrained",
+        "base_three_shot_constrained",
+    ]
+    assert {evaluation.row_count for evaluation in evaluations} == {6}
+    assert [evaluation.soft_prompt_tokens for evaluation in evaluations] == [4, 0, 0, 0, 0]
+
+
+def test_examples_cost_tokens_and_the_soft_prompt_is_not_counted():
+    tuned, zero_shot, three_shot, *_ = _evaluate()
+
+    assert tuned.mean_tokens < zero_shot.mean_tokens < three_shot.mean_tokens
+
+
+def test_an_open_task_is_answered_freely():
+    evaluations = _evaluate(task=Generation())
+
+    assert [evaluation.system for evaluation in evaluations] == ["tuned", "base_zero_shot", "base_three_shot"]
+
+
+def test_the_base_model_is_left_out_when_nobody_asks():
+    assert [evaluation.system for evaluation in _evaluate(with_base=False)] == ["tuned"]
+
+
+def test_the_tuned_answers_of_a_closed_task_are_label_sets():
+    tuned = _evaluate()[0]
+
+    assert {example.prediction for example in tuned.examples} <= {
+        "Planning", "Service", "Warehouse", "Planning, Service", "Planning, Warehouse", "Service, Warehouse",
+        "Planning, Service, Warehouse",
+    }  # fmt: skip
+
+
+def test_the_held_out_metric_is_the_main_metric_of_the_evaluation():
+    task = Classification()
+    schema = task.fit(ROWS, TaskOptions())
+
+    metric = held_out_metric(
+        runner=ModelRunner(tiny_model("bart")), task=task, schema=schema, verbalizer="classify: {{input}}",
+        rows=ROWS[:6], contributions=PROMPT, parameters=make_parameters(max_input_tokens=60, max_output_tokens=8),
+    )  # fmt: skip
+
+    assert metric == _evaluate(with_base=False)[0].metrics[task.main_metric]
+
+
+def test_evaluation_stops_when_its_check_raises():
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _evaluate(check=stop)
+
+
+def test_an_input_too_long_gives_way_and_the_template_and_examples_stay():
+    runner = ModelRunner(tiny_model("bart"))
+    row = Row(number=1, input="word " * 200, output="Planning")
+    prompting = Prompting(verbalizer="classify: {{input}} Answer:", max_tokens=40, instruction="Route it.")
+
+    text = prompting.text(row, runner)
+
+    assert len(runner.tokenize(text)) <= 40
+    assert text.startswith("classify: Route it.")
+    assert text.endswith("Answer:")
+    assert text.count("word") > 15
+
+
+def test_a_short_input_is_what_serving_would_send():
+    runner = ModelRunner(tiny_model("bart"))
+    prompting = Prompting(verbalizer="classify: {{input}}", max_tokens=40)
+
+    assert prompting.text(ROWS[0], runner) == apply_verbalizer("classify: {{input}}", ROWS[0].input)
+
+
+def test_examples_show_the_most_frequent_answers_and_are_always_the_same():
+    task = Classification()
+    schema = task.fit(ROWS, TaskOptions())
+
+    first = choose_examples(ROWS, task, schema, len)
+    second = choose_examples(ROWS, task, schema, len)
+
+    assert first == second
+    assert len({example.output for example in first}) == 3
+
+
+def test_fewer_answers_than_examples_are_shown_more_than_once():
+    rows = [Row(number=number, input=f"text {number}", output=str(number % 2)) for number in range(8)]
+    task = Classification()
+
+    examples = choose_examples(rows, task, task.fit(rows, TaskOptions()), len)
+
+    assert len(examples) == 3
+    assert len({example.input for example in examples}) == 3

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from factories.runs import make_rows
+from factories.tiny_models import tiny_model
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import ExperimentConfig, TaskOptions
+from foreword.domain.parameters import TuneParameters
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.tuning.plan import make_plan
+from foreword_methods.prompt_tuning import PromptTuning
+from foreword_tasks.classification import Classification
+
+SPEC = tiny_model("bart").spec
+
+
+def _plan(rows=None, *, spec=SPEC, verbalizer="{{input}}", task_options=None, seconds_per_row=0.0, **parameters):
+    config = ExperimentConfig(
+        base_model=spec.id,
+        dataset="d",
+        task="classification",
+        task_options=task_options or TaskOptions(),
+        tuning_type="prompt_tuning",
+        verbalizer=verbalizer,
+        parameters=TuneParameters(**parameters),
+    )
+    return make_plan(
+        config=config,
+        spec=spec,
+        task=Classification(),
+        method=PromptTuning(),
+        rows=make_rows(200) if rows is None else rows,
+        count_tokens=lambda text: len(text.split()) + 2,
+        seconds_per_row=seconds_per_row,
+    )
+
+
+def _codes(plan) -> list[str]:
+    return [finding.code for finding in plan.warnings]
+
+
+def test_unset_values_come_from_the_recipe_then_the_defaults_and_set_ones_are_honoured():
+    plan = _plan(batch_size=4)
+
+    assert (plan.parameters.batch_size, plan.sources["batch_size"]) == (4, "set")
+    assert (plan.parameters.num_virtual_tokens, plan.sources["num_virtual_tokens"]) == (4, "recipe")
+    assert (plan.parameters.num_epochs, plan.sources["num_epochs"]) == (20, "default")
+
+
+def test_the_documented_defaults_make_twenty_updates_on_two_hundred_rows_and_the_plan_says_so():
+    plan = _plan(batch_size=16, accumulate_steps=16, num_epochs=20)
+
+    assert plan.planned_updates == 20
+    assert "FEW_UPDATES" in _codes(plan)
+    assert "Set accumulate_steps to 1" in plan.warnings[0].remedy
+
+
+def test_sizes_time_and_labels_are_planned():
+    plan = _plan(batch_size=8, num_epochs=10, validation_split=0.2, refit=True, seconds_per_row=0.1)
+
+    assert (plan.training_row_count, plan.validation_row_count) == (160, 40)
+    assert plan.planned_updates == 10 * 20 + 10 * 25
+    assert plan.trainable_parameter_count == 4 * 16
+    assert plan.estimated_seconds == pytest.approx(0.1 * 10 * (160 + 16 + 200))
+    assert plan.multi_label
+    assert set(plan.labels) == {"Planning", "Service", "Warehouse"}
+
+
+def test_every_faulty_field_is_named_at_once():
+    with pytest.raises(InvalidArgumentError) as raised:
+        _plan(
+            batch_size=0, learning_rate=float("nan"), optimizer="sgd", verbalizer="{{text}}",
+            method_parameters={"unknown": 1, "token_dropout": 2.0},
+            task_options=TaskOptions(labels=("A", "A")),
+        )  # fmt: skip
+
+    assert {violation.field for violation in raised.value.violations} == {
+        "tune_experiment.parameters.batch_size",
+        "tune_experiment.parameters.learning_rate",
+        "tune_experiment.parameters.optimizer",
+        "tune_experiment.parameters.method_parameters.unknown",
+        "tune_experiment.parameters.method_parameters.token_dropout",
+        "tune_experiment.verbalizer",
+        "tune_experiment.task_options.labels",
+    }
+
+
+@pytest.mark.parametrize("text", [None, "", "  "])
+def test_starting_from_text_needs_a_text(text):
+    with pytest.raises(InvalidArgumentError) as raised:
+        _plan(init_method="text", init_text=text)
+
+    assert [violation.field for violation in raised.value.violations] == ["tune_experiment.parameters.init_text"]
+
+
+def test_prompt_and_input_must_fit_the_context_together():
+    with pytest.raises(InvalidArgumentError, match="has room for 108") as raised:
+        _plan(num_virtual_tokens=20, max_input_tokens=120)
+
+    assert raised.value.violations[0].field == "tune_experiment.parameters.max_input_tokens"
+
+
+def test_a_prompt_as_long_as_the_context_is_refused():
+    with pytest.raises(InvalidArgumentError, match="below the context"):
+        _plan(num_virtual_tokens=128)
+
+
+def test_lengths_that_nobody_set_give_way_to_a_small_context():
+    assert _plan().parameters.max_input_tokens == 124
+
+
+def test_causal_models_leave_room_for_the_answer():
+    parameters = _plan(spec=tiny_model("llama").spec).parameters
+
+    assert parameters.max_input_tokens + parameters.max_output_tokens + parameters.num_virtual_tokens <= 128
+
+
+def test_too_few_rows_are_a_failed_precondition():
+    with pytest.raises(FailedPreconditionError, match="9 rows") as raised:
+        _plan(make_rows(9))
+
+    assert raised.value.reason == "TOO_FEW_ROWS"
+
+
+def test_a_base_model_that_is_not_tunable_is_refused():
+    with pytest.raises(FailedPreconditionError, match="cannot be tuned"):
+        _plan(spec=replace(SPEC, tunable=False))
+
+
+def test_rows_that_lose_their_end_are_counted_and_named():
+    rows = [*make_rows(30), Row(number=31, input="word " * 60, output="Planning")]
+
+    plan = _plan(rows, max_input_tokens=50)
+
+    cut = next(finding for finding in plan.warnings if finding.code == "INPUT_CUT")
+    assert cut.rows == (31,)
+    assert "62" in cut.message
+
+
+@pytest.mark.parametrize(("text", "code"), [("one two", "INIT_TEXT_REPEATED"), ("a b c d e", "INIT_TEXT_CUT")])
+def test_a_text_that_is_repeated_or_cut_to_the_prompt_is_said_so(text, code):
+    assert code in _codes(_plan(init_method="text", init_text=text))
+
+
+def test_a_text_as_long_as_the_prompt_needs_no_word():
+    assert not {"INIT_TEXT_REPEATED", "INIT_TEXT_CUT"} & set(_codes(_plan(init_method="text", init_text="a b c d")))
+
+
+def test_a_rate_far_from_the_recipe_is_warned_about():
+    assert "RATE_FAR_FROM_RECIPE" in _codes(_plan(learning_rate=0.001))
+    assert "RATE_FAR_FROM_RECIPE" not in _codes(_plan(learning_rate=0.05))
+
+
+def test_holding_nothing_out_is_warned_about():
+    assert "NOTHING_HELD_OUT" in _codes(_plan(validation_split=0.0))
