@@ -39,4 +39,4 @@ def configure(level: str = "info", format: str = "auto") -> None:
 def get_logger(name: str) -> Any:
     """A logger that names its part of the service in every line."""
     # Not `.bind`: that would fix the configuration of the moment, and modules make their loggers when imported.
-    return structlog.get_logger(logger=name)
+    return structlog.get_logger(component=name)
