@@ -99,7 +99,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         sent: TuneExperiment | None = None
         while True:
             seen = await self._get(name, after_sequence=sequence)
-            bare = dataclasses.replace(seen, snapshots=())
+            # A worker's heartbeat alone moves these two; nobody wants to be woken four times a second for that.
+            bare = dataclasses.replace(seen, snapshots=(), update_time=seen.create_time, compute_seconds=0.0)
             if seen.snapshots or bare != sent:
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(
                     tune_experiment=convert.tune_experiment(seen)
