@@ -15,7 +15,6 @@ from foreword.errors import FailedPreconditionError
 if TYPE_CHECKING:
     from foreword.config import Settings
     from foreword.inference.engine import InferenceEngine
-    from foreword.inference.interfaces import AdapterReference
     from foreword.plugin.manager import PluginManager
     from foreword.storage.artifacts import ArtifactStore
     from foreword.storage.database import Database
@@ -83,15 +82,9 @@ async def _serve(settings: Settings) -> None:
 
 
 def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore) -> InferenceEngine:
-    import json
-
     from foreword.inference.engine import InferenceEngine
     from foreword.inference.interfaces import EngineSettings
-    from foreword.tuning.adapter import CONFIG_FILE, TENSORS_FILE
-
-    def read_artifact(adapter: AdapterReference) -> tuple[dict[str, Any], bytes]:
-        config: dict[str, Any] = json.loads(artifacts.read(adapter.artifact, CONFIG_FILE))
-        return config, artifacts.read(adapter.artifact, TENSORS_FILE)
+    from foreword.server.adapters import adapter_reader
 
     return InferenceEngine(
         settings=EngineSettings(
@@ -104,7 +97,7 @@ def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore
         ),
         base_models=plugins.base_models.items,
         methods=plugins.tuning_methods.items,
-        read_artifact=read_artifact,
+        read_artifact=adapter_reader(artifacts),
     )
 
 

@@ -45,7 +45,8 @@ class TuneProgressView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def update(self, experiment: TuneExperiment) -> None:
         """Shows how far the run is now."""

@@ -1,0 +1,158 @@
+"""The commands against a real server, from upload to rollback."""
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+
+from foreword.cli.application import run
+from foreword.domain.experiment import ExperimentState, Failure
+from foreword.domain.tenant import Scope
+
+ROWS = "".join(
+    json.dumps({"input": f"Complaint {number} about {label}", "output": label}) + "\n"
+    for number in range(30)
+    for label in ("Service", "Warehouse")
+)
+
+
+@pytest.fixture
+def command(server, monkeypatch, capsys):
+    """Runs a command as a new tenant; answers status, standard output and standard error."""
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(f"cli-{time.time_ns()}", tuple(Scope)))
+
+    def call(*arguments):
+        status = run(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / "complaints.jsonl"
+    path.write_text(ROWS)
+    return str(path)
+
+
+def values(result):
+    status, out, err = result
+    assert status == 0, err
+    return json.loads(out)
+
+
+def test_a_dry_run_shows_the_plan_with_its_sources(command, rows):
+    status, out, _ = command("tune", rows, "--num-epochs", "3", "--dry-run")
+
+    assert status == 0
+    assert "set by you" in out
+    assert "the model's recipe" in out
+    assert values(command("experiments", "list", "--json")) == []
+
+
+def test_every_wrong_parameter_is_listed(command, rows):
+    status, _, err = command("tune", rows, "--num-epochs", "0", "--batch-size", "0")
+
+    assert status == 1
+    assert "num_epochs: must be in [1, 1000], not 0" in err
+    assert "batch_size: must be in [1, 1024], not 0" in err
+
+
+def test_a_file_with_faulty_rows_is_reported_and_not_stored(command, tmp_path):
+    path = tmp_path / "faulty.jsonl"
+    path.write_text(ROWS + '{"input": "", "output": "Service"}\n')
+
+    status, _, err = command("tune", str(path))
+
+    assert status == 1
+    assert "row 61, input: The input is empty." in err
+    assert err.splitlines()[-1].startswith(f"Error: {path} has faulty rows")
+
+
+def test_a_run_is_queued_shown_cancelled_and_deleted(command, rows):
+    queued = command("tune", rows, "--detach", "--name", "my run", "--json")
+    experiment = values(queued)
+    id = experiment["name"].rsplit("/", 1)[-1]
+
+    assert experiment["state"] == "queued"
+    assert f"foreword experiments watch {id}" in queued[2]
+    assert "my run" in command("experiments", "list", "--state", "queued")[1]
+    assert command("experiments", "cancel", id)[1] == f"{id} is cancelled.\n"
+    assert "cancelled" in command("experiments", "show", id)[1]
+    assert command("experiments", "watch", id)[0] == 1
+    assert command("experiments", "delete", id)[0] == 0
+    assert command("experiments", "show", id)[2].startswith(f"Error: {experiment['name']} does not exist.")
+
+
+def test_a_run_that_fails_says_why(command, rows, server):
+    experiment = values(command("tune", rows, "--detach", "--json"))
+    lease = server.queue.lease("by hand", timedelta(seconds=60))
+    assert lease is not None
+    server.queue.fail(lease, Failure(kind="internal", reason="OUT_OF_MEMORY", message="Too big."), compute_seconds=1)
+
+    status, out, _ = command("experiments", "watch", experiment["name"])
+
+    assert status == 1
+    assert "Too big. (OUT_OF_MEMORY)" in out
+
+
+def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows, server, tmp_path):
+    experiment = values(command("tune", rows, "--detach", "--json"))
+    model = server.tune_by_hand(experiment["name"])
+    id = model.rsplit("/", 1)[-1]
+
+    assert id in command("models", "list")[1]
+    assert "8 vectors" in command("models", "show", id)[1]
+    assert "adapter_model.safetensors" in command("models", "export", id, str(tmp_path / "adapter"))[1]
+    status, out, _ = command("deploy", id, "--name", "complaints")
+    assert (status, out.splitlines()[0]) == (0, f"complaints is ready: {id}, revision 1.")
+    assert command("deploy", id, "--name", "complaints")[0] == 1
+
+    status, out, err = command("generate", "complaints", "Nobody answers")
+    assert (status, out) in [(0, "Service\n"), (0, "Warehouse\n")]
+    assert "behind 8 soft-prompt vectors" in err
+    assert command("generate", "complaints", "Nobody answers", "--stream")[1] == out
+    assert command("classify", "complaints", "Nobody answers")[1].splitlines()[0] == out.strip()
+    assert values(command("classify", "complaints", "Nobody answers", "--json"))["labels"] == [out.strip()]
+    assert command("classify", "complaints", "Nobody answers", "--threshold", "1")[1].startswith("(abstained)")
+    counted = command("tokenize", "complaints", "Nobody", "--instruction", "Do it", "--tokens")[1].splitlines()
+    assert len(json.loads(counted[1])) == int(counted[0])
+
+    assert values(command("deployments", "update", "complaints", "--model", "baseModels/foreword--starter", "--json"))
+    assert "revision 1." in command("deployments", "rollback", "complaints", "--revision", "1")[1]
+    assert "serving" in command("deployments", "show", "complaints")[1]
+    assert command("deployments", "delete", "complaints")[0] == 0
+    assert values(command("deployments", "list", "--json")) == []
+    assert command("models", "delete", id)[0] == 0
+
+
+def test_keys_are_made_listed_and_revoked(command):
+    status, secret, err = command("keys", "create", "--name", "bot", "--scope", "infer", "--days", "1")
+    assert status == 0
+    id = secret.split("_")[1]
+
+    assert secret.startswith("fw_")
+    assert "stored nowhere" in err
+    assert id in command("keys", "list")[1]
+    assert secret.strip() not in command("keys", "list", "--json")[1]
+    assert command("keys", "delete", id)[0] == 0
+    assert id not in command("keys", "list")[1]
+
+
+def test_tenants_are_made_and_listed(command):
+    id = f"t{time.time_ns()}"
+
+    assert command("tenants", "create", id, "--name", "A shop")[1] == f"tenants/{id}\n"
+    assert id in command("tenants", "list")[1]
+
+
+def test_whoami_tells_tenant_and_scopes(command):
+    assert "admin, write, read, infer" in command("whoami")[1]
+
+
+def test_experiment_states_are_those_of_the_domain(command):
+    assert command("experiments", "list", "--state", "nonsense")[0] == 2
+    assert all(command("experiments", "list", "--state", state.value)[0] == 0 for state in ExperimentState)

@@ -1,0 +1,80 @@
+"""Setting up a service and running it as an operator would."""
+
+import logging
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+import structlog
+
+from foreword.cli.application import run
+from foreword.client import Client, Scope
+
+
+@pytest.fixture
+def own_logging():
+    """Puts logging back: `serve` sends it to the standard error of the moment, which ends with the test."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    logging.getLogger().handlers[:] = handlers
+    structlog.reset_defaults()
+
+
+def test_a_home_is_set_up_once_and_its_key_told_once(tmp_path, capsys):
+    home = str(tmp_path / "home")
+
+    assert run(["init", "--home", home]) == 0
+    first = capsys.readouterr().out
+    assert run(["init", "--home", home]) == 0
+    second = capsys.readouterr().out
+    assert run(["init", "--home", home, "--new-key"]) == 0
+    third = capsys.readouterr().out
+
+    keys = [re.findall(r"fw_\w+", text) for text in (first, second, third)]
+    assert keys[0]
+    assert not keys[1]
+    assert keys[2]
+    assert keys[2] != keys[0]
+    assert (tmp_path / "home").stat().st_mode & 0o077 == 0
+
+
+def test_a_home_without_a_tenant_is_not_served(tmp_path, capsys, own_logging):
+    assert run(["serve", "--home", str(tmp_path / "home")]) == 1
+    assert "foreword init" in capsys.readouterr().err
+
+
+def test_an_address_beyond_loopback_is_not_served_in_plain_text(tmp_path, capsys, own_logging):
+    home = str(tmp_path / "home")
+    run(["init", "--home", home])
+
+    assert run(["serve", "--home", home, "--host", "0.0.0.0", "--port", "0"]) == 1
+
+    assert "insecure" in capsys.readouterr().err
+
+
+def test_a_service_says_where_it_is_and_ends_in_order(tmp_path, capsys):
+    home = str(tmp_path / "home")
+    run(["init", "--home", home])
+    key = re.findall(r"fw_\w+", capsys.readouterr().out)[0]
+    command = [sys.executable, "-m", "foreword", "serve", "--home", home, "--port", "0", "--workers", "1"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True)
+    with process:
+        try:
+            ready = [process.stdout.readline() for _ in range(3)]
+            address = re.search(r"127\.0\.0\.1:\d+", "".join(ready))[0]
+            with Client(address, key) as client:
+                identity = client.who_am_i()
+        finally:
+            process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+
+    log = (tmp_path / "log").read_text()
+    assert ready[0].endswith("is ready.\n")
+    assert (identity.tenant, identity.scopes) == ("tenants/main", frozenset(Scope))
+    assert "export" not in rest
+    assert process.returncode == 0
+    assert "Fatal" not in log
+    assert "Traceback" not in log

@@ -1,0 +1,193 @@
+"""The client against a real server."""
+
+import json
+import time
+
+import pytest
+
+from foreword.client import Client, DeploymentState, ExperimentState, Scope, Stage, StopReason, StructuredPrompt
+from foreword.errors import (
+    AlreadyExistsError,
+    CancelledError,
+    InvalidArgumentError,
+    InvalidRowsError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from foreword.samples import sample_path
+
+ROWS = [
+    {"input": f"Complaint {number} about {label}", "output": label}
+    for number in range(30)
+    for label in ("Service", "Warehouse")
+]
+
+
+@pytest.fixture
+def client(server):
+    with Client(server.endpoint, server.new_key(f"client-{time.time_ns()}", tuple(Scope))) as connected:
+        yield connected
+
+
+@pytest.fixture
+def dataset(client):
+    return client.upload_dataset(ROWS, display_name="complaints")
+
+
+def test_an_upload_is_stored_with_its_report_and_rows(client):
+    dataset = client.upload_dataset(sample_path("complaints_v2"))
+
+    assert (dataset.display_name, dataset.version, dataset.row_count) == ("complaints_v2", 1, 147)
+    assert len(dataset.report.warnings) == 2
+    assert client.get_dataset(dataset) == client.get_dataset(dataset.name.rsplit("/", 1)[-1]) == dataset
+    assert [row.number for row in client.list_dataset_rows(dataset, limit=3)] == [1, 2, 3]
+    assert len(client.list_dataset_rows(dataset)) == 147
+    assert [item.name for item in client.list_datasets()] == [dataset.name]
+
+
+def test_faulty_rows_are_all_named(client):
+    with pytest.raises(InvalidRowsError) as caught:
+        client.upload_dataset([{"input": "", "output": "a"}, {"input": "b"}], display_name="faulty")
+
+    assert {item.field for item in caught.value.violations} >= {"rows[1].input", "rows[2].output"}
+
+
+def test_checking_stores_nothing(client):
+    report = client.check_dataset([{"input": "", "output": "a"}])
+
+    assert (1,) in [finding.rows for finding in report.errors]
+    assert client.list_datasets() == []
+
+
+def test_a_plan_is_made_without_creating_anything(client, dataset):
+    planned = client.create_tune_experiment(dataset, display_name="try", validate_only=True)
+
+    assert planned.plan.sources["num_epochs"] == "recipe"
+    assert planned.plan.labels == ("Service", "Warehouse")
+    assert client.list_tune_experiments() == []
+
+
+def test_every_wrong_parameter_is_named_at_once(client):
+    with pytest.raises(InvalidArgumentError) as caught:
+        client.tune(ROWS, num_epochs=0, batch_size=0)
+
+    assert {item.field.rsplit(".", 1)[-1] for item in caught.value.violations} == {"num_epochs", "batch_size"}
+
+
+def test_a_run_is_created_listed_cancelled_and_deleted(client, dataset):
+    experiment = client.create_tune_experiment(dataset, display_name="run", tune_experiment_id="my-run")
+
+    assert experiment.name == f"{client.tenant}/tuneExperiments/my-run"
+    assert client.list_tune_experiments(states=[ExperimentState.QUEUED], limit=1)[0].name == experiment.name
+    assert client.cancel_tune_experiment("my-run").state is ExperimentState.CANCELLED
+    with pytest.raises(CancelledError, match="was cancelled"):
+        client.wait_for_experiment("my-run")
+    client.delete_tune_experiment(experiment)
+    with pytest.raises(NotFoundError, match="my-run does not exist"):
+        client.get_tune_experiment("my-run")
+
+
+def test_a_tuned_model_is_exported_deployed_updated_and_rolled_back(client, dataset, server, tmp_path):
+    experiment = client.create_tune_experiment(dataset, display_name="run")
+    model = server.tune_by_hand(experiment.name)
+
+    ended = client.wait_for_experiment(experiment)
+    assert (ended.state, ended.tuned_model) == (ExperimentState.SUCCEEDED, model)
+    assert client.list_tuned_models()[0].name == model == client.get_tuned_model(model).name
+
+    written = client.export_tuned_model(model, tmp_path / "adapter")
+    assert sorted(path.name for path in written) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["peft_type"] == "PROMPT_TUNING"
+
+    deployment = client.create_deployment(model, serving_name="complaints")
+    assert (deployment.state, deployment.model) == (DeploymentState.READY, model)
+    assert deployment.revisions[0].probe_effect > 0
+    with pytest.raises(AlreadyExistsError, match="complaints"):
+        client.create_deployment(model, serving_name="complaints")
+
+    changed = client.update_deployment("complaints", model="baseModels/foreword--starter", tags=["a"])
+    assert (changed.serving_revision, changed.tags) == (2, ("a",))
+    assert client.rollback_deployment("complaints").serving_revision == 1
+    assert [item.serving_name for item in client.list_deployments()] == ["complaints"]
+
+    answer = client.classify("complaints", "Nobody answers the phone", top_n=2)
+    assert set(answer.label_probabilities) == {"Service", "Warehouse"}
+    assert answer.label_sets[0].labels == answer.labels
+    assert client.generate("complaints", "Nobody answers the phone").text in ("Service", "Warehouse")
+
+    client.delete_deployment(deployment)
+    client.delete_tuned_model(model)
+    assert client.list_deployments() == []
+
+
+def test_generating_in_one_or_in_pieces_gives_the_same(client):
+    arguments = {"decoding_method": "sample", "random_seed": 7, "max_new_tokens": 8}
+    prompt = StructuredPrompt(instruction="Say something.", input="Hello")
+
+    whole = client.generate("foreword--starter", prompt, **arguments)
+    pieces = list(client.stream_generate("foreword--starter", prompt, **arguments))
+
+    assert "".join(piece.text for piece in pieces) == whole.text == pieces[-1].result.text
+    assert whole.seed == 7
+    assert whole.stop_reason in (StopReason.EOS_TOKEN, StopReason.MAX_TOKENS)
+    assert whole.usage.generated_tokens > 0
+
+
+def test_tokens_are_counted_by_part(client):
+    prompt = StructuredPrompt(instruction="Classify.", input="Hello")
+
+    counted = client.tokenize("foreword--starter", prompt, return_tokens=True)
+
+    assert counted.token_count == len(counted.tokens)
+    assert set(counted.part_token_counts) >= {"instruction", "input"}
+
+
+def test_the_catalogue_tells_what_is_installed(client):
+    model = client.get_base_model("foreword--starter")
+
+    assert model in client.list_base_models()
+    assert model.recipe.num_epochs
+    assert {"classification", "generation"} <= {task.id for task in client.list_tasks()}
+    assert "prompt_tuning" in {method.id for method in client.list_tuning_methods()}
+    assert client.list_row_validators()
+    assert {"starter", "tasks"} <= {plugin.id for plugin in client.list_plugins()}
+
+
+def test_spaces_are_created_listed_and_deleted(client):
+    space = client.create_space("shop", stage=Stage.PRODUCTION, tags=["a"])
+
+    assert client.get_space("shop") == space
+    assert {item.name.rsplit("/", 1)[-1] for item in client.list_spaces()} == {"default", "shop"}
+    client.delete_space(space)
+    assert len(client.list_spaces()) == 1
+
+
+def test_keys_are_created_used_and_revoked(client, server):
+    key = client.create_api_key(client.tenant, display_name="reader", scopes=[Scope.READ])
+
+    with Client(server.endpoint, key.secret) as reader:
+        assert reader.who_am_i().scopes == {Scope.READ}
+        with pytest.raises(PermissionDeniedError):
+            reader.create_space("shop")
+    assert key.secret not in repr(key)
+    assert key.name in [item.name for item in client.list_api_keys(client.tenant)]
+    client.delete_api_key(key)
+    assert key.name not in [item.name for item in client.list_api_keys(client.tenant)]
+
+
+def test_tenants_are_created_and_listed(client):
+    id = f"t{time.time_ns()}"
+
+    tenant = client.create_tenant(id, display_name="A shop")
+
+    assert tenant in client.list_tenants()
+    with pytest.raises(AlreadyExistsError):
+        client.create_tenant(id)
+
+
+def test_without_a_key_the_client_says_where_to_put_one(server, monkeypatch):
+    monkeypatch.delenv("FOREWORD_API_KEY", raising=False)
+
+    with Client(server.endpoint) as client, pytest.raises(UnauthenticatedError, match="FOREWORD_API_KEY"):
+        client.who_am_i()

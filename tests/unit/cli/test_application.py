@@ -1,0 +1,106 @@
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+
+from foreword.cli.application import COMMANDS, run
+
+
+def test_help_is_fast_and_loads_no_command():
+    script = (
+        "import sys, time; start = time.process_time()\n"
+        "from foreword.cli.application import run\n"
+        "run(['--help'])\n"
+        "seconds = time.process_time() - start\n"
+        "heavy = {'torch', 'grpc', 'sqlalchemy', 'pydantic', 'rich'} & set(sys.modules)\n"
+        "print(seconds, *heavy, file=sys.stderr)"
+    )
+
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert all(name in shown.stdout for name in COMMANDS)
+    (seconds,) = shown.stderr.split()
+    assert float(seconds) < 0.5
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_where_it_is_said_to_be_and_helps(name):
+    module, attribute = COMMANDS[name][0].split(":")
+
+    command = getattr(import_module(module), attribute)
+
+    assert isinstance(command, click.Command)
+    commands = command.commands.values() if isinstance(command, click.Group) else [command]
+    assert all((item.help and item.help.endswith(".")) or "\n" in (item.help or "") for item in commands)
+
+
+def test_a_wrong_call_exits_with_2_and_shows_the_usage(capsys):
+    assert run(["deploy", "model"]) == 2
+    assert "Missing option '--name'" in capsys.readouterr().err
+    assert run(["nonsense"]) == 2
+    assert "No such command 'nonsense'" in capsys.readouterr().err
+
+
+def test_a_service_that_is_not_there_is_one_line_with_the_remedy(capsys):
+    assert run(["whoami", "--endpoint", "127.0.0.1:1", "--api-key", "k"]) == 1
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert shown.err.startswith("Error: No service answers at 127.0.0.1:1")
+    assert "foreword serve" in shown.err
+
+
+def test_a_wrong_setting_is_named_by_its_variable(capsys, monkeypatch):
+    monkeypatch.setenv("FOREWORD_PORT", "many")
+
+    assert run(["plugins"]) == 1
+
+    assert capsys.readouterr().err.startswith("Error: FOREWORD_PORT: ")
+
+
+def test_several_faults_are_listed(capsys, monkeypatch):
+    monkeypatch.setenv("FOREWORD_PORT", "many")
+    monkeypatch.setenv("FOREWORD_LOG_LEVEL", "loud")
+
+    assert run(["plugins"]) == 1
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Error: 2 values are wrong:"
+    assert {line.split(":")[0].strip() for line in lines[1:]} == {"FOREWORD_PORT", "FOREWORD_LOG_LEVEL"}
+
+
+def test_a_missing_package_is_named_with_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "foreword.cli.settings", None)
+    monkeypatch.delitem(sys.modules, "foreword.cli.plugins", raising=False)
+
+    assert run(["plugins"]) == 1
+
+    assert "pip install 'foreword[server]'" in capsys.readouterr().err
+
+
+def test_an_unexpected_fault_is_a_line_too(capsys, monkeypatch):
+    monkeypatch.setattr("foreword.samples.sample_path", lambda name: 1 / 0)
+
+    assert run(["data", "sample"]) == 1
+
+    assert capsys.readouterr().err.startswith("Error: A fault of Foreword itself: ZeroDivisionError")
+
+
+def test_plugins_are_listed_with_what_they_provide(capsys):
+    assert run(["plugins"]) == 0
+    assert "task:classification" in capsys.readouterr().out
+
+
+def test_plugins_that_are_missing_fail_the_command_and_say_why(capsys, monkeypatch):
+    monkeypatch.setenv("FOREWORD_PLUGINS", '["tasks", "gone"]')
+
+    assert run(["plugins", "--json"]) == 1
+
+    statuses = {item["id"]: item for item in json.loads(capsys.readouterr().out)}
+    assert statuses["tasks"]["state"] == "loaded"
+    assert statuses["starter"]["state"] == "blocked"
+    assert "no installed package" in statuses["gone"]["error"]

@@ -1,0 +1,63 @@
+import json
+
+from foreword.cli.application import run
+
+
+def write(tmp_path, *lines):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+def test_the_sample_checks_out_without_a_warning(capsys, tmp_path):
+    assert run(["data", "sample"]) == 0
+    path = write(tmp_path, capsys.readouterr().out)
+
+    assert run(["data", "check", path, "--json"]) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    assert report["row_count"] == report["usable_row_count"] == 263
+    assert {item["severity"] for item in report["findings"]} <= {"info"}
+
+
+def test_a_badly_distributed_file_is_usable_but_warned_of(capsys, tmp_path):
+    run(["data", "sample", "complaints_v2"])
+    path = write(tmp_path, capsys.readouterr().out)
+
+    assert run(["data", "check", path]) == 0
+
+    shown = capsys.readouterr().out
+    assert "147 of 147 rows can be used, 2 warnings" in shown
+    assert "8 rows have 'Warehouse' alone" in shown
+    assert "Rows that hold both labels" in shown
+
+
+def test_faulty_rows_are_named_with_the_remedy_and_fail_the_command(capsys, tmp_path):
+    path = write(tmp_path, '{"input": "a [red]b[/red]", "output": "x"}', '{"input": "", "output": "x"}', "nonsense")
+
+    assert run(["data", "check", path]) == 1
+
+    shown = capsys.readouterr()
+    assert "1 of 3 rows can be used" in shown.out
+    assert "row 2, input: The input is empty." in shown.out
+    assert "row 3: " in shown.out
+    assert "“nonsense”" in shown.out
+    assert shown.err == ""
+
+
+def test_labels_can_be_declared(capsys, tmp_path):
+    path = write(tmp_path, '{"input": "a", "output": "x"}', '{"input": "b", "output": "other"}')
+
+    assert run(["data", "check", path, "--task", "classification", "--labels", "x, y"]) == 1
+
+    assert "other" in capsys.readouterr().out
+
+
+def test_a_task_that_is_not_installed_lists_those_that_are(capsys, tmp_path):
+    assert run(["data", "check", write(tmp_path, "{}"), "--task", "painting"]) == 1
+    assert "Installed tasks: classification, generation" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(capsys, tmp_path):
+    assert run(["data", "check", str(tmp_path / "gone.jsonl")]) == 2
+    assert "gone.jsonl" in capsys.readouterr().err

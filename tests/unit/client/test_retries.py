@@ -1,0 +1,207 @@
+"""The client against a gRPC server that fails on command: real channels, scripted trouble."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import grpc
+import pytest
+from google.protobuf import any_pb2, duration_pb2, empty_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from foreword.client import Client, ExperimentState
+from foreword.errors import NotFoundError, UnavailableError
+from foreword.v1 import (
+    dataset_pb2,
+    dataset_service_pb2,
+    dataset_service_pb2_grpc,
+    deployment_service_pb2_grpc,
+    inference_service_pb2,
+    inference_service_pb2_grpc,
+    tenant_service_pb2_grpc,
+    tune_experiment_pb2,
+    tune_experiment_service_pb2,
+    tune_experiment_service_pb2_grpc,
+)
+
+STATE = tune_experiment_pb2.TuneExperiment
+
+
+class TroubledService(
+    dataset_service_pb2_grpc.DatasetServiceServicer,
+    deployment_service_pb2_grpc.DeploymentServiceServicer,
+    inference_service_pb2_grpc.InferenceServiceServicer,
+    tenant_service_pb2_grpc.TenantServiceServicer,
+    tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer,
+):
+    """Answers the first calls with `troubles`, one each; None is no trouble."""
+
+    def __init__(self, *troubles):
+        self.troubles = list(troubles)
+        self.requests = []
+
+    def trouble(self, request, context):
+        self.requests.append(request)
+        trouble = self.troubles.pop(0) if self.troubles else None
+        if isinstance(trouble, status_pb2.Status):
+            context.abort_with_status(rpc_status.to_status(trouble))
+        elif trouble is not None:
+            context.abort(trouble, "scripted")
+
+    def GetDataset(self, request, context):
+        self.trouble(request, context)
+        return dataset_pb2.Dataset(name=request.name)
+
+    def DeleteDataset(self, request, context):
+        self.trouble(request, context)
+        return empty_pb2.Empty()
+
+    def UploadDataset(self, request_iterator, context):
+        messages = list(request_iterator)
+        self.trouble(messages, context)
+        return dataset_service_pb2.UploadDatasetResponse(dataset=dataset_pb2.Dataset(name="d"))
+
+    def CreateApiKey(self, request, context):
+        self.trouble(request, context)
+
+    def RollbackDeployment(self, request, context):
+        self.trouble(request, context)
+
+    def StreamGenerate(self, request, context):
+        self.trouble(request, context)
+        yield inference_service_pb2.StreamGenerateResponse(text="Ware")
+        self.trouble(request, context)
+        yield inference_service_pb2.StreamGenerateResponse(text="house", stop_reason=1)
+
+    def WatchTuneExperiment(self, request, context):
+        first = request.after_sequence + 1
+        for sequence in range(first, 5):
+            experiment = STATE(
+                name=request.name,
+                state=STATE.STATE_SUCCEEDED if sequence == 4 else STATE.STATE_RUNNING,
+                snapshots=[tune_experiment_pb2.TuneSnapshot(sequence=sequence)],
+            )
+            yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=experiment)
+            self.trouble(request, context)
+
+
+@contextmanager
+def serving(service, **options):
+    server = grpc.server(ThreadPoolExecutor(4))
+    dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server(service, server)
+    deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server(service, server)
+    inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(service, server)
+    tenant_service_pb2_grpc.add_TenantServiceServicer_to_server(service, server)
+    tune_experiment_service_pb2_grpc.add_TuneExperimentServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with Client(f"127.0.0.1:{port}", "key", **options) as client:
+            yield client
+    finally:
+        server.stop(0).wait()
+
+
+def try_again_in(seconds):
+    detail = any_pb2.Any()
+    detail.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(nanos=int(seconds * 1e9))))
+    return status_pb2.Status(code=code_pb2.RESOURCE_EXHAUSTED, message="full", details=[detail])
+
+
+DATASET = "tenants/a/datasets/d"
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+def test_a_read_is_repeated_while_the_service_restarts(code):
+    service = TroubledService(code, code)
+
+    with serving(service) as client:
+        assert client.get_dataset(DATASET).name == DATASET
+
+    assert len(service.requests) == 3
+
+
+def test_an_upload_is_repeated_whole_with_the_same_request_id():
+    service = TroubledService(grpc.StatusCode.UNAVAILABLE)
+
+    with serving(service) as client:
+        client.upload_dataset([{"input": "a", "output": "b"}], display_name="d")
+
+    first, second = service.requests
+    assert first == second
+    assert first[0].header.request_id
+    assert b"".join(message.chunk for message in second[1:]) == b'{"input": "a", "output": "b"}\n'
+
+
+def test_a_refused_call_waits_as_long_as_the_service_asks():
+    service = TroubledService(try_again_in(0.05))
+
+    with serving(service) as client:
+        client.get_dataset(DATASET)
+
+    assert len(service.requests) == 2
+
+
+def test_a_call_is_not_repeated_beyond_the_time_allowed():
+    service = TroubledService(*[grpc.StatusCode.UNAVAILABLE] * 100)
+
+    with serving(service, retry_seconds=0.3) as client, pytest.raises(UnavailableError):
+        client.get_dataset(DATASET)
+
+    assert 1 < len(service.requests) < 50
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda client: client.create_api_key("tenants/a"), lambda client: client.rollback_deployment("tenants/a/x")],
+)
+def test_what_would_happen_twice_is_not_repeated(call):
+    service = TroubledService(grpc.StatusCode.UNAVAILABLE)
+
+    with serving(service) as client, pytest.raises(UnavailableError):
+        call(client)
+
+    assert len(service.requests) == 1
+
+
+def test_a_deletion_that_arrived_before_the_connection_broke_counts_as_done():
+    service = TroubledService(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND)
+
+    with serving(service) as client:
+        client.delete_dataset(DATASET)
+
+
+def test_deleting_what_is_not_there_is_an_error():
+    with serving(TroubledService(grpc.StatusCode.NOT_FOUND)) as client, pytest.raises(NotFoundError):
+        client.delete_dataset(DATASET)
+
+
+def test_a_stream_is_started_anew_before_its_first_piece():
+    service = TroubledService(grpc.StatusCode.UNAVAILABLE)
+
+    with serving(service) as client:
+        pieces = list(client.stream_generate("m", "text"))
+
+    assert pieces[-1].result.text == "Warehouse"
+    assert [piece.text for piece in pieces] == ["Ware", "house"]
+
+
+def test_a_stream_that_breaks_after_its_first_piece_is_an_error():
+    service = TroubledService(None, grpc.StatusCode.UNAVAILABLE)
+
+    with serving(service) as client, pytest.raises(UnavailableError):
+        list(client.stream_generate("m", "text"))
+
+    assert len(service.requests) == 2
+
+
+def test_a_broken_watch_goes_on_after_the_last_snapshot_that_arrived():
+    service = TroubledService(None, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+    with serving(service) as client:
+        seen = list(client.watch_tune_experiment("tenants/a/tuneExperiments/e"))
+
+    assert [item.sequence for experiment in seen for item in experiment.snapshots] == [1, 2, 3, 4]
+    assert seen[-1].state is ExperimentState.SUCCEEDED
+    # The client leaves with the last snapshot, so the service may not get to count that call.
+    assert [request.after_sequence for request in service.requests][:3] == [0, 0, 2]
