@@ -20,6 +20,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import torch
+
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import TuneParameters
