@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @functools.wraps(function)
     def command(*arguments: Any, endpoint: str, api_key: str, tls_ca: Path | None, **options: Any) -> Any:
+        # gRPC logs what goes wrong on its way to an error that says it better; who wants both sets the variable.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from foreword.client import Client
 
         with Client(endpoint, api_key, tls=tls_ca, retry_seconds=_RETRY_SECONDS) as client:

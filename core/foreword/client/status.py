@@ -120,11 +120,7 @@ def _status(call: Any) -> Status | None:
 def _transport_error(code: grpc.StatusCode, details: str, endpoint: str) -> ForewordError:
     """An error that no service of ours worded."""
     if code is grpc.StatusCode.UNAVAILABLE:
-        cause = details.rsplit(": ", 1)[-1] or "no connection"  # gRPC puts its own path to the cause in front
-        return UnavailableError(
-            f"No service answers at {endpoint} ({cause}). Start one with `foreword serve --dev`, "
-            f"or set FOREWORD_ENDPOINT to where it runs (http://HOST:PORT without TLS, https://HOST:PORT with)."
-        )
+        return UnavailableError(_unreachable(details, endpoint))
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError(f"{endpoint} did not answer in time. Try again, or allow a longer timeout.")
     if code is grpc.StatusCode.UNIMPLEMENTED:
@@ -139,6 +135,19 @@ def _transport_error(code: grpc.StatusCode, details: str, endpoint: str) -> Fore
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidArgumentError([], message)
     return _BY_CODE.get(code.value[0], InternalError)(message)
+
+
+def _unreachable(details: str, endpoint: str) -> str:
+    """Why no service answers, and the remedy. gRPC tells the cause in words only."""
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return f"The certificate of {endpoint} is not trusted. Name the certificates to trust with `tls` or --tls-ca."
+    if "WRONG_VERSION_NUMBER" in details:
+        return f"{endpoint} does not speak TLS. Write http://{endpoint} if the way there is safe without."
+    cause = details.rsplit(": ", 1)[-1].rstrip("]") or "no connection"  # gRPC puts its own path to the cause in front
+    return (
+        f"No service answers at {endpoint} ({cause}). Start one with `foreword serve --dev`, or set FOREWORD_ENDPOINT "
+        f"to where it runs (http://HOST:PORT without TLS, https://HOST:PORT with)."
+    )
 
 
 def _retry_after(status: Status) -> timedelta | None:

@@ -109,3 +109,15 @@ def test_a_service_that_is_not_there_is_named_with_the_remedy():
 )
 def test_only_what_can_pass_by_itself_is_repeatable(code, repeatable):
     assert call_failure(BrokenCall(code, "details"), "host:1").repeatable is repeatable
+
+
+@pytest.mark.parametrize(
+    ("details", "remedy"),
+    [
+        ("SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: self signed certificate: OK", "--tls-ca"),
+        ("SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER: Invalid context: OK", "http://host:1"),
+        ("errors resolving host: [field: address lookup failed: Domain name not found]", "(Domain name not found)"),
+    ],
+)
+def test_what_keeps_a_connection_from_being_made_is_told_with_its_remedy(details, remedy):
+    assert remedy in call_failure(BrokenCall(grpc.StatusCode.UNAVAILABLE, details), "host:1").error.message
