@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-
 from foreword_starter.recipe import RECIPE
 
 if TYPE_CHECKING:
@@ -57,9 +58,24 @@ class StarterModel(BaseModel):
         from transformers import AutoModelForSeq2SeqLM
 
         _check_files()
-        module = AutoModelForSeq2SeqLM.from_pretrained(WEIGHTS, dtype=getattr(torch, dtype), local_files_only=True)
+        with _no_progress_bar():
+            module = AutoModelForSeq2SeqLM.from_pretrained(WEIGHTS, dtype=getattr(torch, dtype), local_files_only=True)
         module.to(device).eval().requires_grad_(False)
         return LoadedModel(spec=self._spec, module=module, tokenizer=self.load_tokenizer())
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keeps transformers' bar out of a service's log: loading takes a second."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _check_files() -> None:

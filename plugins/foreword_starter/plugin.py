@@ -5,7 +5,6 @@ from __future__ import annotations
 from foreword.plugin import hookimpl
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.register import Register
-
 from foreword_starter.model import StarterModel
 
 

@@ -83,10 +83,14 @@ class Bench:
             model=self.model, method=self.method, task=self.task, plan=plan, verbalizer=self.arguments.verbalizer,
             rows=rows, evaluate=measure if plan.validation_row_count else None,
         )  # fmt: skip
-        trained, busy = 0, 0.0
+        trained, busy, held_out = 0, 0.0, []
         for report in trainer.run():
             trained += report.rows
             busy += report.seconds
+            if report.validation_loss is not None:
+                held_out.append(f"{report.validation_metric:.2f}/{report.validation_loss:.2f}")
+        if self.arguments.verbose:
+            print("    held out, metric/loss by epoch:", " ".join(held_out), flush=True)
         result = trainer.result()
         seconds = time.perf_counter() - started
         evaluations = evaluate(
@@ -149,6 +153,7 @@ def main() -> None:
     parser.add_argument("--instruction", default="", help="for the base model, and where the prompt starts")
     parser.add_argument("--verbalizer", default="{{input}}")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a tuning parameter")
+    parser.add_argument("--verbose", action="store_true", help="print held-out results of every epoch")
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     bench = Bench(arguments)
