@@ -1,0 +1,207 @@
+"""Workers that are killed at the worst moments: nothing acknowledged is lost, and nobody writes who may not."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections import Counter
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factories.fake_training import STEPS, Place, value_at, work
+from factories.stored import store_dataset, store_experiment
+from foreword.domain.experiment import ExperimentState
+from foreword.storage import artifacts, checkpoints, queue
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.tuned_models import TunedModelRepository
+
+# Forked from a clean process, which costs milliseconds where a new interpreter costs a second.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["factories.fake_training"])
+
+MODES = ("succeed", "fail", "cancel", "release")
+MOMENTS = (*queue.FAILPOINTS, *artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
+
+
+@pytest.fixture
+def place(database_url: str, tmp_path: Path) -> Place:
+    """Where the workers of a test work."""
+    return Place(database_url, str(tmp_path / "artifacts"), str(tmp_path / "journal"))
+
+
+def start(place: Place, worker: str, moment: str = "", passes: int = 1) -> BaseProcess:
+    process = CONTEXT.Process(target=work, args=(place, worker, moment, passes), daemon=True)
+    process.start()
+    return process
+
+
+def finish(place: Place) -> None:
+    """Lets a worker that nobody kills run all that is left."""
+    process = start(place, "last")
+    process.join(120)
+    assert process.exitcode == 0
+
+
+def store_run(database: Database, dataset: str, mode: str) -> str:
+    return store_experiment(database, dataset=dataset, description=mode).id
+
+
+def check(database: Database, place: Place, runs: dict[str, str]) -> int:
+    """Compares the journal with the database; returns how many acknowledged writes were found."""
+    events = [json.loads(line) for line in Path(place.journal).read_text().splitlines()]
+    leases = Counter((event["run"], event["epoch"]) for event in events if event["event"] == "leased")
+    assert max(leases.values()) == 1, "two workers held one lease"
+    repository = ExperimentRepository(database, "acme")
+    for run, mode in runs.items():
+        own = [event for event in events if event["run"] == run]
+        _check_checkpoints(own)
+        _check_curve(repository, run, own)
+        experiment = repository.get(run)
+        assert experiment.state.ended
+        told = {event["state"] for event in own if event["event"] == "ended"}
+        assert told <= {experiment.state.value}, "an acknowledged end was lost"
+        if mode == "cancel" and any(event["event"] == "cancel" for event in own):
+            assert experiment.state is ExperimentState.CANCELLED, "an acknowledged cancellation was lost"
+        if experiment.state is ExperimentState.SUCCEEDED:
+            model = TunedModelRepository(database, "acme").get(experiment.tuned_model or "")
+            stored = ArtifactStore(place.artifacts_url).read(model.artifact, "adapter_model.safetensors")
+            assert stored.decode() == model.content_sha256 == value_at(run, STEPS), "a run was not resumed exactly"
+    succeeded = repository.list(1000, "", {ExperimentState.SUCCEEDED}).items
+    assert {item.tuned_model for item in succeeded} == {
+        model.id for model in TunedModelRepository(database, "acme").list(1000).items
+    }, "a tuned model and the end of its experiment came apart"
+    return sum(event["event"] in ("leased", "heartbeat", "checkpoint", "cancel", "ended") for event in events)
+
+
+def _check_checkpoints(own: list[dict[str, Any]]) -> None:
+    newest = (0, 0)
+    for event in own:
+        if event["event"] == "checkpoint":
+            newest = max(newest, (event["epoch"], event["step"]))
+        if event["event"] == "loaded":
+            assert event["sound"], "a partial checkpoint was loaded"
+            assert (event["written_by"], event["step"]) >= newest, "an acknowledged checkpoint was lost"
+
+
+def _check_curve(repository: ExperimentRepository, run: str, own: list[dict[str, Any]]) -> None:
+    curve = repository.get(run, after_sequence=0).snapshots
+    sequences = [point.sequence for point in curve]
+    epochs = [point.learning_rate for point in curve]
+    assert sequences == sorted(set(sequences))
+    assert epochs == sorted(epochs), "a stale lease wrote after its successor"
+    assert len({point.step for point in curve}) == len(curve), "a step is in the curve twice"
+    found = {(int(point.learning_rate), point.step) for point in curve}
+    for event in own:
+        if event["event"] == "heartbeat" and (event["epoch"], event["step"]) not in found:
+            dropped = any(
+                later["event"] == "rewinding" and later["epoch"] > event["epoch"] and later["step"] < event["step"]
+                for later in own
+            )
+            assert dropped, "an acknowledged snapshot was lost"
+
+
+def mode_that_passes(moment: str) -> str:
+    operation = moment.split(".")[1]
+    return {"fail": "fail", "cancelled": "cancel", "release": "release"}.get(operation, "succeed")
+
+
+def test_a_worker_killed_at_any_named_moment_loses_nothing(database, place):
+    dataset = store_dataset(database).id
+    runs = {}
+    for number, moment in enumerate(MOMENTS):
+        mode = mode_that_passes(moment)
+        runs[store_run(database, dataset, mode)] = mode
+        process = start(place, f"w{number}", moment)
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL, f"{moment} never came"
+    finish(place)
+    assert check(database, place, runs) > len(MOMENTS)
+
+
+def test_a_worker_killed_while_it_saves_again_and_again_loses_nothing(database, place):
+    dataset = store_dataset(database).id
+    runs = {store_run(database, dataset, "succeed"): "succeed"}
+    for number, moment in enumerate((*artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)):
+        process = start(place, f"w{number}", moment, passes=2)
+        process.join(60)
+        assert process.exitcode in (-signal.SIGKILL, 0)
+    finish(place)
+    check(database, place, runs)
+
+
+def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, place):
+    run = store_run(database, store_dataset(database).id, "succeed")
+    sleeper = start(place, "sleeper")
+    _wait_for(place, "heartbeat")
+    os.kill(sleeper.pid or 0, signal.SIGSTOP)
+    try:
+        finish(place)
+        before = ExperimentRepository(database, "acme").get(run, after_sequence=0)
+    finally:
+        os.kill(sleeper.pid or 0, signal.SIGCONT)
+    sleeper.join(60)
+    assert sleeper.exitcode == 0
+    assert ExperimentRepository(database, "acme").get(run, after_sequence=0) == before
+    check(database, place, {run: "succeed"})
+
+
+def test_workers_killed_at_random_lose_nothing(database, place):
+    kill_at_random(database, place, kills=12, writes=0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_two_hundred_random_kills_and_25_000_acknowledged_writes_lose_nothing(database, place):
+    assert kill_at_random(database, place, kills=200, writes=25_000) >= 25_000
+
+
+def kill_at_random(database: Database, place: Place, *, kills: int, writes: int) -> int:
+    """Kills one of two workers again and again while runs keep coming; returns the acknowledged writes found."""
+    chance = random.Random(7)
+    dataset = store_dataset(database).id
+    runs: dict[str, str] = {}
+    workers: list[BaseProcess] = []
+    done = 0
+    while done < kills or _lines(place) < writes:
+        while _unfinished(database) < 4:
+            mode = chance.choice(MODES)
+            runs[store_run(database, dataset, mode)] = mode
+        workers = [worker for worker in workers if worker.is_alive()]
+        while len(workers) < 2:
+            workers.append(start(place, f"w{len(runs)}-{done}-{len(workers)}"))
+        time.sleep(chance.uniform(0.02, 0.3))
+        if done < kills:
+            victim = workers.pop(chance.randrange(2))
+            victim.kill()
+            victim.join(60)
+            done += victim.exitcode == -signal.SIGKILL
+    for worker in workers:
+        worker.join(120)
+        assert worker.exitcode == 0
+    finish(place)
+    return check(database, place, runs)
+
+
+def _unfinished(database: Database) -> int:
+    return sum(count for state, count in queue.ExperimentQueue(database).counts().items() if not state.ended)
+
+
+def _lines(place: Place) -> int:
+    journal = Path(place.journal)
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def _wait_for(place: Place, event: str) -> None:
+    deadline = time.monotonic() + 60
+    while not (Path(place.journal).exists() and f'"{event}"' in Path(place.journal).read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
