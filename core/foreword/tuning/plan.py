@@ -6,6 +6,7 @@ Needs no torch, so that the server can plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from foreword.domain.base_model import BaseModelSpec
@@ -53,9 +54,13 @@ def make_plan(
     """
     if not spec.tunable:
         raise FailedPreconditionError(
-            f"baseModels/{spec.id} cannot be tuned. Choose a base model that is tunable.", reason="NOT_TUNABLE"
+            f"baseModels/{spec.id} cannot be tuned. Choose a base model that is tunable.",
+            reason="BASE_MODEL_NOT_TUNABLE",
         )
-    parameters, sources = resolve_parameters(config.parameters, spec.recipe)
+    requested = config.parameters
+    if requested.init_text and requested.init_method is None:
+        requested = replace(requested, init_method="text")  # who gives a text wants to start from it
+    parameters, sources = resolve_parameters(requested, spec.recipe)
     violations = check_parameters(parameters, method)
     if not violations:
         parameters = fit_to_context(parameters, sources, spec)

@@ -145,6 +145,12 @@ def test_a_text_that_is_repeated_or_cut_to_the_prompt_is_said_so(text, code):
     assert code in _codes(_plan(init_method="text", init_text=text))
 
 
+def test_who_gives_a_text_starts_from_it():
+    plan = _plan(init_text="Route the complaint")
+
+    assert (plan.parameters.init_method, plan.sources["init_method"]) == ("text", "set")
+
+
 def test_a_text_as_long_as_the_prompt_needs_no_word():
     assert not {"INIT_TEXT_REPEATED", "INIT_TEXT_CUT"} & set(_codes(_plan(init_method="text", init_text="a b c d")))
 
