@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_PORT = 50051
 
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     dev: bool = Field(
         default=False, description="Loopback only, with tenant dev and API key dev, which lives in memory only."
     )
-    plugins: tuple[str, ...] = Field(
+    plugins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Entry-point names of the plugins that may load, separated by commas. Default: all."
     )
     default_base_model: str = Field(
@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
 
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        """Reads `one,two`; a JSON list is for programs and would be one more thing to get wrong by hand."""
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
     @property
     def home_folder(self) -> Path:
         """`home` with `~` expanded."""
@@ -86,6 +92,7 @@ class Settings(BaseSettings):
     def to_environment(self) -> dict[str, str]:
         """The variables that make another process read the same settings."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        values["plugins"] = ",".join(self.plugins)
         return {
             f"FOREWORD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in values.items()

@@ -96,7 +96,7 @@ def test_plugins_are_listed_with_what_they_provide(capsys):
 
 
 def test_plugins_that_are_missing_fail_the_command_and_say_why(capsys, monkeypatch):
-    monkeypatch.setenv("FOREWORD_PLUGINS", '["tasks", "gone"]')
+    monkeypatch.setenv("FOREWORD_PLUGINS", "tasks, gone")
 
     assert run(["plugins", "--json"]) == 1
 
