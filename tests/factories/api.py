@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +23,8 @@ from foreword.v1 import (
     tune_parameters_pb2,
 )
 
-LABELS = ("Planning", "Service", "Warehouse")
+_numbers = itertools.count(1)
+LABELS = ("Planning", "Service", "Warehouse", "Marketing")
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,11 @@ def refused(call: Any, *arguments: Any, **keywords: Any) -> RpcFailure:
 
 
 def make_file(count: int = 30) -> bytes:
-    """JSONL that can be tuned on; every third row has two labels."""
+    """JSONL that can be tuned on; every fifth row has two labels."""
     rows = []
     for number in range(count):
-        label = LABELS[number % 3]
-        output = f"{label}, Marketing" if number % 3 == 0 else label
+        label = LABELS[number % 4]
+        output = "Service, Marketing" if number % 5 == 0 else label
         rows.append({"input": f"Complaint number {number} about {label.lower()} matters", "output": output})
     return to_jsonl(rows)
 
@@ -153,10 +155,10 @@ def wait_for_deployment(stubs: Any, name: str, states: Sequence[str] = ("STATE_R
 
 
 def tuned_model(server: Any, stubs: Any, **fields: Any) -> str:
-    """Name of a tuned model made by hand."""
+    """Name of a tuned model made by hand, unlike any other: an engine finds loaded prompts by their content."""
     dataset = upload(stubs)
     experiment = create_experiment(stubs, dataset.name, **fields)
-    name: str = server.tune_by_hand(experiment.name)
+    name: str = server.tune_by_hand(experiment.name, text=f"Classify complaint {next(_numbers)}:")
     return name
 
 

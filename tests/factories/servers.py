@@ -73,7 +73,12 @@ class EventLoopThread:
 
 
 class LoadedOnce(BaseModel):
-    """A base model whose weights the servers of one test run share: frozen, so sharing changes nothing."""
+    """A base model whose weights the servers of one test run share: frozen, so sharing changes nothing.
+
+    One load at a time: transformers loads through a global default device, so two loads at once spoil each other.
+    """
+
+    _lock = threading.Lock()
 
     def __init__(self, model: BaseModel) -> None:
         self._model = model
@@ -85,10 +90,12 @@ class LoadedOnce(BaseModel):
         return self._model.spec
 
     def load_tokenizer(self):
-        return self._load_tokenizer()
+        with self._lock:
+            return self._load_tokenizer()
 
     def load(self, *, device: str, dtype: str) -> LoadedModel:
-        return self._load(device=device, dtype=dtype)
+        with self._lock:
+            return self._load(device=device, dtype=dtype)
 
 
 @functools.cache
@@ -123,7 +130,8 @@ class RunningServer:
 
     def __init__(self, loop: EventLoopThread, settings: Settings) -> None:
         self.settings = settings
-        self.plugins = shared_plugins()
+        aliases = settings.base_model_aliases
+        self.plugins = PluginManager.load(aliases=aliases) if aliases else shared_plugins()
         self.database = Database(settings.resolved_database_url)
         self.database.migrate()
         self.artifacts = ArtifactStore(settings.resolved_artifacts_url)

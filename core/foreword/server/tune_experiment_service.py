@@ -49,11 +49,16 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
         require_own(new.dataset.tenant, str(new.dataset))
+        repository = ExperimentRepository(self._database, caller.tenant)
+        if not new.validate_only:
+            made = await asyncio.to_thread(repository.find_replayed, key)
+            if made is not None:
+                return convert.tune_experiment(made)
         config, plan = await asyncio.to_thread(self._planner.plan, caller.tenant, new)
         if new.validate_only:
             return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)
         created = await asyncio.to_thread(
-            ExperimentRepository(self._database, caller.tenant).create,
+            repository.create,
             display_name=new.display_name,
             description=new.description,
             id=new.id,

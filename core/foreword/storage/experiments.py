@@ -65,12 +65,9 @@ class ExperimentRepository:
         config_document = encode(ExperimentConfig, config, "tune_experiment")
         plan_document = encode(TunePlan, plan, "tune_experiment.plan")
         with self._database.write_tenant(self._tenant) as session:
-            made = find_replay(session, self._tenant, request)
+            made = self._made(session, request)
             if made is not None:
-                row = _find(session, self._tenant, made)
-                if row is None:
-                    raise deleted_since(str(TuneExperimentName(self._tenant, made)))
-                return to_experiment(row)
+                return made
             require_tenant(session, self._tenant)
             require_dataset(session, self._tenant, config.dataset)
             self._check_room(session, max_queued)
@@ -107,6 +104,21 @@ class ExperimentRepository:
             session.add(row)
             remember(session, self._tenant, request, id, now)
             return to_experiment(row)
+
+    def find_replayed(self, request: RequestKey | None) -> TuneExperiment | None:
+        """What a request made when it came the first time; None when it is new.
+
+        `create` asks the same in its transaction. Asking first answers a replay although what it referred to has
+        changed since, and without planning anew.
+
+        Raises:
+            NotFoundError: It was deleted since.
+            AlreadyExistsError: The request id was used for other content.
+        """
+        if request is None:
+            return None
+        with self._database.read() as session:
+            return self._made(session, request)
 
     def get(self, id: str, *, after_sequence: int | None = None) -> TuneExperiment:
         """Returns an experiment.
@@ -194,6 +206,15 @@ class ExperimentRepository:
                     metadata={"resource": str(name), "state": row.state},
                 )
             session.delete(row)
+
+    def _made(self, session: Session, request: RequestKey | None) -> TuneExperiment | None:
+        made = find_replay(session, self._tenant, request)
+        if made is None:
+            return None
+        row = _find(session, self._tenant, made)
+        if row is None:
+            raise deleted_since(str(TuneExperimentName(self._tenant, made)))
+        return to_experiment(row)
 
     def _check_room(self, session: Session, max_queued: int) -> None:
         queued = session.scalars(

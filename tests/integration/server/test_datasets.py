@@ -222,7 +222,9 @@ def test_a_deleted_dataset_is_gone_with_its_rows(server: RunningServer, stubs):
 
 def test_a_dataset_whose_rows_are_missing_is_a_failed_precondition(server: RunningServer, stubs):
     dataset = upload(stubs, make_file(7), display_name="missing")
-    found = [path for path in (server.settings.home / "artifacts").rglob("rows.jsonl") if dataset.content_sha256 in str(path)]
+    found = [
+        path for path in (server.settings.home / "artifacts").rglob("rows.jsonl") if dataset.content_sha256 in str(path)
+    ]
     for path in found:
         path.unlink()
 

@@ -43,8 +43,6 @@ def test_errors_carry_the_request_id_too(server: RunningServer):
 def test_streams_carry_the_request_id_too(server: RunningServer):
     request = tune_experiment_service_pb2.WatchTuneExperimentRequest(name="tenants/dev/tuneExperiments/none")
 
-    failure = refused(
-        server.stubs().experiments.WatchTuneExperiment, request, metadata=[("x-request-id", "abc-3")]
-    )
+    failure = refused(server.stubs().experiments.WatchTuneExperiment, request, metadata=[("x-request-id", "abc-3")])
 
     assert failure.trailers["x-request-id"] == "abc-3"

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import dataclasses
+import threading
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+
+from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload
+from factories.servers import RunningServer
+from foreword.domain.experiment import Failure, Phase, Progress, Snapshot
+from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
+from foreword.v1 import tune_experiment_service_pb2 as pb2
+
+State = tune_experiment_pb2.TuneExperiment.State
+
+
+@pytest.fixture(scope="module")
+def server(start_server) -> RunningServer:
+    """A server whose queue belongs to this file."""
+    return start_server()
+
+
+@pytest.fixture(scope="module")
+def stubs(server: RunningServer):
+    return server.stubs()
+
+
+@pytest.fixture(scope="module")
+def dataset(stubs) -> str:
+    return upload(stubs).name
+
+
+def make_snapshot(step: int) -> Snapshot:
+    return Snapshot(
+        sequence=0,
+        step=step,
+        epoch=step / 10,
+        loss=1.0 / step,
+        validation_loss=None,
+        validation_metric=0.5 if step == 2 else None,
+        learning_rate=0.03,
+        examples_per_second=10.0,
+        phase=Phase.TUNING,
+        create_time=datetime(2026, 1, 31, tzinfo=UTC),
+    )
+
+
+def finish_queue(server: RunningServer) -> None:
+    """Leaves nothing waiting."""
+    while (lease := server.queue.lease("cleaner", timedelta(seconds=60))) is not None:
+        server.queue.fail(lease, Failure(kind="internal", reason="TEST", message="Ended by the test."), 0.0)
+
+
+def test_an_experiment_is_planned_and_queued_with_every_default_told(server: RunningServer, stubs, dataset: str):
+    created = create_experiment(stubs, dataset, display_name="queued", parameters={})
+
+    assert created.state == State.STATE_QUEUED
+    assert created.base_model == "baseModels/foreword--starter"
+    assert (created.task, created.tuning_type) == ("classification", "prompt_tuning")
+    assert "{{input}}" in created.verbalizer
+    assert created.evaluate_base
+    assert set(created.plan.sources.values()) <= {"recipe", "default"}
+    assert created.plan.parameters.num_virtual_tokens > 0
+    assert created.plan.planned_updates > 0
+    assert created.plan.training_row_count + created.plan.validation_row_count == 30
+    assert sorted(created.plan.labels) == ["Marketing", "Planning", "Service", "Warehouse"]
+    assert created.plan.multi_label
+    assert stubs.experiments.GetTuneExperiment(pb2.GetTuneExperimentRequest(name=created.name)) == created
+    finish_queue(server)
+
+
+def test_a_name_that_is_taken_gets_a_number(server: RunningServer, stubs, dataset: str):
+    names = [create_experiment(stubs, dataset, display_name="same").display_name for _ in range(3)]
+
+    assert names == ["same", "same (1)", "same (2)"]
+    finish_queue(server)
+
+
+def test_validate_only_returns_the_plan_and_creates_nothing(stubs, dataset: str):
+    before = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest())
+
+    planned = create_experiment(stubs, dataset, validate_only=True, parameters={"batch_size": 2, "num_epochs": 3})
+
+    assert planned.name == ""
+    assert planned.plan.sources["batch_size"] == "set"
+    assert planned.plan.parameters.batch_size == 2
+    assert stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest()) == before
+
+
+def test_an_alias_of_the_base_model_is_followed(stubs, dataset: str):
+    planned = create_experiment(stubs, dataset, validate_only=True, base_model="starter")
+
+    assert planned.base_model == "baseModels/foreword--starter"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"display_name": ""}, "tune_experiment.display_name"),
+        ({"display_name": "x" * 201}, "tune_experiment.display_name"),
+        ({"description": "x" * 2001}, "tune_experiment.description"),
+        ({"dataset": ""}, "tune_experiment.dataset"),
+        ({"dataset": "datasets/1"}, "tune_experiment.dataset"),
+        ({"task": "juggling"}, "tune_experiment.task"),
+        ({"tuning_type": "magic"}, "tune_experiment.tuning_type"),
+        ({"verbalizer": "classify this"}, "tune_experiment.verbalizer"),
+        ({"verbalizer": "{{input}} {{label}}"}, "tune_experiment.verbalizer"),
+        ({"tune_experiment_id": "Not An Id"}, "tune_experiment_id"),
+        ({"request_id": "x" * 65}, "request_id"),
+        ({"parent": "nobody"}, "parent"),
+        ({"parameters": {"batch_size": 0}}, "tune_experiment.parameters.batch_size"),
+        ({"parameters": {"batch_size": 1025}}, "tune_experiment.parameters.batch_size"),
+        ({"parameters": {"num_epochs": 0}}, "tune_experiment.parameters.num_epochs"),
+        ({"parameters": {"learning_rate": float("nan")}}, "tune_experiment.parameters.learning_rate"),
+        ({"parameters": {"learning_rate": -1.0}}, "tune_experiment.parameters.learning_rate"),
+        ({"parameters": {"accumulate_steps": 129}}, "tune_experiment.parameters.accumulate_steps"),
+        ({"parameters": {"validation_split": 0.6}}, "tune_experiment.parameters.validation_split"),
+        ({"parameters": {"init_method": "magic"}}, "tune_experiment.parameters.init_method"),
+        ({"parameters": {"init_method": "text"}}, "tune_experiment.parameters.init_text"),
+        ({"parameters": {"init_method": "text", "init_text": "  "}}, "tune_experiment.parameters.init_text"),
+        ({"parameters": {"optimizer": "sgd"}}, "tune_experiment.parameters.optimizer"),
+        ({"parameters": {"num_virtual_tokens": 10_000}}, "tune_experiment.parameters.num_virtual_tokens"),
+        ({"parameters": {"max_input_tokens": 100_000}}, "tune_experiment.parameters.max_input_tokens"),
+        ({"parameters": {"method_parameters": {"unknown": 1}}}, "tune_experiment.parameters.method_parameters.unknown"),
+        ({"task_options": {"labels": ["Planning"]}}, "tune_experiment.task_options.labels"),
+        ({"task_options": {"separator": ""}}, "tune_experiment.task_options.separator"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_field(stubs, dataset: str, fields: dict, field: str):
+    request = experiment_request(**{"dataset": dataset, "validate_only": True, **fields})
+
+    failure = refused(stubs.experiments.CreateTuneExperiment, request)
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert any(name.startswith(field) for name in failure.violations), failure.violations
+    assert all(failure.violations.values())
+
+
+def test_all_bad_values_are_named_at_once(stubs, dataset: str):
+    request = experiment_request(
+        dataset,
+        display_name="",
+        verbalizer="none",
+        parameters={"batch_size": 0, "num_epochs": 0, "init_method": "text"},
+    )
+
+    failure = refused(stubs.experiments.CreateTuneExperiment, request)
+
+    assert set(failure.violations) == {
+        "tune_experiment.display_name",
+        "tune_experiment.verbalizer",
+        "tune_experiment.parameters.batch_size",
+        "tune_experiment.parameters.num_epochs",
+        "tune_experiment.parameters.init_text",
+    }
+
+
+def test_an_unknown_task_and_method_are_told_what_is_installed(stubs, dataset: str):
+    request = experiment_request(dataset, task="juggling", tuning_type="magic")
+
+    failure = refused(stubs.experiments.CreateTuneExperiment, request)
+
+    assert "classification" in failure.violations["tune_experiment.task"]
+    assert "prompt_tuning" in failure.violations["tune_experiment.tuning_type"]
+
+
+def test_an_unknown_base_model_is_not_found(stubs, dataset: str):
+    failure = refused(stubs.experiments.CreateTuneExperiment, experiment_request(dataset, base_model="baseModels/gpt"))
+
+    assert failure.code is grpc.StatusCode.NOT_FOUND
+    assert failure.resource == "baseModels/gpt"
+
+
+def test_an_unknown_dataset_is_not_found(stubs):
+    failure = refused(stubs.experiments.CreateTuneExperiment, experiment_request("tenants/dev/datasets/none"))
+
+    assert failure.code is grpc.StatusCode.NOT_FOUND
+    assert failure.resource == "tenants/dev/datasets/none"
+
+
+def test_too_few_rows_are_a_failed_precondition(stubs):
+    small = upload(stubs, make_file(4), display_name="small")
+
+    failure = refused(stubs.experiments.CreateTuneExperiment, experiment_request(small.name))
+
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.reason == "TOO_FEW_ROWS"
+
+
+def test_a_full_queue_says_when_to_come_back(start_server):
+    stubs = start_server(max_queued_experiments=1).stubs()
+    dataset = upload(stubs).name
+    create_experiment(stubs, dataset)
+
+    failure = refused(stubs.experiments.CreateTuneExperiment, experiment_request(dataset))
+
+    assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert failure.retry_seconds is not None
+    assert failure.retry_seconds > 0
+
+
+def test_experiments_are_listed_by_state(server: RunningServer, stubs, dataset: str):
+    created = create_experiment(stubs, dataset, display_name="listed")
+
+    queued = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(states=[State.STATE_QUEUED]))
+    running = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(states=[State.STATE_RUNNING]))
+
+    assert [item.name for item in queued.tune_experiments] == [created.name]
+    assert not running.tune_experiments
+    finish_queue(server)
+
+
+@pytest.mark.parametrize("state", [0, 99])
+def test_an_unknown_state_is_refused(stubs, state: int):
+    failure = refused(stubs.experiments.ListTuneExperiments, pb2.ListTuneExperimentsRequest(states=[state]))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(failure.violations) == {"states[0]"}
+
+
+def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
+    server: RunningServer, stubs, dataset: str
+):
+    created = create_experiment(stubs, dataset, display_name="watched")
+    lease = server.queue.lease("test", timedelta(seconds=60))
+    seen: list[tune_experiment_pb2.TuneExperiment] = []
+    started = threading.Event()
+
+    def watch() -> None:
+        for change in stubs.experiments.WatchTuneExperiment(pb2.WatchTuneExperimentRequest(name=created.name)):
+            seen.append(change.tune_experiment)
+            started.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert started.wait(10)
+    for step in (1, 2, 3):
+        server.queue.heartbeat(
+            lease,
+            progress=Progress(percent=step, step=step),
+            snapshots=[make_snapshot(step)],
+            compute_seconds=step,
+            duration=timedelta(seconds=60),
+        )
+    server.queue.fail(lease, Failure(kind="failed_precondition", reason="DIVERGED", message="It diverged."), 3.0)
+    watcher.join(10)
+
+    assert not watcher.is_alive()
+    assert [snapshot.sequence for change in seen for snapshot in change.snapshots] == [1, 2, 3]
+    assert seen[-1].state == State.STATE_FAILED
+    assert seen[-1].error.message == "It diverged."
+    assert seen[-1].error.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+
+
+def test_a_broken_watch_continues_after_the_last_snapshot(server: RunningServer, stubs, dataset: str):
+    created = create_experiment(stubs, dataset, display_name="resumed")
+    lease = server.queue.lease("test", timedelta(seconds=60))
+    server.queue.heartbeat(
+        lease,
+        progress=None,
+        snapshots=[make_snapshot(step) for step in (1, 2, 3)],
+        compute_seconds=1.0,
+        duration=timedelta(seconds=60),
+    )
+    server.queue.fail(lease, Failure(kind="internal", reason="TEST", message="Over."), 1.0)
+
+    request = pb2.WatchTuneExperimentRequest(name=created.name, after_sequence=2)
+    changes = list(stubs.experiments.WatchTuneExperiment(request))
+
+    assert [snapshot.sequence for change in changes for snapshot in change.tune_experiment.snapshots] == [3]
+    full = stubs.experiments.GetTuneExperiment(pb2.GetTuneExperimentRequest(name=created.name))
+    assert [snapshot.sequence for snapshot in full.snapshots] == [1, 2, 3]
+    assert full.snapshots[1].validation_metric == 0.5
+    assert not full.snapshots[0].HasField("validation_metric")
+
+
+def test_a_negative_sequence_is_refused(stubs):
+    request = pb2.WatchTuneExperimentRequest(name="tenants/dev/tuneExperiments/x", after_sequence=-1)
+
+    failure = refused(stubs.experiments.WatchTuneExperiment, request)
+
+    assert set(failure.violations) == {"after_sequence"}
+
+
+def test_a_queued_run_is_cancelled_at_once_and_again_without_effect(stubs, dataset: str):
+    name = create_experiment(stubs, dataset, display_name="cancelled").name
+
+    first = stubs.experiments.CancelTuneExperiment(pb2.CancelTuneExperimentRequest(name=name))
+    again = stubs.experiments.CancelTuneExperiment(pb2.CancelTuneExperimentRequest(name=name))
+
+    assert first.state == again.state == State.STATE_CANCELLED
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled_but_deleted(server: RunningServer, stubs, dataset: str):
+    name = create_experiment(stubs, dataset, display_name="ended").name
+    refused_delete = refused(stubs.experiments.DeleteTuneExperiment, pb2.DeleteTuneExperimentRequest(name=name))
+    finish_queue(server)
+
+    refused_cancel = refused(stubs.experiments.CancelTuneExperiment, pb2.CancelTuneExperimentRequest(name=name))
+    stubs.experiments.DeleteTuneExperiment(pb2.DeleteTuneExperimentRequest(name=name))
+
+    assert refused_delete.code is refused_cancel.code is grpc.StatusCode.FAILED_PRECONDITION
+    gone = refused(stubs.experiments.GetTuneExperiment, pb2.GetTuneExperimentRequest(name=name))
+    assert gone.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_dataset_in_use_cannot_be_deleted(server: RunningServer, stubs):
+    name = upload(stubs, display_name="used").name
+    create_experiment(stubs, name)
+
+    failure = refused(stubs.datasets.DeleteDataset, dataset_service_pb2.DeleteDatasetRequest(name=name))
+
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    finish_queue(server)
+
+
+def test_the_plan_estimates_time_once_a_run_has_told_how_fast_this_machine_is(start_server):
+    server = start_server()
+    stubs = server.stubs()
+    dataset = upload(stubs).name
+    first = create_experiment(stubs, dataset)
+    lease = server.queue.lease("test", timedelta(seconds=60))
+    server.queue.heartbeat(
+        lease,
+        progress=None,
+        snapshots=[dataclasses.replace(make_snapshot(1), examples_per_second=5.0)],
+        compute_seconds=1.0,
+        duration=timedelta(seconds=60),
+    )
+    server.queue.release(lease)
+    server.tune_by_hand(first.name)
+
+    second = create_experiment(stubs, dataset, validate_only=True)
+
+    assert first.plan.estimated_seconds == 0
+    assert second.plan.estimated_seconds > 0
+    assert second.plan.estimated_capacity_unit_hours == pytest.approx(second.plan.estimated_seconds / 3600)
+
+
+def test_labels_that_the_rows_contradict_are_named(stubs):
+    content = to_jsonl({"input": f"text {number}", "output": "a" if number % 2 else "b"} for number in range(20))
+    name = upload(stubs, content, display_name="contradiction").name
+
+    failure = refused(
+        stubs.experiments.CreateTuneExperiment, experiment_request(name, task_options={"labels": ["a", "c"]})
+    )
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert any(field.startswith("tune_experiment.task_options") for field in failure.violations)

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+
+from factories.api import (
+    create_experiment,
+    deployment_request,
+    experiment_request,
+    make_file,
+    refused,
+    upload,
+    upload_messages,
+)
+from factories.servers import RunningServer
+from foreword.server.app import SERVICES
+from foreword.v1 import dataset_service_pb2, deployment_pb2, deployment_service_pb2, tenant_service_pb2
+
+BASE = "baseModels/foreword--starter"
+
+
+@pytest.fixture(scope="module")
+def server(start_server) -> RunningServer:
+    return start_server()
+
+
+@pytest.fixture(scope="module")
+def stubs(server: RunningServer):
+    return server.stubs()
+
+
+@pytest.fixture(scope="module")
+def dataset(stubs) -> str:
+    return upload(stubs, display_name="for runs").name
+
+
+@pytest.fixture(scope="module")
+def deployment(stubs) -> str:
+    return stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="to-update")).name
+
+
+def upload_dataset(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    return upload(stubs, make_file(10 + variant), display_name="replayed", request_id=request_id)
+
+
+def create_tune_experiment(stubs: Any, dataset: str, request_id: str, variant: int) -> Any:
+    return create_experiment(stubs, dataset, request_id=request_id, description=f"variant {variant}")
+
+
+def create_space(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    request = deployment_service_pb2.CreateSpaceRequest(space_id=f"{request_id}-{variant}", request_id=request_id)
+    return stubs.deployments.CreateSpace(request)
+
+
+def create_deployment(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    return stubs.deployments.CreateDeployment(
+        deployment_request(BASE, description=f"variant {variant}", request_id=request_id)
+    )
+
+
+def update_deployment(stubs: Any, deployment: str, request_id: str, variant: int) -> Any:
+    changed = deployment_pb2.Deployment(name=deployment, description=f"{request_id} {variant}")
+    return stubs.deployments.UpdateDeployment(
+        deployment_service_pb2.UpdateDeploymentRequest(deployment=changed, request_id=request_id)
+    )
+
+
+def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
+    return stubs.tenants.CreateTenant(
+        tenant_service_pb2.CreateTenantRequest(tenant_id=f"{request_id}-{variant}", request_id=request_id)
+    )
+
+
+CALLS: dict[str, tuple[Callable[..., Any], str]] = {
+    "UploadDataset": (upload_dataset, ""),
+    "CreateTuneExperiment": (create_tune_experiment, "dataset"),
+    "CreateSpace": (create_space, ""),
+    "CreateDeployment": (create_deployment, ""),
+    "UpdateDeployment": (update_deployment, "deployment"),
+    "CreateTenant": (create_tenant, ""),
+}
+
+
+def test_every_rpc_with_a_request_id_is_tried_here():
+    from google.protobuf import descriptor_pool
+
+    with_id = set()
+    for service in SERVICES:
+        for method in descriptor_pool.Default().FindServiceByName(service).methods:
+            fields = method.input_type.fields_by_name
+            nested = fields["header"].message_type.fields_by_name if "header" in fields else {}
+            if "request_id" in fields or ("request_id" in nested and method.name.startswith("Upload")):
+                with_id.add(method.name)
+
+    assert with_id == set(CALLS)
+
+
+def argument(request: pytest.FixtureRequest, name: str) -> Any:
+    return request.getfixturevalue(name) if name else None
+
+
+@pytest.mark.parametrize("rpc", CALLS)
+def test_a_replay_gets_the_same_answer_and_other_content_is_refused(stubs, request: pytest.FixtureRequest, rpc: str):
+    call, needs = CALLS[rpc]
+    given = argument(request, needs)
+
+    first = call(stubs, given, "replay", 1)
+    again = call(stubs, given, "replay", 1)
+    other = refused(call, stubs, given, "replay", 2)
+
+    assert again.name == first.name
+    assert other.code is grpc.StatusCode.ALREADY_EXISTS
+    assert other.reason == "REQUEST_ID_REUSED"
+
+
+@pytest.mark.parametrize("rpc", CALLS)
+def test_replays_that_race_make_one_resource(stubs, request: pytest.FixtureRequest, rpc: str):
+    call, needs = CALLS[rpc]
+    given = argument(request, needs)
+    names: list[str] = []
+
+    threads = [threading.Thread(target=lambda: names.append(call(stubs, given, "race", 1).name)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(names) == 4
+    assert len(set(names)) == 1
+
+
+def test_request_ids_of_two_tenants_have_nothing_to_do_with_each_other(server: RunningServer, stubs):
+    other = server.stubs(server.new_key("globex"))
+
+    mine = upload(stubs, make_file(11), request_id="shared")
+    theirs = upload(other, make_file(12), request_id="shared")
+
+    assert mine.name.startswith("tenants/dev/")
+    assert theirs.name.startswith("tenants/globex/")
+
+
+def test_a_replayed_upload_leaves_no_second_copy_of_the_rows(server: RunningServer, stubs):
+    dataset = upload(stubs, make_file(13), request_id="one copy")
+    upload(stubs, make_file(13), request_id="one copy")
+
+    copies = [path for path in (server.settings.home / "artifacts").rglob("rows.jsonl")]
+
+    assert sum(dataset.content_sha256 in str(path) for path in copies) == 1
+
+
+def test_a_replay_is_answered_although_its_dataset_is_gone(server: RunningServer, stubs):
+    name = upload(stubs, make_file(14), display_name="short-lived").name
+    request = experiment_request(name, request_id="outlives")
+    first = stubs.experiments.CreateTuneExperiment(request)
+    from foreword.v1 import tune_experiment_service_pb2
+
+    stubs.experiments.CancelTuneExperiment(tune_experiment_service_pb2.CancelTuneExperimentRequest(name=first.name))
+    stubs.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=name))
+
+    assert stubs.experiments.CreateTuneExperiment(request).name == first.name
+
+
+def test_a_replay_of_what_was_deleted_since_says_so(stubs):
+    name = upload(stubs, make_file(15), request_id="deleted").name
+    stubs.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=name))
+
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(make_file(15), request_id="deleted"))
+
+    assert failure.code is grpc.StatusCode.NOT_FOUND
+    assert "new request_id" in failure.message

@@ -1,0 +1,181 @@
+"""Another tenant's resource does not exist: every RPC that takes a name, with every kind of resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+
+from factories.api import create_experiment, deployed, refused, tuned_model, upload
+from factories.servers import RunningServer
+from foreword.server.app import SERVICES
+from foreword.v1 import tenant_service_pb2
+
+STUBS = {
+    "CatalogService": "catalog",
+    "DatasetService": "datasets",
+    "DeploymentService": "deployments",
+    "InferenceService": "inference",
+    "TuneExperimentService": "experiments",
+    "TunedModelService": "tuned_models",
+}
+NAMES = {
+    "dataset": "tenants/{tenant}/datasets/{dataset}",
+    "tune_experiment": "tenants/{tenant}/tuneExperiments/{tune_experiment}",
+    "tuned_model": "tenants/{tenant}/tunedModels/{tuned_model}",
+    "space": "tenants/{tenant}/spaces/default",
+    "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
+    "tenant": "tenants/{tenant}",
+}
+# What besides the name a request needs to be well formed, so that nothing but the name can be at fault.
+VALID: dict[str, dict[str, Any]] = {
+    "Generate": {"text": "x"},
+    "StreamGenerate": {"text": "x"},
+    "Classify": {"text": "x"},
+    "Tokenize": {"text": "x"},
+    "CreateSpace": {"space_id": "other"},
+    "CreateDeployment": {"deployment": {"model": "baseModels/foreword--starter"}},
+    "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "tenants/intruder/datasets/x"}},
+    "UploadDataset": {"header": {"display_name": "x"}},
+}
+# Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
+NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
+    **dict.fromkeys(("Generate", "StreamGenerate", "Classify", "Tokenize"), [("model", ("tuned_model", "deployment"))]),
+    "CreateDeployment": [("deployment.model", ("tuned_model",)), ("parent", ("space",))],
+    "UpdateDeployment": [("deployment.name", ("deployment",))],
+    "ListDeployments": [("parent", ("space",))],
+    "CreateTuneExperiment": [("tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "UploadDataset": [("header.parent", ("tenant",))],
+    "CheckDataset": [("header.parent", ("tenant",))],
+    "GetDataset": [("name", ("dataset",))],
+    "DeleteDataset": [("name", ("dataset",))],
+    "ListDatasetRows": [("name", ("dataset",))],
+}
+OF_NOUN = {
+    "Space": "space",
+    "Deployment": "deployment",
+    "TuneExperiment": "tune_experiment",
+    "TunedModel": "tuned_model",
+}
+UNNAMED = {"CatalogService", "TenantService"}
+
+
+def cases() -> Iterator[Any]:
+    """Service, method, field and kind of resource for every name that an RPC takes."""
+    for service in SERVICES:
+        short = service.split(".")[-1]
+        if short in UNNAMED:  # belongs to no tenant; manages all of them
+            continue
+        for method in descriptor_pool.Default().FindServiceByName(service).methods:
+            for field, kinds in named_fields(method):
+                for kind in kinds:
+                    yield pytest.param(short, method, field, kind, id=f"{method.name}-{field}-{kind}")
+
+
+def named_fields(method: MethodDescriptor) -> list[tuple[str, tuple[str, ...]]]:
+    if method.name in NAMED:
+        return NAMED[method.name]
+    fields = method.input_type.fields_by_name
+    if "name" in fields:
+        noun = next(noun for noun in OF_NOUN if method.name.endswith(noun))
+        return [("name", (OF_NOUN[noun],))]
+    assert "parent" in fields, f"{method.name} takes no name: tell this test what to try"
+    return [("parent", ("tenant",))]
+
+
+@pytest.fixture(scope="module")
+def server(start_server) -> RunningServer:
+    return start_server()
+
+
+@pytest.fixture(scope="module")
+def owned(server: RunningServer) -> dict[str, str]:
+    """Ids of what the tenant `owner` has."""
+    stubs = server.stubs(server.new_key("owner"))
+    deployed(server, stubs, "owned")
+    model = tuned_model(server, stubs)
+    dataset = upload(stubs)
+    experiment = create_experiment(stubs, dataset.name)
+    return {
+        "dataset": dataset.name.rsplit("/", 1)[1],
+        "tune_experiment": experiment.name.rsplit("/", 1)[1],
+        "tuned_model": model.rsplit("/", 1)[1],
+        "deployment": "owned",
+    }
+
+
+@pytest.fixture(scope="module")
+def intruder(server: RunningServer) -> Any:
+    return server.stubs(server.new_key("intruder"))
+
+
+def make_request(type_: Descriptor, values: dict[str, Any], path: str, name: str) -> Any:
+    request = message_factory.GetMessageClass(type_)(**values)
+    holder = request
+    *outer, last = path.split(".")
+    for step in outer:
+        holder = getattr(holder, step)
+    setattr(holder, last, name)
+    return request
+
+
+def answer(stubs: Any, service: str, method: MethodDescriptor, field: str, name: str) -> Any:
+    request = make_request(method.input_type, VALID.get(method.name, {}), field, name)
+    call = getattr(getattr(stubs, STUBS[service]), method.name)
+    return refused(call, iter([request]) if method.client_streaming else request)
+
+
+@pytest.mark.parametrize(("service", "method", "field", "kind"), list(cases()))
+def test_another_tenants_resource_reads_like_one_that_never_was(
+    intruder, owned: dict[str, str], service: str, method: MethodDescriptor, field: str, kind: str
+):
+    name = NAMES[kind].format(tenant="owner", **owned)
+    nobodys = NAMES[kind].format(tenant="ghost", **owned)
+
+    theirs = answer(intruder, service, method, field, name)
+    none = answer(intruder, service, method, field, nobodys)
+
+    assert theirs.code is none.code is grpc.StatusCode.NOT_FOUND
+    assert theirs.message.replace(name, "NAME") == none.message.replace(nobodys, "NAME")
+    assert (theirs.reason, set(theirs.metadata)) == (none.reason, set(none.metadata))
+    if kind not in ("tenant", "space"):
+        own = NAMES[kind].format(tenant="intruder", **owned)
+        missing = answer(intruder, service, method, field, own)
+        assert missing.code is grpc.StatusCode.NOT_FOUND
+        assert missing.message.replace(own, "NAME") == theirs.message.replace(name, "NAME")
+
+
+def test_a_serving_name_belongs_to_its_tenant(intruder, owned: dict[str, str]):
+    from foreword.v1 import inference_service_pb2
+
+    failure = refused(intruder.inference.Generate, inference_service_pb2.GenerateRequest(model="owned", text="x"))
+
+    assert failure.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, str]):
+    for service in ("DatasetService", "DeploymentService", "TuneExperimentService", "TunedModelService"):
+        for method in descriptor_pool.Default().FindServiceByName(f"foreword.v1.{service}").methods:
+            if not method.name.startswith("List") or "parent" not in method.input_type.fields_by_name:
+                continue
+            request = message_factory.GetMessageClass(method.input_type)()
+            page = getattr(getattr(intruder, STUBS[service]), method.name)(request)
+            items = (
+                next(value for field, value in page.ListFields() if field.name != "next_page_token")
+                if str(page)
+                else ()
+            )
+            assert all(item.name.startswith("tenants/intruder/") for item in items)
+
+
+def test_managing_tenants_takes_an_administrator(intruder):
+    for method in descriptor_pool.Default().FindServiceByName("foreword.v1.TenantService").methods:
+        if method.name == "WhoAmI":
+            continue
+        request = message_factory.GetMessageClass(method.input_type)()
+        assert refused(getattr(intruder.tenants, method.name), request).code is grpc.StatusCode.PERMISSION_DENIED
+    assert intruder.tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest()).tenant == "tenants/intruder"

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import grpc
+import pytest
+
+from factories.api import refused, tuned_model
+from factories.servers import RunningServer
+from foreword.v1 import tuned_model_service_pb2 as pb2
+
+
+@pytest.fixture(scope="module")
+def server(start_server) -> RunningServer:
+    return start_server()
+
+
+@pytest.fixture(scope="module")
+def stubs(server: RunningServer):
+    return server.stubs()
+
+
+def export(stubs, name: str) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for piece in stubs.tuned_models.ExportTunedModel(pb2.ExportTunedModelRequest(name=name)):
+        files[piece.path] = files.get(piece.path, b"") + piece.chunk
+    return files
+
+
+def test_a_tuned_model_tells_where_it_came_from(server: RunningServer, stubs):
+    name = tuned_model(server, stubs, display_name="origin", verbalizer="classify: {{input}}")
+
+    found = stubs.tuned_models.GetTunedModel(pb2.GetTunedModelRequest(name=name))
+
+    assert found.name == name
+    assert found.base_model == "baseModels/foreword--starter"
+    assert found.tune_experiment.startswith("tenants/dev/tuneExperiments/")
+    assert found.dataset.startswith("tenants/dev/datasets/")
+    assert found.verbalizer == "classify: {{input}}"
+    assert found.num_virtual_tokens == 8
+    assert sorted(found.labels) == ["Marketing", "Planning", "Service", "Warehouse"]
+
+
+def test_an_export_holds_both_files_of_the_adapter(server: RunningServer, stubs):
+    name = tuned_model(server, stubs)
+    found = stubs.tuned_models.GetTunedModel(pb2.GetTunedModelRequest(name=name))
+
+    files = export(stubs, name)
+
+    assert set(files) == {"adapter_config.json", "adapter_model.safetensors"}
+    assert json.loads(files["adapter_config.json"])["peft_type"] == "PROMPT_TUNING"
+    assert hashlib.sha256(files["adapter_model.safetensors"]).hexdigest() == found.content_sha256
+
+
+def test_a_spoilt_artifact_is_not_handed_out(server: RunningServer, stubs):
+    name = tuned_model(server, stubs)
+    (folder,) = (server.settings.home / "artifacts").rglob(name.rsplit("/", 1)[1])
+    (folder / "adapter_model.safetensors").write_bytes(b"spoilt")
+
+    failure = refused(stubs.tuned_models.ExportTunedModel, pb2.ExportTunedModelRequest(name=name))
+
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.reason == "ARTIFACT_CORRUPT"
+    assert failure.metadata["resource"] == name
+
+
+def test_tuned_models_are_listed_newest_first(server: RunningServer, stubs):
+    names = [tuned_model(server, stubs) for _ in range(2)]
+
+    page = stubs.tuned_models.ListTunedModels(pb2.ListTunedModelsRequest(page_size=2))
+
+    assert [model.name for model in page.tuned_models] == names[::-1]
+    assert page.next_page_token
+
+
+def test_a_deleted_model_is_gone_with_its_files(server: RunningServer, stubs):
+    name = tuned_model(server, stubs)
+
+    stubs.tuned_models.DeleteTunedModel(pb2.DeleteTunedModelRequest(name=name))
+
+    for call, request in (
+        (stubs.tuned_models.GetTunedModel, pb2.GetTunedModelRequest(name=name)),
+        (stubs.tuned_models.ExportTunedModel, pb2.ExportTunedModelRequest(name=name)),
+        (stubs.tuned_models.DeleteTunedModel, pb2.DeleteTunedModelRequest(name=name)),
+    ):
+        assert refused(call, request).code is grpc.StatusCode.NOT_FOUND
+    assert not list((server.settings.home / "artifacts").rglob(name.rsplit("/", 1)[1]))
