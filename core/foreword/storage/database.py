@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -182,6 +182,3 @@ def _translated() -> Iterator[None]:
             "The database cannot be reached or is too busy. Try again; if it lasts, check database_url.",
             reason="DATABASE_UNAVAILABLE",
         ) from error
-
-
-__all__ = ["Database", "Engine", "random_id"]
