@@ -182,5 +182,8 @@ def resolve_parameters(requested: TuneParameters, recipe: TuneParameters) -> tup
                 break
         else:
             values[name], sources[name] = defaults[name], "default"
+    if requested.init_text and requested.init_method is None:
+        # Whoever gives a text wants the prompt to start from it, whatever the recipe does without one.
+        values["init_method"], sources["init_method"] = "text", "set"
     values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}
     return ResolvedParameters(**values), sources
