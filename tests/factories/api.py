@@ -78,10 +78,14 @@ def failure_of(error: grpc.RpcError) -> RpcFailure:
 def refused(call: Any, *arguments: Any, **keywords: Any) -> RpcFailure:
     """How a call fails, which it must; streams are read to their end."""
     with pytest.raises(grpc.RpcError) as caught:
-        result = call(*arguments, **keywords)
-        if hasattr(result, "__next__"):
-            list(result)
+        _complete(call, *arguments, **keywords)
     return failure_of(caught.value)
+
+
+def _complete(call: Any, *arguments: Any, **keywords: Any) -> None:
+    result = call(*arguments, **keywords)
+    if hasattr(result, "__next__"):
+        list(result)
 
 
 def make_file(count: int = 30) -> bytes:

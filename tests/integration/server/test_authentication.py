@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 
 import grpc
@@ -72,7 +72,7 @@ def test_a_key_without_the_scope_is_denied_with_the_scope_named(server: RunningS
 
 
 def test_an_expired_key_is_refused(server: RunningServer):
-    expire_time = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1.5)
+    expire_time = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1.5)
     server.tenants.ensure_tenant("acme")
     _, secret = server.tenants.create_api_key("acme", "short", [Scope.READ], expire_time)
     stubs = server.stubs(secret)

@@ -15,7 +15,7 @@ from factories.api import create_experiment, deployed, upload
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
 
-EXAMPLES = 25
+EXAMPLES = 50
 STUBS = {
     "CatalogService": "catalog",
     "DatasetService": "datasets",

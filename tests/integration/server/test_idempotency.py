@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pool
 
 from factories.api import (
     create_experiment,
@@ -18,7 +19,13 @@ from factories.api import (
 )
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
-from foreword.v1 import dataset_service_pb2, deployment_pb2, deployment_service_pb2, tenant_service_pb2
+from foreword.v1 import (
+    dataset_service_pb2,
+    deployment_pb2,
+    deployment_service_pb2,
+    tenant_service_pb2,
+    tune_experiment_service_pb2,
+)
 
 BASE = "baseModels/foreword--starter"
 
@@ -86,8 +93,6 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
 
 
 def test_every_rpc_with_a_request_id_is_tried_here():
-    from google.protobuf import descriptor_pool
-
     with_id = set()
     for service in SERVICES:
         for method in descriptor_pool.Default().FindServiceByName(service).methods:
@@ -147,7 +152,7 @@ def test_a_replayed_upload_leaves_no_second_copy_of_the_rows(server: RunningServ
     dataset = upload(stubs, make_file(13), request_id="one copy")
     upload(stubs, make_file(13), request_id="one copy")
 
-    copies = [path for path in (server.settings.home / "artifacts").rglob("rows.jsonl")]
+    copies = list((server.settings.home / "artifacts").rglob("rows.jsonl"))
 
     assert sum(dataset.content_sha256 in str(path) for path in copies) == 1
 
@@ -156,8 +161,6 @@ def test_a_replay_is_answered_although_its_dataset_is_gone(server: RunningServer
     name = upload(stubs, make_file(14), display_name="short-lived").name
     request = experiment_request(name, request_id="outlives")
     first = stubs.experiments.CreateTuneExperiment(request)
-    from foreword.v1 import tune_experiment_service_pb2
-
     stubs.experiments.CancelTuneExperiment(tune_experiment_service_pb2.CancelTuneExperimentRequest(name=first.name))
     stubs.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=name))
 

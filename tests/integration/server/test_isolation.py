@@ -13,7 +13,7 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from factories.api import create_experiment, deployed, refused, tuned_model, upload
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
-from foreword.v1 import tenant_service_pb2
+from foreword.v1 import inference_service_pb2, tenant_service_pb2
 
 STUBS = {
     "CatalogService": "catalog",
@@ -44,7 +44,10 @@ VALID: dict[str, dict[str, Any]] = {
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
 NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
-    **dict.fromkeys(("Generate", "StreamGenerate", "Classify", "Tokenize"), [("model", ("tuned_model", "deployment"))]),
+    **{
+        name: [("model", ("tuned_model", "deployment"))]
+        for name in ("Generate", "StreamGenerate", "Classify", "Tokenize")
+    },
     "CreateDeployment": [("deployment.model", ("tuned_model",)), ("parent", ("space",))],
     "UpdateDeployment": [("deployment.name", ("deployment",))],
     "ListDeployments": [("parent", ("space",))],
@@ -150,8 +153,6 @@ def test_another_tenants_resource_reads_like_one_that_never_was(
 
 
 def test_a_serving_name_belongs_to_its_tenant(intruder, owned: dict[str, str]):
-    from foreword.v1 import inference_service_pb2
-
     failure = refused(intruder.inference.Generate, inference_service_pb2.GenerateRequest(model="owned", text="x"))
 
     assert failure.code is grpc.StatusCode.NOT_FOUND

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from foreword.server.recent import RecentCache
+
+
+class Clock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Source:
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+        self.value = "old"
+        self.hold: asyncio.Event | None = None
+
+    async def __call__(self) -> str:
+        self.loads += 1
+        value = self.value
+        if self.hold is not None:
+            await self.hold.wait()
+        return value
+
+
+async def test_a_value_is_loaded_once_until_it_is_too_old():
+    clock, source = Clock(), Source()
+    cache: RecentCache[str, str] = RecentCache(1.0, clock=clock)
+
+    await cache.get("key", source)
+    clock.now += 0.9
+    await cache.get("key", source)
+    assert source.loads == 1
+
+    clock.now += 0.1
+    await cache.get("key", source)
+    assert source.loads == 2
+
+
+async def test_the_age_counts_from_before_the_load():
+    clock, source = Clock(), Source()
+    cache: RecentCache[str, str] = RecentCache(1.0, clock=clock)
+    source.hold = asyncio.Event()
+    waiting = asyncio.create_task(cache.get("key", source))
+    await asyncio.sleep(0.01)  # until it waits for the source
+    clock.now += 0.8
+    source.hold.set()
+    await waiting
+
+    clock.now += 0.3
+    await cache.get("key", source)
+
+    assert source.loads == 2
+
+
+async def test_those_who_miss_together_load_once():
+    source = Source()
+    cache: RecentCache[str, str] = RecentCache(1.0)
+
+    answers = await asyncio.gather(*(cache.get("key", source) for _ in range(5)))
+
+    assert answers == ["old"] * 5
+    assert source.loads == 1
+
+
+async def test_one_who_goes_away_leaves_the_load_to_the_others():
+    source = Source()
+    source.hold = asyncio.Event()
+    cache: RecentCache[str, str] = RecentCache(1.0)
+    first, second = (asyncio.create_task(cache.get("key", source)) for _ in range(2))
+    await asyncio.sleep(0.01)  # until it waits for the source
+
+    first.cancel()
+    source.hold.set()
+
+    assert await second == "old"
+    assert source.loads == 1
+
+
+async def test_a_value_read_before_a_change_is_not_kept_after_it():
+    source = Source()
+    source.hold = asyncio.Event()
+    cache: RecentCache[str, str] = RecentCache(1.0)
+    before = asyncio.create_task(cache.get("key", source))
+    await asyncio.sleep(0.01)  # until it waits for the source
+
+    source.value = "new"
+    cache.forget("key")
+    source.hold.set()
+
+    assert await before == "old"
+    assert await cache.get("key", source) == "new"
+
+
+async def test_errors_are_not_kept():
+    cache: RecentCache[str, str] = RecentCache(1.0)
+
+    async def fail() -> str:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await cache.get("key", fail)
+
+    assert await cache.get("key", Source()) == "old"
+
+
+async def test_clearing_forgets_everything():
+    source = Source()
+    cache: RecentCache[str, str] = RecentCache(1.0)
+    await cache.get("key", source)
+
+    cache.clear()
+    await cache.get("key", source)
+
+    assert source.loads == 2
