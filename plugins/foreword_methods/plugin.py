@@ -5,7 +5,6 @@ from __future__ import annotations
 from foreword.plugin import hookimpl
 from foreword.plugin.interfaces import TuningMethod
 from foreword.plugin.register import Register
-
 from foreword_methods.prompt_tuning import PromptTuning
 
 

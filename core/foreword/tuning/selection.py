@@ -16,21 +16,26 @@ class Selection:
 
     Attributes:
         best_epoch: 0 before any result.
-        stale_epochs: Epochs since the best one.
+        lowest_loss: Lowest held-out loss of any epoch.
+        stale_epochs: Epochs since either the rank or the loss was better than ever before: a metric that stands still
+            for a while is no reason to stop as long as the loss falls.
     """
 
     best_epoch: int = 0
     best_metric: float | None = None
     best_loss: float | None = None
+    lowest_loss: float | None = None
     stale_epochs: int = 0
 
     def offer(self, epoch: int, *, loss: float, metric: float | None) -> bool:
         """Takes an epoch's results; True when it is the best so far."""
         better = self.best_loss is None or self._rank(loss, metric) > self._rank(self.best_loss, self.best_metric)
         if better:
-            self.best_epoch, self.best_metric, self.best_loss, self.stale_epochs = epoch, metric, loss, 0
-        else:
-            self.stale_epochs += 1
+            self.best_epoch, self.best_metric, self.best_loss = epoch, metric, loss
+        falling = self.lowest_loss is None or loss < self.lowest_loss
+        if falling:
+            self.lowest_loss = loss
+        self.stale_epochs = 0 if better or falling else self.stale_epochs + 1
         return better
 
     def exhausted(self, patience: int) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import ArtifactError
 from foreword.plugin.interfaces import Artifact

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+
 from foreword.domain.parameters import ResolvedParameters
 
 if TYPE_CHECKING:
-    from foreword.plugin.interfaces import LoadedModel
     from torch import Generator, Tensor
+
+    from foreword.plugin.interfaces import LoadedModel
 
 FREQUENT_TOKENS = 5000
 """Sampled from: tokenizers number their tokens by frequency, and rare ones make poor starts (ibid.)."""

@@ -10,9 +10,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
+
 from foreword.plugin.contributions import Contribution, Embeds
 from foreword.plugin.interfaces import Artifact, ParameterGroup, Trainable
-
 from foreword_methods.prompt_tuning.peft_format import KIND, TENSOR
 
 if TYPE_CHECKING:

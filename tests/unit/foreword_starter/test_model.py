@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 import torch
+
 from foreword.plugin.register import Register
 from foreword_starter import plugin
 from foreword_starter.model import REVISION, WEIGHTS, StarterModel

@@ -150,17 +150,6 @@ def test_the_last_epoch_is_kept_when_the_best_is_not_asked_for():
     assert torch.equal(_prompt(trainer), prompts[-1])
 
 
-def test_a_run_stops_early_when_its_patience_is_over():
-    metrics = iter([0.5, 0.4, 0.4, 0.4, 0.4, 0.4])
-    parameters = make_parameters(num_epochs=6, early_stopping_patience=2)
-
-    trainer, reports = _finished(tiny_model("bart"), make_rows(), parameters, evaluate=lambda _: next(metrics))
-
-    assert reports[-1].epoch == pytest.approx(3.0)
-    assert reports[-1].total_steps == reports[-1].step
-    assert trainer.result().best_epoch == 1
-
-
 def test_a_refit_sees_all_rows_for_as_many_epochs_as_were_best_and_is_not_what_was_evaluated():
     metrics = iter([0.2, 0.8, 0.5])
     rows = make_rows()
