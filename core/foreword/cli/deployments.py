@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.models import model_reference
 from foreword.cli.session import json_option, with_client
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 @json_option
 @with_client
 def deploy(client: Client, model: str, serving_name: str, space: str, wait: bool, as_json: bool) -> None:
-    """Puts MODEL, a tuned model or baseModels/NAME, behind a serving name, and waits until it has passed its probe."""
-    found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
+    """Puts MODEL behind a serving name, and waits until it has passed its probe.
+
+    MODEL is a tuned model by id, resource name or display name, or baseModels/NAME.
+    """
+    found = client.create_deployment(model_reference(client, model), serving_name=serving_name, space=space, wait=wait)
     _tell(found, as_json)
 
 
@@ -104,7 +108,7 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
 @with_client
 def update(client: Client, deployment: str, model: str, wait: bool, as_json: bool) -> None:
     """Serves another model under the same name, once that has passed its probe."""
-    _tell(client.update_deployment(deployment, model=model, wait=wait), as_json)
+    _tell(client.update_deployment(deployment, model=model_reference(client, model), wait=wait), as_json)
 
 
 @deployments.command()

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from foreword.cli.session import json_option, with_client
+from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
     from foreword.client import Client
+
+
+def model_reference(client: Client, text: str) -> str:
+    """What a person typed for a model: its id or resource name as it is, its display name as the resource name."""
+    if re.fullmatch(r"[\w./-]+", text):
+        return text
+    for model in client.list_tuned_models():
+        if model.display_name == text:
+            return model.name
+    raise NotFoundError.of(f"A tuned model named {text!r}", "`foreword models list` shows those there are.")
 
 
 @click.group()
@@ -58,7 +70,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
     """Shows a tuned model: what it is made of, and how it compares with the base model."""
     from foreword.cli.render import out_console, print_evaluations, print_facts, print_json, short_name
 
-    found = client.get_tuned_model(model)
+    found = client.get_tuned_model(model_reference(client, model))
     if as_json:
         print_json(found)
         return
@@ -87,7 +99,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
 @with_client
 def export(client: Client, model: str, folder: Path) -> None:
     """Writes a tuned model to FOLDER as a PEFT adapter."""
-    for path in client.export_tuned_model(model, folder):
+    for path in client.export_tuned_model(model_reference(client, model), folder):
         click.echo(path)
 
 
@@ -96,4 +108,4 @@ def export(client: Client, model: str, folder: Path) -> None:
 @with_client
 def delete(client: Client, model: str) -> None:
     """Deletes a tuned model that no deployment serves."""
-    client.delete_tuned_model(model)
+    client.delete_tuned_model(model_reference(client, model))
