@@ -1,0 +1,22 @@
+"""`foreword demo` walks through all chapters on its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "foreword", "demo", "--epochs", "2"]
+
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    for chapter in range(1, 8):
+        assert f"\n{chapter}. " in result.stdout
+    assert "8 rows have 'Warehouse' alone" in " ".join(result.stdout.split())
+    assert "median of 20" in result.stdout
+    assert (tmp_path / "foreword-demo" / "learning-curve.png").stat().st_size > 10_000
+    assert (tmp_path / "foreword-demo" / "adapter" / "adapter_config.json").exists()
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,79 @@
+"""The README tells the truth: its commands run, in order, and its tables are complete."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from foreword.config import Settings
+from foreword.errors import ForewordError
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"<!-- test: (run|background) -->\n```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def test_its_commands_run_one_after_the_other(tmp_path: Path, free_port: int) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("FOREWORD_")},
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "FOREWORD_HOME": str(tmp_path / "home"),
+        "FOREWORD_PORT": str(free_port),
+        "FOREWORD_ENDPOINT": f"127.0.0.1:{free_port}",
+    }
+    background: list[subprocess.Popen[bytes]] = []
+    try:
+        blocks = BLOCK.findall(README)
+        assert [kind for kind, _, _ in blocks].count("background") == 1
+        for kind, language, text in blocks:
+            script = text.replace("source .venv/bin/activate\n", "").replace("50051", str(free_port))
+            command = [sys.executable, "-c", script] if language == "python" else ["bash", "-euc", script]
+            if kind == "background":
+                background.append(subprocess.Popen(command, cwd=tmp_path, env=environment))
+                wait_until_it_answers(free_port)
+                continue
+            result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+            assert result.returncode == 0, f"{script}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+            assert "Traceback" not in result.stderr
+    finally:
+        for process in background:
+            process.terminate()
+            process.wait(60)
+
+    assert (tmp_path / "curve.png").stat().st_size > 10_000
+    assert (tmp_path / "foreword-home" / "foreword.db").exists()
+
+
+def wait_until_it_answers(port: int) -> None:
+    from foreword.client import Client
+
+    deadline = time.monotonic() + 90
+    with Client(f"127.0.0.1:{port}", "dev", timeout_seconds=2.0, retry_seconds=0.0) as client:
+        while True:
+            try:
+                client.who_am_i()
+                return
+            except ForewordError:
+                assert time.monotonic() < deadline, "the service did not start"
+                time.sleep(0.2)
+
+
+def test_every_setting_is_listed_with_its_meaning() -> None:
+    missing = [
+        name
+        for name, field in Settings.model_fields.items()
+        if f"| `FOREWORD_{name.upper()}` | {field.description} |" not in README
+    ]
+
+    assert missing == []
+
+
+def test_every_file_it_names_is_there() -> None:
+    named = re.findall(r"`((?:core|plugins|tests|deploy|proto)/[\w./-]*)`", README)
+
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
