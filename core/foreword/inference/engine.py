@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -47,6 +48,29 @@ _CHARACTERS_PER_TOKEN: Final = 3
 _SWEEP_SECONDS: Final = 0.02
 _RATE_SECONDS: Final = 1.0
 """Busy time over which the engine's speed is measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """Work for the engine's thread that is no request.
+
+    Attributes:
+        settle: Hands the outcome to the caller's event loop.
+    """
+
+    work: Callable[[], float]
+    settle: Callable[[float | ForewordError], object]
+
+    def run(self) -> None:
+        outcome: float | ForewordError
+        try:
+            outcome = self.work()
+        except ForewordError as error:
+            outcome = error
+        except Exception:  # the thread's root: whatever torch raises is this call's alone
+            outcome = internal_error("engine_call_failed")
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to tell
+            self.settle(outcome)
 
 
 class InferenceEngine:
@@ -79,7 +103,7 @@ class InferenceEngine:
         self._thread: threading.Thread | None = None
         self._wake = threading.Condition()
         self._inbox: deque[tuple[ServedModel, Job]] = deque()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[_Call] = deque()
         self._outbox: list[tuple[Job, Answer]] = []
         self._cancels = False
         self._stopping = False
@@ -146,24 +170,20 @@ class InferenceEngine:
         future: asyncio.Future[float] = loop.create_future()
 
         def settle(outcome: float | ForewordError) -> None:
-            if future.cancelled():
+            if future.done():
                 return
             if isinstance(outcome, ForewordError):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
 
-        def call() -> None:
-            outcome: float | ForewordError
-            try:
-                outcome = model.runner.probe(prompt)
-            except ForewordError as error:
-                outcome = error
-            except Exception:  # the thread's root: whatever torch raises is this call's alone
-                outcome = internal_error("engine_probe_failed")
-            loop.call_soon_threadsafe(settle, outcome)
-
+        call = _Call(
+            work=lambda: model.runner.probe(prompt),
+            settle=lambda outcome: loop.call_soon_threadsafe(settle, outcome),
+        )
         with self._wake:
+            if self._stopping:
+                raise _going_down()
             self._calls.append(call)
             self._wake.notify()
         return await future
@@ -339,7 +359,7 @@ class InferenceEngine:
             model, job = self._inbox.popleft()
             model.push(job)
         if self._calls:
-            self._calls.popleft()()
+            self._calls.popleft().run()
         served = [model for model in list(self._served.values()) if model.busy]
         begin = time.monotonic()
         if self._cancels or begin >= self._next_sweep:
@@ -378,6 +398,8 @@ class InferenceEngine:
 
     def _fail_all(self, error: ForewordError) -> None:
         """Tells every request that is waiting or running."""
+        while self._calls:
+            self._calls.popleft().settle(error)
         while self._inbox:
             model, job = self._inbox.popleft()
             model.push(job)

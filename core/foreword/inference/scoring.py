@@ -200,8 +200,7 @@ class _TreePass:
         self._sequences = sequences
         self._first: tuple[Tensor, Tensor] | None = (ids_BT, valid_BT)
         self._root_B1V: Tensor | None = None
-        self._logits_BNV: Tensor | None = None
-        self._normaliser_BN: Tensor | None = None
+        self._log_probs_BNV: Tensor | None = None
         self._tries: list[LabelTrie | None] = []
 
     def run(self, tries: Sequence[LabelTrie | None]) -> list[list[float]]:
@@ -217,11 +216,10 @@ class _TreePass:
                 depth_BN[place, : len(trie)] = trie.depth_N
                 visible_BNN[place, : len(trie), : len(trie)] = trie.visible_NN
         ids_BN, depth_BN, visible_BNN = ids_BN.to(device), depth_BN.to(device), visible_BNN.to(device)
-        logits_BNV = self._feed(ids_BN, depth_BN, visible_BNN).float()
+        log_probs_BNV = self._feed(ids_BN, depth_BN, visible_BNN).float().log_softmax(dim=-1)
         self._sequences.drop_last(nodes)
         self._tries = list(tries)
-        self._logits_BNV = logits_BNV
-        self._normaliser_BN = logits_BNV.logsumexp(dim=-1)
+        self._log_probs_BNV = log_probs_BNV
         return [
             [] if trie is None else _path_sums(trie, self._edges(place, trie)).tolist()
             for place, trie in enumerate(tries)
@@ -231,8 +229,7 @@ class _TreePass:
         """The most that sequences of a row can reach: the probability of their beginnings in the last tree."""
         trie = self._tries[place]
         assert trie is not None
-        assert self._logits_BNV is not None
-        assert self._normaliser_BN is not None
+        assert self._log_probs_BNV is not None
         left = [trie.leave(sequence) for sequence in sequences]
         nodes = torch.tensor([node for node, _ in left])
         tokens = torch.tensor([token for _, token in left])
@@ -240,19 +237,16 @@ class _TreePass:
         # A node's own probability is that of all edges on the way to it.
         reach_N = trie.visible_NN.to(edges_E.dtype) @ edges_E[trie.node_edge_N]
         reach = torch.cat([reach_N.new_zeros(1), reach_N])[nodes]
-        logits_NV, normaliser_N = self._logits_BNV[place].cpu(), self._normaliser_BN[place].cpu()
-        bounds: list[float] = (reach + (logits_NV[nodes, tokens] - normaliser_N[nodes]).double()).tolist()
+        beyond = self._log_probs_BNV[place].cpu()[nodes, tokens].double()
+        bounds: list[float] = (reach + beyond).tolist()
         return bounds
 
     def _edges(self, place: int, trie: LabelTrie) -> Tensor:
         """Log-probability of each edge of a row's tree, on the CPU in fp64."""
-        assert self._logits_BNV is not None
-        assert self._normaliser_BN is not None
-        nodes, tokens = trie.edge_node_E, trie.edge_token_E
-        device = self._logits_BNV.device
-        nodes, tokens = nodes.to(device), tokens.to(device)
-        edges_E = self._logits_BNV[place, nodes, tokens] - self._normaliser_BN[place, nodes]
-        return edges_E.double().cpu()
+        assert self._log_probs_BNV is not None
+        device = self._log_probs_BNV.device
+        nodes, tokens = trie.edge_node_E.to(device), trie.edge_token_E.to(device)
+        return self._log_probs_BNV[place, nodes, tokens].double().cpu()
 
     def _feed(self, ids_BN: Tensor, depth_BN: Tensor, visible_BNN: Tensor) -> Tensor:
         """Logits of root and nodes. The first pass also reads what is in front, and keeps the root's."""
