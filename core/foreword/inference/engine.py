@@ -399,7 +399,8 @@ class InferenceEngine:
     def _fail_all(self, error: ForewordError) -> None:
         """Tells every request that is waiting or running."""
         while self._calls:
-            self._calls.popleft().settle(error)
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to tell
+                self._calls.popleft().settle(error)
         while self._inbox:
             model, job = self._inbox.popleft()
             model.push(job)
