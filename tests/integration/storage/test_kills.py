@@ -9,9 +9,10 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,7 +23,10 @@ from foreword.storage import artifacts, checkpoints, queue
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.pages import Page
 from foreword.storage.tuned_models import TunedModelRepository
+
+T = TypeVar("T")
 
 # Forked from a clean process that has imported what takes long: milliseconds where a new interpreter costs a second.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -30,6 +34,7 @@ CONTEXT.set_forkserver_preload(
     ["pytest", "psycopg", "fsspec.implementations.local", "foreword.storage.checkpoints", "foreword.storage.queue"]
 )
 
+ACKNOWLEDGED = ("leased", "heartbeat", "checkpoint", "cancel", "ended")
 MODES = ("succeed", "fail", "cancel", "release")
 MOMENTS = (*queue.FAILPOINTS, *artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
 
@@ -77,11 +82,12 @@ def check(database: Database, place: Place, runs: dict[str, str]) -> int:
             model = TunedModelRepository(database, "acme").get(experiment.tuned_model or "")
             stored = ArtifactStore(place.artifacts_url).read(model.artifact, "adapter_model.safetensors")
             assert stored.decode() == model.content_sha256 == value_at(run, STEPS), "a run was not resumed exactly"
-    succeeded = repository.list(1000, "", {ExperimentState.SUCCEEDED}).items
-    assert {item.tuned_model for item in succeeded} == {
-        model.id for model in TunedModelRepository(database, "acme").list(1000).items
-    }, "a tuned model and the end of its experiment came apart"
-    return sum(event["event"] in ("leased", "heartbeat", "checkpoint", "cancel", "ended") for event in events)
+    succeeded = [item for item in _all(repository.list) if item.state is ExperimentState.SUCCEEDED]
+    models = _all(TunedModelRepository(database, "acme").list)
+    assert {item.tuned_model for item in succeeded} == {model.id for model in models}, (
+        "a tuned model and the end of its experiment came apart"
+    )
+    return sum(event["event"] in ACKNOWLEDGED for event in events)
 
 
 def _check_checkpoints(own: list[dict[str, Any]]) -> None:
@@ -173,7 +179,7 @@ def kill_at_random(database: Database, place: Place, *, kills: int, writes: int)
     runs: dict[str, str] = {}
     workers: list[BaseProcess] = []
     done = 0
-    while done < kills or _lines(place) < writes:
+    while done < kills or _acknowledged(place) < writes:
         while _unfinished(database) < 4:
             mode = chance.choice(MODES)
             runs[store_run(database, dataset, mode)] = mode
@@ -197,9 +203,20 @@ def _unfinished(database: Database) -> int:
     return sum(count for state, count in queue.ExperimentQueue(database).counts().items() if not state.ended)
 
 
-def _lines(place: Place) -> int:
+def _acknowledged(place: Place) -> int:
     journal = Path(place.journal)
-    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+    text = journal.read_text() if journal.exists() else ""
+    return sum(text.count(f'{{"event": "{event}"') for event in ACKNOWLEDGED)
+
+
+def _all(read: Callable[[int, str], Page[T]]) -> list[T]:
+    """All items of a list."""
+    page = read(1000, "")
+    items = list(page.items)
+    while page.next_page_token:
+        page = read(1000, page.next_page_token)
+        items += page.items
+    return items
 
 
 def _wait_for(place: Place, event: str) -> None:
