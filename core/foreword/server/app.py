@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from foreword.config import Settings
@@ -20,9 +19,11 @@ from foreword.server.auth import DEV_TENANT, Authenticator
 from foreword.server.catalog_service import CatalogService
 from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
+from foreword.server.health import Health
 from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.listening import check_listening, listen
+from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
 from foreword.server.prober import Prober
 from foreword.server.served_models import ServedModels
@@ -109,7 +110,8 @@ class ForewordServer:
         self._dev_key = dev_key
         self._tenants = TenantRepository(database)
         self._draining = asyncio.Event()
-        self._health = HealthServicer()
+        self._health = Health()
+        self._work = LongWork()
         self._server: grpc.aio.Server | None = None
         self._probing: asyncio.Task[None] | None = None
 
@@ -163,6 +165,7 @@ class ForewordServer:
         await server.stop(grace)
         # Nobody waits for an answer any more: what is left in the engine belongs to requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
+        self._work.close()
 
     def _register(
         self, server: grpc.aio.Server, authenticator: Authenticator, models: ServedModels, prober: Prober
@@ -170,7 +173,9 @@ class ForewordServer:
         """Adds every service."""
         settings = self._settings
         tokens = TokenCounters()
-        checker = UploadChecker(plugins=self._plugins, tokens=tokens, max_bytes=settings.max_dataset_bytes)
+        checker = UploadChecker(
+            plugins=self._plugins, tokens=tokens, work=self._work, max_bytes=settings.max_dataset_bytes
+        )
         planner = Planner(
             database=self._database,
             artifacts=self._artifacts,
@@ -205,6 +210,7 @@ class ForewordServer:
                 TuneExperimentService(
                     database=database,
                     planner=planner,
+                    work=self._work,
                     max_queued=settings.max_queued_experiments,
                     draining=self._draining,
                 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from pathlib import Path
 
 import grpc
@@ -58,9 +59,7 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
     try:
         if settings.tls_certificate is None or settings.tls_private_key is None:
             return server.add_insecure_port(address)
-        private_key = _read(settings.tls_private_key, "tls_private_key")
-        certificate = _read(settings.tls_certificate, "tls_certificate")
-        return server.add_secure_port(address, grpc.ssl_server_credentials([(private_key, certificate)]))
+        return server.add_secure_port(address, _credentials(settings.tls_certificate, settings.tls_private_key))
     except RuntimeError as error:
         raise FailedPreconditionError(
             f"Cannot listen on {address}: the port is taken, or the address is not this machine's. "
@@ -68,6 +67,20 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
             reason="ADDRESS_UNAVAILABLE",
             metadata={"address": address},
         ) from error
+
+
+def _credentials(certificate: Path, private_key: Path) -> grpc.ServerCredentials:
+    """Reads both files. gRPC would take anything here, and later only say that it cannot listen."""
+    pair = (_read(private_key, "tls_private_key"), _read(certificate, "tls_certificate"))
+    try:
+        # A password that cannot be right, so that an encrypted key is an error instead of a question on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password="")
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise InvalidArgumentError.of(
+            "tls_certificate",
+            f"{certificate} and {private_key} are no PEM certificate chain with its unencrypted private key: {error}",
+        ) from error
+    return grpc.ssl_server_credentials([pair])
 
 
 def _read(path: Path, setting: str) -> bytes:

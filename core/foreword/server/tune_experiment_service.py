@@ -17,6 +17,7 @@ from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.fields import page_size
 from foreword.server.idempotency import request_key
+from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
@@ -34,7 +35,10 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         draining: Set when the server is going down: watches end, so that they hold nothing up.
     """
 
-    def __init__(self, *, database: Database, planner: Planner, max_queued: int, draining: asyncio.Event) -> None:
+    def __init__(
+        self, *, database: Database, planner: Planner, work: LongWork, max_queued: int, draining: asyncio.Event
+    ) -> None:
+        self._work = work
         self._database = database
         self._planner = planner
         self._max_queued = max_queued
@@ -54,7 +58,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             made = await asyncio.to_thread(repository.find_replayed, key)
             if made is not None:
                 return convert.tune_experiment(made)
-        config, plan = await asyncio.to_thread(self._planner.plan, caller.tenant, new)
+        config, plan = await self._work.run(self._planner.plan, caller.tenant, new)
         if new.validate_only:
             return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)
         created = await asyncio.to_thread(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from foreword.data.checker import CheckedData, DatasetChecker
@@ -10,6 +9,7 @@ from foreword.errors import InvalidArgumentError
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.dataset import Header
 from foreword.server.convert.fields import fields_below
+from foreword.server.long_work import LongWork
 from foreword.server.token_counts import TokenCounters
 from foreword.v1 import dataset_service_pb2
 
@@ -37,7 +37,8 @@ class UploadChecker:
         max_bytes: Largest file in bytes.
     """
 
-    def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, max_bytes: int) -> None:
+    def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, work: LongWork, max_bytes: int) -> None:
+        self._work = work
         self._plugins = plugins
         self._tokens = tokens
         self._max_bytes = max_bytes
@@ -49,7 +50,7 @@ class UploadChecker:
             InvalidArgumentError: The header names what is not installed, a message is no chunk, or the file is too
                 large. Faulty rows are in the result.
         """
-        checker = await asyncio.to_thread(self._start, header)
+        checker = await self._work.run(self._start, header)
         async for message in messages:
             if message.WhichOneof("content") != "chunk":
                 raise InvalidArgumentError.of("chunk", "must be set in every message after the first")
@@ -57,9 +58,9 @@ class UploadChecker:
                 raise InvalidArgumentError.of(
                     "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller ones"
                 )
-            await asyncio.to_thread(checker.feed, message.chunk)
+            await self._work.run(checker.feed, message.chunk)
         with fields_below("header"):
-            return await asyncio.to_thread(checker.finish)
+            return await self._work.run(checker.finish)
 
     def _start(self, header: Header) -> DatasetChecker:
         """The checker that a header asks for."""

@@ -85,8 +85,9 @@ class DatasetServiceServicer:
         """Uploads a file in chunks; the rows are checked as they arrive. The first message carries `header`, all later
         ones `chunk`.
 
-        INVALID_ARGUMENT: faulty rows, every one named in BadRequest as `rows[N].column`, or a bad header.
-        ALREADY_EXISTS: the `request_id` was used for other content. NOT_FOUND: the parent.
+        INVALID_ARGUMENT: a bad header, or faulty rows, named in BadRequest as `rows[N].column`; those that do not fit
+        into an error (about 6 KiB) are counted there, and CheckDataset tells all. NOT_FOUND: the parent or base model.
+        ALREADY_EXISTS: the `request_id` was used for other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,7 +96,7 @@ class DatasetServiceServicer:
     def CheckDataset(self, request_iterator, context):
         """Checks a file as UploadDataset does and stores nothing. Faulty rows are in the report, not an error.
 
-        INVALID_ARGUMENT: a bad header.
+        INVALID_ARGUMENT: a bad header. NOT_FOUND: the parent or base model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,7 +117,10 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasetRows(self, request, context):
-        """Lists the rows of a dataset in order. NOT_FOUND: no such dataset. INVALID_ARGUMENT: a bad page token.
+        """Lists the rows of a dataset in order; pages of long rows are short, to fit into a message.
+
+        NOT_FOUND: no such dataset. INVALID_ARGUMENT: a bad page token. FAILED_PRECONDITION: its rows are missing from
+        the artifact store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

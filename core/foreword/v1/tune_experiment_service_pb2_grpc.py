@@ -84,7 +84,7 @@ class TuneExperimentServiceServicer:
 
         INVALID_ARGUMENT: a value out of range, an unknown task or tuning method, a verbalizer without `{{input}}`,
         `init_text` missing; every fault in BadRequest. NOT_FOUND: parent, dataset or base model.
-        FAILED_PRECONDITION: the dataset has no usable rows or too few. ALREADY_EXISTS: the `request_id` was used for
+        FAILED_PRECONDITION: the dataset has too few rows, or the base model cannot be tuned. ALREADY_EXISTS: the `request_id` was used for
         other content. RESOURCE_EXHAUSTED: too many experiments queued; RetryInfo says when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -99,7 +99,9 @@ class TuneExperimentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTuneExperiments(self, request, context):
-        """Lists experiments, newest first, without learning curves. INVALID_ARGUMENT: a bad page token or state.
+        """Lists experiments, newest first, without learning curves and evaluations.
+
+        INVALID_ARGUMENT: a bad page token or state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +109,9 @@ class TuneExperimentServiceServicer:
 
     def WatchTuneExperiment(self, request, context):
         """Streams an experiment whenever it changes, each time with the snapshots that are new, and ends when the
-        experiment has ended. A broken stream continues where `after_sequence` says. NOT_FOUND: no such experiment.
+        experiment has ended. A broken stream continues where `after_sequence` says.
+
+        NOT_FOUND: no such experiment. UNAVAILABLE: the service is restarting; watch again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import create_experiment, refused, upload
+from factories.servers import Stubs
 from foreword.config import Settings
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.server.listening import check_listening, is_loopback
@@ -92,9 +96,11 @@ def test_health_says_not_serving_before_anything_else_ends(start_server):
     stubs.inference.Generate(
         inference_service_pb2.GenerateRequest(model=BASE, text="x", parameters={"max_new_tokens": 1})
     )
-    server.stop(0.5)
+    begun = time.monotonic()
+    server.stop(30.0)
     thread.join()
 
+    assert time.monotonic() - begun < 5
     assert answers == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
 
 
@@ -128,3 +134,39 @@ def test_half_of_tls_is_refused(tmp_path):
 def test_a_tls_file_that_cannot_be_read_is_named(start_server, tmp_path):
     with pytest.raises(InvalidArgumentError, match="tls_private_key"):
         start_server(tls_certificate=tmp_path / "certificate.pem", tls_private_key=tmp_path / "key.pem")
+
+
+@pytest.fixture
+def certificate(tmp_path) -> tuple[Path, Path]:
+    """A certificate for localhost that signs itself, and its private key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl to make a certificate")
+    chain, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-keyout", str(key), "-out", str(chain), "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    return chain, key
+
+
+def test_with_tls_clients_that_trust_the_certificate_are_answered(start_server, certificate: tuple[Path, Path]):
+    chain, key = certificate
+    server = start_server(tls_certificate=chain, tls_private_key=key)
+    credentials = grpc.ssl_channel_credentials(chain.read_bytes())
+
+    with grpc.secure_channel(f"localhost:{server.port}", credentials) as channel:
+        answer = Stubs(channel, "dev").tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest(), timeout=10)
+
+    assert answer.tenant == "tenants/dev"
+    plain = refused(server.stubs().tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest(), timeout=10)
+    assert plain.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_file_that_holds_no_certificate_is_told(start_server, certificate: tuple[Path, Path]):
+    chain, key = certificate
+    chain.write_text("no certificate")
+
+    with pytest.raises(InvalidArgumentError, match="tls_certificate"):
+        start_server(tls_certificate=chain, tls_private_key=key)
