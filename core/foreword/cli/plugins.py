@@ -35,7 +35,7 @@ def plugins(as_json: bool) -> None:
                     Text(item.state.value, style=styles[item.state]),
                     f"{item.distribution} {item.version}".strip(),
                     item.module,
-                    item.error or "\n".join(item.provides),
+                    item.error or "\n".join((*item.provides, *(f"left out: {reason}" for reason in item.left_out))),
                 )
                 for item in statuses
             ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.cli.settings import home_option, make_home, read_settings
+from foreword.cli.threads import let_idle_threads_sleep
 from foreword.errors import FailedPreconditionError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def serve(**flags: Any) -> None:
     SIGTERM or Ctrl-C lets running requests finish and tuning runs be taken up again at the next start. Every other
     setting is an environment variable; README.md lists them.
     """
+    let_idle_threads_sleep()
     from foreword.observability import logging
 
     settings = read_settings(**flags)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from foreword.cli.settings import home_option, make_home, read_settings
+from foreword.cli.threads import let_idle_threads_sleep
 
 
 @click.command(short_help="Runs one more worker beside a service.")
@@ -19,6 +20,7 @@ def worker(home: Path | None, log_level: str | None, until_stdin_closes: bool) -
     SIGTERM or Ctrl-C checkpoints the run in progress and gives it back for another worker. `foreword serve` runs one
     already; more share its database and artifacts, on this machine or others.
     """
+    let_idle_threads_sleep()
     from foreword.observability import logging
     from foreword.scheduling.process import run_worker
 

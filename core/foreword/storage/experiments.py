@@ -292,8 +292,7 @@ def _free_name(session: Session, tenant: str, wanted: str) -> str:
             )
         )
     )
-    name, number = wanted, 0
-    while name in taken:
+    number = 1
+    while (name := f"{wanted} ({number})") in taken:
         number += 1
-        name = f"{wanted} ({number})"
     return name

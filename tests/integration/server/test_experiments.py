@@ -71,10 +71,10 @@ def test_an_experiment_is_planned_and_queued_with_every_default_told(server: Run
     finish_queue(server)
 
 
-def test_a_name_that_is_taken_gets_a_number(server: RunningServer, stubs, dataset: str):
+def test_names_are_counted_up(server: RunningServer, stubs, dataset: str):
     names = [create_experiment(stubs, dataset, display_name="same").display_name for _ in range(3)]
 
-    assert names == ["same", "same (1)", "same (2)"]
+    assert names == ["same (1)", "same (2)", "same (3)"]
     finish_queue(server)
 
 

@@ -33,22 +33,25 @@ def test_what_was_stored_is_found(database):
     assert experiment.start_time is experiment.end_time is None
 
 
-def test_a_taken_display_name_gets_a_number(database):
+def test_display_names_are_counted_up(database):
     names = [store_experiment(database, display_name="v1").display_name for _ in range(3)]
-    assert names == ["v1", "v1 (1)", "v1 (2)"]
+    assert names == ["v1 (1)", "v1 (2)", "v1 (3)"]
 
 
 def test_a_numbered_display_name_may_be_taken_too(database):
     store_experiment(database, display_name="v1 (1)")
-    names = [store_experiment(database, display_name="v1").display_name for _ in range(2)]
-    assert names == ["v1", "v1 (2)"]
+    names = [store_experiment(database, display_name=name).display_name for name in ("v1", "v1", "v1 (1)")]
+    assert names == ["v1 (1)", "v1 (2)", "v1 (1) (2)"]
 
 
 @pytest.mark.parametrize("name", ["100%", "a_b", "back\\slash", "Über", "V1"])
 def test_a_display_name_with_special_characters_is_numbered_by_itself(database, name):
     for other in ("100x", "axb", "über", "v1"):
         store_experiment(database, display_name=other)
-    assert [store_experiment(database, display_name=name).display_name for _ in range(2)] == [name, f"{name} (1)"]
+    assert [store_experiment(database, display_name=name).display_name for _ in range(2)] == [
+        f"{name} (1)",
+        f"{name} (2)",
+    ]
 
 
 def test_display_names_of_other_tenants_do_not_matter(database):
