@@ -98,7 +98,8 @@ class InferenceEngine:
         self._prompts = PromptStore(self._settings.prompt_cache_bytes)
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
-        self._load_locks = {name: threading.Lock() for name in base_models}
+        # One for all models: transformers switches process-wide state while it loads, and two loads at once break both.
+        self._load_lock = threading.Lock()
         self._served: dict[str, ServedModel] = {}
         self._thread: threading.Thread | None = None
         self._wake = threading.Condition()
@@ -294,7 +295,7 @@ class InferenceEngine:
         base = self._base_models.get(name)
         if base is None:
             raise NotFoundError.of(f"baseModels/{name[:200]}", "List the installed base models.")
-        with self._load_locks.setdefault(name, threading.Lock()):
+        with self._load_lock:
             found = self._served.get(name)
             if found is None:
                 found = self._load(base)
