@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 import pluggy
 
-from foreword.errors import NotFoundError
+from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.plugin import NAME, spec
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
@@ -37,6 +37,7 @@ class PluginStatus:
         module: Module that the entry point names.
         error: Why it is not in use; empty when it is.
         provides: What it registered, such as `task:classification`.
+        left_out: What it was asked for but cannot offer, each with problem and remedy.
     """
 
     id: str
@@ -46,6 +47,7 @@ class PluginStatus:
     state: PluginState
     error: str = ""
     provides: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class PluginManager:
@@ -102,6 +104,7 @@ class PluginManager:
         """A base model by id, resource name or alias; `/` may stand for `--`.
 
         Raises:
+            FailedPreconditionError: A plugin was asked for it but cannot offer it; says why.
             NotFoundError: None of that name is installed; lists those that are.
         """
         id = name.removeprefix("baseModels/").replace("/", "--")
@@ -113,6 +116,13 @@ class PluginManager:
         for model in self.base_models:
             if id in model.spec.aliases or name in model.spec.aliases:
                 return model
+        for candidate in candidates:
+            if candidate is not None and candidate in self.base_models.left_out:
+                raise FailedPreconditionError(
+                    self.base_models.left_out[candidate],
+                    reason="BASE_MODEL_LEFT_OUT",
+                    metadata={"resource": f"baseModels/{candidate}"},
+                )
         installed = ", ".join(sorted(self.base_models.items)) or "none"
         raise NotFoundError(
             f"baseModels/{id[:200]} does not exist. Installed base models: {installed}.",
@@ -141,10 +151,13 @@ class PluginManager:
             module = point.load()
             self._pluggy.register(module, name=point.name)
             self._refuse_misspelt(module)
-            return status(PluginState.LOADED, provides=self._collect(point.name))
+            provides, left_out = self._collect(point.name)
         except Exception as error:  # a plugin is foreign code: whatever it raises, the rest of the service starts
             self._drop(point.name)
             return status(PluginState.FAILED, f"{type(error).__name__}: {error}")
+        for reason in left_out:
+            _log.warning("plugin %s: %s", point.name, reason)
+        return replace(status(PluginState.LOADED, provides=provides), left_out=left_out)
 
     def _refuse_misspelt(self, module: ModuleType) -> None:
         """Refuses hook implementations that no hook asks for: a misspelt name would silently never fire."""
@@ -165,16 +178,18 @@ class PluginManager:
             "register_tuning_methods": self.tuning_methods,
         }
 
-    def _collect(self, plugin: str) -> tuple[str, ...]:
-        """Calls the register hooks of one plugin and tells what it added."""
+    def _collect(self, plugin: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Calls the register hooks of one plugin and tells what it added, and what it had to leave out and why."""
         others = [other for name, other in self._pluggy.list_name_plugin() if name != plugin and other is not None]
         provides: list[str] = []
+        left_out: list[str] = []
         for hook, register in self._registers().items():
-            before = set(register.items)
+            before = {*register.items, *register.left_out}
             register.claim(plugin)
             self._pluggy.subset_hook_caller(hook, others)(register=register)
             provides += [f"{register.noun}:{name}" for name in register.items if name not in before]
-        return tuple(provides)
+            left_out += [reason for name, reason in register.left_out.items() if name not in before]
+        return tuple(provides), tuple(left_out)
 
     def _drop(self, plugin: str) -> None:
         """Leaves a plugin out whole."""

@@ -25,6 +25,7 @@ class Register(Generic[Item]):
         self._name_of = name_of
         self._items: dict[str, Item] = {}
         self._owners: dict[str, str] = {}
+        self._left_out: dict[str, tuple[str, str]] = {}
         self._plugin = ""
 
     def claim(self, plugin: str) -> None:
@@ -46,8 +47,17 @@ class Register(Generic[Item]):
         self._items[name] = item
         self._owners[name] = self._plugin
 
+    def leave_out(self, name: str, reason: str) -> None:
+        """Names an item that was asked for but cannot be offered; whoever asks for it is told why.
+
+        Args:
+            reason: The problem and the remedy.
+        """
+        self._left_out[name] = (self._plugin, reason)
+
     def drop(self, plugin: str) -> None:
         """Forgets what a plugin added."""
+        self._left_out = {name: item for name, item in self._left_out.items() if item[0] != plugin}
         for name in [name for name, owner in self._owners.items() if owner == plugin]:
             del self._items[name], self._owners[name]
 
@@ -63,6 +73,11 @@ class Register(Generic[Item]):
     def items(self) -> Mapping[str, Item]:
         """All items by name."""
         return self._items
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Why items that were asked for are not offered, by name."""
+        return {name: reason for name, (_, reason) in self._left_out.items()}
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items.values())

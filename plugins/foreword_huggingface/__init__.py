@@ -1,0 +1,1 @@
+"""Base models from Hugging Face, by id or from a local folder: encoder-decoder and causal."""

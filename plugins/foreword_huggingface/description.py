@@ -1,0 +1,132 @@
+"""What a model's configuration tells, before any weights are there."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.errors import FailedPreconditionError
+from foreword_huggingface.families import Family, context_tokens, family_of, with_full_attention
+from foreword_huggingface.settings import ModelEntry
+from foreword_huggingface.sources import CARD, CONFIG, Source
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+_LICENCE: Final = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
+_CARD_CHARACTERS: Final = 4096
+"""The model card's header is at its beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A model that can be loaded.
+
+    Attributes:
+        config: What to build the module from; full attention in every layer.
+    """
+
+    spec: BaseModelSpec
+    config: PreTrainedConfig
+
+
+def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Description:
+    """Reads the configuration. Weights are counted on the meta device, where they take no memory.
+
+    Args:
+        offline: Do not ask the hub.
+
+    Raises:
+        FailedPreconditionError: There is no configuration, or it is of a kind without support.
+    """
+    folder = source.config_folder(offline=offline)
+    values = _read_config(source.name, folder)
+    family = family_of(source.name, values.get("model_type"))
+    if values.get("quantization_config"):
+        raise FailedPreconditionError(
+            f"{source.name} holds quantised weights, which cannot be tuned here. Choose the model it was made from.",
+            reason="BASE_MODEL_UNSUPPORTED",
+        )
+    try:
+        config = _config_of(values)
+        # Before the window is switched off: it bounds the context.
+        longest = context_tokens(config, family)
+        config = with_full_attention(config)
+        parameter_count = _count_parameters(config, family)
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise _broken(source.name, str(error)) from error
+    revision = source.revision()
+    spec = BaseModelSpec(
+        id=entry.id,
+        display_name=entry.name.rpartition("/")[2],
+        description=f"{family.title} of {_rounded(parameter_count)} weights from {source.name}.",
+        architecture=family.architecture,
+        context_tokens=longest,
+        hidden_size=config.hidden_size,
+        parameter_count=parameter_count,
+        licence=_licence(folder) or ("unknown" if entry.folder else f"see https://huggingface.co/{entry.name}"),
+        recipe=family.recipe,
+        revision=revision,
+    )
+    return Description(spec=spec, config=config)
+
+
+def model_class(architecture: Architecture) -> Any:
+    """The class that loads models of a shape; imports transformers' models."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    return AutoModelForSeq2SeqLM if architecture is Architecture.ENCODER_DECODER else AutoModelForCausalLM
+
+
+def _read_config(name: str, folder: Path) -> dict[str, Any]:
+    """The configuration as it stands in the file: its kind is checked before any class reads it."""
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _broken(name, str(error)) from error
+    if not isinstance(values, dict):
+        raise _broken(name, "it is not a JSON object")
+    return values
+
+
+def _config_of(values: dict[str, Any]) -> PreTrainedConfig:
+    """The configuration with all defaults; by model type, so that no code of the repository is ever asked for."""
+    from transformers import CONFIG_MAPPING
+
+    config: PreTrainedConfig = CONFIG_MAPPING[values["model_type"]].from_dict(values)
+    return config
+
+
+def _count_parameters(config: PreTrainedConfig, family: Family) -> int:
+    import torch
+
+    with torch.device("meta"):
+        module = model_class(family.architecture).from_config(config)
+    return int(module.num_parameters())
+
+
+def _licence(folder: Path) -> str:
+    """The licence that the model card names; empty without one."""
+    try:
+        with (folder / CARD).open(encoding="utf-8", errors="replace") as file:
+            header = file.read(_CARD_CHARACTERS)
+    except OSError:
+        return ""
+    found = _LICENCE.search(header) if header.startswith("---") else None
+    return found[1] if found else ""
+
+
+def _rounded(count: int) -> str:
+    """`8.2 billion` or `248 million`."""
+    return f"{count / 1e9:.1f} billion" if count >= 10**9 else f"{max(1, round(count / 1e6))} million"
+
+
+def _broken(name: str, detail: str) -> FailedPreconditionError:
+    return FailedPreconditionError(
+        f"{CONFIG} of {name} cannot be used: {detail}. Take the file from the model's source again.",
+        reason="BASE_MODEL_BROKEN",
+    )
