@@ -48,7 +48,7 @@ class ExperimentRepository:
         id: str | None = None,
         request: RequestKey | None = None,
     ) -> TuneExperiment:
-        """Queues an experiment. A display name that is taken gets ` (1)`, ` (2)` appended.
+        """Queues an experiment. Its display name gets the first of ` (1)`, ` (2)`, ... appended that is free.
 
         Args:
             max_queued: Experiments that the tenant may have waiting.
