@@ -9,10 +9,41 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_PORT = 50051
+
+DEV_BASE_MODEL_ALIASES = {
+    id.replace("/", "--"): "foreword--starter"
+    for id in (
+        "bigcode/starcoder",
+        "bigscience/mt0-xxl",
+        "codellama/codellama-34b-instruct-hf",
+        "eleutherai/gpt-neox-20b",
+        "elyza/elyza-japanese-llama-2-7b-instruct",
+        "google/flan-t5-xl",
+        "google/flan-t5-xxl",
+        "google/flan-ul2",
+        "ibm/granite-13b-chat-v1",
+        "ibm/granite-13b-chat-v2",
+        "ibm/granite-13b-instruct-v1",
+        "ibm/granite-13b-instruct-v2",
+        "ibm/granite-20b-multilingual",
+        "ibm/granite-3-2b-instruct",
+        "ibm/granite-3-8b-instruct",
+        "ibm/mpt-7b-instruct2",
+        "meta-llama/llama-2-13b-chat",
+        "meta-llama/llama-2-70b-chat",
+        "meta-llama/llama-3-70b-instruct",
+        "meta-llama/llama-3-8b-instruct",
+        "mistralai/mixtral-8x7b-instruct-v01",
+    )
+}
+"""Models of the retired service, which stand for the embedded one in `--dev`, so that code written for it runs.
+
+An installed base model of that id comes first, and plans tell what an alias stands for.
+"""
 
 
 class Settings(BaseSettings):
@@ -43,7 +74,9 @@ class Settings(BaseSettings):
         default="foreword--starter", description="Base model of experiments that name none."
     )
     base_model_aliases: dict[str, str] = Field(
-        default_factory=dict, description="Other names for base models, as JSON object of alias and id."
+        default_factory=dict,
+        validate_default=True,
+        description="Other names for base models, as JSON object of alias and id.",
     )
     device: str = Field(default="cpu", description="Torch device of engine and worker.")
     dtype: str = Field(
@@ -73,6 +106,12 @@ class Settings(BaseSettings):
     def _split_at_commas(cls, value: Any) -> Any:
         """Reads `one,two`; a JSON list is for programs and would be one more thing to get wrong by hand."""
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("base_model_aliases")
+    @classmethod
+    def _add_dev_aliases(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        """Adds the aliases of `--dev`; those that are set come first."""
+        return {**DEV_BASE_MODEL_ALIASES, **value} if info.data.get("dev") else value
 
     @property
     def home_folder(self) -> Path:

@@ -25,8 +25,7 @@ def draw_learning_curve(experiment: TuneExperiment) -> Figure:
         FailedPreconditionError: matplotlib is not installed, or there are no snapshots yet.
     """
     try:
-        # Not pyplot: it keeps every figure alive and picks a backend by what display there is.
-        from matplotlib.figure import Figure
+        from foreword.client.curve_figure import CurveFigure
     except ImportError as error:
         raise FailedPreconditionError(
             "Drawing a learning curve needs matplotlib. Install it with: pip install 'foreword[plot]'",
@@ -39,7 +38,7 @@ def draw_learning_curve(experiment: TuneExperiment) -> Figure:
         )
     measured = [item for item in snapshots if item.validation_metric is not None]
     rows = 2 if measured else 1
-    figure = Figure(figsize=(8, 3.4 + 1.8 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
+    figure = CurveFigure(figsize=(8, 3.4 + 1.8 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[2, 1][:rows])[:, 0]
     _draw_loss(axes[0], snapshots)
     if measured:

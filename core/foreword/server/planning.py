@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import TypeVar
 
 from foreword.data.rows import read_rows
+from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
+from foreword.domain.report import Finding, Severity
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
@@ -79,7 +82,8 @@ class Planner:
             evaluate_base=requested.evaluate_base,
         )
         rows = read_rows(self._artifacts.read(dataset.artifact, ROWS_FILE))
-        return config, self._make_plan(tenant, config, model, task, method, rows)
+        plan = self._make_plan(tenant, config, model, task, method, rows)
+        return config, replace(plan, warnings=(*plan.warnings, *_alias(requested.base_model, model.spec)))
 
     def _make_plan(
         self,
@@ -122,6 +126,21 @@ class Planner:
             if speeds:
                 return 1 / fmean(speeds)
         return 0.0
+
+
+def _alias(requested: str, spec: BaseModelSpec) -> list[Finding]:
+    """A remark where the settings, not the model itself, let it answer to the requested name."""
+    own = (spec.id, *spec.aliases)
+    if not requested or requested.removeprefix("baseModels/").replace("/", "--") in own:
+        return []
+    return [
+        Finding(
+            severity=Severity.INFO,
+            code="BASE_MODEL_ALIAS",
+            message=f"{requested} is an alias on this service: baseModels/{spec.id} is tuned.",
+            source="plan",
+        )
+    ]
 
 
 def _installed(violations: Violations, field: str, register: Register[Item], id: str) -> Item | None:

@@ -36,7 +36,9 @@ class Lengths:
         count_tokens: Callable[[str], int],
     ) -> Lengths:
         """Counts."""
-        counts = {text: count_tokens(text) for text in set(outputs)}
+        # Answers are learnt without the special tokens around an input, and with the one that closes them.
+        special = count_tokens("")
+        counts = {text: count_tokens(text) - special + 1 for text in set(outputs)}
         return cls(
             inputs=tuple(count_tokens(text) for text in inputs),
             outputs=tuple(counts[text] for text in outputs),

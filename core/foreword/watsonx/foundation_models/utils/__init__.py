@@ -1,0 +1,1 @@
+"""Enumerations, where notebooks import them from."""

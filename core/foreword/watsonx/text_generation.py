@@ -1,0 +1,135 @@
+"""Prompts to answers: what ModelInference and the deployments share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from foreword.client import Client, GenerateResult
+from foreword.errors import InvalidArgumentError
+from foreword.watsonx.generation_params import generation_arguments
+from foreword.watsonx.names import model_id
+from foreword.watsonx.times import written
+
+Answer = dict[str, Any]
+"""One answer in the shape of the REST API: `model_id`, `created_at`, and one entry in `results`."""
+
+Params = Mapping[str, Any]
+"""Generation parameters by `GenTextParamsMetaNames`."""
+
+Answers = Answer | list[Answer]
+Prompts = str | Sequence[str]
+Texts = str | list[str]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class TextGeneration:
+    """Asks one model.
+
+    Args:
+        model: Resource name of a deployment, or of a base model.
+        params: Parameters of calls that bring none of their own.
+    """
+
+    def __init__(self, client: Client, model: str, params: Params | None) -> None:
+        self._client = client
+        self._model = model
+        self._params = params
+        generation_arguments(params)  # a wrong one is told where it was written, not at the first answer
+
+    def generate(self, prompt: Prompts, params: Params | None, concurrency_limit: int) -> Answers:
+        """One answer for a prompt, a list for a list."""
+        results = self._results(prompt, params, concurrency_limit)
+        return _answer(results) if isinstance(results, GenerateResult) else [_answer(item) for item in results]
+
+    def generate_text(self, prompt: Prompts, params: Params | None, concurrency_limit: int) -> Texts:
+        """One text for a prompt, a list for a list."""
+        results = self._results(prompt, params, concurrency_limit)
+        return results.text if isinstance(results, GenerateResult) else [item.text for item in results]
+
+    def stream_text(self, prompt: str, params: Params | None) -> Iterator[str]:
+        """The answer's text in pieces."""
+        for text, _ in self._pieces(prompt, params):
+            if text:
+                yield text
+
+    def stream(self, prompt: str, params: Params | None) -> Iterator[Answer]:
+        """The answer in pieces of the shape of whole ones; counts and the stop reason come with the last."""
+        for text, result in self._pieces(prompt, params):
+            if result is None:
+                yield {"results": [{"generated_text": text, "stop_reason": "not_finished"}]}
+            else:
+                answer = _answer(result)
+                answer["results"][0]["generated_text"] = text
+                yield answer
+
+    def tokenize(self, prompt: str, return_tokens: bool) -> dict[str, Any]:
+        """The number of tokens, and the tokens if asked for."""
+        found = self._client.tokenize(self._model, _text(prompt), return_tokens=return_tokens)
+        result: dict[str, Any] = {"token_count": found.token_count}
+        if return_tokens:
+            result["tokens"] = list(found.tokens)
+        return {"model_id": model_id(self._model), "result": result}
+
+    def _results(
+        self, prompt: Prompts, params: Params | None, concurrency_limit: int
+    ) -> GenerateResult | list[GenerateResult]:
+        arguments = generation_arguments(self._params if params is None else params)
+
+        def ask(text: str) -> GenerateResult:
+            return self._client.generate(self._model, text, **arguments)
+
+        if isinstance(prompt, str):
+            return ask(prompt)
+        return in_parallel(ask, [_text(item) for item in prompt], concurrency_limit)
+
+    def _pieces(self, prompt: str, params: Params | None) -> Iterator[tuple[str, GenerateResult | None]]:
+        arguments = generation_arguments(self._params if params is None else params)
+        for piece in self._client.stream_generate(self._model, _text(prompt), **arguments):
+            yield piece.text, piece.result
+
+
+def in_parallel(call: Callable[[Item], Result], items: Sequence[Item], limit: int) -> list[Result]:
+    """Calls for every item, at most `limit` at a time; results in the order of the items.
+
+    The first failure is raised, and what has not begun by then never does.
+
+    Raises:
+        InvalidArgumentError: The limit is below 1.
+    """
+    if limit < 1:
+        raise InvalidArgumentError.of("concurrency_limit", f"must be at least 1, not {limit}")
+    if not items:
+        return []
+    with ThreadPoolExecutor(min(limit, len(items)), thread_name_prefix="foreword-watsonx") as threads:
+        futures = [threads.submit(call, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _text(prompt: Any) -> str:
+    if not isinstance(prompt, str):
+        raise InvalidArgumentError.of("prompt", f"must be text, not a {type(prompt).__name__}")
+    return prompt
+
+
+def _answer(result: GenerateResult) -> Answer:
+    return {
+        "model_id": model_id(result.model_version),
+        "created_at": written(datetime.now(UTC)),
+        "results": [
+            {
+                "generated_text": result.text,
+                "generated_token_count": result.usage.generated_tokens,
+                "input_token_count": result.usage.input_tokens,
+                "stop_reason": result.stop_reason.value,
+                "seed": result.seed,
+            }
+        ],
+    }
