@@ -51,7 +51,14 @@ def test_a_run_that_has_not_begun_has_no_curve():
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "foreword.client.curve_figure", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
     with pytest.raises(FailedPreconditionError, match=r"pip install 'foreword\[plot\]'"):
         draw_learning_curve(make_experiment())
+
+
+def test_a_notebook_shows_the_figure_without_a_backend():
+    figure = draw_learning_curve(make_experiment())
+
+    assert figure._repr_png_().startswith(b"\x89PNG")
