@@ -57,8 +57,8 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
         longest = context_tokens(config, family)
         config = with_full_attention(config)
         parameter_count = _count_parameters(config, family)
-    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise _broken(source.name, str(error)) from error
+    except Exception as error:  # configurations are checked by validators of many kinds, without a common error
+        raise _broken(source.name, _last_line(error)) from error
     revision = source.revision()
     spec = BaseModelSpec(
         id=entry.id,
@@ -123,6 +123,12 @@ def _licence(folder: Path) -> str:
 def _rounded(count: int) -> str:
     """`8.2 billion` or `248 million`."""
     return f"{count / 1e9:.1f} billion" if count >= 10**9 else f"{max(1, round(count / 1e6))} million"
+
+
+def _last_line(error: Exception) -> str:
+    """The line of an error that says what is wrong; those above it say where."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def _broken(name: str, detail: str) -> FailedPreconditionError:

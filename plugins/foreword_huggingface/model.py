@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from foreword.domain.base_model import BaseModelSpec
-from foreword.errors import FailedPreconditionError
+from foreword.errors import FailedPreconditionError, ForewordError
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword_huggingface.description import Description, describe, model_class
 from foreword_huggingface.memory import check_memory
@@ -110,7 +110,6 @@ def _set_padding(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 @contextmanager
 def _readable(name: str, what: str) -> Iterator[None]:
     """Turns what transformers, safetensors and torch raise over bad files into an error with a remedy."""
-    from safetensors import SafetensorError
     from torch import OutOfMemoryError
 
     try:
@@ -120,9 +119,11 @@ def _readable(name: str, what: str) -> Iterator[None]:
             f"{name} does not fit into the memory that the device has left. Free some, or choose a smaller model.",
             reason="BASE_MODEL_TOO_LARGE",
         ) from error
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        lines = str(error).strip().splitlines()
-        raise _unreadable(name, what, lines[0] if lines else type(error).__name__) from error
+    except ForewordError:
+        raise
+    except Exception as error:  # tokenizers raises bare ones, transformers whatever a bad file leads to
+        detail = str(error).strip().partition("\n")[0]
+        raise _unreadable(name, what, f"{type(error).__name__}: {detail}") from error
 
 
 def _unreadable(name: str, what: str, detail: str) -> FailedPreconditionError:

@@ -31,9 +31,15 @@ _TOKENIZER_FILES: Final = (
 )  # fmt: skip
 _WEIGHT_FILES: Final = ("model.safetensors", "model-*.safetensors", _INDEX, "generation_config.json")
 
+_PATIENCE_SECONDS: Final = 10.0
+
 _BLOCK_BYTES: Final = 64 * 1024
 _BLOCKS: Final = 16
 """Read of each file for its fingerprint: all of a large model would take minutes."""
+
+
+class UnreachableError(Exception):
+    """The hub does not answer; never leaves this module."""
 
 
 class Source(ABC):
@@ -206,6 +212,8 @@ class HubSource(Source):
         except errors.LocalEntryNotFoundError:
             pass
         try:
+            if not offline:
+                self._reach()
             return snapshot(local=offline)
         except errors.GatedRepoError as error:
             raise FailedPreconditionError(
@@ -220,7 +228,7 @@ class HubSource(Source):
             ) from error
         except errors.RevisionNotFoundError as error:
             raise _missing(f"The hub has no revision {self.name!r}.", "Name a branch, a tag or a commit.") from error
-        except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
+        except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, UnreachableError) as error:
             raise FailedPreconditionError(
                 f"{self.name} is not in the cache of this machine, or not all of it, and the hub cannot be reached. "
                 f"Restart with network (and without HF_HUB_OFFLINE), or run `hf download {self._repository}` on "
@@ -233,6 +241,23 @@ class HubSource(Source):
                 "again.",
                 reason="BASE_MODEL_DOWNLOAD_FAILED",
             ) from error
+
+    def _reach(self) -> None:
+        """Asks the hub once: a download asks six times, so that 23 seconds pass until an unreachable hub is noticed.
+
+        Raises:
+            UnreachableError: There is no answer.
+            HfHubHTTPError: The answer is no.
+        """
+        from huggingface_hub import HfApi, errors
+
+        revision = self._commit or self._revision
+        try:
+            HfApi(endpoint=self._endpoint).model_info(self._repository, revision=revision, timeout=_PATIENCE_SECONDS)
+        except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled):
+            raise
+        except Exception as error:  # of the hub's HTTP library, which has been another one before
+            raise UnreachableError(str(error)) from error
 
 
 def make_source(entry: ModelEntry) -> Source:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from factories.hugging_face import write_model
+from foreword.errors import FailedPreconditionError
+from foreword_huggingface.memory import check_memory, measured_bytes
+from foreword_huggingface.model import HuggingFaceModel
+from foreword_huggingface.settings import ModelEntry
+
+
+def test_weights_that_do_not_fit_are_refused_with_both_sizes_and_a_remedy():
+    with pytest.raises(FailedPreconditionError, match=r"29\.8 GiB in float32, and cpu has 8\.0 GiB") as raised:
+        check_memory("m", parameter_count=8 * 10**9, dtype="float32", device="cpu", available_bytes=8 * 2**30)
+
+    assert raised.value.reason == "BASE_MODEL_TOO_LARGE"
+    assert "FOREWORD_DTYPE=bfloat16" in raised.value.message
+    assert raised.value.metadata == {"needed_bytes": str(32 * 10**9), "available_bytes": str(8 * 2**30)}
+
+
+def test_half_the_bytes_are_needed_in_bfloat16():
+    check_memory("m", parameter_count=100, dtype="bfloat16", device="cpu", available_bytes=200)
+
+    with pytest.raises(FailedPreconditionError) as raised:
+        check_memory("m", parameter_count=101, dtype="bfloat16", device="cpu", available_bytes=200)
+    assert "FOREWORD_DTYPE" not in raised.value.message
+
+
+def test_the_memory_of_this_machine_is_measured():
+    available = measured_bytes("cpu")
+
+    assert available is not None
+    assert 2**20 < available < 2**50
+
+
+def test_a_device_without_a_measure_is_not_judged():
+    check_memory("m", parameter_count=10**15, dtype="float32", device="mps")
+
+
+def test_a_missing_accelerator_is_named():
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(FailedPreconditionError, match="FOREWORD_DEVICE is cuda") as raised:
+        check_memory("m", parameter_count=1, dtype="float32", device="cuda")
+    assert raised.value.reason == "DEVICE_MISSING"
+
+
+def test_a_model_is_measured_before_its_weights_are_touched(tmp_path):
+    """A description of a model that no machine holds, whose weights would fail to load in another way."""
+    folder = write_model(tmp_path, "llama")
+    config = folder / "config.json"
+    config.write_text(
+        config.read_text()
+        .replace('"num_hidden_layers": 2', '"num_hidden_layers": 80')
+        .replace('"hidden_size": 16', '"hidden_size": 65536')
+        .replace('"intermediate_size": 32', '"intermediate_size": 262144')
+    )
+    model = HuggingFaceModel.describe(ModelEntry(name="huge", folder=folder))
+
+    assert model.spec.parameter_count > 10**12
+    with pytest.raises(FailedPreconditionError, match="does not fit"):
+        model.load(device="cpu", dtype="bfloat16")
