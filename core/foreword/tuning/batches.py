@@ -67,7 +67,8 @@ def batch_order(rows: Sequence[EncodedRow], *, batch_size: int, seed: int, epoch
     pool_size = batch_size * POOL_BATCHES
     batches: list[list[int]] = []
     for start in range(0, len(order), pool_size):
-        pool = sorted(order[start : start + pool_size], key=lambda place: rows[place].length)
+        # By input alone: rows with answers of one length often have the same answer, and batches should mix answers.
+        pool = sorted(order[start : start + pool_size], key=lambda place: len(rows[place].input_ids))
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     generator.shuffle(batches)
     return batches
