@@ -33,7 +33,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-private-key", type=_FILE, help="PEM file with the private key.")
 @click.option("--insecure", is_flag=True, default=None, help="Allow plain text on an address that is not loopback.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least level logged.")
-def serve(**flags: Any) -> None:
+@click.option("--until-stdin-closes", is_flag=True, hidden=True, help="Also stop when the parent process ends.")
+def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
     """Runs the service: API and inference in this process, tuning in a worker process beside it.
 
     SIGTERM or Ctrl-C lets running requests finish and tuning runs be taken up again at the next start. Every other
@@ -44,12 +45,13 @@ def serve(**flags: Any) -> None:
 
     settings = read_settings(**flags)
     logging.configure(settings.log_level, settings.log_format)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(settings, until_stdin_closes))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.plugin.manager import PluginManager
     from foreword.scheduling.executor import LocalExecutor
+    from foreword.scheduling.parent import when_stdin_closes
     from foreword.server.app import ForewordServer
     from foreword.storage.artifacts import ArtifactStore
     from foreword.storage.database import Database
@@ -73,6 +75,9 @@ async def _serve(settings: Settings) -> None:
         )
         executor = LocalExecutor(settings, settings.workers)
         stop = _stop_signal()
+        if until_stdin_closes:
+            loop = asyncio.get_running_loop()
+            when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
         port = await server.start()
         await executor.start()
         _tell_ready(settings, port)

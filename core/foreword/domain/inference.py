@@ -13,7 +13,7 @@ from foreword.errors import InvalidArgumentError
 class StopReason(Enum):
     """Why an answer ended."""
 
-    EOS_TOKEN = "eos_token"
+    EOS_TOKEN = "eos_token"  # noqa: S105 - no password
     STOP_SEQUENCE = "stop_sequence"
     MAX_TOKENS = "max_tokens"
     TIME_LIMIT = "time_limit"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
 
 from foreword.config import Settings
 from foreword.plugin.manager import PluginManager
+from foreword.scheduling.parent import when_stdin_closes
 from foreword.scheduling.run import Workshop
 from foreword.scheduling.worker import Worker
 from foreword.storage.artifacts import ArtifactStore
@@ -28,7 +27,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if until_stdin_closes:
-        threading.Thread(target=_stop_at_end_of_input, args=(stop,), name="parent", daemon=True).start()
+        when_stdin_closes(stop.set)
     if settings.torch_threads:
         import torch
 
@@ -47,10 +46,3 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
         Worker(workshop).run(stop)
     finally:
         database.close()
-
-
-def _stop_at_end_of_input(stop: threading.Event) -> None:
-    # Not `sys.stdin.read`: it would hold the stream's lock when the interpreter ends, which is a fatal error.
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    stop.set()

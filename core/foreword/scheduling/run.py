@@ -12,7 +12,7 @@ from typing import TypeVar
 from foreword.config import Settings
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import Phase, Snapshot
+from foreword.domain.experiment import Phase, Snapshot, TuneExperiment
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError
@@ -59,6 +59,11 @@ def _installed(noun: str, id: str, item: Item | None) -> Item:
             reason="PLUGIN_MISSING",
         )
     return item
+
+
+def run_key(experiment: TuneExperiment) -> str:
+    """Where a run's checkpoints are."""
+    return f"{experiment.tenant}/{experiment.id}"
 
 
 class ExperimentRun:
@@ -108,10 +113,6 @@ class ExperimentRun:
         self._heartbeat.beat(recorder.in_phase(Phase.STORING))
         self._store(result, evaluations)
 
-    @property
-    def _run_key(self) -> str:
-        return f"{self._experiment.tenant}/{self._experiment.id}"
-
     def _rows(self) -> tuple[Row, ...]:
         """The rows of the experiment's dataset."""
         datasets = DatasetRepository(self._workshop.database, self._experiment.tenant)
@@ -142,7 +143,7 @@ class ExperimentRun:
             verbalizer=config.verbalizer,
             rows=rows,
             evaluate=measure,
-            state=self._workshop.checkpoints.latest_checkpoint(self._run_key),
+            state=self._workshop.checkpoints.latest_checkpoint(run_key(self._experiment)),
         )
         self._workshop.queue.rewind(self._lease, trainer.step)
         return trainer
@@ -166,7 +167,9 @@ class ExperimentRun:
                 last_checkpoint = time.monotonic()
 
     def _checkpoint(self, trainer: Trainer) -> None:
-        self._workshop.checkpoints.write_checkpoint(self._run_key, self._lease.epoch, trainer.step, trainer.state())
+        self._workshop.checkpoints.write_checkpoint(
+            run_key(self._experiment), self._lease.epoch, trainer.step, trainer.state()
+        )
 
     def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
         """The prompt of the best epoch against the base model, on the rows held out."""
@@ -241,4 +244,3 @@ class ExperimentRun:
             curve_advice=curve_advice(snapshots, plan),
             compute_seconds=self._heartbeat.compute_seconds,
         )
-        workshop.checkpoints.delete_checkpoints(self._run_key)

@@ -7,6 +7,7 @@ import socket
 import threading
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from foreword.domain.experiment import Failure
 from foreword.errors import ForewordError, LeaseLostError
@@ -14,7 +15,7 @@ from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.precision import choose_dtype
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
-from foreword.scheduling.run import ExperimentRun, Workshop
+from foreword.scheduling.run import ExperimentRun, Workshop, run_key
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import Lease
 
@@ -55,11 +56,30 @@ class Worker:
 
     def _work(self, lease: Lease, duration: timedelta, stop: threading.Event) -> None:
         """Runs one experiment and stores how it ended, whatever happens."""
-        queue, experiment = self._workshop.queue, lease.experiment
+        experiment = lease.experiment
         log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
         log.info("experiment_leased", resumed=lease.epoch > 1)
         self._workshop.plugins.notify("experiment_started", experiment=experiment)
-        heartbeat = Heartbeat(queue, lease, duration=duration, stop=stop, spent_seconds=experiment.compute_seconds)
+        try:
+            ended = self._run(lease, duration, stop, log)
+        except LeaseLostError:
+            # Another worker took the run while this one was stuck; its writes count, ours are refused.
+            log.warning("lease_lost")
+            return
+        if ended:
+            self._workshop.checkpoints.delete_checkpoints(run_key(experiment))
+            repository = ExperimentRepository(self._workshop.database, experiment.tenant)
+            self._workshop.plugins.notify("experiment_finished", experiment=repository.get(experiment.id))
+
+    def _run(self, lease: Lease, duration: timedelta, stop: threading.Event, log: Any) -> bool:
+        """Runs one experiment; False when it was given back and goes on elsewhere.
+
+        Raises:
+            LeaseLostError: Another worker owns the run.
+        """
+        queue = self._workshop.queue
+        spent_seconds = lease.experiment.compute_seconds
+        heartbeat = Heartbeat(queue, lease, duration=duration, stop=stop, spent_seconds=spent_seconds)
         try:
             with heartbeat:
                 heartbeat.beat()
@@ -67,34 +87,26 @@ class Worker:
                     raise _crashing(lease)
                 ExperimentRun(self._workshop, lease, heartbeat, self._load).execute()
             log.info("experiment_succeeded")
+        except LeaseLostError:
+            raise
         except RunCancelledError:
             queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
-            self._workshop.checkpoints.delete_checkpoints(f"{experiment.tenant}/{experiment.id}")
             log.info("experiment_cancelled")
         except WorkerStoppingError:
             queue.release(lease)
             log.info("experiment_given_back")
-            return
-        except LeaseLostError:
-            log.warning("lease_lost")
-            return
+            return False
         except ForewordError as error:
+            failure = Failure(kind=error.kind.value, reason=error.reason, message=error.message)
+            queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
             log.warning("experiment_failed", reason=error.reason)
-            self._fail(lease, Failure(kind=error.kind.value, reason=error.reason, message=error.message), heartbeat)
         except Exception as error:  # the process root: a run must never take the worker down with it
             incident = uuid.uuid4().hex[:12]
             log.exception("experiment_crashed", incident=incident)
             message = f"The run crashed ({type(error).__name__}). The worker's log has the details under {incident}."
-            self._fail(lease, Failure(kind="internal", reason="INTERNAL", message=message), heartbeat)
-        repository = ExperimentRepository(self._workshop.database, experiment.tenant)
-        self._workshop.plugins.notify("experiment_finished", experiment=repository.get(experiment.id))
-
-    def _fail(self, lease: Lease, failure: Failure, heartbeat: Heartbeat) -> None:
-        try:
-            self._workshop.queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
-            self._workshop.checkpoints.delete_checkpoints(f"{lease.experiment.tenant}/{lease.experiment.id}")
-        except LeaseLostError:
-            _log.warning("lease_lost", experiment=lease.experiment.id)
+            failure = Failure(kind="internal", reason="INTERNAL", message=message)
+            queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
+        return True
 
     def _load(self, base: BaseModel) -> LoadedModel:
         """Loads a base model, or hands out the one that is in memory."""

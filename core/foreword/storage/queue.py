@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from foreword.domain.experiment import ExperimentState, Failure, Progress, Snapshot, TuneExperiment
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import TunedModel
-from foreword.errors import LeaseLostError
+from foreword.errors import InternalError, LeaseLostError
 from foreword.names import TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -103,7 +103,16 @@ class ExperimentQueue:
             if row.state == ExperimentState.QUEUED.value:
                 row.state = ExperimentState.RUNNING.value
                 row.start_time = row.update_time = now
-            lease = Lease(to_experiment(row, read_snapshots(session, row, 0)), row.lease_epoch, worker)
+            try:
+                experiment = to_experiment(row, read_snapshots(session, row, 0))
+            except InternalError as error:
+                # Left queued, a row that nobody can read would be the next one for ever.
+                failure = Failure(kind=error.kind.value, reason=error.reason, message=error.message)
+                row.state, row.failure = ExperimentState.FAILED.value, encode(Failure, failure, "failure")
+                row.lease_worker = row.lease_expire_time = None
+                row.end_time = row.update_time = now
+                return None
+            lease = Lease(experiment, row.lease_epoch, worker)
             session.flush()
             self._failpoint("queue.lease.before_commit")
         self._failpoint("queue.lease.after_commit")

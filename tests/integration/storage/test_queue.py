@@ -7,12 +7,14 @@ import time
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from factories.stored import make_evaluation, make_snapshot, make_tuned_model, store_experiment
 from foreword.domain.experiment import ExperimentState, Failure, Phase, Progress
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import FAILPOINTS, ExperimentQueue, Lease
+from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
 
 MINUTE = timedelta(minutes=1)
@@ -43,6 +45,18 @@ def test_the_oldest_experiment_is_leased_first_and_runs_then(database):
     assert lease.experiment.start_time is not None
     assert queue.lease("w", MINUTE).experiment.id == second.id
     assert queue.lease("w", MINUTE) is None
+
+
+def test_an_experiment_that_nobody_can_read_fails_instead_of_blocking_the_queue(database):
+    broken, sound = store_experiment(database), store_experiment(database)
+    with database.write() as session:
+        session.execute(update(ExperimentRow).where(ExperimentRow.id == broken.id).values(plan={"nonsense": 1}))
+    queue = ExperimentQueue(database)
+
+    leases = [queue.lease("w", MINUTE), queue.lease("w", MINUTE)]
+
+    assert [lease.experiment.id for lease in leases if lease] == [sound.id]
+    assert queue.counts()[ExperimentState.FAILED] == 1
 
 
 def test_the_tenant_with_the_fewest_running_experiments_comes_first(database):

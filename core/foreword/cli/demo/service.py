@@ -22,6 +22,8 @@ _STARTED_WITHIN_SECONDS = 90.0
 class LocalService:
     """`foreword serve --dev` with its worker, on a free port of loopback.
 
+    It ends with this process, even when that is killed.
+
     Args:
         home: Folder for database, artifacts and `service.log`.
         environment: Settings beyond those of this process.
@@ -63,12 +65,12 @@ class LocalService:
         """
         self.home.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
-        command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", str(self.port)]
+        command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", str(self.port), "--until-stdin-closes"]
         with (self.home / "service.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 env={**os.environ, "FOREWORD_HOME": str(self.home), **self._environment},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the caller, who then stops this in order
@@ -86,13 +88,13 @@ class LocalService:
             self._process.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+        self._close()
 
     def kill(self) -> None:
         """Ends the server process as a crash would."""
         assert self._process is not None, "the service was not started"
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+        self._close()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -101,6 +103,12 @@ class LocalService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _close(self) -> None:
+        assert self._process is not None
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None
