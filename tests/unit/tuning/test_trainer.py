@@ -25,12 +25,13 @@ def _finished(model, rows, parameters, **arguments):
 def test_a_run_brings_the_loss_down_and_leaves_the_base_model_alone(shape, optimizer):
     model = tiny_model(shape)
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
-    parameters = make_parameters(num_epochs=6, learning_rate=0.3, optimizer=optimizer, num_virtual_tokens=8)
+    parameters = make_parameters(
+        num_epochs=10, batch_size=9, learning_rate=0.3, optimizer=optimizer, num_virtual_tokens=8
+    )
 
     _, reports = _finished(model, make_rows(), parameters)
 
-    losses = [report.loss for report in reports]
-    assert sum(losses[-3:]) < sum(losses[:3])
+    assert reports[-1].loss < reports[0].loss - 0.1
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
     assert not model.module.training
 
