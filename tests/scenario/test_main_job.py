@@ -12,7 +12,7 @@ from foreword.client import Client
 from foreword.domain.experiment import ExperimentState
 from foreword.errors import NotFoundError
 
-QUICK = {"num_epochs": 3, "batch_size": 8, "seed": 1}
+QUICK = {"num_epochs": 3, "batch_size": 8, "seed": 1, "refit": False}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from foreword.client import Client
 from foreword.domain.experiment import ExperimentState
 
 SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2"}
-RUN = {"num_epochs": 6, "batch_size": 4, "seed": 3, "validation_split": 0.2}
+RUN = {"num_epochs": 6, "batch_size": 4, "seed": 3, "validation_split": 0.2, "refit": False}
 
 
 def start_run(client: Client) -> str:
