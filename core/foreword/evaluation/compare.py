@@ -53,7 +53,7 @@ def evaluate(
         instruction: For the base model; empty for none.
 
     Returns:
-        The tuned model first.
+        The tuned model first. A comparison whose instruction and examples leave no room for the inputs is left out.
     """
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     space = task.label_space(schema)
@@ -69,6 +69,8 @@ def evaluate(
             verbalizer=verbalizer, max_tokens=limit, instruction=instruction, examples=examples
         ),
     }
+    # Instruction and examples may not fit into a short context: then there is nothing to compare with.
+    asked = {system: prompting for system, prompting in asked.items() if prompting.leaves_room(rows, runner)}
     found += [bench.measure(system, prompting, None, None) for system, prompting in asked.items()]
     if space is not None:
         found += [bench.measure(f"{system}_constrained", prompting, None, space) for system, prompting in asked.items()]

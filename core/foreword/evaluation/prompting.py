@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from foreword.domain.base_model import Architecture
@@ -42,6 +43,10 @@ class Prompting:
         # One token to spare: a cut text may be split into one more token than it had as part of the whole.
         kept = str(tokenizer.decode(ids[: max(1, len(ids) - excess - 1)], skip_special_tokens=True))
         return self._compose(kept.strip())
+
+    def leaves_room(self, rows: Sequence[Row], runner: ModelRunner) -> bool:
+        """Whether at least half of the rows fit whole; otherwise the answers would tell of the cuts."""
+        return median(len(runner.tokenize(self._compose(row.input))) for row in rows) <= self.max_tokens
 
     def _compose(self, text: str) -> str:
         prompt = StructuredPrompt(input=text, instruction=self.instruction, examples=self.examples)

@@ -51,6 +51,14 @@ def test_examples_cost_tokens_and_the_soft_prompt_is_not_counted():
     assert tuned.mean_tokens < zero_shot.mean_tokens < three_shot.mean_tokens
 
 
+def test_a_comparison_whose_examples_do_not_fit_is_left_out():
+    long = [Row(number=row.number, input=row.input + " again" * 50, output=row.output) for row in ROWS]
+
+    evaluations = _evaluate(rows=long[:6], training_rows=long[6:], task=Generation())
+
+    assert [evaluation.system for evaluation in evaluations] == ["tuned", "base_zero_shot"]
+
+
 def test_an_open_task_is_answered_freely():
     evaluations = _evaluate(task=Generation())
 
