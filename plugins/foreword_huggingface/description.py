@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import FailedPreconditionError
-from foreword_huggingface.families import Family, context_tokens, family_of, with_full_attention
+from foreword_huggingface.families import Family, context_tokens, family_of, fitted_recipe, with_full_attention
 from foreword_huggingface.settings import ModelEntry
 from foreword_huggingface.sources import CARD, CONFIG, Source
 
@@ -69,7 +69,7 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
         hidden_size=config.hidden_size,
         parameter_count=parameter_count,
         licence=_licence(folder) or ("unknown" if entry.folder else f"see https://huggingface.co/{entry.name}"),
-        recipe=family.recipe,
+        recipe=fitted_recipe(family, longest),
         revision=revision,
     )
     return Description(spec=spec, config=config)

@@ -116,6 +116,16 @@ def context_tokens(config: PreTrainedConfig, family: Family) -> int:
     return min(known)
 
 
+def fitted_recipe(family: Family, context_tokens: int) -> TuneParameters:
+    """The family's recipe, with lengths that a short context has room for."""
+    recipe = family.recipe
+    prompt = min(recipe.num_virtual_tokens or 1, max(1, context_tokens // 8))
+    output = min(recipe.max_output_tokens or 1, max(1, context_tokens // 4))
+    room = context_tokens - prompt - (output if family.architecture is Architecture.CAUSAL else 0)
+    longest_input = min(recipe.max_input_tokens or 1, max(1, room))
+    return replace(recipe, num_virtual_tokens=prompt, max_output_tokens=output, max_input_tokens=longest_input)
+
+
 def with_full_attention(config: PreTrainedConfig) -> PreTrainedConfig:
     """Switches a sliding window off. Within `context_tokens` that changes nothing, and the engine needs no window."""
     values: dict[str, Any] = {"sliding_window": None, "use_sliding_window": False}

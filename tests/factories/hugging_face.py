@@ -40,7 +40,7 @@ CONFIGS: dict[str, dict[str, object]] = {
     },
     "llama": {**_DECODER, "tie_word_embeddings": False},
     "granite": {
-        **_DECODER, "embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22,
+        **_DECODER, "embedding_multiplier": 12.0, "logits_scaling": 2.0, "residual_multiplier": 0.5,
         "attention_multiplier": 0.125, "tie_word_embeddings": False,  # tied and random, it would echo its input
     },
     "gpt2": {

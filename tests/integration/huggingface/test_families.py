@@ -37,7 +37,7 @@ def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, fam
     base, rows = _model(tmp_path, family), make_rows()
     model = base.load(device="cpu", dtype="float32")
     # The family's own optimiser, at a rate that does something to random weights in a moment.
-    recipe = replace(base.spec.recipe, batch_size=4, num_epochs=3, num_virtual_tokens=5, validation_split=0.25)
+    recipe = replace(base.spec.recipe, batch_size=4, num_epochs=5, num_virtual_tokens=5, validation_split=0.25)
     parameters, _ = resolve_parameters(TuneParameters(learning_rate=0.1), recipe)
     runner, measured = ModelRunner(model), []
 
@@ -51,7 +51,7 @@ def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, fam
     artifact = trainer.result().artifact
 
     assert sum(losses[-3:]) < sum(losses[:3])
-    assert len(measured) == 3
+    assert len(measured) == 5
     assert artifact.tensors["prompt_embeddings"].shape == (5, HIDDEN_SIZE)
     prompt = runner.load_prompt(PromptTuning().contributions(artifact))
     assert runner.probe(prompt) > 1e-3
