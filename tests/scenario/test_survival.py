@@ -9,16 +9,17 @@ from pathlib import Path
 
 from factories.services import children, sample_rows
 from foreword.cli.demo.service import LocalService
-from foreword.client import Client
+from foreword.client import Client, TuneParameters
 from foreword.domain.experiment import ExperimentState
 
 SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2"}
-RUN = {"num_epochs": 6, "batch_size": 4, "seed": 3, "validation_split": 0.2, "refit": False}
+RUN = TuneParameters(num_epochs=6, batch_size=4, seed=3, validation_split=0.2, refit=False)
 
 
 def start_run(client: Client) -> str:
     dataset = client.upload_dataset(sample_rows(40), display_name="survival")
-    return client.tune(dataset.name, display_name="Survivor", **RUN).name
+    run = client.create_tune_experiment(dataset, display_name="Survivor", parameters=RUN, evaluate_base=False)
+    return run.name
 
 
 def wait_for_step(client: Client, experiment: str, step: int) -> None:

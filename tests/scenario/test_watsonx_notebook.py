@@ -17,11 +17,10 @@ from foreword.watsonx.foundation_models.utils.enums import ModelTypes
 from foreword.watsonx.helpers import DataConnection
 
 REVIEWS = Path(__file__).parents[1] / "data" / "reviews.json"
-HELD_OUT = 16
 INSTRUCTION = (
     "Extract the satisfaction from the comment. Return simple 1 for satisfied customer or 0 for unsatisfied.\n"
 )
-ACCURACY_FLOOR = 0.85
+ACCURACY_FLOOR = 0.75  # of 20 rows, after tuning on 80; guessing gives 0.5
 
 
 @pytest.fixture(scope="session")
@@ -34,18 +33,24 @@ def project_id():
     return "dev"
 
 
+def reviews(*, held_out: bool) -> list[dict[str, str]]:
+    """Every fifth pair of a good and a bad review is held out."""
+    rows = json.loads(REVIEWS.read_text())
+    return [row for index, row in enumerate(rows) if (index // 2 % 5 == 0) is held_out]
+
+
 @pytest.fixture(scope="session")
 def train_filename(tmp_path_factory):
     """All rows but those that the notebook scores in the end."""
     path = tmp_path_factory.mktemp("notebook") / "reviews_train.json"
-    path.write_text(json.dumps(json.loads(REVIEWS.read_text())[HELD_OUT:]))
+    path.write_text(json.dumps(reviews(held_out=False)))
     return str(path)
 
 
 @pytest.fixture
 def test_data():
     """Held-out rows, the whole instruction in front of every input."""
-    rows = json.loads(REVIEWS.read_text())[:HELD_OUT]
+    rows = reviews(held_out=True)
     return [INSTRUCTION + row["input"] for row in rows], [int(row["output"]) for row in rows]
 
 
@@ -64,7 +69,7 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
         learning_rate=0.001,
         max_input_tokens=128,
         max_output_tokens=2,
-        num_epochs=12,
+        num_epochs=3,
         tuning_type=experiment.PromptTuningTypes.PT,
         init_text="Extract the satisfaction from the comment. Return simple '1' for satisfied customer or '0' "
         "for unsatisfied. Comment:",
@@ -76,9 +81,9 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
     with pytest.warns(FindingWarning) as warned:
         tuning_details = prompt_tuner.run(training_data_references=[data_conn], background_mode=False)
 
-    # 45 rows are trained on, which is less than the 128 of one update: an update an epoch
+    # 64 rows are trained on, fewer than the 128 of one update: an update an epoch
     told = [str(item.message) for item in warned]
-    assert any("The plan makes 12 updates" in text for text in told)
+    assert any("The plan makes 3 updates" in text for text in told)
     assert not any("output of more than" in text for text in told)
     assert {item.filename for item in warned} == {__file__}
     status = prompt_tuner.get_run_status()
@@ -89,7 +94,7 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
     assert summary.index.name == "Model Name"
     assert list(summary.columns) == ["Enhancements", "Base model", "Auto store", "Epochs", "loss"]
     row = summary.iloc[0]
-    assert (row["Enhancements"], row["Base model"], row["Epochs"]) == (["prompt_tuning"], "foreword/starter", 12)
+    assert (row["Enhancements"], row["Base model"], row["Epochs"]) == (["prompt_tuning"], "foreword/starter", 3)
     assert row["loss"] > 0
     metrics = prompt_tuner.get_run_details(include_metrics=True)["entity"]["status"]["metrics"]
     assert metrics[0]["ml_metrics"]["loss"] > 0
@@ -118,7 +123,7 @@ def test_with_rate_and_accumulation_left_to_the_recipe_it_learns(credentials, pr
         task_id=experiment.Tasks.CLASSIFICATION,
         base_model=ModelTypes.FLAN_T5_XL,
         batch_size=4,
-        num_epochs=8,
+        num_epochs=7,
         verbalizer="classify {0, 1} {{input}}",
     )
     prompt_tuner.run(training_data_references=[DataConnection(data_asset_id=asset_id)])
