@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
+
+NOTICEABLE_NATS: Final = 0.01
+"""What the held-out loss has to fall by, per token, to count against stopping."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,9 +19,9 @@ class Selection:
 
     Attributes:
         best_epoch: 0 before any result.
-        lowest_loss: Lowest held-out loss of any epoch.
-        stale_epochs: Epochs since either the rank or the loss was better than ever before: a metric that stands still
-            for a while is no reason to stop as long as the loss falls.
+        lowest_loss: Held-out loss when it last fell noticeably.
+        stale_epochs: Epochs since either the metric rose or the loss fell noticeably: a metric that stands still for a
+            while is no reason to stop as long as the loss falls, and a loss that creeps is none to go on.
     """
 
     best_epoch: int = 0
@@ -30,12 +33,13 @@ class Selection:
     def offer(self, epoch: int, *, loss: float, metric: float | None) -> bool:
         """Takes an epoch's results; True when it is the best so far."""
         better = self.best_loss is None or self._rank(loss, metric) > self._rank(self.best_loss, self.best_metric)
+        risen = metric is not None and (self.best_metric is None or metric > self.best_metric)
+        fallen = self.lowest_loss is None or loss <= self.lowest_loss - NOTICEABLE_NATS
         if better:
             self.best_epoch, self.best_metric, self.best_loss = epoch, metric, loss
-        falling = self.lowest_loss is None or loss < self.lowest_loss
-        if falling:
+        if fallen:
             self.lowest_loss = loss
-        self.stale_epochs = 0 if better or falling else self.stale_epochs + 1
+        self.stale_epochs = 0 if risen or fallen else self.stale_epochs + 1
         return better
 
     def exhausted(self, patience: int) -> bool:

@@ -27,19 +27,23 @@ def test_epochs_are_stale_only_while_neither_metric_nor_loss_gets_better():
     assert _offer_all([(0.3, 0.6), (0.4, 0.5), (0.5, 0.6)]).stale_epochs == 2
 
 
+def test_a_loss_that_creeps_at_a_perfect_metric_is_no_reason_to_go_on():
+    assert _offer_all([(0.050, 1.0), (0.048, 1.0), (0.046, 1.0), (0.044, 1.0)]).stale_epochs == 3
+
+
 @pytest.mark.parametrize(("patience", "exhausted"), [(0, False), (2, True), (3, False)])
 def test_a_patience_of_zero_never_stops(patience, exhausted):
     assert _offer_all([(0.3, 0.6), (0.4, 0.5), (0.5, 0.6)]).exhausted(patience) is exhausted
 
 
 def test_a_run_stops_early_and_says_that_no_updates_are_left():
-    # A rate at the resolution of the prompt: hardly anything ever changes.
-    parameters = make_parameters(num_epochs=30, learning_rate=1e-8, early_stopping_patience=2)
+    # A rate at the resolution of the prompt: nothing noticeable ever changes.
+    parameters = make_parameters(num_epochs=9, learning_rate=1e-8, early_stopping_patience=2)
     trainer = make_trainer(tiny_model("bart"), make_rows(), parameters, evaluate=lambda _: 0.5)
 
     report = list(trainer.run())[-1]
 
-    assert report.epoch < 30
+    assert report.epoch == pytest.approx(3.0)
     assert report.total_steps == report.step
 
 
