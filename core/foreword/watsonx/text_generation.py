@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from foreword.client import Client, GenerateResult
 from foreword.errors import InvalidArgumentError
@@ -105,12 +106,23 @@ def in_parallel(call: Callable[[Item], Result], items: Sequence[Item], limit: in
         raise InvalidArgumentError.of("concurrency_limit", f"must be at least 1, not {limit}")
     if not items:
         return []
-    with ThreadPoolExecutor(min(limit, len(items)), thread_name_prefix="foreword-watsonx") as threads:
-        futures = [threads.submit(call, item) for item in items]
+    over = threading.Event()
+
+    def begin(item: Item) -> Result | None:
+        if over.is_set():
+            return None  # nobody asks for it: an earlier item failed, and that is what is raised
         try:
-            return [future.result() for future in futures]
+            return call(item)
+        except Exception:
+            over.set()
+            raise
+
+    with ThreadPoolExecutor(min(limit, len(items)), thread_name_prefix="foreword-watsonx") as threads:
+        futures = [threads.submit(begin, item) for item in items]
+        try:
+            return cast("list[Result]", [future.result() for future in futures])
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+            over.set()
 
 
 def _text(prompt: Any) -> str:
