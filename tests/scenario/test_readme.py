@@ -77,3 +77,9 @@ def test_every_file_it_names_is_there() -> None:
 
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+
+    assert re.findall(r"^[A-Z_]{6,}$", prose, flags=re.MULTILINE) == []

@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from factories.services import children, sample_rows
 from foreword.cli.demo.service import LocalService
 from foreword.client import Client, TuneParameters
@@ -38,7 +40,8 @@ def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(tmp_path: Pat
         (worker,) = children(service.pid)
         os.kill(worker, signal.SIGKILL)
         wait_for_step(client, experiment, 20)
-        service.kill()
+        os.kill(service.pid, signal.SIGKILL)
+        service.stop()
         service.start()
         with service.client() as later:
             survivor = later.wait_for_experiment(experiment)
@@ -52,7 +55,7 @@ def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(tmp_path: Pat
         assert steps == sorted(set(steps))
 
 
-def test_cancelling_stops_a_run_within_a_step(tmp_path: Path) -> None:
+def test_cancelling_stops_a_run_at_once(tmp_path: Path) -> None:
     with LocalService(tmp_path / "home", environment=SETTINGS) as service, service.client() as client:
         experiment = start_run(client)
         wait_for_step(client, experiment, 2)
@@ -64,6 +67,7 @@ def test_cancelling_stops_a_run_within_a_step(tmp_path: Path) -> None:
 
         assert asked.state in (ExperimentState.CANCELLING, ExperimentState.CANCELLED)
         assert now.state is ExperimentState.CANCELLED
+        # One step may have ended between the last progress that was stored and the request, and one may be under way.
         assert now.progress.step <= asked.progress.step + 2
         assert not now.tuned_model
 
@@ -82,3 +86,16 @@ def test_sigterm_drains_and_the_run_goes_on_after_the_restart(tmp_path: Path) ->
     assert resumed.progress.step >= 10
     assert done.state is ExperimentState.SUCCEEDED
     assert "Traceback" not in service.log
+
+
+def test_a_demo_s_service_never_touches_a_database_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tmp_path / "production.db"
+    monkeypatch.setenv("FOREWORD_DATABASE_URL", f"sqlite:///{real}")
+
+    with LocalService(tmp_path / "home"):
+        pass
+
+    assert not real.exists()
+    assert (tmp_path / "home" / "foreword.db").exists()

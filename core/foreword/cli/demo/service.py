@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from foreword.client import Client
 from foreword.errors import ForewordError, UnavailableError
 
 _STARTED_WITHIN_SECONDS = 90.0
+_INHERITED_SETTINGS = frozenset({"FOREWORD_DEVICE", "FOREWORD_DTYPE", "FOREWORD_TORCH_THREADS"})
 
 
 class LocalService:
@@ -69,7 +69,7 @@ class LocalService:
         with (self.home / "service.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
-                env={**os.environ, "FOREWORD_HOME": str(self.home), **self._environment},
+                env=self._child_environment(),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -90,12 +90,6 @@ class LocalService:
             self._process.kill()
         self._close()
 
-    def kill(self) -> None:
-        """Ends the server process as a crash would."""
-        assert self._process is not None, "the service was not started"
-        self._process.send_signal(signal.SIGKILL)
-        self._close()
-
     def __enter__(self) -> Self:
         return self.start()
 
@@ -103,6 +97,15 @@ class LocalService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _child_environment(self) -> dict[str, str]:
+        """This process's environment with no setting of Foreword's: a database named there is somebody's real one."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("FOREWORD_") or name in _INHERITED_SETTINGS
+        }
+        return {**inherited, "FOREWORD_HOME": str(self.home), **self._environment}
 
     def _close(self) -> None:
         assert self._process is not None
