@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 
-from foreword.errors import ForewordError, InternalError
+from foreword.errors import ForewordError, InternalError, InvalidArgumentError
 from foreword.observability.logging import get_logger
 from foreword.server.status import status_of, trailing_metadata
 
@@ -84,11 +85,17 @@ class CallInterceptor(_ServerInterceptor):
 
 
 def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
-    """The handler with `around` entered in the task of each RPC."""
-    coders = {
-        "request_deserializer": handler.request_deserializer,
-        "response_serializer": handler.response_serializer,
-    }
+    """The handler with `around` entered in the task of each RPC.
+
+    Requests are parsed within `around`: gRPC would answer bytes that are no message with UNKNOWN, before the caller is
+    known and without a request id.
+    """
+    coders = {"request_deserializer": None, "response_serializer": handler.response_serializer}
+    parse = handler.request_deserializer
+
+    def parsed(request: Any) -> Any:
+        return _parse_each(parse, request) if handler.request_streaming else _parse(parse, request)
+
     if handler.response_streaming:
         inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
@@ -96,7 +103,7 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
         # garbage collector only, and with it what it waits for in the engine.
         async def stream(request: Any, context: Any) -> None:
             async with around(context):
-                async for response in inner(request, context):
+                async for response in inner(parsed(request), context):
                     await context.write(response)
 
         if handler.request_streaming:
@@ -106,11 +113,33 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
 
     async def unary(request: Any, context: Any) -> Any:
         async with around(context):
-            return await inner(request, context)
+            return await inner(parsed(request), context)
 
     if handler.request_streaming:
         return grpc.stream_unary_rpc_method_handler(unary, **coders)
     return grpc.unary_unary_rpc_method_handler(unary, **coders)
+
+
+def _parse(parse: Callable[[bytes], Any], data: bytes) -> Any:
+    """A request message.
+
+    Raises:
+        InvalidArgumentError: The bytes are none.
+    """
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise InvalidArgumentError.of(
+            "request",
+            "must be a message as the service's .proto files describe it, with every string in UTF-8; "
+            "make it with the stubs generated from them",
+        ) from error
+
+
+async def _parse_each(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """The request messages of a stream."""
+    async for data in requests:
+        yield _parse(parse, data)
 
 
 @asynccontextmanager

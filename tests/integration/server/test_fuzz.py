@@ -1,4 +1,4 @@
-"""Requests made of the descriptors: whatever comes, the answer is never a fault of the service."""
+"""Requests made of the descriptors, and raw bytes: whatever comes, the answer is never a fault of the service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factories.api import create_experiment, deployed, upload
+from factories.api import create_experiment, deployed, refused, upload
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
 
@@ -88,8 +88,12 @@ def methods() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def stubs(start_server) -> Any:
-    server: RunningServer = start_server()
+def server(start_server) -> RunningServer:
+    return start_server()
+
+
+@pytest.fixture(scope="module")
+def stubs(server: RunningServer) -> Any:
     stubs = server.stubs()
     ready = deployed(server, stubs, "fuzzed")
     dataset = upload(stubs)
@@ -122,5 +126,74 @@ def test_no_request_is_answered_with_a_fault_of_the_service(stubs, service: str,
             assert code not in FAULTS, details
             assert details or code is grpc.StatusCode.CANCELLED
             assert details != "None"
+
+    send()
+
+
+class RawCall:
+    """An RPC called with bytes in the place of a message; each answer is awaited."""
+
+    def __init__(self, channel: grpc.Channel, service: str, method: MethodDescriptor) -> None:
+        asked = "stream" if method.client_streaming else "unary"
+        answered = "stream" if method.server_streaming else "unary"
+        self._call = getattr(channel, f"{asked}_{answered}")(f"/foreword.v1.{service}/{method.name}")
+        self._method = method
+
+    def __call__(self, data: bytes, key: str | None) -> None:
+        metadata = [("authorization", f"Bearer {key}")] if key else []
+        answer = self._call(iter([data]) if self._method.client_streaming else data, timeout=3, metadata=metadata)
+        if self._method.server_streaming:
+            next(iter(answer), None)
+            answer.cancel()
+
+
+@pytest.fixture(scope="module")
+def channel(server: RunningServer) -> grpc.Channel:
+    return server.channel()
+
+
+@pytest.mark.parametrize(("service", "method"), methods())
+def test_bytes_that_are_no_message_are_refused_as_an_argument(channel, service: str, method: MethodDescriptor):
+    failure = refused(RawCall(channel, service, method), b"\xff\xff\xff", "dev")
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert set(failure.violations) == {"request"}
+    assert failure.reason
+    assert failure.trailers["x-request-id"]
+
+
+@pytest.mark.parametrize(("service", "method"), methods())
+def test_bytes_without_a_key_are_not_even_parsed(channel, service: str, method: MethodDescriptor):
+    failure = refused(RawCall(channel, service, method), b"\xff\xff\xff", None)
+
+    assert failure.code is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_text_that_is_not_utf_8_is_refused_as_an_argument(channel):
+    method = descriptor_pool.Default().FindServiceByName("foreword.v1.InferenceService").methods_by_name["Generate"]
+
+    failure = refused(RawCall(channel, "InferenceService", method), b"\x0a\x01\xff", "dev")
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "UTF-8" in failure.violations["request"]
+
+
+@pytest.mark.parametrize(("service", "method"), methods())
+def test_no_bytes_are_answered_with_a_fault_of_the_service(channel, service: str, method: MethodDescriptor):
+    call = RawCall(channel, service, method)
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(st.binary(max_size=60))
+    def send(data: bytes) -> None:
+        try:
+            call(data, "dev")
+        except grpc.RpcError as error:
+            assert error.code() not in FAULTS, error.details()
 
     send()
