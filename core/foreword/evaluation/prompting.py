@@ -12,6 +12,7 @@ from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
 from foreword.domain.inference import PromptExample, StructuredPrompt, apply_verbalizer
 from foreword.inference.runner import ModelRunner
+from foreword.plugin.encoding import encode_plain
 from foreword.plugin.interfaces import Schema, Task
 
 SHOTS: Final = 3
@@ -39,7 +40,7 @@ class Prompting:
         if excess <= 0:
             return text
         tokenizer = runner.model.tokenizer
-        ids = tokenizer(row.input, add_special_tokens=False).input_ids
+        ids = encode_plain(tokenizer, row.input)
         # One token to spare: a cut text may be split into one more token than it had as part of the whole.
         kept = str(tokenizer.decode(ids[: max(1, len(ids) - excess - 1)], skip_special_tokens=True))
         return self._compose(kept.strip())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from foreword.plugin.encoding import encode_plain
+
 REPLACEMENT: Final = "\ufffd"
 _MOST_REPLACEMENTS: Final = 3
 """An unfinished UTF-8 character has at most three bytes; some decoders show one mark for each."""
@@ -70,7 +72,7 @@ def drop_unfinished(text: str) -> str:
 
 def adds_space(tokenizer: Any) -> bool:
     """Whether the tokenizer's texts come back with a space in front that was not there."""
-    return decode(tokenizer, tokenizer("a", add_special_tokens=False).input_ids).startswith(" ")
+    return decode(tokenizer, encode_plain(tokenizer, "a")).startswith(" ")
 
 
 class StopFilter:

@@ -19,12 +19,17 @@ def encode_input(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int 
         max_tokens: Longest result; a longer one loses its end, but keeps the token that closes it. None does not cut.
     """
     # Not the tokenizer's own `truncation`: it is state of the shared tokenizer, and two threads may hold it.
-    ids: list[int] = tokenizer(text).input_ids
+    ids = _encode(tokenizer, text, add_special_tokens=True)
     if max_tokens is None or len(ids) <= max_tokens:
         return ids
     if ids[-1] == tokenizer.eos_token_id:
         return [*ids[: max_tokens - 1], ids[-1]]
     return ids[:max_tokens]
+
+
+def encode_plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text by itself, without special tokens around it."""
+    return _encode(tokenizer, text, add_special_tokens=False)
 
 
 def encode_target(model: LoadedModel, text: str, max_tokens: int | None = None) -> list[int]:
@@ -33,10 +38,31 @@ def encode_target(model: LoadedModel, text: str, max_tokens: int | None = None) 
     Args:
         max_tokens: Longest result; a longer one loses its end and stays open. None does not cut.
     """
-    ids: list[int] = model.tokenizer(text, add_special_tokens=False).input_ids
+    ids = encode_plain(model.tokenizer, text)
     first = forced_first_token(model)
     ids = [*([] if first is None else [first]), *ids, end_token(model)]
     return ids if max_tokens is None else ids[:max_tokens]
+
+
+def _encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens: bool) -> list[int]:
+    """Token ids, in which the name of a special token is text like any other: a caller's `</s>` ends nothing.
+
+    Every text goes through here, because `split_special_tokens` is state of the shared tokenizer too: calls that
+    differ in it would change each other's result.
+    """
+    encoded = tokenizer(
+        text, add_special_tokens=add_special_tokens, split_special_tokens=True, return_special_tokens_mask=True
+    )
+    control = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    ids: list[int] = []
+    for token, added in zip(encoded.input_ids, encoded.special_tokens_mask, strict=True):
+        if added or token not in control:
+            ids.append(token)
+        else:
+            # Unigram vocabularies hold the names as ordinary pieces, which are found in a text all the same.
+            letters = list(tokenizer.convert_ids_to_tokens(token))
+            ids += [found for found in tokenizer.convert_tokens_to_ids(letters) if found is not None]
+    return ids
 
 
 def end_token(model: LoadedModel) -> int:

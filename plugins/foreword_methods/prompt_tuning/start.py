@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from foreword.domain.parameters import ResolvedParameters
+from foreword.plugin.encoding import encode_plain
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -55,7 +56,7 @@ def _embed(model: LoadedModel, ids: Sequence[int]) -> Tensor:
 
 def _from_text(model: LoadedModel, text: str, num_virtual_tokens: int) -> Tensor:
     """The text's token embeddings, repeated or cut to length."""
-    ids = model.tokenizer(text, add_special_tokens=False).input_ids
+    ids = encode_plain(model.tokenizer, text)
     repeats = -(-num_virtual_tokens // len(ids))
     return _embed(model, (ids * repeats)[:num_virtual_tokens])
 
@@ -70,7 +71,7 @@ def _from_vocabulary(model: LoadedModel, num_virtual_tokens: int, generator: Gen
 
 def _from_labels(model: LoadedModel, targets: Sequence[str], num_virtual_tokens: int, generator: Generator) -> Tensor:
     """The mean embedding of each answer's tokens; frequent tokens fill the rest."""
-    encoded = (model.tokenizer(target, add_special_tokens=False).input_ids for target in targets)
+    encoded = (encode_plain(model.tokenizer, target) for target in targets)
     means = [_embed(model, ids).mean(dim=0) for ids in encoded if ids][:num_virtual_tokens]
     rest_PD = _from_vocabulary(model, num_virtual_tokens, generator)
     return torch.cat([torch.stack(means), rest_PD[len(means) :]]) if means else rest_PD
