@@ -19,7 +19,8 @@ from foreword.server.idempotency import request_key
 from foreword.server.prober import Prober
 from foreword.server.served_models import ServedModels
 from foreword.storage.database import Database
-from foreword.storage.deployments import DeploymentRepository, SpaceRepository
+from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.spaces import SpaceRepository
 from foreword.v1 import deployment_pb2, deployment_service_pb2, deployment_service_pb2_grpc
 
 DEFAULT_PAGE_SIZE = 50
@@ -159,8 +160,9 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         name = self._name(request.name)
         if request.revision < 0:
             raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
+        key = request_key("RollbackDeployment", request)
         rolled_back = await asyncio.to_thread(
-            self._deployments(name.tenant).rollback, name.space, name.deployment, request.revision
+            self._deployments(name.tenant).rollback, name.space, name.deployment, request.revision, request=key
         )
         self._changed()
         return convert.deployment(rolled_back)

@@ -12,7 +12,7 @@ from foreword.observability.logging import get_logger
 from foreword.server.served_models import ServedModels
 from foreword.server.status import failure_of
 from foreword.storage.database import Database
-from foreword.storage.deployments import ProbeQueue
+from foreword.storage.probes import ProbeQueue
 
 POLL_SECONDS = 0.25
 _RECOVERY_SECONDS = 5.0

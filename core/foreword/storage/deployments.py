@@ -15,14 +15,11 @@ from foreword.names import DeploymentName, TunedModelName, check_serving_name
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
-from foreword.storage.probes import ProbeQueue
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.spaces import SpaceRepository, require_space
+from foreword.storage.spaces import require_space
 from foreword.storage.tables import DeploymentRow, RevisionRow
 from foreword.storage.texts import check_texts
 from foreword.storage.tuned_models import has_tuned_model, require_tuned_model
-
-__all__ = ["DeploymentRepository", "ProbeQueue", "SpaceRepository"]
 
 
 class DeploymentRepository:
@@ -184,7 +181,7 @@ class DeploymentRepository:
             remember(session, self._tenant, request, f"{space}/{id}", now)
             return _to_deployment(row, revisions)
 
-    def rollback(self, space: str, id: str, revision: int = 0) -> Deployment:
+    def rollback(self, space: str, id: str, revision: int = 0, *, request: RequestKey | None = None) -> Deployment:
         """Serves a revision that has passed its probe, at once. Revisions still being probed no longer take over.
 
         Args:
@@ -193,15 +190,20 @@ class DeploymentRepository:
         Raises:
             NotFoundError: The deployment or the revision does not exist.
             FailedPreconditionError: The revision never passed its probe, its model was deleted, or there is none.
+            AlreadyExistsError: The request id was used for other content.
         """
         with self._database.write_tenant(self._tenant) as session:
+            made = find_replay(session, self._tenant, request)
+            if made is not None:
+                return self._replayed(session, made)
             row = self._require(session, space, id)
             revisions = _read_revisions(session, row.key)
             target = self._rollback_target(session, row, revisions, revision)
             row.serving_revision = target.number
             row.passed_over_revision = max(item.number for item in revisions)
             row.change_count += 1
-            row.update_time = self._database.clock(session)
+            row.update_time = now = self._database.clock(session)
+            remember(session, self._tenant, request, f"{space}/{id}", now)
             return _to_deployment(row, revisions)
 
     def delete(self, space: str, id: str) -> None:
@@ -266,7 +268,8 @@ class DeploymentRepository:
         if number:
             target = next((item for item in revisions if item.number == number), None)
             if target is None:
-                raise NotFoundError.of(f"revision {number} of {name}")
+                numbers = ", ".join(str(item.number) for item in sorted(revisions, key=lambda item: item.number))
+                raise NotFoundError.of(f"revision {number} of {name}", f"Choose one of its revisions: {numbers}.")
             if target.state != RevisionState.READY.value:
                 raise FailedPreconditionError(
                     f"revision {number} of {name} never passed its probe. Choose one that is ready.",
@@ -280,7 +283,9 @@ class DeploymentRepository:
             ]
             if not ready:
                 raise FailedPreconditionError(
-                    f"{name} has no ready revision before the one that serves.", reason="NO_EARLIER_REVISION"
+                    f"{name} has no ready revision before the one that serves. Update it to the model that it should "
+                    "serve.",
+                    reason="NO_EARLIER_REVISION",
                 )
             target = max(ready, key=lambda item: item.number)
         if target.tuned_model is not None and not has_tuned_model(session, self._tenant, target.tuned_model):

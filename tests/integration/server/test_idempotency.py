@@ -16,6 +16,7 @@ from factories.api import (
     refused,
     upload,
     upload_messages,
+    wait_for_deployment,
 )
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
@@ -50,6 +51,13 @@ def deployment(stubs) -> str:
     return stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="to-update")).name
 
 
+@pytest.fixture(scope="module")
+def served(stubs) -> str:
+    name: str = stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="to-roll-back")).name
+    wait_for_deployment(stubs, name)
+    return name
+
+
 def upload_dataset(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return upload(stubs, make_file(10 + variant), display_name="replayed", request_id=request_id)
 
@@ -76,6 +84,12 @@ def update_deployment(stubs: Any, deployment: str, request_id: str, variant: int
     )
 
 
+def rollback_deployment(stubs: Any, served: str, request_id: str, variant: int) -> Any:
+    return stubs.deployments.RollbackDeployment(
+        deployment_service_pb2.RollbackDeploymentRequest(name=served, revision=variant, request_id=request_id)
+    )
+
+
 def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return stubs.tenants.CreateTenant(
         tenant_service_pb2.CreateTenantRequest(tenant_id=f"{request_id}-{variant}", request_id=request_id)
@@ -88,6 +102,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CreateSpace": (create_space, ""),
     "CreateDeployment": (create_deployment, ""),
     "UpdateDeployment": (update_deployment, "deployment"),
+    "RollbackDeployment": (rollback_deployment, "served"),
     "CreateTenant": (create_tenant, ""),
 }
 

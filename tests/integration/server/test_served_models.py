@@ -12,7 +12,8 @@ from foreword.domain.experiment import Failure
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.server.served_models import ServedModel, ServedModels
 from foreword.storage.database import Database
-from foreword.storage.deployments import DeploymentRepository, ProbeQueue
+from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.probes import ProbeQueue
 from foreword.storage.tenants import TenantRepository
 
 BASE = ModelReference(base_model="foreword--starter")

@@ -17,9 +17,11 @@ from foreword.errors import (
     NotFoundError,
 )
 from foreword.storage.database import Database
-from foreword.storage.deployments import DeploymentRepository, ProbeQueue, SpaceRepository
+from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.probes import ProbeQueue
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.requests import RequestKey
+from foreword.storage.spaces import SpaceRepository
 from foreword.storage.tuned_models import TunedModelRepository
 
 BASE = ModelReference(base_model="foreword--starter")
@@ -209,9 +211,20 @@ def test_a_rollback_serves_the_newest_ready_revision_before_at_once(deployments,
     probes.ready("acme", "default", "triage", 1, 0.0)
     assert deployments.rollback("default", "triage").serving_revision == 2
     assert deployments.rollback("default", "triage").serving_revision == 1
-    with pytest.raises(FailedPreconditionError, match="no ready revision"):
+    with pytest.raises(FailedPreconditionError, match=r"no ready revision .* Update it to the model"):
         deployments.rollback("default", "triage")
     assert deployments.rollback("default", "triage", 3).serving_revision == 3
+
+
+def test_a_rollback_sent_twice_goes_back_once(deployments, probes):
+    deploy(deployments)
+    for number, model in ((2, OTHER), (3, THIRD)):
+        deployments.update("default", "triage", model=model)
+        probes.ready("acme", "default", "triage", number, 0.0)
+    probes.ready("acme", "default", "triage", 1, 0.0)
+    request = RequestKey("RollbackDeployment", "once", "fingerprint")
+    assert deployments.rollback("default", "triage", request=request).serving_revision == 2
+    assert deployments.rollback("default", "triage", request=request).serving_revision == 2
 
 
 def test_a_revision_probed_during_a_rollback_does_not_take_over(deployments, probes):
@@ -228,7 +241,7 @@ def test_a_rollback_to_what_never_served_or_is_missing_is_refused(deployments, p
     deploy(deployments)
     with pytest.raises(FailedPreconditionError, match="never passed"):
         deployments.rollback("default", "triage", 1)
-    with pytest.raises(NotFoundError, match="revision 7"):
+    with pytest.raises(NotFoundError, match=r"revision 7 .* Choose one of its revisions: 1\.$"):
         deployments.rollback("default", "triage", 7)
 
 

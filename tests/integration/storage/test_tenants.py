@@ -11,8 +11,8 @@ from factories.stored import MOMENT
 from foreword.domain.tenant import Scope
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.storage.database import Database
-from foreword.storage.deployments import SpaceRepository
 from foreword.storage.requests import RequestKey
+from foreword.storage.spaces import SpaceRepository
 from foreword.storage.tenants import TenantRepository, hash_secret
 
 
