@@ -32,7 +32,7 @@ from foreword.errors import (
     UnavailableError,
 )
 from foreword.inference.admission import TokenBudget
-from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece
+from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
 from foreword.inference.networks import LoadedPrompt
 from foreword.inference.prompts import PromptStore, ReadArtifact, read_contributions
 from foreword.inference.runner import ModelRunner
@@ -45,6 +45,8 @@ Result = TypeVar("Result")
 _LOADERS: Final = 4
 _CHARACTERS_PER_TOKEN: Final = 3
 """Rough, for the queue's bound before a text is tokenized."""
+_MOST_CHARACTERS_PER_TOKEN: Final = 32
+"""A text with more than this for each token of the context cannot fit, and is not worth the time to tokenize it."""
 _SWEEP_SECONDS: Final = 0.02
 _RATE_SECONDS: Final = 1.0
 """Busy time over which the engine's speed is measured."""
@@ -157,16 +159,21 @@ class InferenceEngine:
         """Loads a base model now instead of on first use."""
         await self._on_loader(self._model, base_model)
 
-    async def tokenize(self, base_model: str, text: str) -> list[tuple[int, str]]:
-        """Tokens of an input, special ones included."""
-        model = await self._on_loader(self._model, base_model)
-        return await self._on_loader(model.runner.token_texts, text)
+    async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
+        """Tokens of an input, counted against the tenant's share of the queue like any request."""
+        self._check_characters(base_model, text)
+        tokens = len(text) // _CHARACTERS_PER_TOKEN + 1
+        self._budget.take(tenant, tokens)
+        try:
+            return await self._on_loader(self._tokens, base_model, text, with_texts)
+        finally:
+            self._budget.give(tenant, tokens)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Largest change in nats that the adapter makes to the log-probability of a next token."""
         self._check_open()
         model = await self._on_loader(self._model, base_model)
-        prompt = await self._on_loader(self._prompt, model, adapter)
+        prompt = await self._on_loader(partial(self._prompt, model, adapter, stored=True))
         loop = asyncio.get_running_loop()
         future: asyncio.Future[float] = loop.create_future()
 
@@ -221,6 +228,7 @@ class InferenceEngine:
     async def _submit(self, request: EngineRequest, *, labels: bool) -> Job:
         """Counts a request, prepares it and hands it to the engine's thread."""
         self._check_open()
+        self._check_characters(request.base_model, request.text)
         asked = 0 if request.label_space is not None else request.parameters.max_new_tokens
         tokens = len(request.text) // _CHARACTERS_PER_TOKEN + asked
         self._budget.take(request.tenant, tokens)
@@ -258,6 +266,20 @@ class InferenceEngine:
         if self._draining or self._thread is None:
             raise _going_down()
 
+    def _check_characters(self, base_model: str, text: str) -> None:
+        """Refuses a text that cannot fit before anybody spends time on it."""
+        base = self._base_models.get(base_model)
+        if base is None:
+            return
+        most = base.spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN
+        if len(text) > most:
+            raise InvalidArgumentError.of(
+                "text",
+                f"has {len(text):,} characters, more than the {base.spec.context_tokens} tokens of {base.spec.id} can "
+                f"ever hold; shorten it to at most {most:,} characters",
+                reason="TEXT_TOO_LONG",
+            )
+
     async def _on_loader(self, function: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._loaders, partial(function, *arguments))
 
@@ -269,7 +291,7 @@ class InferenceEngine:
         runner = model.runner
         prompt = self._prompt(model, request.adapter)
         ids = runner.tokenize(request.text)
-        runner.check_length(len(ids), prompt, request.max_input_tokens)
+        runner.check_length(len(ids), prompt)
         candidates = None
         if request.label_space is not None:
             if not request.label_space.labels:
@@ -286,6 +308,12 @@ class InferenceEngine:
             candidates=candidates,
             labels=labels,
         )
+
+    def _tokens(self, base_model: str, text: str, with_texts: bool) -> Tokens:
+        """Tokenizes on a loader thread; texts take a call per token and are made only for those who want them."""
+        runner = self._model(base_model).runner
+        ids = tuple(runner.tokenize(text))
+        return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())
 
     def _model(self, name: str) -> ServedModel:
         """A base model, loaded if need be. Runs on a loader thread; requests for one model wait for a single load."""
@@ -313,8 +341,10 @@ class InferenceEngine:
             admitted=self._admitted,
         )
 
-    def _prompt(self, model: ServedModel, adapter: AdapterReference | None) -> LoadedPrompt | None:
-        """The prompt of an adapter, loaded if need be. Runs on a loader thread."""
+    def _prompt(
+        self, model: ServedModel, adapter: AdapterReference | None, *, stored: bool = False
+    ) -> LoadedPrompt | None:
+        """The prompt of an adapter, loaded if need be or, as `stored`, in any case. Runs on a loader thread."""
         if adapter is None:
             return None
         runner = model.runner
@@ -331,7 +361,7 @@ class InferenceEngine:
             prompt = runner.load_prompt(read_contributions(adapter, method, spec, self._read_artifact))
             return prompt, runner.network.prompt_bytes(prompt.length) if prompt else 1
 
-        return self._prompts.get(adapter, load)
+        return self._prompts.refresh(adapter, load) if stored else self._prompts.get(adapter, load)
 
     def _run(self) -> None:
         """The engine's thread."""

@@ -43,6 +43,7 @@ class AdapterReference:
     Attributes:
         artifact: Key prefix in the artifact store.
         content_sha256: SHA-256 of its tensors file in hexadecimal; what is read must have it.
+        config_sha256: Likewise of its configuration file; empty where none was recorded.
     """
 
     tenant: str
@@ -50,6 +51,7 @@ class AdapterReference:
     tuning_type: str
     artifact: str
     content_sha256: str
+    config_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,6 @@ class EngineRequest:
         text: Input, after composing and templates.
         deadline: Reading of `time.monotonic()` after which nobody waits for the answer; None for never.
         label_space: The closed set of answers; None for free text.
-        max_input_tokens: Limit of the tuned model, beside that of the context.
         stream: Whether pieces are wanted as they come. Otherwise the whole answer is the first and last piece, and
             a deadline is an error instead of an end.
     """
@@ -77,7 +78,6 @@ class EngineRequest:
     parameters: GenerateParameters = field(default_factory=GenerateParameters)
     deadline: float | None = None
     label_space: LabelSpace | None = None
-    max_input_tokens: int | None = None
     stream: bool = True
 
 
@@ -87,6 +87,18 @@ class Piece:
 
     text: str
     final: Generation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """A text as a model reads it, special tokens included.
+
+    Attributes:
+        texts: The text of each token; empty unless asked for.
+    """
+
+    ids: tuple[int, ...]
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +126,14 @@ class EngineClient(Protocol):
         """Scores the answers of `request.label_space`, which must be set; cancelling the task cancels the request."""
         ...
 
-    async def tokenize(self, base_model: str, text: str) -> list[tuple[int, str]]:
-        """Tokens of an input, special ones included: id and text of each."""
+    async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
+        """Tokens of an input, counted against the tenant's share of the queue like any request."""
         ...
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Largest change in nats that the adapter makes to the log-probability of a next token; 0 without one.
+
+        The adapter is read anew, so that what is lost or corrupt shows although it is in memory still.
 
         Raises:
             FailedPreconditionError: The adapter changes nothing, or makes numbers that are not finite.

@@ -82,10 +82,25 @@ class PromptStore:
                 finally:
                     with self._lock:
                         self._loading.pop(key, None)
-                with self._lock:
-                    if found[1] <= self._kept.maxsize:
-                        self._kept[key] = found
+                self._keep(key, found)
         return found[0]
+
+    def refresh(
+        self, reference: AdapterReference, load: Callable[[], tuple[LoadedPrompt | None, int]]
+    ) -> LoadedPrompt | None:
+        """The prompt of an adapter as it is stored now, whatever is kept of it.
+
+        Raises:
+            ArtifactError: It cannot be loaded.
+        """
+        found = load()
+        self._keep((reference.tenant, reference.base_model, reference.content_sha256), found)
+        return found[0]
+
+    def _keep(self, key: tuple[str, str, str], loaded: tuple[LoadedPrompt | None, int]) -> None:
+        with self._lock:
+            if loaded[1] <= self._kept.maxsize:
+                self._kept[key] = loaded
 
 
 def read_contributions(

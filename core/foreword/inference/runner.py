@@ -79,14 +79,14 @@ class ModelRunner:
         """Token ids of an input, special tokens included."""
         return encode_input(self.model.tokenizer, text)
 
-    def token_texts(self, text: str) -> list[tuple[int, str]]:
-        """Tokens of an input: id and text of each; special tokens show their names."""
+    def token_texts(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """The text of each token; special tokens show their names."""
         tokenizer = self.model.tokenizer
         special = set(tokenizer.all_special_ids)
-        return [
-            (token, str(tokenizer.convert_ids_to_tokens(token)) if token in special else decode(tokenizer, [token]))
-            for token in self.tokenize(text)
-        ]
+        return tuple(
+            str(tokenizer.convert_ids_to_tokens(token)) if token in special else decode(tokenizer, [token])
+            for token in ids
+        )
 
     def load_prompt(self, contributions: Sequence[Contribution]) -> LoadedPrompt | None:
         """Brings what a tuning method contributes to the device.
@@ -113,19 +113,12 @@ class ModelRunner:
             raise ArtifactError("The soft prompt holds numbers that are not finite. Tune again.")
         return LoadedPrompt(vectors_PD=loaded_PD)
 
-    def check_length(self, num_tokens: int, prompt: LoadedPrompt | None, max_input_tokens: int | None = None) -> None:
+    def check_length(self, num_tokens: int, prompt: LoadedPrompt | None) -> None:
         """Raises InvalidArgumentError (field `text`) when an input does not fit."""
         spec = self.model.spec
         length = prompt.length if prompt else 0
         if not num_tokens:
             raise InvalidArgumentError.of("text", "must hold at least one token", reason="TEXT_EMPTY")
-        if max_input_tokens is not None and num_tokens > max_input_tokens:
-            raise InvalidArgumentError.of(
-                "text",
-                f"has {num_tokens} tokens, but the model was tuned for at most {max_input_tokens}; shorten it by "
-                f"{num_tokens - max_input_tokens} tokens",
-                reason="TEXT_TOO_LONG",
-            )
         if room(self.network, num_tokens, prompt) < 1:
             most = spec.context_tokens - length - (0 if self.model.module.config.is_encoder_decoder else 1)
             soft = f", of which the soft prompt takes {length}" if length else ""

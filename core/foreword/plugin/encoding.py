@@ -60,8 +60,8 @@ def _encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens
             ids.append(token)
         else:
             # Unigram vocabularies hold the names as ordinary pieces, which are found in a text all the same.
-            letters = list(tokenizer.convert_ids_to_tokens(token))
-            ids += [found for found in tokenizer.convert_tokens_to_ids(letters) if found is not None]
+            letters = (tokenizer.convert_tokens_to_ids(letter) for letter in tokenizer.convert_ids_to_tokens(token))
+            ids += [letter for letter in letters if isinstance(letter, int)]
     return ids
 
 

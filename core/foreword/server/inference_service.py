@@ -78,16 +78,20 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     ) -> inference_service_pb2.TokenizeResponse:
         """Counts tokens, for each part of a structured prompt as well."""
         parsed = convert.parse_count_request(request)
-        served = await self._models.find(current_caller().tenant, parsed.model)
-        tokens = await self._engine.tokenize(served.base_model, served.text(parsed.prompt.text))
+        tenant = current_caller().tenant
+        served = await self._models.find(tenant, parsed.model)
+        whole = await self._engine.tokenize(
+            tenant, served.base_model, served.text(parsed.prompt.text), with_texts=parsed.return_tokens
+        )
         parts: dict[str, int] = {}
         if parsed.prompt.structured is not None:
-            special = len(await self._engine.tokenize(served.base_model, ""))
+            special = len((await self._engine.tokenize(tenant, served.base_model, "")).ids)
             for part, text in parsed.prompt.parts.items():
-                parts[part] = len(await self._engine.tokenize(served.base_model, text)) - special if text else 0
+                found = (await self._engine.tokenize(tenant, served.base_model, text)).ids if text else ()
+                parts[part] = len(found) - special if text else 0
         return inference_service_pb2.TokenizeResponse(
-            token_count=len(tokens),
-            tokens=[text for _, text in tokens] if parsed.return_tokens else [],
+            token_count=len(whole.ids),
+            tokens=whole.texts,
             part_token_counts=parts,
             soft_prompt_tokens=served.soft_prompt_tokens,
         )

@@ -8,7 +8,7 @@ from google.protobuf import field_mask_pb2
 
 from factories.api import deployed, deployment_request, refused, tuned_model, wait_for_deployment
 from factories.servers import RunningServer
-from foreword.server.adapters import TENSORS_FILE
+from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.storage.deployments import DeploymentRepository
 from foreword.v1 import deployment_pb2, inference_service_pb2, tuned_model_service_pb2
 from foreword.v1 import deployment_service_pb2 as pb2
@@ -224,6 +224,23 @@ def test_a_corrupt_adapter_fails_the_probe_and_says_why(server: RunningServer, s
     assert failed.revisions[0].state == deployment_pb2.DeploymentRevision.STATE_FAILED
     assert answer.code is grpc.StatusCode.FAILED_PRECONDITION
     assert failed.error.message[:40] in answer.message
+
+
+def test_an_adapter_that_was_spoilt_after_it_was_served_fails_the_probe_all_the_same(server: RunningServer, stubs):
+    warm = deployed(server, stubs, "warm")
+    generate(stubs, "warm")
+    spoil_artifact(server, warm.model)
+
+    created = stubs.deployments.CreateDeployment(deployment_request(warm.model, serving_name="spoilt-later"))
+    other = stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="spoilt-update"))
+    wait_for_deployment(stubs, other.name)
+    update(stubs, other.name, model=warm.model)
+    updated = wait_for_deployment(stubs, other.name)
+
+    assert wait_for_deployment(stubs, created.name).state == State.STATE_FAILED
+    assert (updated.state, updated.model) == (State.STATE_READY, BASE)
+    assert updated.error.message
+    assert generate(stubs, "warm").model_version == warm.model
 
 
 def test_an_artifact_that_is_lost_fails_the_probe(server: RunningServer, stubs):

@@ -30,6 +30,20 @@ from foreword.errors import (
 )
 from foreword.inference.decoding import DecodeBatch
 from foreword.inference.interfaces import AdapterReference, EngineClient
+from foreword.plugin.interfaces import LoadedModel
+
+
+class HeldBaseModel(TinyBaseModel):
+    """Loads only once it is released, so that what waits for it waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        assert self.released.wait(10)
+        return super().load(device=device, dtype=dtype)
+
 
 LONG = {"max_new_tokens": 100, "min_new_tokens": 100}
 
@@ -385,8 +399,66 @@ async def test_a_probe_measures_a_prompt_and_refuses_one_that_overflows():
 
 async def test_tokens_come_with_their_texts():
     async with running_engine() as engine:
-        tokens = await engine.tokenize("tiny--bart", "Hello wörld")
-    assert [text for _, text in tokens] == ["<s>", " Hello", " w", "ör", "ld", "</s>"]
+        tokens = await engine.tokenize("acme", "tiny--bart", "Hello wörld", with_texts=True)
+        counted = await engine.tokenize("acme", "tiny--bart", "Hello wörld")
+    assert tokens.texts == ("<s>", " Hello", " w", "ör", "ld", "</s>")
+    assert (counted.ids, counted.texts) == (tokens.ids, ())
+
+
+async def test_one_tenant_s_counting_fills_its_own_share_of_the_queue_and_no_other():
+    held = HeldBaseModel()
+    async with running_engine(held, max_queued_tokens=1000) as engine:
+        text = "word " * 600
+        greedy = [asyncio.create_task(engine.tokenize("greedy", "tiny--bart", text)) for _ in range(4)]
+        modest = asyncio.create_task(answer(engine, "Hello", tenant="modest"))
+        for _ in range(2):
+            await asyncio.sleep(0)
+        refused = [task for task in greedy if task.done()]
+        held.released.set()
+        found = await asyncio.gather(*greedy, modest, return_exceptions=True)
+        await _settled(engine)
+    assert len(refused) == 3
+    assert [type(item) for item in found[1:4]] == [ExhaustedError] * 3
+    assert len(found[0].ids) == 603
+    assert not isinstance(found[4], BaseException)
+
+
+async def test_a_text_that_cannot_fit_is_refused_before_it_is_tokenized():
+    held = HeldBaseModel()
+    async with running_engine(held) as engine:
+        for refused in (
+            engine.tokenize("acme", "tiny--bart", "x" * 4097),
+            engine.classify(make_request("x" * 4097, label_space=SENTIMENT)),
+            answer(engine, "x" * 4097),
+        ):
+            with pytest.raises(InvalidArgumentError, match="at most 4,096 characters") as caught:
+                await refused
+            assert caught.value.reason == "TEXT_TOO_LONG"
+    assert held.loads == 0
+
+
+async def test_a_probe_reads_what_is_stored_although_the_prompt_is_in_memory():
+    adapters = Adapters()
+    reference = adapters.add("mine", prompt_vectors(4))
+    async with running_engine(adapters=adapters) as engine:
+        before = await answer(engine, "Hello", adapter=reference)
+        config, data = adapters.files["mine"]
+        adapters.files["mine"] = (config, data[:-1] + b"x")
+        with pytest.raises(ArtifactError, match="SHA-256"):
+            await engine.probe("tiny--bart", reference)
+        del adapters.files["mine"]
+        with pytest.raises(ArtifactError, match="missing"):
+            await engine.probe("tiny--bart", reference)
+        assert await answer(engine, "Hello", adapter=reference) == before
+
+
+async def test_a_probe_leaves_the_prompt_in_memory_for_those_who_come():
+    adapters = Adapters()
+    reference = adapters.add("mine", prompt_vectors(4))
+    async with running_engine(adapters=adapters) as engine:
+        await engine.probe("tiny--bart", reference)
+        await answer(engine, "Hello", adapter=reference)
+    assert adapters.reads == 1
 
 
 async def test_draining_finishes_what_runs_and_refuses_what_is_new():
