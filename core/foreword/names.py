@@ -26,6 +26,8 @@ def _match(pattern: str, text: str, field: str) -> tuple[str, ...]:
     """The variable segments of `text`, which must have the shape of `pattern`."""
     expression = "/".join(f"({_SEGMENT})" if part.startswith("{") else part for part in pattern.split("/"))
     found = re.fullmatch(expression, text)
+    if not text:
+        raise InvalidArgumentError.of(field, f"is empty; it must look like {pattern}", reason="NAME_INVALID")
     if found is None:
         shown = text if len(text) <= 200 else text[:200] + "..."
         raise InvalidArgumentError.of(field, f"must look like {pattern}, not {shown!r}", reason="NAME_INVALID")
@@ -164,13 +166,18 @@ def check_id(text: str, field: str) -> str:
     return text
 
 
+def is_serving_name(text: str) -> bool:
+    """Whether `text` has the shape of a serving name (`[A-Za-z0-9_-]{1,63}`)."""
+    return _SERVING_NAME.fullmatch(text) is not None
+
+
 def check_serving_name(text: str, field: str) -> str:
     """Returns `text` if it may be a serving name (`[A-Za-z0-9_-]{1,63}`).
 
     Raises:
         InvalidArgumentError: It has another shape.
     """
-    if _SERVING_NAME.fullmatch(text) is None:
+    if not is_serving_name(text):
         raise InvalidArgumentError.of(
             field, f"must be 1 to 63 of A-Z, a-z, 0-9, _ and -, not {text[:80]!r}", reason="NAME_INVALID"
         )

@@ -20,12 +20,12 @@ import torch
 from foreword.config import Settings
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.tenant import Scope
-from foreword.domain.tuned_model import TunedModel
+from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.inference.engine import InferenceEngine
 from foreword.inference.interfaces import EngineSettings
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.manager import PluginManager
-from foreword.server.adapters import TENSORS_FILE, adapter_reader
+from foreword.server.adapters import adapter_reader
 from foreword.server.app import ForewordServer
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
@@ -244,7 +244,7 @@ class RunningServer:
             num_virtual_tokens=artifact.context_tokens,
             max_input_tokens=plan.parameters.max_input_tokens,
             max_output_tokens=plan.parameters.max_output_tokens,
-            provenance={},
+            provenance={"adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest()},
             evaluations=(),
             creator=experiment.creator,
             create_time=self.database.now(),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from foreword.domain.report import Evaluation
+
+CONFIG_FILE: Final = "adapter_config.json"
+TENSORS_FILE: Final = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,8 @@ class TunedModel:
         artifact: Key prefix in the artifact store: `adapter_config.json` and `adapter_model.safetensors` below it.
         content_sha256: SHA-256 of the tensors file, in hexadecimal; the key of every cache.
         num_virtual_tokens: Soft-prompt vectors; they count against the context.
-        provenance: Hashes of what it depends on: `base_model`, `tokenizer`, `dataset`, `config`.
+        provenance: Hashes of what it depends on: `base_model`, `dataset`, `config`; and of
+            its configuration file, `adapter_config`.
     """
 
     tenant: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, Snapshot, TuneExperiment
 from foreword.domain.report import Evaluation
-from foreword.domain.tuned_model import TunedModel
+from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.errors import FailedPreconditionError
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
@@ -29,7 +29,7 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import ExperimentQueue, Lease
-from foreword.tuning.adapter import TENSORS_FILE, adapter_files
+from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
 from foreword.tuning.trainer import Trainer, TrainResult
 
@@ -190,8 +190,8 @@ class ExperimentRun:
             check=self._heartbeat.check,
         )
 
-    def _provenance(self) -> dict[str, str]:
-        """Hashes of what the tuned model depends on."""
+    def _provenance(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """Hashes of what the tuned model depends on, and of its configuration file."""
         config = repr(self._experiment.config) + repr(self._experiment.plan.parameters)
         dataset = DatasetRepository(self._workshop.database, self._experiment.tenant).get(
             self._experiment.config.dataset
@@ -200,6 +200,7 @@ class ExperimentRun:
             "base_model": self._base.spec.revision,
             "dataset": dataset.content_sha256,
             "config": hashlib.sha256(config.encode()).hexdigest(),
+            "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
         }
 
     def _store(self, result: TrainResult, evaluations: tuple[Evaluation, ...]) -> None:
@@ -235,7 +236,7 @@ class ExperimentRun:
                 num_virtual_tokens=result.artifact.context_tokens,
                 max_input_tokens=plan.parameters.max_input_tokens,
                 max_output_tokens=plan.parameters.max_output_tokens,
-                provenance=self._provenance(),
+                provenance=self._provenance(files),
                 evaluations=evaluations,
                 creator=experiment.creator,
                 create_time=workshop.database.now(),

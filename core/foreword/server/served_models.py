@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
@@ -11,7 +10,7 @@ from foreword.domain.inference import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.inference.interfaces import AdapterReference
-from foreword.names import BaseModelName, DeploymentName, TunedModelName
+from foreword.names import BaseModelName, DeploymentName, TunedModelName, is_serving_name
 from foreword.plugin.interfaces import LabelSpace
 from foreword.plugin.manager import PluginManager
 from foreword.server.auth import require_own
@@ -21,7 +20,6 @@ from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.tuned_models import TunedModelRepository
 
 _MAX_AGE_SECONDS = 1.0
-_SERVING_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +106,7 @@ class ServedModels:
 
     def _by_serving_name(self, tenant: str, model: str) -> ServedModel:
         """A deployment of that serving name, else a base model of that id or alias."""
-        if _SERVING_NAME.fullmatch(model):
+        if is_serving_name(model):
             try:
                 return self._deployment(DeploymentRepository(self._database, tenant).find(model))
             except NotFoundError:
@@ -163,6 +161,7 @@ class ServedModels:
                 tuning_type=tuned.tuning_type,
                 artifact=tuned.artifact,
                 content_sha256=tuned.content_sha256,
+                config_sha256=tuned.provenance.get("adapter_config", ""),
             ),
             verbalizer=tuned.verbalizer,
             label_space=task.label_space(tuned.schema) if task.closed else None,

@@ -9,10 +9,9 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from foreword.domain.tuned_model import TunedModel
+from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.errors import ArtifactError
 from foreword.names import TenantName, TunedModelName
-from foreword.server.adapters import CONFIG_FILE, TENSORS_FILE
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.fields import page_size
@@ -89,13 +88,15 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         """The files of an adapter, which are small. What was changed since it was stored is not handed out.
 
         Raises:
-            ArtifactError: A file is missing, or the tensors are not those that were stored.
+            ArtifactError: A file is missing or not as it was stored.
         """
-        files = {path: self._artifacts.read(model.artifact, path) for path in (CONFIG_FILE, TENSORS_FILE)}
-        if hashlib.sha256(files[TENSORS_FILE]).hexdigest() != model.content_sha256:
-            name = TunedModelName(model.tenant, model.id)
-            raise ArtifactError(
-                f"The stored tensors of {name} are not those that were tuned. Restore them, or tune again.",
-                metadata={"resource": str(name)},
-            )
+        hashes = {CONFIG_FILE: model.provenance.get("adapter_config"), TENSORS_FILE: model.content_sha256}
+        files = {path: self._artifacts.read(model.artifact, path) for path in hashes}
+        for path, recorded in hashes.items():
+            if recorded is not None and hashlib.sha256(files[path]).hexdigest() != recorded:
+                name = TunedModelName(model.tenant, model.id)
+                raise ArtifactError(
+                    f"The stored {path} of {name} is not what was tuned. Restore it from a backup, or tune again.",
+                    metadata={"resource": str(name)},
+                )
         return files

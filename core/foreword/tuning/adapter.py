@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Final
-
 from safetensors.torch import save
 
 from foreword.domain.base_model import BaseModelSpec
+from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
 from foreword.plugin.interfaces import Artifact, TuningMethod
-
-CONFIG_FILE: Final = "adapter_config.json"
-TENSORS_FILE: Final = "adapter_model.safetensors"
 
 
 def adapter_files(method: TuningMethod, artifact: Artifact, spec: BaseModelSpec) -> dict[str, bytes]:

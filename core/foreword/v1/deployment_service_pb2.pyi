@@ -1,18 +1,17 @@
-from collections.abc import Iterable as _Iterable
-from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar
-
-from google.protobuf import descriptor as _descriptor
-from google.protobuf import field_mask_pb2 as _field_mask_pb2
-from google.protobuf import message as _message
-from google.protobuf.internal import containers as _containers
-
 from foreword.v1 import deployment_pb2 as _deployment_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateSpaceRequest(_message.Message):
-    __slots__ = ("parent", "request_id", "space", "space_id")
+    __slots__ = ("parent", "space", "space_id", "request_id")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     SPACE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -21,40 +20,40 @@ class CreateSpaceRequest(_message.Message):
     space: _deployment_pb2.Space
     space_id: str
     request_id: str
-    def __init__(self, parent: str | None = ..., space: _deployment_pb2.Space | _Mapping | None = ..., space_id: str | None = ..., request_id: str | None = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., space: _Optional[_Union[_deployment_pb2.Space, _Mapping]] = ..., space_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetSpaceRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: str | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListSpacesRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "parent")
+    __slots__ = ("parent", "page_size", "page_token")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
-    def __init__(self, parent: str | None = ..., page_size: int | None = ..., page_token: str | None = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListSpacesResponse(_message.Message):
-    __slots__ = ("next_page_token", "spaces")
+    __slots__ = ("spaces", "next_page_token")
     SPACES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     spaces: _containers.RepeatedCompositeFieldContainer[_deployment_pb2.Space]
     next_page_token: str
-    def __init__(self, spaces: _Iterable[_deployment_pb2.Space | _Mapping] | None = ..., next_page_token: str | None = ...) -> None: ...
+    def __init__(self, spaces: _Optional[_Iterable[_Union[_deployment_pb2.Space, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class DeleteSpaceRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: str | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class CreateDeploymentRequest(_message.Message):
-    __slots__ = ("deployment", "deployment_id", "parent", "request_id")
+    __slots__ = ("parent", "deployment", "deployment_id", "request_id")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     DEPLOYMENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -63,23 +62,23 @@ class CreateDeploymentRequest(_message.Message):
     deployment: _deployment_pb2.Deployment
     deployment_id: str
     request_id: str
-    def __init__(self, parent: str | None = ..., deployment: _deployment_pb2.Deployment | _Mapping | None = ..., deployment_id: str | None = ..., request_id: str | None = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., deployment_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetDeploymentRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: str | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListDeploymentsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "parent")
+    __slots__ = ("parent", "page_size", "page_token")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
-    def __init__(self, parent: str | None = ..., page_size: int | None = ..., page_token: str | None = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListDeploymentsResponse(_message.Message):
     __slots__ = ("deployments", "next_page_token")
@@ -87,30 +86,30 @@ class ListDeploymentsResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     deployments: _containers.RepeatedCompositeFieldContainer[_deployment_pb2.Deployment]
     next_page_token: str
-    def __init__(self, deployments: _Iterable[_deployment_pb2.Deployment | _Mapping] | None = ..., next_page_token: str | None = ...) -> None: ...
+    def __init__(self, deployments: _Optional[_Iterable[_Union[_deployment_pb2.Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateDeploymentRequest(_message.Message):
-    __slots__ = ("deployment", "request_id", "update_mask")
+    __slots__ = ("deployment", "update_mask", "request_id")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     deployment: _deployment_pb2.Deployment
     update_mask: _field_mask_pb2.FieldMask
     request_id: str
-    def __init__(self, deployment: _deployment_pb2.Deployment | _Mapping | None = ..., update_mask: _field_mask_pb2.FieldMask | _Mapping | None = ..., request_id: str | None = ...) -> None: ...
+    def __init__(self, deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RollbackDeploymentRequest(_message.Message):
-    __slots__ = ("name", "request_id", "revision")
+    __slots__ = ("name", "revision", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: int
     request_id: str
-    def __init__(self, name: str | None = ..., revision: int | None = ..., request_id: str | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class DeleteDeploymentRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: str | None = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ...) -> None: ...

@@ -8,6 +8,7 @@ import pytest
 
 from factories.api import refused, tuned_model
 from factories.servers import RunningServer
+from foreword.v1 import inference_service_pb2
 from foreword.v1 import tuned_model_service_pb2 as pb2
 
 
@@ -53,16 +54,30 @@ def test_an_export_holds_both_files_of_the_adapter(server: RunningServer, stubs)
     assert hashlib.sha256(files["adapter_model.safetensors"]).hexdigest() == found.content_sha256
 
 
-def test_a_spoilt_artifact_is_not_handed_out(server: RunningServer, stubs):
+@pytest.mark.parametrize("file", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_spoilt_artifact_is_not_handed_out(server: RunningServer, stubs, file: str):
     name = tuned_model(server, stubs)
     (folder,) = (server.settings.home / "artifacts").rglob(name.rsplit("/", 1)[1])
-    (folder / "adapter_model.safetensors").write_bytes(b"spoilt")
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(content[:-2] + b" " + content[-1:])
 
     failure = refused(stubs.tuned_models.ExportTunedModel, pb2.ExportTunedModelRequest(name=name))
 
     assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
     assert failure.reason == "ARTIFACT_CORRUPT"
     assert failure.metadata["resource"] == name
+    assert file in failure.message
+
+
+def test_a_model_with_another_configuration_than_was_tuned_does_not_answer(server: RunningServer, stubs):
+    name = tuned_model(server, stubs)
+    (folder,) = (server.settings.home / "artifacts").rglob(name.rsplit("/", 1)[1])
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "inference_mode": False}))
+
+    failure = refused(stubs.inference.Generate, inference_service_pb2.GenerateRequest(model=name, text="Two screws."))
+
+    assert failure.reason == "ARTIFACT_CORRUPT"
 
 
 def test_tuned_models_are_listed_newest_first(server: RunningServer, stubs):
