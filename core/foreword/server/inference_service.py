@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from foreword.domain.inference import Generation
-from foreword.errors import FailedPreconditionError, InternalError, InvalidArgumentError
+from foreword.errors import FailedPreconditionError, InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.auth import current_caller
@@ -102,18 +102,13 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """The model that is to answer, and what it is asked."""
         tenant = current_caller().tenant
         served = await self._models.find(tenant, parsed.model)
-        if parsed.parameters.max_new_tokens > served.context_tokens:
-            raise InvalidArgumentError.of(
-                "parameters.max_new_tokens",
-                f"must be in [1, {served.context_tokens}], the model's context, not {parsed.parameters.max_new_tokens}",
-            )
         return served, EngineRequest(
             id=secrets.token_hex(8),
             tenant=tenant,
             base_model=served.base_model,
             adapter=served.adapter,
             text=served.text(parsed.prompt.text),
-            parameters=parsed.parameters,
+            parameters=parsed.fitted(served.context_tokens),
             deadline=deadline,
             label_space=served.label_space,
             stream=stream,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foreword.domain.inference import (
     Classification,
@@ -59,11 +59,34 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRequest:
-    """What Generate and StreamGenerate ask for."""
+    """What Generate and StreamGenerate ask for.
+
+    Attributes:
+        limit_is_default: Whether `max_new_tokens` was left unset.
+    """
 
     model: str
     prompt: Prompt
     parameters: GenerateParameters
+    limit_is_default: bool
+
+    def fitted(self, context_tokens: int) -> GenerateParameters:
+        """The parameters for a model of this context: the default gives way to it, what was set is honoured.
+
+        Raises:
+            InvalidArgumentError: A value that was set is beyond the context.
+        """
+        parameters = self.parameters
+        violations = Violations()
+        for field in ("min_new_tokens", "max_new_tokens"):
+            value = getattr(parameters, field)
+            if value > context_tokens and not (field == "max_new_tokens" and self.limit_is_default):
+                low = 0 if field == "min_new_tokens" else 1
+                violations.add(
+                    f"parameters.{field}", f"must be in [{low}, {context_tokens}], the model's context, not {value}"
+                )
+        violations.check()
+        return replace(parameters, max_new_tokens=min(parameters.max_new_tokens, context_tokens))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +118,12 @@ def parse_text_request(
     prompt = _parse_prompt(violations, request)
     parameters = _parse_parameters(violations, request.parameters)
     violations.check()
-    return TextRequest(model=model, prompt=prompt, parameters=parameters)
+    return TextRequest(
+        model=model,
+        prompt=prompt,
+        parameters=parameters,
+        limit_is_default=not request.parameters.HasField("max_new_tokens"),
+    )
 
 
 def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> LabelRequest:
