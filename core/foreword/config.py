@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from foreword.domain.dataset import MAX_DATASET_BYTES
+
 DEFAULT_PORT = 50051
 
 DEV_BASE_MODEL_ALIASES = {
@@ -91,7 +93,7 @@ class Settings(BaseSettings):
     )
     checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between checkpoints of a run.")
     max_queued_experiments: int = Field(default=100, ge=1, description="Experiments a tenant may have waiting.")
-    max_dataset_bytes: int = Field(default=200 * 2**20, ge=1, description="Largest dataset in bytes.")
+    max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Largest dataset in bytes.")
     max_batch_rows: int = Field(default=32, ge=1, description="Rows that the engine decodes together.")
     max_queued_tokens: int = Field(
         default=65_536, ge=1, description="Tokens waiting for the engine before it answers RESOURCE_EXHAUSTED."

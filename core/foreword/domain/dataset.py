@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from foreword.domain.report import DataReport
+
+MAX_DATASET_BYTES: Final = 200_000_000
+"""Largest file of rows, in bytes, unless the settings say otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

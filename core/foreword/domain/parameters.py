@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -29,6 +30,39 @@ class ParameterSpec:
     default: Any = None
     unit: str = ""
     choices: tuple[str, ...] = ()
+
+    def fault(self, value: Any) -> str | None:
+        """What is wrong with a value, in words that go behind the parameter's name; None when nothing is."""
+        right_type = isinstance(value, _TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
+        if not right_type:
+            return f"must be a {self.type}, not {value!r:.80}"
+        if self.choices and value not in self.choices:
+            return f"must be one of {', '.join(self.choices)}, not {value!r:.80}"
+        if self.type in ("int", "float"):
+            low, high = self.minimum, self.maximum
+            # `not >=` also refuses nan.
+            outside = (low is not None and not value >= low) or (high is not None and not value <= high)
+            if outside or not math.isfinite(value):
+                return f"must be {_range(low, high)}, not {value:.10g}"
+        return None
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+    "string": (str,),
+    "string_list": (list, tuple),
+}
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """A range in words."""
+    if low is not None and high is not None:
+        return f"in [{low:.10g}, {high:.10g}]"
+    if low is not None:
+        return f"at least {low:.10g}"
+    return "finite" if high is None else f"at most {high:.10g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

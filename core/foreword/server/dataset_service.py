@@ -26,7 +26,6 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
-DEFAULT_PAGE_SIZE = 50
 DEFAULT_ROWS_PAGE_SIZE = 100
 
 
@@ -74,7 +73,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         tenant = current_caller().tenant
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         repository = DatasetRepository(self._database, tenant)
         page = await asyncio.to_thread(repository.list, size, request.page_token)
         return dataset_service_pb2.ListDatasetsResponse(
@@ -85,7 +84,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         self, request: dataset_service_pb2.ListDatasetRowsRequest, context: Any
     ) -> dataset_service_pb2.ListDatasetRowsResponse:
         """Lists the rows of a dataset in order."""
-        size = page_size(request, DEFAULT_ROWS_PAGE_SIZE)
+        size = page_size(request) or DEFAULT_ROWS_PAGE_SIZE
         dataset = await self._get(request.name)
         rows, token = await asyncio.to_thread(self._read_rows, dataset, size, request.page_token)
         return dataset_service_pb2.ListDatasetRowsResponse(

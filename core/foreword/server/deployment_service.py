@@ -23,7 +23,6 @@ from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.spaces import SpaceRepository
 from foreword.v1 import deployment_pb2, deployment_service_pb2, deployment_service_pb2_grpc
 
-DEFAULT_PAGE_SIZE = 50
 _ALL_SPACES = "-"
 
 
@@ -69,7 +68,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         tenant = current_caller().tenant
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         page = await asyncio.to_thread(self._spaces(tenant).list, size, request.page_token)
         return deployment_service_pb2.ListSpacesResponse(
             spaces=[convert.space(item) for item in page.items], next_page_token=page.next_page_token
@@ -126,7 +125,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             parent = SpaceName.parse(request.parent, "parent")
             require_own(parent.tenant, request.parent)
             space = None if parent.space == _ALL_SPACES else parent.space
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         page = await asyncio.to_thread(self._deployments(tenant).list, space, size, request.page_token)
         return deployment_service_pb2.ListDeploymentsResponse(
             deployments=[convert.deployment(item) for item in page.items], next_page_token=page.next_page_token

@@ -12,7 +12,6 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.report import Finding, Severity
-from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
@@ -63,12 +62,6 @@ class Planner:
         """
         task, method = self._task_and_method(requested)
         model = self._plugins.base_model(requested.base_model or self._default_base_model)
-        if not model.spec.tunable:
-            raise FailedPreconditionError(
-                f"baseModels/{model.spec.id} cannot be tuned. Choose a base model whose `tunable` is true.",
-                reason="BASE_MODEL_NOT_TUNABLE",
-                metadata={"resource": f"baseModels/{model.spec.id}"},
-            )
         dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
         config = ExperimentConfig(
             base_model=model.spec.id,

@@ -53,5 +53,7 @@ def _parse_token(token: str, dataset: Dataset) -> tuple[int, int]:
         content = offset = number = None
     valid = type(offset) is int and type(number) is int and 0 < offset <= dataset.byte_size and number > 0
     if content != dataset.content_sha256[:16] or not valid:
-        raise InvalidArgumentError.of("page_token", "is no token of this list; pass next_page_token of the page before")
+        raise InvalidArgumentError.of(
+            "page_token", "does not belong to this list; pass next_page_token of the page before"
+        )
     return offset, number

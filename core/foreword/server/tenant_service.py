@@ -17,8 +17,6 @@ from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository
 from foreword.v1 import tenant_pb2, tenant_service_pb2, tenant_service_pb2_grpc
 
-DEFAULT_PAGE_SIZE = 50
-
 
 class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     """Implements `foreword.v1.TenantService`."""
@@ -50,7 +48,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         self, request: tenant_service_pb2.ListTenantsRequest, context: Any
     ) -> tenant_service_pb2.ListTenantsResponse:
         """Lists tenants by id."""
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         page = await asyncio.to_thread(self._tenants.list_tenants, size, request.page_token)
         return tenant_service_pb2.ListTenantsResponse(
             tenants=[convert.tenant(item) for item in page.items], next_page_token=page.next_page_token
@@ -69,7 +67,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     ) -> tenant_service_pb2.ListApiKeysResponse:
         """Lists the keys of a tenant, without secrets."""
         name = TenantName.parse(request.parent, "parent")
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         page = await asyncio.to_thread(self._tenants.list_api_keys, name.tenant, size, request.page_token)
         return tenant_service_pb2.ListApiKeysResponse(
             api_keys=[convert.api_key(item) for item in page.items], next_page_token=page.next_page_token

@@ -23,7 +23,6 @@ from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
 
-DEFAULT_PAGE_SIZE = 50
 WATCH_SECONDS = 0.25
 
 
@@ -88,7 +87,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         tenant = current_caller().tenant
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         states = convert.parse_states(request.states)
         repository = ExperimentRepository(self._database, tenant)
         page = await asyncio.to_thread(repository.list, size, request.page_token, states)

@@ -21,7 +21,6 @@ from foreword.storage.database import Database
 from foreword.storage.tuned_models import TunedModelRepository
 from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2, tuned_model_service_pb2_grpc
 
-DEFAULT_PAGE_SIZE = 50
 _CHUNK_BYTES = 512 * 2**10
 
 
@@ -47,7 +46,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         tenant = current_caller().tenant
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request, DEFAULT_PAGE_SIZE)
+        size = page_size(request)
         page = await asyncio.to_thread(self._repository(tenant).list, size, request.page_token)
         return tuned_model_service_pb2.ListTunedModelsResponse(
             tuned_models=[convert.tuned_model(item) for item in page.items], next_page_token=page.next_page_token

@@ -47,7 +47,7 @@ def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
         kind: Type of the list's keys.
 
     Raises:
-        InvalidArgumentError: It is no token of this list.
+        InvalidArgumentError: It does not belong to this list.
     """
     if not token:
         return None
@@ -58,7 +58,7 @@ def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
     sound = key.isascii() and key.isprintable() if isinstance(key, str) else isinstance(key, int) and 0 <= key < 2**63
     if owner != _fingerprint(scope) or type(key) is not kind or not sound:
         raise InvalidArgumentError.of(
-            "page_token", "is no token of this list; pass next_page_token of the page before and change no filter"
+            "page_token", "does not belong to this list; pass next_page_token of the page before and change no filter"
         )
     return key
 

@@ -11,14 +11,6 @@ from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, Reso
 from foreword.errors import FieldViolation
 from foreword.plugin.interfaces import TuningMethod
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (int, float),
-    "bool": (bool,),
-    "string": (str,),
-    "string_list": (list, tuple),
-}
-
 
 def check_parameters(parameters: ResolvedParameters, method: TuningMethod) -> list[FieldViolation]:
     """Every value that is out of its range, and every method parameter that the method does not know."""
@@ -54,24 +46,6 @@ def fit_to_context(
 
 
 def _check(spec: ParameterSpec, value: Any, field: str) -> list[FieldViolation]:
-    """What is wrong with one value."""
-    if value is None:
-        return []
-    right_type = isinstance(value, _TYPES[spec.type]) and (spec.type == "bool" or not isinstance(value, bool))
-    if not right_type:
-        return [FieldViolation(field=field, description=f"must be a {spec.type}, not {value!r:.80}")]
-    if spec.choices and value not in spec.choices:
-        return [FieldViolation(field=field, description=f"must be one of {', '.join(spec.choices)}, not {value!r:.80}")]
-    if spec.type in ("int", "float"):
-        low, high = spec.minimum, spec.maximum
-        # `not >=` also refuses nan.
-        if (low is not None and not value >= low) or (high is not None and not value <= high):
-            return [FieldViolation(field=field, description=f"must be {_range(low, high)}, not {value:g}")]
-    return []
-
-
-def _range(low: float | None, high: float | None) -> str:
-    """A range in words."""
-    if low is None or high is None:
-        return f"at least {low:g}" if low is not None else f"at most {high:g}"
-    return f"in [{low:g}, {high:g}]"
+    """What is wrong with one value; None is left to the defaults."""
+    fault = None if value is None else spec.fault(value)
+    return [] if fault is None else [FieldViolation(field=field, description=fault)]

@@ -32,6 +32,7 @@ def test_a_token_of_another_list_is_refused():
     with pytest.raises(InvalidArgumentError) as caught:
         read_page_token(page.next_page_token, "letters", int)
     assert caught.value.violations[0].field == "page_token"
+    assert "does not belong to this list" in caught.value.violations[0].description
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))

@@ -138,11 +138,9 @@ def parse_model(text: str, field: str) -> NamedModel:
         return NamedModel(tuned_model=TunedModelName.parse(text, field))
     if text.startswith("baseModels/"):
         return NamedModel(base_model=BaseModelName.parse(text, field).model)
-    raise InvalidArgumentError.of(
-        field,
-        f"must look like tenants/{{tenant}}/tunedModels/{{tuned_model}} or baseModels/{{model}}, not {text[:200]!r}",
-        reason="NAME_INVALID",
-    )
+    shape = "must look like tenants/{tenant}/tunedModels/{tuned_model} or baseModels/{model}"
+    fault = f"{shape}, not {text[:200]!r}" if text else f"is empty; it {shape}"
+    raise InvalidArgumentError.of(field, fault, reason="NAME_INVALID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from google.protobuf import struct_pb2, timestamp_pb2
 
 from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.storage.pages import LARGEST_PAGE_SIZE
 
 MAX_DISPLAY_NAME = 200
 MAX_DESCRIPTION = 2_000
@@ -18,7 +19,6 @@ MAX_TEMPLATE = 20_000
 MAX_TAGS = 20
 MAX_TAG = 63
 MAX_REQUEST_ID = 64
-MAX_PAGE_SIZE = 1_000
 
 Parsed = TypeVar("Parsed")
 Number = TypeVar("Number", int, float)
@@ -99,17 +99,17 @@ class Violations:
         return value
 
 
-def page_size(request: Any, default: int) -> int:
-    """The page size of a list request.
+def page_size(request: Any) -> int:
+    """The page size of a list request; 0 leaves it to the list.
 
     Raises:
         InvalidArgumentError: It is out of range.
     """
     violations = Violations()
-    violations.number("page_size", int(request.page_size), minimum=0, maximum=MAX_PAGE_SIZE)
+    violations.number("page_size", int(request.page_size), minimum=0, maximum=LARGEST_PAGE_SIZE)
     violations.text("page_token", request.page_token, 2_000)
     violations.check()
-    return int(request.page_size) or default
+    return int(request.page_size)
 
 
 def timestamp(value: datetime | None) -> timestamp_pb2.Timestamp | None:

@@ -23,17 +23,16 @@ MAX_SEPARATOR = 20
 def parse_tune_parameters(
     violations: Violations, field: str, message: tune_parameters_pb2.TuneParameters
 ) -> TuneParameters:
-    """Parses tuning parameters and checks every range that needs no model to be known."""
+    """Parses tuning parameters and checks every range that needs no model, beside the other fields' faults."""
     values: dict[str, Any] = {}
     for spec in TUNE_PARAMETER_SPECS:
         if not message.HasField(spec.name):
             continue
         value = values[spec.name] = getattr(message, spec.name)
         path = f"{field}.{spec.name}"
-        if spec.type in ("int", "float"):
-            violations.number(path, value, minimum=spec.minimum, maximum=spec.maximum)
-        elif spec.choices:
-            violations.choice(path, value, spec.choices)
+        fault = spec.fault(value)
+        if fault is not None:
+            violations.add(path, fault)
         elif spec.type == "string":
             violations.text(path, value, MAX_TEMPLATE)
     extra = parse_struct(violations, f"{field}.method_parameters", message.method_parameters)
@@ -78,7 +77,7 @@ def parse_labels(violations: Violations, field: str, values: Any) -> tuple[str, 
     for place, label in enumerate(labels[:MAX_LABELS]):
         violations.text(f"{field}[{place}]", label, MAX_LABEL, required=True)
         if label in seen:
-            violations.add(f"{field}[{place}]", f"{label[:80]!r} stands there twice")
+            violations.add(f"{field}[{place}]", f"{label[:80]!r} is listed twice")
         seen.add(label)
     return labels
 
