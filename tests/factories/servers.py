@@ -7,10 +7,11 @@ import dataclasses
 import functools
 import hashlib
 import threading
+import time
 import uuid
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ class RunningServer:
         self._loop = loop
         self._channels: list[grpc.Channel] = []
         self._stopped = False
+        self._ahead_seconds = 0.0
         self.engine = InferenceEngine(
             base_models=shared_base_models(),
             methods=self.plugins.tuning_methods.items,
@@ -162,6 +164,8 @@ class RunningServer:
             artifacts=self.artifacts,
             engine=self.engine,
             dev_key=self.settings.dev,
+            clock=lambda: time.monotonic() + self._ahead_seconds,
+            now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead_seconds),
         )
         return await self.server.start()
 
@@ -184,6 +188,10 @@ class RunningServer:
         """The secret of a new key; the tenant is created if need be."""
         self.tenants.ensure_tenant(tenant)
         return self.tenants.create_api_key(tenant, "test", scopes)[1]
+
+    def pass_time(self, seconds: float) -> None:
+        """Puts the server's clocks forward: what it remembers grows old, keys expire."""
+        self._ahead_seconds += seconds
 
     def begin_stop(self, grace_seconds: float) -> threading.Thread:
         """Begins to drain and returns at once."""

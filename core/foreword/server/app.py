@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import grpc
@@ -86,6 +88,8 @@ class ForewordServer:
         database: Migrated; it is not closed here.
         engine: Started and stopped with the server.
         dev_key: Whether the key `dev` speaks for tenant `dev`; loopback only, and nothing of it is stored.
+        clock: Monotonic time in seconds, by which keys and models are looked up again.
+        now: Wall clock, by which keys expire.
 
     Raises:
         InvalidArgumentError: The address needs TLS, or `insecure`.
@@ -100,6 +104,8 @@ class ForewordServer:
         artifacts: ArtifactStore,
         engine: LocalEngine,
         dev_key: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         check_listening(settings, dev_key=dev_key)
         self._settings = settings
@@ -108,6 +114,8 @@ class ForewordServer:
         self._artifacts = artifacts
         self._engine = engine
         self._dev_key = dev_key
+        self._clock = clock
+        self._now = now
         self._tenants = TenantRepository(database)
         self._draining = asyncio.Event()
         self._health = Health()
@@ -121,7 +129,7 @@ class ForewordServer:
         Raises:
             FailedPreconditionError: The port is taken.
         """
-        authenticator = Authenticator(self._tenants, dev_key=self._dev_key)
+        authenticator = Authenticator(self._tenants, dev_key=self._dev_key, clock=self._clock, now=self._now)
         # The request id is outermost, so that errors carry it; errors of authentication are errors too.
         interceptor = CallInterceptor((carry_request_id, answer_errors, authenticator.layer))
         server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
@@ -129,7 +137,7 @@ class ForewordServer:
         if self._dev_key:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
         self._engine.start()
-        models = ServedModels(database=self._database, plugins=self._plugins)
+        models = ServedModels(database=self._database, plugins=self._plugins, clock=self._clock)
         prober = Prober(database=self._database, engine=self._engine, models=models)
         self._register(server, authenticator, models, prober)
         for service in ("", *SERVICES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ class Authenticator:
     Args:
         tenants: Where keys are looked up; each at most once a second.
         dev_key: Whether `dev` is a key, for tenant `dev`; it is stored nowhere.
+        clock: Monotonic time in seconds.
         now: Wall clock.
     """
 
@@ -43,12 +45,13 @@ class Authenticator:
         tenants: TenantRepository,
         *,
         dev_key: bool = False,
+        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._tenants = tenants
         self._dev_key = dev_key
         self._now = now
-        self._keys: RecentCache[str, ApiKey | None] = RecentCache(_MAX_AGE_SECONDS)
+        self._keys: RecentCache[str, ApiKey | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
@@ -49,12 +51,14 @@ class ServedModel:
 
 
 class ServedModels:
-    """Finds models by the names that requests use; what was found is trusted for a second."""
+    """Finds models by the names that requests use; what was found is trusted for a second of `clock`."""
 
-    def __init__(self, *, database: Database, plugins: PluginManager) -> None:
+    def __init__(
+        self, *, database: Database, plugins: PluginManager, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._plugins = plugins
-        self._recent: RecentCache[tuple[str, str], ServedModel] = RecentCache(_MAX_AGE_SECONDS)
+        self._recent: RecentCache[tuple[str, str], ServedModel] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
 
     async def find(self, tenant: str, model: str) -> ServedModel:
         """What a serving name, a deployment, a tuned model, a base model or an alias stands for.

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import grpc
 import pytest
 from google.protobuf import field_mask_pb2
@@ -282,7 +280,7 @@ def test_a_change_made_by_another_replica_is_seen_within_a_second(server: Runnin
     generate(stubs, "replica")
 
     DeploymentRepository(server.database, "dev").delete("default", "replica")
-    time.sleep(1.05)
+    server.pass_time(1.05)
 
     assert refused(generate, stubs, "replica").code is grpc.StatusCode.NOT_FOUND
 
