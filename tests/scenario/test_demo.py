@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.timeout(600)
 def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "foreword", "demo", "--epochs", "2"]
 
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
 
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     for chapter in range(1, 8):

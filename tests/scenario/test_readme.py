@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from foreword.config import Settings
 from foreword.errors import ForewordError
 
@@ -17,6 +19,7 @@ README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"<!-- test: (run|background) -->\n```(\w+)\n(.*?)```", re.DOTALL)
 
 
+@pytest.mark.timeout(900)
 def test_its_commands_run_one_after_the_other(tmp_path: Path, free_port: int) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("FOREWORD_")},
@@ -36,7 +39,7 @@ def test_its_commands_run_one_after_the_other(tmp_path: Path, free_port: int) ->
                 background.append(subprocess.Popen(command, cwd=tmp_path, env=environment))
                 wait_until_it_answers(free_port)
                 continue
-            result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280)
+            result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
             assert result.returncode == 0, f"{script}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
             assert "Traceback" not in result.stderr
     finally:

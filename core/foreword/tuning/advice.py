@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from foreword.domain.experiment import Phase, Snapshot, TunePlan
+from foreword.tuning.plan_warnings import FEW_UPDATES
 
 _PARTS: Final = 5
 _FEWEST_POINTS: Final = 5
@@ -38,6 +39,11 @@ def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
         return (
             f"The loss was still falling at the end ({losses[-2]:.2f} to {losses[-1]:.2f}): "
             f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
+        )
+    if plan.planned_updates < FEW_UPDATES:
+        return (
+            f"The loss reached {losses[-1]:.2f} in {plan.planned_updates} updates, too few to tell: "
+            f"try more epochs than {plan.parameters.num_epochs}, or smaller batches."
         )
     if losses[1] - losses[-1] < 0.1 * drop:
         return (

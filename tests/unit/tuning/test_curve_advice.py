@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from factories.runs import make_parameters, make_plan_of, make_rows
 from foreword.domain.experiment import Phase, Snapshot
 from foreword.tuning.advice import curve_advice
 
-PLAN = make_plan_of(make_rows(), make_parameters(num_epochs=20, learning_rate=0.1))
+PLAN = replace(make_plan_of(make_rows(), make_parameters(num_epochs=20, learning_rate=0.1)), planned_updates=400)
 
 
 def _curve(losses, held_out=None, phase=Phase.TUNING):
@@ -48,6 +49,12 @@ def test_a_held_out_loss_that_rose_again_is_said_before_anything_else():
     held_out = [1.0 - 0.1 * place for place in range(5)] + [0.6 + 0.05 * place for place in range(15)]
 
     assert "epoch 5" in curve_advice(_curve(FALLING, held_out), PLAN)
+
+
+def test_few_updates_are_not_praised_for_levelling_off():
+    advice = curve_advice(_curve([0.7 + 1.3 * 0.82**place for place in range(20)]), replace(PLAN, planned_updates=20))
+
+    assert "20 updates, too few to tell" in advice
 
 
 def test_too_few_points_say_nothing():
