@@ -80,6 +80,20 @@ class StructuredPrompt:
         parts.append(f"{self.input_prefix}{self.input}\n{self.output_prefix}".rstrip())
         return "\n\n".join(parts)
 
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """Where `instruction`, `examples` and `input` stand in the composed text, as start and end, in this order."""
+        if not self.instruction and not self.examples:
+            return {"instruction": (0, 0), "examples": (0, 0), "input": (0, len(self.input))}
+        instruction = len(self.instruction)
+        start = instruction + 2 if instruction and self.examples else instruction
+        examples = start + len(self.compose_examples())
+        first = examples + 2 + len(self.input_prefix)
+        return {
+            "instruction": (0, instruction),
+            "examples": (start, examples),
+            "input": (first, first + len(self.input)),
+        }
+
     def compose_examples(self) -> str:
         """The examples as they stand in the prompt; empty when there are none."""
         return "\n\n".join(
@@ -110,6 +124,12 @@ def check_verbalizer(template: str, field: str) -> None:
 def apply_verbalizer(template: str, text: str) -> str:
     """Puts `text` where the template says `{{input}}`."""
     return _VARIABLE.sub(lambda _: text, template)
+
+
+def input_offset(template: str) -> int:
+    """Where the text begins in what `apply_verbalizer` makes; the first time if the template repeats it."""
+    found = _VARIABLE.search(template)
+    return found.start() if found else len(template)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from foreword.domain.inference import Generation
+from foreword.domain.inference import Generation, input_offset
 from foreword.errors import FailedPreconditionError, InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
 from foreword.plugin.interfaces import LabelSpace
@@ -83,18 +83,38 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         whole = await self._engine.tokenize(
             tenant, served.base_model, served.text(parsed.prompt.text), with_texts=parsed.return_tokens
         )
-        parts: dict[str, int] = {}
-        if parsed.prompt.structured is not None:
-            special = len((await self._engine.tokenize(tenant, served.base_model, "")).ids)
-            for part, text in parsed.prompt.parts.items():
-                found = (await self._engine.tokenize(tenant, served.base_model, text)).ids if text else ()
-                parts[part] = len(found) - special if text else 0
+        parts = await self._part_counts(tenant, served, parsed.prompt, len(whole.ids))
         return inference_service_pb2.TokenizeResponse(
             token_count=len(whole.ids),
             tokens=whole.texts,
             part_token_counts=parts,
             soft_prompt_tokens=served.soft_prompt_tokens,
         )
+
+    async def _part_counts(
+        self, tenant: str, served: ServedModel, prompt: convert.Prompt, total: int
+    ) -> dict[str, int]:
+        """What each part of a structured prompt adds to the tokens of the whole; `template` is what is left.
+
+        A token may span two parts, so a part is counted by how the text up to its end has grown, not on its own.
+        """
+        if prompt.structured is None:
+            return {}
+        text, offset = served.text(prompt.text), input_offset(served.verbalizer)
+        counts: dict[str, int] = {}
+        counted = 0
+        for part, (start, end) in prompt.structured.spans().items():
+            if start == end:
+                counts[part] = 0
+                continue
+            ends = []
+            for place in (start, end):
+                tokens = await self._engine.tokenize(tenant, served.base_model, text[: offset + place])
+                ends.append(min(max(counted, len(tokens.ids)), total))
+                counted = ends[-1]
+            counts[part] = ends[1] - ends[0]
+        counts["template"] = total - sum(counts.values())
+        return counts
 
     async def _text_request(
         self, parsed: convert.TextRequest, deadline: float | None, *, stream: bool

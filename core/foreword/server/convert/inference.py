@@ -45,17 +45,6 @@ class Prompt:
     text: str
     structured: StructuredPrompt | None = None
 
-    @property
-    def parts(self) -> dict[str, str]:
-        """The texts of the parts of a structured prompt, by the name of the part."""
-        if self.structured is None:
-            return {}
-        return {
-            "instruction": self.structured.instruction,
-            "examples": self.structured.compose_examples(),
-            "input": self.structured.input,
-        }
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRequest:
