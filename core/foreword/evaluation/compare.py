@@ -146,17 +146,17 @@ class _Bench:
         )
 
     def _generate(self, requests: Sequence[TextRow]) -> list[_Answer]:
-        answers = self.runner.generate(requests, should_stop=self._keep_going)
+        answers = self.runner.generate(requests, should_stop=self._should_stop)
         return [_Answer(text=answer.text, tokens=answer.input_tokens + answer.generated_tokens) for answer in answers]
 
     def _choose(self, requests: Sequence[TextRow], space: LabelSpace) -> list[_Answer]:
-        scored = self.runner.score_label_sets(requests, space, should_stop=self._keep_going)
+        scored = self.runner.score_label_sets(requests, space, should_stop=self._should_stop)
         return [
             _Answer(text=found.text(0), tokens=len(self.runner.tokenize(request.text)) + found.token_counts[0])
             for request, found in zip(requests, scored, strict=True)
         ]
 
-    def _keep_going(self) -> bool:
+    def _should_stop(self) -> bool:
         """Never stops by itself: `check` raises through the runner instead."""
         self.check()
         return False

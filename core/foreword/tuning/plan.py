@@ -6,7 +6,6 @@ Needs no torch, so that the server can plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Final, TypeVar
 
 from foreword.domain.base_model import BaseModelSpec
@@ -54,13 +53,11 @@ def make_plan(
     """
     if not spec.tunable:
         raise FailedPreconditionError(
-            f"baseModels/{spec.id} cannot be tuned. Choose a base model that is tunable.",
+            f"baseModels/{spec.id} cannot be tuned. Choose a base model whose `tunable` is true.",
             reason="BASE_MODEL_NOT_TUNABLE",
+            metadata={"resource": f"baseModels/{spec.id}"},
         )
-    requested = config.parameters
-    if requested.init_text and requested.init_method is None:
-        requested = replace(requested, init_method="text")  # who gives a text wants to start from it
-    parameters, sources = resolve_parameters(requested, spec.recipe)
+    parameters, sources = resolve_parameters(config.parameters, spec.recipe)
     violations = check_parameters(parameters, method)
     if not violations:
         parameters = fit_to_context(parameters, sources, spec)
@@ -151,17 +148,26 @@ def _collect(violations: list[FieldViolation], call: Callable[[], Result]) -> Re
 def _context_violations(
     parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
 ) -> list[FieldViolation]:
-    """Prompt and input share the context."""
+    """Prompt and input share the context; an answer is never longer than it."""
+    violations: list[FieldViolation] = []
     room = spec.context_tokens - method_plan.context_tokens
-    if parameters.max_input_tokens <= room:
-        return []
-    return [
-        FieldViolation(
-            field="parameters.max_input_tokens",
-            description=f"is {parameters.max_input_tokens}, but beside {method_plan.context_tokens} virtual tokens the "
-            f"context of {spec.context_tokens} tokens has room for {room}; lower one of the two",
+    if parameters.max_input_tokens > room:
+        violations.append(
+            FieldViolation(
+                field="parameters.max_input_tokens",
+                description=f"is {parameters.max_input_tokens}, but beside {method_plan.context_tokens} virtual tokens "
+                f"the context of {spec.context_tokens} tokens has room for {room}; lower one of the two",
+            )
         )
-    ]
+    if parameters.max_output_tokens > spec.context_tokens:
+        violations.append(
+            FieldViolation(
+                field="parameters.max_output_tokens",
+                description=f"must be in [1, {spec.context_tokens}], the context of {spec.id}, not "
+                f"{parameters.max_output_tokens}",
+            )
+        )
+    return violations
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:

@@ -50,6 +50,21 @@ def test_unset_values_come_from_the_recipe_then_the_defaults_and_set_ones_are_ho
     assert (plan.parameters.num_epochs, plan.sources["num_epochs"]) == (20, "default")
 
 
+def test_an_answer_longer_than_the_context_is_refused():
+    with pytest.raises(InvalidArgumentError, match=r"in \[1, 128\]") as caught:
+        _plan(max_output_tokens=2**31 - 1)
+
+    assert [violation.field for violation in caught.value.violations] == [
+        "tune_experiment.parameters.max_output_tokens"
+    ]
+
+
+def test_whoever_gives_a_text_starts_from_it():
+    plan = _plan(init_text="Classify the complaint")
+
+    assert (plan.parameters.init_method, plan.sources["init_method"]) == ("text", "set")
+
+
 def test_the_documented_defaults_make_twenty_updates_on_two_hundred_rows_and_the_plan_says_so():
     plan = _plan(batch_size=16, accumulate_steps=16, num_epochs=20)
 
