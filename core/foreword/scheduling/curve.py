@@ -19,12 +19,21 @@ class CurveRecorder:
         total_steps: Updates planned.
         total_epochs: Epochs planned.
         now: Gives aware UTC times.
+        clock: Gives seconds, to estimate how long the run still takes.
     """
 
-    def __init__(self, *, total_steps: int, total_epochs: int, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        total_steps: int,
+        total_epochs: int,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._total_steps = total_steps
         self._total_epochs = total_epochs
         self._now = now
+        self._clock = clock
         self._steps_per_snapshot = max(1, total_steps // _MOST_SNAPSHOTS)
         self._losses: list[float] = []
         self._rows = 0
@@ -39,7 +48,7 @@ class CurveRecorder:
         self._seconds += step.seconds
         if self._started is None:
             # The step just made is the first seen here (a resumed run starts late): count from it.
-            self._started = (step.step, time.monotonic())
+            self._started = (step.step, self._clock())
         loss = sum(self._losses) / len(self._losses)
         self.progress = Progress(
             percent=min(95.0, 95.0 * step.step / max(1, self._total_steps)),
@@ -90,4 +99,4 @@ class CurveRecorder:
         done = step - first_step
         if done < 1:
             return None
-        return (time.monotonic() - started) / done * max(0, self._total_steps - step)
+        return (self._clock() - started) / done * max(0, self._total_steps - step)

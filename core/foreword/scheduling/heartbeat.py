@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -36,17 +36,26 @@ class Heartbeat:
         duration: How long the lease lasts after each beat.
         stop: Set when the worker is to stop.
         spent_seconds: Compute time that earlier workers spent on this run.
+        clock: Gives seconds.
     """
 
     def __init__(
-        self, queue: ExperimentQueue, lease: Lease, *, duration: timedelta, stop: threading.Event, spent_seconds: float
+        self,
+        queue: ExperimentQueue,
+        lease: Lease,
+        *,
+        duration: timedelta,
+        stop: threading.Event,
+        spent_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._lease = lease
         self._duration = duration
         self._stop = stop
         self._spent_seconds = spent_seconds
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._last = float("-inf")
         self._lock = threading.Lock()
         self._cancelled = False
@@ -67,7 +76,7 @@ class Heartbeat:
     @property
     def compute_seconds(self) -> float:
         """Worker time that the run has used, that of earlier workers included."""
-        return self._spent_seconds + time.monotonic() - self._started
+        return self._spent_seconds + self._clock() - self._started
 
     def beat(self, progress: Progress | None = None, snapshots: Sequence[Snapshot] = ()) -> None:
         """Stores what is new, renews the lease if it is time, and tells whether to go on.
@@ -78,7 +87,7 @@ class Heartbeat:
             LeaseLostError: Another worker owns the run.
         """
         with self._lock:
-            if snapshots or time.monotonic() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS:
+            if snapshots or self._clock() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS:
                 self._renew(progress, snapshots)
         self.check()
 
@@ -105,21 +114,19 @@ class Heartbeat:
             compute_seconds=self.compute_seconds,
             duration=self._duration,
         )
-        self._last = time.monotonic()
+        self._last = self._clock()
 
     def _beat_while_busy(self) -> None:
         """Beats when the run's own loop has not for a third of the lease: loading and evaluating take long."""
         pause_seconds = min(self._duration.total_seconds() / 3, 1.0)
         while not self._closed.wait(pause_seconds):
             with self._lock:
-                if time.monotonic() - self._last < pause_seconds:
+                if self._clock() - self._last < pause_seconds:
                     continue
                 try:
                     self._renew(None, ())
                 except LeaseLostError:
                     self._lost = True
                     return
-                except (
-                    Exception
-                ):  # a database that is away for a moment must not end the thread that would find it back
+                except Exception:  # a database away for a moment must not end the thread that would find it back
                     _log.warning("heartbeat_failed", exc_info=True)

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from foreword.config import Settings
@@ -15,9 +16,10 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, Snapshot, TuneExperiment
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
-from foreword.errors import FailedPreconditionError
+from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
+from foreword.observability.logging import get_logger
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
@@ -32,6 +34,8 @@ from foreword.storage.queue import ExperimentQueue, Lease
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
 from foreword.tuning.trainer import Trainer, TrainResult
+
+_log = get_logger("worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,8 @@ class ExperimentRun:
 
         Raises:
             RunCancelledError: Somebody asked for it.
-            WorkerStoppingError: The worker is to stop; a checkpoint has been written.
+            WorkerStoppingError: The worker is to stop. Between two updates a checkpoint has been written; while the
+                rows held out are measured, the last one holds.
             LeaseLostError: Another worker owns the run.
             ForewordError: The run cannot succeed; the error says why.
         """
@@ -135,7 +140,8 @@ class ExperimentRun:
                 check=self._heartbeat.check,
             )
 
-        trainer = Trainer(
+        make = partial(
+            Trainer,
             model=model,
             method=self._method,
             task=self._task,
@@ -143,8 +149,13 @@ class ExperimentRun:
             verbalizer=config.verbalizer,
             rows=rows,
             evaluate=measure,
-            state=self._workshop.checkpoints.latest_checkpoint(run_key(self._experiment)),
         )
+        try:
+            trainer = make(state=self._workshop.checkpoints.latest_checkpoint(run_key(self._experiment)))
+        except ArtifactError as error:
+            # Corrupt, or of another version: time is lost, the run is not.
+            _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
+            trainer = make()
         self._workshop.queue.rewind(self._lease, trainer.step)
         return trainer
 
@@ -165,6 +176,8 @@ class ExperimentRun:
             if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
                 self._checkpoint(trainer)
                 last_checkpoint = time.monotonic()
+        # Evaluating may take as long as tuning did, and a worker that stops meanwhile must not lose both.
+        self._checkpoint(trainer)
 
     def _checkpoint(self, trainer: Trainer) -> None:
         self._workshop.checkpoints.write_checkpoint(

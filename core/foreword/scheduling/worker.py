@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from foreword.domain.experiment import Failure
-from foreword.errors import ForewordError, LeaseLostError
+from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.precision import choose_dtype
@@ -22,7 +22,8 @@ from foreword.storage.queue import Lease
 _log = get_logger("worker")
 
 _POLL_SECONDS = 0.25
-_MOST_LEASES = 20
+_AWAY_SECONDS = 5.0
+_MOST_LOST_LEASES = 20
 
 
 class Worker:
@@ -47,12 +48,16 @@ class Worker:
                 lease = self._workshop.queue.lease(self._name, duration)
             except Exception:  # the process root: a database that is away for a moment must not end the worker
                 _log.exception("lease_failed")
-                stop.wait(5.0)
+                stop.wait(_AWAY_SECONDS)
                 continue
             if lease is None:
                 stop.wait(_POLL_SECONDS)
                 continue
-            self._work(lease, duration, stop)
+            try:
+                self._work(lease, duration, stop)
+            except Exception:  # the process root: what could not be stored is done again when the lease has run out
+                _log.exception("run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant)
+                stop.wait(_AWAY_SECONDS)
 
     def _work(self, lease: Lease, duration: timedelta, stop: threading.Event) -> None:
         """Runs one experiment and stores how it ended, whatever happens."""
@@ -68,8 +73,12 @@ class Worker:
             return
         if ended:
             self._workshop.checkpoints.delete_checkpoints(run_key(experiment))
-            repository = ExperimentRepository(self._workshop.database, experiment.tenant)
-            self._workshop.plugins.notify("experiment_finished", experiment=repository.get(experiment.id))
+            try:
+                finished = ExperimentRepository(self._workshop.database, experiment.tenant).get(experiment.id)
+            except NotFoundError:
+                log.info("experiment_deleted")  # its owner was quicker; there is nothing left to tell about
+                return
+            self._workshop.plugins.notify("experiment_finished", experiment=finished)
 
     def _run(self, lease: Lease, duration: timedelta, stop: threading.Event, log: Any) -> bool:
         """Runs one experiment; False when it was given back and goes on elsewhere.
@@ -83,11 +92,12 @@ class Worker:
         try:
             with heartbeat:
                 heartbeat.beat()
-                if lease.epoch > _MOST_LEASES:
+                if lease.lost_before >= _MOST_LOST_LEASES:
                     raise _crashing(lease)
                 ExperimentRun(self._workshop, lease, heartbeat, self._load).execute()
             log.info("experiment_succeeded")
-        except LeaseLostError:
+        except (LeaseLostError, UnavailableError):
+            # Without the database the run cannot end: its lease runs out and it goes on from the last checkpoint.
             raise
         except RunCancelledError:
             queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
@@ -121,7 +131,7 @@ class Worker:
 
 def _crashing(lease: Lease) -> ForewordError:
     return ForewordError(
-        f"The run was taken up {lease.epoch - 1} times and its worker died or stopped each time. Most often the "
+        f"The run was taken up {lease.lost_before} times and its worker died each time. Most often the "
         "memory does not suffice: try a smaller batch_size or max_input_tokens, then create the experiment again.",
         reason="WORKER_KEEPS_DYING",
     )

@@ -44,11 +44,13 @@ class Lease:
         experiment: As it was when leased, with its learning curve.
         epoch: Counted from 1 over the life of the experiment.
         worker: Who holds it.
+        lost_before: How many earlier leases ran out; those that were given back do not count.
     """
 
     experiment: TuneExperiment
     epoch: int
     worker: str
+    lost_before: int = 0
 
 
 class ExperimentQueue:
@@ -97,6 +99,8 @@ class ExperimentQueue:
             ).one_or_none()
             if row is None:
                 return None
+            if row.lease_worker is not None:
+                row.lost_leases += 1
             row.lease_epoch += 1
             row.lease_worker = worker
             row.lease_expire_time = now + duration
@@ -112,7 +116,7 @@ class ExperimentQueue:
                 row.lease_worker = row.lease_expire_time = None
                 row.end_time = row.update_time = now
                 return None
-            lease = Lease(experiment, row.lease_epoch, worker)
+            lease = Lease(experiment, row.lease_epoch, worker, row.lost_leases)
             session.flush()
             self._failpoint("queue.lease.before_commit")
         self._failpoint("queue.lease.after_commit")

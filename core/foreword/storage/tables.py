@@ -183,6 +183,7 @@ class ExperimentRow(Base):
     lease_epoch: Mapped[int]
     lease_worker: Mapped[str | None]
     lease_expire_time: Mapped[datetime | None]
+    lost_leases: Mapped[int] = mapped_column(default=0, server_default="0")
     creator: Mapped[str]
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

@@ -183,6 +183,14 @@ class Trainer:
         tensors, header = checkpoint.unpack(state)
         if header.get("version") != _VERSION or header.get("fingerprint") != self._fingerprint:
             raise ArtifactError("The checkpoint belongs to another run or version. The run has to start again.")
+        try:
+            self._continue_from(tensors, header)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(
+                f"The checkpoint does not hold what this run needs ({error}). Start it again."
+            ) from error
+
+    def _continue_from(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         cursor = header["cursor"]
         self._cursor = _Cursor(**(cursor | {"phase": Phase(cursor["phase"])}))
         self._begin()

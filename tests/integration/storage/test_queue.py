@@ -80,6 +80,19 @@ def test_a_run_whose_worker_fell_silent_goes_to_another_with_a_new_epoch(databas
     assert queue.lease("w3", MINUTE) is None
 
 
+def test_leases_that_ran_out_are_counted_and_those_given_back_are_not(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    for _ in range(2):
+        queue.release(queue.lease("w1", MINUTE))
+    queue.lease("w1", NOW)
+    lost = queue.lease("w2", MINUTE)
+    queue.release(lost)
+    last = queue.lease("w3", MINUTE)
+    assert (lost.epoch, lost.lost_before) == (4, 1)
+    assert (last.epoch, last.lost_before) == (5, 1)
+
+
 def test_a_heartbeat_keeps_a_lease_alive(database):
     store_experiment(database)
     queue = ExperimentQueue(database)

@@ -1,0 +1,97 @@
+"""A database and what a worker needs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from factories.runs import make_parameters, make_plan_of, make_rows
+from factories.serving import TinyBaseModel
+from factories.stored import make_config, store_dataset
+from foreword.config import Settings
+from foreword.data.rows import write_rows
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.parameters import TuneParameters
+from foreword.plugin.manager import PluginManager
+from foreword.scheduling.run import Workshop
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.database import Database
+from foreword.storage.datasets import ROWS_FILE
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.queue import ExperimentQueue
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A worker's surroundings, and the experiments in them."""
+
+    workshop: Workshop
+    url: str
+
+    @property
+    def repository(self) -> ExperimentRepository:
+        """The tenant's experiments."""
+        return ExperimentRepository(self.workshop.database, "acme")
+
+    def queue_run(self, **parameters: object) -> TuneExperiment:
+        """Queues a run of a moment."""
+        rows = make_rows()
+        dataset = store_dataset(self.workshop.database)
+        self.workshop.artifacts.write(dataset.artifact, {ROWS_FILE: write_rows(rows)})
+        config = replace(
+            make_config(dataset.id),
+            base_model="tiny--bart",
+            verbalizer="{{input}}",
+            parameters=TuneParameters(),
+            evaluate_base=False,
+        )
+        return self.repository.create(
+            display_name="Tuning",
+            description="",
+            id=None,
+            config=config,
+            plan=make_plan_of(rows, make_parameters(**{"num_epochs": 2, **parameters})),
+            creator="key-1",
+            request=None,
+            max_queued=100,
+        )
+
+    def with_queue(self, make: Callable[[Database], ExperimentQueue]) -> Shop:
+        """The same with another queue."""
+        return replace(self, workshop=replace(self.workshop, queue=make(self.workshop.database)))
+
+
+@pytest.fixture(scope="session")
+def plugins() -> PluginManager:
+    """The installed plugins and a base model that is small."""
+    found = PluginManager.load()
+    found.base_models.claim("tests")
+    found.base_models.add(TinyBaseModel())
+    return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path, plugins: PluginManager) -> Iterator[Shop]:
+    """An empty SQLite database with everything around it."""
+    settings = Settings(home=tmp_path, dtype="float32", lease_seconds=60.0, checkpoint_seconds=3600.0)
+    database = Database(settings.resolved_database_url)
+    database.migrate()
+    yield Shop(
+        Workshop(
+            settings=settings,
+            plugins=plugins,
+            database=database,
+            artifacts=ArtifactStore(settings.resolved_artifacts_url),
+            checkpoints=CheckpointStore(settings.resolved_artifacts_url),
+            queue=ExperimentQueue(database),
+        ),
+        settings.resolved_database_url,
+    )
+    database.close()

@@ -1,0 +1,192 @@
+"""A worker outlives whatever happens to its runs, and a run outlives whatever happens to its worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import torch
+from sqlalchemy import update
+
+from factories.stored import MOMENT
+from foreword.domain.experiment import ExperimentState, TuneExperiment
+from foreword.errors import UnavailableError
+from foreword.scheduling.run import run_key
+from foreword.scheduling.worker import Worker
+from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.tables import ExperimentRow
+from foreword.storage.tuned_models import TunedModelRepository
+from foreword.tuning import checkpoint
+
+MINUTE = timedelta(minutes=1)
+
+
+class StopWhenIdle(threading.Event):
+    """A clock that nobody waits for: the worker stops where it would pause."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+def work(shop, failpoint: Callable[[str], None] = lambda _: None) -> None:
+    """A worker that works until there is nothing left, or the database is away."""
+    disturbed = shop.with_queue(lambda database: ExperimentQueue(database, failpoint=failpoint))
+    Worker(disturbed.workshop).run(StopWhenIdle())
+
+
+def once(moment: str, call: Callable[[], None], *, at: int = 1) -> Callable[[str], None]:
+    """A failpoint that calls at the n-th time that the run itself, not the thread beside it, passes a moment."""
+    passed = [0]
+
+    def failpoint(name: str) -> None:
+        if name == moment and threading.current_thread() is threading.main_thread():
+            passed[0] += 1
+            if passed[0] == at:
+                call()
+
+    return failpoint
+
+
+def away() -> None:
+    raise UnavailableError("The database cannot be reached.")
+
+
+def expire(shop, run: TuneExperiment) -> None:
+    """As if the worker had been silent for long."""
+    with shop.workshop.database.write() as session:
+        session.execute(update(ExperimentRow).where(ExperimentRow.id == run.id).values(lease_expire_time=MOMENT))
+
+
+def state(shop, run: TuneExperiment) -> ExperimentState:
+    return shop.repository.get(run.id).state
+
+
+def content(shop, run: TuneExperiment) -> str:
+    model = shop.repository.get(run.id).tuned_model
+    return TunedModelRepository(shop.workshop.database, "acme").get(model).content_sha256
+
+
+def test_a_run_ends_with_a_tuned_model_and_leaves_no_checkpoint(shop):
+    run = shop.queue_run()
+
+    work(shop)
+
+    found = shop.repository.get(run.id, after_sequence=0)
+    assert found.state is ExperimentState.SUCCEEDED
+    assert [point.step for point in found.snapshots] == [1, 2, 3, 4, 5, 6]
+    assert shop.workshop.checkpoints.latest_checkpoint(run_key(run)) is None
+    assert content(shop, run)
+
+
+def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):
+    lost, other = shop.queue_run(), shop.queue_run()
+    leases = []
+
+    def steal() -> None:
+        expire(shop, lost)
+        leases.append(shop.workshop.queue.lease("thief", MINUTE))
+
+    work(shop, once("queue.heartbeat.after_commit", steal, at=3))
+
+    (lease,) = leases
+    assert (lease.experiment.id, lease.epoch, lease.lost_before) == (lost.id, 2, 1)
+    assert not shop.workshop.queue.heartbeat(lease, duration=MINUTE)
+    assert state(shop, lost) is ExperimentState.RUNNING
+    assert state(shop, other) is ExperimentState.SUCCEEDED
+
+
+@pytest.mark.parametrize("moment", ["queue.heartbeat.before_commit", "queue.succeed.before_commit"])
+def test_a_run_whose_database_was_away_for_a_moment_goes_on(shop, moment):
+    run = shop.queue_run()
+
+    work(shop, once(moment, away))
+    left = state(shop, run)
+    expire(shop, run)
+    work(shop)
+
+    assert left is ExperimentState.RUNNING
+    assert state(shop, run) is ExperimentState.SUCCEEDED
+
+
+@pytest.mark.parametrize("moment", ["queue.fail.before_commit", "queue.cancelled.before_commit"])
+def test_an_end_that_could_not_be_stored_does_not_end_the_worker(shop, moment):
+    run = shop.queue_run(learning_rate=10.0 if "cancelled" in moment else float("1e30"))
+
+    def failpoint(name: str) -> None:
+        if name == "queue.lease.after_commit" and "cancelled" in moment and not state(shop, run).ended:
+            shop.repository.request_cancel(run.id)
+        if name == moment:
+            away()
+
+    work(shop, failpoint)
+    expire(shop, run)
+    work(shop)
+
+    assert state(shop, run) is (ExperimentState.CANCELLED if "cancelled" in moment else ExperimentState.FAILED)
+
+
+def test_an_experiment_that_is_deleted_while_it_ends_is_done_with(shop):
+    deleted, other = shop.queue_run(), shop.queue_run()
+
+    work(shop, once("queue.succeed.after_commit", lambda: shop.repository.delete(deleted.id)))
+
+    assert [item.id for item in shop.repository.list().items] == [other.id]
+    assert state(shop, other) is ExperimentState.SUCCEEDED
+    assert len(TunedModelRepository(shop.workshop.database, "acme").list().items) == 2
+
+
+def test_a_stop_when_tuning_has_ended_loses_no_update(shop):
+    undisturbed = shop.queue_run()
+    work(shop)
+    run, stop = shop.queue_run(), StopWhenIdle()
+    store = CheckpointStore(
+        shop.workshop.settings.resolved_artifacts_url,
+        failpoint=lambda name: stop.set() if name == "checkpoints.before_prune" else None,
+    )
+
+    Worker(dataclasses.replace(shop.workshop, checkpoints=store)).run(stop)
+    curve = shop.repository.get(run.id, after_sequence=0)
+    work(shop)
+    done = shop.repository.get(run.id, after_sequence=0)
+
+    assert (curve.state, done.state) == (ExperimentState.RUNNING, ExperimentState.SUCCEEDED)
+    assert done.snapshots == curve.snapshots
+    assert content(shop, run) == content(shop, undisturbed)
+
+
+def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
+    given_back, deadly = shop.queue_run(), shop.queue_run()
+    queue = shop.workshop.queue
+    for _ in range(25):
+        queue.release(queue.lease("w", MINUTE))
+    kept = queue.lease("w", MINUTE)
+    for _ in range(20):
+        assert queue.lease("w", MINUTE).experiment.id == deadly.id
+        expire(shop, deadly)
+    queue.release(kept)
+
+    work(shop)
+
+    assert state(shop, given_back) is ExperimentState.SUCCEEDED
+    failure = shop.repository.get(deadly.id).failure
+    assert failure.reason == "WORKER_KEEPS_DYING"
+    assert "20 times" in failure.message
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"nonsense", checkpoint.pack({}, {"version": 99}), checkpoint.pack({"x": torch.zeros(1)}, {})],
+    ids=["corrupt", "version", "empty"],
+)
+def test_a_checkpoint_that_is_of_no_use_costs_time_and_not_the_run(shop, payload):
+    undisturbed, run = shop.queue_run(), shop.queue_run()
+    shop.workshop.checkpoints.write_checkpoint(run_key(run), 1, 5, payload)
+
+    work(shop)
+
+    assert content(shop, run) == content(shop, undisturbed)
