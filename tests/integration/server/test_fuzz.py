@@ -194,6 +194,7 @@ def test_no_bytes_are_answered_with_a_fault_of_the_service(channel, service: str
         try:
             call(data, "dev")
         except grpc.RpcError as error:
-            assert error.code() not in FAULTS, error.details()
+            code, details = error.code(), error.details()
+            assert code not in FAULTS, details
 
     send()
