@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from foreword.client import decode, resources
-from foreword.client.service import Reference, ServiceMethods
+from foreword.client.service import Reference, ServiceMethods, reference_name
 from foreword.v1 import catalog_service_pb2 as messages
 from foreword.v1 import catalog_service_pb2_grpc
 
@@ -29,8 +29,7 @@ class CatalogMethods(ServiceMethods):
         Raises:
             NotFoundError: None of that name is offered.
         """
-        name = base_model if isinstance(base_model, str) else base_model.name
-        request = messages.GetBaseModelRequest(name=name)
+        request = messages.GetBaseModelRequest(name=reference_name(base_model, "baseModels"))
         return decode.base_model(self._connection.unary(self._catalog.GetBaseModel, request, safe=True))
 
     def list_tasks(self) -> list[resources.Task]:

@@ -40,6 +40,7 @@ class Client(
 
     Raises:
         InvalidArgumentError: The endpoint is malformed.
+        UnauthenticatedError: The key holds characters that no key has.
     """
 
     def __init__(

@@ -58,10 +58,14 @@ class Connection:
 
     Args:
         endpoint: See `parse_endpoint`.
-        api_key: Secret of the key; empty sends none.
+        api_key: Secret of the key, blanks and line ends around it left out; empty sends none.
         timeout_seconds: Longest a unary call may take, repetitions included.
         retry_seconds: How long a call that is safe to repeat is repeated while the service is unavailable.
         tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+
+    Raises:
+        InvalidArgumentError: The endpoint is malformed.
+        UnauthenticatedError: The key holds characters that no key has.
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class Connection:
         self.endpoint, tls_by_endpoint = parse_endpoint(endpoint)
         self.timeout_seconds = timeout_seconds
         self.retry_seconds = retry_seconds
-        self._metadata = [("authorization", f"Bearer {api_key}")] if api_key else []
+        self._metadata = _credentials(api_key)
         options = [
             ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
             ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
@@ -192,6 +196,16 @@ class Connection:
 
     def _call_metadata(self) -> list[tuple[str, str]]:
         return [*self._metadata, ("x-request-id", uuid.uuid4().hex)]
+
+
+def _credentials(api_key: str) -> list[tuple[str, str]]:
+    key = api_key.strip()  # a key out of a file ends with its line
+    if not (key.isascii() and key.isprintable()):
+        raise UnauthenticatedError(
+            "The API key holds characters that no key has, such as a line end or a letter beyond ASCII. Copy it "
+            "again, as `foreword keys create` printed it, into FOREWORD_API_KEY or api_key."
+        )
+    return [("authorization", f"Bearer {key}")] if key else []
 
 
 def _pause_seconds(state: RetryCallState) -> float:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
 from foreword.client import decode, decode_values, encode, resources
 from foreword.client.encode import Rows
+from foreword.client.message import build
 from foreword.client.service import Reference, ServiceMethods, new_request_id
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport
+from foreword.errors import ForewordError
 from foreword.v1 import dataset_service_pb2 as messages
 from foreword.v1 import dataset_service_pb2_grpc
 
@@ -53,7 +56,9 @@ class DatasetMethods(ServiceMethods):
             InvalidRowsError: Rows are faulty; names every one.
             InvalidArgumentError: The file cannot be read or an argument is wrong.
         """
-        header = messages.DatasetHeader(
+        header = build(
+            messages.DatasetHeader,
+            "header",
             display_name=display_name or encode.display_name(rows),
             description=description,
             format=format,
@@ -85,7 +90,9 @@ class DatasetMethods(ServiceMethods):
         Raises:
             InvalidArgumentError: The file cannot be read or an argument is wrong.
         """
-        header = messages.DatasetHeader(
+        header = build(
+            messages.DatasetHeader,
+            "header",
             format=format,
             task=task,
             task_options=encode.task_options(task_options or TaskOptions()),
@@ -120,6 +127,16 @@ class DatasetMethods(ServiceMethods):
         """
         request = messages.ListDatasetRowsRequest(name=self._name(dataset, "datasets"))
         return self._pages(self._datasets.ListDatasetRows, request, lambda page: page.rows, decode.dataset_row, limit)
+
+    @contextmanager
+    def _deleted_when_refused(self, dataset: resources.Dataset) -> Iterator[None]:
+        """Deletes what was uploaded for one purpose only, when that came to nothing."""
+        try:
+            yield
+        except ForewordError:
+            with suppress(ForewordError):  # what happened tells more; a run that was queued after all keeps its data
+                self.delete_dataset(dataset)
+            raise
 
     def delete_dataset(self, dataset: Reference) -> None:
         """Deletes a dataset; experiments that ran on it keep their results.

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf import field_mask_pb2
 
 from foreword.client import decode, resources
+from foreword.client.message import build, enum_name
 from foreword.client.service import Reference, ServiceMethods, new_request_id
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
@@ -41,13 +42,15 @@ class DeploymentMethods(ServiceMethods):
         Raises:
             AlreadyExistsError: The id is taken.
         """
-        space = deployment_pb2.Space(
+        space = build(
+            deployment_pb2.Space,
+            "space",
             display_name=display_name,
-            stage=f"STAGE_{stage.name}",
+            stage=enum_name("space.stage", Stage, stage, "STAGE"),
             description=description,
             tags=tags,
         )
-        request = messages.CreateSpaceRequest(space=space, space_id=space_id, request_id=new_request_id())
+        request = build(messages.CreateSpaceRequest, space=space, space_id=space_id, request_id=new_request_id())
         return decode.space(self._connection.unary(self._deployments.CreateSpace, request, safe=True))
 
     def get_space(self, space: Reference) -> resources.Space:
@@ -99,7 +102,9 @@ class DeploymentMethods(ServiceMethods):
             FailedPreconditionError: It did not pass its probe; the message says why.
             DeadlineExceededError: It was not ready in time.
         """
-        deployment = deployment_pb2.Deployment(
+        deployment = build(
+            deployment_pb2.Deployment,
+            "deployment",
             serving_name=serving_name,
             display_name=display_name,
             description=description,
@@ -160,7 +165,13 @@ class DeploymentMethods(ServiceMethods):
         }
         given = {field: value for field, value in changes.items() if value is not None}
         request = messages.UpdateDeploymentRequest(
-            deployment=deployment_pb2.Deployment(name=self._deployment_name(deployment), etag=etag, **given),
+            deployment=build(
+                deployment_pb2.Deployment,
+                "deployment",
+                name=self._deployment_name(deployment),
+                etag=etag,
+                **given,
+            ),
             update_mask=field_mask_pb2.FieldMask(paths=list(given)),
             request_id=new_request_id(),
         )
@@ -177,10 +188,13 @@ class DeploymentMethods(ServiceMethods):
             NotFoundError: No such deployment or revision.
             FailedPreconditionError: That revision never passed its probe, its model is gone, or there is none.
         """
-        request = messages.RollbackDeploymentRequest(name=self._deployment_name(deployment), revision=revision)
-        # "One back" sent twice goes back twice; a revision by number does not.
-        answer = self._connection.unary(self._deployments.RollbackDeployment, request, safe=revision != 0)
-        return decode.deployment(answer)
+        request = build(
+            messages.RollbackDeploymentRequest,
+            name=self._deployment_name(deployment),
+            revision=revision,
+            request_id=new_request_id(),
+        )
+        return decode.deployment(self._connection.unary(self._deployments.RollbackDeployment, request, safe=True))
 
     def delete_deployment(self, deployment: Reference) -> None:
         """Deletes a deployment; requests that are running finish.
@@ -200,9 +214,19 @@ class DeploymentMethods(ServiceMethods):
             FailedPreconditionError: It did not pass its probe; the message says why.
             DeadlineExceededError: It was not ready in time.
         """
+        name = self._deployment_name(deployment)
         deadline = time.monotonic() + timeout_seconds
         while True:
-            current = self.get_deployment(deployment)
+            request = messages.GetDeploymentRequest(name=name)
+            remaining = max(deadline - time.monotonic(), 0.001)
+            current = decode.deployment(
+                self._connection.unary(
+                    self._deployments.GetDeployment,
+                    request,
+                    safe=True,
+                    timeout_seconds=min(self._connection.timeout_seconds, remaining),
+                )
+            )
             newest = current.revisions[0] if current.revisions else None
             if newest is not None and newest.state is RevisionState.FAILED:
                 failure = newest.failure or current.failure

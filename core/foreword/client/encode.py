@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from google.protobuf import struct_pb2
 
+from foreword.client.message import build, text_problem
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.inference import StructuredPrompt
@@ -34,9 +35,14 @@ class PromptFields(TypedDict, total=False):
     structured: inference_pb2.StructuredPrompt
 
 
-def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:
+def _struct(field: str, values: Mapping[str, Any]) -> struct_pb2.Struct:
     message = struct_pb2.Struct()
-    message.update(dict(values))
+    try:
+        message.update(dict(values))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidArgumentError.of(
+            field, f"must map names to text, numbers, True or False, lists or mappings of these: {error}"
+        ) from None
     return message
 
 
@@ -47,33 +53,51 @@ def tune_parameters(parameters: TuneParameters) -> tune_parameters_pb2.TuneParam
         for item in fields(TuneParameters)
         if item.name != "method_parameters" and getattr(parameters, item.name) is not None
     }
-    try:
-        message = tune_parameters_pb2.TuneParameters(**values)
-    except (TypeError, ValueError) as error:  # text for a number, or a number beyond its field
-        raise InvalidArgumentError.of("tune_experiment.parameters", str(error)) from None
+    within = "tune_experiment.parameters"
+    message = build(tune_parameters_pb2.TuneParameters, within, **values)
     if parameters.method_parameters:
-        message.method_parameters.CopyFrom(_struct(parameters.method_parameters))
+        message.method_parameters.CopyFrom(_struct(f"{within}.method_parameters", parameters.method_parameters))
     return message
 
 
 def task_options(options: TaskOptions) -> tune_parameters_pb2.TaskOptions:
     """Task options; None stays unset."""
-    message = tune_parameters_pb2.TaskOptions(
-        labels=options.labels, multi_label=options.multi_label, separator=options.separator
+    message = build(
+        tune_parameters_pb2.TaskOptions,
+        "task_options",
+        labels=options.labels,
+        multi_label=options.multi_label,
+        separator=options.separator,
     )
     if options.extra:
-        message.extra.CopyFrom(_struct(options.extra))
+        message.extra.CopyFrom(_struct("task_options.extra", options.extra))
     return message
 
 
 def prompt(value: Prompt) -> PromptFields:
-    """The fields that carry a prompt."""
+    """The fields that carry a prompt.
+
+    Raises:
+        InvalidArgumentError: It is neither text nor a StructuredPrompt, or holds what cannot be sent.
+    """
     if isinstance(value, str):
         return {"text": value}
+    if not isinstance(value, StructuredPrompt):
+        raise InvalidArgumentError.of("prompt", f"must be text or a StructuredPrompt, not a {type(value).__name__}")
     return {
-        "structured": inference_pb2.StructuredPrompt(
+        "structured": build(
+            inference_pb2.StructuredPrompt,
+            "structured",
             instruction=value.instruction,
-            examples=[inference_pb2.PromptExample(input=item.input, output=item.output) for item in value.examples],
+            examples=[
+                build(
+                    inference_pb2.PromptExample,
+                    f"structured.examples[{place}]",
+                    input=item.input,
+                    output=item.output,
+                )
+                for place, item in enumerate(value.examples)
+            ],
             input=value.input,
             input_prefix=value.input_prefix,
             output_prefix=value.output_prefix,
@@ -102,27 +126,26 @@ def generate_parameters(
         raise InvalidArgumentError.of(
             "parameters.decoding_method", f"must be greedy or sample, not {decoding_method!r}"
         )
-    try:
-        return inference_pb2.GenerateParameters(
-            decoding_method=methods[decoding_method],
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            random_seed=random_seed,
-            min_new_tokens=min_new_tokens,
-            max_new_tokens=max_new_tokens,
-            stop_sequences=stop_sequences,
-            include_stop_sequence=include_stop_sequence,
-        )
-    except (TypeError, ValueError) as error:  # text for a number, or a number beyond its field
-        raise InvalidArgumentError.of("parameters", str(error)) from None
+    return build(
+        inference_pb2.GenerateParameters,
+        "parameters",
+        decoding_method=methods[decoding_method],
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        random_seed=random_seed,
+        min_new_tokens=min_new_tokens,
+        max_new_tokens=max_new_tokens,
+        stop_sequences=stop_sequences,
+        include_stop_sequence=include_stop_sequence,
+    )
 
 
 def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
     """A function that starts the bytes of the data anew, so that an upload can be repeated.
 
     Raises:
-        InvalidArgumentError: The file cannot be read.
+        InvalidArgumentError: The file cannot be read, or something is no row.
     """
     if isinstance(rows, (str, PathLike)):
         return _file_chunks(Path(rows))
@@ -138,9 +161,10 @@ def display_name(rows: Rows) -> str:
 def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
     try:
         path.open("rb").close()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidArgumentError.of(
-            "rows", f"{path} cannot be read: {error.strerror}. Name a JSONL, JSON or CSV file."
+            "rows", f"{path} cannot be read: {why}. Name a JSONL, JSON or CSV file."
         ) from error
 
     def read() -> Iterator[bytes]:
@@ -152,9 +176,25 @@ def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
 
 
 def _jsonl(rows: Iterable[Row] | Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as JSONL. Nothing is checked here: the service names every fault by its row."""
-    values = ({"input": row.input, "output": row.output} if isinstance(row, Row) else dict(row) for row in rows)
-    return b"".join(json.dumps(value, ensure_ascii=False, default=_plain).encode() + b"\n" for value in values)
+    """Rows as JSONL. Their content is not checked here: the service names every fault by its row."""
+    if not isinstance(rows, Iterable):
+        raise InvalidArgumentError.of("rows", f"must be a path, bytes or rows, not a {type(rows).__name__}")
+    return b"".join(_json_line(number, row) for number, row in enumerate(rows, start=1))
+
+
+def _json_line(number: int, row: Any) -> bytes:
+    value = {"input": row.input, "output": row.output} if isinstance(row, Row) else row
+    if not isinstance(value, Mapping):
+        raise InvalidArgumentError.of(
+            f"rows[{number}]", f"must be a mapping with input and output, not a {type(row).__name__}"
+        )
+    try:
+        text = json.dumps(dict(value), ensure_ascii=False, default=_plain)
+        if text_problem(text):  # escaped it can be sent, and the service names the row
+            text = json.dumps(dict(value), default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError.of(f"rows[{number}]", f"cannot be written as JSON: {error}") from None
+    return text.encode() + b"\n"
 
 
 def _plain(value: Any) -> Any:

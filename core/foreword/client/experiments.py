@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from foreword.client import decode, encode, resources
 from foreword.client.datasets import DatasetMethods
 from foreword.client.encode import Rows
+from foreword.client.message import build, collected, enum_name
 from foreword.client.service import Reference, new_request_id
 from foreword.client.status import AttemptError
 from foreword.domain.experiment import ExperimentState, TaskOptions
@@ -72,8 +74,11 @@ class TuneExperimentMethods(DatasetMethods):
         base_model: str = "",
         task: str = "",
         task_options: TaskOptions | None = None,
+        tuning_type: str = "",
         verbalizer: str = "",
         instruction: str = "",
+        evaluate_base: bool | None = None,
+        method_parameters: Mapping[str, Any] | None = None,
         **parameters: Unpack[ParameterValues],
     ) -> resources.TuneExperiment:
         """Uploads training data and queues a run on it; everything that is left out takes the recipe's value.
@@ -81,6 +86,9 @@ class TuneExperimentMethods(DatasetMethods):
         Args:
             rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings.
             display_name: Name for people. Default: the file's.
+            tuning_type: Tuning method. Default: `prompt_tuning`.
+            evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
+            method_parameters: Parameters that only the tuning method knows, by name.
             parameters: Tuning parameters that are to differ from the recipe, such as `num_epochs=30`.
 
         Returns:
@@ -88,23 +96,28 @@ class TuneExperimentMethods(DatasetMethods):
 
         Raises:
             InvalidRowsError: Rows are faulty; names every one.
-            InvalidArgumentError: A parameter is wrong; names every one.
+            InvalidArgumentError: A parameter is wrong; names every one. What was uploaded is deleted again.
         """
+        values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
+        encode.tune_parameters(values)  # what cannot be sent is refused before the upload
         name = display_name or encode.display_name(rows)
         dataset = self.upload_dataset(
             rows, display_name=name, task=task, task_options=task_options, base_model=base_model
         )
-        return self.create_tune_experiment(
-            dataset,
-            display_name=name,
-            description=description,
-            base_model=base_model,
-            task=task,
-            task_options=task_options,
-            verbalizer=verbalizer,
-            instruction=instruction,
-            parameters=TuneParameters(**parameters),
-        )
+        with self._deleted_when_refused(dataset):
+            return self.create_tune_experiment(
+                dataset,
+                display_name=name,
+                description=description,
+                base_model=base_model,
+                task=task,
+                task_options=task_options,
+                tuning_type=tuning_type,
+                verbalizer=verbalizer,
+                instruction=instruction,
+                evaluate_base=evaluate_base,
+                parameters=values,
+            )
 
     def create_tune_experiment(
         self,
@@ -142,7 +155,9 @@ class TuneExperimentMethods(DatasetMethods):
             FailedPreconditionError: The dataset has too few usable rows.
             ExhaustedError: Too many experiments are queued.
         """
-        experiment = tune_experiment_pb2.TuneExperiment(
+        experiment = build(
+            tune_experiment_pb2.TuneExperiment,
+            "tune_experiment",
             display_name=display_name,
             description=description,
             base_model=base_model,
@@ -155,7 +170,8 @@ class TuneExperimentMethods(DatasetMethods):
             instruction=instruction,
             evaluate_base=evaluate_base,
         )
-        request = messages.CreateTuneExperimentRequest(
+        request = build(
+            messages.CreateTuneExperimentRequest,
             tune_experiment=experiment,
             tune_experiment_id=tune_experiment_id,
             request_id=new_request_id(),
@@ -177,7 +193,9 @@ class TuneExperimentMethods(DatasetMethods):
         self, *, states: Iterable[ExperimentState] = (), limit: int | None = None
     ) -> list[resources.TuneExperiment]:
         """Experiments, newest first, without learning curves; only those in one of `states`, if any are given."""
-        request = messages.ListTuneExperimentsRequest(states=[f"STATE_{state.name}" for state in states])
+        request = messages.ListTuneExperimentsRequest(
+            states=[enum_name("states", ExperimentState, state, "STATE") for state in collected("states", states)]
+        )
         return self._pages(
             self._experiments.ListTuneExperiments,
             request,
@@ -200,13 +218,16 @@ class TuneExperimentMethods(DatasetMethods):
             NotFoundError: No such experiment in the caller's tenant.
             UnavailableError: The service stayed away for a minute.
         """
-        name = self._name(experiment, "tuneExperiments")
+        yield from self._watch(self._name(experiment, "tuneExperiments"), after_sequence, math.inf)
+
+    def _watch(self, name: str, after_sequence: int, deadline: float) -> Iterator[resources.TuneExperiment]:
+        """Watches until the experiment has ended or the deadline, a time of `time.monotonic`, has passed."""
         last_heard = time.monotonic()
-        while True:
-            request = messages.WatchTuneExperimentRequest(name=name, after_sequence=after_sequence)
+        while (remaining := deadline - time.monotonic()) > 0:
+            request = build(messages.WatchTuneExperimentRequest, name=name, after_sequence=after_sequence)
             try:
                 for message in self._connection.stream(
-                    self._experiments.WatchTuneExperiment, request, timeout_seconds=_STREAM_SECONDS
+                    self._experiments.WatchTuneExperiment, request, timeout_seconds=min(_STREAM_SECONDS, remaining)
                 ):
                     last_heard = time.monotonic()
                     current = decode.tune_experiment(message.tune_experiment)
@@ -215,11 +236,14 @@ class TuneExperimentMethods(DatasetMethods):
                     if current.state.ended:
                         return
             except AttemptError as failure:
+                if time.monotonic() >= deadline:
+                    return
                 quiet = isinstance(failure.error, DeadlineExceededError)
                 lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
                 if lost or not (quiet or failure.repeatable):
                     raise failure.error from failure.__cause__
-            time.sleep(0.25)  # a service that is going down closes streams at once; do not spin on it
+            # A service that is going down closes streams at once; do not spin on it.
+            time.sleep(max(0.0, min(0.25, deadline - time.monotonic())))
 
     def wait_for_experiment(
         self,
@@ -239,8 +263,9 @@ class TuneExperimentMethods(DatasetMethods):
             CancelledError: It was cancelled.
             DeadlineExceededError: It had not ended in time; it goes on.
         """
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        for current in self.watch_tune_experiment(experiment):
+        name = self._name(experiment, "tuneExperiments")
+        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        for current in self._watch(name, 0, deadline):
             if on_change is not None:
                 on_change(current)
             if current.state is ExperimentState.CANCELLED:
@@ -249,9 +274,11 @@ class TuneExperimentMethods(DatasetMethods):
                 raise FailedPreconditionError(
                     f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
                 )
-            if deadline is not None and time.monotonic() > deadline and not current.state.ended:
-                raise DeadlineExceededError(f"{current.name} has not ended in time. It goes on; watch it again later.")
-        return self.get_tune_experiment(experiment)
+            if current.state.ended:
+                return self.get_tune_experiment(name)
+            if time.monotonic() >= deadline:
+                break
+        raise DeadlineExceededError(f"{name} has not ended in time. It goes on; watch it again later.")
 
     def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
         """Asks a run to stop, which it does within one step. Cancelling again changes nothing.

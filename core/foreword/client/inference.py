@@ -8,7 +8,8 @@ from typing import Any
 
 from foreword.client import decode, encode, resources
 from foreword.client.encode import Prompt
-from foreword.client.service import Reference, ServiceMethods
+from foreword.client.message import build
+from foreword.client.service import Reference, ServiceMethods, reference_name
 from foreword.v1 import inference_service_pb2 as messages
 from foreword.v1 import inference_service_pb2_grpc
 
@@ -48,8 +49,11 @@ class InferenceMethods(ServiceMethods):
             top_p: Sampling: only the likeliest tokens whose probabilities reach this sum. Range (0, 1]. Default 1.
             top_k: Sampling: only this many of the likeliest tokens; 0 means all. Default 0.
             random_seed: Sampling: makes the answer repeatable. Default: drawn, and told in the answer.
-            max_new_tokens: Most tokens to generate. Default 128.
-            stop_sequences: Texts that end the answer; at most 6.
+            min_new_tokens: Fewest tokens to generate. Default 0. No effect for closed tasks.
+            max_new_tokens: Most tokens to generate. Default 128, or the context where that is smaller. No effect for
+                closed tasks.
+            stop_sequences: Texts that end the answer; at most 6. No effect for closed tasks.
+            include_stop_sequence: Whether the stop sequence stays in the answer. No effect for closed tasks.
 
         Raises:
             NotFoundError: No such model.
@@ -57,7 +61,8 @@ class InferenceMethods(ServiceMethods):
             FailedPreconditionError: The deployment is not ready.
             ExhaustedError: The service has too much to do.
         """
-        request = messages.GenerateRequest(
+        request = build(
+            messages.GenerateRequest,
             model=_model(model),
             parameters=encode.generate_parameters(
                 decoding_method=decoding_method,
@@ -95,7 +100,8 @@ class InferenceMethods(ServiceMethods):
 
         Arguments and errors are those of `generate`. Leaving the iterator early ends the work on the answer.
         """
-        request = messages.StreamGenerateRequest(
+        request = build(
+            messages.StreamGenerateRequest,
             model=_model(model),
             parameters=encode.generate_parameters(
                 decoding_method=decoding_method,
@@ -143,7 +149,8 @@ class InferenceMethods(ServiceMethods):
         Raises:
             FailedPreconditionError: The model was not tuned for a closed task and no labels are given.
         """
-        request = messages.ClassifyRequest(
+        request = build(
+            messages.ClassifyRequest,
             model=_model(model),
             threshold=threshold,
             labels=labels,
@@ -161,9 +168,11 @@ class InferenceMethods(ServiceMethods):
             prompt: Plain text or a StructuredPrompt.
             return_tokens: Whether to return the tokens as well.
         """
-        request = messages.TokenizeRequest(model=_model(model), return_tokens=return_tokens, **encode.prompt(prompt))
+        request = build(
+            messages.TokenizeRequest, model=_model(model), return_tokens=return_tokens, **encode.prompt(prompt)
+        )
         return decode.tokenize_result(self._connection.unary(self._inference.Tokenize, request, safe=True))
 
 
 def _model(model: Reference) -> str:
-    return model if isinstance(model, str) else model.name
+    return reference_name(model, "models")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from foreword.client.connection import Connection
+from foreword.client.message import text_problem
+from foreword.errors import InvalidArgumentError
 from foreword.v1 import tenant_service_pb2, tenant_service_pb2_grpc
 
 Item = TypeVar("Item")
@@ -38,8 +41,12 @@ class ServiceMethods:
         return name
 
     def _name(self, resource: Reference, collection: str) -> str:
-        """The full name of a resource: `collection` is what stands between tenant and id, such as `datasets`."""
-        name = resource if isinstance(resource, str) else resource.name
+        """The full name of a resource: `collection` is what stands between tenant and id, such as `datasets`.
+
+        Raises:
+            InvalidArgumentError: It is empty, or no name at all.
+        """
+        name = reference_name(resource, collection.rsplit("/", 1)[-1])
         return name if "/" in name else f"{self.tenant}/{collection}/{name}"
 
     def _pages(
@@ -61,6 +68,24 @@ class ServiceMethods:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+
+def reference_name(resource: Reference, collection: str) -> str:
+    """The name that a caller gave, in full or only its last part.
+
+    Raises:
+        InvalidArgumentError: It is empty, or no name at all.
+    """
+    name = resource if isinstance(resource, str) else getattr(resource, "name", None)
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", collection).lower().removesuffix("s")
+    field = kind.replace(" ", "_")
+    if not isinstance(name, str):
+        raise InvalidArgumentError.of(field, f"must be a {kind} or its name, not a {type(resource).__name__}")
+    if not name.strip():
+        raise InvalidArgumentError.of(field, f"is empty; name a {kind}")
+    if problem := text_problem(name):
+        raise InvalidArgumentError.of(field, problem)
+    return name
 
 
 def new_request_id() -> str:

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from foreword.client import decode, resources
-from foreword.client.service import Reference, ServiceMethods, new_request_id
+from foreword.client.message import build, collected, enum_name
+from foreword.client.service import Reference, ServiceMethods, new_request_id, reference_name
 from foreword.domain.tenant import Scope
+from foreword.errors import InvalidArgumentError
 from foreword.v1 import tenant_pb2, tenant_service_pb2_grpc
 from foreword.v1 import tenant_service_pb2 as messages
 
@@ -35,8 +37,11 @@ class TenantMethods(ServiceMethods):
         Raises:
             AlreadyExistsError: The id is taken.
         """
-        request = messages.CreateTenantRequest(
-            tenant=tenant_pb2.Tenant(display_name=display_name), tenant_id=tenant_id, request_id=new_request_id()
+        request = build(
+            messages.CreateTenantRequest,
+            tenant=build(tenant_pb2.Tenant, "tenant", display_name=display_name),
+            tenant_id=tenant_id,
+            request_id=new_request_id(),
         )
         return decode.tenant(self._connection.unary(self._tenants.CreateTenant, request, safe=True))
 
@@ -50,23 +55,30 @@ class TenantMethods(ServiceMethods):
         tenant: Reference,
         *,
         display_name: str = "",
-        scopes: Iterable[Scope] = (),
+        scopes: Iterable[Scope] | None = None,
         expire_time: datetime | None = None,
     ) -> resources.ApiKey:
         """Creates a key; its `secret` is told this once. Never repeated: a lost answer leaves a key to delete.
 
         Args:
-            scopes: Default: write, read and infer.
+            scopes: At least one. Default: write, read and infer.
             expire_time: Default: never.
 
         Raises:
+            InvalidArgumentError: A value is wrong, or `scopes` is an empty list.
             NotFoundError: No such tenant.
         """
-        key = tenant_pb2.ApiKey(
-            display_name=display_name,
-            scopes=[f"SCOPE_{scope.name}" for scope in scopes],
-            expire_time=expire_time,
+        chosen = (
+            []
+            if scopes is None
+            else [enum_name("api_key.scopes", Scope, scope, "SCOPE") for scope in collected("api_key.scopes", scopes)]
         )
+        if scopes is not None and not chosen:
+            # On the wire an empty list is one that was left out, and would grant what was not asked for.
+            raise InvalidArgumentError.of(
+                "api_key.scopes", "is empty; name at least one, or leave it out for write, read and infer"
+            )
+        key = build(tenant_pb2.ApiKey, "api_key", display_name=display_name, scopes=chosen, expire_time=expire_time)
         request = messages.CreateApiKeyRequest(parent=_tenant_name(tenant), api_key=key)
         return decode.api_key(self._connection.unary(self._tenants.CreateApiKey, request, safe=False))
 
@@ -90,5 +102,5 @@ class TenantMethods(ServiceMethods):
 
 
 def _tenant_name(tenant: Reference) -> str:
-    name = tenant if isinstance(tenant, str) else tenant.name
+    name = reference_name(tenant, "tenants")
     return name if "/" in name else f"tenants/{name}"

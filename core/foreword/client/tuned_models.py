@@ -9,7 +9,7 @@ from typing import Any
 
 from foreword.client import decode, resources
 from foreword.client.service import Reference, ServiceMethods
-from foreword.errors import InternalError
+from foreword.errors import InternalError, InvalidArgumentError
 from foreword.v1 import tuned_model_service_pb2 as messages
 from foreword.v1 import tuned_model_service_pb2_grpc
 
@@ -46,9 +46,13 @@ class TunedModelMethods(ServiceMethods):
             The files written: `adapter_config.json` and `adapter_model.safetensors`.
 
         Raises:
+            InvalidArgumentError: The folder is a file, or cannot be written to.
             NotFoundError: No such model in the caller's tenant.
             ArtifactError: The stored artifact is missing or corrupt.
         """
+        target = Path(folder)
+        if target.exists() and not target.is_dir():
+            raise InvalidArgumentError.of("folder", f"{target} is a file. Name a folder, which need not exist yet.")
         request = messages.ExportTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
         files: dict[str, bytearray] = {}
         for message in self._connection.restart(
@@ -58,16 +62,19 @@ class TunedModelMethods(ServiceMethods):
             timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
         ):
             files.setdefault(message.path, bytearray()).extend(message.chunk)
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        written = []
-        for name, content in files.items():
+        for name in files:
             if Path(name).name != name:
                 raise InternalError(f"The service sent a file named {name!r}; nothing is written outside {target}.")
-            # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
-            (target / name).write_bytes(content)
-            written.append(target / name)
-        return written
+        # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                (target / name).write_bytes(content)
+        except OSError as error:
+            raise InvalidArgumentError.of(
+                "folder", f"{target} cannot be written to: {error.strerror}. Name another folder."
+            ) from error
+        return [target / name for name in files]
 
     def delete_tuned_model(self, tuned_model: Reference) -> None:
         """Deletes a tuned model and its artifact.

@@ -75,6 +75,17 @@ def test_every_wrong_parameter_is_named_at_once(client):
     assert {item.field.rsplit(".", 1)[-1] for item in caught.value.violations} == {"num_epochs", "batch_size"}
 
 
+def test_tune_takes_what_an_experiment_takes_and_leaves_nothing_behind_when_refused(client):
+    with pytest.raises(InvalidArgumentError):
+        client.tune(ROWS, display_name="refused", tuning_type="no_such_method", num_epochs=0)
+    assert client.list_datasets() == []
+
+    experiment = client.tune(ROWS, display_name="run", tuning_type="prompt_tuning", evaluate_base=False)
+    client.cancel_tune_experiment(experiment)
+
+    assert (experiment.tuning_type, experiment.evaluate_base) == ("prompt_tuning", False)
+
+
 def test_a_run_is_created_listed_cancelled_and_deleted(client, dataset):
     experiment = client.create_tune_experiment(dataset, display_name="run", tune_experiment_id="my-run")
 
@@ -99,6 +110,12 @@ def test_a_tuned_model_is_exported_deployed_updated_and_rolled_back(client, data
     written = client.export_tuned_model(model, tmp_path / "adapter")
     assert sorted(path.name for path in written) == ["adapter_config.json", "adapter_model.safetensors"]
     assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())["peft_type"] == "PROMPT_TUNING"
+
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InvalidArgumentError, match=r"folder: .*taken is a file"):
+        client.export_tuned_model(model, tmp_path / "taken")
+    with pytest.raises(InvalidArgumentError, match=r"folder: .* cannot be written to"):
+        client.export_tuned_model(model, tmp_path / "taken" / "below")
 
     deployment = client.create_deployment(model, serving_name="complaints")
     assert (deployment.state, deployment.model) == (DeploymentState.READY, model)

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from foreword.client import Client
-from foreword.client.connection import parse_endpoint
-from foreword.errors import InvalidArgumentError
+from foreword.client.connection import Connection, parse_endpoint
+from foreword.errors import InvalidArgumentError, UnauthenticatedError
 from foreword.v1 import (
     catalog_service_pb2,
     dataset_service_pb2,
@@ -88,3 +88,16 @@ def test_endpoint_and_key_come_from_the_environment(monkeypatch):
 
     with Client() as client:
         assert client.endpoint == "127.0.0.1:7"
+
+
+@pytest.mark.parametrize("key", [" key\n", "key\r\n", "\tkey"])
+def test_what_stands_around_a_key_is_no_part_of_it(key):
+    assert Connection(endpoint="h", api_key=key, timeout_seconds=1, retry_seconds=1)._metadata == [
+        ("authorization", "Bearer key")
+    ]
+
+
+@pytest.mark.parametrize("key", ["k\ney", "schlüssel", "k\x00", "k\udcff"])
+def test_a_key_that_cannot_be_one_is_refused_with_the_remedy(key):
+    with pytest.raises(UnauthenticatedError, match="foreword keys create"):
+        Client("127.0.0.1:7", key)

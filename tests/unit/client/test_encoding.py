@@ -92,3 +92,9 @@ def test_a_file_that_is_not_there_is_an_invalid_argument(tmp_path):
 def test_a_value_that_is_no_text_or_number_is_an_invalid_argument():
     with pytest.raises(InvalidArgumentError, match="write it as text"):
         encode.chunks([{"input": object(), "output": "b"}])
+
+
+def test_half_a_character_in_a_row_is_sent_so_that_the_service_can_name_the_row():
+    rows = [{"input": "ä", "output": "b"}, {"input": "a\udcff", "output": "b"}]
+
+    assert read(encode.chunks(rows)) == rows

@@ -1,5 +1,6 @@
 """The client against a gRPC server that fails on command: real channels, scripted trouble."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from foreword.client import Client, ExperimentState
-from foreword.errors import NotFoundError, UnavailableError
+from foreword.errors import DeadlineExceededError, NotFoundError, UnavailableError
 from foreword.v1 import (
     dataset_pb2,
     dataset_service_pb2,
@@ -74,6 +75,11 @@ class TroubledService(
         yield inference_service_pb2.StreamGenerateResponse(text="house", stop_reason=1)
 
     def WatchTuneExperiment(self, request, context):
+        if request.name.endswith("/silent"):
+            self.trouble(request, context)
+            while context.is_active():
+                time.sleep(0.05)
+            return
         first = request.after_sequence + 1
         for sequence in range(first, 5):
             experiment = STATE(
@@ -151,15 +157,11 @@ def test_a_call_is_not_repeated_beyond_the_time_allowed():
     assert 1 < len(service.requests) < 50
 
 
-@pytest.mark.parametrize(
-    "call",
-    [lambda client: client.create_api_key("tenants/a"), lambda client: client.rollback_deployment("tenants/a/x")],
-)
-def test_what_would_happen_twice_is_not_repeated(call):
+def test_what_would_happen_twice_is_not_repeated():
     service = TroubledService(grpc.StatusCode.UNAVAILABLE)
 
     with serving(service) as client, pytest.raises(UnavailableError):
-        call(client)
+        client.create_api_key("tenants/a")
 
     assert len(service.requests) == 1
 
@@ -205,3 +207,26 @@ def test_a_broken_watch_goes_on_after_the_last_snapshot_that_arrived():
     assert seen[-1].state is ExperimentState.SUCCEEDED
     # The client leaves with the last snapshot, so the service may not get to count that call.
     assert [request.after_sequence for request in service.requests][:3] == [0, 0, 2]
+
+
+@pytest.mark.parametrize("trouble", [None, grpc.StatusCode.UNAVAILABLE])
+def test_waiting_ends_in_time_while_nothing_is_heard(trouble):
+    service = TroubledService(*[trouble] * 100)
+    begun = time.monotonic()
+
+    with serving(service) as client, pytest.raises(DeadlineExceededError, match="has not ended in time"):
+        client.wait_for_experiment("tenants/a/tuneExperiments/silent", timeout_seconds=0.5)
+
+    assert 0.5 <= time.monotonic() - begun < 3
+
+
+def test_waiting_for_a_deployment_ends_in_time_while_the_service_is_silent():
+    service = TroubledService()
+    service.GetDeployment = lambda request, context: time.sleep(2)
+    begun = time.monotonic()
+
+    with serving(service) as client:
+        with pytest.raises(DeadlineExceededError):
+            client.wait_for_deployment("tenants/a/spaces/default/deployments/d", timeout_seconds=0.3)
+
+        assert time.monotonic() - begun < 1.5

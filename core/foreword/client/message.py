@@ -1,0 +1,116 @@
+"""Messages of the API out of what callers pass; values that do not fit are refused by the name of their field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from foreword.errors import FieldViolation, InvalidArgumentError
+
+Built = TypeVar("Built", bound=Message)
+
+_KINDS = {
+    FieldDescriptor.CPPTYPE_INT32: "a whole number below 2^31",
+    FieldDescriptor.CPPTYPE_INT64: "a whole number below 2^63",
+    FieldDescriptor.CPPTYPE_DOUBLE: "a number",
+    FieldDescriptor.CPPTYPE_FLOAT: "a number",
+    FieldDescriptor.CPPTYPE_BOOL: "True or False",
+    FieldDescriptor.CPPTYPE_STRING: "text",
+}
+
+
+def build(kind: type[Built], within: str = "", **values: Any) -> Built:
+    """A message with these fields; None leaves one unset.
+
+    Args:
+        within: Where the message stands in its request, such as `parameters`; empty for the request itself.
+
+    Raises:
+        InvalidArgumentError: Values do not fit their fields; names every one.
+    """
+    fields = kind.DESCRIPTOR.fields_by_name
+    violations = []
+    for name, value in tuple(values.items()):
+        if fields[name].is_repeated and isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
+            value = values[name] = list(value)  # it is read more than once
+        problem = _problem(kind, name, value)
+        if problem:
+            violations.append(FieldViolation(field=f"{within}.{name}" if within else name, description=problem))
+    if violations:
+        raise InvalidArgumentError(violations)
+    return kind(**values)
+
+
+def collected(field: str, values: Iterable[Any]) -> list[Any]:
+    """The items of a list. A text is refused: its letters are not what was meant.
+
+    Raises:
+        InvalidArgumentError: It is a text, or nothing that has items.
+    """
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise InvalidArgumentError.of(field, _no_list(values))
+    return list(values)
+
+
+def enum_name(field: str, kind: type[Enum], value: Any, prefix: str) -> str:
+    """What the API calls a value of an enum, which may be given as the member or as its value.
+
+    Args:
+        prefix: What the API puts in front of all its values, such as `SCOPE`.
+
+    Raises:
+        InvalidArgumentError: There is no such value; names those there are.
+    """
+    try:
+        member = kind(value)
+    except ValueError:
+        allowed = ", ".join(str(item.value) for item in kind)
+        raise InvalidArgumentError.of(field, f"must be one of {allowed}, not {_shown(value)}") from None
+    return f"{prefix}_{member.name}"
+
+
+def text_problem(text: str) -> str:
+    """Why a text cannot be sent; empty when it can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return (
+            f"is no valid text: character {error.start + 1} is a byte that was not UTF-8, or half of a surrogate pair. "
+            f"Decode the text with the encoding it was written in"
+        )
+    return ""
+
+
+def _problem(kind: type[Message], name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    field = kind.DESCRIPTOR.fields_by_name[name]
+    if field.is_repeated:
+        if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+            return _no_list(value)
+        broken = [text_problem(item) for item in value if isinstance(item, str)]
+        if any(broken):
+            return next(text for text in broken if text)
+    elif isinstance(value, str) and (problem := text_problem(value)):
+        return problem
+    try:
+        kind(**{name: value})
+    except (TypeError, ValueError, AttributeError) as error:
+        expected = _KINDS.get(field.cpp_type)
+        if expected is None:
+            return f"cannot be {_shown(value)}: {error}"
+        return f"must be {'a list of ' if field.is_repeated else ''}{expected}, not {_shown(value)}"
+    return ""
+
+
+def _no_list(value: Any) -> str:
+    return f"must be a list, not {_shown(value)}; write [{_shown(value)}] for a single one"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
