@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
+from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
 from foreword.cli.settings import read_settings
 from foreword.cli.task_options import task_options
 from foreword.domain.experiment import TaskOptions
-from foreword.errors import FieldViolation, InvalidArgumentError
-
-if TYPE_CHECKING:
-    from foreword.data.checker import DatasetChecker
-    from foreword.plugin.manager import PluginManager
 
 _CHUNK_BYTES = 256 * 1024
 _SAMPLES = ("complaints", "complaints_v2", "complaints_unseen")
@@ -35,6 +30,7 @@ def data() -> None:
 @click.option("--base-model", default="", help="Count lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Longest input, with --base-model.  [default: the model's context]")
 @json_option
+@in_options
 def check(
     file: BinaryIO,
     format: str | None,
@@ -49,11 +45,22 @@ def check(
     Exits with 1 when rows are faulty.
     """
     from foreword.cli.render import out_console, print_json, print_report
+    from foreword.data.start import start_checker
     from foreword.plugin.manager import PluginManager
+    from foreword.server.token_counts import TokenCounters
 
     settings = read_settings()
     plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)
-    checker = _checker(plugins, format or "", task, options, base_model, max_input_tokens, settings.max_dataset_bytes)
+    checker = start_checker(
+        plugins,
+        task=task,
+        options=options,
+        format=format or "",
+        base_model=base_model,
+        max_input_tokens=max_input_tokens or 0,
+        max_bytes=settings.max_dataset_bytes,
+        counter=TokenCounters().counter,
+    )
     while chunk := file.read(_CHUNK_BYTES):
         checker.feed(chunk)
     report = checker.finish().report
@@ -76,37 +83,3 @@ def sample(name: str) -> None:
     from foreword.samples import sample_path
 
     sys.stdout.write(Path(sample_path(name)).read_text(encoding="utf-8"))
-
-
-def _checker(
-    plugins: PluginManager,
-    format: str,
-    task: str,
-    options: TaskOptions,
-    base_model: str,
-    max_input_tokens: int | None,
-    max_bytes: int,
-) -> DatasetChecker:
-    from foreword.data.checker import DatasetChecker
-
-    if task and plugins.tasks.get(task) is None:
-        installed = ", ".join(sorted(plugins.tasks.items)) or "none"
-        raise InvalidArgumentError(
-            [FieldViolation(field="task", description=f"{task!r} is not installed. Installed tasks: {installed}.")]
-        )
-    count_tokens: Callable[[str], int] | None = None
-    if base_model:
-        model = plugins.base_model(base_model)
-        tokenizer = model.load_tokenizer()
-        count_tokens = lambda text: len(tokenizer(text).input_ids)  # noqa: E731 - a name of its own says no more
-        max_input_tokens = max_input_tokens or model.spec.context_tokens
-    return DatasetChecker(
-        validators=list(plugins.row_validators),
-        task=plugins.tasks.get(task) if task else None,
-        tasks=plugins.tasks.items,
-        options=options,
-        format=format,
-        count_tokens=count_tokens,
-        max_input_tokens=max_input_tokens,
-        max_bytes=max_bytes,
-    )

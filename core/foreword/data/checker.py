@@ -10,14 +10,11 @@ from foreword.data.findings import FindingCollector
 from foreword.data.guess import guess_task
 from foreword.data.reader import RowReader
 from foreword.data.rows import write_rows
-from foreword.domain.dataset import Row
+from foreword.domain.dataset import MAX_DATASET_BYTES, Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, ReportPart, Severity
 from foreword.errors import FieldViolation, InvalidArgumentError, InvalidRowsError
 from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, ValidationContext
-
-DEFAULT_MAX_BYTES = 200 * 1000 * 1000
-"""Largest file in bytes."""
 
 MAX_ROWS = 1_000_000
 """Most rows of one file; each takes some 200 bytes of memory beside its texts."""
@@ -66,7 +63,7 @@ class DatasetChecker:
         format: str = "",
         count_tokens: Callable[[str], int] | None = None,
         max_input_tokens: int | None = None,
-        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_bytes: int = MAX_DATASET_BYTES,
     ) -> None:
         self._reader = RowReader(format)
         self._task = task
@@ -237,10 +234,16 @@ class DatasetChecker:
         return Finding(
             severity=Severity.ERROR,
             code="NO_ROWS",
-            message=f"None of the {count} rows can be used." if count else "No row could be read from the file.",
+            message=_none_of(count),
             remedy='Write rows such as {"input": "...", "output": "..."}, one per line.',
             source="reader",
         )
+
+
+def _none_of(count: int) -> str:
+    if not count:
+        return "No row could be read from the file."
+    return "The only row cannot be used." if count == 1 else f"None of the {count:,} rows can be used."
 
 
 def _too_large(problem: str) -> InvalidArgumentError:
@@ -265,14 +268,23 @@ def report_error(report: DataReport) -> InvalidRowsError:
         for number in (finding.rows or (None,))
     ]
     omitted = report.omitted_finding_count
-    more = f"; {omitted} more findings are not listed" if omitted else ""
-    first = f"{violations[0].field}: {violations[0].description}" if violations else "none"
+    more = f"; {omitted:,} more {'finding is' if omitted == 1 else 'findings are'} not listed" if omitted else ""
+    if len(violations) == 1 and not omitted:
+        message = f"The file has a fault. {_told(violations[0])}"
+    else:
+        first = f" The first: {_told(violations[0])}" if violations else ""
+        message = f"The file has {len(violations):,} faults{more}. Correct them and upload it again.{first}"
     return InvalidRowsError(
         violations,
-        f"The file has {len(violations)} faults{more}. Correct them and upload it again. The first: {first}",
+        message,
         metadata={"row_count": str(report.row_count), "usable_row_count": str(report.usable_row_count)},
         report=report,
     )
+
+
+def _told(violation: FieldViolation) -> str:
+    """A fault with its place, where that is a row: of the whole file, the sentence says it."""
+    return violation.description if violation.field == "rows" else f"{violation.field}: {violation.description}"
 
 
 def _field(number: int | None, column: str) -> str:

@@ -224,29 +224,38 @@ class CsvReader:
         text = line[:MAX_ROW_BYTES].decode("utf-8", "replace")
 
         def fitness(delimiter: str) -> tuple[bool, int]:
-            names = {name.strip().strip('"') for name in text.split(delimiter)}
+            names = {name.strip().strip('"').lower() for name in text.split(delimiter)}
             return names.issuperset(COLUMNS), text.count(delimiter)
 
         self._delimiter = max(_DELIMITERS, key=fitness)
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
 
     def _read_header(self, fields: list[str]) -> Iterator[Finding]:
-        header = [field.strip() for field in fields]
+        written = [field.strip() for field in fields]
+        header = [name.lower() if name.lower() in COLUMNS else name for name in written]
         for column in COLUMNS:
             count = header.count(column)
             if count != 1:
                 self._broken_header = True
-                found = ", ".join(repr(excerpt(name)) for name in header[:8])
+                found = ", ".join(repr(excerpt(name)) for name in written[:8])
+                problem = f"has no column {column!r}" if count == 0 else f"names the column {column!r} more than once"
                 yield fault(
                     "MISSING_COLUMN" if count == 0 else "REPEATED_COLUMN",
-                    f"The first line names the column {column!r} {'not at all' if count == 0 else 'more than once'}; "
-                    f"found: {found}.",
+                    f"The first line {problem}; found: {found}.",
                     "Begin the file with the line: input,output",
                     column=column,
                 )
         if self._broken_header:
             return
         self._header = header
+        for name in sorted(set(written) - set(header), key=written.index):
+            yield fault(
+                "COLUMN_CASE",
+                f"Column {name!r} is read as {name.lower()!r}.",
+                "Nothing needs to be done; write the names in lower case to be rid of this remark.",
+                column=name.lower(),
+                severity=Severity.INFO,
+            )
         for name in header:
             if name not in COLUMNS:
                 yield fault(
@@ -260,9 +269,10 @@ class CsvReader:
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
         assert self._header is not None
         if len(fields) != len(self._header):
+            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             yield fault(
                 "WRONG_FIELD_COUNT",
-                f"The row has {len(fields)} fields, the header has {len(self._header)}.",
+                f"The row has {count}, the header has {len(self._header)}.",
                 f"Put texts that hold {self._delimiter!r} in double quotes.",
                 number=self._number,
                 text=self._delimiter.join(fields),

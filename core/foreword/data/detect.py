@@ -14,12 +14,12 @@ HEAD_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _FOREIGN = (
-    (b"\xff\xfe", "UTF-16 or UTF-32 text", "Save it as UTF-8."),
-    (b"\xfe\xff", "UTF-16 text", "Save it as UTF-8."),
-    (b"PK\x03\x04", "a spreadsheet or an archive", "Save it as CSV UTF-8, or unpack it."),
-    (b"\x1f\x8b", "compressed with gzip", "Unpack it."),
-    (b"PAR1", "a Parquet file", "Write it as JSONL or CSV."),
-    (b"%PDF", "a PDF file", "Write the rows as JSONL or CSV."),
+    (b"\xff\xfe", "is UTF-16 or UTF-32 text", "Save it as UTF-8."),
+    (b"\xfe\xff", "is UTF-16 text", "Save it as UTF-8."),
+    (b"PK\x03\x04", "is a spreadsheet or an archive", "Save it as CSV UTF-8, or unpack it."),
+    (b"\x1f\x8b", "is compressed with gzip", "Unpack it."),
+    (b"PAR1", "is a Parquet file", "Write it as JSONL or CSV."),
+    (b"%PDF", "is a PDF file", "Write the rows as JSONL or CSV."),
 )
 
 
@@ -27,7 +27,7 @@ def foreign_file(head: bytes) -> Finding | None:
     """The finding for a file that is no UTF-8 text at all, by its first 4 bytes."""
     for magic, name, remedy in _FOREIGN:
         if head.startswith(magic):
-            return fault("NOT_UTF8_TEXT", f"The file looks like {name}.", remedy)
+            return fault("NOT_UTF8_TEXT", f"The file {name}.", remedy)
     if b"\x00" in head[:4]:
         return fault("NOT_UTF8_TEXT", "The file begins with NUL bytes, so it is not UTF-8 text.", "Save it as UTF-8.")
     return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from foreword.data.checker import CheckedData, DatasetChecker
+from foreword.data.start import start_checker
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.dataset import Header
@@ -64,30 +65,14 @@ class UploadChecker:
 
     def _start(self, header: Header) -> DatasetChecker:
         """The checker that a header asks for."""
-        tasks = self._plugins.tasks.items
-        if header.task and header.task not in tasks:
-            raise InvalidArgumentError.of(
-                "header.task", f"{header.task[:80]!r} is not installed; installed are {', '.join(sorted(tasks))}"
-            )
-        count_tokens: Callable[[str], int] | None = None
-        max_input_tokens: int | None = None
-        if header.base_model:
-            model = self._plugins.base_model(header.base_model)
-            count_tokens = self._tokens.counter(model)
-            max_input_tokens = header.max_input_tokens or model.spec.context_tokens
-            if max_input_tokens > model.spec.context_tokens:
-                raise InvalidArgumentError.of(
-                    "header.max_input_tokens",
-                    f"must be in [1, {model.spec.context_tokens}], the model's context, not {max_input_tokens}",
-                )
         with fields_below("header"):
-            return DatasetChecker(
-                validators=tuple(self._plugins.row_validators),
-                task=tasks[header.task] if header.task else None,
-                tasks=tasks,
+            return start_checker(
+                self._plugins,
+                task=header.task,
                 options=header.task_options,
                 format=header.format,
-                count_tokens=count_tokens,
-                max_input_tokens=max_input_tokens,
+                base_model=header.base_model,
+                max_input_tokens=header.max_input_tokens,
                 max_bytes=self._max_bytes,
+                counter=self._tokens.counter,
             )

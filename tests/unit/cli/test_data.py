@@ -55,7 +55,7 @@ def test_labels_can_be_declared(capsys, tmp_path):
 
 def test_a_task_that_is_not_installed_lists_those_that_are(capsys, tmp_path):
     assert run(["data", "check", write(tmp_path, "{}"), "--task", "painting"]) == 1
-    assert "Installed tasks: classification, generation" in capsys.readouterr().err
+    assert "--task: 'painting' is not installed; installed are classification, generation" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_a_wrong_call(capsys, tmp_path):

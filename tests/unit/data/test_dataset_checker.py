@@ -119,7 +119,7 @@ def test_findings_are_bounded_and_the_rest_is_counted() -> None:
     assert report.row_count == 1500
 
 
-@pytest.mark.parametrize(("data", "message"), [(b"", "No row could be read"), (b"{oops\n", "None of the 1 rows")])
+@pytest.mark.parametrize(("data", "message"), [(b"", "No row could be read"), (b"{oops\n", "The only row cannot")])
 def test_a_file_without_usable_rows_is_an_error(data: bytes, message: str) -> None:
     checked = check(data)
 
@@ -220,3 +220,17 @@ def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
     data = sample_path("complaints_v2").read_bytes()
 
     assert check(data, chunk=7) == check(data, chunk=1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            b'{"input": "a", "output": "b"}\n{}\n',
+            "The file has 2 faults. Correct them and upload it again. The first: rows[2]",
+        ),
+        (b"", "The file has a fault. No row could be read from the file."),
+    ],
+)
+def test_the_error_counts_faults_in_words_that_fit(data: bytes, message: str) -> None:
+    assert report_error(check(data).report).message.startswith(message)

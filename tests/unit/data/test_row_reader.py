@@ -194,6 +194,30 @@ def test_faults_of_csv_are_told_apart(data: bytes, expected: list[tuple[str, tup
     assert faults(data) == expected
 
 
+@pytest.mark.parametrize("data", [b"Input,Output\na,b\n", b'"OUTPUT";Input\nb;a\n', b"Output\tINPUT\nb\ta\n"])
+def test_csv_columns_are_found_in_any_case_with_a_remark(data: bytes) -> None:
+    rows, findings, _ = read(data)
+
+    assert [(row.input, row.output) for row in rows] == [("a", "b")]
+    assert {(finding.code, finding.severity) for finding in findings} == {("COLUMN_CASE", Severity.INFO)}
+
+
+def test_the_header_is_told_as_it_is_written() -> None:
+    findings = read(b"Text,Output\na,b\n")[1]
+
+    assert [finding.message for finding in findings] == [
+        "The first line has no column 'input'; found: 'Text', 'Output'."
+    ]
+
+
+def test_one_field_is_told_in_the_singular() -> None:
+    assert read(b"input,output\na\n")[1][0].message == "The row has 1 field, the header has 2."
+
+
+def test_a_compressed_file_is_told_as_one() -> None:
+    assert read(b"\x1f\x8b\x08\x00abc")[1][0].message == "The file is compressed with gzip."
+
+
 def test_a_quote_that_is_never_closed_does_not_take_the_rows_behind_it_along() -> None:
     rows, findings, _ = read(b'input,output\n"a,b\nc,d\n"e","f"\ng,h\n')
 

@@ -1,0 +1,63 @@
+"""Errors in the words of who typed the command: options instead of the fields of a request."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
+
+_OTHER_NAMES = {
+    "api_key.expire_time": "days",
+    "parent": "tenant",
+    "structured.examples": "example",
+    "structured.input": "text",
+}
+"""Parameters of commands that are not called like the field they fill."""
+
+
+def in_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a command tell errors by its options: `--batch-size`, not `tune_experiment.parameters.batch_size`."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except ForewordError as error:
+            _translate(error, click.get_current_context().command)
+            raise
+
+    return command
+
+
+def _translate(error: ForewordError, command: click.Command) -> None:
+    shown = {parameter.name: _shown(parameter) for parameter in command.params if parameter.name}
+    if isinstance(error, InvalidArgumentError):
+        violations = []
+        for item in error.violations:
+            option = _option(item.field, shown)
+            begins = rf"(^|; ){re.escape(item.field)}: "  # so a message that names its fields joins them
+            error.message = re.sub(begins, rf"\g<1>{option}: ", error.message)
+            violations.append(FieldViolation(field=option, description=item.description))
+        error.violations = tuple(violations)
+    error.message = re.sub(r"`(\w+)`", lambda found: shown.get(found[1], found[0]), error.message)
+
+
+def _option(field: str, shown: dict[str, str]) -> str:
+    """The option that fills a field, or the field itself."""
+    path = re.sub(r"\[[^]]*\]", "", field)
+    for other, name in _OTHER_NAMES.items():
+        if path == other or path.startswith(f"{other}."):
+            return shown.get(name, field)
+    last = path.rsplit(".", 1)[-1]
+    return field if path.startswith("rows") else shown.get(last, field)
+
+
+def _shown(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.human_readable_name
+    return max(parameter.opts, key=len)

@@ -1,0 +1,61 @@
+"""The checker that somebody asks for by names: of a task, of a base model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from foreword.data.checker import DatasetChecker
+from foreword.domain.experiment import TaskOptions
+from foreword.errors import InvalidArgumentError
+from foreword.plugin.interfaces import BaseModel
+from foreword.plugin.manager import PluginManager
+
+
+def start_checker(
+    plugins: PluginManager,
+    *,
+    task: str,
+    options: TaskOptions,
+    format: str,
+    base_model: str,
+    max_input_tokens: int,
+    max_bytes: int,
+    counter: Callable[[BaseModel], Callable[[str], int]],
+) -> DatasetChecker:
+    """A checker with the installed validators.
+
+    Args:
+        task: Id of the task; empty to guess it.
+        base_model: Name or alias of the base model that counts tokens; empty for none.
+        max_input_tokens: Longest input, used with `base_model`; 0 means the model's context.
+        counter: What counts the tokens of an input for a base model.
+
+    Raises:
+        InvalidArgumentError: The task is not installed, or a value is out of range.
+        NotFoundError: No such base model.
+    """
+    tasks = plugins.tasks.items
+    if task and task not in tasks:
+        installed = ", ".join(sorted(tasks)) or "none"
+        raise InvalidArgumentError.of("task", f"{task[:80]!r} is not installed; installed are {installed}")
+    count_tokens: Callable[[str], int] | None = None
+    longest: int | None = None
+    if base_model:
+        model = plugins.base_model(base_model)
+        context = model.spec.context_tokens
+        if not 0 <= max_input_tokens <= context:
+            raise InvalidArgumentError.of(
+                "max_input_tokens", f"must be in [1, {context}], the model's context, not {max_input_tokens}"
+            )
+        count_tokens = counter(model)
+        longest = max_input_tokens or context
+    return DatasetChecker(
+        validators=tuple(plugins.row_validators),
+        task=tasks[task] if task else None,
+        tasks=tasks,
+        options=options,
+        format=format,
+        count_tokens=count_tokens,
+        max_input_tokens=longest,
+        max_bytes=max_bytes,
+    )
