@@ -8,11 +8,30 @@ import click
 
 from foreword.cli.models import model_reference
 from foreword.cli.session import json_option, with_client
+from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from foreword.client import Client, Deployment
+
+
+def deployment_reference(client: Client, text: str) -> str:
+    """The resource name of what a person typed for a deployment: its serving name, its id or its resource name.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    if "/" in text:
+        return text
+    found = client.list_deployments()
+    for item in found:
+        if item.serving_name == text:
+            return item.name
+    for item in found:
+        if item.name.endswith(f"/{text}"):
+            return item.name
+    raise NotFoundError.of(f"A deployment named {text!r}", "`foreword deployments list` shows those there are.")
 
 
 @click.command(short_help="Puts a model behind a serving name.")
@@ -71,11 +90,11 @@ def list_(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, deployment: str, as_json: bool) -> None:
-    """Shows a deployment with its revisions."""
+    """Shows a deployment, by its serving name, with its revisions."""
     from foreword.cli.render import out_console, print_facts, print_json, print_table, short_name
     from foreword.cli.render.listing import age
 
-    found = client.get_deployment(deployment)
+    found = client.get_deployment(deployment_reference(client, deployment))
     if as_json:
         print_json(found)
         return
@@ -108,7 +127,8 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
 @with_client
 def update(client: Client, deployment: str, model: str, wait: bool, as_json: bool) -> None:
     """Serves another model under the same name, once that has passed its probe."""
-    _tell(client.update_deployment(deployment, model=model_reference(client, model), wait=wait), as_json)
+    name = deployment_reference(client, deployment)
+    _tell(client.update_deployment(name, model=model_reference(client, model), wait=wait), as_json)
 
 
 @deployments.command()
@@ -118,7 +138,7 @@ def update(client: Client, deployment: str, model: str, wait: bool, as_json: boo
 @with_client
 def rollback(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
     """Points a deployment back to an earlier revision, at once."""
-    _tell(client.rollback_deployment(deployment, revision or 0), as_json)
+    _tell(client.rollback_deployment(deployment_reference(client, deployment), revision or 0), as_json)
 
 
 @deployments.command()
@@ -126,7 +146,7 @@ def rollback(client: Client, deployment: str, revision: int | None, as_json: boo
 @with_client
 def delete(client: Client, deployment: str) -> None:
     """Deletes a deployment; requests that are running finish."""
-    client.delete_deployment(deployment)
+    client.delete_deployment(deployment_reference(client, deployment))
 
 
 def _state(deployment: Deployment) -> Text:

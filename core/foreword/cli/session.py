@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from foreword.cli.option_names import in_options
+
 _RETRY_SECONDS = 3.0  # a person waits; a service that restarts is back by then, one that is not there stays away
 
 
@@ -30,6 +32,7 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
         help="PEM file with the certificates to trust, when they are not the system's.",
     )
     @functools.wraps(function)
+    @in_options
     def command(*arguments: Any, endpoint: str, api_key: str, tls_ca: Path | None, **options: Any) -> Any:
         # gRPC logs what goes wrong on its way to an error that says it better; who wants both sets the variable.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -123,8 +123,8 @@ def create_key(
     key = client.create_api_key(
         tenant or client.tenant,
         display_name=display_name,
-        scopes=[Scope(value) for value in scopes],
-        expire_time=None if days is None else datetime.now(UTC) + timedelta(days=days),
+        scopes=[Scope(value) for value in scopes] or None,
+        expire_time=None if days is None else _in_days(days),
     )
     if as_json:
         print_json(key)
@@ -139,6 +139,16 @@ def create_key(
 def delete_key(client: Client, key: str) -> None:
     """Revokes a key, by its full name or, of your own tenant, its id."""
     client.delete_api_key(key)
+
+
+def _in_days(days: float) -> datetime:
+    try:
+        return datetime.now(UTC) + timedelta(days=days)
+    except (OverflowError, ValueError):  # beyond the calendar, or no number
+        raise click.BadParameter(
+            f"{days:g} days reach beyond the calendar. Leave it out for a key that lasts for ever.",
+            param_hint="--days",
+        ) from None
 
 
 def _scopes(scopes: frozenset[Scope]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from foreword.cli.session import json_option, with_client
 from foreword.cli.task_options import task_options
 from foreword.domain.experiment import ExperimentState, TaskOptions
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, TuneParameters
-from foreword.errors import InvalidRowsError
+from foreword.errors import ForewordError, InvalidRowsError
 
 if TYPE_CHECKING:
     from foreword.client import Client, Dataset, TuneExperiment
@@ -88,19 +89,27 @@ def tune(
     # JSON on standard output is for programs; people then read along on standard error.
     console = err_console() if as_json else out_console()
     data = client.get_dataset(dataset) if dataset else _upload(client, file, display_name, base_model, task, options)
-    experiment = client.create_tune_experiment(
-        data,
-        display_name=display_name or data.display_name,
-        base_model=base_model,
-        task=task,
-        task_options=options,
-        verbalizer=verbalizer,
-        instruction=instruction,
-        evaluate_base=evaluate_base,
-        parameters=TuneParameters(**parameters),
-        validate_only=dry_run,
-    )
-    console.print(f"{experiment.display_name}: {short_name(experiment.base_model)} on {short_name(data.name)}")
+    try:
+        experiment = client.create_tune_experiment(
+            data,
+            display_name=display_name or data.display_name,
+            base_model=base_model,
+            task=task,
+            task_options=options,
+            verbalizer=verbalizer,
+            instruction=instruction,
+            evaluate_base=evaluate_base,
+            parameters=TuneParameters(**parameters),
+            validate_only=dry_run,
+        )
+    except ForewordError:
+        if file is not None:
+            _delete_upload(client, data)
+        raise
+    if dry_run and file is not None:
+        _delete_upload(client, data)
+    source = file.name if dry_run and file is not None else short_name(data.name)
+    console.print(f"{experiment.display_name}: {short_name(experiment.base_model)} on {source}")
     print_plan(console, experiment.plan)
     if dry_run or detach:
         if detach and not dry_run:
@@ -166,6 +175,12 @@ def _upload(
     if dataset.report is not None:
         print_findings(err_console(), dataset.report.warnings)
     return dataset
+
+
+def _delete_upload(client: Client, dataset: Dataset) -> None:
+    """Deletes what was uploaded for a run that is not to be. A run that was queued after all keeps its data."""
+    with suppress(ForewordError):
+        client.delete_dataset(dataset)
 
 
 def _serving_name(display_name: str) -> str:

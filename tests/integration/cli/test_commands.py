@@ -57,8 +57,8 @@ def test_every_wrong_parameter_is_listed(command, rows):
     status, _, err = command("tune", rows, "--num-epochs", "0", "--batch-size", "0")
 
     assert status == 1
-    assert "num_epochs: must be in [1, 1000], not 0" in err
-    assert "batch_size: must be in [1, 1024], not 0" in err
+    assert "  --num-epochs: must be in [1, 1000], not 0" in err
+    assert "  --batch-size: must be in [1, 1024], not 0" in err
 
 
 def test_a_file_with_faulty_rows_is_reported_and_not_stored(command, tmp_path):
@@ -70,6 +70,58 @@ def test_a_file_with_faulty_rows_is_reported_and_not_stored(command, tmp_path):
     assert status == 1
     assert "row 61, input: The input is empty." in err
     assert err.splitlines()[-1].startswith(f"Error: {path} has faulty rows")
+
+
+def test_a_run_that_is_only_planned_or_refused_leaves_no_dataset_behind(command, rows):
+    assert command("tune", rows, "--dry-run")[0] == 0
+    assert command("tune", rows, "--num-epochs", "0")[0] == 1
+
+    assert values(command("datasets", "list", "--json")) == []
+
+
+def test_a_stored_dataset_stays_when_a_run_on_it_is_only_planned(command, rows):
+    experiment = values(command("tune", rows, "--detach", "--name", "complaints", "--json"))
+    id = experiment["dataset"].rsplit("/", 1)[-1]
+    command("experiments", "cancel", experiment["name"])
+
+    assert command("tune", "--dataset", id, "--dry-run")[0] == 0
+
+    assert id in command("datasets", "list")[1]
+    shown = command("datasets", "show", id)[1]
+    assert "complaints, version 1" in shown
+    assert "60 of 60 rows can be used" in shown
+    assert command("datasets", "delete", id)[0] == 0
+    assert values(command("datasets", "list", "--json")) == []
+
+
+def test_a_deployment_in_another_space_is_found_by_its_serving_name(command):
+    assert command("spaces", "create", "live", "--name", "Live", "--stage", "production")[0] == 0
+    assert "production" in command("spaces", "list")[1]
+    assert command("deploy", "baseModels/foreword--starter", "--name", "asked", "--space", "live")[0] == 0
+
+    assert "/spaces/live/deployments/" in command("deployments", "show", "asked")[1]
+    assert command("spaces", "delete", "live")[0] == 1
+    assert command("deployments", "update", "asked", "--model", "baseModels/foreword--starter")[0] == 0
+    assert "has no ready revision before" in command("deployments", "rollback", "asked")[2]
+    assert command("deployments", "delete", "asked")[0] == 0
+    assert "`foreword deployments list` shows" in command("deployments", "show", "asked")[2]
+    assert command("spaces", "delete", "live")[0] == 0
+
+
+def test_errors_name_the_options_of_the_command(command):
+    model = "baseModels/foreword--starter"
+
+    assert "Send the labels to choose from in --labels" in command("classify", model, "a")[2]
+    assert "--temperature: must be" in command("generate", model, "a", "--sample", "--temperature", "9")[2]
+    assert "--top-n: must be" in command("classify", model, "a", "--labels", "b,c", "--top-n", str(2**40))[2]
+    assert "TEXT: is no valid text: character 2" in command("generate", model, "a\udcff")[2]
+
+
+def test_a_key_that_would_outlast_the_calendar_is_a_wrong_call(command):
+    status, _, err = command("keys", "create", "--days", "1e300")
+
+    assert status == 2
+    assert "--days" in err
 
 
 def test_a_run_is_queued_shown_cancelled_and_deleted(command, rows):

@@ -1,0 +1,84 @@
+"""`foreword datasets`: stored training data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from foreword.cli.session import json_option, with_client
+
+if TYPE_CHECKING:
+    from foreword.client import Client
+
+
+@click.group()
+def datasets() -> None:
+    """Manages stored training data."""
+
+
+@datasets.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")
+@json_option
+@with_client
+def list_(client: Client, limit: int, as_json: bool) -> None:
+    """Lists datasets, newest first."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.list_datasets(limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        out_console(),
+        ["dataset", "name", "version", "rows", "size", "created"],
+        [
+            (
+                short_name(item.name),
+                item.display_name,
+                str(item.version),
+                f"{item.row_count:,}",
+                f"{item.byte_size / 1000:,.0f} kB",
+                age(item.create_time),
+            )
+            for item in found
+        ],
+        right=["version", "rows", "size"],
+    )
+
+
+@datasets.command()
+@click.argument("dataset")
+@json_option
+@with_client
+def show(client: Client, dataset: str, as_json: bool) -> None:
+    """Shows a dataset with its report."""
+    from foreword.cli.render import out_console, print_facts, print_json, print_report
+
+    found = client.get_dataset(dataset)
+    if as_json:
+        print_json(found)
+        return
+    console = out_console()
+    print_facts(
+        console,
+        [
+            ("dataset", found.name),
+            ("name", f"{found.display_name}, version {found.version}"),
+            ("description", found.description),
+            ("size", f"{found.row_count:,} rows, {found.byte_size:,} bytes"),
+            ("sha256", found.content_sha256),
+        ],
+    )
+    console.print()
+    if found.report is not None:
+        print_report(console, found.report)
+
+
+@datasets.command()
+@click.argument("dataset")
+@with_client
+def delete(client: Client, dataset: str) -> None:
+    """Deletes a dataset that no queued or running experiment needs; what was tuned on it stays."""
+    client.delete_dataset(dataset)

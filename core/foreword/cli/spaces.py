@@ -1,0 +1,66 @@
+"""`foreword spaces`: places that deployments live in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from foreword.cli.session import json_option, with_client
+from foreword.domain.deployment import Stage
+
+if TYPE_CHECKING:
+    from foreword.client import Client
+
+
+@click.group()
+def spaces() -> None:
+    """Manages spaces, the places that deployments live in."""
+
+
+@spaces.command("list")
+@json_option
+@with_client
+def list_(client: Client, as_json: bool) -> None:
+    """Lists spaces."""
+    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render.listing import age
+
+    found = client.list_spaces()
+    if as_json:
+        print_json(found)
+        return
+    rows = [(short_name(item.name), item.display_name, item.stage.value, age(item.create_time)) for item in found]
+    print_table(out_console(), ["space", "name", "stage", "created"], rows)
+
+
+@spaces.command()
+@click.argument("space")
+@click.option("--name", "display_name", default="", help="Name for people.")
+@click.option("--description", default="", help="What it is for.")
+@click.option(
+    "--stage",
+    type=click.Choice([stage.value for stage in Stage]),
+    default=Stage.DEVELOPMENT.value,
+    show_default=True,
+    help="Whether customers depend on it.",
+)
+@json_option
+@with_client
+def create(client: Client, space: str, display_name: str, description: str, stage: str, as_json: bool) -> None:
+    """Creates a space, to be named with `foreword deploy --space SPACE`."""
+    from foreword.cli.render import print_json
+
+    made = client.create_space(space, display_name=display_name, description=description, stage=Stage(stage))
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(made.name)
+
+
+@spaces.command()
+@click.argument("space")
+@with_client
+def delete(client: Client, space: str) -> None:
+    """Deletes an empty space."""
+    client.delete_space(space)
