@@ -111,7 +111,8 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
     tuned_model = ModelInference(deployment_id=deployment_id, api_client=client)
     prompts, satisfaction = test_data
     results = tuned_model.generate_text(prompt=prompts, concurrency_limit=2)
-    assert 0 <= accuracy_score(satisfaction, [int(float(x)) for x in results]) <= 1
+    assert len(results) == len(satisfaction)
+    assert set(results) <= {"0", "1"}  # 3 updates teach little, but a tuned prompt answers with labels alone
 
 
 def test_with_rate_and_accumulation_left_to_the_recipe_it_learns(credentials, project_id, train_filename, test_data):
