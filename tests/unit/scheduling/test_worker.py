@@ -33,6 +33,18 @@ class StopWhenIdle(threading.Event):
         return True
 
 
+class StopAt(threading.Event):
+    """Is set when it is asked for the n-th time, which may be between two updates or while rows are measured."""
+
+    def __init__(self, asked: int) -> None:
+        super().__init__()
+        self.left = asked
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
 def work(shop, failpoint: Callable[[str], None] = lambda _: None) -> None:
     """A worker that works until there is nothing left, or the database is away."""
     disturbed = shop.with_queue(lambda database: ExperimentQueue(database, failpoint=failpoint))
@@ -157,6 +169,23 @@ def test_a_stop_when_tuning_has_ended_loses_no_update(shop):
     assert (curve.state, done.state) == (ExperimentState.RUNNING, ExperimentState.SUCCEEDED)
     assert done.snapshots == curve.snapshots
     assert content(shop, run) == content(shop, undisturbed)
+
+
+def test_a_stop_at_any_moment_changes_nothing_in_the_result(shop):
+    undisturbed = shop.queue_run()
+    work(shop)
+    expected = content(shop, undisturbed)
+    states = set()
+    for asked in range(3, 12, 2):
+        run, stop = shop.queue_run(), StopAt(asked)
+        Worker(shop.workshop).run(stop)
+        assert stop.left < 0
+        states.add(state(shop, run))
+        work(shop)
+        found = shop.repository.get(run.id, after_sequence=0)
+        assert content(shop, run) == expected
+        assert [point.step for point in found.snapshots] == [1, 2, 3, 4, 5, 6]
+    assert ExperimentState.RUNNING in states
 
 
 def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
