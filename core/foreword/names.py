@@ -13,7 +13,8 @@ baseModels/{model}
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Self
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from foreword.errors import InvalidArgumentError
 
@@ -34,123 +35,98 @@ def _match(pattern: str, text: str, field: str) -> tuple[str, ...]:
     return found.groups()
 
 
-class TenantName(NamedTuple):
-    """`tenants/{tenant}`."""
+@dataclass(frozen=True, slots=True)
+class ResourceName:
+    """A resource name of one pattern; its variable segments are the fields, in order."""
 
-    tenant: str
+    pattern: ClassVar[str]
 
     @classmethod
     def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}", text, field))
+        """Parses a name.
+
+        Args:
+            field: Request field that holds it, for the error.
+
+        Raises:
+            InvalidArgumentError: The text has another shape; names `field`.
+        """
+        return cls(*_match(cls.pattern, text, field))
 
     def __str__(self) -> str:
-        return f"tenants/{self.tenant}"
+        segments = self.pattern.split("/")
+        return "/".join(getattr(self, part[1:-1]) if part.startswith("{") else part for part in segments)
 
 
-class ApiKeyName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TenantName(ResourceName):
+    """`tenants/{tenant}`."""
+
+    pattern = "tenants/{tenant}"
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyName(ResourceName):
     """`tenants/{tenant}/apiKeys/{api_key}`."""
 
+    pattern = "tenants/{tenant}/apiKeys/{api_key}"
     tenant: str
     api_key: str
 
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}/apiKeys/{api_key}", text, field))
 
-    def __str__(self) -> str:
-        return f"tenants/{self.tenant}/apiKeys/{self.api_key}"
-
-
-class DatasetName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DatasetName(ResourceName):
     """`tenants/{tenant}/datasets/{dataset}`."""
 
+    pattern = "tenants/{tenant}/datasets/{dataset}"
     tenant: str
     dataset: str
 
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}/datasets/{dataset}", text, field))
 
-    def __str__(self) -> str:
-        return f"tenants/{self.tenant}/datasets/{self.dataset}"
-
-
-class TuneExperimentName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TuneExperimentName(ResourceName):
     """`tenants/{tenant}/tuneExperiments/{tune_experiment}`."""
 
+    pattern = "tenants/{tenant}/tuneExperiments/{tune_experiment}"
     tenant: str
     tune_experiment: str
 
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}/tuneExperiments/{tune_experiment}", text, field))
 
-    def __str__(self) -> str:
-        return f"tenants/{self.tenant}/tuneExperiments/{self.tune_experiment}"
-
-
-class TunedModelName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TunedModelName(ResourceName):
     """`tenants/{tenant}/tunedModels/{tuned_model}`."""
 
+    pattern = "tenants/{tenant}/tunedModels/{tuned_model}"
     tenant: str
     tuned_model: str
 
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}/tunedModels/{tuned_model}", text, field))
 
-    def __str__(self) -> str:
-        return f"tenants/{self.tenant}/tunedModels/{self.tuned_model}"
-
-
-class SpaceName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SpaceName(ResourceName):
     """`tenants/{tenant}/spaces/{space}`."""
 
+    pattern = "tenants/{tenant}/spaces/{space}"
     tenant: str
     space: str
 
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}/spaces/{space}", text, field))
 
-    def __str__(self) -> str:
-        return f"tenants/{self.tenant}/spaces/{self.space}"
-
-
-class DeploymentName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DeploymentName(ResourceName):
     """`tenants/{tenant}/spaces/{space}/deployments/{deployment}`."""
 
+    pattern = "tenants/{tenant}/spaces/{space}/deployments/{deployment}"
     tenant: str
     space: str
     deployment: str
 
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("tenants/{tenant}/spaces/{space}/deployments/{deployment}", text, field))
 
-    def __str__(self) -> str:
-        return f"tenants/{self.tenant}/spaces/{self.space}/deployments/{self.deployment}"
-
-
-class BaseModelName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BaseModelName(ResourceName):
     """`baseModels/{model}`; the model id is a Hugging Face id with `/` written `--`."""
 
+    pattern = "baseModels/{model}"
     model: str
-
-    @classmethod
-    def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name; raises InvalidArgumentError that names `field`."""
-        return cls(*_match("baseModels/{model}", text, field))
-
-    def __str__(self) -> str:
-        return f"baseModels/{self.model}"
 
 
 def check_id(text: str, field: str) -> str:

@@ -105,8 +105,10 @@ class ServedModels:
         if "/tunedModels/" in model:
             name = TunedModelName.parse(model, "model")
             return self._tuned_model(TunedModelRepository(self._database, tenant).get(name.tuned_model))
-        _, space, id = DeploymentName.parse(model, "model")
-        return self._deployment(DeploymentRepository(self._database, tenant).get(space, id))
+        deployment = DeploymentName.parse(model, "model")
+        return self._deployment(
+            DeploymentRepository(self._database, tenant).get(deployment.space, deployment.deployment)
+        )
 
     def _by_serving_name(self, tenant: str, model: str) -> ServedModel:
         """A deployment of that serving name, else a base model of that id or alias."""
