@@ -17,9 +17,9 @@ import click
     show_default=True,
     help="Folder for the learning curve and the exported adapter.",
 )
-@click.option("--epochs", type=click.IntRange(1, 200), help="Passes over the rows.  [default: the recipe's]")
+@click.option("--epochs", type=click.IntRange(1, 200), default=30, show_default=True, help="Passes over the rows.")
 @click.option("--keep-home", is_flag=True, help="Keep the temporary home, with the database and the log.")
-def demo(*, output: Path, epochs: int | None, keep_home: bool) -> None:
+def demo(*, output: Path, epochs: int, keep_home: bool) -> None:
     """Shows the whole product at work: checks data, tunes, evaluates, deploys and answers.
 
     Starts a real server and worker on a free port of loopback, in a temporary home, and needs no network. It ends them

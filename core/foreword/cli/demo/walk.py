@@ -52,10 +52,10 @@ class Walk:
         client: Of a running service.
         console: Where to tell.
         output: Folder for pictures and files.
-        epochs: Passes over the rows; None takes the recipe's.
+        epochs: Passes over the rows.
     """
 
-    def __init__(self, client: Client, console: Console, output: Path, epochs: int | None) -> None:
+    def __init__(self, client: Client, console: Console, output: Path, epochs: int) -> None:
         self._client = client
         self._console = console
         self._output = output
@@ -133,7 +133,7 @@ class Walk:
             display_name="Complaints",
             instruction=INSTRUCTION,
             # No refit on all rows, which would be a little better: what is shown on held-out rows is then just what is
-            # deployed, and the demo takes half the time.
+            # deployed, and the demo takes less than half the time.
             parameters=TuneParameters(init_text=INSTRUCTION, num_epochs=self._epochs, refit=False),
         )
         print_plan(self._console, experiment.plan)
