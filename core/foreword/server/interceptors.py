@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import structlog
@@ -43,13 +43,7 @@ Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 """Runs around a servicer method, in the task of its RPC."""
 
 
-if TYPE_CHECKING:
-    _ServerInterceptor = grpc.aio.ServerInterceptor[Any, Any]
-else:
-    _ServerInterceptor = grpc.aio.ServerInterceptor  # generic in the stubs only
-
-
-class CallInterceptor(_ServerInterceptor):
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc carries no types
     """Puts layers around every method of the service, the first one outermost."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:

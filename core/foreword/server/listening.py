@@ -58,8 +58,11 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
     address = f"{host}:{settings.port}"
     try:
         if settings.tls_certificate is None or settings.tls_private_key is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, _credentials(settings.tls_certificate, settings.tls_private_key))
+            port: int = server.add_insecure_port(address)
+        else:
+            credentials = _credentials(settings.tls_certificate, settings.tls_private_key)
+            port = server.add_secure_port(address, credentials)
+        return port
     except RuntimeError as error:
         raise FailedPreconditionError(
             f"Cannot listen on {address}: the port is taken, or the address is not this machine's. "
