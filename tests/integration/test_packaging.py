@@ -28,6 +28,7 @@ def test_nothing_is_called_core_plugins_or_bots(wheel: zipfile.ZipFile) -> None:
         "foreword",
         "foreword_huggingface",
         "foreword_methods",
+        "foreword_slack",
         "foreword_starter",
         "foreword_tasks",
         "foreword_validators",
