@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 
 import click
 
@@ -38,25 +39,46 @@ _MOST_FAULTS_SHOWN = 20
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group whose commands are imported when they are called.
+
+    Other packages add theirs through entry points of the group `foreword.commands`; none takes the place of a command
+    of ours.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order in which they are used."""
-        return list(COMMANDS)
+        """All commands, ours in the order in which they are used."""
+        return [*COMMANDS, *sorted(_added_commands())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports a command."""
-        if cmd_name not in COMMANDS:
+        if cmd_name in COMMANDS:
+            module, attribute = COMMANDS[cmd_name][0].split(":")
+            command = getattr(import_module(module), attribute)
+        elif cmd_name in _added_commands():
+            command = _added_commands()[cmd_name].load()
+        else:
             return None
-        module, attribute = COMMANDS[cmd_name][0].split(":")
-        command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the commands without importing any."""
+        """Lists the commands; of ours, none is imported."""
+        rows = [(name, help) for name, (_, help) in COMMANDS.items()]
+        for name in sorted(_added_commands()):
+            try:
+                command = self.get_command(ctx, name)
+            except ImportError as error:
+                rows.append((name, f"Cannot be loaded: {error}."))
+            else:
+                assert command is not None
+                rows.append((name, command.get_short_help_str(limit=100)))
         with formatter.section("Commands"):
-            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+            formatter.write_dl(rows)
+
+
+def _added_commands() -> dict[str, EntryPoint]:
+    found = {item.name: item for item in entry_points(group="foreword.commands")}
+    return {name: item for name, item in found.items() if name not in COMMANDS}
 
 
 @click.command(cls=LazyGroup, name="foreword", context_settings={"help_option_names": ["-h", "--help"]})

@@ -104,3 +104,13 @@ def test_plugins_that_are_missing_fail_the_command_and_say_why(capsys, monkeypat
     assert statuses["tasks"]["state"] == "loaded"
     assert statuses["starter"]["state"] == "blocked"
     assert "no installed package" in statuses["gone"]["error"]
+
+
+def test_commands_of_other_packages_are_listed_with_their_help_and_run(capsys):
+    assert run(["--help"]) == 0
+    listed = capsys.readouterr().out
+
+    assert run(["slack", "--help"]) == 0
+
+    assert "slack        Routes complaints" in listed
+    assert "Usage: foreword slack" in capsys.readouterr().out
