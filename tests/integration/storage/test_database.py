@@ -14,8 +14,9 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 
 from factories.stored import MOMENT, store_experiment
 from foreword.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
-from foreword.storage import migration
-from foreword.storage.database import Database
+from foreword.sql import migration
+from foreword.storage import tables
+from foreword.storage.database import MIGRATIONS, Database
 from foreword.storage.tables import Base, TenantRow
 
 
@@ -59,10 +60,10 @@ def test_every_migration_goes_forward_and_back(bare_url):
     database.close()
     engine = raw_engine(bare_url)
     with engine.begin() as connection:
-        migration.downgrade(connection, "base")
+        migration.downgrade(connection, MIGRATIONS, "base")
         assert inspect(connection).get_table_names() == ["alembic_version"]
     with engine.begin() as connection:
-        migration.upgrade(connection)
+        migration.upgrade(connection, MIGRATIONS)
         assert set(Base.metadata.tables) <= set(inspect(connection).get_table_names())
     engine.dispose()
 
@@ -72,7 +73,7 @@ def test_a_migration_that_is_interrupted_leaves_nothing_behind(bare_url):
 
     def interrupted() -> None:
         with engine.begin() as connection:
-            migration.upgrade(connection)
+            migration.upgrade(connection, MIGRATIONS)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -121,7 +122,7 @@ def test_a_schema_from_a_newer_version_is_refused(bare_url):
 
 
 def test_there_is_one_line_of_migrations():
-    assert len(ScriptDirectory(str(Path(migration.__file__).parent / "migrations")).get_heads()) == 1
+    assert len(ScriptDirectory(str(Path(tables.__file__).parent / "migrations")).get_heads()) == 1
 
 
 def test_the_clock_is_the_databases_in_aware_utc_and_moves(database):

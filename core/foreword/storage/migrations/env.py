@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `foreword.storage.migration` hands over."""
+"""Runs migrations on the connection that `foreword.sql.migration` hands over."""
 
 from __future__ import annotations
 
