@@ -64,15 +64,15 @@ def main() -> None:
         ).float()
         for _ in range(arguments.tenants)
     ]
-    prompts = [runner.load_prompt([Embeds(vectors_PD=item)]) for item in vectors]
+    prompts = [runner.load_adapter([Embeds(vectors_PD=item)]) for item in vectors]
     count = arguments.new_tokens
     parameters = GenerateParameters(min_new_tokens=count, max_new_tokens=count)
     texts = [SENTENCES[number % len(SENTENCES)] for number in range(arguments.rows)]
     mixed = [
-        TextRow(text=text, prompt=prompts[number % len(prompts)], parameters=parameters)
+        TextRow(text=text, adapter=prompts[number % len(prompts)], parameters=parameters)
         for number, text in enumerate(texts)
     ]
-    one_tenant = [TextRow(text=text, prompt=prompts[0], parameters=parameters) for text in texts]
+    one_tenant = [TextRow(text=text, adapter=prompts[0], parameters=parameters) for text in texts]
     no_prompt = [TextRow(text=text, parameters=parameters) for text in texts]
 
     adapted = get_peft_model(StarterModel().load(device="cpu", dtype=arguments.dtype).module, _config(arguments))

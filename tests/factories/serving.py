@@ -37,9 +37,9 @@ def prompt_vectors(length: int, seed: int = 0, width: int = HIDDEN_SIZE) -> torc
     return torch.randn(length, width, generator=torch.Generator().manual_seed(seed))
 
 
-def load_prompt(runner: ModelRunner, length: int, seed: int = 0):
+def load_adapter(runner: ModelRunner, length: int, seed: int = 0):
     """A random prompt on a runner's device; None for length 0."""
-    return runner.load_prompt([Embeds(vectors_PD=prompt_vectors(length, seed))]) if length else None
+    return runner.load_adapter([Embeds(vectors_PD=prompt_vectors(length, seed))]) if length else None
 
 
 class TinyBaseModel(BaseModel):

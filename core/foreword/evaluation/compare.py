@@ -12,7 +12,7 @@ from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.report import Evaluation, EvaluationExample
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
-from foreword.inference.networks import LoadedPrompt
+from foreword.inference.networks import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
@@ -58,7 +58,7 @@ def evaluate(
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     space = task.label_space(schema)
     tuned = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    found = [bench.measure("tuned", tuned, runner.load_prompt(contributions), space)]
+    found = [bench.measure("tuned", tuned, runner.load_adapter(contributions), space)]
     if not with_base:
         return tuple(found)
     limit = request_limit(runner, bench.max_new_tokens)
@@ -91,7 +91,7 @@ def held_out_metric(
     """The task's main metric of what has been tuned so far."""
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    evaluation = bench.measure("tuned", prompting, runner.load_prompt(contributions), task.label_space(schema))
+    evaluation = bench.measure("tuned", prompting, runner.load_adapter(contributions), task.label_space(schema))
     return evaluation.metrics[task.main_metric]
 
 
@@ -122,12 +122,12 @@ class _Bench:
         return min(self.parameters.max_output_tokens, longest + _SPARE_TOKENS)
 
     def measure(
-        self, system: str, prompting: Prompting, prompt: LoadedPrompt | None, space: LabelSpace | None
+        self, system: str, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None
     ) -> Evaluation:
         """Asks a system for every row and scores its answers."""
         texts = [prompting.text(row, self.runner) for row in self.rows]
         parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)
-        requests = [TextRow(text=text, prompt=prompt, parameters=parameters) for text in texts]
+        requests = [TextRow(text=text, adapter=adapter, parameters=parameters) for text in texts]
         answers = self._generate(requests) if space is None else self._choose(requests, space)
         references = [row.output for row in self.rows]
         scores = self.task.score([answer.text for answer in answers], references, self.schema)
@@ -137,7 +137,7 @@ class _Bench:
             main_metric=self.task.main_metric,
             row_count=len(self.rows),
             mean_tokens=fmean(answer.tokens for answer in answers),
-            soft_prompt_tokens=prompt.length if prompt else 0,
+            soft_prompt_tokens=adapter.length if adapter else 0,
             parts=scores.parts,
             examples=tuple(
                 EvaluationExample(input=row.input, reference=row.output, prediction=answer.text)

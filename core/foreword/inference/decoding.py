@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.inference.answer_text import StopFilter, TextDecoder, adds_space, whole_text
-from foreword.inference.networks import LoadedPrompt, Network, NetworkInput, Sequences
+from foreword.inference.networks import LoadedAdapter, Network, NetworkInput, Sequences
 from foreword.inference.sampling import sample, uniform_draws
 from foreword.plugin.encoding import end_token, forced_first_token
 
@@ -32,7 +32,7 @@ class DecodeRow:
     """
 
     ids: Sequence[int]
-    prompt: LoadedPrompt | None = None
+    adapter: LoadedAdapter | None = None
     parameters: GenerateParameters = field(default_factory=GenerateParameters)
     stream: bool = False
 
@@ -161,7 +161,7 @@ class DecodeBatch:
         network = self._network
         joining = DecodeBatch(network)
         joining.rows = [ActiveRow(row, self._tokenizer, strip_space=self._strip_space) for row in rows]
-        inputs = [NetworkInput(ids=row.ids, prompt=row.prompt) for row in rows]
+        inputs = [NetworkInput(ids=row.ids, adapter=row.adapter) for row in rows]
         sequences, ids_BT, valid_BT = network.begin(inputs)
         logits_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1]
         joining._sequences, joining._choice = sequences, self._start(rows)
@@ -214,7 +214,7 @@ class DecodeBatch:
 
     def _most_tokens(self, row: DecodeRow) -> int:
         """Tokens that the row may generate at most."""
-        return min(row.parameters.max_new_tokens, room(self._network, len(row.ids), row.prompt))
+        return min(row.parameters.max_new_tokens, room(self._network, len(row.ids), row.adapter))
 
     def _advance(self, logits_BV: Tensor) -> list[RowEvent]:
         """Chooses the next token of every row, and lets rows that end leave."""
@@ -326,10 +326,10 @@ def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT:
     return logits
 
 
-def room(network: Network, num_tokens: int, prompt: LoadedPrompt | None) -> int:
+def room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> int:
     """Tokens that can be generated after an input of `num_tokens`; below 1 when it is too long."""
     spec = network.model.spec
-    taken = num_tokens + (prompt.length if prompt else 0)
+    taken = num_tokens + (adapter.length if adapter else 0)
     if network.model.module.config.is_encoder_decoder:
         return spec.context_tokens if taken <= spec.context_tokens else 0
     return spec.context_tokens - taken

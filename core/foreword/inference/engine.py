@@ -1,8 +1,8 @@
-"""The engine: one thread that owns torch, answering requests with different prompts in the same batch.
+"""The engine: one thread that owns torch, answering requests with different adapters in the same batch.
 
 Event loop                          loader threads                      engine thread
 ----------                          --------------                      -------------
-generate, classify: tokens counted  load base model and prompt, check   take in new rows, one decoding step for all,
+generate, classify: tokens counted  load base model and adapter,        take in new rows, one decoding step for all,
 against the queue's bound      ->   the length, tokenize           ->   answers back with call_soon_threadsafe
 
 A request reaches the engine's thread complete, so a look-up that fails concerns that request alone and no row of a
@@ -31,10 +31,10 @@ from foreword.errors import (
     NotFoundError,
     UnavailableError,
 )
+from foreword.inference.adapters import AdapterStore, ReadArtifact, read_contributions
 from foreword.inference.admission import TokenBudget
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
-from foreword.inference.networks import LoadedPrompt
-from foreword.inference.prompts import PromptStore, ReadArtifact, read_contributions
+from foreword.inference.networks import LoadedAdapter
 from foreword.inference.runner import ModelRunner
 from foreword.inference.served_model import Answer, Job, ServedModel, deadline_error, internal_error
 from foreword.plugin.interfaces import BaseModel, TuningMethod
@@ -97,7 +97,7 @@ class InferenceEngine:
         self._methods = methods
         self._read_artifact = read_artifact
         self._settings = settings or EngineSettings()
-        self._prompts = PromptStore(self._settings.prompt_cache_bytes)
+        self._adapters = AdapterStore(self._settings.prompt_cache_bytes)
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
         # One for all models: transformers switches process-wide state while it loads, and two loads at once break both.
@@ -173,7 +173,7 @@ class InferenceEngine:
         """Largest change in nats that the adapter makes to the log-probability of a next token."""
         self._check_open()
         model = await self._on_loader(self._model, base_model)
-        prompt = await self._on_loader(partial(self._prompt, model, adapter, stored=True))
+        loaded = await self._on_loader(partial(self._adapter, model, adapter, stored=True))
         loop = asyncio.get_running_loop()
         future: asyncio.Future[float] = loop.create_future()
 
@@ -186,7 +186,7 @@ class InferenceEngine:
                 future.set_result(outcome)
 
         call = _Call(
-            work=lambda: model.runner.probe(prompt),
+            work=lambda: model.runner.probe(loaded),
             settle=lambda outcome: loop.call_soon_threadsafe(settle, outcome),
         )
         with self._wake:
@@ -289,9 +289,9 @@ class InferenceEngine:
         """Everything that a request needs before it can be in a batch. Runs on a loader thread."""
         model = self._model(request.base_model)
         runner = model.runner
-        prompt = self._prompt(model, request.adapter)
+        loaded = self._adapter(model, request.adapter)
         ids = runner.tokenize(request.text)
-        runner.check_length(len(ids), prompt)
+        runner.check_length(len(ids), loaded)
         candidates = None
         if request.label_space is not None:
             if not request.label_space.labels:
@@ -303,7 +303,7 @@ class InferenceEngine:
             loop=loop,
             answers=asyncio.Queue(),
             ids=ids,
-            prompt=prompt,
+            adapter=loaded,
             tokens=len(ids) + cost,
             candidates=candidates,
             labels=labels,
@@ -341,16 +341,16 @@ class InferenceEngine:
             admitted=self._admitted,
         )
 
-    def _prompt(
+    def _adapter(
         self, model: ServedModel, adapter: AdapterReference | None, *, stored: bool = False
-    ) -> LoadedPrompt | None:
-        """The prompt of an adapter, loaded if need be or, as `stored`, in any case. Runs on a loader thread."""
+    ) -> LoadedAdapter | None:
+        """The adapter of a tuned model, loaded if need be or, as `stored`, in any case. Runs on a loader thread."""
         if adapter is None:
             return None
         runner = model.runner
         spec = runner.model.spec
 
-        def load() -> tuple[LoadedPrompt | None, int]:
+        def load() -> tuple[LoadedAdapter | None, int]:
             method = self._methods.get(adapter.tuning_type)
             if method is None:
                 raise NotFoundError(
@@ -358,10 +358,10 @@ class InferenceEngine:
                     "plugin.",
                     reason="TUNING_METHOD_MISSING",
                 )
-            prompt = runner.load_prompt(read_contributions(adapter, method, spec, self._read_artifact))
-            return prompt, runner.network.prompt_bytes(prompt.length) if prompt else 1
+            loaded = runner.load_adapter(read_contributions(adapter, method, spec, self._read_artifact))
+            return loaded, runner.network.adapter_bytes(loaded.length) if loaded else 1
 
-        return self._prompts.refresh(adapter, load) if stored else self._prompts.get(adapter, load)
+        return self._adapters.refresh(adapter, load) if stored else self._adapters.get(adapter, load)
 
     def _run(self) -> None:
         """The engine's thread."""

@@ -30,8 +30,8 @@ from foreword.plugin.interfaces import LoadedModel
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class LoadedPrompt:
-    """A soft prompt on the device of its base model.
+class LoadedAdapter:
+    """A tuned adapter on the device of its base model.
 
     Attributes:
         vectors_PD: In the base model's dtype.
@@ -53,7 +53,7 @@ class NetworkInput:
     """What one row starts from."""
 
     ids: Sequence[int]
-    prompt: LoadedPrompt | None = None
+    adapter: LoadedAdapter | None = None
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -202,7 +202,7 @@ class Network(ABC):
         rows.seen_BK = torch.cat([rows.seen_BK, valid_BT], dim=1)
         return self._forward(rows, ids_BT, mask_B1TK, positions_BT, keep)
 
-    def prompt_bytes(self, length: int) -> int:
+    def adapter_bytes(self, length: int) -> int:
         """Memory that a prompt of this many vectors takes while it is loaded."""
         return length * self.model.spec.hidden_size * self.dtype.itemsize
 
@@ -219,7 +219,7 @@ class EncoderDecoder(Network):
 
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
         """Runs the encoder, rows padded on the right."""
-        prompt_lengths = [item.prompt.length if item.prompt else 0 for item in inputs]
+        prompt_lengths = [item.adapter.length if item.adapter else 0 for item in inputs]
         lengths = [prompt + len(item.ids) for prompt, item in zip(prompt_lengths, inputs, strict=True)]
         columns = max(lengths)
         ids_BS = torch.zeros(len(inputs), columns, dtype=torch.long)
@@ -228,8 +228,8 @@ class EncoderDecoder(Network):
         source_BS = torch.arange(columns) < torch.tensor(lengths)[:, None]
         embeds_BSD = self._embed(ids_BS.to(self.device))
         for row, item in enumerate(inputs):
-            if item.prompt:
-                embeds_BSD[row, : item.prompt.length] = item.prompt.vectors_PD
+            if item.adapter:
+                embeds_BSD[row, : item.adapter.length] = item.adapter.vectors_PD
         source_BS = source_BS.to(self.device)
         source_mask_B11S = additive(source_BS, self.dtype)[:, None, None]
         mask_B1SS = None if len(set(lengths)) == 1 else source_mask_B11S.expand(-1, -1, columns, -1)
@@ -281,7 +281,7 @@ class Causal(Network):
             ids_BT[row, num_tokens - len(item.ids) :] = torch.tensor(item.ids, dtype=torch.long)
         text_lengths_B = torch.tensor([len(item.ids) for item in inputs])
         valid_BT = torch.arange(num_tokens) >= num_tokens - text_lengths_B[:, None]
-        prompts = [item.prompt.length if item.prompt else 0 for item in inputs]
+        prompts = [item.adapter.length if item.adapter else 0 for item in inputs]
         columns = max(prompts)
         seen_BK = torch.arange(columns) >= columns - torch.tensor(prompts)[:, None]
         rows = Sequences(
@@ -291,19 +291,19 @@ class Causal(Network):
         )
         return rows, ids_BT.to(self.device), valid_BT.to(self.device)
 
-    def prompt_bytes(self, length: int) -> int:
+    def adapter_bytes(self, length: int) -> int:
         """Memory of the vectors and of their states in every layer."""
         config = self.module.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         states = 2 * config.num_hidden_layers * heads * width
-        return super().prompt_bytes(length) + length * int(states) * self.dtype.itemsize
+        return super().adapter_bytes(length) + length * int(states) * self.dtype.itemsize
 
     def _prompt_cache(self, inputs: Sequence[NetworkInput], columns: int) -> Cache:
         """Keys and values of all rows' prompts, padded on the left."""
         if not columns:
             return kv_cache.new_cache()
-        states = [self._states(item.prompt) if item.prompt else None for item in inputs]
+        states = [self._states(item.adapter) if item.adapter else None for item in inputs]
         present = next(item for item in states if item is not None)
         layers = []
         for number, (keys, _) in enumerate(present):
@@ -317,7 +317,7 @@ class Causal(Network):
             )
         return kv_cache.filled_cache(layers)
 
-    def _states(self, prompt: LoadedPrompt) -> list[tuple[Tensor, Tensor]]:
+    def _states(self, prompt: LoadedAdapter) -> list[tuple[Tensor, Tensor]]:
         """The prompt's keys and values by layer, `[1, H, P, d]` each."""
         if prompt.key_values is None:
             cache = kv_cache.new_cache()

@@ -15,7 +15,7 @@ from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgum
 from foreword.inference.answer_text import decode
 from foreword.inference.batching import length_groups
 from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent, feed_first, room
-from foreword.inference.networks import LoadedPrompt, NetworkInput, make_network
+from foreword.inference.networks import LoadedAdapter, NetworkInput, make_network
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.plugin.contributions import Contribution, soft_prompt
 from foreword.plugin.encoding import encode_input, encode_target
@@ -28,7 +28,7 @@ MAX_PREFILL_TOKENS: Final = 4096
 _KEPT_LABEL_SPACES: Final = 256
 _PROBE_TEXT: Final = "The quick brown fox jumps over the lazy dog."
 _LEAST_EFFECT: Final = 1e-6
-"""Nats; a prompt that is really read moves some token by far more, one that is ignored by nothing."""
+"""Nats; an adapter that really acts moves some token by far more, one that is ignored by nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,11 @@ class TextRow:
     """One text to answer.
 
     Attributes:
-        prompt: What `ModelRunner.load_prompt` made of a tuned model; None for the base model as it is.
+        adapter: What `ModelRunner.load_adapter` made of a tuned model; None for the base model as it is.
     """
 
     text: str
-    prompt: LoadedPrompt | None = None
+    adapter: LoadedAdapter | None = None
     parameters: GenerateParameters = field(default_factory=GenerateParameters)
 
 
@@ -88,7 +88,7 @@ class ModelRunner:
             for token in ids
         )
 
-    def load_prompt(self, contributions: Sequence[Contribution]) -> LoadedPrompt | None:
+    def load_adapter(self, contributions: Sequence[Contribution]) -> LoadedAdapter | None:
         """Brings what a tuning method contributes to the device.
 
         Raises:
@@ -111,15 +111,15 @@ class ModelRunner:
         loaded_PD = vectors_PD.detach().to(device=network.device, dtype=network.dtype, copy=True)
         if not bool(loaded_PD.isfinite().all()):
             raise ArtifactError("The soft prompt holds numbers that are not finite. Tune again.")
-        return LoadedPrompt(vectors_PD=loaded_PD)
+        return LoadedAdapter(vectors_PD=loaded_PD)
 
-    def check_length(self, num_tokens: int, prompt: LoadedPrompt | None) -> None:
+    def check_length(self, num_tokens: int, adapter: LoadedAdapter | None) -> None:
         """Raises InvalidArgumentError (field `text`) when an input does not fit."""
         spec = self.model.spec
-        length = prompt.length if prompt else 0
+        length = adapter.length if adapter else 0
         if not num_tokens:
             raise InvalidArgumentError.of("text", "must hold at least one token", reason="TEXT_EMPTY")
-        if room(self.network, num_tokens, prompt) < 1:
+        if room(self.network, num_tokens, adapter) < 1:
             most = spec.context_tokens - length - (0 if self.model.module.config.is_encoder_decoder else 1)
             soft = f", of which the soft prompt takes {length}" if length else ""
             raise InvalidArgumentError.of(
@@ -158,9 +158,9 @@ class ModelRunner:
         """
         ids = [self.tokenize(row.text) for row in rows]
         for tokens, row in zip(ids, rows, strict=True):
-            self.check_length(len(tokens), row.prompt)
+            self.check_length(len(tokens), row.adapter)
         lengths = [
-            len(tokens) + (row.prompt.length if row.prompt else 0) for tokens, row in zip(ids, rows, strict=True)
+            len(tokens) + (row.adapter.length if row.adapter else 0) for tokens, row in zip(ids, rows, strict=True)
         ]
         waiting = length_groups(lengths, max_rows=max_rows, max_tokens=MAX_PREFILL_TOKENS)
         batch = DecodeBatch(self.network)
@@ -178,7 +178,7 @@ class ModelRunner:
                 group = waiting.pop()
                 new, events = batch.join(
                     [
-                        DecodeRow(ids=ids[place], prompt=rows[place].prompt, parameters=rows[place].parameters)
+                        DecodeRow(ids=ids[place], adapter=rows[place].adapter, parameters=rows[place].parameters)
                         for place in group
                     ]
                 )
@@ -216,14 +216,14 @@ class ModelRunner:
 
         Raises:
             InvalidArgumentError: A text is empty or too long.
-            ArtifactError: A prompt makes the model overflow.
+            ArtifactError: An adapter makes the model overflow.
         """
         candidates = self.candidates(space)
         ids = [self.tokenize(row.text) for row in rows]
         for tokens, row in zip(ids, rows, strict=True):
-            self.check_length(len(tokens), row.prompt)
+            self.check_length(len(tokens), row.adapter)
         score_rows = [
-            ScoreRow(ids=tokens, candidates=candidates, prompt=row.prompt)
+            ScoreRow(ids=tokens, candidates=candidates, adapter=row.adapter)
             for tokens, row in zip(ids, rows, strict=True)
         ]
         found: dict[int, ScoredSets] = {}
@@ -238,26 +238,28 @@ class ModelRunner:
 
     def score_groups(self, rows: Sequence[ScoreRow], *, max_rows: int = MAX_ROWS) -> list[list[int]]:
         """Places of rows to score together: the logits of all their candidates are in memory at once."""
-        lengths = [len(row.ids) + (row.prompt.length if row.prompt else 0) + row.candidates.num_tokens for row in rows]
+        lengths = [
+            len(row.ids) + (row.adapter.length if row.adapter else 0) + row.candidates.num_tokens for row in rows
+        ]
         return length_groups(lengths, max_rows=max_rows, max_tokens=MAX_PREFILL_TOKENS)
 
     @torch.inference_mode()
-    def probe(self, prompt: LoadedPrompt | None) -> float:
-        """Largest change in nats that a prompt makes to the log-probability of a next token, on a fixed text.
+    def probe(self, adapter: LoadedAdapter | None) -> float:
+        """Largest change in nats that an adapter makes to the log-probability of a next token, on a fixed text.
 
         Raises:
             FailedPreconditionError: It changes nothing, or makes numbers that are not finite.
         """
-        if prompt is None:
+        if adapter is None:
             return 0.0
-        length = max(1, self.model.spec.context_tokens - prompt.length - 1)
+        length = max(1, self.model.spec.context_tokens - adapter.length - 1)
         ids = self.tokenize(_PROBE_TEXT)[:length]
         sequences, ids_BT, valid_BT = self.network.begin(
-            [NetworkInput(ids=ids, prompt=prompt), NetworkInput(ids=ids, prompt=None)]
+            [NetworkInput(ids=ids, adapter=adapter), NetworkInput(ids=ids, adapter=None)]
         )
         logits_BV = feed_first(self.network, sequences, ids_BT, valid_BT)[:, -1].float()
-        with_prompt_V, without_V = logits_BV.log_softmax(dim=-1)
-        effect = float((with_prompt_V - without_V).abs().max())
+        with_V, without_V = logits_BV.log_softmax(dim=-1)
+        effect = float((with_V - without_V).abs().max())
         if effect != effect or effect == float("inf"):
             raise FailedPreconditionError(
                 "The tuned model makes the base model overflow. Tune again with a smaller learning rate.",
@@ -265,7 +267,7 @@ class ModelRunner:
             )
         if effect < _LEAST_EFFECT:
             raise FailedPreconditionError(
-                "The tuned model changes nothing: its soft prompt has no effect on the base model. Tune again with "
+                "The tuned model changes nothing: its adapter has no effect on the base model. Tune again with "
                 "more updates or a larger learning rate.",
                 reason="PROBE_NO_EFFECT",
             )

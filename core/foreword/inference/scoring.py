@@ -27,7 +27,7 @@ from foreword.domain.inference import Classification, GenerateParameters, LabelS
 from foreword.errors import ArtifactError
 from foreword.inference.decoding import feed_first
 from foreword.inference.label_trie import LabelTrie, build_tries
-from foreword.inference.networks import LoadedPrompt, Network, NetworkInput, Sequences
+from foreword.inference.networks import LoadedAdapter, Network, NetworkInput, Sequences
 from foreword.inference.sampling import sample, uniform_draws
 from foreword.plugin.interfaces import LabelSpace
 
@@ -86,7 +86,7 @@ class ScoreRow:
 
     ids: Sequence[int]
     candidates: Candidates
-    prompt: LoadedPrompt | None = None
+    adapter: LoadedAdapter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class ScoredSets:
     token_counts: tuple[int, ...]
 
     def check(self) -> None:
-        """Raises ArtifactError when the prompt made numbers that are not finite."""
+        """Raises ArtifactError when the adapter made numbers that are not finite."""
         if not all(map(math.isfinite, self.log_probs)):
             raise ArtifactError(
                 "The tuned model makes the base model overflow; it cannot be used. Tune again with a smaller learning "
@@ -157,7 +157,7 @@ class ScoredSets:
 
 def score(network: Network, rows: Sequence[ScoreRow]) -> list[ScoredSets]:
     """Scores the answers of every row. Call inside `torch.inference_mode`."""
-    sequences, ids_BT, valid_BT = network.begin([NetworkInput(ids=row.ids, prompt=row.prompt) for row in rows])
+    sequences, ids_BT, valid_BT = network.begin([NetworkInput(ids=row.ids, adapter=row.adapter) for row in rows])
     found: list[dict[tuple[str, ...], float]] = [{} for _ in rows]
     more: list[list[tuple[str, ...]]]
     if network.can_branch:

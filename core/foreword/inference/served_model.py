@@ -14,7 +14,7 @@ from foreword.errors import DeadlineExceededError, ForewordError, InternalError
 from foreword.inference.admission import FairQueue
 from foreword.inference.decoding import ActiveRow, DecodeBatch, DecodedText, DecodeRow, RowEvent
 from foreword.inference.interfaces import EngineRequest, Piece
-from foreword.inference.networks import LoadedPrompt
+from foreword.inference.networks import LoadedAdapter
 from foreword.inference.runner import ModelRunner
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.observability.logging import get_logger
@@ -45,7 +45,7 @@ class Job:
     loop: asyncio.AbstractEventLoop
     answers: asyncio.Queue[Answer]
     ids: Sequence[int]
-    prompt: LoadedPrompt | None
+    adapter: LoadedAdapter | None
     tokens: int
     candidates: Candidates | None = None
     labels: bool = False
@@ -57,7 +57,7 @@ class Job:
         return TokenUsage(
             input_tokens=len(self.ids),
             generated_tokens=generated_tokens,
-            soft_prompt_tokens=self.prompt.length if self.prompt else 0,
+            soft_prompt_tokens=self.adapter.length if self.adapter else 0,
         )
 
     def expired(self, now: float) -> bool:
@@ -171,7 +171,7 @@ class ServedModel:
             rows, events = self.batch.join(
                 [
                     DecodeRow(
-                        ids=job.ids, prompt=job.prompt, parameters=job.request.parameters, stream=job.request.stream
+                        ids=job.ids, adapter=job.adapter, parameters=job.request.parameters, stream=job.request.stream
                     )
                     for job in jobs
                 ]
@@ -189,7 +189,7 @@ class ServedModel:
     def _score(self, jobs: Sequence[Job]) -> None:
         """Answers closed tasks; one that fails is tried alone, so that the others do not suffer."""
         rows = [
-            ScoreRow(ids=job.ids, candidates=job.candidates, prompt=job.prompt)
+            ScoreRow(ids=job.ids, candidates=job.candidates, adapter=job.adapter)
             for job in jobs
             if job.candidates is not None
         ]

@@ -185,7 +185,7 @@ class ExperimentRun:
         )
 
     def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
-        """The prompt of the best epoch against the base model, on the rows held out."""
+        """The adapter of the best epoch against the base model, on the rows held out."""
         if not trainer.validation_rows:
             return ()
         config, plan = self._experiment.config, self._experiment.plan

@@ -42,7 +42,7 @@ def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, fam
     runner, measured = ModelRunner(model), []
 
     def measure(contributions):
-        texts = [TextRow(text=row.input, prompt=runner.load_prompt(contributions)) for row in trainer.validation_rows]
+        texts = [TextRow(text=row.input, adapter=runner.load_adapter(contributions)) for row in trainer.validation_rows]
         measured.append(runner.generate([replace(row, parameters=_SHORT) for row in texts]))
         return 0.0
 
@@ -53,13 +53,13 @@ def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, fam
     assert sum(losses[-3:]) < sum(losses[:3])
     assert len(measured) == 5
     assert artifact.tensors["prompt_embeddings"].shape == (5, HIDDEN_SIZE)
-    prompt = runner.load_prompt(PromptTuning().contributions(artifact))
+    prompt = runner.load_adapter(PromptTuning().contributions(artifact))
     assert runner.probe(prompt) > 1e-3
-    mixed = [TextRow(text=row.input, prompt=prompt if row.number % 3 else None, parameters=_SHORT) for row in rows]
+    mixed = [TextRow(text=row.input, adapter=prompt if row.number % 3 else None, parameters=_SHORT) for row in rows]
     together = runner.generate(mixed)
     alone = [runner.generate([row])[0] for row in mixed]
     assert together == alone
-    assert together != runner.generate([replace(row, prompt=None) for row in mixed])
+    assert together != runner.generate([replace(row, adapter=None) for row in mixed])
 
 
 @pytest.mark.parametrize("family", ["t5", "granite"])
@@ -71,7 +71,7 @@ async def test_the_engine_serves_it_with_and_without_a_prompt(tmp_path, family):
     adapter = adapters.add("a", vectors_PD, base_model=base.spec.id, task_type=task_type)
 
     runner = ModelRunner(base.load(device="cpu", dtype="float32"))
-    prompt = runner.load_prompt([Embeds(vectors_PD=vectors_PD)])
+    prompt = runner.load_adapter([Embeds(vectors_PD=vectors_PD)])
 
     async with running_engine(base, adapters=adapters) as engine:
         effect = await engine.probe(base.spec.id, adapter)
@@ -80,7 +80,7 @@ async def test_the_engine_serves_it_with_and_without_a_prompt(tmp_path, family):
 
     assert effect > 1e-3
     parameters = make_request("").parameters
-    rows = [TextRow(text="Complaint 1", prompt=item, parameters=parameters) for item in (prompt, None)]
+    rows = [TextRow(text="Complaint 1", adapter=item, parameters=parameters) for item in (prompt, None)]
     assert [tuned, plain] == [found.text for found in runner.generate(rows)]
 
 
@@ -89,7 +89,7 @@ def test_the_base_model_gives_the_tokens_that_transformers_gives(tmp_path, famil
     model = _model(tmp_path, family).load(device="cpu", dtype="float32")
     runner = ModelRunner(model)
     input_ids = torch.tensor([runner.tokenize("Complaint 7 about the order")])
-    row = DecodeRow(ids=input_ids[0].tolist(), prompt=None, parameters=GenerateParameters(max_new_tokens=10))
+    row = DecodeRow(ids=input_ids[0].tolist(), adapter=None, parameters=GenerateParameters(max_new_tokens=10))
 
     with torch.inference_mode():
         batch = DecodeBatch(runner.network)

@@ -301,7 +301,7 @@ async def test_a_prompt_that_breaks_the_network_takes_no_other_request_with_it(m
     join = DecodeBatch.join
 
     def failing(self, rows):
-        if any(row.prompt is not None and row.prompt.length == 9 for row in rows):
+        if any(row.adapter is not None and row.adapter.length == 9 for row in rows):
             raise RuntimeError("out of memory")
         return join(self, rows)
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from factories.serving import DEPARTMENTS, SENTIMENT, load_prompt
+from factories.serving import DEPARTMENTS, SENTIMENT, load_adapter
 from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters
 from foreword.errors import ArtifactError
@@ -20,7 +20,7 @@ TEXTS = ("Where are my sheets?", "I see a 2-door model in your TV ad, but why is
 
 
 def _rows(runner: ModelRunner) -> list[TextRow]:
-    return [TextRow(text=text, prompt=load_prompt(runner, length, length)) for text in TEXTS for length in (0, 4, 11)]
+    return [TextRow(text=text, adapter=load_adapter(runner, length, length)) for text in TEXTS for length in (0, 4, 11)]
 
 
 @torch.inference_mode()
@@ -29,8 +29,8 @@ def _plain_log_prob(runner: ModelRunner, row: TextRow, target: list[int]) -> flo
     module = runner.model.module
     embed = module.get_input_embeddings()
     embeds = embed(torch.tensor([runner.tokenize(row.text)]))
-    if row.prompt:
-        embeds = torch.cat([row.prompt.vectors_PD[None], embeds], dim=1)
+    if row.adapter:
+        embeds = torch.cat([row.adapter.vectors_PD[None], embeds], dim=1)
     if module.config.is_encoder_decoder:
         decoder_ids = torch.tensor([[start_token(runner.model), *target[:-1]]])
         logits = module(inputs_embeds=embeds, decoder_input_ids=decoder_ids).logits[0]
@@ -127,10 +127,10 @@ def test_the_bound_of_an_answer_is_never_below_its_probability():
     candidates = runner.candidates(DEPARTMENTS)
     [trie] = candidates.tries
     longer = candidates.extend(candidates.sets)
-    row = TextRow(text=TEXTS[0], prompt=load_prompt(runner, 4))
+    row = TextRow(text=TEXTS[0], adapter=load_adapter(runner, 4))
 
     with torch.inference_mode():
-        begun = runner.network.begin([NetworkInput(ids=runner.tokenize(row.text), prompt=row.prompt)])
+        begun = runner.network.begin([NetworkInput(ids=runner.tokenize(row.text), adapter=row.adapter)])
         tree = _TreePass(runner.network, *begun)
         tree.run([trie])
         bounds = tree.bounds(0, [candidates.ids(labels) for labels in longer])
@@ -181,10 +181,10 @@ def test_a_prompt_that_makes_the_model_overflow_is_named():
     from foreword.plugin.contributions import Embeds
 
     runner = ModelRunner(tiny_model("bart"))
-    hostile = runner.load_prompt([Embeds(vectors_PD=torch.full((4, 16), 3e38))])
+    hostile = runner.load_adapter([Embeds(vectors_PD=torch.full((4, 16), 3e38))])
     good = TextRow(text=TEXTS[0])
     with pytest.raises(ArtifactError, match="overflow"):
-        runner.score_label_sets([good, TextRow(text=TEXTS[0], prompt=hostile)], SENTIMENT)
+        runner.score_label_sets([good, TextRow(text=TEXTS[0], adapter=hostile)], SENTIMENT)
 
 
 def test_a_trie_shares_beginnings_and_follows_a_sequence_until_it_leaves():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from peft import PromptTuningConfig, get_peft_model
 
-from factories.serving import load_prompt, prompt_vectors
+from factories.serving import load_adapter, prompt_vectors
 from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
@@ -22,11 +22,11 @@ TEXTS = (
 
 def _rows(runner: ModelRunner, **parameters) -> list[DecodeRow]:
     """Rows with long, short and no prompts, texts and answers of different lengths."""
-    prompts = [load_prompt(runner, length, seed) for seed, length in enumerate((0, 5, 17))]
+    prompts = [load_adapter(runner, length, seed) for seed, length in enumerate((0, 5, 17))]
     return [
         DecodeRow(
             ids=runner.tokenize(text),
-            prompt=prompt,
+            adapter=prompt,
             parameters=GenerateParameters(
                 **{"max_new_tokens": 6 + 3 * number, "min_new_tokens": 4, "seed": number, **parameters}
             ),
@@ -80,9 +80,9 @@ def test_a_prompt_gives_the_tokens_that_peft_gives(shape):
     model = tiny_model(shape)
     runner = ModelRunner(model)
     vectors_PD = prompt_vectors(7, seed=3)
-    prompt = runner.load_prompt([Embeds(vectors_PD=vectors_PD)])
+    prompt = runner.load_adapter([Embeds(vectors_PD=vectors_PD)])
     rows = [
-        DecodeRow(ids=runner.tokenize(text), prompt=prompt, parameters=GenerateParameters(max_new_tokens=10))
+        DecodeRow(ids=runner.tokenize(text), adapter=prompt, parameters=GenerateParameters(max_new_tokens=10))
         for text in TEXTS
     ]
 
@@ -202,16 +202,16 @@ def test_fewest_and_most_tokens_are_kept_to(shape):
 @pytest.mark.parametrize("shape", ["llama", "gpt2"])
 def test_an_answer_ends_where_the_context_ends(shape):
     runner = ModelRunner(tiny_model(shape))
-    prompt = load_prompt(runner, 20)
+    prompt = load_adapter(runner, 20)
     parameters = GenerateParameters(min_new_tokens=100, max_new_tokens=500)
-    [found] = runner.generate([TextRow(text="word " * 80, prompt=prompt, parameters=parameters)])
+    [found] = runner.generate([TextRow(text="word " * 80, adapter=prompt, parameters=parameters)])
     assert found.input_tokens + 20 + found.generated_tokens == CONTEXT_TOKENS
 
 
 @pytest.mark.parametrize(("shape", "most"), [("bart", CONTEXT_TOKENS - 20), ("llama", CONTEXT_TOKENS - 21)])
 def test_a_text_that_leaves_no_room_is_refused_with_the_counts_and_the_remedy(shape, most):
     runner = ModelRunner(tiny_model(shape))
-    prompt = load_prompt(runner, 20)
+    prompt = load_adapter(runner, 20)
 
     runner.check_length(most, prompt)
     with pytest.raises(InvalidArgumentError) as caught:
@@ -226,21 +226,21 @@ def test_a_text_that_leaves_no_room_is_refused_with_the_counts_and_the_remedy(sh
 def test_a_prompt_of_another_width_or_without_room_is_refused():
     runner = ModelRunner(tiny_model("bart"))
     with pytest.raises(ArtifactError, match="width 16"):
-        runner.load_prompt([Embeds(vectors_PD=torch.zeros(4, 8))])
+        runner.load_adapter([Embeds(vectors_PD=torch.zeros(4, 8))])
     with pytest.raises(ArtifactError, match="leaves nothing"):
-        runner.load_prompt([Embeds(vectors_PD=torch.zeros(CONTEXT_TOKENS, 16))])
+        runner.load_adapter([Embeds(vectors_PD=torch.zeros(CONTEXT_TOKENS, 16))])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_probe_tells_a_prompt_that_acts_from_one_that_does_not(shape):
     runner = ModelRunner(tiny_model(shape))
-    assert runner.probe(load_prompt(runner, 4)) > 1e-3
+    assert runner.probe(load_adapter(runner, 4)) > 1e-3
     assert runner.probe(None) == 0.0
 
 
 @pytest.mark.parametrize("shape", ["bart", "gpt2"])
 def test_a_probe_refuses_a_prompt_that_makes_the_network_overflow(shape):
     runner = ModelRunner(tiny_model(shape))
-    hostile = runner.load_prompt([Embeds(vectors_PD=torch.full((4, 16), 3e38))])
+    hostile = runner.load_adapter([Embeds(vectors_PD=torch.full((4, 16), 3e38))])
     with pytest.raises(FailedPreconditionError, match="overflow"):
         runner.probe(hostile)

@@ -13,9 +13,9 @@ from safetensors.torch import save
 from factories.serving import Adapters, prompt_vectors
 from factories.tiny_models import tiny_model
 from foreword.errors import ArtifactError
+from foreword.inference.adapters import AdapterStore, check_content, parse_tensors, read_contributions
 from foreword.inference.interfaces import AdapterReference
-from foreword.inference.networks import LoadedPrompt
-from foreword.inference.prompts import PromptStore, check_content, parse_tensors, read_contributions
+from foreword.inference.networks import LoadedAdapter
 from foreword.plugin.contributions import soft_prompt
 from foreword_methods.prompt_tuning.method import PromptTuning
 
@@ -26,8 +26,8 @@ def _reference(tenant: str = "acme", sha: str = "a" * 64) -> AdapterReference:
     )
 
 
-def _prompt() -> LoadedPrompt:
-    return LoadedPrompt(vectors_PD=prompt_vectors(2))
+def _prompt() -> LoadedAdapter:
+    return LoadedAdapter(vectors_PD=prompt_vectors(2))
 
 
 def _file(header: object, body: bytes = b"") -> bytes:
@@ -40,7 +40,7 @@ def _entry(dtype: str = "F32", shape: tuple[int, ...] = (1, 2), offsets: tuple[i
 
 
 def test_a_prompt_is_loaded_once_and_the_least_recently_used_goes_first():
-    store, loads = PromptStore(250), []
+    store, loads = AdapterStore(250), []
 
     def get(sha: str) -> None:
         def load():
@@ -57,7 +57,7 @@ def test_a_prompt_is_loaded_once_and_the_least_recently_used_goes_first():
 
 
 def test_the_same_content_of_another_tenant_is_another_prompt():
-    store = PromptStore(1000)
+    store = AdapterStore(1000)
     mine = store.get(_reference("acme"), lambda: (_prompt(), 10))
     theirs = store.get(_reference("globex"), lambda: (_prompt(), 10))
     assert mine is not theirs
@@ -65,13 +65,13 @@ def test_the_same_content_of_another_tenant_is_another_prompt():
 
 
 def test_a_prompt_larger_than_the_store_is_served_and_not_kept():
-    store = PromptStore(0)
+    store = AdapterStore(0)
     assert store.get(_reference(), lambda: (_prompt(), 10)) is not None
     assert store.byte_size == 0
 
 
 def test_a_load_that_fails_is_tried_anew():
-    store = PromptStore(1000)
+    store = AdapterStore(1000)
 
     def fail():
         raise ArtifactError("missing")
@@ -82,7 +82,7 @@ def test_a_load_that_fails_is_tried_anew():
 
 
 def test_many_requests_for_one_prompt_share_a_load():
-    store, loads, entered = PromptStore(1000), [], threading.Event()
+    store, loads, entered = AdapterStore(1000), [], threading.Event()
 
     def load():
         loads.append(1)

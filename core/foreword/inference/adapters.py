@@ -1,4 +1,4 @@
-"""Tuned prompts in memory, within a budget of bytes; and what is checked before one gets there."""
+"""Adapters in memory, within a budget of bytes; and what is checked before one gets there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import TuningMethod
 
 if TYPE_CHECKING:
-    from foreword.inference.networks import LoadedPrompt
+    from foreword.inference.networks import LoadedAdapter
 
 MAX_FILE_BYTES: Final = 256 * 2**20
 _MAX_HEADER_BYTES: Final = 2**20
@@ -32,21 +32,21 @@ ReadArtifact = Callable[[AdapterReference], tuple[dict[str, Any], bytes]]
 """Reads `adapter_config.json`, parsed, and the bytes of `adapter_model.safetensors`; raises ArtifactError."""
 
 
-class PromptStore:
-    """Loaded prompts, the least recently used dropped first.
+class AdapterStore:
+    """Loaded adapters, the least recently used dropped first.
 
-    Keyed by tenant, base model and content hash: a prompt is never overwritten, and one tenant's request never finds
-    another tenant's prompt. Requests keep what they hold, so dropping one disturbs nobody. Thread-safe; requests for
-    one prompt wait for a single load, and a load that fails is tried anew by the next request.
+    Keyed by tenant, base model and content: an adapter is never overwritten, and one tenant's request never finds
+    another tenant's. Requests keep what they hold, so dropping one disturbs nobody. Thread-safe; requests for one
+    adapter wait for a single load, and a load that fails is tried anew by the next request.
 
     Args:
-        max_bytes: Memory for prompts that are kept; 0 keeps none.
+        max_bytes: Memory for adapters that are kept; 0 keeps none.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._lock = threading.Lock()
         self._loading: dict[tuple[str, str, str], threading.Lock] = {}
-        self._kept: LRUCache[tuple[str, str, str], tuple[LoadedPrompt | None, int]] = LRUCache(
+        self._kept: LRUCache[tuple[str, str, str], tuple[LoadedAdapter | None, int]] = LRUCache(
             max(max_bytes, 1), getsizeof=lambda item: item[1]
         )
 
@@ -57,9 +57,9 @@ class PromptStore:
             return int(self._kept.currsize)
 
     def get(
-        self, reference: AdapterReference, load: Callable[[], tuple[LoadedPrompt | None, int]]
-    ) -> LoadedPrompt | None:
-        """The prompt of an adapter.
+        self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
+    ) -> LoadedAdapter | None:
+        """An adapter, loaded.
 
         Args:
             load: Loads it, and tells its memory in bytes; called when it is not kept.
@@ -86,9 +86,9 @@ class PromptStore:
         return found[0]
 
     def refresh(
-        self, reference: AdapterReference, load: Callable[[], tuple[LoadedPrompt | None, int]]
-    ) -> LoadedPrompt | None:
-        """The prompt of an adapter as it is stored now, whatever is kept of it.
+        self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
+    ) -> LoadedAdapter | None:
+        """An adapter as it is stored now, whatever is kept of it.
 
         Raises:
             ArtifactError: It cannot be loaded.
@@ -97,7 +97,7 @@ class PromptStore:
         self._keep((reference.tenant, reference.base_model, reference.content_sha256), found)
         return found[0]
 
-    def _keep(self, key: tuple[str, str, str], loaded: tuple[LoadedPrompt | None, int]) -> None:
+    def _keep(self, key: tuple[str, str, str], loaded: tuple[LoadedAdapter | None, int]) -> None:
         with self._lock:
             if loaded[1] <= self._kept.maxsize:
                 self._kept[key] = loaded
