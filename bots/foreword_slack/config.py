@@ -1,0 +1,343 @@
+"""The bot's configuration: a YAML file for what anybody may read, the environment for secrets.
+
+`deploy/slack/foreword-slack.example.yaml` holds every key with its meaning. All faults of a file are told at once, each
+by the path of its key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from foreword.errors import FieldViolation, InvalidArgumentError
+
+_MOST_LABELS = 100  # options of one select menu
+
+
+def _matching(pattern: str, what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"must be {what}")
+        return text
+
+    return AfterValidator(check)
+
+
+Channel = Annotated[
+    str,
+    _matching(r"[CG][A-Z0-9]{2,20}", "the id of a channel, such as C0123ABCD; Slack shows it in the channel's details"),
+]
+User = Annotated[str, _matching(r"[UW][A-Z0-9]{2,20}", "the id of a person, such as U0123ABCD, from their profile")]
+Team = Annotated[str, _matching(r"[TE][A-Z0-9]{2,20}", "the id of a workspace, such as T0123ABCD")]
+Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable")]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=30 * 86_400)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ServiceConfig(_Section):
+    """Where the Foreword service is.
+
+    Attributes:
+        timeout_seconds: Longest one call of `Classify` may take.
+        tls_ca: PEM file with the certificates to trust; None trusts the system's.
+    """
+
+    endpoint: str = "127.0.0.1:50051"
+    timeout_seconds: Seconds = 10.0
+    tls_ca: Path | None = None
+
+
+class StoreConfig(_Section):
+    """Where the bot keeps its inbox, outbox, complaints and corrections: a SQLAlchemy URL without a password."""
+
+    url: str = "sqlite:///foreword-slack.db"
+
+
+class SlackConfig(_Section):
+    """How events come in.
+
+    Attributes:
+        mode: `socket` needs no public address; `http` is for production.
+        host: Address to listen on with `http`; TLS ends in front of it.
+        public_url: Where the outside reaches the bot with `http`, for installations through OAuth.
+        connections: Sockets kept open with `socket`; Slack allows 10 per app.
+    """
+
+    mode: Literal["socket", "http"] = "socket"
+    host: str = "127.0.0.1"
+    port: int = Field(default=3000, ge=0, le=65535)
+    public_url: str = ""
+    connections: int = Field(default=2, ge=1, le=10)
+
+
+class TimersConfig(_Section):
+    """How long things may take.
+
+    Attributes:
+        tell_waiting_after_seconds: A complaint that waits for the service for this long says so in its thread.
+        review_after_seconds: A complaint that the service could not classify for this long goes to people.
+        drain_seconds: What is being handled gets this long to finish when the bot is stopped.
+    """
+
+    tell_waiting_after_seconds: Seconds = 60.0
+    review_after_seconds: Seconds = 1800.0
+    drain_seconds: Seconds = 20.0
+
+
+class AcknowledgementConfig(_Section):
+    """The clock of a department. `escalate_to` is a channel; None means the review channel."""
+
+    remind_after_minutes: float = Field(gt=0, le=43_200)
+    escalate_after_minutes: float = Field(gt=0, le=43_200)
+    escalate_to: Channel | None = None
+
+
+class DepartmentConfig(_Section):
+    """A department: the label that means it, where it is told, and how sure the model must be.
+
+    Attributes:
+        name: Shown to people. Default: the label.
+        threshold: Least probability of the label. Default: the team's.
+        acknowledgement: When to remind and escalate. Default: never.
+    """
+
+    label: str = Field(min_length=1, max_length=75)
+    name: str = Field(default="", max_length=75)
+    channel: Channel
+    threshold: Probability | None = None
+    acknowledgement: AcknowledgementConfig | None = None
+
+    @property
+    def title(self) -> str:
+        """What people read."""
+        return self.name or self.label
+
+
+class ThresholdsConfig(_Section):
+    """How sure the model must be before a department is told.
+
+    Attributes:
+        probability: Least probability of each label of the answer, unless its department says otherwise.
+        margin: Least distance between the likeliest label set and the next.
+        abstain_below: The model abstains when no label set reaches this probability.
+    """
+
+    probability: Probability = 0.5
+    margin: Probability = 0.1
+    abstain_below: Probability = 0.0
+
+
+class LearningConfig(_Section):
+    """How corrections become the next model.
+
+    Attributes:
+        propose_after: New corrections and decisions after which a retrain is proposed; 0 never does.
+        most_per_corrector: What one person's corrections may add to one training set.
+        minimum_improvement: By how much the new model's share of exactly right answers must exceed the current one's.
+        held_out_share: Share of all judged complaints that is never trained on, only measured with.
+        minimum_held_out_rows: With fewer, nothing is proposed: the comparison would say nothing.
+        held_out_dataset: A dataset of the tenant that is measured with as well; empty for none.
+        dataset: Training rows to add to when those of the served model are gone; empty for none.
+        num_epochs: Of the run; None leaves it to the recipe.
+    """
+
+    propose_after: int = Field(default=20, ge=0, le=100_000)
+    most_per_corrector: int = Field(default=10, ge=1, le=100_000)
+    minimum_improvement: Probability = 0.0
+    held_out_share: float = Field(default=0.3, gt=0, lt=1)
+    minimum_held_out_rows: int = Field(default=20, ge=1, le=100_000)
+    held_out_dataset: str = ""
+    dataset: str = ""
+    num_epochs: int | None = Field(default=None, ge=1, le=1000)
+
+
+class DuplicatesConfig(_Section):
+    """When two complaints are one. `similarity` is the estimated Jaccard similarity of their words in threes."""
+
+    window_minutes: float = Field(default=0.0, ge=0, le=43_200)
+    similarity: Probability = 0.85
+
+
+class TeamConfig(_Section):
+    """One Slack workspace and the tenant that it belongs to.
+
+    Attributes:
+        tenant: The tenant's id; the API key must speak for it.
+        api_key_env: Environment variable that holds the key of that tenant, with the scopes infer, read and write.
+        deployment: Serving name that classifies.
+        bot_token_env: Environment variable with the bot's token, for a workspace that was not installed by OAuth.
+        complaint_channels: Where every message of a person is a complaint.
+        review_channel: Where people decide what the model could not.
+        administrators: Who may start retraining, promote, roll back and change the mapping.
+    """
+
+    team: Team
+    tenant: str = Field(min_length=1, max_length=63)
+    api_key_env: Variable = "FOREWORD_API_KEY"
+    deployment: str = Field(min_length=1, max_length=63)
+    bot_token_env: Variable = "SLACK_BOT_TOKEN"  # noqa: S105 - the name of a variable
+    complaint_channels: tuple[Channel, ...] = Field(min_length=1)
+    review_channel: Channel
+    departments: tuple[DepartmentConfig, ...] = Field(min_length=1, max_length=_MOST_LABELS)
+    administrators: tuple[User, ...] = ()
+    thresholds: ThresholdsConfig = ThresholdsConfig()
+    learning: LearningConfig = LearningConfig()
+    duplicates: DuplicatesConfig = DuplicatesConfig()
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """Every channel that the bot may post into, beside the thread of a complaint that came from elsewhere."""
+        clocks = (item.acknowledgement for item in self.departments)
+        escalations = (item.escalate_to for item in clocks if item is not None and item.escalate_to is not None)
+        departments = (item.channel for item in self.departments)
+        return frozenset((*self.complaint_channels, self.review_channel, *departments, *escalations))
+
+
+class BotConfig(_Section):
+    """Everything the bot is told."""
+
+    service: ServiceConfig = ServiceConfig()
+    store: StoreConfig = StoreConfig()
+    slack: SlackConfig = SlackConfig()
+    timers: TimersConfig = TimersConfig()
+    teams: tuple[TeamConfig, ...] = Field(min_length=1)
+
+    def team(self, id: str) -> TeamConfig | None:
+        """The workspace of that id; None for one that is not configured."""
+        return next((item for item in self.teams if item.team == id), None)
+
+
+def load_config(path: Path) -> BotConfig:
+    """Reads a configuration file.
+
+    Raises:
+        InvalidArgumentError: The file cannot be read, or is wrong; names every fault by the path of its key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
+        raise InvalidArgumentError.of(
+            str(path), f"cannot be read: {reason}. Name the file with --config; deploy/slack has an example"
+        ) from None
+    return parse_config(text)
+
+
+def parse_config(text: str) -> BotConfig:
+    """Reads a configuration from its text.
+
+    Raises:
+        InvalidArgumentError: It is wrong; names every fault by the path of its key.
+    """
+    try:
+        values = yaml.load(text, _StrictLoader)  # noqa: S506 - derived from SafeLoader
+    except yaml.YAMLError as error:
+        raise InvalidArgumentError.of("configuration", f"is no YAML: {_one_line(error)}") from None
+    if not isinstance(values, Mapping):
+        raise InvalidArgumentError.of("configuration", "must hold the keys service, slack, teams and so on")
+    try:
+        config = BotConfig.model_validate(_given(values))
+    except ValidationError as error:
+        raise InvalidArgumentError(_violations(error)) from None
+    conflicts = list(_conflicts(config))
+    if conflicts:
+        raise InvalidArgumentError(conflicts)
+    return config
+
+
+def _conflicts(config: BotConfig) -> Iterator[FieldViolation]:
+    """What is right on its own but not together."""
+    if config.slack.mode == "socket" and config.slack.public_url:
+        yield _fault("slack.public_url", "has no meaning with `mode: socket`; leave it out, or set `mode: http`")
+    seen: set[str] = set()
+    for number, team in enumerate(config.teams):
+        at = f"teams[{number}]"
+        if team.team in seen:
+            yield _fault(f"{at}.team", f"{team.team} is there twice; give each workspace one entry")
+        seen.add(team.team)
+        yield from _team_conflicts(at, team)
+
+
+def _team_conflicts(at: str, team: TeamConfig) -> Iterator[FieldViolation]:
+    sources = set(team.complaint_channels)
+    if team.review_channel in sources:
+        yield _fault(f"{at}.review_channel", "is a complaint channel too: talk about complaints would be routed")
+    labels: set[str] = set()
+    for number, department in enumerate(team.departments):
+        path = f"{at}.departments[{number}]"
+        if department.label in labels:
+            yield _fault(f"{path}.label", f"{department.label!r} is there twice; one department per label")
+        labels.add(department.label)
+        if department.channel in sources:
+            yield _fault(f"{path}.channel", "is a complaint channel too: talk about complaints would be routed")
+        clock = department.acknowledgement
+        if clock is not None and clock.escalate_after_minutes <= clock.remind_after_minutes:
+            yield _fault(f"{path}.acknowledgement.escalate_after_minutes", "must be more than remind_after_minutes")
+
+
+def _given(value: Any) -> Any:
+    """The values without keys that have nothing behind them, such as a section whose keys are all commented out."""
+    if isinstance(value, Mapping):
+        return {key: _given(item) for key, item in value.items() if item is not None}
+    return [_given(item) for item in value] if isinstance(value, list) else value
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping whose keys differ."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for number, (key, (key_node, _)) in enumerate(zip(keys, node.value, strict=True)):
+            if key in keys[:number]:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key!r} is there twice", problem_mark=key_node.start_mark
+                )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{problem}, line {mark.line + 1}, column {mark.column + 1}" if mark is not None else problem
+
+
+def _violations(error: ValidationError) -> list[FieldViolation]:
+    """All faults but those that only follow from others: a list without its faulty entries is too short."""
+    faults = error.errors()
+    places = [fault["loc"] for fault in faults]
+    return [
+        _violation(fault)
+        for fault in faults
+        if not any(len(place) > len(fault["loc"]) and place[: len(fault["loc"])] == fault["loc"] for place in places)
+    ]
+
+
+def _violation(fault: Any) -> FieldViolation:
+    path = ""
+    for part in fault["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    if fault["type"] == "missing":
+        return _fault(path, "is missing; deploy/slack/foreword-slack.example.yaml tells what it is for")
+    if fault["type"] == "extra_forbidden":
+        return _fault(path, "is no key that the bot knows; deploy/slack/foreword-slack.example.yaml lists them all")
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return _fault(path, f"{message[0].lower()}{message[1:]}, not {_shown(fault['input'])}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def _fault(field: str, description: str) -> FieldViolation:
+    return FieldViolation(field=field, description=description)

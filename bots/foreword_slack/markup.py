@@ -1,0 +1,68 @@
+"""Slack's text format, both ways: what people wrote as plain text, and plain text as what Slack shows literally.
+
+https://api.slack.com/reference/surfaces/formatting
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_CONTROL = re.compile(r"<([^<>]*)>")
+_SPECIAL = {"here": "@here", "channel": "@channel", "everyone": "@everyone"}
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # the ampersand last: `&amp;lt;` is a literal `&lt;`
+
+
+def plain_text(text: str) -> str:
+    """What a person sees of a message: mentions, channels and links as words, entities as characters."""
+    text = _CONTROL.sub(lambda found: _words(found.group(1)), text)
+    for entity, character in _ENTITIES:
+        text = text.replace(entity, character)
+    return text.strip()
+
+
+def escape(text: str) -> str:
+    """Plain text that Slack shows as it is: no mention, broadcast, link or date can come out of it.
+
+    Characters that are invisible or turn the direction of writing are left out: they only serve to hide something.
+    """
+    kept = "".join(character for character in text if character in "\n\t" or _is_visible(character))
+    return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, limit: int) -> str:
+    """Plain text, escaped, in at most `limit` characters; what is cut off is shown as an ellipsis."""
+    escaped = escape(text)
+    if len(escaped) <= limit:
+        return escaped
+    pieces: list[str] = []
+    room = limit - 1
+    for character in text:
+        piece = escape(character)
+        room -= len(piece)
+        if room < 0:
+            break
+        pieces.append(piece)
+    return "".join(pieces).rstrip() + "…"
+
+
+def without_mention(text: str, user: str) -> str:
+    """The message without the mentions of a user, usually the bot's own."""
+    return re.sub(rf"<@{re.escape(user)}(?:\|[^<>]*)?>", "", text).strip()
+
+
+def _words(control: str) -> str:
+    """What a control sequence reads as. An id without a label tells a reader nothing, so it becomes a word."""
+    target, _, label = control.partition("|")
+    if target.startswith("!"):
+        name = target[1:].partition("^")[0]
+        return label or _SPECIAL.get(name, "")
+    if target.startswith("@"):
+        return f"@{label}" if label else "@someone"
+    if target.startswith("#"):
+        return f"#{label}" if label else "#channel"
+    return label or target.removeprefix("mailto:").removeprefix("tel:")
+
+
+def _is_visible(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn") or character == "\u200d"  # in emoji

@@ -1,0 +1,45 @@
+"""Takes personal data out of what is stored, logged and learnt from.
+
+E-mail addresses, card numbers and telephone numbers become placeholders. Card numbers are told from other long numbers
+by their check digit (ISO/IEC 7812-1, Luhn), telephone numbers by their shape, so that order numbers stay.
+"""
+
+from __future__ import annotations
+
+import re
+
+EMAIL = "[e-mail]"
+CARD = "[card number]"
+PHONE = "[phone number]"
+
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}(?!\w)")
+_DIGITS = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w)")
+_PHONE = re.compile(
+    r"(?<![\w.,/-])(?:"
+    r"(?:\+|00)[1-9]\d{0,2}(?:[ ./-]{0,2}\(?\d{1,5}\)?){2,6}"  # international
+    r"|\(\d{2,5}\)[ ./-]?\d{2,5}(?:[ ./-]?\d{2,5}){0,3}"  # (030) 123 456
+    r"|\d{3}[ .-]\d{3}[ .-]\d{4}"  # 555-123-4567
+    r"|0\d{1,4}[ ./-]\d{2,5}(?:[ ./-]?\d{2,5}){1,3}"  # 0171 123 4567
+    r")(?![\w-])"
+)
+_FEWEST_PHONE_DIGITS = 7
+_MOST_PHONE_DIGITS = 15  # ITU-T E.164
+
+
+def redact(text: str) -> str:
+    """The text with placeholders for personal data. Redacting again changes nothing."""
+    text = _EMAIL.sub(EMAIL, text)
+    text = _DIGITS.sub(lambda found: CARD if _has_check_digit(found.group()) else found.group(), text)
+    return _PHONE.sub(lambda found: PHONE if _is_phone(found.group()) else found.group(), text)
+
+
+def _has_check_digit(text: str) -> bool:
+    """Whether the last digit is the Luhn check digit of the others."""
+    digits = [int(character) for character in reversed(text) if character.isdecimal()]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
+    return len(set(digits)) > 1 and (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+def _is_phone(text: str) -> bool:
+    digits = sum(character.isdecimal() for character in text)
+    return _FEWEST_PHONE_DIGITS <= digits <= _MOST_PHONE_DIGITS

@@ -1,0 +1,63 @@
+"""From what the model said to a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from foreword.client import LabelSet
+from foreword_slack.routing.decision import Decision, Guess, Reason, ReasonCode, Target
+from foreword_slack.routing.policy import RoutingPolicy
+
+
+def decide(guess: Guess | None, label_sets: Sequence[LabelSet], policy: RoutingPolicy) -> Decision:
+    """Routes when nothing speaks against it; with any doubt, no department is told and people decide.
+
+    A doubt about one label of the answer is a doubt about the answer: telling only the sure half would look complete.
+
+    Args:
+        guess: What the model said; None when it could not be asked.
+        label_sets: The likeliest label sets with their probabilities, likeliest first.
+    """
+    if guess is None:
+        failed = Reason(code=ReasonCode.MODEL_FAILED, text="The model could not be asked.")
+        return Decision(reasons=(failed,))
+    reasons = tuple(_doubts(guess, label_sets, policy))
+    if reasons:
+        return Decision(reasons=reasons, guess=guess)
+    targets = (
+        Target(label=label, channel=policy.departments[label].channel, probability=guess.scores.get(label, 0.0))
+        for label in guess.labels
+    )
+    return Decision(targets=tuple(targets), guess=guess)
+
+
+def _doubts(guess: Guess, label_sets: Sequence[LabelSet], policy: RoutingPolicy) -> Iterator[Reason]:
+    if not guess.labels or guess.probability < policy.abstain_below:
+        yield Reason(
+            code=ReasonCode.ABSTAINED,
+            text=f"The model abstained: its best answer has {guess.probability:.0%}, needed are "
+            f"{policy.abstain_below:.0%}.",
+        )
+    for label in guess.labels:
+        rule = policy.departments.get(label)
+        probability = guess.scores.get(label, 0.0)
+        if rule is None:
+            yield Reason(code=ReasonCode.UNKNOWN_LABEL, text=f"No department has the label {label}.", label=label)
+        elif probability < rule.threshold:
+            yield Reason(
+                code=ReasonCode.BELOW_THRESHOLD,
+                text=f"{label} has {probability:.0%}, needed are {rule.threshold:.0%}.",
+                label=label,
+            )
+    margin = guess.probability - _runner_up(guess, label_sets)
+    if guess.labels and margin < policy.margin:
+        yield Reason(
+            code=ReasonCode.SMALL_MARGIN,
+            text=f"The next likeliest answer is only {max(margin, 0):.0%} behind, needed are {policy.margin:.0%}.",
+        )
+
+
+def _runner_up(guess: Guess, label_sets: Sequence[LabelSet]) -> float:
+    """Probability of the likeliest label set other than the answer."""
+    others = (item.probability for item in label_sets if set(item.labels) != set(guess.labels))
+    return max(others, default=0.0)

@@ -1,0 +1,164 @@
+"""A complaint in the channel of a department, in the review channel, and in its own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foreword_slack.markup import escape, plain_text
+from foreword_slack.routing import Guess, Reason, RoutingPolicy
+from foreword_slack.views.message import (
+    Block,
+    Message,
+    actions,
+    button,
+    context,
+    literal,
+    multi_select,
+    preview,
+    section,
+)
+
+TAKE = "complaint_take"
+WRONG = "complaint_wrong"
+DECIDE = "review_decide"
+DISMISS = "review_dismiss"
+CHOOSE = "review_choose"
+CHOICE_BLOCK = "review_choice"
+
+_MOST_REASONS = 8
+_MOST_SCORES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintCard:
+    """What is shown of a complaint.
+
+    Attributes:
+        id: Comes back with every click.
+        text: Plain text; redacted where the original is no longer at hand.
+        revision: Timestamp of its author's last edit; a click on an older one does not bring the old text back.
+        permalink: Link to the source; empty for a complaint that is no message.
+    """
+
+    id: str
+    text: str
+    revision: str = ""
+    permalink: str = ""
+    deleted: bool = False
+
+
+def department_post(
+    card: ComplaintCard, label: str, guess: Guess | None, policy: RoutingPolicy, *, status: str = "", open: bool = True
+) -> Message:
+    """A complaint in the channel of a department.
+
+    Args:
+        label: The department it is for.
+        guess: What the model said; None when people decided without it.
+        status: What has become of it, in plain words.
+        open: Whether it can still be taken or corrected.
+    """
+    title = policy.title(label)
+    blocks = [section(f"*Complaint for {escape(title)}*"), *_body(card), context(_facts(card, guess, policy))]
+    if status:
+        blocks.append(context(escape(status), block_id="status"))
+    if open and not card.deleted:
+        value = f"{card.id}|{label}"
+        take = button("Take it", action=TAKE, value=value, style="primary")
+        blocks.append(actions(take, button("Wrong department", action=WRONG, value=value), block_id="department"))
+    elif not card.deleted:
+        wrong = button("Wrong department", action=WRONG, value=f"{card.id}|{label}")
+        blocks.append(actions(wrong, block_id="department"))
+    return Message(text=f"Complaint for {escape(title)}: {preview(card.text)}", blocks=tuple(blocks))
+
+
+def withdrawn_post(card: ComplaintCard, label: str, policy: RoutingPolicy, *, status: str) -> Message:
+    """A complaint that is no longer this department's."""
+    title = escape(policy.title(label))
+    return Message(
+        text=f"Complaint, no longer for {title}: {preview(card.text)}",
+        blocks=(section(f"~Complaint for {title}~"), literal(card.text), context(escape(status), block_id="status")),
+    )
+
+
+def review_post(card: ComplaintCard, reasons: Sequence[Reason], guess: Guess | None, policy: RoutingPolicy) -> Message:
+    """A complaint that people must decide on, with the model's guess chosen already."""
+    why = "\n".join(f"• {escape(reason.text)}" for reason in reasons[:_MOST_REASONS])
+    guessed = guess.labels if guess else ()
+    options = {rule.label: rule.title for rule in policy.departments.values()}
+    menu = multi_select("Departments", options, guessed, action=CHOOSE)
+    choice = section("Which departments should hear of it?", block_id=CHOICE_BLOCK)
+    decide = button("Decide", action=DECIDE, value=card.id, style="primary")
+    dismiss = button("For no department", action=DISMISS, value=card.id)
+    blocks = [
+        section(f"*Who should hear of this?*\n{why[:2500]}"),
+        *_body(card),
+        context(_facts(card, guess, policy)),
+        {**choice, "accessory": menu},
+        actions(decide, dismiss, block_id="review"),
+    ]
+    if card.deleted:
+        del blocks[-2:]
+    return Message(text=f"Complaint to decide on: {preview(card.text)}", blocks=tuple(blocks))
+
+
+def decided_post(card: ComplaintCard, guess: Guess | None, policy: RoutingPolicy, *, status: str) -> Message:
+    """A complaint in the review channel that needs nobody any more."""
+    blocks = (*_body(card), context(_facts(card, guess, policy)), context(escape(status), block_id="status"))
+    return Message(text=f"{escape(status)} {preview(card.text)}", blocks=blocks)
+
+
+def thread_note(status: str) -> Message:
+    """What the author reads below the complaint; plain words, nothing of the complaint itself."""
+    return Message(text=escape(status), blocks=(context(escape(status)),))
+
+
+def shown_text(message: Mapping[str, Any], revision: str) -> str | None:
+    """The complaint as a message of ours shows it, when it shows this revision; None when it does not.
+
+    The store keeps complaints redacted, so what stands in the clicked message is the only original left.
+    """
+    for block in message.get("blocks") or ():
+        if block.get("block_id") == _text_block(revision):
+            text = block.get("text", {}).get("text")
+            return plain_text(text) if isinstance(text, str) else None
+    return None
+
+
+def titles(labels: Iterable[str], policy: RoutingPolicy) -> str:
+    """Names of departments in a sentence, in plain words."""
+    return ", ".join(policy.title(label) for label in labels)
+
+
+def _body(card: ComplaintCard) -> list[Block]:
+    blocks = [literal(card.text, block_id=_text_block(card.revision))]
+    if card.deleted:
+        blocks.append(context("_Its author has deleted this complaint._"))
+    elif card.revision:
+        blocks.append(context("_Edited by its author._"))
+    return blocks
+
+
+def _text_block(revision: str) -> str:
+    return f"complaint_text_{revision}"
+
+
+def _facts(card: ComplaintCard, guess: Guess | None, policy: RoutingPolicy) -> str:
+    """Probabilities, model version and link, in one line."""
+    facts = []
+    if guess is not None:
+        scores = sorted(guess.scores.items(), key=lambda item: -item[1])
+        shown = [(label, score) for label, score in scores if label in guess.labels or score >= 0.05][:_MOST_SCORES]
+        facts.append(" · ".join(f"{escape(policy.title(label))} {score:.0%}" for label, score in shown))
+        facts.append(f"model {escape(guess.model_version.rsplit('/', 1)[-1])}")
+    else:
+        facts.append("no answer of the model")
+    if card.permalink.startswith("https://"):
+        facts.append(f"<{_url(card.permalink)}|source>")
+    return " | ".join(fact for fact in facts if fact)
+
+
+def _url(link: str) -> str:
+    return escape(link).replace("|", "%7C")
