@@ -28,8 +28,9 @@ from foreword.client.resources import (
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState, TaskOptions
-from foreword.domain.inference import LabelSet, PromptExample, StopReason, StructuredPrompt, TokenUsage
+from foreword.domain.inference import LabelSet, StopReason, TokenUsage
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
 from foreword.domain.tenant import Scope
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from foreword.client import decode_values as values
 from foreword.client import resources
+from foreword.client.status import error_from_status
 from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState
 from foreword.domain.inference import LabelSet, StopReason, TokenUsage
 from foreword.domain.tenant import Scope
+from foreword.errors import ForewordError
 from foreword.v1 import (
     catalog_pb2,
     dataset_pb2,
@@ -276,6 +278,13 @@ def generate_result(
         seed=message.seed,
         model_version=message.model_version,
     )
+
+
+def batch_result(message: inference_service_pb2.BatchGenerateResult) -> resources.GenerateResult | ForewordError:
+    """What came of one prompt of a batch."""
+    if message.WhichOneof("result") == "error":
+        return error_from_status(message.error)
+    return generate_result(message.response, message.response.text)
 
 
 def classify_result(message: inference_service_pb2.ClassifyResponse) -> resources.ClassifyResult:

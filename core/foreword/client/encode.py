@@ -14,8 +14,8 @@ from google.protobuf import struct_pb2
 from foreword.client.message import build, text_problem
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.inference import StructuredPrompt
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.prompt import StructuredPrompt
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import inference_pb2, tune_parameters_pb2
 
@@ -107,15 +107,15 @@ def prompt(value: Prompt) -> PromptFields:
 
 def generate_parameters(
     *,
-    decoding_method: str,
-    temperature: float | None,
-    top_p: float | None,
-    top_k: int | None,
-    random_seed: int | None,
-    min_new_tokens: int | None,
-    max_new_tokens: int | None,
-    stop_sequences: Sequence[str],
-    include_stop_sequence: bool | None,
+    decoding_method: str = "greedy",
+    temperature: float | None = None,
+    top_p: float | None = None,
+    top_k: int | None = None,
+    random_seed: int | None = None,
+    min_new_tokens: int | None = None,
+    max_new_tokens: int | None = None,
+    stop_sequences: Sequence[str] = (),
+    include_stop_sequence: bool | None = None,
 ) -> inference_pb2.GenerateParameters:
     """Generation parameters; None stays unset."""
     methods = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ from foreword.client import decode, encode, resources
 from foreword.client.encode import Prompt
 from foreword.client.message import build
 from foreword.client.service import Reference, ServiceMethods, reference_name
+from foreword.errors import ForewordError
 from foreword.v1 import inference_service_pb2 as messages
 from foreword.v1 import inference_service_pb2_grpc
 
@@ -125,6 +126,30 @@ class InferenceMethods(ServiceMethods):
             text += message.text
             result = decode.generate_result(message, text) if message.stop_reason else None
             yield resources.GeneratePiece(text=message.text, result=result)
+
+    def batch_generate(
+        self, model: Reference, prompts: Iterable[Prompt], *, timeout_seconds: float | None = None, **parameters: Any
+    ) -> list[resources.GenerateResult | ForewordError]:
+        """Answers many prompts with text in one call, in their order; one that failed has its error in its place.
+
+        Args:
+            prompts: 1 to 256, each plain text or a StructuredPrompt.
+            parameters: Those of `generate`, for all prompts.
+
+        Raises:
+            NotFoundError: No such model.
+            InvalidArgumentError: A parameter is out of range, or there are no or too many prompts.
+        """
+        request = build(
+            messages.BatchGenerateRequest,
+            model=_model(model),
+            parameters=encode.generate_parameters(**parameters),
+            requests=[build(messages.GenerateRequest, **encode.prompt(item)) for item in prompts],
+        )
+        answer = self._connection.unary(
+            self._inference.BatchGenerate, request, safe=True, timeout_seconds=timeout_seconds
+        )
+        return [decode.batch_result(item) for item in answer.results]
 
     def classify(
         self,

@@ -1,13 +1,11 @@
-"""Requests and answers of inference, and how prompts are put together."""
+"""How answers are made, and what they tell."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
-
-from foreword.errors import InvalidArgumentError
 
 
 class StopReason(Enum):
@@ -21,6 +19,40 @@ class StopReason(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LengthPenalty:
+    """Makes the end of an answer ever more likely.
+
+    Attributes:
+        decay_factor: Above 1; the end token's logit grows by its size times `decay_factor ** n - 1`.
+        start_index: Tokens generated before n begins to count.
+    """
+
+    decay_factor: float
+    start_index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnOptions:
+    """What an answer tells besides its text. All but the first two need one of these.
+
+    Attributes:
+        top_n_tokens: How many of the likeliest tokens to tell in the place of each.
+    """
+
+    input_tokens: bool = False
+    generated_tokens: bool = False
+    input_text: bool = False
+    token_log_probabilities: bool = False
+    token_ranks: bool = False
+    top_n_tokens: int = 0
+
+    @property
+    def details(self) -> bool:
+        """Whether tokens are told with anything that only the model's logits know."""
+        return self.token_log_probabilities or self.token_ranks or self.top_n_tokens > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateParameters:
     """How to choose and when to stop, with nothing left open.
 
@@ -30,6 +62,10 @@ class GenerateParameters:
         top_k: Only this many of the likeliest tokens when sampling; 0 means all.
         top_p: Only the likeliest tokens whose probabilities reach this sum when sampling.
         seed: Seed of this request alone; what other requests do never changes its draws.
+        repetition_penalty: Divides the logits of tokens that came before, in the answer and, for causal models, in the
+            input; 1 for none.
+        time_limit: From the request's arrival until the answer ends as it is; None for no limit.
+        truncate_input_tokens: Only this many of the input's last tokens; 0 for all.
     """
 
     sample: bool = False
@@ -41,6 +77,11 @@ class GenerateParameters:
     max_new_tokens: int = 128
     stop_sequences: tuple[str, ...] = ()
     include_stop_sequence: bool = False
+    repetition_penalty: float = 1.0
+    length_penalty: LengthPenalty | None = None
+    time_limit: timedelta | None = None
+    truncate_input_tokens: int = 0
+    return_options: ReturnOptions = field(default_factory=ReturnOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,93 +94,48 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromptExample:
-    """One example of a structured prompt."""
+class TopToken:
+    """A token that might have stood in a place; its log-probability in nats."""
 
-    input: str
-    output: str
+    text: str
+    id: int
+    log_probability: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StructuredPrompt:
-    """A prompt in parts: the instruction, then the examples, then the input."""
+class Token:
+    """A token of an input or an answer.
 
-    input: str
-    instruction: str = ""
-    examples: tuple[PromptExample, ...] = ()
-    input_prefix: str = "Input: "
-    output_prefix: str = "Output: "
-
-    def compose(self) -> str:
-        """The prompt as one text; with neither instruction nor examples it is the bare input."""
-        if not self.instruction and not self.examples:
-            return self.input
-        parts = [self.instruction] if self.instruction else []
-        if self.examples:
-            parts.append(self.compose_examples())
-        parts.append(f"{self.input_prefix}{self.input}\n{self.output_prefix}".rstrip())
-        return "\n\n".join(parts)
-
-    def spans(self) -> dict[str, tuple[int, int]]:
-        """Where `instruction`, `examples` and `input` stand in the composed text, as start and end, in this order."""
-        if not self.instruction and not self.examples:
-            return {"instruction": (0, 0), "examples": (0, 0), "input": (0, len(self.input))}
-        instruction = len(self.instruction)
-        start = instruction + 2 if instruction and self.examples else instruction
-        examples = start + len(self.compose_examples())
-        first = examples + 2 + len(self.input_prefix)
-        return {
-            "instruction": (0, instruction),
-            "examples": (start, examples),
-            "input": (first, first + len(self.input)),
-        }
-
-    def compose_examples(self) -> str:
-        """The examples as they stand in the prompt; empty when there are none."""
-        return "\n\n".join(
-            f"{self.input_prefix}{example.input}\n{self.output_prefix}{example.output}" for example in self.examples
-        )
-
-
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
-
-
-def check_verbalizer(template: str, field: str) -> None:
-    """Checks that a template holds `{{input}}` and no other variable; `{0, 1}` is plain text.
-
-    Raises:
-        InvalidArgumentError: `{{input}}` is missing or an unknown variable is named.
+    Attributes:
+        text: Its text alone; special tokens show their names.
+        log_probability: In nats, by the model itself: before penalties, temperature and cuts. None where not asked
+            for or not known; likewise the rank, of which 1 is the likeliest.
+        top_tokens: The likeliest in its place, likeliest first.
     """
-    names = set(_VARIABLE.findall(template))
-    unknown = sorted(names - {"input"})
-    if unknown:
-        listed = ", ".join(f"{{{{{name}}}}}" for name in unknown)
-        raise InvalidArgumentError.of(field, f"unknown variable {listed}; only {{{{input}}}} is known")
-    if "input" not in names:
-        raise InvalidArgumentError.of(
-            field, "must hold {{input}}, where the text goes; for example: classify: {{input}}"
-        )
 
-
-def apply_verbalizer(template: str, text: str) -> str:
-    """Puts `text` where the template says `{{input}}`."""
-    return _VARIABLE.sub(lambda _: text, template)
-
-
-def input_offset(template: str) -> int:
-    """Where the text begins in what `apply_verbalizer` makes; the first time if the template repeats it."""
-    found = _VARIABLE.search(template)
-    return found.start() if found else len(template)
+    text: str
+    id: int
+    log_probability: float | None = None
+    rank: int | None = None
+    top_tokens: tuple[TopToken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """A finished answer."""
+    """A finished answer.
+
+    Attributes:
+        input_text: The input after templates, before truncation; None unless asked for.
+        input_tokens: Its tokens, after truncation; empty unless asked for, like those generated.
+    """
 
     text: str
     stop_reason: StopReason
     usage: TokenUsage
     seed: int
+    input_text: str | None = None
+    input_tokens: tuple[Token, ...] = ()
+    generated_tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

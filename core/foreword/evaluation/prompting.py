@@ -10,7 +10,7 @@ from typing import Final
 
 from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
-from foreword.domain.inference import PromptExample, StructuredPrompt, apply_verbalizer
+from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.encoding import encode_plain
 from foreword.plugin.interfaces import Schema, Task

@@ -6,20 +6,26 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
-from foreword.domain.inference import Generation, input_offset
+from foreword.domain.inference import Generation
+from foreword.domain.prompt import input_offset
 from foreword.errors import FailedPreconditionError, InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.auth import current_caller
+from foreword.server.batches import settled
 from foreword.server.convert import inference as convert
+from foreword.server.convert.prompts import Prompt
 from foreword.server.served_models import ServedModel, ServedModels
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
-# A stream ends itself a little before the caller stops listening, so that what was generated and why it ended arrive.
-_STREAM_MARGIN = 0.1
-_MAX_STREAM_MARGIN_SECONDS = 0.25
+# A stream or a batch ends itself a little before the caller stops listening, so that what there is arrives.
+_MARGIN = 0.1
+_MAX_MARGIN_SECONDS = 0.25
+_BATCH_ROWS = 32
+"""Requests of one batch that are in the engine at a time: as many as it decodes together, and no queue full of them."""
 
 
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
@@ -34,22 +40,32 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     ) -> inference_service_pb2.GenerateResponse:
         """Answers with text."""
         parsed = convert.parse_text_request(request)
-        served, engine_request = await self._text_request(parsed, _deadline(context), stream=False)
-        final: Generation | None = None
-        async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
-            async for piece in pieces:
-                final = piece.final or final
-        return convert.generate_response(_finished(final), served.version)
+        return await self._answer(parsed, _deadline(context))
 
     async def StreamGenerate(
         self, request: inference_service_pb2.StreamGenerateRequest, context: Any
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
         """Answers with text in pieces, as it comes."""
         parsed = convert.parse_text_request(request)
-        served, engine_request = await self._text_request(parsed, _stream_deadline(context), stream=True)
+        served, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
         async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
                 yield convert.stream_response(piece.text, piece.final, served.version)
+
+    async def BatchGenerate(
+        self, request: inference_service_pb2.BatchGenerateRequest, context: Any
+    ) -> inference_service_pb2.BatchGenerateResponse:
+        """Answers many requests with text; one that fails has its error in its place."""
+        parsed = convert.parse_batch_request(request)
+        if parsed.model:
+            await self._models.find(current_caller().tenant, parsed.model)
+        deadline = _early_deadline(context)
+
+        async def answer(item: inference_service_pb2.GenerateRequest) -> inference_service_pb2.GenerateResponse:
+            return await self._answer(convert.parse_text_request(item), deadline)
+
+        outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
+        return inference_service_pb2.BatchGenerateResponse(results=map(convert.batch_result, outcomes))
 
     async def Classify(
         self, request: inference_service_pb2.ClassifyRequest, context: Any
@@ -66,6 +82,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
                 base_model=served.base_model,
                 adapter=served.adapter,
                 text=served.text(parsed.prompt.text),
+                parameters=parsed.fitted(served.context_tokens),
                 deadline=_deadline(context),
                 label_space=space,
                 stream=False,
@@ -91,9 +108,18 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             soft_prompt_tokens=served.soft_prompt_tokens,
         )
 
-    async def _part_counts(
-        self, tenant: str, served: ServedModel, prompt: convert.Prompt, total: int
-    ) -> dict[str, int]:
+    async def _answer(
+        self, parsed: convert.TextRequest, deadline: float | None
+    ) -> inference_service_pb2.GenerateResponse:
+        """The whole answer to one request."""
+        served, engine_request = await self._text_request(parsed, deadline, stream=False)
+        final: Generation | None = None
+        async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
+            async for piece in pieces:
+                final = piece.final or final
+        return convert.generate_response(_finished(final), served.version)
+
+    async def _part_counts(self, tenant: str, served: ServedModel, prompt: Prompt, total: int) -> dict[str, int]:
         """What each part of a structured prompt adds to the tokens of the whole; `template` is what is left.
 
         A token may span two parts, so a part is counted by how the text up to its end has grown, not on its own.
@@ -153,12 +179,12 @@ def _deadline(context: Any) -> float | None:
     return None if remaining is None else time.monotonic() + remaining
 
 
-def _stream_deadline(context: Any) -> float | None:
-    """When a stream ends itself."""
+def _early_deadline(context: Any) -> float | None:
+    """When an answer ends itself that is of use unfinished."""
     remaining: float | None = context.time_remaining()
     if remaining is None:
         return None
-    return time.monotonic() + remaining - min(_MAX_STREAM_MARGIN_SECONDS, _STREAM_MARGIN * remaining)
+    return time.monotonic() + remaining - min(_MAX_MARGIN_SECONDS, _MARGIN * remaining)
 
 
 async def _closable(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:

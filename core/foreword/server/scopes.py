@@ -40,6 +40,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
     "InferenceService": {
         "Generate": _INFER,
         "StreamGenerate": _INFER,
+        "BatchGenerate": _INFER,
         "Classify": _INFER,
         "Tokenize": _INFER,
     },

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
-from foreword.domain.inference import apply_verbalizer
+from foreword.domain.prompt import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.inference.interfaces import AdapterReference

@@ -14,7 +14,7 @@ import torch
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
-from foreword.domain.inference import apply_verbalizer
+from foreword.domain.prompt import apply_verbalizer
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import LoadedModel, Task
 

@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
-from foreword.domain.inference import apply_verbalizer, check_verbalizer
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
+from foreword.domain.prompt import apply_verbalizer, check_verbalizer
 from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.tuning.limits import check_parameters, fit_to_context

@@ -22,25 +22,34 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66oreword/v1/inference.proto\x12\x0b\x66oreword.v1\"\xbe\x01\n\x10StructuredPrompt\x12\x13\n\x0binstruction\x18\x01 \x01(\t\x12,\n\x08\x65xamples\x18\x02 \x03(\x0b\x32\x1a.foreword.v1.PromptExample\x12\r\n\x05input\x18\x03 \x01(\t\x12\x19\n\x0cinput_prefix\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1a\n\routput_prefix\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\x0f\n\r_input_prefixB\x10\n\x0e_output_prefix\".\n\rPromptExample\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\x8e\x04\n\x12GenerateParameters\x12G\n\x0f\x64\x65\x63oding_method\x18\x01 \x01(\x0e\x32..foreword.v1.GenerateParameters.DecodingMethod\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x04 \x01(\x05H\x02\x88\x01\x01\x12\x18\n\x0brandom_seed\x18\x05 \x01(\x03H\x03\x88\x01\x01\x12\x1b\n\x0emin_new_tokens\x18\x06 \x01(\x05H\x04\x88\x01\x01\x12\x1b\n\x0emax_new_tokens\x18\x07 \x01(\x05H\x05\x88\x01\x01\x12\x16\n\x0estop_sequences\x18\x08 \x03(\t\x12\"\n\x15include_stop_sequence\x18\t \x01(\x08H\x06\x88\x01\x01\"i\n\x0e\x44\x65\x63odingMethod\x12\x1f\n\x1b\x44\x45\x43ODING_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x43ODING_METHOD_GREEDY\x10\x01\x12\x1a\n\x16\x44\x45\x43ODING_METHOD_SAMPLE\x10\x02\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x0e\n\x0c_random_seedB\x11\n\x0f_min_new_tokensB\x11\n\x0f_max_new_tokensB\x18\n\x16_include_stop_sequence\"X\n\nTokenUsage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x05\x12\x18\n\x10generated_tokens\x18\x02 \x01(\x05\x12\x1a\n\x12soft_prompt_tokens\x18\x03 \x01(\x05*\xb6\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15STOP_REASON_EOS_TOKEN\x10\x01\x12\x1d\n\x19STOP_REASON_STOP_SEQUENCE\x10\x02\x12\x1a\n\x16STOP_REASON_MAX_TOKENS\x10\x03\x12\x1a\n\x16STOP_REASON_TIME_LIMIT\x10\x04\x12\x19\n\x15STOP_REASON_CANCELLED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x66oreword/v1/inference.proto\x12\x0b\x66oreword.v1\x1a\x1egoogle/protobuf/duration.proto\"\xbe\x01\n\x10StructuredPrompt\x12\x13\n\x0binstruction\x18\x01 \x01(\t\x12,\n\x08\x65xamples\x18\x02 \x03(\x0b\x32\x1a.foreword.v1.PromptExample\x12\r\n\x05input\x18\x03 \x01(\t\x12\x19\n\x0cinput_prefix\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x1a\n\routput_prefix\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\x0f\n\r_input_prefixB\x10\n\x0e_output_prefix\".\n\rPromptExample\x12\r\n\x05input\x18\x01 \x01(\t\x12\x0e\n\x06output\x18\x02 \x01(\t\"\x9b\x06\n\x12GenerateParameters\x12G\n\x0f\x64\x65\x63oding_method\x18\x01 \x01(\x0e\x32..foreword.v1.GenerateParameters.DecodingMethod\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x04 \x01(\x05H\x02\x88\x01\x01\x12\x18\n\x0brandom_seed\x18\x05 \x01(\x03H\x03\x88\x01\x01\x12\x1b\n\x0emin_new_tokens\x18\x06 \x01(\x05H\x04\x88\x01\x01\x12\x1b\n\x0emax_new_tokens\x18\x07 \x01(\x05H\x05\x88\x01\x01\x12\x16\n\x0estop_sequences\x18\x08 \x03(\t\x12\"\n\x15include_stop_sequence\x18\t \x01(\x08H\x06\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\n \x01(\x01H\x07\x88\x01\x01\x12\x32\n\x0elength_penalty\x18\x0b \x01(\x0b\x32\x1a.foreword.v1.LengthPenalty\x12-\n\ntime_limit\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x15truncate_input_tokens\x18\r \x01(\x05H\x08\x88\x01\x01\x12\x32\n\x0ereturn_options\x18\x0e \x01(\x0b\x32\x1a.foreword.v1.ReturnOptions\"i\n\x0e\x44\x65\x63odingMethod\x12\x1f\n\x1b\x44\x45\x43ODING_METHOD_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x43ODING_METHOD_GREEDY\x10\x01\x12\x1a\n\x16\x44\x45\x43ODING_METHOD_SAMPLE\x10\x02\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x0e\n\x0c_random_seedB\x11\n\x0f_min_new_tokensB\x11\n\x0f_max_new_tokensB\x18\n\x16_include_stop_sequenceB\x15\n\x13_repetition_penaltyB\x18\n\x16_truncate_input_tokens\":\n\rLengthPenalty\x12\x14\n\x0c\x64\x65\x63\x61y_factor\x18\x01 \x01(\x01\x12\x13\n\x0bstart_index\x18\x02 \x01(\x05\"\x9f\x01\n\rReturnOptions\x12\x12\n\ninput_text\x18\x01 \x01(\x08\x12\x14\n\x0cinput_tokens\x18\x02 \x01(\x08\x12\x18\n\x10generated_tokens\x18\x03 \x01(\x08\x12\x1f\n\x17token_log_probabilities\x18\x04 \x01(\x08\x12\x13\n\x0btoken_ranks\x18\x05 \x01(\x08\x12\x14\n\x0ctop_n_tokens\x18\x06 \x01(\x05\"\x9a\x01\n\x05Token\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\x05\x12\x1c\n\x0flog_probability\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04rank\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12)\n\ntop_tokens\x18\x05 \x03(\x0b\x32\x15.foreword.v1.TopTokenB\x12\n\x10_log_probabilityB\x07\n\x05_rank\"=\n\x08TopToken\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\x05\x12\x17\n\x0flog_probability\x18\x03 \x01(\x01\"X\n\nTokenUsage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x05\x12\x18\n\x10generated_tokens\x18\x02 \x01(\x05\x12\x1a\n\x12soft_prompt_tokens\x18\x03 \x01(\x05*\xb6\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15STOP_REASON_EOS_TOKEN\x10\x01\x12\x1d\n\x19STOP_REASON_STOP_SEQUENCE\x10\x02\x12\x1a\n\x16STOP_REASON_MAX_TOKENS\x10\x03\x12\x1a\n\x16STOP_REASON_TIME_LIMIT\x10\x04\x12\x19\n\x15STOP_REASON_CANCELLED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'foreword.v1.inference_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOPREASON']._serialized_start=905
-  _globals['_STOPREASON']._serialized_end=1087
-  _globals['_STRUCTUREDPROMPT']._serialized_start=45
-  _globals['_STRUCTUREDPROMPT']._serialized_end=235
-  _globals['_PROMPTEXAMPLE']._serialized_start=237
-  _globals['_PROMPTEXAMPLE']._serialized_end=283
-  _globals['_GENERATEPARAMETERS']._serialized_start=286
-  _globals['_GENERATEPARAMETERS']._serialized_end=812
-  _globals['_GENERATEPARAMETERS_DECODINGMETHOD']._serialized_start=591
-  _globals['_GENERATEPARAMETERS_DECODINGMETHOD']._serialized_end=696
-  _globals['_TOKENUSAGE']._serialized_start=814
-  _globals['_TOKENUSAGE']._serialized_end=902
+  _globals['_STOPREASON']._serialized_start=1648
+  _globals['_STOPREASON']._serialized_end=1830
+  _globals['_STRUCTUREDPROMPT']._serialized_start=77
+  _globals['_STRUCTUREDPROMPT']._serialized_end=267
+  _globals['_PROMPTEXAMPLE']._serialized_start=269
+  _globals['_PROMPTEXAMPLE']._serialized_end=315
+  _globals['_GENERATEPARAMETERS']._serialized_start=318
+  _globals['_GENERATEPARAMETERS']._serialized_end=1113
+  _globals['_GENERATEPARAMETERS_DECODINGMETHOD']._serialized_start=843
+  _globals['_GENERATEPARAMETERS_DECODINGMETHOD']._serialized_end=948
+  _globals['_LENGTHPENALTY']._serialized_start=1115
+  _globals['_LENGTHPENALTY']._serialized_end=1173
+  _globals['_RETURNOPTIONS']._serialized_start=1176
+  _globals['_RETURNOPTIONS']._serialized_end=1335
+  _globals['_TOKEN']._serialized_start=1338
+  _globals['_TOKEN']._serialized_end=1492
+  _globals['_TOPTOKEN']._serialized_start=1494
+  _globals['_TOPTOKEN']._serialized_end=1555
+  _globals['_TOKENUSAGE']._serialized_start=1557
+  _globals['_TOKENUSAGE']._serialized_end=1645
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -45,7 +48,7 @@ class PromptExample(_message.Message):
     def __init__(self, input: _Optional[str] = ..., output: _Optional[str] = ...) -> None: ...
 
 class GenerateParameters(_message.Message):
-    __slots__ = ("decoding_method", "temperature", "top_p", "top_k", "random_seed", "min_new_tokens", "max_new_tokens", "stop_sequences", "include_stop_sequence")
+    __slots__ = ("decoding_method", "temperature", "top_p", "top_k", "random_seed", "min_new_tokens", "max_new_tokens", "stop_sequences", "include_stop_sequence", "repetition_penalty", "length_penalty", "time_limit", "truncate_input_tokens", "return_options")
     class DecodingMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         DECODING_METHOD_UNSPECIFIED: _ClassVar[GenerateParameters.DecodingMethod]
@@ -63,6 +66,11 @@ class GenerateParameters(_message.Message):
     MAX_NEW_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STOP_SEQUENCES_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_STOP_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    REPETITION_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    TIME_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     decoding_method: GenerateParameters.DecodingMethod
     temperature: float
     top_p: float
@@ -72,7 +80,60 @@ class GenerateParameters(_message.Message):
     max_new_tokens: int
     stop_sequences: _containers.RepeatedScalarFieldContainer[str]
     include_stop_sequence: bool
-    def __init__(self, decoding_method: _Optional[_Union[GenerateParameters.DecodingMethod, str]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., random_seed: _Optional[int] = ..., min_new_tokens: _Optional[int] = ..., max_new_tokens: _Optional[int] = ..., stop_sequences: _Optional[_Iterable[str]] = ..., include_stop_sequence: _Optional[bool] = ...) -> None: ...
+    repetition_penalty: float
+    length_penalty: LengthPenalty
+    time_limit: _duration_pb2.Duration
+    truncate_input_tokens: int
+    return_options: ReturnOptions
+    def __init__(self, decoding_method: _Optional[_Union[GenerateParameters.DecodingMethod, str]] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., random_seed: _Optional[int] = ..., min_new_tokens: _Optional[int] = ..., max_new_tokens: _Optional[int] = ..., stop_sequences: _Optional[_Iterable[str]] = ..., include_stop_sequence: _Optional[bool] = ..., repetition_penalty: _Optional[float] = ..., length_penalty: _Optional[_Union[LengthPenalty, _Mapping]] = ..., time_limit: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., truncate_input_tokens: _Optional[int] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+
+class LengthPenalty(_message.Message):
+    __slots__ = ("decay_factor", "start_index")
+    DECAY_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    START_INDEX_FIELD_NUMBER: _ClassVar[int]
+    decay_factor: float
+    start_index: int
+    def __init__(self, decay_factor: _Optional[float] = ..., start_index: _Optional[int] = ...) -> None: ...
+
+class ReturnOptions(_message.Message):
+    __slots__ = ("input_text", "input_tokens", "generated_tokens", "token_log_probabilities", "token_ranks", "top_n_tokens")
+    INPUT_TEXT_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    GENERATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_RANKS_FIELD_NUMBER: _ClassVar[int]
+    TOP_N_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    input_text: bool
+    input_tokens: bool
+    generated_tokens: bool
+    token_log_probabilities: bool
+    token_ranks: bool
+    top_n_tokens: int
+    def __init__(self, input_text: _Optional[bool] = ..., input_tokens: _Optional[bool] = ..., generated_tokens: _Optional[bool] = ..., token_log_probabilities: _Optional[bool] = ..., token_ranks: _Optional[bool] = ..., top_n_tokens: _Optional[int] = ...) -> None: ...
+
+class Token(_message.Message):
+    __slots__ = ("text", "id", "log_probability", "rank", "top_tokens")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    TOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    id: int
+    log_probability: float
+    rank: int
+    top_tokens: _containers.RepeatedCompositeFieldContainer[TopToken]
+    def __init__(self, text: _Optional[str] = ..., id: _Optional[int] = ..., log_probability: _Optional[float] = ..., rank: _Optional[int] = ..., top_tokens: _Optional[_Iterable[_Union[TopToken, _Mapping]]] = ...) -> None: ...
+
+class TopToken(_message.Message):
+    __slots__ = ("text", "id", "log_probability")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    id: int
+    log_probability: float
+    def __init__(self, text: _Optional[str] = ..., id: _Optional[int] = ..., log_probability: _Optional[float] = ...) -> None: ...
 
 class TokenUsage(_message.Message):
     __slots__ = ("input_tokens", "generated_tokens", "soft_prompt_tokens")

@@ -24,47 +24,72 @@ _sym_db = _symbol_database.Default()
 
 from foreword.v1 import inference_pb2 as foreword_dot_v1_dot_inference__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#foreword/v1/inference_service.proto\x12\x0b\x66oreword.v1\x1a\x1b\x66oreword/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xaa\x01\n\x0fGenerateRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x33\n\nparameters\x18\x04 \x01(\x0b\x32\x1f.foreword.v1.GenerateParametersB\x08\n\x06prompt\"\x9b\x01\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x0bstop_reason\x18\x02 \x01(\x0e\x32\x17.foreword.v1.StopReason\x12&\n\x05usage\x18\x03 \x01(\x0b\x32\x17.foreword.v1.TokenUsage\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\x15\n\rmodel_version\x18\x05 \x01(\t\"\xb0\x01\n\x15StreamGenerateRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x33\n\nparameters\x18\x04 \x01(\x0b\x32\x1f.foreword.v1.GenerateParametersB\x08\n\x06prompt\"\xa1\x01\n\x16StreamGenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x0bstop_reason\x18\x02 \x01(\x0e\x32\x17.foreword.v1.StopReason\x12&\n\x05usage\x18\x03 \x01(\x0b\x32\x17.foreword.v1.TokenUsage\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\x15\n\rmodel_version\x18\x05 \x01(\t\"\xcf\x01\n\x0f\x43lassifyRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x16\n\tthreshold\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12\x13\n\x0bmulti_label\x18\x06 \x01(\x08\x12\r\n\x05top_n\x18\x07 \x01(\x05\x42\x08\n\x06promptB\x0c\n\n_threshold\"\xe6\x01\n\x10\x43lassifyResponse\x12\x0e\n\x06labels\x18\x01 \x03(\t\x12:\n\x13label_probabilities\x18\x02 \x03(\x0b\x32\x1d.foreword.v1.LabelProbability\x12\x34\n\nlabel_sets\x18\x03 \x03(\x0b\x32 .foreword.v1.LabelSetProbability\x12\x11\n\tabstained\x18\x04 \x01(\x08\x12&\n\x05usage\x18\x05 \x01(\x0b\x32\x17.foreword.v1.TokenUsage\x12\x15\n\rmodel_version\x18\x06 \x01(\t\"6\n\x10LabelProbability\x12\r\n\x05label\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\":\n\x13LabelSetProbability\x12\x0e\n\x06labels\x18\x01 \x03(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\x8c\x01\n\x0fTokenizeRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x15\n\rreturn_tokens\x18\x04 \x01(\x08\x42\x08\n\x06prompt\"\xda\x01\n\x10TokenizeResponse\x12\x13\n\x0btoken_count\x18\x01 \x01(\x05\x12\x0e\n\x06tokens\x18\x02 \x03(\t\x12M\n\x11part_token_counts\x18\x03 \x03(\x0b\x32\x32.foreword.v1.TokenizeResponse.PartTokenCountsEntry\x12\x1a\n\x12soft_prompt_tokens\x18\x04 \x01(\x05\x1a\x36\n\x14PartTokenCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x32\xca\x02\n\x10InferenceService\x12G\n\x08Generate\x12\x1c.foreword.v1.GenerateRequest\x1a\x1d.foreword.v1.GenerateResponse\x12[\n\x0eStreamGenerate\x12\".foreword.v1.StreamGenerateRequest\x1a#.foreword.v1.StreamGenerateResponse0\x01\x12G\n\x08\x43lassify\x12\x1c.foreword.v1.ClassifyRequest\x1a\x1d.foreword.v1.ClassifyResponse\x12G\n\x08Tokenize\x12\x1c.foreword.v1.TokenizeRequest\x1a\x1d.foreword.v1.TokenizeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#foreword/v1/inference_service.proto\x12\x0b\x66oreword.v1\x1a\x1b\x66oreword/v1/inference.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\"\xaf\x02\n\x0fGenerateRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x33\n\nparameters\x18\x04 \x01(\x0b\x32\x1f.foreword.v1.GenerateParameters\x12K\n\x10prompt_variables\x18\x05 \x03(\x0b\x32\x31.foreword.v1.GenerateRequest.PromptVariablesEntry\x1a\x36\n\x14PromptVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06prompt\"\x9b\x02\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x0bstop_reason\x18\x02 \x01(\x0e\x32\x17.foreword.v1.StopReason\x12&\n\x05usage\x18\x03 \x01(\x0b\x32\x17.foreword.v1.TokenUsage\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x17\n\ninput_text\x18\x06 \x01(\tH\x00\x88\x01\x01\x12(\n\x0cinput_tokens\x18\x07 \x03(\x0b\x32\x12.foreword.v1.Token\x12,\n\x10generated_tokens\x18\x08 \x03(\x0b\x32\x12.foreword.v1.TokenB\r\n\x0b_input_text\"\xbb\x02\n\x15StreamGenerateRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x33\n\nparameters\x18\x04 \x01(\x0b\x32\x1f.foreword.v1.GenerateParameters\x12Q\n\x10prompt_variables\x18\x05 \x03(\x0b\x32\x37.foreword.v1.StreamGenerateRequest.PromptVariablesEntry\x1a\x36\n\x14PromptVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06prompt\"\xa1\x02\n\x16StreamGenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x0bstop_reason\x18\x02 \x01(\x0e\x32\x17.foreword.v1.StopReason\x12&\n\x05usage\x18\x03 \x01(\x0b\x32\x17.foreword.v1.TokenUsage\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\x15\n\rmodel_version\x18\x05 \x01(\t\x12\x17\n\ninput_text\x18\x06 \x01(\tH\x00\x88\x01\x01\x12(\n\x0cinput_tokens\x18\x07 \x03(\x0b\x32\x12.foreword.v1.Token\x12,\n\x10generated_tokens\x18\x08 \x03(\x0b\x32\x12.foreword.v1.TokenB\r\n\x0b_input_text\"\x90\x01\n\x14\x42\x61tchGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x34\n\x08requests\x18\x02 \x03(\x0b\x32\x1c.foreword.v1.GenerateRequestB\x04\xe2\x41\x01\x02\x12\x33\n\nparameters\x18\x03 \x01(\x0b\x32\x1f.foreword.v1.GenerateParameters\"J\n\x15\x42\x61tchGenerateResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .foreword.v1.BatchGenerateResult\"w\n\x13\x42\x61tchGenerateResult\x12\x31\n\x08response\x18\x01 \x01(\x0b\x32\x1d.foreword.v1.GenerateResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\xf3\x02\n\x0f\x43lassifyRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x16\n\tthreshold\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x0e\n\x06labels\x18\x05 \x03(\t\x12\x13\n\x0bmulti_label\x18\x06 \x01(\x08\x12\r\n\x05top_n\x18\x07 \x01(\x05\x12K\n\x10prompt_variables\x18\x08 \x03(\x0b\x32\x31.foreword.v1.ClassifyRequest.PromptVariablesEntry\x12\x1d\n\x15truncate_input_tokens\x18\t \x01(\x05\x1a\x36\n\x14PromptVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06promptB\x0c\n\n_threshold\"\xe6\x01\n\x10\x43lassifyResponse\x12\x0e\n\x06labels\x18\x01 \x03(\t\x12:\n\x13label_probabilities\x18\x02 \x03(\x0b\x32\x1d.foreword.v1.LabelProbability\x12\x34\n\nlabel_sets\x18\x03 \x03(\x0b\x32 .foreword.v1.LabelSetProbability\x12\x11\n\tabstained\x18\x04 \x01(\x08\x12&\n\x05usage\x18\x05 \x01(\x0b\x32\x17.foreword.v1.TokenUsage\x12\x15\n\rmodel_version\x18\x06 \x01(\t\"6\n\x10LabelProbability\x12\r\n\x05label\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\":\n\x13LabelSetProbability\x12\x0e\n\x06labels\x18\x01 \x03(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\x91\x02\n\x0fTokenizeRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x33\n\nstructured\x18\x03 \x01(\x0b\x32\x1d.foreword.v1.StructuredPromptH\x00\x12\x15\n\rreturn_tokens\x18\x04 \x01(\x08\x12K\n\x10prompt_variables\x18\x05 \x03(\x0b\x32\x31.foreword.v1.TokenizeRequest.PromptVariablesEntry\x1a\x36\n\x14PromptVariablesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06prompt\"\xda\x01\n\x10TokenizeResponse\x12\x13\n\x0btoken_count\x18\x01 \x01(\x05\x12\x0e\n\x06tokens\x18\x02 \x03(\t\x12M\n\x11part_token_counts\x18\x03 \x03(\x0b\x32\x32.foreword.v1.TokenizeResponse.PartTokenCountsEntry\x12\x1a\n\x12soft_prompt_tokens\x18\x04 \x01(\x05\x1a\x36\n\x14PartTokenCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x32\xa2\x03\n\x10InferenceService\x12G\n\x08Generate\x12\x1c.foreword.v1.GenerateRequest\x1a\x1d.foreword.v1.GenerateResponse\x12[\n\x0eStreamGenerate\x12\".foreword.v1.StreamGenerateRequest\x1a#.foreword.v1.StreamGenerateResponse0\x01\x12V\n\rBatchGenerate\x12!.foreword.v1.BatchGenerateRequest\x1a\".foreword.v1.BatchGenerateResponse\x12G\n\x08\x43lassify\x12\x1c.foreword.v1.ClassifyRequest\x1a\x1d.foreword.v1.ClassifyResponse\x12G\n\x08Tokenize\x12\x1c.foreword.v1.TokenizeRequest\x1a\x1d.foreword.v1.TokenizeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'foreword.v1.inference_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GENERATEREQUEST_PROMPTVARIABLESENTRY']._loaded_options = None
+  _globals['_GENERATEREQUEST_PROMPTVARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_GENERATEREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_GENERATEREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
+  _globals['_STREAMGENERATEREQUEST_PROMPTVARIABLESENTRY']._loaded_options = None
+  _globals['_STREAMGENERATEREQUEST_PROMPTVARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_STREAMGENERATEREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_STREAMGENERATEREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHGENERATEREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHGENERATEREQUEST'].fields_by_name['requests']._serialized_options = b'\342A\001\002'
+  _globals['_CLASSIFYREQUEST_PROMPTVARIABLESENTRY']._loaded_options = None
+  _globals['_CLASSIFYREQUEST_PROMPTVARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_CLASSIFYREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_CLASSIFYREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
+  _globals['_TOKENIZEREQUEST_PROMPTVARIABLESENTRY']._loaded_options = None
+  _globals['_TOKENIZEREQUEST_PROMPTVARIABLESENTRY']._serialized_options = b'8\001'
   _globals['_TOKENIZEREQUEST'].fields_by_name['model']._loaded_options = None
   _globals['_TOKENIZEREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
   _globals['_TOKENIZERESPONSE_PARTTOKENCOUNTSENTRY']._loaded_options = None
   _globals['_TOKENIZERESPONSE_PARTTOKENCOUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_GENERATEREQUEST']._serialized_start=115
-  _globals['_GENERATEREQUEST']._serialized_end=285
-  _globals['_GENERATERESPONSE']._serialized_start=288
-  _globals['_GENERATERESPONSE']._serialized_end=443
-  _globals['_STREAMGENERATEREQUEST']._serialized_start=446
-  _globals['_STREAMGENERATEREQUEST']._serialized_end=622
-  _globals['_STREAMGENERATERESPONSE']._serialized_start=625
-  _globals['_STREAMGENERATERESPONSE']._serialized_end=786
-  _globals['_CLASSIFYREQUEST']._serialized_start=789
-  _globals['_CLASSIFYREQUEST']._serialized_end=996
-  _globals['_CLASSIFYRESPONSE']._serialized_start=999
-  _globals['_CLASSIFYRESPONSE']._serialized_end=1229
-  _globals['_LABELPROBABILITY']._serialized_start=1231
-  _globals['_LABELPROBABILITY']._serialized_end=1285
-  _globals['_LABELSETPROBABILITY']._serialized_start=1287
-  _globals['_LABELSETPROBABILITY']._serialized_end=1345
-  _globals['_TOKENIZEREQUEST']._serialized_start=1348
-  _globals['_TOKENIZEREQUEST']._serialized_end=1488
-  _globals['_TOKENIZERESPONSE']._serialized_start=1491
-  _globals['_TOKENIZERESPONSE']._serialized_end=1709
-  _globals['_TOKENIZERESPONSE_PARTTOKENCOUNTSENTRY']._serialized_start=1655
-  _globals['_TOKENIZERESPONSE_PARTTOKENCOUNTSENTRY']._serialized_end=1709
-  _globals['_INFERENCESERVICE']._serialized_start=1712
-  _globals['_INFERENCESERVICE']._serialized_end=2042
+  _globals['_GENERATEREQUEST']._serialized_start=140
+  _globals['_GENERATEREQUEST']._serialized_end=443
+  _globals['_GENERATEREQUEST_PROMPTVARIABLESENTRY']._serialized_start=379
+  _globals['_GENERATEREQUEST_PROMPTVARIABLESENTRY']._serialized_end=433
+  _globals['_GENERATERESPONSE']._serialized_start=446
+  _globals['_GENERATERESPONSE']._serialized_end=729
+  _globals['_STREAMGENERATEREQUEST']._serialized_start=732
+  _globals['_STREAMGENERATEREQUEST']._serialized_end=1047
+  _globals['_STREAMGENERATEREQUEST_PROMPTVARIABLESENTRY']._serialized_start=379
+  _globals['_STREAMGENERATEREQUEST_PROMPTVARIABLESENTRY']._serialized_end=433
+  _globals['_STREAMGENERATERESPONSE']._serialized_start=1050
+  _globals['_STREAMGENERATERESPONSE']._serialized_end=1339
+  _globals['_BATCHGENERATEREQUEST']._serialized_start=1342
+  _globals['_BATCHGENERATEREQUEST']._serialized_end=1486
+  _globals['_BATCHGENERATERESPONSE']._serialized_start=1488
+  _globals['_BATCHGENERATERESPONSE']._serialized_end=1562
+  _globals['_BATCHGENERATERESULT']._serialized_start=1564
+  _globals['_BATCHGENERATERESULT']._serialized_end=1683
+  _globals['_CLASSIFYREQUEST']._serialized_start=1686
+  _globals['_CLASSIFYREQUEST']._serialized_end=2057
+  _globals['_CLASSIFYREQUEST_PROMPTVARIABLESENTRY']._serialized_start=379
+  _globals['_CLASSIFYREQUEST_PROMPTVARIABLESENTRY']._serialized_end=433
+  _globals['_CLASSIFYRESPONSE']._serialized_start=2060
+  _globals['_CLASSIFYRESPONSE']._serialized_end=2290
+  _globals['_LABELPROBABILITY']._serialized_start=2292
+  _globals['_LABELPROBABILITY']._serialized_end=2346
+  _globals['_LABELSETPROBABILITY']._serialized_start=2348
+  _globals['_LABELSETPROBABILITY']._serialized_end=2406
+  _globals['_TOKENIZEREQUEST']._serialized_start=2409
+  _globals['_TOKENIZEREQUEST']._serialized_end=2682
+  _globals['_TOKENIZEREQUEST_PROMPTVARIABLESENTRY']._serialized_start=379
+  _globals['_TOKENIZEREQUEST_PROMPTVARIABLESENTRY']._serialized_end=433
+  _globals['_TOKENIZERESPONSE']._serialized_start=2685
+  _globals['_TOKENIZERESPONSE']._serialized_end=2903
+  _globals['_TOKENIZERESPONSE_PARTTOKENCOUNTSENTRY']._serialized_start=2849
+  _globals['_TOKENIZERESPONSE_PARTTOKENCOUNTSENTRY']._serialized_end=2903
+  _globals['_INFERENCESERVICE']._serialized_start=2906
+  _globals['_INFERENCESERVICE']._serialized_end=3324
 # @@protoc_insertion_point(module_scope)

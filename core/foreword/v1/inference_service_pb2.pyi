@@ -1,5 +1,6 @@
 from foreword.v1 import inference_pb2 as _inference_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -9,59 +10,120 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("model", "text", "structured", "parameters")
+    __slots__ = ("model", "text", "structured", "parameters", "prompt_variables")
+    class PromptVariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STRUCTURED_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     model: str
     text: str
     structured: _inference_pb2.StructuredPrompt
     parameters: _inference_pb2.GenerateParameters
-    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ...) -> None: ...
+    prompt_variables: _containers.ScalarMap[str, str]
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version")
+    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version", "input_text", "input_tokens", "generated_tokens")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TEXT_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    GENERATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     text: str
     stop_reason: _inference_pb2.StopReason
     usage: _inference_pb2.TokenUsage
     seed: int
     model_version: str
-    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ...) -> None: ...
+    input_text: str
+    input_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
+    generated_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
+    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ...) -> None: ...
 
 class StreamGenerateRequest(_message.Message):
-    __slots__ = ("model", "text", "structured", "parameters")
+    __slots__ = ("model", "text", "structured", "parameters", "prompt_variables")
+    class PromptVariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STRUCTURED_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     model: str
     text: str
     structured: _inference_pb2.StructuredPrompt
     parameters: _inference_pb2.GenerateParameters
-    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ...) -> None: ...
+    prompt_variables: _containers.ScalarMap[str, str]
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class StreamGenerateResponse(_message.Message):
-    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version")
+    __slots__ = ("text", "stop_reason", "usage", "seed", "model_version", "input_text", "input_tokens", "generated_tokens")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STOP_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TEXT_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    GENERATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     text: str
     stop_reason: _inference_pb2.StopReason
     usage: _inference_pb2.TokenUsage
     seed: int
     model_version: str
-    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ...) -> None: ...
+    input_text: str
+    input_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
+    generated_tokens: _containers.RepeatedCompositeFieldContainer[_inference_pb2.Token]
+    def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ...) -> None: ...
+
+class BatchGenerateRequest(_message.Message):
+    __slots__ = ("model", "requests", "parameters")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    requests: _containers.RepeatedCompositeFieldContainer[GenerateRequest]
+    parameters: _inference_pb2.GenerateParameters
+    def __init__(self, model: _Optional[str] = ..., requests: _Optional[_Iterable[_Union[GenerateRequest, _Mapping]]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ...) -> None: ...
+
+class BatchGenerateResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[BatchGenerateResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[BatchGenerateResult, _Mapping]]] = ...) -> None: ...
+
+class BatchGenerateResult(_message.Message):
+    __slots__ = ("response", "error")
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    response: GenerateResponse
+    error: _status_pb2.Status
+    def __init__(self, response: _Optional[_Union[GenerateResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("model", "text", "structured", "threshold", "labels", "multi_label", "top_n")
+    __slots__ = ("model", "text", "structured", "threshold", "labels", "multi_label", "top_n", "prompt_variables", "truncate_input_tokens")
+    class PromptVariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STRUCTURED_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +131,8 @@ class ClassifyRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     MULTI_LABEL_FIELD_NUMBER: _ClassVar[int]
     TOP_N_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_VARIABLES_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATE_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     model: str
     text: str
     structured: _inference_pb2.StructuredPrompt
@@ -76,7 +140,9 @@ class ClassifyRequest(_message.Message):
     labels: _containers.RepeatedScalarFieldContainer[str]
     multi_label: bool
     top_n: int
-    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., threshold: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., top_n: _Optional[int] = ...) -> None: ...
+    prompt_variables: _containers.ScalarMap[str, str]
+    truncate_input_tokens: int
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., threshold: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., top_n: _Optional[int] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ..., truncate_input_tokens: _Optional[int] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
     __slots__ = ("labels", "label_probabilities", "label_sets", "abstained", "usage", "model_version")
@@ -111,16 +177,25 @@ class LabelSetProbability(_message.Message):
     def __init__(self, labels: _Optional[_Iterable[str]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class TokenizeRequest(_message.Message):
-    __slots__ = ("model", "text", "structured", "return_tokens")
+    __slots__ = ("model", "text", "structured", "return_tokens", "prompt_variables")
+    class PromptVariablesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     STRUCTURED_FIELD_NUMBER: _ClassVar[int]
     RETURN_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     model: str
     text: str
     structured: _inference_pb2.StructuredPrompt
     return_tokens: bool
-    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., return_tokens: _Optional[bool] = ...) -> None: ...
+    prompt_variables: _containers.ScalarMap[str, str]
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., return_tokens: _Optional[bool] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class TokenizeResponse(_message.Message):
     __slots__ = ("token_count", "tokens", "part_token_counts", "soft_prompt_tokens")

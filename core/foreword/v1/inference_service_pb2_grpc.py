@@ -54,6 +54,11 @@ class InferenceServiceStub:
                 request_serializer=foreword_dot_v1_dot_inference__service__pb2.StreamGenerateRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_inference__service__pb2.StreamGenerateResponse.FromString,
                 _registered_method=True)
+        self.BatchGenerate = channel.unary_unary(
+                '/foreword.v1.InferenceService/BatchGenerate',
+                request_serializer=foreword_dot_v1_dot_inference__service__pb2.BatchGenerateRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_inference__service__pb2.BatchGenerateResponse.FromString,
+                _registered_method=True)
         self.Classify = channel.unary_unary(
                 '/foreword.v1.InferenceService/Classify',
                 request_serializer=foreword_dot_v1_dot_inference__service__pb2.ClassifyRequest.SerializeToString,
@@ -94,6 +99,18 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGenerate(self, request, context):
+        """Answers many requests with text, each as `Generate` would alone and in the order in which they came. One that
+        fails has its error in its place and spoils none of the others; those that are not finished shortly before the
+        deadline of the call have DEADLINE_EXCEEDED there.
+
+        The call fails as a whole for what concerns all: no or too many requests, or a fault in the `model` or
+        `parameters` of the batch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Classify(self, request, context):
         """Answers with labels and their probabilities, and abstains below a threshold.
 
@@ -122,6 +139,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.StreamGenerate,
                     request_deserializer=foreword_dot_v1_dot_inference__service__pb2.StreamGenerateRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_inference__service__pb2.StreamGenerateResponse.SerializeToString,
+            ),
+            'BatchGenerate': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGenerate,
+                    request_deserializer=foreword_dot_v1_dot_inference__service__pb2.BatchGenerateRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_inference__service__pb2.BatchGenerateResponse.SerializeToString,
             ),
             'Classify': grpc.unary_unary_rpc_method_handler(
                     servicer.Classify,
@@ -198,6 +220,33 @@ class InferenceService:
             '/foreword.v1.InferenceService/StreamGenerate',
             foreword_dot_v1_dot_inference__service__pb2.StreamGenerateRequest.SerializeToString,
             foreword_dot_v1_dot_inference__service__pb2.StreamGenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGenerate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.InferenceService/BatchGenerate',
+            foreword_dot_v1_dot_inference__service__pb2.BatchGenerateRequest.SerializeToString,
+            foreword_dot_v1_dot_inference__service__pb2.BatchGenerateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,7 @@ NAMES = {
 VALID: dict[str, dict[str, Any]] = {
     "Generate": {"text": "x"},
     "StreamGenerate": {"text": "x"},
+    "BatchGenerate": {"requests": [{"text": "x"}]},
     "Classify": {"text": "x"},
     "Tokenize": {"text": "x"},
     "CreateSpace": {"space_id": "other"},
@@ -46,7 +47,7 @@ VALID: dict[str, dict[str, Any]] = {
 NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     **{
         name: [("model", ("tuned_model", "deployment"))]
-        for name in ("Generate", "StreamGenerate", "Classify", "Tokenize")
+        for name in ("Generate", "StreamGenerate", "BatchGenerate", "Classify", "Tokenize")
     },
     "CreateDeployment": [("deployment.model", ("tuned_model",)), ("parent", ("space",))],
     "UpdateDeployment": [("deployment.name", ("deployment",))],

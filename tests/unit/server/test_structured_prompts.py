@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword.domain.inference import PromptExample, StructuredPrompt, apply_verbalizer, input_offset
+from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer, input_offset
 
 TEXTS = st.text(max_size=8)
 

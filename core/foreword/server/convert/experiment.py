@@ -14,8 +14,8 @@ from foreword.domain.experiment import (
     TuneExperiment,
     TunePlan,
 )
-from foreword.domain.inference import check_verbalizer
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.prompt import check_verbalizer
 from foreword.errors import InvalidArgumentError
 from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
 from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, MAX_TEMPLATE, Violations, timestamp

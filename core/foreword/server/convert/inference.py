@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from foreword.domain.inference import (
-    Classification,
-    GenerateParameters,
-    Generation,
-    PromptExample,
-    StopReason,
-    StructuredPrompt,
-    TokenUsage,
-)
+from foreword.domain.inference import Classification, GenerateParameters, Generation, StopReason, Token, TokenUsage
+from foreword.errors import ForewordError
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.convert.fields import MAX_DISPLAY_NAME, Violations
+from foreword.server.convert.generate_parameters import fitted, parse_generate_parameters
 from foreword.server.convert.parameters import parse_labels
+from foreword.server.convert.prompts import Prompt, parse_prompt
+from foreword.server.status import status_of
 from foreword.v1 import inference_pb2, inference_service_pb2
 
-MAX_TEXT = 1_000_000
-MAX_EXAMPLES = 1_000
-MAX_STOP_SEQUENCES = 6
-MAX_STOP_SEQUENCE = 40
-MAX_TOP_K = 1_000
-MAX_SEED = 2**32 - 1
+MAX_BATCH_REQUESTS = 256
 DEFAULT_TOP_N = 5
 _SEPARATOR = ", "
-
-_Method = inference_pb2.GenerateParameters.DecodingMethod
-_PromptRequest = (
-    inference_service_pb2.GenerateRequest
-    | inference_service_pb2.StreamGenerateRequest
-    | inference_service_pb2.ClassifyRequest
-    | inference_service_pb2.TokenizeRequest
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
-    """What is to be answered; `structured` is None for plain text."""
-
-    text: str
-    structured: StructuredPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +34,21 @@ class TextRequest:
     limit_is_default: bool
 
     def fitted(self, context_tokens: int) -> GenerateParameters:
-        """The parameters for a model of this context: the default gives way to it, what was set is honoured.
+        """The parameters for a model of this context; see `generate_parameters.fitted`."""
+        return fitted(self.parameters, context_tokens, limit_is_default=self.limit_is_default)
 
-        Raises:
-            InvalidArgumentError: A value that was set is beyond the context.
-        """
-        parameters = self.parameters
-        violations = Violations()
-        for field in ("min_new_tokens", "max_new_tokens"):
-            value = getattr(parameters, field)
-            if value > context_tokens and not (field == "max_new_tokens" and self.limit_is_default):
-                low = 0 if field == "min_new_tokens" else 1
-                violations.add(
-                    f"parameters.{field}", f"must be in [{low}, {context_tokens}], the model's context, not {value}"
-                )
-        violations.check()
-        return replace(parameters, max_new_tokens=min(parameters.max_new_tokens, context_tokens))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRequest:
+    """What BatchGenerate asks for.
+
+    Attributes:
+        model: The model of those that named none; empty when the batch has none.
+        requests: With the batch's model and parameters where they had none; not checked yet, as each has its own fate.
+    """
+
+    model: str
+    requests: tuple[inference_service_pb2.GenerateRequest, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +60,14 @@ class LabelRequest:
     threshold: float
     label_space: LabelSpace | None
     top_n: int
+    truncate_input_tokens: int
+
+    def fitted(self, context_tokens: int) -> GenerateParameters:
+        """What of the parameters of Generate holds here, for a model of this context."""
+        violations = Violations()
+        violations.number("truncate_input_tokens", self.truncate_input_tokens, minimum=0, maximum=context_tokens)
+        violations.check()
+        return GenerateParameters(truncate_input_tokens=self.truncate_input_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +85,8 @@ def parse_text_request(
     """Parses Generate and StreamGenerate."""
     violations = Violations()
     model = _parse_model(violations, request.model)
-    prompt = _parse_prompt(violations, request)
-    parameters = _parse_parameters(violations, request.parameters)
+    prompt = parse_prompt(violations, request)
+    parameters = parse_generate_parameters(violations, request.parameters)
     violations.check()
     return TextRequest(
         model=model,
@@ -115,11 +96,34 @@ def parse_text_request(
     )
 
 
+def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> BatchRequest:
+    """Parses what concerns BatchGenerate as a whole.
+
+    Raises:
+        InvalidArgumentError: No requests or too many, or a fault in what they share.
+    """
+    violations = Violations()
+    if not 1 <= len(request.requests) <= MAX_BATCH_REQUESTS:
+        violations.add("requests", f"must hold 1 to {MAX_BATCH_REQUESTS}, not {len(request.requests):,}")
+    model = violations.text("model", request.model, 3 * MAX_DISPLAY_NAME)
+    parse_generate_parameters(violations, request.parameters)
+    violations.check()
+    requests = []
+    for item in request.requests:
+        complete = inference_service_pb2.GenerateRequest()
+        complete.CopyFrom(item)
+        complete.model = item.model or model
+        if not item.HasField("parameters"):
+            complete.parameters.CopyFrom(request.parameters)
+        requests.append(complete)
+    return BatchRequest(model=model, requests=tuple(requests))
+
+
 def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> LabelRequest:
     """Parses Classify."""
     violations = Violations()
     model = _parse_model(violations, request.model)
-    prompt = _parse_prompt(violations, request)
+    prompt = parse_prompt(violations, request)
     threshold = violations.number("threshold", request.threshold, minimum=0, maximum=1)
     labels = parse_labels(violations, "labels", request.labels)
     if request.multi_label:
@@ -127,6 +131,7 @@ def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> Label
             if _SEPARATOR in label:
                 violations.add(f"labels[{place}]", f"must not hold {_SEPARATOR!r}, which separates labels")
     top_n = violations.number("top_n", request.top_n, minimum=0, maximum=100)
+    violations.number("truncate_input_tokens", request.truncate_input_tokens, minimum=0)
     violations.check()
     space = LabelSpace(labels=labels, separator=_SEPARATOR, multi_label=request.multi_label, label_sets=())
     return LabelRequest(
@@ -135,6 +140,7 @@ def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> Label
         threshold=threshold,
         label_space=space if labels else None,
         top_n=top_n or DEFAULT_TOP_N,
+        truncate_input_tokens=request.truncate_input_tokens,
     )
 
 
@@ -142,89 +148,13 @@ def parse_count_request(request: inference_service_pb2.TokenizeRequest) -> Count
     """Parses Tokenize."""
     violations = Violations()
     model = _parse_model(violations, request.model)
-    prompt = _parse_prompt(violations, request)
+    prompt = parse_prompt(violations, request)
     violations.check()
     return CountRequest(model=model, prompt=prompt, return_tokens=request.return_tokens)
 
 
 def _parse_model(violations: Violations, model: str) -> str:
     return violations.text("model", model, 3 * MAX_DISPLAY_NAME, required=True)
-
-
-def _parse_prompt(violations: Violations, request: _PromptRequest) -> Prompt:
-    """The prompt of a request, composed."""
-    match request.WhichOneof("prompt"):
-        case "text":
-            return Prompt(text=violations.text("text", request.text, MAX_TEXT, required=True))
-        case "structured":
-            structured = _parse_structured(violations, request.structured)
-            text = structured.compose()
-            if len(text) > MAX_TEXT:
-                violations.add("structured", f"must hold at most {MAX_TEXT:,} characters in all, not {len(text):,}")
-            return Prompt(text=text, structured=structured)
-        case _:
-            violations.add("text", "must be set, or structured")
-            return Prompt(text="")
-
-
-def _parse_structured(violations: Violations, message: inference_pb2.StructuredPrompt) -> StructuredPrompt:
-    violations.text("structured.input", message.input, MAX_TEXT, required=True)
-    violations.text("structured.instruction", message.instruction, MAX_TEXT)
-    if len(message.examples) > MAX_EXAMPLES:
-        violations.add("structured.examples", f"must hold at most {MAX_EXAMPLES:,}, not {len(message.examples):,}")
-    for place, example in enumerate(message.examples[:MAX_EXAMPLES]):
-        violations.text(f"structured.examples[{place}].input", example.input, MAX_TEXT, required=True)
-        violations.text(f"structured.examples[{place}].output", example.output, MAX_TEXT)
-    prefixes: dict[str, str] = {}
-    if message.HasField("input_prefix"):
-        prefixes["input_prefix"] = violations.text("structured.input_prefix", message.input_prefix, MAX_TEXT)
-    if message.HasField("output_prefix"):
-        prefixes["output_prefix"] = violations.text("structured.output_prefix", message.output_prefix, MAX_TEXT)
-    return StructuredPrompt(
-        input=message.input,
-        instruction=message.instruction,
-        examples=tuple(PromptExample(input=item.input, output=item.output) for item in message.examples),
-        **prefixes,
-    )
-
-
-def _parse_parameters(violations: Violations, message: inference_pb2.GenerateParameters) -> GenerateParameters:
-    defaults = GenerateParameters()
-    prefix = "parameters"
-    if message.decoding_method not in _Method.values():
-        violations.add(f"{prefix}.decoding_method", f"must be one of {', '.join(_Method.keys()[1:])}")
-    sample = message.decoding_method == _Method.Value("DECODING_METHOD_SAMPLE")
-    temperature = message.temperature if message.HasField("temperature") else defaults.temperature
-    top_p = message.top_p if message.HasField("top_p") else defaults.top_p
-    max_new = message.max_new_tokens if message.HasField("max_new_tokens") else defaults.max_new_tokens
-    violations.number(f"{prefix}.temperature", temperature, above=0, maximum=2)
-    violations.number(f"{prefix}.top_p", top_p, above=0, maximum=1)
-    violations.number(f"{prefix}.top_k", message.top_k, minimum=0, maximum=MAX_TOP_K)
-    violations.number(f"{prefix}.random_seed", message.random_seed, minimum=0, maximum=MAX_SEED)
-    violations.number(f"{prefix}.max_new_tokens", max_new, minimum=1)
-    violations.number(f"{prefix}.min_new_tokens", message.min_new_tokens, minimum=0, maximum=max(max_new, 0))
-    _check_stop_sequences(violations, f"{prefix}.stop_sequences", message.stop_sequences)
-    drawn = secrets.randbelow(MAX_SEED + 1) if sample else 0
-    return GenerateParameters(
-        sample=sample,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=message.top_k,
-        seed=message.random_seed if message.HasField("random_seed") else drawn,
-        min_new_tokens=message.min_new_tokens,
-        max_new_tokens=max_new,
-        stop_sequences=tuple(message.stop_sequences),
-        include_stop_sequence=message.include_stop_sequence,
-    )
-
-
-def _check_stop_sequences(violations: Violations, field: str, sequences: Sequence[str]) -> None:
-    if len(sequences) > MAX_STOP_SEQUENCES:
-        violations.add(field, f"must hold at most {MAX_STOP_SEQUENCES}, not {len(sequences)}")
-    for place, sequence in enumerate(sequences[:MAX_STOP_SEQUENCES]):
-        if not sequence:
-            violations.add(f"{field}[{place}]", "must not be empty")
-        violations.text(f"{field}[{place}]", sequence, MAX_STOP_SEQUENCE)
 
 
 def stop_reason(reason: StopReason) -> str:
@@ -249,6 +179,9 @@ def generate_response(answer: Generation, model_version: str) -> inference_servi
         usage=token_usage(answer.usage),
         seed=answer.seed,
         model_version=model_version,
+        input_text=answer.input_text,
+        input_tokens=_tokens(answer.input_tokens),
+        generated_tokens=_tokens(answer.generated_tokens),
     )
 
 
@@ -264,7 +197,19 @@ def stream_response(
         usage=token_usage(answer.usage),
         seed=answer.seed,
         model_version=model_version,
+        input_text=answer.input_text,
+        input_tokens=_tokens(answer.input_tokens),
+        generated_tokens=_tokens(answer.generated_tokens),
     )
+
+
+def batch_result(
+    outcome: inference_service_pb2.GenerateResponse | ForewordError,
+) -> inference_service_pb2.BatchGenerateResult:
+    """What came of one request of a batch, as a message."""
+    if isinstance(outcome, ForewordError):
+        return inference_service_pb2.BatchGenerateResult(error=status_of(outcome)[2])
+    return inference_service_pb2.BatchGenerateResult(response=outcome)
 
 
 def classify_response(
@@ -287,3 +232,19 @@ def classify_response(
         usage=token_usage(result.usage),
         model_version=model_version,
     )
+
+
+def _tokens(tokens: Iterable[Token]) -> list[inference_pb2.Token]:
+    return [
+        inference_pb2.Token(
+            text=token.text,
+            id=token.id,
+            log_probability=token.log_probability,
+            rank=token.rank,
+            top_tokens=[
+                inference_pb2.TopToken(text=item.text, id=item.id, log_probability=item.log_probability)
+                for item in token.top_tokens
+            ],
+        )
+        for token in tokens
+    ]

@@ -1,0 +1,133 @@
+"""Generation parameters: every one in its range, and fitted to the model that answers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from foreword.domain.inference import GenerateParameters, LengthPenalty, ReturnOptions
+from foreword.server.convert.fields import Violations
+from foreword.v1 import inference_pb2
+
+MAX_STOP_SEQUENCES = 6
+MAX_STOP_SEQUENCE = 40
+MAX_TOP_K = 1_000
+MAX_SEED = 2**32 - 1
+MAX_REPETITION_PENALTY = 2
+MAX_DECAY_FACTOR = 10
+MAX_TOP_N_TOKENS = 20
+LEAST_TIME_LIMIT = timedelta(milliseconds=1)
+MAX_TIME_LIMIT = timedelta(hours=1)
+
+_FIELD = "parameters"
+_Method = inference_pb2.GenerateParameters.DecodingMethod
+
+
+def parse_generate_parameters(violations: Violations, message: inference_pb2.GenerateParameters) -> GenerateParameters:
+    """Parses parameters and checks what needs no model; an unset seed is drawn for sampling."""
+    defaults = GenerateParameters()
+    if message.decoding_method not in _Method.values():
+        violations.add(f"{_FIELD}.decoding_method", f"must be one of {', '.join(_Method.keys()[1:])}")
+    sample = message.decoding_method == _Method.Value("DECODING_METHOD_SAMPLE")
+    temperature = message.temperature if message.HasField("temperature") else defaults.temperature
+    top_p = message.top_p if message.HasField("top_p") else defaults.top_p
+    max_new = message.max_new_tokens if message.HasField("max_new_tokens") else defaults.max_new_tokens
+    penalty = message.repetition_penalty if message.HasField("repetition_penalty") else defaults.repetition_penalty
+    violations.number(f"{_FIELD}.temperature", temperature, above=0, maximum=2)
+    violations.number(f"{_FIELD}.top_p", top_p, above=0, maximum=1)
+    violations.number(f"{_FIELD}.top_k", message.top_k, minimum=0, maximum=MAX_TOP_K)
+    violations.number(f"{_FIELD}.random_seed", message.random_seed, minimum=0, maximum=MAX_SEED)
+    violations.number(f"{_FIELD}.max_new_tokens", max_new, minimum=1)
+    violations.number(f"{_FIELD}.min_new_tokens", message.min_new_tokens, minimum=0, maximum=max(max_new, 0))
+    violations.number(f"{_FIELD}.repetition_penalty", penalty, minimum=1, maximum=MAX_REPETITION_PENALTY)
+    violations.number(f"{_FIELD}.truncate_input_tokens", message.truncate_input_tokens, minimum=0)
+    _check_stop_sequences(violations, f"{_FIELD}.stop_sequences", message.stop_sequences)
+    drawn = secrets.randbelow(MAX_SEED + 1) if sample else 0
+    return GenerateParameters(
+        sample=sample,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=message.top_k,
+        seed=message.random_seed if message.HasField("random_seed") else drawn,
+        min_new_tokens=message.min_new_tokens,
+        max_new_tokens=max_new,
+        stop_sequences=tuple(message.stop_sequences),
+        include_stop_sequence=message.include_stop_sequence,
+        repetition_penalty=penalty,
+        length_penalty=_parse_length_penalty(violations, message),
+        time_limit=_parse_time_limit(violations, message),
+        truncate_input_tokens=message.truncate_input_tokens,
+        return_options=_parse_return_options(violations, message.return_options),
+    )
+
+
+def fitted(parameters: GenerateParameters, context_tokens: int, *, limit_is_default: bool) -> GenerateParameters:
+    """The parameters for a model of this context: the default gives way to it, what was set is honoured.
+
+    Args:
+        limit_is_default: Whether `max_new_tokens` was left unset.
+
+    Raises:
+        InvalidArgumentError: A value that was set is beyond the context.
+    """
+    limits = {
+        "min_new_tokens": (0, parameters.min_new_tokens),
+        "max_new_tokens": (1, 1 if limit_is_default else parameters.max_new_tokens),
+        "truncate_input_tokens": (0, parameters.truncate_input_tokens),
+        "length_penalty.start_index": (0, parameters.length_penalty.start_index if parameters.length_penalty else 0),
+    }
+    violations = Violations()
+    for field, (low, value) in limits.items():
+        if value > context_tokens:
+            violations.add(
+                f"{_FIELD}.{field}", f"must be in [{low}, {context_tokens}], the model's context, not {value}"
+            )
+    violations.check()
+    return replace(parameters, max_new_tokens=min(parameters.max_new_tokens, context_tokens))
+
+
+def _parse_length_penalty(violations: Violations, message: inference_pb2.GenerateParameters) -> LengthPenalty | None:
+    if not message.HasField("length_penalty"):
+        return None
+    field, penalty = f"{_FIELD}.length_penalty", message.length_penalty
+    violations.number(f"{field}.decay_factor", penalty.decay_factor, above=1, maximum=MAX_DECAY_FACTOR)
+    violations.number(f"{field}.start_index", penalty.start_index, minimum=0)
+    return LengthPenalty(decay_factor=penalty.decay_factor, start_index=penalty.start_index)
+
+
+def _parse_time_limit(violations: Violations, message: inference_pb2.GenerateParameters) -> timedelta | None:
+    if not message.HasField("time_limit"):
+        return None
+    limit = message.time_limit
+    seconds = limit.seconds + limit.nanos / 1e9  # not ToTimedelta, which raises on what a client may well send
+    if not LEAST_TIME_LIMIT.total_seconds() <= seconds <= MAX_TIME_LIMIT.total_seconds():
+        violations.add(f"{_FIELD}.time_limit", f"must be in [0.001 s, 3600 s], not {seconds:.10g} s")
+        return None
+    return timedelta(seconds=seconds)
+
+
+def _parse_return_options(violations: Violations, message: inference_pb2.ReturnOptions) -> ReturnOptions:
+    field = f"{_FIELD}.return_options"
+    violations.number(f"{field}.top_n_tokens", message.top_n_tokens, minimum=0, maximum=MAX_TOP_N_TOKENS)
+    options = ReturnOptions(
+        input_text=message.input_text,
+        input_tokens=message.input_tokens,
+        generated_tokens=message.generated_tokens,
+        token_log_probabilities=message.token_log_probabilities,
+        token_ranks=message.token_ranks,
+        top_n_tokens=message.top_n_tokens,
+    )
+    if options.details and not (options.input_tokens or options.generated_tokens):
+        violations.add(field, "asks for details of tokens but returns none; set input_tokens or generated_tokens")
+    return options
+
+
+def _check_stop_sequences(violations: Violations, field: str, sequences: Sequence[str]) -> None:
+    if len(sequences) > MAX_STOP_SEQUENCES:
+        violations.add(field, f"must hold at most {MAX_STOP_SEQUENCES}, not {len(sequences)}")
+    for place, sequence in enumerate(sequences[:MAX_STOP_SEQUENCES]):
+        if not sequence:
+            violations.add(f"{field}[{place}]", "must not be empty")
+        violations.text(f"{field}[{place}]", sequence, MAX_STOP_SEQUENCE)
