@@ -98,12 +98,21 @@ class Settings(BaseSettings):
     max_queued_tokens: int = Field(
         default=65_536, ge=1, description="Tokens waiting for the engine before it answers RESOURCE_EXHAUSTED."
     )
+    base_model_cache_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Memory for base models kept loaded, in the server and each worker; the one unused longest makes "
+        "room for others. 0: equal shares of most of the device's memory.",
+    )
+    preload_base_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Base models that serve loads when it starts, separated by commas."
+    )
     prompt_cache_bytes: int = Field(default=256 * 2**20, ge=0, description="Memory for tuned prompts kept loaded.")
     drain_seconds: float = Field(default=30.0, ge=0, description="Time that running requests get to finish on SIGTERM.")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
 
-    @field_validator("plugins", mode="before")
+    @field_validator("plugins", "preload_base_models", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         """Reads `one,two`; a JSON list is for programs and would be one more thing to get wrong by hand."""
@@ -134,6 +143,7 @@ class Settings(BaseSettings):
         """The variables that make another process read the same settings."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         values["plugins"] = ",".join(self.plugins)
+        values["preload_base_models"] = ",".join(self.preload_base_models)
         return {
             f"FOREWORD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in values.items()

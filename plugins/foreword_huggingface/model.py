@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from foreword.domain.base_model import BaseModelSpec
 from foreword.errors import FailedPreconditionError, ForewordError
 from foreword.plugin.interfaces import BaseModel, LoadedModel
+from foreword.plugin.memory import check_memory
 from foreword_huggingface.description import Description, describe, model_class
-from foreword_huggingface.memory import check_memory
 from foreword_huggingface.settings import ModelEntry
 from foreword_huggingface.sources import Source, make_source
 

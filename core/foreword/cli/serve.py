@@ -91,6 +91,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
 def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore) -> InferenceEngine:
     from foreword.inference.engine import InferenceEngine
     from foreword.inference.interfaces import EngineSettings
+    from foreword.inference.residency import MemoryBudget
     from foreword.server.adapters import adapter_reader
 
     return InferenceEngine(
@@ -100,6 +101,9 @@ def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore
             threads=settings.torch_threads,
             max_batch_rows=settings.max_batch_rows,
             max_queued_tokens=settings.max_queued_tokens,
+            base_model_budget=MemoryBudget.of(
+                settings.base_model_cache_bytes, device=settings.device, processes=1 + settings.workers
+            ),
             prompt_cache_bytes=settings.prompt_cache_bytes,
         ),
         base_models=plugins.base_models.items,

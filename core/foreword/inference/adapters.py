@@ -97,6 +97,12 @@ class AdapterStore:
         self._keep((reference.tenant, reference.base_model, reference.content_sha256), found)
         return found[0]
 
+    def drop(self, base_model: str) -> None:
+        """Forgets the adapters of a base model."""
+        with self._lock:
+            for key in [key for key in self._kept if key[1] == base_model]:
+                del self._kept[key]
+
     def _keep(self, key: tuple[str, str, str], loaded: tuple[LoadedAdapter | None, int]) -> None:
         with self._lock:
             if loaded[1] <= self._kept.maxsize:

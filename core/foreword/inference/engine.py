@@ -2,8 +2,9 @@
 
 Event loop                          loader threads                      engine thread
 ----------                          --------------                      -------------
-generate, classify: tokens counted  load base model and adapter,        take in new rows, one decoding step for all,
-against the queue's bound      ->   the length, tokenize           ->   answers back with call_soon_threadsafe
+generate, classify: tokens counted  load the adapter, check length,     take in new rows, one decoding step for all,
+against the queue's bound, base     tokenize                       ->   answers back with call_soon_threadsafe
+model held                     ->
 
 A request reaches the engine's thread complete, so a look-up that fails concerns that request alone and no row of a
 batch ever moves for it.
@@ -17,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -35,10 +36,10 @@ from foreword.inference.adapters import AdapterStore, ReadArtifact, read_contrib
 from foreword.inference.admission import TokenBudget
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
 from foreword.inference.networks import LoadedAdapter
+from foreword.inference.residency import Hold, ModelResidency, going_down
 from foreword.inference.runner import ModelRunner
 from foreword.inference.served_model import Answer, Job, ServedModel, deadline_error, internal_error
-from foreword.plugin.interfaces import BaseModel, TuningMethod
-from foreword.plugin.precision import choose_dtype
+from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
 
 Result = TypeVar("Result")
 
@@ -54,32 +55,28 @@ _RATE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """Work for the engine's thread that is no request.
-
-    Attributes:
-        settle: Hands the outcome to the caller's event loop.
-    """
+    """Work for the engine's thread that is no request."""
 
     work: Callable[[], float]
-    settle: Callable[[float | ForewordError], object]
+    outcome: Future[float]
 
     def run(self) -> None:
-        outcome: float | ForewordError
+        """Does the work, unless nobody waits for it any more."""
+        if not self.outcome.set_running_or_notify_cancel():
+            return
         try:
-            outcome = self.work()
+            self.outcome.set_result(self.work())
         except ForewordError as error:
-            outcome = error
+            self.outcome.set_exception(error)
         except Exception:  # the thread's root: whatever torch raises is this call's alone
-            outcome = internal_error("engine_call_failed")
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to tell
-            self.settle(outcome)
+            self.outcome.set_exception(internal_error("engine_call_failed"))
 
 
 class InferenceEngine:
     """Serves base models and tuned models; see EngineClient for what its methods promise.
 
     Args:
-        base_models: By id; loaded on first use.
+        base_models: By id; loaded on first use, and kept as the budget allows.
         methods: By tuning type.
         read_artifact: Reads an adapter's files; called on a loader thread.
         settings: How it runs.
@@ -100,9 +97,15 @@ class InferenceEngine:
         self._adapters = AdapterStore(self._settings.prompt_cache_bytes)
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
-        # One for all models: transformers switches process-wide state while it loads, and two loads at once break both.
-        self._load_lock = threading.Lock()
-        self._served: dict[str, ServedModel] = {}
+        self._residency = ModelResidency(
+            wrap=self._serve,
+            unload=self._unload,
+            budget=self._settings.base_model_budget,
+            device=self._settings.device,
+            dtype=self._settings.dtype,
+        )
+        # Replaced, never changed: the engine's thread goes through it while another thread loads.
+        self._served: tuple[ServedModel, ...] = ()
         self._thread: threading.Thread | None = None
         self._wake = threading.Condition()
         self._inbox: deque[tuple[ServedModel, Job]] = deque()
@@ -144,11 +147,12 @@ class InferenceEngine:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        self._residency.close()
         self._loaders.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> EngineLoad:
         """What the engine has to do at the moment."""
-        served = list(self._served.values())
+        served = self._served
         return EngineLoad(
             queued_requests=sum(model.waiting for model in served) + len(self._inbox),
             queued_tokens=self._budget.total,
@@ -157,7 +161,8 @@ class InferenceEngine:
 
     async def preload(self, base_model: str) -> None:
         """Loads a base model now instead of on first use."""
-        await self._on_loader(self._model, base_model)
+        async with self._model(base_model):
+            pass
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
         """Tokens of an input, counted against the tenant's share of the queue like any request."""
@@ -165,36 +170,17 @@ class InferenceEngine:
         tokens = len(text) // _CHARACTERS_PER_TOKEN + 1
         self._budget.take(tenant, tokens)
         try:
-            return await self._on_loader(self._tokens, base_model, text, with_texts)
+            async with self._model(base_model) as model:
+                return await self._on_loader(_tokens, model.runner, text, with_texts)
         finally:
             self._budget.give(tenant, tokens)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Largest change in nats that the adapter makes to the log-probability of a next token."""
         self._check_open()
-        model = await self._on_loader(self._model, base_model)
-        loaded = await self._on_loader(partial(self._adapter, model, adapter, stored=True))
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[float] = loop.create_future()
-
-        def settle(outcome: float | ForewordError) -> None:
-            if future.done():
-                return
-            if isinstance(outcome, ForewordError):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-
-        call = _Call(
-            work=lambda: model.runner.probe(loaded),
-            settle=lambda outcome: loop.call_soon_threadsafe(settle, outcome),
-        )
-        with self._wake:
-            if self._stopping:
-                raise _going_down()
-            self._calls.append(call)
-            self._wake.notify()
-        return await future
+        async with self._model(base_model) as model:
+            loaded = await self._on_loader(partial(self._adapter, model, adapter, stored=True))
+            return await asyncio.wrap_future(self._call(lambda: model.runner.probe(loaded)))
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
         """Answers with text; leaving the iteration cancels the request."""
@@ -234,18 +220,22 @@ class InferenceEngine:
         self._budget.take(request.tenant, tokens)
         self._in_flight += 1
         self._idle.clear()
+        hold: Hold[ServedModel] | None = None
         try:
-            model, job = await self._on_loader(self._prepare, request, labels, asyncio.get_running_loop())
+            hold = await self._hold(request.base_model)
+            job = await self._on_loader(self._prepare, hold, request, labels, asyncio.get_running_loop())
             self._budget.resize(request.tenant, tokens, job.tokens)
             tokens = job.tokens
             if request.deadline is not None and time.monotonic() >= request.deadline:
                 raise deadline_error()
             with self._wake:
                 if self._stopping:
-                    raise _going_down()
-                self._inbox.append((model, job))
+                    raise going_down()
+                self._inbox.append((hold.loaded.result(), job))
                 self._wake.notify()
         except BaseException:
+            if hold is not None:
+                hold.release()
             self._ended()
             self._budget.give(request.tenant, tokens)
             raise
@@ -255,6 +245,7 @@ class InferenceEngine:
         """The caller has its answer or has gone."""
         job.cancelled = True
         self._cancels = True
+        job.hold.release()
         self._ended()
 
     def _ended(self) -> None:
@@ -264,7 +255,7 @@ class InferenceEngine:
 
     def _check_open(self) -> None:
         if self._draining or self._thread is None:
-            raise _going_down()
+            raise going_down()
 
     def _check_characters(self, base_model: str, text: str) -> None:
         """Refuses a text that cannot fit before anybody spends time on it."""
@@ -284,10 +275,10 @@ class InferenceEngine:
         return await asyncio.get_running_loop().run_in_executor(self._loaders, partial(function, *arguments))
 
     def _prepare(
-        self, request: EngineRequest, labels: bool, loop: asyncio.AbstractEventLoop
-    ) -> tuple[ServedModel, Job]:
+        self, hold: Hold[ServedModel], request: EngineRequest, labels: bool, loop: asyncio.AbstractEventLoop
+    ) -> Job:
         """Everything that a request needs before it can be in a batch. Runs on a loader thread."""
-        model = self._model(request.base_model)
+        model = hold.loaded.result()
         runner = model.runner
         loaded = self._adapter(model, request.adapter)
         ids = runner.tokenize(request.text)
@@ -298,8 +289,9 @@ class InferenceEngine:
                 raise InvalidArgumentError.of("labels", "must hold at least one label")
             candidates = runner.candidates(request.label_space)
         cost = candidates.num_tokens if candidates else request.parameters.max_new_tokens
-        return model, Job(
+        return Job(
             request=request,
+            hold=hold,
             loop=loop,
             answers=asyncio.Queue(),
             ids=ids,
@@ -309,37 +301,73 @@ class InferenceEngine:
             labels=labels,
         )
 
-    def _tokens(self, base_model: str, text: str, with_texts: bool) -> Tokens:
-        """Tokenizes on a loader thread; texts take a call per token and are made only for those who want them."""
-        runner = self._model(base_model).runner
-        ids = tuple(runner.tokenize(text))
-        return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())
-
-    def _model(self, name: str) -> ServedModel:
-        """A base model, loaded if need be. Runs on a loader thread; requests for one model wait for a single load."""
-        found = self._served.get(name)
-        if found is not None:
-            return found
+    async def _hold(self, name: str) -> Hold[ServedModel]:
+        """Takes a base model, which is loaded if need be; requests for one model wait for a single load."""
         base = self._base_models.get(name)
         if base is None:
             raise NotFoundError.of(f"baseModels/{name[:200]}", "List the installed base models.")
-        with self._load_lock:
-            found = self._served.get(name)
-            if found is None:
-                found = self._load(base)
-                self._served[name] = found
-        return found
+        hold = self._residency.hold(base)
+        try:
+            if not hold.loaded.done():
+                # Shielded: others may wait for the same load when this request is cancelled.
+                await asyncio.shield(asyncio.wrap_future(hold.loaded))
+            hold.loaded.result()
+        except BaseException:
+            hold.release()
+            raise
+        return hold
 
-    def _load(self, base: BaseModel) -> ServedModel:
-        device = self._settings.device
-        model = base.load(device=device, dtype=choose_dtype(self._settings.dtype, device))
-        return ServedModel(
+    @contextlib.asynccontextmanager
+    async def _model(self, name: str) -> AsyncIterator[ServedModel]:
+        """A base model, held while the block runs."""
+        hold = await self._hold(name)
+        try:
+            yield hold.loaded.result()
+        finally:
+            hold.release()
+
+    def _serve(self, model: LoadedModel) -> ServedModel:
+        """Begins to serve a base model. Runs on the loading thread."""
+        served = ServedModel(
             ModelRunner(model),
             max_rows=self._settings.max_batch_rows,
             prefill_tokens=self._settings.prefill_tokens,
             deliver=self._deliver,
             admitted=self._admitted,
         )
+        with self._wake:
+            self._served = (*self._served, served)
+        return served
+
+    def _unload(self, base: BaseModel, model: ServedModel) -> None:
+        """Lets go of a base model that nobody holds, and of its adapters. Runs on the loading thread.
+
+        What is left in its queues was cancelled; the engine's thread ends it, so that no turn still uses the weights.
+        """
+
+        def drop() -> float:
+            with self._wake:
+                self._served = tuple(other for other in self._served if other is not model)
+            model.fail_all(going_down())
+            return 0.0
+
+        with contextlib.suppress(UnavailableError):  # the engine is stopping, and everything with it
+            self._call(drop).result()
+        self._adapters.drop(base.spec.id)
+
+    def _call(self, work: Callable[[], float]) -> Future[float]:
+        """Hands work to the engine's thread.
+
+        Raises:
+            UnavailableError: It is stopping.
+        """
+        call = _Call(work=work, outcome=Future())
+        with self._wake:
+            if self._stopping:
+                raise going_down()
+            self._calls.append(call)
+            self._wake.notify()
+        return call.outcome
 
     def _adapter(
         self, model: ServedModel, adapter: AdapterReference | None, *, stored: bool = False
@@ -374,24 +402,22 @@ class InferenceEngine:
                 except Exception:  # the thread's root: it reports, drops what it was doing and goes on
                     self._fail_all(internal_error("engine_turn_failed"))
                 self._send()
-        self._fail_all(_going_down())
+        self._fail_all(going_down())
         self._send()
 
     def _wait(self) -> bool:
         """Waits for work; False when the engine is to stop."""
         with self._wake:
-            while not (self._stopping or self._inbox or self._calls or any(m.busy for m in self._served.values())):
+            while not (self._stopping or self._inbox or self._calls or any(m.busy for m in self._served)):
                 self._wake.wait()
             return not self._stopping
 
     def _turn(self) -> None:
         """One round: what is new, what nobody waits for, then every base model in turn."""
-        while self._inbox:
-            model, job = self._inbox.popleft()
-            model.push(job)
+        self._take_in()
         if self._calls:
             self._calls.popleft().run()
-        served = [model for model in list(self._served.values()) if model.busy]
+        served = [model for model in self._served if model.busy]
         begin = time.monotonic()
         if self._cancels or begin >= self._next_sweep:
             self._cancels, self._next_sweep = False, begin + _SWEEP_SECONDS
@@ -403,6 +429,12 @@ class InferenceEngine:
         if self._busy_seconds >= _RATE_SECONDS:
             self._budget.worked(self._admitted_tokens, self._busy_seconds)
             self._admitted_tokens, self._busy_seconds = 0, 0.0
+
+    def _take_in(self) -> None:
+        """Lets new requests wait for their models."""
+        while self._inbox:
+            model, job = self._inbox.popleft()
+            model.push(job)
 
     def _deliver(self, job: Job, answer: Answer) -> None:
         """Notes an answer; all of a turn go out together, as waking an event loop costs a system call."""
@@ -430,17 +462,18 @@ class InferenceEngine:
     def _fail_all(self, error: ForewordError) -> None:
         """Tells every request that is waiting or running."""
         while self._calls:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody is left to tell
-                self._calls.popleft().settle(error)
-        while self._inbox:
-            model, job = self._inbox.popleft()
-            model.push(job)
-        for model in self._served.values():
+            outcome = self._calls.popleft().outcome
+            if outcome.set_running_or_notify_cancel():
+                outcome.set_exception(error)
+        self._take_in()
+        for model in self._served:
             model.fail_all(error)
 
 
-def _going_down() -> UnavailableError:
-    return UnavailableError("The service is going down. Try again.", reason="DRAINING")
+def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
+    """Tokenizes on a loader thread; texts take a call per token and are made only for those who want them."""
+    ids = tuple(runner.tokenize(text))
+    return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())
 
 
 def _receive(answers: list[tuple[Job, Answer]]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from foreword.domain.inference import Classification, GenerateParameters, Generation
+from foreword.inference.residency import MemoryBudget
 from foreword.plugin.interfaces import LabelSpace
 
 
@@ -24,6 +25,7 @@ class EngineSettings:
         max_batch_rows: Rows of one base model that are decoded together.
         max_queued_tokens: Tokens (input and asked for) that may wait before requests are turned away.
         prompt_cache_bytes: Memory for loaded adapters.
+        base_model_budget: Memory for the weights of base models that are kept loaded.
         prefill_tokens: New tokens taken in between two decoding steps; bounds how long running answers pause for it.
     """
 
@@ -33,6 +35,7 @@ class EngineSettings:
     max_batch_rows: int = 32
     max_queued_tokens: int = 65_536
     prompt_cache_bytes: int = 256 * 2**20
+    base_model_budget: MemoryBudget = field(default_factory=MemoryBudget)
     prefill_tokens: int = 512
 
 
@@ -114,7 +117,8 @@ class EngineClient(Protocol):
     """An engine as the server sees it. Every method is called on the event loop.
 
     Every request may raise InvalidArgumentError (field `text`, too long), NotFoundError (no such base model),
-    ArtifactError (the adapter is missing or corrupt), ExhaustedError (the queue is full), DeadlineExceededError,
+    FailedPreconditionError (the base model does not fit), ArtifactError (the adapter is missing or corrupt),
+    ExhaustedError (the queue is full, or no base model in memory can make room for this one), DeadlineExceededError,
     UnavailableError (draining) and InternalError.
     """
 

@@ -15,6 +15,7 @@ from foreword.inference.admission import FairQueue
 from foreword.inference.decoding import ActiveRow, DecodeBatch, DecodedText, DecodeRow, RowEvent
 from foreword.inference.interfaces import EngineRequest, Piece
 from foreword.inference.networks import LoadedAdapter
+from foreword.inference.residency import Hold
 from foreword.inference.runner import ModelRunner
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.observability.logging import get_logger
@@ -33,6 +34,7 @@ class Job:
     """A request on its way through the engine. The engine's thread owns it, but for `cancelled` and `answers`.
 
     Attributes:
+        hold: Keeps its base model in memory until the caller leaves.
         loop: Event loop of the caller.
         answers: What the caller awaits; filled on its loop only.
         tokens: What it costs: input, and what may be generated.
@@ -42,6 +44,7 @@ class Job:
     """
 
     request: EngineRequest
+    hold: Hold[ServedModel]
     loop: asyncio.AbstractEventLoop
     answers: asyncio.Queue[Answer]
     ids: Sequence[int]

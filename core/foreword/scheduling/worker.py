@@ -6,14 +6,16 @@ import os
 import socket
 import threading
 import uuid
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from foreword.domain.experiment import Failure
 from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
+from foreword.inference.residency import MemoryBudget, ModelResidency
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-from foreword.plugin.precision import choose_dtype
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
 from foreword.scheduling.run import ExperimentRun, Workshop, run_key
 from foreword.storage.experiments import ExperimentRepository
@@ -37,7 +39,16 @@ class Worker:
     def __init__(self, workshop: Workshop, name: str = "") -> None:
         self._workshop = workshop
         self._name = name or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        self._loaded: LoadedModel | None = None
+        settings = workshop.settings
+        self._residency = ModelResidency[LoadedModel](
+            wrap=lambda model: model,
+            budget=MemoryBudget.of(
+                settings.base_model_cache_bytes, device=settings.device, processes=1 + settings.workers
+            ),
+            device=settings.device,
+            dtype=settings.dtype,
+            stay_factor=0.0,  # one run at a time, and each is long
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set; a run in progress is checkpointed and given back."""
@@ -94,7 +105,8 @@ class Worker:
                 heartbeat.beat()
                 if lease.lost_before >= _MOST_LOST_LEASES:
                     raise _crashing(lease)
-                ExperimentRun(self._workshop, lease, heartbeat, self._load).execute()
+                with ExitStack() as holds:
+                    ExperimentRun(self._workshop, lease, heartbeat, partial(self._load, holds)).execute()
             log.info("experiment_succeeded")
         except (LeaseLostError, UnavailableError):
             # Without the database the run cannot end: its lease runs out and it goes on from the last checkpoint.
@@ -118,15 +130,11 @@ class Worker:
             queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
         return True
 
-    def _load(self, base: BaseModel) -> LoadedModel:
-        """Loads a base model, or hands out the one that is in memory."""
-        if self._loaded is None or self._loaded.spec != base.spec:
-            self._loaded = None  # before the next one is loaded: two may not fit
-            settings = self._workshop.settings
-            dtype = choose_dtype(settings.dtype, settings.device)
-            self._loaded = base.load(device=settings.device, dtype=dtype)
-            _log.info("base_model_loaded", base_model=base.spec.id, dtype=dtype, device=settings.device)
-        return self._loaded
+    def _load(self, holds: ExitStack, base: BaseModel) -> LoadedModel:
+        """Loads a base model, or hands out the one that is in memory; it stays until the run ends."""
+        hold = self._residency.hold(base)
+        holds.callback(hold.release)
+        return hold.loaded.result()
 
 
 def _crashing(lease: Lease) -> ForewordError:

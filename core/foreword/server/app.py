@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from foreword.config import Settings
+from foreword.errors import ForewordError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
 from foreword.plugin.manager import PluginManager
@@ -122,6 +123,7 @@ class ForewordServer:
         self._work = LongWork()
         self._server: grpc.aio.Server | None = None
         self._probing: asyncio.Task[None] | None = None
+        self._preloading: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Listens, and returns the port.
@@ -145,6 +147,7 @@ class ForewordServer:
         await server.start()
         self._server = server
         self._probing = asyncio.create_task(prober.run(), name="prober")
+        self._preloading = asyncio.create_task(self._preload(), name="preload")
         _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
         return port
 
@@ -166,14 +169,25 @@ class ForewordServer:
         _log.info("draining", grace_seconds=grace)
         await self._health.enter_graceful_shutdown()
         self._draining.set()
-        if self._probing is not None:
-            self._probing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._probing
+        for task in (self._probing, self._preloading):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         await server.stop(grace)
         # Nobody waits for an answer any more: what is left in the engine belongs to requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         self._work.close()
+
+    async def _preload(self) -> None:
+        """Loads the base models that the operator named; one that cannot be loaded is logged and tried on first use."""
+        for name in self._settings.preload_base_models:
+            try:
+                await self._engine.preload(self._plugins.base_model(name).spec.id)
+            except ForewordError as error:
+                _log.warning("preload_failed", base_model=name, reason=error.reason, error=error.message)
+            except Exception:  # the task's root: foreign code loads, and the other models are to be loaded too
+                _log.exception("preload_failed", base_model=name)
 
     def _register(
         self, server: grpc.aio.Server, authenticator: Authenticator, models: ServedModels, prober: Prober

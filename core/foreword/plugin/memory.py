@@ -1,7 +1,13 @@
-"""Whether a model fits, asked before anything is downloaded or loaded: the alternative is a killed process."""
+"""Memory for weights: how much they need, how much there is, and giving back what is no longer used.
+
+Whether a model fits is asked before anything is downloaded or loaded: the alternative is a killed process.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import os
 from pathlib import Path
 from typing import Final
@@ -12,6 +18,11 @@ _BYTES: Final = {"float32": 4, "bfloat16": 2}
 _MEMINFO: Final = Path("/proc/meminfo")
 _CONTROL_GROUP: Final = Path("/sys/fs/cgroup")
 _GIB: Final = 2**30
+
+
+def weight_bytes(parameter_count: int, dtype: str) -> int:
+    """Bytes that so many weights take in a number format, `float32` or `bfloat16`."""
+    return parameter_count * _BYTES[dtype]
 
 
 def check_memory(
@@ -28,7 +39,7 @@ def check_memory(
     Raises:
         FailedPreconditionError: They do not fit; says what would.
     """
-    needed = parameter_count * _BYTES[dtype]
+    needed = weight_bytes(parameter_count, dtype)
     available = measured_bytes(device) if available_bytes is None else available_bytes
     if available is None or needed <= available:
         return
@@ -49,6 +60,33 @@ def measured_bytes(device: str) -> int | None:
     """
     if not device.startswith("cuda"):
         return _main_memory() if device == "cpu" else None
+    return _cuda_memory(device)[0]
+
+
+def total_bytes(device: str) -> int | None:
+    """Memory that a device has altogether in bytes, within the limit of the container; None where it does not tell.
+
+    Raises:
+        FailedPreconditionError: There is no such device.
+    """
+    if not device.startswith("cuda"):
+        return _total_main_memory() if device == "cpu" else None
+    return _cuda_memory(device)[1]
+
+
+def give_back(device: str) -> None:
+    """Returns memory that is no longer used to the system: what a dropped model held is not free until then."""
+    gc.collect()  # networks hold cycles
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.empty_cache()
+    with contextlib.suppress(OSError, AttributeError):  # not glibc: its allocator decides by itself
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _cuda_memory(device: str) -> tuple[int, int]:
+    """Free and total bytes of an accelerator."""
     import torch
 
     if not torch.cuda.is_available():
@@ -57,13 +95,24 @@ def measured_bytes(device: str) -> int | None:
             "CUDA and its driver.",
             reason="DEVICE_MISSING",
         )
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(free)
+    free, total = torch.cuda.mem_get_info(device)
+    return int(free), int(total)
 
 
 def _main_memory() -> int | None:
     """Main memory that can be had without swapping, within the limit of the container."""
     known = [bytes for bytes in (_system_memory(), _container_memory()) if bytes is not None]
+    return min(known, default=None)
+
+
+def _total_main_memory() -> int | None:
+    """Main memory of the machine or, where that is less, of the container."""
+    known: list[int] = []
+    with contextlib.suppress(ValueError, OSError):
+        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    limit = _container_limit()
+    if limit is not None:
+        known.append(limit)
     return min(known, default=None)
 
 
@@ -81,16 +130,25 @@ def _system_memory() -> int | None:
         return None
 
 
-def _container_memory() -> int | None:
-    """What a container's limit leaves; None without one."""
+def _container_limit() -> int | None:
+    """What a container may use at most; None without a limit."""
     try:
         limit = (_CONTROL_GROUP / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return None
+    except OSError:
+        return None
+    return None if limit == "max" else int(limit)
+
+
+def _container_memory() -> int | None:
+    """What a container's limit leaves; None without one."""
+    limit = _container_limit()
+    if limit is None:
+        return None
+    try:
         used = int((_CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
         for line in (_CONTROL_GROUP / "memory.stat").read_text(encoding="ascii").splitlines():
             if line.startswith("inactive_file "):
                 used -= int(line.split()[1])
     except OSError:
         return None
-    return max(0, int(limit) - used)
+    return max(0, limit - used)

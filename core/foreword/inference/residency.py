@@ -1,0 +1,338 @@
+"""Which base models are in memory: each loaded on first use, the least recently used unloaded for another.
+
+    hold -> loading thread: make room, load -> the model, held -> release -> idle, until its room is needed
+
+What to unload is decided by `choose_evictions`, which reads no clock. A model that somebody holds is never unloaded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from foreword.domain.base_model import BaseModelSpec
+from foreword.errors import ExhaustedError, FailedPreconditionError, UnavailableError
+from foreword.observability.logging import get_logger
+from foreword.plugin.interfaces import BaseModel, LoadedModel
+from foreword.plugin.memory import check_memory, give_back, measured_bytes, total_bytes, weight_bytes
+from foreword.plugin.precision import choose_dtype
+
+Loaded = TypeVar("Loaded")
+
+_SHARE: Final = 0.8
+"""Part of a device's memory that weights may take unless the operator says otherwise; activations need the rest."""
+_BUSY_SECONDS: Final = 1.0
+_MIB: Final = 2**20
+
+_log = get_logger("residency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A base model in memory, as the decision sees it. Times are readings of a monotonic clock in seconds.
+
+    Attributes:
+        stays_until: Not unloaded before, so that two models that take turns do not spend all time on loading.
+        held: Whether somebody uses it.
+    """
+
+    name: str
+    byte_size: int
+    last_used: float
+    stays_until: float = 0.0
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evictions:
+    """What to do for room.
+
+    Attributes:
+        names: Models to unload.
+        retry_seconds: None when that suffices; otherwise nothing is unloaded, and it is worth asking again then.
+    """
+
+    names: tuple[str, ...] = ()
+    retry_seconds: float | None = None
+
+
+def choose_evictions(residents: Iterable[Resident], *, missing_bytes: int, now: float) -> Evictions:
+    """Which models to unload so that another one has room: the least recently used, and no more than needed.
+
+    Args:
+        missing_bytes: Memory to free.
+        now: Reading of the clock.
+    """
+    if missing_bytes <= 0:
+        return Evictions()
+    residents = list(residents)
+    idle = [resident for resident in residents if not resident.held]
+    freed, chosen = 0, list[Resident]()
+    for resident in sorted(idle, key=lambda resident: resident.last_used):
+        if freed >= missing_bytes:
+            break
+        if now >= resident.stays_until:
+            chosen.append(resident)
+            freed += resident.byte_size
+    if freed < missing_bytes:
+        waits = [resident.stays_until - now for resident in idle if now < resident.stays_until]
+        return Evictions(retry_seconds=min(waits, default=_BUSY_SECONDS))
+    for resident in reversed(chosen):  # a large one at the end may have made small ones before it unnecessary
+        if freed - resident.byte_size >= missing_bytes:
+            chosen.remove(resident)
+            freed -= resident.byte_size
+    return Evictions(names=tuple(resident.name for resident in chosen))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBudget:
+    """Memory for the weights of base models in one process.
+
+    Attributes:
+        byte_size: None does not bound it.
+        strict: Whether a model that is larger is refused. Otherwise it is loaded when no other one is.
+    """
+
+    byte_size: int | None = None
+    strict: bool = False
+
+    @classmethod
+    def of(cls, setting: int, *, device: str, processes: int) -> MemoryBudget:
+        """The budget of a setting in bytes; 0 takes an equal share of the device's memory.
+
+        Args:
+            processes: Processes that hold models on this device.
+
+        Raises:
+            FailedPreconditionError: There is no such device.
+        """
+        if setting:
+            return cls(byte_size=setting, strict=True)
+        total = total_bytes(device)
+        return cls(byte_size=None if total is None else int(total * _SHARE / max(1, processes)))
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class _Entry(Generic[Loaded]):
+    """A model that is loaded or about to be; guarded by the lock of the residency.
+
+    Attributes:
+        users: Holds on it.
+        byte_size: 0 until it is loaded.
+    """
+
+    base: BaseModel
+    loaded: Future[Loaded] = field(default_factory=Future)
+    loading: Future[None] | None = None
+    users: int = 0
+    byte_size: int = 0
+    last_used: float = 0.0
+    stays_until: float = 0.0
+
+
+class Hold(Generic[Loaded]):
+    """A right to a base model: while it is held, the model stays."""
+
+    def __init__(self, entry: _Entry[Loaded], release: Callable[[_Entry[Loaded]], None]) -> None:
+        self._entry: _Entry[Loaded] | None = entry
+        self._release = release
+
+    @property
+    def loaded(self) -> Future[Loaded]:
+        """The model, or why it cannot be loaded."""
+        assert self._entry is not None, "the hold was released"
+        return self._entry.loaded
+
+    def release(self) -> None:
+        """Gives the right back; a second time changes nothing."""
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            self._release(entry)
+
+
+class ModelResidency(Generic[Loaded]):
+    """Base models in memory, within a budget. Thread-safe; models are loaded one at a time, on a thread of its own.
+
+    One at a time, because transformers switches process-wide state while it loads, and two loads at once break both.
+
+    Args:
+        wrap: What is kept of a model that was loaded.
+        unload: Lets go of what `wrap` made; called on the loading thread, and nobody holds it.
+        budget: Memory for weights.
+        device: Torch device, such as `cpu`.
+        dtype: `float32`, `bfloat16` or `auto`.
+        stay_factor: How long a model stays at least, as a multiple of the time that its loading took.
+        clock: Monotonic time in seconds.
+        available_bytes: Memory that the device has left; None where it does not tell.
+    """
+
+    def __init__(
+        self,
+        *,
+        wrap: Callable[[LoadedModel], Loaded],
+        unload: Callable[[BaseModel, Loaded], object] = lambda *_: None,
+        budget: MemoryBudget,
+        device: str,
+        dtype: str,
+        stay_factor: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        available_bytes: Callable[[str], int | None] = measured_bytes,
+    ) -> None:
+        self._wrap = wrap
+        self._unload = unload
+        self._budget = budget
+        self._device = device
+        self._dtype = dtype
+        self._stay_factor = stay_factor
+        self._clock = clock
+        self._available_bytes = available_bytes
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry[Loaded]] = {}
+        self._loader = ThreadPoolExecutor(1, "foreword-model-loader")
+        self._closed = False
+
+    def hold(self, base: BaseModel) -> Hold[Loaded]:
+        """Takes a model, and loads it if need be. Never blocks: wait for what the hold has `loaded`.
+
+        That may raise FailedPreconditionError (the model does not fit), ExhaustedError (no model in memory can make
+        room now) and what the base model's plugin raises. Release the hold in any case.
+
+        Raises:
+            UnavailableError: It was closed.
+        """
+        with self._lock:
+            entry = self._entries.get(base.spec.id)
+            if entry is None:
+                if self._closed:
+                    raise going_down()
+                entry = self._entries[base.spec.id] = _Entry(base=base)
+                entry.loading = self._loader.submit(self._load, entry)
+            entry.users += 1
+            entry.last_used = self._clock()
+        return Hold(entry, self._release)
+
+    def residents(self) -> tuple[Resident, ...]:
+        """The models that are in memory."""
+        with self._lock:
+            return self._residents()
+
+    def close(self) -> None:
+        """Loads nothing more; what waits for its turn fails with UnavailableError."""
+        with self._lock:
+            self._closed = True
+            self._loader.shutdown(wait=False, cancel_futures=True)
+            for entry in self._entries.values():
+                if entry.loading is not None and entry.loading.cancelled():
+                    entry.loaded.set_exception(going_down())
+
+    def _residents(self) -> tuple[Resident, ...]:
+        return tuple(
+            Resident(
+                name=name,
+                byte_size=entry.byte_size,
+                last_used=entry.last_used,
+                stays_until=entry.stays_until,
+                held=entry.users > 0,
+            )
+            for name, entry in self._entries.items()
+            if entry.byte_size
+        )
+
+    def _release(self, entry: _Entry[Loaded]) -> None:
+        with self._lock:
+            entry.users -= 1
+            entry.last_used = self._clock()
+
+    def _load(self, entry: _Entry[Loaded]) -> None:
+        """Makes room and loads. Runs on the loading thread."""
+        name = entry.base.spec.id
+        try:
+            dtype = choose_dtype(self._dtype, self._device)
+            self._make_room(entry.base, dtype)
+            begin = self._clock()
+            model = entry.base.load(device=self._device, dtype=dtype)
+            byte_size = _byte_size(model)
+            loaded = self._wrap(model)
+        except BaseException as error:  # the thread's root: those who wait are told, and the next one tries anew
+            with self._lock:
+                del self._entries[name]
+            entry.loaded.set_exception(error)
+            return
+        with self._lock:
+            entry.byte_size = byte_size
+            entry.stays_until = self._clock() + self._stay_factor * (self._clock() - begin)
+        _log.info("base_model_loaded", base_model=name, dtype=dtype, device=self._device, byte_size=byte_size)
+        entry.loaded.set_result(loaded)
+
+    def _make_room(self, base: BaseModel, dtype: str) -> None:
+        """Unloads what has to go for a model.
+
+        Raises:
+            FailedPreconditionError: It can never have room.
+            ExhaustedError: It has none now.
+        """
+        spec, limit = base.spec, self._budget.byte_size
+        needed = weight_bytes(spec.parameter_count, dtype)
+        if limit is not None and self._budget.strict and needed > limit:
+            raise _exceeds_budget(spec, dtype, needed, limit)
+        available = self._available_bytes(self._device)
+        with self._lock:  # decided and done at once, so that nobody takes a model that is about to go
+            residents = self._residents()
+            used = sum(resident.byte_size for resident in residents)
+            missing = 0 if limit is None else used + min(needed, limit) - limit
+            if available is not None:
+                check_memory(
+                    spec.id,
+                    parameter_count=spec.parameter_count,
+                    dtype=dtype,
+                    device=self._device,
+                    available_bytes=available + used,
+                )
+                missing = max(missing, needed - available)
+            evictions = choose_evictions(residents, missing_bytes=missing, now=self._clock())
+            if evictions.retry_seconds is not None:
+                raise _no_room(spec.id, residents, evictions.retry_seconds)
+            gone = [self._entries.pop(name) for name in evictions.names]
+        while gone:
+            entry = gone.pop()
+            self._unload(entry.base, entry.loaded.result())
+            _log.info("base_model_unloaded", base_model=entry.base.spec.id, byte_size=entry.byte_size)
+            del entry  # or the last one would not be free below
+        if evictions.names:
+            give_back(self._device)
+
+
+def going_down() -> UnavailableError:
+    """The error of a request that comes while the process stops."""
+    return UnavailableError("The service is going down. Try again.", reason="DRAINING")
+
+
+def _exceeds_budget(spec: BaseModelSpec, dtype: str, needed: int, limit: int) -> FailedPreconditionError:
+    return FailedPreconditionError(
+        f"{spec.id} does not fit: its {spec.parameter_count:,} weights take {needed / _MIB:,.1f} MiB in {dtype}, and "
+        f"FOREWORD_BASE_MODEL_CACHE_BYTES allows {limit / _MIB:,.1f} MiB. Raise it, or choose a smaller model.",
+        reason="BASE_MODEL_EXCEEDS_BUDGET",
+        metadata={"needed_bytes": str(needed), "budget_bytes": str(limit)},
+    )
+
+
+def _no_room(id: str, residents: Iterable[Resident], retry_seconds: float) -> ExhaustedError:
+    names = ", ".join(sorted(resident.name for resident in residents))
+    return ExhaustedError(
+        f"There is no memory for {id} now: {names} are answering requests or were loaded just now. Try again later, or "
+        "raise FOREWORD_BASE_MODEL_CACHE_BYTES.",
+        reason="BASE_MODELS_BUSY",
+        metadata={"base_model": id},
+        retry_after=timedelta(seconds=retry_seconds),
+    )
+
+
+def _byte_size(model: LoadedModel) -> int:
+    """Memory of the weights, shared ones counted once."""
+    tensors = (*model.module.parameters(), *model.module.buffers())
+    return max(1, sum(tensor.nbytes for tensor in tensors))
