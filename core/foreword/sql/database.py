@@ -31,6 +31,9 @@ class Database:
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL.
         migrations: Where the schema's migrations are, as `package:folder`.
 
+    Attributes:
+        is_sqlite: Whether there is but one writer at a time.
+
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which no other process sees.
     """
@@ -38,9 +41,9 @@ class Database:
     def __init__(self, url: str, *, migrations: str) -> None:
         parsed = _parse_url(url)
         self._migrations = migrations
-        self._sqlite = parsed.get_backend_name() == "sqlite"
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
         dumps = partial(json.dumps, allow_nan=False, separators=(",", ":"))
-        if self._sqlite:
+        if self.is_sqlite:
             assert parsed.database is not None
             Path(parsed.database).absolute().parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(parsed, json_serializer=dumps, pool_size=8, max_overflow=56)
@@ -79,7 +82,7 @@ class Database:
 
     def clock(self, session: Session) -> datetime:
         """The database's clock within a transaction."""
-        if self._sqlite:
+        if self.is_sqlite:
             shown = session.scalars(text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")).one()
             return datetime.fromisoformat(shown).replace(tzinfo=UTC)
         # clock_timestamp() moves on within a transaction, which may have waited for a lock.
@@ -113,7 +116,7 @@ class Database:
     @contextmanager
     def _connection(self, serial: str | None) -> Iterator[Connection]:
         with _translated(), self._write_engine.begin() as connection:
-            if serial is not None and not self._sqlite:
+            if serial is not None and not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": serial})
             yield connection
 

@@ -1,0 +1,256 @@
+"""The durable inbox: what Slack was told arrived is handled, however often the bot dies on the way.
+
+An event is in the store before Slack gets its answer. Workers claim events with a lease, so those of a bot that was
+killed become free again; one that fails is tried again with growing waits, and given up after a bound, with a reason
+that people see. Events of one complaint are handled one at a time, in the order in which they happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from foreword.errors import ForewordError, LeaseLostError, UnavailableError
+from foreword.observability.logging import get_logger
+from foreword_slack.backoff import Backoff
+from foreword_slack.store import Event, NewEvent, Operator, Store, UnitOfWork
+from foreword_slack.wakeup import Wakeup
+
+_log = get_logger(__name__)
+
+Handler = Callable[[Event], Awaitable[None]]
+"""Handles one event; see `Inbox`."""
+
+
+class PostponedError(Exception):
+    """Raised by a handler when another event must come first, such as a message whose edit came before it.
+
+    Args:
+        seconds: When to try again. It does not count as a failed attempt; the handler bounds it by the event's age.
+        reason: What it waits for, in words without anybody's text.
+    """
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.seconds, self.reason = seconds, reason
+
+
+class HopelessError(Exception):
+    """Raised by a handler when trying again can never help; the event is given up at once.
+
+    Args:
+        reason: Why, in words without anybody's text.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxSettings:
+    """How events are handled.
+
+    Attributes:
+        workers: How many are handled at a time.
+        lease_seconds: After how long the events of a bot that was killed are free again.
+        max_attempts: After how many failures an event is given up.
+        first_wait_seconds: The longest wait after the first failure; it doubles with each.
+        longest_wait_seconds: No wait is longer.
+        poll_seconds: How often to look for events of other bots on the same store.
+        keep_days: How long events that ended are kept, to recognise them when they come again.
+    """
+
+    workers: int = 8
+    lease_seconds: float = 30.0
+    max_attempts: int = 10
+    first_wait_seconds: float = 1.0
+    longest_wait_seconds: float = 300.0
+    poll_seconds: float = 5.0
+    keep_days: float = 7.0
+
+
+class Inbox:
+    """Events of all workspaces, each handled once.
+
+    A handler ends with a transaction that calls `uow.inbox.done(event)` beside everything else it does, so that both
+    happen or neither; if it returns without, the event is marked as done then. It may run again after a crash at any
+    moment before that, so what it does must be harmless twice. It raises `PostponedError` to wait for another event,
+    `HopelessError` to give up, anything else to be tried again.
+
+    Args:
+        handle: Handles one event.
+        random: Where the jitter of waits comes from.
+        on_dead: Called in the transaction that gives an event up, with the reason.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handle: Handler,
+        *,
+        settings: InboxSettings | None = None,
+        random: Random | None = None,
+        on_dead: Callable[[UnitOfWork, Event, str], None] | None = None,
+    ) -> None:
+        self._store, self._clock, self._handle = store, store.clock, handle
+        self._settings = settings or InboxSettings()
+        self._backoff = Backoff(
+            self._settings.first_wait_seconds,
+            self._settings.longest_wait_seconds,
+            random or Random(),  # noqa: S311 - jitter
+        )
+        self._on_dead = on_dead
+        self._lease = timedelta(seconds=self._settings.lease_seconds)
+        self._wakeup = Wakeup(self._clock)
+        self._in_hand: dict[asyncio.Task[None], Event] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.counts: Counter[str] = Counter()
+        store.listen(events=self._wakeup.set)
+
+    async def put(self, event: NewEvent) -> bool:
+        """Keeps an event; when this returns, it survives a crash.
+
+        Returns:
+            False when it was known already.
+
+        Raises:
+            UnavailableError: It could not be kept; Slack must not be told that it arrived.
+        """
+        fresh = await self._store.write(event.team, lambda uow: uow.inbox.add(event))
+        self.counts["received" if fresh else "repeated"] += 1
+        return fresh
+
+    def start(self) -> None:
+        """Begins to handle events."""
+        assert not self._tasks
+        self._stopping = False
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._renew())]
+
+    async def stop(self, grace_seconds: float = 10.0) -> None:
+        """Takes no more events, waits for those in hand, then gives back what is left."""
+        self._stopping = True
+        self._wakeup.set()
+        if self._in_hand:
+            await asyncio.wait(list(self._in_hand), timeout=grace_seconds)
+        for task in (*self._in_hand, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._in_hand, *self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    async def _work(self) -> None:
+        while not self._stopping:
+            self._wakeup.clear()
+            try:
+                wait = await self._take()
+            except UnavailableError:
+                _log.warning("inbox_store_unavailable")
+                wait = self._settings.poll_seconds
+            if wait > 0:
+                await self._wakeup.wait(wait)
+
+    async def _take(self) -> float:
+        """Begins with as many events as there is room for; returns how long nothing more can happen, in seconds."""
+        room = self._settings.workers - len(self._in_hand)
+        if room <= 0:
+            return self._settings.poll_seconds
+        events = await self._store.operate(lambda operator: operator.events.claim(room, self._lease))
+        for event in events:
+            task = asyncio.create_task(self._attend(event))
+            self._in_hand[task] = event
+            task.add_done_callback(self._let_go)
+        if len(events) == room:
+            return self._settings.poll_seconds
+        due = await self._store.survey(lambda operator: operator.events.next_due())
+        if due is None:
+            return self._settings.poll_seconds
+        # What is due now is held up by an event in hand, whose end wakes the loop, or by one that is not due yet.
+        seconds = (due - self._clock.now()).total_seconds()
+        return min(seconds, self._settings.poll_seconds) if seconds > 0 else self._settings.poll_seconds / 10
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        del self._in_hand[task]
+        self._wakeup.set()
+
+    async def _attend(self, event: Event) -> None:
+        try:
+            await self._handle(event)
+            if await self._store.survey(lambda operator: operator.events.is_open(event)):
+                await self._store.write(event.team, lambda uow: uow.inbox.done(event))
+            self.counts["handled"] += 1
+        except asyncio.CancelledError:
+            await self._release(event, 0.0, "stopped", counted=False)
+            raise
+        except PostponedError as error:
+            self.counts["postponed"] += 1
+            await self._release(event, error.seconds, error.reason, counted=False)
+        except HopelessError as error:
+            await self._bury(event, error.reason)
+        except LeaseLostError:
+            _log.warning("event_lease_lost", kind=event.kind, key=event.key)
+        except Exception as error:
+            await self._failed(event, error)
+
+    async def _failed(self, event: Event, error: Exception) -> None:
+        reason = _reason(error)
+        if event.attempt >= self._settings.max_attempts:
+            _log.error("event_given_up", kind=event.kind, key=event.key, reason=reason, exc_info=error)
+            await self._bury(event, reason)
+            return
+        self.counts["failed"] += 1
+        _log.warning("event_failed", kind=event.kind, key=event.key, attempt=event.attempt, reason=reason)
+        await self._release(event, self._backoff.seconds(event.attempt), reason, counted=True)
+
+    async def _release(self, event: Event, seconds: float, reason: str, *, counted: bool) -> None:
+        due = self._clock.now() + timedelta(seconds=seconds)
+
+        def release(operator: Operator) -> None:
+            operator.events.release(event, due_time=due, reason=reason, counted=counted)
+
+        await self._ending(event, self._store.operate(release, team=event.team))
+
+    async def _bury(self, event: Event, reason: str) -> None:
+        self.counts["dead"] += 1
+
+        def bury(operator: Operator) -> None:
+            operator.events.bury(event, reason)
+            uow = operator.of(event.team)
+            uow.audit.append("event_given_up", facts={"kind": event.kind, "reason": reason})
+            if self._on_dead is not None:
+                self._on_dead(uow, event, reason)
+
+        await self._ending(event, self._store.operate(bury, team=event.team))
+        self._store.tell_of_posts(event.team)
+
+    async def _ending(self, event: Event, transaction: Awaitable[None]) -> None:
+        try:
+            await transaction
+        except (LeaseLostError, UnavailableError) as error:
+            # Its lease runs out, and it is handled again.
+            _log.warning("event_not_ended", kind=event.kind, key=event.key, reason=_reason(error))
+
+    async def _renew(self) -> None:
+        purged = self._clock.now()
+        while True:
+            await self._clock.sleep(self._settings.lease_seconds / 3)
+            events = list(self._in_hand.values())
+            try:
+                if events:
+                    await self._store.operate(lambda operator, e=events: operator.events.renew(e, self._lease))  # type: ignore[misc]
+                now = self._clock.now()
+                if now - purged > timedelta(hours=1):
+                    purged = now
+                    before = now - timedelta(days=self._settings.keep_days)
+                    await self._store.operate(lambda operator, b=before: operator.events.purge(b))  # type: ignore[misc]
+            except UnavailableError:
+                _log.warning("inbox_store_unavailable")
+
+
+def _reason(error: Exception) -> str:
+    # The message may quote somebody; the class and the stable reason cannot.
+    return error.reason if isinstance(error, ForewordError) else type(error).__name__

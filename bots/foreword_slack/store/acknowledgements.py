@@ -1,0 +1,101 @@
+"""Which department has taken which complaint, and until when it should have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from foreword_slack.store.tables import AcknowledgementRow
+
+
+class AcknowledgementState(StrEnum):
+    """Where a department stands with a complaint."""
+
+    WAITING = "waiting"
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    TAKEN = "taken"
+    WITHDRAWN = "withdrawn"  # the complaint went elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """One department's part in one complaint. Change it with `dataclasses.replace` and `Acknowledgements.save`.
+
+    Attributes:
+        due_time: When to remind or escalate next; None: never.
+        actor: Slack's id of who took it.
+    """
+
+    complaint: str
+    department: str
+    state: AcknowledgementState = AcknowledgementState.WAITING
+    due_time: datetime | None = None
+    actor: str | None = None
+    take_time: datetime | None = None
+
+
+class Acknowledgements:
+    """The acknowledgements of one workspace."""
+
+    def __init__(self, session: Session, team: str, now: datetime) -> None:
+        self._session, self._team, self._now = session, team, now
+
+    def get(self, complaint: str, department: str) -> Acknowledgement | None:
+        """One department's part in one complaint."""
+        row = self._session.get(AcknowledgementRow, (self._team, complaint, department))
+        return None if row is None else _to_acknowledgement(row)
+
+    def of(self, complaint: str) -> list[Acknowledgement]:
+        """All departments' parts in a complaint, by department."""
+        rows = self._session.scalars(
+            select(AcknowledgementRow)
+            .where(AcknowledgementRow.team == self._team, AcknowledgementRow.complaint == complaint)
+            .order_by(AcknowledgementRow.department)
+        )
+        return [_to_acknowledgement(row) for row in rows]
+
+    def save(self, acknowledgement: Acknowledgement) -> None:
+        """Adds one, or takes the place of the one that is there."""
+        identity = (self._team, acknowledgement.complaint, acknowledgement.department)
+        row = self._session.get(AcknowledgementRow, identity)
+        if row is None:
+            row = AcknowledgementRow(
+                team=self._team,
+                complaint=acknowledgement.complaint,
+                department=acknowledgement.department,
+                create_time=self._now,
+            )
+            self._session.add(row)
+        row.state, row.due_time = acknowledgement.state.value, acknowledgement.due_time
+        row.actor, row.take_time = acknowledgement.actor, acknowledgement.take_time
+        self._session.flush()
+
+    def due(self, limit: int = 100) -> list[Acknowledgement]:
+        """Those that somebody must be reminded of, longest overdue first."""
+        rows = self._session.scalars(
+            select(AcknowledgementRow)
+            .where(
+                AcknowledgementRow.team == self._team,
+                AcknowledgementRow.state.in_((AcknowledgementState.WAITING.value, AcknowledgementState.REMINDED.value)),
+                AcknowledgementRow.due_time <= self._now,
+            )
+            .order_by(AcknowledgementRow.due_time)
+            .limit(limit)
+        )
+        return [_to_acknowledgement(row) for row in rows]
+
+
+def _to_acknowledgement(row: AcknowledgementRow) -> Acknowledgement:
+    return Acknowledgement(
+        complaint=row.complaint,
+        department=row.department,
+        state=AcknowledgementState(row.state),
+        due_time=row.due_time,
+        actor=row.actor,
+        take_time=row.take_time,
+    )

@@ -1,0 +1,110 @@
+"""What people said complaints belong to: the examples that a better model is tuned with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from foreword_slack.store.tables import CorrectionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One person's answer to one complaint.
+
+    Attributes:
+        complaint: Id of the complaint.
+        actor: Slack's id of who said so.
+        input: The complaint's text, redacted.
+        said: Labels that the model had given.
+        corrected: Labels that are right.
+        model: The model that was corrected.
+        used_in: Name of the dataset that it went into; None: none so far.
+    """
+
+    complaint: str
+    actor: str
+    input: str
+    said: Sequence[str]
+    corrected: Sequence[str]
+    model: str
+    used_in: str | None = None
+    create_time: datetime | None = None
+
+
+class Corrections:
+    """The corrections of one workspace."""
+
+    def __init__(self, session: Session, team: str, now: datetime) -> None:
+        self._session, self._team, self._now = session, team, now
+
+    def save(self, correction: Correction) -> None:
+        """Adds a correction; a second one of the same person for the same complaint takes the place of the first."""
+        row = self._session.scalars(
+            select(CorrectionRow).where(
+                CorrectionRow.team == self._team,
+                CorrectionRow.complaint == correction.complaint,
+                CorrectionRow.actor == correction.actor,
+            )
+        ).one_or_none()
+        if row is None:
+            row = CorrectionRow(team=self._team, complaint=correction.complaint, actor=correction.actor)
+            self._session.add(row)
+        row.input, row.model, row.used_in = correction.input, correction.model, correction.used_in
+        row.said, row.corrected = list(correction.said), list(correction.corrected)
+        row.create_time = self._now
+        self._session.flush()
+
+    def unused(self, limit: int = 10_000) -> list[Correction]:
+        """Corrections that no dataset holds, oldest first."""
+        return self._read(CorrectionRow.used_in.is_(None), limit)
+
+    def all(self, limit: int = 100_000) -> list[Correction]:
+        """All corrections, oldest first."""
+        return self._read(True, limit)
+
+    def count_of(self, actor: str, since: datetime) -> int:
+        """How many corrections one person made at or after a time."""
+        return self._session.scalars(
+            select(func.count())
+            .select_from(CorrectionRow)
+            .where(CorrectionRow.team == self._team, CorrectionRow.actor == actor, CorrectionRow.create_time >= since)
+        ).one()
+
+    def mark_used(self, corrections: Sequence[Correction], dataset: str) -> None:
+        """Notes which dataset corrections went into."""
+        for correction in corrections:
+            self._session.execute(
+                update(CorrectionRow)
+                .where(
+                    CorrectionRow.team == self._team,
+                    CorrectionRow.complaint == correction.complaint,
+                    CorrectionRow.actor == correction.actor,
+                )
+                .values(used_in=dataset)
+            )
+
+    def _read(self, condition: object, limit: int) -> list[Correction]:
+        rows = self._session.scalars(
+            select(CorrectionRow)
+            .where(CorrectionRow.team == self._team, condition)  # type: ignore[arg-type]
+            .order_by(CorrectionRow.key)
+            .limit(limit)
+        )
+        return [
+            Correction(
+                complaint=row.complaint,
+                actor=row.actor,
+                input=row.input,
+                said=tuple(row.said),
+                corrected=tuple(row.corrected),
+                model=row.model,
+                used_in=row.used_in,
+                create_time=row.create_time,
+            )
+            for row in rows
+        ]

@@ -1,0 +1,263 @@
+"""The outbox of all workspaces, as the senders see it: claims, endings and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, case, delete, func, not_, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session, aliased
+
+from foreword.errors import LeaseLostError
+from foreword_slack.store.audit import Audit
+from foreword_slack.store.posts import ENDED, Operation, PostState
+from foreword_slack.store.tables import InstallationRow, OutboxRow
+
+TARGET_FAILED = "target_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A call that was claimed: the right to make it, while `epoch` is its row's.
+
+    Attributes:
+        target_ts: Slack's timestamp of the post that it is about; None when it is about none.
+        unsure: An earlier attempt may have taken effect; look before making the call.
+        attempt: Counted from 1; being told to slow down does not count.
+        first_send_time: When the first attempt was made; now, if this is it.
+    """
+
+    key: int
+    epoch: int
+    team: str
+    name: str
+    operation: Operation
+    channel: str
+    target_ts: str | None
+    complaint: str | None
+    payload: Mapping[str, Any]
+    unsure: bool
+    attempt: int
+    create_time: datetime
+    first_send_time: datetime
+
+
+class PostQueue:
+    """Rows of installed workspaces that are due."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session, self._now = session, now
+
+    def teams(self) -> list[str]:
+        """The installed workspaces that something waits for, due or not."""
+        query = (
+            select(OutboxRow.team)
+            .join(InstallationRow, InstallationRow.team == OutboxRow.team)
+            .where(InstallationRow.state == "active", _open())
+            .distinct()
+        )
+        return list(self._session.scalars(query))
+
+    def claim(self, team: str, channels_off: Collection[str], limit: int, lease: timedelta) -> list[Sending]:
+        """Takes a workspace's calls that are due, oldest first and at most one of each channel.
+
+        A call that changes a post, or goes into its thread, waits until that was sent; if that failed, it fails.
+
+        Args:
+            channels_off: Channels whose turn it is not yet.
+            limit: At most so many.
+            lease: How long they are the caller's.
+        """
+        post = aliased(OutboxRow)
+        target = and_(post.team == OutboxRow.team, post.name == OutboxRow.target)
+        self._fail_orphans(team)
+        earlier = aliased(OutboxRow)
+        # Changes of one post are made in order: an update that is being sent holds up the next one.
+        held_up = (
+            select(earlier.key)
+            .where(
+                earlier.team == OutboxRow.team,
+                earlier.target == OutboxRow.target,
+                earlier.operation != Operation.POST.value,
+                earlier.key < OutboxRow.key,
+                earlier.state.in_((PostState.PENDING.value, PostState.SENDING.value)),
+            )
+            .exists()
+        )
+        query = (
+            select(OutboxRow, post.ts)
+            .outerjoin(post, target)
+            .where(
+                OutboxRow.team == team,
+                _open(),
+                or_(OutboxRow.lease_expire_time.is_(None), OutboxRow.lease_expire_time <= self._now),
+                OutboxRow.due_time <= self._now,
+                or_(post.key.is_(None), post.state == PostState.SENT.value),
+                or_(OutboxRow.operation == Operation.POST.value, not_(held_up)),
+            )
+            .order_by(OutboxRow.key)
+        )
+        if channels_off:
+            query = query.where(OutboxRow.channel.not_in(channels_off))
+        claimed: dict[str, Sending] = {}
+        for row, target_ts in self._session.execute(query.limit(limit * 20)):
+            if row.channel in claimed:
+                continue
+            claimed[row.channel] = self._take(row, target_ts, lease)
+            if len(claimed) == limit:
+                break
+        self._session.flush()
+        return list(claimed.values())
+
+    def sent(self, sending: Sending, ts: str | None) -> None:
+        """Ends a call that took effect, and drops what it said.
+
+        Raises:
+            LeaseLostError: Somebody else makes it now.
+        """
+        row = self._owned(sending)
+        row.state, row.payload, row.unsure, row.reason = PostState.SENT.value, None, False, ""
+        row.lease_expire_time, row.finish_time, row.ts = None, self._now, ts
+
+    def release(
+        self,
+        sending: Sending,
+        *,
+        due_time: datetime,
+        reason: str,
+        unsure: bool,
+        counted: bool,
+        unresolved: bool = False,
+    ) -> None:
+        """Gives a call back, to be made later.
+
+        Args:
+            due_time: Not before this time.
+            reason: Why: Slack's error code, or what happened to the connection.
+            unsure: It may have taken effect.
+            counted: Whether this was an attempt that failed.
+            unresolved: It will be made again although nobody could find out whether it took effect.
+
+        Raises:
+            LeaseLostError: Somebody else makes it now.
+        """
+        row = self._owned(sending)
+        row.state, row.lease_expire_time = PostState.PENDING.value, None
+        row.due_time, row.reason, row.unsure = due_time, reason, unsure
+        row.unresolved += int(unresolved)
+        if not counted:
+            row.attempts -= 1
+
+    def resolve(self, sending: Sending, *, found: bool) -> None:
+        """Notes, before an unsure call is made again, whether its look-up could tell that it took no effect.
+
+        Raises:
+            LeaseLostError: Somebody else makes it now.
+        """
+        self._owned(sending).unresolved += int(not found)
+
+    def fail(self, sending: Sending, reason: str) -> None:
+        """Ends a call that can never succeed: it shows in the status, and the audit gets a line.
+
+        Raises:
+            LeaseLostError: Somebody else makes it now.
+        """
+        self._fail(self._owned(sending), reason)
+
+    def next_due(self, team: str) -> datetime | None:
+        """When a workspace's next call is due or its next lease ends; None when nothing waits."""
+        when = func.min(
+            case(
+                (OutboxRow.lease_expire_time.is_(None), OutboxRow.due_time),
+                else_=OutboxRow.lease_expire_time,
+            )
+        )
+        due: datetime | None = self._session.scalars(select(when).where(OutboxRow.team == team, _open())).one()
+        return due
+
+    def revive(self, team: str | None = None) -> int:
+        """Makes failed calls pending again whose content is still there; returns how many."""
+        query = update(OutboxRow).where(OutboxRow.state == PostState.FAILED.value, OutboxRow.payload.is_not(None))
+        if team is not None:
+            query = query.where(OutboxRow.team == team)
+        result = self._session.execute(
+            query.values(state=PostState.PENDING.value, attempts=0, due_time=self._now, finish_time=None)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount
+
+    def purge(self, before: datetime) -> int:
+        """Deletes calls that ended before a time; what they posted can no longer be changed. Returns how many."""
+        result = self._session.execute(
+            delete(OutboxRow).where(OutboxRow.state.in_(ENDED), OutboxRow.finish_time < before)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount
+
+    def _take(self, row: OutboxRow, target_ts: str | None, lease: timedelta) -> Sending:
+        # A row that was being sent when its lease ran out may have reached Slack.
+        unsure = row.unsure or row.state == PostState.SENDING.value
+        row.state = PostState.SENDING.value
+        row.lease_epoch += 1
+        row.attempts += 1
+        row.lease_expire_time = self._now + lease
+        row.unsure = unsure
+        row.first_send_time = row.first_send_time or self._now
+        return Sending(
+            key=row.key,
+            epoch=row.lease_epoch,
+            team=row.team,
+            name=row.name,
+            operation=Operation(row.operation),
+            channel=row.channel,
+            target_ts=target_ts,
+            complaint=row.complaint,
+            payload=row.payload or {},
+            unsure=unsure,
+            attempt=row.attempts,
+            create_time=row.create_time,
+            first_send_time=row.first_send_time,
+        )
+
+    def _fail(self, row: OutboxRow, reason: str) -> None:
+        # The content stays until it is purged: somebody may invite the bot to the channel and have it sent again.
+        row.state, row.reason, row.unsure = PostState.FAILED.value, reason, False
+        row.lease_expire_time, row.finish_time = None, self._now
+        Audit(self._session, row.team, self._now).append(
+            "post_failed", complaint=row.complaint, facts={"name": row.name, "channel": row.channel, "reason": reason}
+        )
+
+    def _fail_orphans(self, team: str) -> None:
+        post = aliased(OutboxRow)
+        orphans = (
+            select(OutboxRow)
+            .join(post, and_(post.team == OutboxRow.team, post.name == OutboxRow.target))
+            .where(
+                OutboxRow.team == team,
+                OutboxRow.state == PostState.PENDING.value,
+                post.state.in_((PostState.FAILED.value, PostState.SUPERSEDED.value)),
+            )
+        )
+        for row in self._session.scalars(orphans).all():
+            self._fail(row, TARGET_FAILED)
+
+    def _owned(self, sending: Sending) -> OutboxRow:
+        row = self._session.scalars(
+            select(OutboxRow)
+            .where(
+                OutboxRow.key == sending.key,
+                OutboxRow.lease_epoch == sending.epoch,
+                OutboxRow.state == PostState.SENDING.value,
+            )
+            .with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise LeaseLostError(f"Call {sending.key} is no longer this sender's (epoch {sending.epoch}).")
+        return row
+
+
+def _open() -> Any:
+    return OutboxRow.state.in_((PostState.PENDING.value, PostState.SENDING.value))

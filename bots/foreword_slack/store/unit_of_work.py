@@ -1,0 +1,66 @@
+"""One transaction's view of the store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from foreword_slack.store.acknowledgements import Acknowledgements
+from foreword_slack.store.audit import Audit
+from foreword_slack.store.complaints import Complaints
+from foreword_slack.store.corrections import Corrections
+from foreword_slack.store.events import EventQueue, Events
+from foreword_slack.store.overrides import Overrides
+from foreword_slack.store.post_queue import PostQueue
+from foreword_slack.store.posts import Posts
+from foreword_slack.store.processes import Processes
+from foreword_slack.store.retrainings import Retrainings
+from foreword_slack.store.workspaces import Workspace, Workspaces
+
+
+class UnitOfWork:
+    """What a transaction of one workspace reads and writes: it cannot name another one's rows.
+
+    Attributes:
+        team: The workspace.
+        now: When the transaction began, in aware UTC.
+    """
+
+    def __init__(self, session: Session, team: str, now: datetime) -> None:
+        self._session = session
+        self.team = team
+        self.now = now
+        self.inbox = Events(session, team, now)
+        self.posts = Posts(session, team, now)
+        self.complaints = Complaints(session, team, now)
+        self.acknowledgements = Acknowledgements(session, team, now)
+        self.corrections = Corrections(session, team, now)
+        self.retrainings = Retrainings(session, team, now)
+        self.overrides = Overrides(session, team, now)
+        self.audit = Audit(session, team, now)
+
+    @property
+    def installation(self) -> Workspace | None:
+        """The workspace's installation; None before the bot was installed in it."""
+        return Workspaces(self._session, self.now).get(self.team)
+
+
+class Operator:
+    """What the bot's machinery reads and writes across workspaces; never for handlers.
+
+    Attributes:
+        now: When the transaction began, in aware UTC.
+    """
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self.session = session
+        self.now = now
+        self.events = EventQueue(session, now)
+        self.posts = PostQueue(session, now)
+        self.workspaces = Workspaces(session, now)
+        self.processes = Processes(session, now)
+
+    def of(self, team: str) -> UnitOfWork:
+        """The same transaction, bound to one workspace."""
+        return UnitOfWork(self.session, team, self.now)

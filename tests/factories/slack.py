@@ -1,0 +1,87 @@
+"""Clocks, events and installations for the bot's tests."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from foreword_slack.store import InstallationState, NewEvent, Store, Workspace
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """A clock that stands still until a test moves it on; sleepers wake when their time has come."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+        self._sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self._now + timedelta(seconds=seconds), future))
+        await future
+
+    def timeout(self, seconds: float | None) -> asyncio.Timeout:
+        # Real time, but short: a loop that waits for work looks again, and finds out by `now` that nothing is due.
+        return asyncio.timeout(None if seconds is None else min(seconds, 0.02))
+
+    def move(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        for due, future in self._sleepers:
+            if due <= self._now and not future.done():
+                future.set_result(None)
+        self._sleepers = [(due, future) for due, future in self._sleepers if not future.done()]
+
+
+def new_event(key: str = "message:C1:1.1", **changes: Any) -> NewEvent:
+    """An event of team T1; the key's last part, times a million, is its position."""
+    values: dict[str, Any] = {
+        "team": "T1",
+        "kind": "message",
+        "dedupe_key": key,
+        "subject": key.partition(":")[2],
+        "position": 0,
+        "payload": {"text": "Where is my parcel?"},
+    }
+    return NewEvent(**values | changes)
+
+
+async def install(store: Store, team: str = "T1", **changes: Any) -> None:
+    """Puts an active installation into the store."""
+    values: dict[str, Any] = {
+        "team": team,
+        "name": team.lower(),
+        "enterprise": None,
+        "tenant": "acme",
+        "state": InstallationState.ACTIVE,
+        "reason": "",
+        "app": "A1",
+        "bot": "B1",
+        "bot_user": "U0",
+        "scopes": ("chat:write",),
+        "sealed": "sealed",
+        "token_expire_time": None,
+        "install_time": START,
+    }
+    workspace = Workspace(**values | changes)
+    await store.operate(lambda operator: operator.workspaces.save(workspace))
+
+
+async def eventually(condition: Any, seconds: float = 10.0) -> None:
+    """Waits until a condition holds, which may be a coroutine function."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(0.005)
