@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint proto clean
+.PHONY: demo test lint proto client clean
 
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
@@ -21,6 +21,10 @@ lint: $(INSTALLED)
 # Regenerates the checked-in stubs; tests/unit/test_proto.py fails when they are stale.
 proto: $(INSTALLED)
 	$(BIN)/python proto/generate.py
+
+# Regenerates the blocking client; tests/unit/client/test_unasync.py fails when it is stale.
+client: $(INSTALLED)
+	$(BIN)/python core/foreword/client/unasync.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

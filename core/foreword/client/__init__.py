@@ -1,6 +1,8 @@
-"""The typed Python client; needs neither torch nor a server's packages."""
+"""The typed Python client, `Client` and `AsyncClient`; needs neither torch nor a server's packages."""
 
-from foreword.client.client import Client
+from foreword.client._async.client import AsyncClient
+from foreword.client._sync.client import Client
+from foreword.client.keywords import GenerateKeywords, TuneKeywords
 from foreword.client.resources import (
     ApiKey,
     BaseModel,
@@ -28,7 +30,15 @@ from foreword.client.resources import (
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState, TaskOptions
-from foreword.domain.inference import LabelSet, StopReason, TokenUsage
+from foreword.domain.inference import (
+    LabelSet,
+    LengthPenalty,
+    ReturnOptions,
+    StopReason,
+    Token,
+    TokenUsage,
+    TopToken,
+)
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
@@ -36,6 +46,7 @@ from foreword.domain.tenant import Scope
 
 __all__ = [
     "ApiKey",
+    "AsyncClient",
     "BaseModel",
     "ClassifyResult",
     "Client",
@@ -47,14 +58,17 @@ __all__ = [
     "Evaluation",
     "ExperimentState",
     "Finding",
+    "GenerateKeywords",
     "GeneratePiece",
     "GenerateResult",
     "Identity",
     "LabelSet",
+    "LengthPenalty",
     "Plugin",
     "PluginState",
     "PromptExample",
     "ReportPart",
+    "ReturnOptions",
     "RevisionState",
     "Row",
     "RowValidator",
@@ -67,9 +81,12 @@ __all__ = [
     "Task",
     "TaskOptions",
     "Tenant",
+    "Token",
     "TokenUsage",
     "TokenizeResult",
+    "TopToken",
     "TuneExperiment",
+    "TuneKeywords",
     "TuneParameters",
     "TunePlan",
     "TuneProgress",

@@ -11,7 +11,7 @@ from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState
-from foreword.domain.inference import LabelSet, StopReason, TokenUsage
+from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage, TopToken
 from foreword.domain.tenant import Scope
 from foreword.errors import ForewordError
 from foreword.v1 import (
@@ -277,6 +277,21 @@ def generate_result(
         usage=_token_usage(message.usage),
         seed=message.seed,
         model_version=message.model_version,
+        input_text=values.optional(message, "input_text"),
+        input_tokens=tuple(_token(item) for item in message.input_tokens),
+        generated_tokens=tuple(_token(item) for item in message.generated_tokens),
+    )
+
+
+def _token(message: inference_pb2.Token) -> Token:
+    return Token(
+        text=message.text,
+        id=message.id,
+        log_probability=values.optional(message, "log_probability"),
+        rank=values.optional(message, "rank"),
+        top_tokens=tuple(
+            TopToken(text=item.text, id=item.id, log_probability=item.log_probability) for item in message.top_tokens
+        ),
     )
 
 

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
-from os import PathLike
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from typing import Any, TypedDict
 
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
-from foreword.client.message import build, text_problem
-from foreword.domain.dataset import Row
+from foreword.client.keywords import GenerateKeywords
+from foreword.client.message import build, collected, text_problem
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.inference import LengthPenalty, ReturnOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import StructuredPrompt
-from foreword.errors import InvalidArgumentError
-from foreword.v1 import inference_pb2, tune_parameters_pb2
-
-CHUNK_BYTES = 256 * 1024
-
-Rows = str | PathLike[str] | bytes | Iterable[Row] | Iterable[Mapping[str, Any]]
-"""Training data: the path of a file, its bytes, or the rows themselves."""
+from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.v1 import inference_pb2, inference_service_pb2, tune_parameters_pb2
 
 Prompt = str | StructuredPrompt
 """What to answer: plain text, or a prompt in parts."""
 
 
+_DECODING_METHODS = {
+    "greedy": inference_pb2.GenerateParameters.DECODING_METHOD_GREEDY,
+    "sample": inference_pb2.GenerateParameters.DECODING_METHOD_SAMPLE,
+}
+_PARTS: dict[str, tuple[type[Any], type[Message]]] = {
+    "length_penalty": (LengthPenalty, inference_pb2.LengthPenalty),
+    "return_options": (ReturnOptions, inference_pb2.ReturnOptions),
+}
+"""Generation parameters that are messages of their own."""
+
+
 class PromptFields(TypedDict, total=False):
-    """The member of `oneof prompt` that is set."""
+    """The member of `oneof prompt` that is set, and the values of its variables."""
 
     text: str
     structured: inference_pb2.StructuredPrompt
+    prompt_variables: Mapping[str, str]
 
 
 def _struct(field: str, values: Mapping[str, Any]) -> struct_pb2.Struct:
@@ -74,131 +80,107 @@ def task_options(options: TaskOptions) -> tune_parameters_pb2.TaskOptions:
     return message
 
 
-def prompt(value: Prompt) -> PromptFields:
+def prompt(value: Prompt, variables: Mapping[str, str] | None = None, within: str = "") -> PromptFields:
     """The fields that carry a prompt.
+
+    Args:
+        variables: Values for each `{{name}}` in it.
+        within: Where the prompt stands in its request, such as `requests[0].`.
 
     Raises:
         InvalidArgumentError: It is neither text nor a StructuredPrompt, or holds what cannot be sent.
     """
+    fields = PromptFields() if variables is None else PromptFields(prompt_variables=_variables(variables, within))
     if isinstance(value, str):
-        return {"text": value}
-    if not isinstance(value, StructuredPrompt):
-        raise InvalidArgumentError.of("prompt", f"must be text or a StructuredPrompt, not a {type(value).__name__}")
-    return {
-        "structured": build(
-            inference_pb2.StructuredPrompt,
-            "structured",
-            instruction=value.instruction,
-            examples=[
-                build(
-                    inference_pb2.PromptExample,
-                    f"structured.examples[{place}]",
-                    input=item.input,
-                    output=item.output,
-                )
-                for place, item in enumerate(value.examples)
-            ],
-            input=value.input,
-            input_prefix=value.input_prefix,
-            output_prefix=value.output_prefix,
-        )
-    }
-
-
-def generate_parameters(
-    *,
-    decoding_method: str = "greedy",
-    temperature: float | None = None,
-    top_p: float | None = None,
-    top_k: int | None = None,
-    random_seed: int | None = None,
-    min_new_tokens: int | None = None,
-    max_new_tokens: int | None = None,
-    stop_sequences: Sequence[str] = (),
-    include_stop_sequence: bool | None = None,
-) -> inference_pb2.GenerateParameters:
-    """Generation parameters; None stays unset."""
-    methods = {
-        "greedy": inference_pb2.GenerateParameters.DECODING_METHOD_GREEDY,
-        "sample": inference_pb2.GenerateParameters.DECODING_METHOD_SAMPLE,
-    }
-    if decoding_method not in methods:
+        fields["text"] = value
+    elif isinstance(value, StructuredPrompt):
+        fields["structured"] = _structured(value, f"{within}structured")
+    else:
         raise InvalidArgumentError.of(
-            "parameters.decoding_method", f"must be greedy or sample, not {decoding_method!r}"
+            f"{within}prompt", f"must be text or a StructuredPrompt, not a {type(value).__name__}"
         )
+    return fields
+
+
+def batch(
+    prompts: Iterable[Prompt], variables: Iterable[Mapping[str, str]] | None
+) -> list[inference_service_pb2.GenerateRequest]:
+    """The requests of a batch.
+
+    Args:
+        variables: Values of the variables, one mapping for each prompt.
+
+    Raises:
+        InvalidArgumentError: A prompt cannot be sent, or there are not as many mappings as prompts.
+    """
+    values = collected("prompts", prompts)
+    mappings: list[Mapping[str, str] | None] = [None] * len(values)
+    if variables is not None:
+        mappings = collected("prompt_variables", variables)
+    if len(mappings) != len(values):
+        raise InvalidArgumentError.of(
+            "prompt_variables", f"must hold one mapping for each of {len(values)} prompts, not {len(mappings)}"
+        )
+    requests = []
+    for place, (value, mapping) in enumerate(zip(values, mappings, strict=True)):
+        within = f"requests[{place}]"
+        fields = prompt(value, mapping, f"{within}.")
+        requests.append(build(inference_service_pb2.GenerateRequest, within, **fields))
+    return requests
+
+
+def _structured(value: StructuredPrompt, within: str) -> inference_pb2.StructuredPrompt:
     return build(
-        inference_pb2.GenerateParameters,
-        "parameters",
-        decoding_method=methods[decoding_method],
-        temperature=temperature,
-        top_p=top_p,
-        top_k=top_k,
-        random_seed=random_seed,
-        min_new_tokens=min_new_tokens,
-        max_new_tokens=max_new_tokens,
-        stop_sequences=stop_sequences,
-        include_stop_sequence=include_stop_sequence,
+        inference_pb2.StructuredPrompt,
+        within,
+        instruction=value.instruction,
+        examples=[
+            build(inference_pb2.PromptExample, f"{within}.examples[{place}]", input=item.input, output=item.output)
+            for place, item in enumerate(value.examples)
+        ],
+        input=value.input,
+        input_prefix=value.input_prefix,
+        output_prefix=value.output_prefix,
     )
 
 
-def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
-    """A function that starts the bytes of the data anew, so that an upload can be repeated.
+def _variables(values: Mapping[str, str], within: str) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        raise InvalidArgumentError.of(
+            f"{within}prompt_variables", f"must map names to texts, not a {type(values).__name__}"
+        )
+    violations = []
+    for name, value in values.items():
+        problem = text_problem(value) if isinstance(value, str) else f"must be text, not a {type(value).__name__}"
+        problem = problem or (text_problem(name) if isinstance(name, str) else "has a name that is no text")
+        if problem:
+            shown = ascii(name)[1:-1] if isinstance(name, str) else name
+            violations.append(FieldViolation(field=f"{within}prompt_variables.{shown}", description=problem))
+    if violations:
+        raise InvalidArgumentError(violations)
+    return dict(values)
+
+
+def generate_parameters(parameters: GenerateKeywords) -> inference_pb2.GenerateParameters:
+    """Generation parameters; None stays unset.
 
     Raises:
-        InvalidArgumentError: The file cannot be read, or something is no row.
+        TypeError: There is no parameter of that name.
+        InvalidArgumentError: Values do not fit their fields; names every one.
     """
-    if isinstance(rows, (str, PathLike)):
-        return _file_chunks(Path(rows))
-    content = rows if isinstance(rows, bytes) else _jsonl(rows)
-    return lambda: (content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES))
-
-
-def display_name(rows: Rows) -> str:
-    """A name for data that was given none: the file's, without its ending."""
-    return Path(rows).stem if isinstance(rows, (str, PathLike)) else "dataset"
-
-
-def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
-    try:
-        path.open("rb").close()
-    except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidArgumentError.of(
-            "rows", f"{path} cannot be read: {why}. Name a JSONL, JSON or CSV file."
-        ) from error
-
-    def read() -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
-
-    return read
-
-
-def _jsonl(rows: Iterable[Row] | Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as JSONL. Their content is not checked here: the service names every fault by its row."""
-    if not isinstance(rows, Iterable):
-        raise InvalidArgumentError.of("rows", f"must be a path, bytes or rows, not a {type(rows).__name__}")
-    return b"".join(_json_line(number, row) for number, row in enumerate(rows, start=1))
-
-
-def _json_line(number: int, row: Any) -> bytes:
-    value = {"input": row.input, "output": row.output} if isinstance(row, Row) else row
-    if not isinstance(value, Mapping):
-        raise InvalidArgumentError.of(
-            f"rows[{number}]", f"must be a mapping with input and output, not a {type(row).__name__}"
-        )
-    try:
-        text = json.dumps(dict(value), ensure_ascii=False, default=_plain)
-        if text_problem(text):  # escaped it can be sent, and the service names the row
-            text = json.dumps(dict(value), default=_plain)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError.of(f"rows[{number}]", f"cannot be written as JSON: {error}") from None
-    return text.encode() + b"\n"
-
-
-def _plain(value: Any) -> Any:
-    """A number out of a NumPy array or a pandas frame as JSON can hold it."""
-    if hasattr(value, "item"):
-        return value.item()
-    raise InvalidArgumentError.of("rows", f"a value is a {type(value).__name__}; write it as text")
+    unknown = sorted(set(parameters) - set(GenerateKeywords.__annotations__))
+    if unknown:
+        known = ", ".join(GenerateKeywords.__annotations__)
+        raise TypeError(f"{unknown[0]!r} is no generation parameter; known are {known}")
+    values: dict[str, Any] = dict(parameters)
+    method = values.pop("decoding_method", None)
+    if method is not None and method not in _DECODING_METHODS:
+        raise InvalidArgumentError.of("parameters.decoding_method", f"must be greedy or sample, not {method!r}")
+    values["decoding_method"] = _DECODING_METHODS.get(method)
+    for name, (kind, message) in _PARTS.items():
+        part = values.get(name)
+        if part is not None and not isinstance(part, kind):
+            raise InvalidArgumentError.of(f"parameters.{name}", f"must be a {kind.__name__}, not {part!r}")
+        if part is not None:
+            values[name] = build(message, f"parameters.{name}", **asdict(part))
+    return build(inference_pb2.GenerateParameters, "parameters", **values)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from os import PathLike
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
 _TRAINING, _HELD_OUT, _METRIC, _INK, _GRID = "#2f6fb0", "#d9742b", "#3a8f5c", "#333333", "#e3e3e3"
 
 
-def draw_learning_curve(experiment: TuneExperiment) -> Figure:
+def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | None = None) -> Figure:
     """Draws training loss and held-out loss, and below them the held-out metric, over the epochs.
 
     A refit is left out: it trains on the held-out rows too, so nothing is left to compare it with.
+
+    Args:
+        path: File to write as well; the ending decides the format. Default: none.
 
     Raises:
         FailedPreconditionError: matplotlib is not installed, or there are no snapshots yet.
@@ -50,6 +55,8 @@ def draw_learning_curve(experiment: TuneExperiment) -> Figure:
     axes[0].set_title(experiment.display_name, loc="left", color=_INK, fontsize=12, fontweight="bold")
     if experiment.curve_advice:
         figure.supxlabel(experiment.curve_advice, fontsize=8.5, color="#666666", wrap=True)
+    if path is not None:
+        figure.savefig(Path(path))
     return figure
 
 

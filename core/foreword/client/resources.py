@@ -13,7 +13,7 @@ from enum import Enum
 from foreword.domain.base_model import Architecture
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState, Failure, TaskOptions
-from foreword.domain.inference import LabelSet, StopReason, TokenUsage
+from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage
 from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.report import DataReport, Evaluation, Finding, MetricSpec
 from foreword.domain.tenant import Scope
@@ -303,13 +303,23 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateResult:
-    """A finished answer. `seed` repeats it; `model_version` is the model behind the serving name."""
+    """A finished answer.
+
+    Attributes:
+        seed: Repeats it, as `random_seed`.
+        model_version: The model behind the serving name.
+        input_text: The input after templates and before truncation; None unless asked for.
+        input_tokens: Its tokens after truncation; empty unless asked for, like those generated.
+    """
 
     text: str
     stop_reason: StopReason
     usage: TokenUsage
     seed: int
     model_version: str
+    input_text: str | None = None
+    input_tokens: tuple[Token, ...] = ()
+    generated_tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,8 @@ _BY_CODE: dict[int, type[ForewordError]] = {
     grpc.StatusCode.UNAVAILABLE.value[0]: UnavailableError,
 }
 _REPEATABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+_STATUS_LOST = "Internal error from Core"
+"""What grpc.aio puts over a status that arrives while it writes: the service has answered, but the answer is lost."""
 
 
 class AttemptError(Exception):
@@ -71,7 +73,8 @@ def call_failure(raised: grpc.RpcError, endpoint: str) -> AttemptError:
     status = _status(call)
     if status is None:
         error = _transport_error(code, call.details() or "", endpoint)
-        return AttemptError(error, repeatable=code in _REPEATABLE, retry_after_seconds=None)
+        repeatable = code in _REPEATABLE or call.details() == _STATUS_LOST
+        return AttemptError(error, repeatable=repeatable, retry_after_seconds=None)
     retry_after = _retry_after(status)
     # Without RetryInfo, RESOURCE_EXHAUSTED is a message over the size limit or the like: it will not go away.
     exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_after is not None

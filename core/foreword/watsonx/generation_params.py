@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, cast
 
+from foreword.client import GenerateKeywords
 from foreword.errors import FieldViolation, InvalidArgumentError
 from foreword.watsonx.metanames import GenTextParamsMetaNames as Names
 
@@ -22,23 +23,10 @@ _LATER: Final = frozenset(
         Names.PROMPT_VARIABLES,
     }
 )
+_KNOWN: Final = frozenset(GenerateKeywords.__annotations__) - _LATER
 
 
-class GenerationArguments(TypedDict, total=False):
-    """Arguments of `Client.generate` and `Client.stream_generate`."""
-
-    decoding_method: str
-    temperature: float
-    top_p: float
-    top_k: int
-    random_seed: int
-    min_new_tokens: int
-    max_new_tokens: int
-    stop_sequences: Sequence[str]
-    include_stop_sequence: bool
-
-
-def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArguments:
+def generation_arguments(params: Mapping[str, Any] | None) -> GenerateKeywords:
     """The parameters as the client takes them; None means unset, and enums stand for their values.
 
     Raises:
@@ -46,8 +34,7 @@ def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArgument
     """
     given = {str(name): value for name, value in (params or {}).items() if value is not None}
     violations = [
-        FieldViolation(field=f"params.{name}", description=_refusal(name))
-        for name in sorted(set(given) - set(GenerationArguments.__annotations__))
+        FieldViolation(field=f"params.{name}", description=_refusal(name)) for name in sorted(set(given) - _KNOWN)
     ]
     if violations:
         raise InvalidArgumentError(violations, reason="PARAMETERS_UNSUPPORTED")
@@ -56,10 +43,10 @@ def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArgument
     if values.get(Names.STOP_SEQUENCES):
         # There, unlike here, an answer keeps the stop sequence that ended it unless told otherwise.
         values.setdefault(Names.INCLUDE_STOP_SEQUENCE, True)
-    return cast("GenerationArguments", values)  # the names were checked above, the values are the client's to check
+    return cast("GenerateKeywords", values)  # the names were checked above, the values are the client's to check
 
 
 def _refusal(name: str) -> str:
     if name in _LATER:
         return "is not supported by the service yet; leave it out"
-    return f"is no generation parameter; known are {', '.join(sorted(GenerationArguments.__annotations__))}"
+    return f"is no generation parameter; known are {', '.join(sorted(_KNOWN))}"

@@ -1,11 +1,21 @@
 """The client against a real server."""
 
+import asyncio
 import json
 import time
 
 import pytest
 
-from foreword.client import Client, DeploymentState, ExperimentState, Scope, Stage, StopReason, StructuredPrompt
+from foreword.client import (
+    AsyncClient,
+    Client,
+    DeploymentState,
+    ExperimentState,
+    Scope,
+    Stage,
+    StopReason,
+    StructuredPrompt,
+)
 from foreword.errors import (
     AlreadyExistsError,
     CancelledError,
@@ -208,3 +218,30 @@ def test_without_a_key_the_client_says_where_to_put_one(server, monkeypatch):
 
     with Client(server.endpoint) as client, pytest.raises(UnauthenticatedError, match="FOREWORD_API_KEY"):
         client.who_am_i()
+
+
+async def test_the_asynchronous_client_does_the_same_without_holding_up_its_event_loop(server, tmp_path):
+    path = tmp_path / "complaints.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+
+    async with AsyncClient(server.endpoint, server.new_key(f"client-{time.time_ns()}", tuple(Scope))) as client:
+        dataset = await client.upload_dataset(path)
+        assert (dataset.name.rsplit("/", 2)[0], dataset.row_count) == (await client.tenant, len(ROWS))
+        assert [row.number for row in await client.list_dataset_rows(dataset, limit=2)] == [1, 2]
+
+        experiment = await client.create_tune_experiment(dataset, display_name="run")
+        heard = asyncio.Event()
+        waiting = asyncio.create_task(client.wait_for_experiment(experiment, on_change=lambda _: heard.set()))
+        await heard.wait()
+        model = await asyncio.to_thread(server.tune_by_hand, experiment.name)
+        assert (await waiting).tuned_model == model
+
+        await client.create_deployment(model, serving_name="complaints")
+        answers = await asyncio.gather(*(client.classify("complaints", row["input"]) for row in ROWS[:8]))
+        pieces = [piece async for piece in client.stream_generate("complaints", "Nobody answers", max_new_tokens=3)]
+
+        assert {label for answer in answers for label in answer.labels} <= {"Service", "Warehouse"}
+        assert pieces[-1].result.text == "".join(piece.text for piece in pieces) in ("Service", "Warehouse")
+        with pytest.raises(InvalidRowsError) as caught:
+            await client.tune([{"input": "", "output": "a"}], display_name="faulty")
+        assert "rows[1].input" in {item.field for item in caught.value.violations}

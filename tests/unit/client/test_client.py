@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from foreword.client import Client
-from foreword.client.connection import Connection, parse_endpoint
+from foreword.client import AsyncClient, Client
+from foreword.client.endpoint import key_metadata, parse_endpoint
 from foreword.errors import InvalidArgumentError, UnauthenticatedError
 from foreword.v1 import (
     catalog_service_pb2,
@@ -34,11 +34,12 @@ HEAVY = {"torch", "transformers", "sqlalchemy", "pydantic", "pluggy", "numpy", "
 RPCS = [method.name for service in SERVICES for method in service.methods]
 
 
+@pytest.mark.parametrize("client", [AsyncClient, Client])
 @pytest.mark.parametrize("rpc", RPCS)
-def test_every_rpc_has_a_documented_client_method_of_its_name(rpc):
+def test_every_rpc_has_a_documented_method_of_its_name_in_both_clients(rpc, client):
     name = re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", rpc).lower()
 
-    method = getattr(Client, name)
+    method = getattr(client, name)
 
     assert method.__doc__
 
@@ -92,9 +93,7 @@ def test_endpoint_and_key_come_from_the_environment(monkeypatch):
 
 @pytest.mark.parametrize("key", [" key\n", "key\r\n", "\tkey"])
 def test_what_stands_around_a_key_is_no_part_of_it(key):
-    assert Connection(endpoint="h", api_key=key, timeout_seconds=1, retry_seconds=1)._metadata == [
-        ("authorization", "Bearer key")
-    ]
+    assert key_metadata(key) == [("authorization", "Bearer key")]
 
 
 @pytest.mark.parametrize("key", ["k\ney", "schlüssel", "k\x00", "k\udcff"])

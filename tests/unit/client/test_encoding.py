@@ -1,15 +1,21 @@
-import json
 from dataclasses import fields
+from datetime import timedelta
 
 import pytest
 
-from foreword.client import PromptExample, Row, StructuredPrompt, TaskOptions, TuneParameters, decode_values, encode
-from foreword.client.experiments import ParameterValues
+from foreword.client import (
+    LengthPenalty,
+    PromptExample,
+    ReturnOptions,
+    StructuredPrompt,
+    TaskOptions,
+    TuneParameters,
+    decode_values,
+    encode,
+)
+from foreword.client.keywords import GenerateKeywords, TuneKeywords
 from foreword.errors import InvalidArgumentError
-
-
-def read(chunks):
-    return [json.loads(line) for line in b"".join(chunks()).splitlines()]
+from foreword.v1 import inference_pb2
 
 
 def test_unset_parameters_stay_unset_and_set_ones_come_back():
@@ -28,7 +34,7 @@ def test_task_options_come_back(options):
 def test_tune_takes_every_parameter_as_a_keyword():
     names = {item.name for item in fields(TuneParameters)} - {"method_parameters"}
 
-    assert set(ParameterValues.__annotations__) == names
+    assert set(TuneKeywords.__annotations__) == names
 
 
 @pytest.mark.parametrize("value", ["many", 2**40])
@@ -47,54 +53,38 @@ def test_a_structured_prompt_keeps_its_parts():
 
 
 def test_an_unknown_decoding_method_names_those_there_are():
-    values = dict.fromkeys(
-        ["temperature", "top_p", "top_k", "random_seed", "min_new_tokens", "max_new_tokens", "include_stop_sequence"]
+    with pytest.raises(InvalidArgumentError, match="greedy or sample"):
+        encode.generate_parameters({"decoding_method": "beam"})
+
+
+def test_generate_takes_every_parameter_of_the_api_as_a_keyword():
+    assert list(GenerateKeywords.__annotations__) == list(inference_pb2.GenerateParameters.DESCRIPTOR.fields_by_name)
+
+
+def test_a_generation_parameter_that_does_not_exist_is_a_type_error_with_those_that_do():
+    with pytest.raises(TypeError, match=r"'tempature' is no generation parameter; known are .*temperature"):
+        encode.generate_parameters({"tempature": 1.0})
+
+
+def test_parts_of_the_parameters_are_sent_as_messages_and_checked_as_such():
+    message = encode.generate_parameters(
+        {
+            "length_penalty": LengthPenalty(decay_factor=1.1, start_index=3),
+            "return_options": ReturnOptions(generated_tokens=True, top_n_tokens=2),
+            "time_limit": timedelta(seconds=1.5),
+        }
     )
 
-    with pytest.raises(InvalidArgumentError, match="greedy or sample"):
-        encode.generate_parameters(decoding_method="beam", stop_sequences=(), **values)
+    assert (message.length_penalty.decay_factor, message.length_penalty.start_index) == (1.1, 3)
+    assert (message.return_options.generated_tokens, message.return_options.top_n_tokens) == (True, 2)
+    assert message.time_limit.ToTimedelta() == timedelta(seconds=1.5)
+    with pytest.raises(InvalidArgumentError, match=r"parameters\.length_penalty: must be a LengthPenalty"):
+        encode.generate_parameters({"length_penalty": 1.1})
 
 
-def test_rows_are_sent_as_they_are_so_that_the_service_can_name_their_faults():
-    rows = [{"input": "ä", "output": None, "extra": 1}, {}]
+def test_every_prompt_of_a_batch_has_its_variables():
+    requests = encode.batch(["Hello {{name}}", StructuredPrompt(input="{{name}}")], [{"name": "A"}, {"name": "B"}])
 
-    assert read(encode.chunks(rows)) == rows
-
-
-def test_rows_of_the_client_and_of_files_and_bytes_can_be_sent(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"input": "a", "output": "b"}\n')
-    rows = [{"input": "a", "output": "b"}]
-
-    assert read(encode.chunks([Row(number=1, input="a", output="b")])) == rows
-    assert read(encode.chunks(path)) == read(encode.chunks(path.read_bytes())) == rows
-    assert encode.display_name(path) == "rows"
-
-
-def test_a_generator_of_rows_can_be_sent_twice():
-    chunks = encode.chunks(row for row in [{"input": "a", "output": "b"}])
-
-    assert list(chunks()) == list(chunks())
-
-
-def test_a_large_file_is_sent_in_chunks(tmp_path):
-    path = tmp_path / "rows.csv"
-    path.write_bytes(b"x" * (2 * encode.CHUNK_BYTES + 1))
-
-    assert [len(chunk) for chunk in encode.chunks(path)()] == [encode.CHUNK_BYTES, encode.CHUNK_BYTES, 1]
-
-
-def test_a_file_that_is_not_there_is_an_invalid_argument(tmp_path):
-    with pytest.raises(InvalidArgumentError, match=r"gone\.jsonl cannot be read"):
-        encode.chunks(tmp_path / "gone.jsonl")
-
-
-def test_a_value_that_is_no_text_or_number_is_an_invalid_argument():
-    with pytest.raises(InvalidArgumentError, match="write it as text"):
-        encode.chunks([{"input": object(), "output": "b"}])
-
-
-def test_half_a_character_in_a_row_is_sent_so_that_the_service_can_name_the_row():
-    rows = [{"input": "ä", "output": "b"}, {"input": "a\udcff", "output": "b"}]
-
-    assert read(encode.chunks(rows)) == rows
+    assert [dict(request.prompt_variables) for request in requests] == [{"name": "A"}, {"name": "B"}]
+    with pytest.raises(InvalidArgumentError, match="one mapping for each of 2 prompts, not 1"):
+        encode.batch(["a", "b"], [{"name": "A"}])

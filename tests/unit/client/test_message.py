@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from foreword.client import Client, PromptExample, Stage, StructuredPrompt, TaskOptions
+from foreword.client import Client, PromptExample, ReturnOptions, Stage, StructuredPrompt, TaskOptions
 from foreword.client.message import build
 from foreword.domain.tenant import Scope
 from foreword.errors import InvalidArgumentError
@@ -15,7 +15,7 @@ BROKEN = "a\udcff"
 def client():
     """Talks to nobody: what is wrong here never leaves the machine."""
     with Client("127.0.0.1:1", "key", timeout_seconds=0.2) as made:
-        made.__dict__["tenant"] = "tenants/a"
+        made._tenant = "tenants/a"
         yield made
 
 
@@ -50,6 +50,18 @@ def test_every_value_that_does_not_fit_is_named():
         ("text", lambda c: list(c.stream_generate("m", BROKEN))),
         ("text", lambda c: c.tokenize("m", BROKEN)),
         ("prompt", lambda c: c.generate("m", 3)),
+        ("prompts", lambda c: c.batch_generate("m", "text")),
+        ("requests[1].prompt", lambda c: c.batch_generate("m", ["a", 3])),
+        ("requests[1].text", lambda c: c.batch_generate("m", ["a", BROKEN])),
+        ("requests[0].prompt_variables.a", lambda c: c.batch_generate("m", ["a"], prompt_variables=[{"a": 3}])),
+        ("prompt_variables.a", lambda c: c.classify("m", "a", prompt_variables={"a": BROKEN})),
+        ("prompt_variables", lambda c: c.tokenize("m", "a", prompt_variables="a")),
+        ("truncate_input_tokens", lambda c: c.classify("m", "a", truncate_input_tokens=2**40)),
+        ("parameters.time_limit", lambda c: c.generate("m", "a", time_limit=3)),
+        (
+            "parameters.return_options.top_n_tokens",
+            lambda c: c.generate("m", "a", return_options=ReturnOptions(top_n_tokens="x")),
+        ),
         ("structured.examples[0].output", lambda c: c.generate("m", prompt_with_output(BROKEN))),
         ("model", lambda c: c.generate(BROKEN, "a")),
         ("model", lambda c: c.generate("", "a")),

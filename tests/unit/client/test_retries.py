@@ -1,8 +1,10 @@
-"""The client against a gRPC server that fails on command: real channels, scripted trouble."""
+"""Both clients against a gRPC server that fails on command: real channels, scripted trouble."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import grpc
 import pytest
@@ -10,8 +12,15 @@ from google.protobuf import any_pb2, duration_pb2, empty_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from factories.clients import DrivenAsyncClient
 from foreword.client import Client, ExperimentState
-from foreword.errors import DeadlineExceededError, NotFoundError, UnavailableError
+from foreword.errors import (
+    DeadlineExceededError,
+    InvalidArgumentError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from foreword.v1 import (
     dataset_pb2,
     dataset_service_pb2,
@@ -59,6 +68,8 @@ class TroubledService(
 
     def UploadDataset(self, request_iterator, context):
         messages = list(request_iterator)
+        if not context.is_active():  # a call that was cancelled may end the iterator like one that is complete
+            return None
         self.trouble(messages, context)
         return dataset_service_pb2.UploadDatasetResponse(dataset=dataset_pb2.Dataset(name="d"))
 
@@ -91,8 +102,14 @@ class TroubledService(
             self.trouble(request, context)
 
 
+@pytest.fixture(params=[Client, DrivenAsyncClient])
+def serving(request):
+    """Serves a scripted service and connects the client under test: `with serving(service) as client`."""
+    return partial(connected, request.param)
+
+
 @contextmanager
-def serving(service, **options):
+def connected(kind, service, **options):
     server = grpc.server(ThreadPoolExecutor(4))
     dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server(service, server)
     deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server(service, server)
@@ -102,7 +119,7 @@ def serving(service, **options):
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        with Client(f"127.0.0.1:{port}", "key", **options) as client:
+        with kind(f"127.0.0.1:{port}", "key", **options) as client:
             yield client
     finally:
         server.stop(0).wait()
@@ -118,7 +135,7 @@ DATASET = "tenants/a/datasets/d"
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
-def test_a_read_is_repeated_while_the_service_restarts(code):
+def test_a_read_is_repeated_while_the_service_restarts(serving, code):
     service = TroubledService(code, code)
 
     with serving(service) as client:
@@ -127,7 +144,7 @@ def test_a_read_is_repeated_while_the_service_restarts(code):
     assert len(service.requests) == 3
 
 
-def test_an_upload_is_repeated_whole_with_the_same_request_id():
+def test_an_upload_is_repeated_whole_with_the_same_request_id(serving):
     service = TroubledService(grpc.StatusCode.UNAVAILABLE)
 
     with serving(service) as client:
@@ -139,7 +156,7 @@ def test_an_upload_is_repeated_whole_with_the_same_request_id():
     assert b"".join(message.chunk for message in second[1:]) == b'{"input": "a", "output": "b"}\n'
 
 
-def test_a_refused_call_waits_as_long_as_the_service_asks():
+def test_a_refused_call_waits_as_long_as_the_service_asks(serving):
     service = TroubledService(try_again_in(0.05))
 
     with serving(service) as client:
@@ -148,7 +165,7 @@ def test_a_refused_call_waits_as_long_as_the_service_asks():
     assert len(service.requests) == 2
 
 
-def test_a_call_is_not_repeated_beyond_the_time_allowed():
+def test_a_call_is_not_repeated_beyond_the_time_allowed(serving):
     service = TroubledService(*[grpc.StatusCode.UNAVAILABLE] * 100)
 
     with serving(service, retry_seconds=0.3) as client, pytest.raises(UnavailableError):
@@ -157,7 +174,7 @@ def test_a_call_is_not_repeated_beyond_the_time_allowed():
     assert 1 < len(service.requests) < 50
 
 
-def test_what_would_happen_twice_is_not_repeated():
+def test_what_would_happen_twice_is_not_repeated(serving):
     service = TroubledService(grpc.StatusCode.UNAVAILABLE)
 
     with serving(service) as client, pytest.raises(UnavailableError):
@@ -166,19 +183,19 @@ def test_what_would_happen_twice_is_not_repeated():
     assert len(service.requests) == 1
 
 
-def test_a_deletion_that_arrived_before_the_connection_broke_counts_as_done():
+def test_a_deletion_that_arrived_before_the_connection_broke_counts_as_done(serving):
     service = TroubledService(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND)
 
     with serving(service) as client:
         client.delete_dataset(DATASET)
 
 
-def test_deleting_what_is_not_there_is_an_error():
+def test_deleting_what_is_not_there_is_an_error(serving):
     with serving(TroubledService(grpc.StatusCode.NOT_FOUND)) as client, pytest.raises(NotFoundError):
         client.delete_dataset(DATASET)
 
 
-def test_a_stream_is_started_anew_before_its_first_piece():
+def test_a_stream_is_started_anew_before_its_first_piece(serving):
     service = TroubledService(grpc.StatusCode.UNAVAILABLE)
 
     with serving(service) as client:
@@ -188,7 +205,7 @@ def test_a_stream_is_started_anew_before_its_first_piece():
     assert [piece.text for piece in pieces] == ["Ware", "house"]
 
 
-def test_a_stream_that_breaks_after_its_first_piece_is_an_error():
+def test_a_stream_that_breaks_after_its_first_piece_is_an_error(serving):
     service = TroubledService(None, grpc.StatusCode.UNAVAILABLE)
 
     with serving(service) as client, pytest.raises(UnavailableError):
@@ -197,7 +214,7 @@ def test_a_stream_that_breaks_after_its_first_piece_is_an_error():
     assert len(service.requests) == 2
 
 
-def test_a_broken_watch_goes_on_after_the_last_snapshot_that_arrived():
+def test_a_broken_watch_goes_on_after_the_last_snapshot_that_arrived(serving):
     service = TroubledService(None, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
     with serving(service) as client:
@@ -210,7 +227,7 @@ def test_a_broken_watch_goes_on_after_the_last_snapshot_that_arrived():
 
 
 @pytest.mark.parametrize("trouble", [None, grpc.StatusCode.UNAVAILABLE])
-def test_waiting_ends_in_time_while_nothing_is_heard(trouble):
+def test_waiting_ends_in_time_while_nothing_is_heard(serving, trouble):
     service = TroubledService(*[trouble] * 100)
     begun = time.monotonic()
 
@@ -220,7 +237,7 @@ def test_waiting_ends_in_time_while_nothing_is_heard(trouble):
     assert 0.5 <= time.monotonic() - begun < 3
 
 
-def test_waiting_for_a_deployment_ends_in_time_while_the_service_is_silent():
+def test_waiting_for_a_deployment_ends_in_time_while_the_service_is_silent(serving):
     service = TroubledService()
     service.GetDeployment = lambda request, context: time.sleep(2)
     begun = time.monotonic()
@@ -230,3 +247,41 @@ def test_waiting_for_a_deployment_ends_in_time_while_the_service_is_silent():
             client.wait_for_deployment("tenants/a/spaces/default/deployments/d", timeout_seconds=0.3)
 
         assert time.monotonic() - begun < 1.5
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_told_and_stores_nothing(serving):
+    service = TroubledService()
+
+    with serving(service) as client, pytest.raises(InvalidArgumentError, match="mem cannot be read: Input/output"):
+        client.upload_dataset("/proc/self/mem")  # opens like any other file, and cannot be read
+
+    assert service.requests == []
+
+
+def test_an_upload_that_is_refused_before_it_has_arrived_tells_why(serving):
+    service = TroubledService()
+    service.UploadDataset = lambda messages, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such key")
+    many = [{"input": "a" * 1000, "output": "b"}] * 5000
+
+    with serving(service) as client, pytest.raises(UnauthenticatedError):
+        client.upload_dataset(many)
+
+
+def test_leaving_a_stream_early_ends_the_call(serving):
+    service = TroubledService()
+    ended = threading.Event()
+
+    def endless(request, context):
+        context.add_callback(ended.set)
+        while context.is_active():
+            yield inference_service_pb2.StreamGenerateResponse(text="a")
+            time.sleep(0.01)
+
+    service.StreamGenerate = endless
+
+    with serving(service) as client:
+        pieces = client.stream_generate("m", "text")
+        next(pieces)
+        pieces.close()
+
+        assert ended.wait(5)

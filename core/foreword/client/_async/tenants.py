@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from foreword.client import decode, resources
+from foreword.client._async.service import ServiceMethods
 from foreword.client.message import build, collected, enum_name
-from foreword.client.service import Reference, ServiceMethods, new_request_id, reference_name
+from foreword.client.reference import Reference, new_request_id, reference_name
 from foreword.domain.tenant import Scope
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import tenant_pb2, tenant_service_pb2_grpc
@@ -23,15 +24,15 @@ class TenantMethods(ServiceMethods):
     def _tenants(self) -> Any:
         return self._connection.stub(tenant_service_pb2_grpc.TenantServiceStub)
 
-    def who_am_i(self) -> resources.Identity:
+    async def who_am_i(self) -> resources.Identity:
         """Whom the key speaks for.
 
         Raises:
             UnauthenticatedError: There is no key, or a wrong, expired or revoked one.
         """
-        return decode.identity(self._connection.unary(self._tenants.WhoAmI, messages.WhoAmIRequest(), safe=True))
+        return decode.identity(await self._connection.unary(self._tenants.WhoAmI, messages.WhoAmIRequest(), safe=True))
 
-    def create_tenant(self, tenant_id: str, *, display_name: str = "") -> resources.Tenant:
+    async def create_tenant(self, tenant_id: str, *, display_name: str = "") -> resources.Tenant:
         """Creates a tenant with its space `default`.
 
         Raises:
@@ -43,14 +44,14 @@ class TenantMethods(ServiceMethods):
             tenant_id=tenant_id,
             request_id=new_request_id(),
         )
-        return decode.tenant(self._connection.unary(self._tenants.CreateTenant, request, safe=True))
+        return decode.tenant(await self._connection.unary(self._tenants.CreateTenant, request, safe=True))
 
-    def list_tenants(self, *, limit: int | None = None) -> list[resources.Tenant]:
+    async def list_tenants(self, *, limit: int | None = None) -> list[resources.Tenant]:
         """Tenants, by id."""
         request = messages.ListTenantsRequest()
-        return self._pages(self._tenants.ListTenants, request, lambda page: page.tenants, decode.tenant, limit)
+        return await self._pages(self._tenants.ListTenants, request, lambda page: page.tenants, decode.tenant, limit)
 
-    def create_api_key(
+    async def create_api_key(
         self,
         tenant: Reference,
         *,
@@ -80,25 +81,25 @@ class TenantMethods(ServiceMethods):
             )
         key = build(tenant_pb2.ApiKey, "api_key", display_name=display_name, scopes=chosen, expire_time=expire_time)
         request = messages.CreateApiKeyRequest(parent=_tenant_name(tenant), api_key=key)
-        return decode.api_key(self._connection.unary(self._tenants.CreateApiKey, request, safe=False))
+        return decode.api_key(await self._connection.unary(self._tenants.CreateApiKey, request, safe=False))
 
-    def list_api_keys(self, tenant: Reference, *, limit: int | None = None) -> list[resources.ApiKey]:
+    async def list_api_keys(self, tenant: Reference, *, limit: int | None = None) -> list[resources.ApiKey]:
         """Keys of a tenant, newest first, without secrets.
 
         Raises:
             NotFoundError: No such tenant.
         """
         request = messages.ListApiKeysRequest(parent=_tenant_name(tenant))
-        return self._pages(self._tenants.ListApiKeys, request, lambda page: page.api_keys, decode.api_key, limit)
+        return await self._pages(self._tenants.ListApiKeys, request, lambda page: page.api_keys, decode.api_key, limit)
 
-    def delete_api_key(self, api_key: Reference) -> None:
+    async def delete_api_key(self, api_key: Reference) -> None:
         """Revokes a key; requests with it are refused within a second.
 
         Raises:
             NotFoundError: No such key.
         """
-        request = messages.DeleteApiKeyRequest(name=self._name(api_key, "apiKeys"))
-        self._connection.unary(self._tenants.DeleteApiKey, request, safe=True, gone_is_done=True)
+        request = messages.DeleteApiKeyRequest(name=await self._name(api_key, "apiKeys"))
+        await self._connection.unary(self._tenants.DeleteApiKey, request, safe=True, gone_is_done=True)
 
 
 def _tenant_name(tenant: Reference) -> str:

@@ -1,3 +1,5 @@
+# Generated out of `_async/client.py` by `unasync.py`. Change that file, then run: make client
+
 """The way in."""
 
 from __future__ import annotations
@@ -6,19 +8,20 @@ import os
 from types import TracebackType
 from typing import Self
 
-from foreword.client.catalog import CatalogMethods
-from foreword.client.connection import DEFAULT_ENDPOINT, Connection, Tls
-from foreword.client.deployments import DeploymentMethods
-from foreword.client.experiments import TuneExperimentMethods
-from foreword.client.inference import InferenceMethods
-from foreword.client.tenants import TenantMethods
-from foreword.client.tuned_models import TunedModelMethods
+from foreword.client._sync.catalog import CatalogMethods
+from foreword.client._sync.connection import Connection
+from foreword.client._sync.deployments import DeploymentMethods
+from foreword.client._sync.experiments import TuneExperimentMethods
+from foreword.client._sync.inference import InferenceMethods
+from foreword.client._sync.tenants import TenantMethods
+from foreword.client._sync.tuned_models import TunedModelMethods
+from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
 
 
 class Client(
     TuneExperimentMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods
 ):
-    """A client of a Foreword service. Safe to share between threads; `close` it, or use it in a `with`.
+    """A client of a Foreword service. Safe to share between threads; `close` it, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case (`create_tune_experiment`); on top of them stand
     `tune`, `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve`. A resource may be given as the
@@ -28,7 +31,8 @@ class Client(
         with foreword.Client() as client:
             experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))
             client.create_deployment(experiment.tuned_model, serving_name="complaints")
-            print(client.classify("complaints", "Where are my extra sheets?").labels)
+            answer = client.classify("complaints", "Where are my extra sheets?")
+            print(answer.labels)
 
     Args:
         endpoint: `HOST:PORT`, which uses TLS unless it is loopback, or with `http://` or `https://` in front.

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from foreword.client import decode, resources
-from foreword.client.service import Reference, ServiceMethods
-from foreword.errors import InternalError, InvalidArgumentError
+from foreword.client._async.service import ServiceMethods
+from foreword.client._async.waiting import in_thread
+from foreword.client.adapter_files import check_folder, write_files
+from foreword.client.reference import Reference
 from foreword.v1 import tuned_model_service_pb2 as messages
 from foreword.v1 import tuned_model_service_pb2_grpc
 
@@ -23,23 +25,23 @@ class TunedModelMethods(ServiceMethods):
     def _tuned_models(self) -> Any:
         return self._connection.stub(tuned_model_service_pb2_grpc.TunedModelServiceStub)
 
-    def get_tuned_model(self, tuned_model: Reference) -> resources.TunedModel:
+    async def get_tuned_model(self, tuned_model: Reference) -> resources.TunedModel:
         """A tuned model with its evaluations.
 
         Raises:
             NotFoundError: No such model in the caller's tenant.
         """
-        request = messages.GetTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
-        return decode.tuned_model(self._connection.unary(self._tuned_models.GetTunedModel, request, safe=True))
+        request = messages.GetTunedModelRequest(name=await self._name(tuned_model, "tunedModels"))
+        return decode.tuned_model(await self._connection.unary(self._tuned_models.GetTunedModel, request, safe=True))
 
-    def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
+    async def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
         """Tuned models, newest first, without evaluations."""
         request = messages.ListTunedModelsRequest()
-        return self._pages(
+        return await self._pages(
             self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
         )
 
-    def export_tuned_model(self, tuned_model: Reference, folder: str | PathLike[str]) -> list[Path]:
+    async def export_tuned_model(self, tuned_model: Reference, folder: str | PathLike[str]) -> list[Path]:
         """Writes the files of the PEFT adapter below a folder, which is made if it is not there.
 
         Returns:
@@ -51,37 +53,25 @@ class TunedModelMethods(ServiceMethods):
             ArtifactError: The stored artifact is missing or corrupt.
         """
         target = Path(folder)
-        if target.exists() and not target.is_dir():
-            raise InvalidArgumentError.of("folder", f"{target} is a file. Name a folder, which need not exist yet.")
-        request = messages.ExportTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
+        await in_thread(check_folder, target)
+        request = messages.ExportTunedModelRequest(name=await self._name(tuned_model, "tunedModels"))
         files: dict[str, bytearray] = {}
-        for message in self._connection.restart(
+        async for message in self._connection.restart(
             lambda: self._connection.stream(
                 self._tuned_models.ExportTunedModel, request, timeout_seconds=_EXPORT_TIMEOUT_SECONDS
             ),
             timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
         ):
             files.setdefault(message.path, bytearray()).extend(message.chunk)
-        for name in files:
-            if Path(name).name != name:
-                raise InternalError(f"The service sent a file named {name!r}; nothing is written outside {target}.")
         # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            for name, content in files.items():
-                (target / name).write_bytes(content)
-        except OSError as error:
-            raise InvalidArgumentError.of(
-                "folder", f"{target} cannot be written to: {error.strerror}. Name another folder."
-            ) from error
-        return [target / name for name in files]
+        return await in_thread(write_files, target, files)
 
-    def delete_tuned_model(self, tuned_model: Reference) -> None:
+    async def delete_tuned_model(self, tuned_model: Reference) -> None:
         """Deletes a tuned model and its artifact.
 
         Raises:
             NotFoundError: No such model in the caller's tenant.
             FailedPreconditionError: A deployment serves it.
         """
-        request = messages.DeleteTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
-        self._connection.unary(self._tuned_models.DeleteTunedModel, request, safe=True, gone_is_done=True)
+        request = messages.DeleteTunedModelRequest(name=await self._name(tuned_model, "tunedModels"))
+        await self._connection.unary(self._tuned_models.DeleteTunedModel, request, safe=True, gone_is_done=True)

@@ -1,20 +1,24 @@
+# Generated out of `_async/experiments.py` by `unasync.py`. Change that file, then run: make client
+
 """Tuning experiments."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from foreword.client import decode, encode, resources
-from foreword.client.datasets import DatasetMethods
-from foreword.client.encode import Rows
+from foreword.client._sync.datasets import DatasetMethods
+from foreword.client._sync.waiting import in_thread, sleep
+from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, collected, enum_name
-from foreword.client.service import Reference, new_request_id
+from foreword.client.reference import Reference, new_request_id
+from foreword.client.rows import Rows, default_name
 from foreword.client.status import AttemptError
 from foreword.domain.experiment import ExperimentState, TaskOptions
 from foreword.domain.parameters import TuneParameters
@@ -32,30 +36,6 @@ _STREAM_SECONDS = 120.0
 
 _LOST_SECONDS = 60.0
 """Longest a watch goes on without a single message before it gives up."""
-
-
-class ParameterValues(TypedDict, total=False):
-    """Tuning parameters as keyword arguments; ranges and meaning are those of `TuneParameters`."""
-
-    batch_size: int
-    num_epochs: int
-    learning_rate: float
-    accumulate_steps: int
-    max_input_tokens: int
-    max_output_tokens: int
-    init_method: str
-    init_text: str
-    num_virtual_tokens: int
-    seed: int
-    validation_split: float
-    early_stopping_patience: int
-    keep_best: bool
-    refit: bool
-    optimizer: str
-    schedule: str
-    warmup_ratio: float
-    weight_decay: float
-    max_gradient_norm: float
 
 
 class TuneExperimentMethods(DatasetMethods):
@@ -79,7 +59,7 @@ class TuneExperimentMethods(DatasetMethods):
         instruction: str = "",
         evaluate_base: bool | None = None,
         method_parameters: Mapping[str, Any] | None = None,
-        **parameters: Unpack[ParameterValues],
+        **parameters: Unpack[TuneKeywords],
     ) -> resources.TuneExperiment:
         """Uploads training data and queues a run on it; everything that is left out takes the recipe's value.
 
@@ -100,7 +80,7 @@ class TuneExperimentMethods(DatasetMethods):
         """
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
         encode.tune_parameters(values)  # what cannot be sent is refused before the upload
-        name = display_name or encode.display_name(rows)
+        name = display_name or default_name(rows)
         dataset = self.upload_dataset(
             rows, display_name=name, task=task, task_options=task_options, base_model=base_model
         )
@@ -206,7 +186,7 @@ class TuneExperimentMethods(DatasetMethods):
 
     def watch_tune_experiment(
         self, experiment: Reference, *, after_sequence: int = 0
-    ) -> Iterator[resources.TuneExperiment]:
+    ) -> Generator[resources.TuneExperiment]:
         """Yields an experiment whenever it changes, with the snapshots that are new, until it has ended.
 
         A broken stream is continued after the last snapshot that arrived, so none is lost or repeated.
@@ -218,23 +198,28 @@ class TuneExperimentMethods(DatasetMethods):
             NotFoundError: No such experiment in the caller's tenant.
             UnavailableError: The service stayed away for a minute.
         """
-        yield from self._watch(self._name(experiment, "tuneExperiments"), after_sequence, math.inf)
+        name = self._name(experiment, "tuneExperiments")
+        with closing(self._watch(name, after_sequence, math.inf)) as changes:
+            yield from changes
 
-    def _watch(self, name: str, after_sequence: int, deadline: float) -> Iterator[resources.TuneExperiment]:
+    def _watch(self, name: str, after_sequence: int, deadline: float) -> Generator[resources.TuneExperiment]:
         """Watches until the experiment has ended or the deadline, a time of `time.monotonic`, has passed."""
         last_heard = time.monotonic()
         while (remaining := deadline - time.monotonic()) > 0:
             request = build(messages.WatchTuneExperimentRequest, name=name, after_sequence=after_sequence)
             try:
-                for message in self._connection.stream(
-                    self._experiments.WatchTuneExperiment, request, timeout_seconds=min(_STREAM_SECONDS, remaining)
-                ):
-                    last_heard = time.monotonic()
-                    current = decode.tune_experiment(message.tune_experiment)
-                    after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
-                    yield current
-                    if current.state.ended:
-                        return
+                with closing(
+                    self._connection.stream(
+                        self._experiments.WatchTuneExperiment, request, timeout_seconds=min(_STREAM_SECONDS, remaining)
+                    )
+                ) as changes:
+                    for message in changes:
+                        last_heard = time.monotonic()
+                        current = decode.tune_experiment(message.tune_experiment)
+                        after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
+                        yield current
+                        if current.state.ended:
+                            return
             except AttemptError as failure:
                 if time.monotonic() >= deadline:
                     return
@@ -243,7 +228,7 @@ class TuneExperimentMethods(DatasetMethods):
                 if lost or not (quiet or failure.repeatable):
                     raise failure.error from failure.__cause__
             # A service that is going down closes streams at once; do not spin on it.
-            time.sleep(max(0.0, min(0.25, deadline - time.monotonic())))
+            sleep(max(0.0, min(0.25, deadline - time.monotonic())))
 
     def wait_for_experiment(
         self,
@@ -265,19 +250,20 @@ class TuneExperimentMethods(DatasetMethods):
         """
         name = self._name(experiment, "tuneExperiments")
         deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-        for current in self._watch(name, 0, deadline):
-            if on_change is not None:
-                on_change(current)
-            if current.state is ExperimentState.CANCELLED:
-                raise CancelledError(f"{current.name} was cancelled.", reason="EXPERIMENT_CANCELLED")
-            if current.failure is not None and current.state is ExperimentState.FAILED:
-                raise FailedPreconditionError(
-                    f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
-                )
-            if current.state.ended:
-                return self.get_tune_experiment(name)
-            if time.monotonic() >= deadline:
-                break
+        with closing(self._watch(name, 0, deadline)) as changes:
+            for current in changes:
+                if on_change is not None:
+                    on_change(current)
+                if current.state is ExperimentState.CANCELLED:
+                    raise CancelledError(f"{current.name} was cancelled.", reason="EXPERIMENT_CANCELLED")
+                if current.failure is not None and current.state is ExperimentState.FAILED:
+                    raise FailedPreconditionError(
+                        f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
+                    )
+                if current.state.ended:
+                    return self.get_tune_experiment(name)
+                if time.monotonic() >= deadline:
+                    break
         raise DeadlineExceededError(f"{name} has not ended in time. It goes on; watch it again later.")
 
     def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
@@ -315,7 +301,4 @@ class TuneExperimentMethods(DatasetMethods):
         """
         from foreword.client.learning_curve import draw_learning_curve
 
-        figure = draw_learning_curve(self.get_tune_experiment(experiment))
-        if path is not None:
-            figure.savefig(Path(path))
-        return figure
+        return in_thread(draw_learning_curve, self.get_tune_experiment(experiment), path)

@@ -10,8 +10,10 @@ from typing import Any
 from google.protobuf import field_mask_pb2
 
 from foreword.client import decode, resources
+from foreword.client._async.service import ServiceMethods
+from foreword.client._async.waiting import sleep
 from foreword.client.message import build, enum_name
-from foreword.client.service import Reference, ServiceMethods, new_request_id
+from foreword.client.reference import Reference, new_request_id
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
 from foreword.v1 import deployment_pb2, deployment_service_pb2_grpc
@@ -28,7 +30,7 @@ class DeploymentMethods(ServiceMethods):
     def _deployments(self) -> Any:
         return self._connection.stub(deployment_service_pb2_grpc.DeploymentServiceStub)
 
-    def create_space(
+    async def create_space(
         self,
         space_id: str,
         *,
@@ -51,33 +53,33 @@ class DeploymentMethods(ServiceMethods):
             tags=tags,
         )
         request = build(messages.CreateSpaceRequest, space=space, space_id=space_id, request_id=new_request_id())
-        return decode.space(self._connection.unary(self._deployments.CreateSpace, request, safe=True))
+        return decode.space(await self._connection.unary(self._deployments.CreateSpace, request, safe=True))
 
-    def get_space(self, space: Reference) -> resources.Space:
+    async def get_space(self, space: Reference) -> resources.Space:
         """A space.
 
         Raises:
             NotFoundError: No such space in the caller's tenant.
         """
-        request = messages.GetSpaceRequest(name=self._name(space, "spaces"))
-        return decode.space(self._connection.unary(self._deployments.GetSpace, request, safe=True))
+        request = messages.GetSpaceRequest(name=await self._name(space, "spaces"))
+        return decode.space(await self._connection.unary(self._deployments.GetSpace, request, safe=True))
 
-    def list_spaces(self, *, limit: int | None = None) -> list[resources.Space]:
+    async def list_spaces(self, *, limit: int | None = None) -> list[resources.Space]:
         """Spaces, by id."""
         request = messages.ListSpacesRequest()
-        return self._pages(self._deployments.ListSpaces, request, lambda page: page.spaces, decode.space, limit)
+        return await self._pages(self._deployments.ListSpaces, request, lambda page: page.spaces, decode.space, limit)
 
-    def delete_space(self, space: Reference) -> None:
+    async def delete_space(self, space: Reference) -> None:
         """Deletes an empty space.
 
         Raises:
             NotFoundError: No such space in the caller's tenant.
             FailedPreconditionError: It holds deployments, or it is `default`.
         """
-        request = messages.DeleteSpaceRequest(name=self._name(space, "spaces"))
-        self._connection.unary(self._deployments.DeleteSpace, request, safe=True, gone_is_done=True)
+        request = messages.DeleteSpaceRequest(name=await self._name(space, "spaces"))
+        await self._connection.unary(self._deployments.DeleteSpace, request, safe=True, gone_is_done=True)
 
-    def create_deployment(
+    async def create_deployment(
         self,
         model: Reference,
         *,
@@ -109,33 +111,35 @@ class DeploymentMethods(ServiceMethods):
             display_name=display_name,
             description=description,
             tags=tags,
-            model=self._name(model, "tunedModels"),
+            model=await self._name(model, "tunedModels"),
         )
         request = messages.CreateDeploymentRequest(
-            parent=self._name(space, "spaces"), deployment=deployment, request_id=new_request_id()
+            parent=await self._name(space, "spaces"), deployment=deployment, request_id=new_request_id()
         )
-        created = decode.deployment(self._connection.unary(self._deployments.CreateDeployment, request, safe=True))
-        return self.wait_for_deployment(created, timeout_seconds=timeout_seconds) if wait else created
+        created = decode.deployment(
+            await self._connection.unary(self._deployments.CreateDeployment, request, safe=True)
+        )
+        return await self.wait_for_deployment(created, timeout_seconds=timeout_seconds) if wait else created
 
-    def get_deployment(self, deployment: Reference) -> resources.Deployment:
+    async def get_deployment(self, deployment: Reference) -> resources.Deployment:
         """A deployment. Its last part alone means the space `default`.
 
         Raises:
             NotFoundError: No such deployment in the caller's tenant.
         """
-        request = messages.GetDeploymentRequest(name=self._deployment_name(deployment))
-        return decode.deployment(self._connection.unary(self._deployments.GetDeployment, request, safe=True))
+        request = messages.GetDeploymentRequest(name=await self._deployment_name(deployment))
+        return decode.deployment(await self._connection.unary(self._deployments.GetDeployment, request, safe=True))
 
-    def list_deployments(
+    async def list_deployments(
         self, *, space: Reference | None = None, limit: int | None = None
     ) -> list[resources.Deployment]:
         """Deployments of a space, or of all, newest first."""
-        request = messages.ListDeploymentsRequest(parent="" if space is None else self._name(space, "spaces"))
-        return self._pages(
+        request = messages.ListDeploymentsRequest(parent="" if space is None else await self._name(space, "spaces"))
+        return await self._pages(
             self._deployments.ListDeployments, request, lambda page: page.deployments, decode.deployment, limit
         )
 
-    def update_deployment(
+    async def update_deployment(
         self,
         deployment: Reference,
         *,
@@ -158,7 +162,7 @@ class DeploymentMethods(ServiceMethods):
             FailedPreconditionError: The new revision did not pass its probe; the old one goes on serving.
         """
         changes: dict[str, Any] = {
-            "model": None if model is None else self._name(model, "tunedModels"),
+            "model": None if model is None else await self._name(model, "tunedModels"),
             "display_name": display_name,
             "description": description,
             "tags": tags,
@@ -168,17 +172,19 @@ class DeploymentMethods(ServiceMethods):
             deployment=build(
                 deployment_pb2.Deployment,
                 "deployment",
-                name=self._deployment_name(deployment),
+                name=await self._deployment_name(deployment),
                 etag=etag,
                 **given,
             ),
             update_mask=field_mask_pb2.FieldMask(paths=list(given)),
             request_id=new_request_id(),
         )
-        updated = decode.deployment(self._connection.unary(self._deployments.UpdateDeployment, request, safe=True))
-        return self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
+        updated = decode.deployment(
+            await self._connection.unary(self._deployments.UpdateDeployment, request, safe=True)
+        )
+        return await self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
 
-    def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
+    async def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
         """Points a deployment back to an earlier revision, at once.
 
         Args:
@@ -190,22 +196,22 @@ class DeploymentMethods(ServiceMethods):
         """
         request = build(
             messages.RollbackDeploymentRequest,
-            name=self._deployment_name(deployment),
+            name=await self._deployment_name(deployment),
             revision=revision,
             request_id=new_request_id(),
         )
-        return decode.deployment(self._connection.unary(self._deployments.RollbackDeployment, request, safe=True))
+        return decode.deployment(await self._connection.unary(self._deployments.RollbackDeployment, request, safe=True))
 
-    def delete_deployment(self, deployment: Reference) -> None:
+    async def delete_deployment(self, deployment: Reference) -> None:
         """Deletes a deployment; requests that are running finish.
 
         Raises:
             NotFoundError: No such deployment in the caller's tenant.
         """
-        request = messages.DeleteDeploymentRequest(name=self._deployment_name(deployment))
-        self._connection.unary(self._deployments.DeleteDeployment, request, safe=True, gone_is_done=True)
+        request = messages.DeleteDeploymentRequest(name=await self._deployment_name(deployment))
+        await self._connection.unary(self._deployments.DeleteDeployment, request, safe=True, gone_is_done=True)
 
-    def wait_for_deployment(
+    async def wait_for_deployment(
         self, deployment: Reference, *, timeout_seconds: float = _WAIT_SECONDS
     ) -> resources.Deployment:
         """Waits until the newest revision of a deployment serves.
@@ -214,13 +220,13 @@ class DeploymentMethods(ServiceMethods):
             FailedPreconditionError: It did not pass its probe; the message says why.
             DeadlineExceededError: It was not ready in time.
         """
-        name = self._deployment_name(deployment)
+        name = await self._deployment_name(deployment)
         deadline = time.monotonic() + timeout_seconds
         while True:
             request = messages.GetDeploymentRequest(name=name)
             remaining = max(deadline - time.monotonic(), 0.001)
             current = decode.deployment(
-                self._connection.unary(
+                await self._connection.unary(
                     self._deployments.GetDeployment,
                     request,
                     safe=True,
@@ -242,7 +248,7 @@ class DeploymentMethods(ServiceMethods):
                     f"{current.name} was not ready within {timeout_seconds:.0f} s; it is {current.state.value}. "
                     f"Look again later, or at the service's log."
                 )
-            time.sleep(_POLL_SECONDS)
+            await sleep(_POLL_SECONDS)
 
-    def _deployment_name(self, deployment: Reference) -> str:
-        return self._name(deployment, "spaces/default/deployments")
+    async def _deployment_name(self, deployment: Reference) -> str:
+        return await self._name(deployment, "spaces/default/deployments")

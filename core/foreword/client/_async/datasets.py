@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import Any
 
 from foreword.client import decode, decode_values, encode, resources
-from foreword.client.encode import Rows
+from foreword.client._async.service import ServiceMethods
+from foreword.client._async.waiting import in_thread
 from foreword.client.message import build
-from foreword.client.service import Reference, ServiceMethods, new_request_id
+from foreword.client.reference import Reference, new_request_id
+from foreword.client.rows import Rows, chunks, default_name
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport
@@ -29,7 +31,7 @@ class DatasetMethods(ServiceMethods):
     def _datasets(self) -> Any:
         return self._connection.stub(dataset_service_pb2_grpc.DatasetServiceStub)
 
-    def upload_dataset(
+    async def upload_dataset(
         self,
         rows: Rows,
         *,
@@ -59,7 +61,7 @@ class DatasetMethods(ServiceMethods):
         header = build(
             messages.DatasetHeader,
             "header",
-            display_name=display_name or encode.display_name(rows),
+            display_name=display_name or default_name(rows),
             description=description,
             format=format,
             task=task,
@@ -69,12 +71,12 @@ class DatasetMethods(ServiceMethods):
             request_id=new_request_id(),
         )
         requests = _requests(messages.UploadDatasetRequest, header, rows)
-        answer = self._connection.unary(
+        answer = await self._connection.unary(
             self._datasets.UploadDataset, requests, safe=True, timeout_seconds=timeout_seconds
         )
         return decode.dataset(answer.dataset)
 
-    def check_dataset(
+    async def check_dataset(
         self,
         rows: Rows,
         *,
@@ -100,62 +102,69 @@ class DatasetMethods(ServiceMethods):
             max_input_tokens=max_input_tokens,
         )
         requests = _requests(messages.CheckDatasetRequest, header, rows)
-        answer = self._connection.unary(
+        answer = await self._connection.unary(
             self._datasets.CheckDataset, requests, safe=True, timeout_seconds=timeout_seconds
         )
         return decode_values.data_report(answer.report)
 
-    def get_dataset(self, dataset: Reference) -> resources.Dataset:
+    async def get_dataset(self, dataset: Reference) -> resources.Dataset:
         """A dataset with its report.
 
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
         """
-        request = messages.GetDatasetRequest(name=self._name(dataset, "datasets"))
-        return decode.dataset(self._connection.unary(self._datasets.GetDataset, request, safe=True))
+        request = messages.GetDatasetRequest(name=await self._name(dataset, "datasets"))
+        return decode.dataset(await self._connection.unary(self._datasets.GetDataset, request, safe=True))
 
-    def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
+    async def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
         """Datasets, newest first, without their reports."""
         request = messages.ListDatasetsRequest()
-        return self._pages(self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit)
+        return await self._pages(
+            self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit
+        )
 
-    def list_dataset_rows(self, dataset: Reference, *, limit: int | None = None) -> list[Row]:
+    async def list_dataset_rows(self, dataset: Reference, *, limit: int | None = None) -> list[Row]:
         """Rows of a dataset, in order.
 
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
         """
-        request = messages.ListDatasetRowsRequest(name=self._name(dataset, "datasets"))
-        return self._pages(self._datasets.ListDatasetRows, request, lambda page: page.rows, decode.dataset_row, limit)
+        request = messages.ListDatasetRowsRequest(name=await self._name(dataset, "datasets"))
+        return await self._pages(
+            self._datasets.ListDatasetRows, request, lambda page: page.rows, decode.dataset_row, limit
+        )
 
-    @contextmanager
-    def _deleted_when_refused(self, dataset: resources.Dataset) -> Iterator[None]:
+    @asynccontextmanager
+    async def _deleted_when_refused(self, dataset: resources.Dataset) -> AsyncGenerator[None]:
         """Deletes what was uploaded for one purpose only, when that came to nothing."""
         try:
             yield
         except ForewordError:
             with suppress(ForewordError):  # what happened tells more; a run that was queued after all keeps its data
-                self.delete_dataset(dataset)
+                await self.delete_dataset(dataset)
             raise
 
-    def delete_dataset(self, dataset: Reference) -> None:
+    async def delete_dataset(self, dataset: Reference) -> None:
         """Deletes a dataset; experiments that ran on it keep their results.
 
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
             FailedPreconditionError: A queued or running experiment needs it.
         """
-        request = messages.DeleteDatasetRequest(name=self._name(dataset, "datasets"))
-        self._connection.unary(self._datasets.DeleteDataset, request, safe=True, gone_is_done=True)
+        request = messages.DeleteDatasetRequest(name=await self._name(dataset, "datasets"))
+        await self._connection.unary(self._datasets.DeleteDataset, request, safe=True, gone_is_done=True)
 
 
-def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows) -> Callable[[], Iterator[Any]]:
+def _requests(
+    kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows
+) -> Callable[[], AsyncGenerator[Any]]:
     """A function that starts the messages of an upload anew."""
-    chunks = encode.chunks(rows)
+    read = chunks(rows)
 
-    def start() -> Iterator[Any]:
+    async def start() -> AsyncGenerator[Any]:
         yield kind(header=header)
-        for chunk in chunks():
+        reading = read()
+        while chunk := await in_thread(next, reading, b""):
             yield kind(chunk=chunk)
 
     return start

@@ -1,56 +1,28 @@
-"""One channel to the service: where it is, how to prove who calls, and what to do when a call fails."""
+# Generated out of `_async/connection.py` by `unasync.py`. Change that file, then run: make client
+
+"""One channel to the service, and what to do when a call fails."""
 
 from __future__ import annotations
 
-import re
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from itertools import islice
-from os import PathLike
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any, TypeVar
 
 import grpc
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
+from foreword.client._sync.waiting import send_stream, sleep
+from foreword.client.endpoint import CHANNEL_OPTIONS, Tls, channel_credentials, key_metadata, parse_endpoint
 from foreword.client.status import AttemptError, call_failure
-from foreword.errors import InvalidArgumentError, NotFoundError, UnauthenticatedError
+from foreword.errors import NotFoundError, UnauthenticatedError
 
 Answer = TypeVar("Answer")
-Tls = bool | bytes | str | PathLike[str] | None
 
-DEFAULT_ENDPOINT = "127.0.0.1:50051"
-_DEFAULT_PORT = 50051
-_LARGEST_MESSAGE_BYTES = 64 * 2**20  # an experiment with a long learning curve outgrows gRPC's 4 MiB
 _full_jitter = wait_random_exponential(multiplier=0.1, max=2.0)
-
-
-class Endpoint(NamedTuple):
-    """Where the service is: a gRPC target, and whether to use TLS unless told otherwise."""
-
-    target: str
-    tls: bool
-
-
-def parse_endpoint(text: str) -> Endpoint:
-    """Reads `host`, `host:port`, `[v6]:port`, `unix:path`, or one of the first three behind `http://` or `https://`.
-
-    Without a scheme, loopback is plain text and everything else TLS: a key never leaves the machine in plain text
-    unless somebody wrote `http://`.
-
-    Raises:
-        InvalidArgumentError: It is none of these.
-    """
-    if text.startswith("unix:"):
-        return Endpoint(text, tls=False)
-    found = re.fullmatch(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?/?", text.strip())
-    if found is None:
-        raise InvalidArgumentError.of("endpoint", f"must look like HOST:PORT or https://HOST:PORT, not {text[:200]!r}")
-    scheme, host, port = found.groups()
-    loopback = host in ("localhost", "[::1]") or host.startswith("127.")
-    return Endpoint(f"{host}:{port or _DEFAULT_PORT}", tls=scheme == "https" or (scheme is None and not loopback))
 
 
 class Connection:
@@ -71,32 +43,32 @@ class Connection:
     def __init__(
         self, *, endpoint: str, api_key: str, timeout_seconds: float, retry_seconds: float, tls: Tls = None
     ) -> None:
-        self.endpoint, tls_by_endpoint = parse_endpoint(endpoint)
+        place = parse_endpoint(endpoint)
+        self.endpoint = place.target
         self.timeout_seconds = timeout_seconds
         self.retry_seconds = retry_seconds
-        self._metadata = _credentials(api_key)
-        options = [
-            ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
-            # The defaults wait a second, then longer: a service that restarts would be missed by every retry between.
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 2000),
-        ]
-        if tls is False or (tls is None and not tls_by_endpoint):
-            self._channel = grpc.insecure_channel(self.endpoint, options)
-        else:
-            roots = None if tls is None or isinstance(tls, bool) else tls if isinstance(tls, bytes) else _read(tls)
-            credentials = grpc.ssl_channel_credentials(root_certificates=roots)
-            self._channel = grpc.secure_channel(self.endpoint, credentials, options)
+        self._metadata = key_metadata(api_key)
+        self._credentials = channel_credentials(place, tls)
+        self._channel: grpc.Channel | None = None
+        self._opening = threading.Lock()
 
     def close(self) -> None:
         """Ends all calls and closes the channel."""
-        self._channel.close()
+        if self._channel is not None:
+            self._channel.close()
 
     def stub(self, kind: Callable[[grpc.Channel], Any]) -> Any:
         """The generated stub of a service on this channel."""
-        return kind(self._channel)
+        # Opened by the first call, since an asynchronous channel belongs to the event loop it was opened in, and a
+        # client is often made before there is one.
+        with self._opening:
+            if self._channel is None:
+                self._channel = (
+                    grpc.insecure_channel(self.endpoint, CHANNEL_OPTIONS)
+                    if self._credentials is None
+                    else grpc.secure_channel(self.endpoint, self._credentials, CHANNEL_OPTIONS)
+                )
+            return kind(self._channel)
 
     def unary(
         self,
@@ -127,22 +99,25 @@ class Connection:
         def attempt() -> Any:
             nonlocal attempts
             attempts += 1
-            message = request() if callable(request) else request
             remaining = max(deadline - time.monotonic(), 0.001)
             try:
-                return method(message, timeout=remaining, metadata=metadata)
+                if callable(request):
+                    return send_stream(method, request(), timeout=remaining, metadata=metadata)
+                return method(request, timeout=remaining, metadata=metadata)
             except grpc.RpcError as raised:
                 raise self._failure(raised) from raised
 
         try:
-            return self._repeat(attempt, min(self.retry_seconds, seconds)) if safe else attempt()
+            if safe:
+                return self._repeat(attempt, min(self.retry_seconds, seconds))
+            return attempt()
         except AttemptError as failure:
             if gone_is_done and attempts > 1 and isinstance(failure.error, NotFoundError):
                 return None
             raise failure.error from failure.__cause__
 
-    def stream(self, method: Any, request: Any, *, timeout_seconds: float | None) -> Iterator[Any]:
-        """Makes a call that is answered by a stream, once; leaving the iterator early cancels the call.
+    def stream(self, method: Any, request: Any, *, timeout_seconds: float | None) -> Generator[Any]:
+        """Makes a call that is answered by a stream, once; closing the generator early cancels the call.
 
         Raises:
             AttemptError: It broke; what to do depends on what has arrived by then.
@@ -155,7 +130,7 @@ class Connection:
         finally:
             call.cancel()
 
-    def restart(self, start: Callable[[], Iterator[Answer]], *, timeout_seconds: float) -> Iterator[Answer]:
+    def restart(self, start: Callable[[], Generator[Answer]], *, timeout_seconds: float) -> Generator[Answer]:
         """Reads a stream and starts it anew while it breaks before its first message.
 
         Args:
@@ -163,19 +138,25 @@ class Connection:
             timeout_seconds: Longest that starting anew may go on.
         """
 
-        def first() -> tuple[Iterator[Answer], list[Answer]]:
+        def first() -> tuple[Generator[Answer], list[Answer]]:
             messages = start()
-            return messages, list(islice(messages, 1))
+            for message in messages:
+                return messages, [message]
+            return messages, []
 
         try:
             messages, head = self._repeat(first, min(self.retry_seconds, timeout_seconds))
-            yield from head
-            yield from messages
+            with closing(messages):
+                for message in head:
+                    yield message
+                for message in messages:
+                    yield message
         except AttemptError as failure:
             raise failure.error from failure.__cause__
 
     def _repeat(self, attempt: Callable[[], Answer], seconds: float) -> Answer:
         retrying = Retrying(
+            sleep=sleep,
             retry=retry_if_exception(lambda error: isinstance(error, AttemptError) and error.repeatable),
             wait=_pause_seconds,
             stop=stop_before_delay(seconds),
@@ -198,22 +179,8 @@ class Connection:
         return [*self._metadata, ("x-request-id", uuid.uuid4().hex)]
 
 
-def _credentials(api_key: str) -> list[tuple[str, str]]:
-    key = api_key.strip()  # a key out of a file ends with its line
-    if not (key.isascii() and key.isprintable()):
-        raise UnauthenticatedError(
-            "The API key holds characters that no key has, such as a line end or a letter beyond ASCII. Copy it "
-            "again, as `foreword keys create` printed it, into FOREWORD_API_KEY or api_key."
-        )
-    return [("authorization", f"Bearer {key}")] if key else []
-
-
 def _pause_seconds(state: RetryCallState) -> float:
     """What the service asked for, and full jitter on top, so that callers who were refused together part."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_seconds if isinstance(error, AttemptError) else None
     return (asked or 0.0) + _full_jitter(state)
-
-
-def _read(path: str | PathLike[str]) -> bytes:
-    return Path(path).read_bytes()

@@ -1,0 +1,80 @@
+"""The way in."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Self
+
+from foreword.client._async.catalog import CatalogMethods
+from foreword.client._async.connection import Connection
+from foreword.client._async.deployments import DeploymentMethods
+from foreword.client._async.experiments import TuneExperimentMethods
+from foreword.client._async.inference import InferenceMethods
+from foreword.client._async.tenants import TenantMethods
+from foreword.client._async.tuned_models import TunedModelMethods
+from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
+
+
+class AsyncClient(
+    TuneExperimentMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods
+):
+    """A client of a Foreword service. Safe to share between tasks; `close` it, or use it in a `with` block.
+
+    Every RPC of the API is a method of the same name in snake case (`create_tune_experiment`); on top of them stand
+    `tune`, `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve`. A resource may be given as the
+    object that another method returned, by its name, or by the last part of its name. Calls that are safe to repeat
+    are repeated while the service is unavailable or asks to; all errors are those of `foreword.errors`.
+
+        async with foreword.AsyncClient() as client:
+            experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))
+            await client.create_deployment(experiment.tuned_model, serving_name="complaints")
+            answer = await client.classify("complaints", "Where are my extra sheets?")
+            print(answer.labels)
+
+    Args:
+        endpoint: `HOST:PORT`, which uses TLS unless it is loopback, or with `http://` or `https://` in front.
+            Default: FOREWORD_ENDPOINT, else 127.0.0.1:50051.
+        api_key: Secret of the key. Default: FOREWORD_API_KEY.
+        timeout_seconds: Longest a unary call may take, repetitions included.
+        retry_seconds: How long a call is repeated while the service is unavailable.
+        tls: True or False decides; a path or PEM bytes are the certificates to trust. Default: as the endpoint says.
+
+    Raises:
+        InvalidArgumentError: The endpoint is malformed.
+        UnauthenticatedError: The key holds characters that no key has.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout_seconds: float = 60.0,
+        retry_seconds: float = 15.0,
+        tls: Tls = None,
+    ) -> None:
+        self._connection = Connection(
+            endpoint=endpoint or os.environ.get("FOREWORD_ENDPOINT") or DEFAULT_ENDPOINT,
+            api_key=os.environ.get("FOREWORD_API_KEY", "") if api_key is None else api_key,
+            timeout_seconds=timeout_seconds,
+            retry_seconds=retry_seconds,
+            tls=tls,
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """Where the service is."""
+        return self._connection.endpoint
+
+    async def close(self) -> None:
+        """Ends all calls and closes the connection."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,187 @@
+"""One channel to the service, and what to do when a call fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import grpc
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
+from tenacity.wait import wait_random_exponential
+
+from foreword.client._async.waiting import send_stream, sleep
+from foreword.client.endpoint import CHANNEL_OPTIONS, Tls, channel_credentials, key_metadata, parse_endpoint
+from foreword.client.status import AttemptError, call_failure
+from foreword.errors import NotFoundError, UnauthenticatedError
+
+Answer = TypeVar("Answer")
+
+_full_jitter = wait_random_exponential(multiplier=0.1, max=2.0)
+
+
+class Connection:
+    """A channel that repeats what is safe to repeat and raises typed errors. Safe to share between tasks.
+
+    Args:
+        endpoint: See `parse_endpoint`.
+        api_key: Secret of the key, blanks and line ends around it left out; empty sends none.
+        timeout_seconds: Longest a unary call may take, repetitions included.
+        retry_seconds: How long a call that is safe to repeat is repeated while the service is unavailable.
+        tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+
+    Raises:
+        InvalidArgumentError: The endpoint is malformed.
+        UnauthenticatedError: The key holds characters that no key has.
+    """
+
+    def __init__(
+        self, *, endpoint: str, api_key: str, timeout_seconds: float, retry_seconds: float, tls: Tls = None
+    ) -> None:
+        place = parse_endpoint(endpoint)
+        self.endpoint = place.target
+        self.timeout_seconds = timeout_seconds
+        self.retry_seconds = retry_seconds
+        self._metadata = key_metadata(api_key)
+        self._credentials = channel_credentials(place, tls)
+        self._channel: grpc.aio.Channel | None = None
+        self._opening = threading.Lock()
+
+    async def close(self) -> None:
+        """Ends all calls and closes the channel."""
+        if self._channel is not None:
+            await self._channel.close()
+
+    def stub(self, kind: Callable[[grpc.aio.Channel], Any]) -> Any:
+        """The generated stub of a service on this channel."""
+        # Opened by the first call, since an asynchronous channel belongs to the event loop it was opened in, and a
+        # client is often made before there is one.
+        with self._opening:
+            if self._channel is None:
+                self._channel = (
+                    grpc.aio.insecure_channel(self.endpoint, CHANNEL_OPTIONS)
+                    if self._credentials is None
+                    else grpc.aio.secure_channel(self.endpoint, self._credentials, CHANNEL_OPTIONS)
+                )
+            return kind(self._channel)
+
+    async def unary(
+        self,
+        method: Any,
+        request: Any,
+        *,
+        safe: bool,
+        timeout_seconds: float | None = None,
+        gone_is_done: bool = False,
+    ) -> Any:
+        """Makes a call that has one answer.
+
+        Args:
+            method: Method of a stub.
+            request: The message; for a method that takes a stream, a function that starts the stream anew.
+            safe: Whether repeating does no harm: it reads, infers, or carries a request id.
+            timeout_seconds: Default: the connection's.
+            gone_is_done: For deletions: NOT_FOUND on a repetition means that the first attempt did arrive.
+
+        Raises:
+            ForewordError: The call failed, and repeating was unsafe, useless or over time.
+        """
+        seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        deadline = time.monotonic() + seconds
+        metadata = self._call_metadata()
+        attempts = 0
+
+        async def attempt() -> Any:
+            nonlocal attempts
+            attempts += 1
+            remaining = max(deadline - time.monotonic(), 0.001)
+            try:
+                if callable(request):
+                    return await send_stream(method, request(), timeout=remaining, metadata=metadata)
+                return await method(request, timeout=remaining, metadata=metadata)
+            except grpc.RpcError as raised:
+                raise self._failure(raised) from raised
+
+        try:
+            if safe:
+                return await self._repeat(attempt, min(self.retry_seconds, seconds))
+            return await attempt()
+        except AttemptError as failure:
+            if gone_is_done and attempts > 1 and isinstance(failure.error, NotFoundError):
+                return None
+            raise failure.error from failure.__cause__
+
+    async def stream(self, method: Any, request: Any, *, timeout_seconds: float | None) -> AsyncGenerator[Any]:
+        """Makes a call that is answered by a stream, once; closing the generator early cancels the call.
+
+        Raises:
+            AttemptError: It broke; what to do depends on what has arrived by then.
+        """
+        call = method(request, timeout=timeout_seconds, metadata=self._call_metadata())
+        try:
+            async for message in call:
+                yield message
+        except grpc.RpcError as raised:
+            raise self._failure(raised) from raised
+        finally:
+            call.cancel()
+
+    async def restart(
+        self, start: Callable[[], AsyncGenerator[Answer]], *, timeout_seconds: float
+    ) -> AsyncGenerator[Answer]:
+        """Reads a stream and starts it anew while it breaks before its first message.
+
+        Args:
+            start: Starts the stream.
+            timeout_seconds: Longest that starting anew may go on.
+        """
+
+        async def first() -> tuple[AsyncGenerator[Answer], list[Answer]]:
+            messages = start()
+            async for message in messages:
+                return messages, [message]
+            return messages, []
+
+        try:
+            messages, head = await self._repeat(first, min(self.retry_seconds, timeout_seconds))
+            async with aclosing(messages):
+                for message in head:
+                    yield message
+                async for message in messages:
+                    yield message
+        except AttemptError as failure:
+            raise failure.error from failure.__cause__
+
+    async def _repeat(self, attempt: Callable[[], Awaitable[Answer]], seconds: float) -> Answer:
+        retrying = AsyncRetrying(
+            sleep=sleep,
+            retry=retry_if_exception(lambda error: isinstance(error, AttemptError) and error.repeatable),
+            wait=_pause_seconds,
+            stop=stop_before_delay(seconds),
+            reraise=True,
+        )
+        return await retrying(attempt)
+
+    def _failure(self, raised: grpc.RpcError) -> AttemptError:
+        failure = call_failure(raised, self.endpoint)
+        if isinstance(failure.error, UnauthenticatedError) and not self._metadata:
+            # The service speaks to every client, so it cannot say how this one takes a key.
+            failure.error = UnauthenticatedError(
+                "No API key. Set FOREWORD_API_KEY, or pass api_key; for `foreword serve --dev` it is dev.",
+                reason=failure.error.reason,
+                metadata=failure.error.metadata,
+            )
+        return failure
+
+    def _call_metadata(self) -> list[tuple[str, str]]:
+        return [*self._metadata, ("x-request-id", uuid.uuid4().hex)]
+
+
+def _pause_seconds(state: RetryCallState) -> float:
+    """What the service asked for, and full jitter on top, so that callers who were refused together part."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_seconds if isinstance(error, AttemptError) else None
+    return (asked or 0.0) + _full_jitter(state)

@@ -1,0 +1,305 @@
+"""Tuning experiments."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from foreword.client import decode, encode, resources
+from foreword.client._async.datasets import DatasetMethods
+from foreword.client._async.waiting import in_thread, sleep
+from foreword.client.keywords import TuneKeywords
+from foreword.client.message import build, collected, enum_name
+from foreword.client.reference import Reference, new_request_id
+from foreword.client.rows import Rows, default_name
+from foreword.client.status import AttemptError
+from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.parameters import TuneParameters
+from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError
+from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
+from foreword.v1 import tune_experiment_service_pb2 as messages
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from matplotlib.figure import Figure
+
+_STREAM_SECONDS = 120.0
+"""Longest a watch stays on one stream, so that a peer which vanished without a word is noticed."""
+
+_LOST_SECONDS = 60.0
+"""Longest a watch goes on without a single message before it gives up."""
+
+
+class TuneExperimentMethods(DatasetMethods):
+    """Methods of `TuneExperimentService`."""
+
+    @cached_property
+    def _experiments(self) -> Any:
+        return self._connection.stub(tune_experiment_service_pb2_grpc.TuneExperimentServiceStub)
+
+    async def tune(
+        self,
+        rows: Rows,
+        *,
+        display_name: str = "",
+        description: str = "",
+        base_model: str = "",
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        tuning_type: str = "",
+        verbalizer: str = "",
+        instruction: str = "",
+        evaluate_base: bool | None = None,
+        method_parameters: Mapping[str, Any] | None = None,
+        **parameters: Unpack[TuneKeywords],
+    ) -> resources.TuneExperiment:
+        """Uploads training data and queues a run on it; everything that is left out takes the recipe's value.
+
+        Args:
+            rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings.
+            display_name: Name for people. Default: the file's.
+            tuning_type: Tuning method. Default: `prompt_tuning`.
+            evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
+            method_parameters: Parameters that only the tuning method knows, by name.
+            parameters: Tuning parameters that are to differ from the recipe, such as `num_epochs=30`.
+
+        Returns:
+            The queued experiment, with its plan. `wait_for_experiment` waits for the end.
+
+        Raises:
+            InvalidRowsError: Rows are faulty; names every one.
+            InvalidArgumentError: A parameter is wrong; names every one. What was uploaded is deleted again.
+        """
+        values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
+        encode.tune_parameters(values)  # what cannot be sent is refused before the upload
+        name = display_name or default_name(rows)
+        dataset = await self.upload_dataset(
+            rows, display_name=name, task=task, task_options=task_options, base_model=base_model
+        )
+        async with self._deleted_when_refused(dataset):
+            return await self.create_tune_experiment(
+                dataset,
+                display_name=name,
+                description=description,
+                base_model=base_model,
+                task=task,
+                task_options=task_options,
+                tuning_type=tuning_type,
+                verbalizer=verbalizer,
+                instruction=instruction,
+                evaluate_base=evaluate_base,
+                parameters=values,
+            )
+
+    async def create_tune_experiment(
+        self,
+        dataset: Reference,
+        *,
+        display_name: str,
+        description: str = "",
+        base_model: str = "",
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        tuning_type: str = "",
+        verbalizer: str = "",
+        instruction: str = "",
+        evaluate_base: bool | None = None,
+        parameters: TuneParameters | None = None,
+        tune_experiment_id: str = "",
+        validate_only: bool = False,
+    ) -> resources.TuneExperiment:
+        """Queues a run on a stored dataset.
+
+        Args:
+            display_name: Name for people; the service makes it unique with ` (1)`, ` (2)`.
+            base_model: Name or alias. Default: the service's.
+            task: Default: `classification`.
+            verbalizer: Template with `{{input}}` that every input goes through, in tuning and in serving.
+            instruction: Used when the base model is evaluated without tuning. Default: `init_text`.
+            evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
+            parameters: Parameters that are to differ from the recipe.
+            tune_experiment_id: Last part of the name. Default: made by the service.
+            validate_only: Check everything and return the plan, but create nothing.
+
+        Raises:
+            InvalidArgumentError: A value is wrong; names every one.
+            NotFoundError: No such dataset or base model.
+            FailedPreconditionError: The dataset has too few usable rows.
+            ExhaustedError: Too many experiments are queued.
+        """
+        experiment = build(
+            tune_experiment_pb2.TuneExperiment,
+            "tune_experiment",
+            display_name=display_name,
+            description=description,
+            base_model=base_model,
+            dataset=await self._name(dataset, "datasets"),
+            task=task,
+            task_options=encode.task_options(task_options or TaskOptions()),
+            tuning_type=tuning_type,
+            verbalizer=verbalizer,
+            parameters=encode.tune_parameters(parameters or TuneParameters()),
+            instruction=instruction,
+            evaluate_base=evaluate_base,
+        )
+        request = build(
+            messages.CreateTuneExperimentRequest,
+            tune_experiment=experiment,
+            tune_experiment_id=tune_experiment_id,
+            request_id=new_request_id(),
+            validate_only=validate_only,
+        )
+        answer = await self._connection.unary(self._experiments.CreateTuneExperiment, request, safe=True)
+        return decode.tune_experiment(answer, planned=validate_only)
+
+    async def get_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
+        """An experiment with its learning curve.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+        """
+        request = messages.GetTuneExperimentRequest(name=await self._name(experiment, "tuneExperiments"))
+        return decode.tune_experiment(
+            await self._connection.unary(self._experiments.GetTuneExperiment, request, safe=True)
+        )
+
+    async def list_tune_experiments(
+        self, *, states: Iterable[ExperimentState] = (), limit: int | None = None
+    ) -> list[resources.TuneExperiment]:
+        """Experiments, newest first, without learning curves; only those in one of `states`, if any are given."""
+        request = messages.ListTuneExperimentsRequest(
+            states=[enum_name("states", ExperimentState, state, "STATE") for state in collected("states", states)]
+        )
+        return await self._pages(
+            self._experiments.ListTuneExperiments,
+            request,
+            lambda page: page.tune_experiments,
+            decode.tune_experiment,
+            limit,
+        )
+
+    async def watch_tune_experiment(
+        self, experiment: Reference, *, after_sequence: int = 0
+    ) -> AsyncGenerator[resources.TuneExperiment]:
+        """Yields an experiment whenever it changes, with the snapshots that are new, until it has ended.
+
+        A broken stream is continued after the last snapshot that arrived, so none is lost or repeated.
+
+        Args:
+            after_sequence: Only snapshots with a larger sequence number.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+            UnavailableError: The service stayed away for a minute.
+        """
+        name = await self._name(experiment, "tuneExperiments")
+        async with aclosing(self._watch(name, after_sequence, math.inf)) as changes:
+            async for current in changes:
+                yield current
+
+    async def _watch(self, name: str, after_sequence: int, deadline: float) -> AsyncGenerator[resources.TuneExperiment]:
+        """Watches until the experiment has ended or the deadline, a time of `time.monotonic`, has passed."""
+        last_heard = time.monotonic()
+        while (remaining := deadline - time.monotonic()) > 0:
+            request = build(messages.WatchTuneExperimentRequest, name=name, after_sequence=after_sequence)
+            try:
+                async with aclosing(
+                    self._connection.stream(
+                        self._experiments.WatchTuneExperiment, request, timeout_seconds=min(_STREAM_SECONDS, remaining)
+                    )
+                ) as changes:
+                    async for message in changes:
+                        last_heard = time.monotonic()
+                        current = decode.tune_experiment(message.tune_experiment)
+                        after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
+                        yield current
+                        if current.state.ended:
+                            return
+            except AttemptError as failure:
+                if time.monotonic() >= deadline:
+                    return
+                quiet = isinstance(failure.error, DeadlineExceededError)
+                lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
+                if lost or not (quiet or failure.repeatable):
+                    raise failure.error from failure.__cause__
+            # A service that is going down closes streams at once; do not spin on it.
+            await sleep(max(0.0, min(0.25, deadline - time.monotonic())))
+
+    async def wait_for_experiment(
+        self,
+        experiment: Reference,
+        *,
+        timeout_seconds: float | None = None,
+        on_change: Callable[[resources.TuneExperiment], None] | None = None,
+    ) -> resources.TuneExperiment:
+        """Waits until an experiment has succeeded and returns it whole.
+
+        Args:
+            timeout_seconds: Default: as long as it takes.
+            on_change: Called with the experiment whenever it changes, to show progress.
+
+        Raises:
+            FailedPreconditionError: It failed; the message says why.
+            CancelledError: It was cancelled.
+            DeadlineExceededError: It had not ended in time; it goes on.
+        """
+        name = await self._name(experiment, "tuneExperiments")
+        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        async with aclosing(self._watch(name, 0, deadline)) as changes:
+            async for current in changes:
+                if on_change is not None:
+                    on_change(current)
+                if current.state is ExperimentState.CANCELLED:
+                    raise CancelledError(f"{current.name} was cancelled.", reason="EXPERIMENT_CANCELLED")
+                if current.failure is not None and current.state is ExperimentState.FAILED:
+                    raise FailedPreconditionError(
+                        f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
+                    )
+                if current.state.ended:
+                    return await self.get_tune_experiment(name)
+                if time.monotonic() >= deadline:
+                    break
+        raise DeadlineExceededError(f"{name} has not ended in time. It goes on; watch it again later.")
+
+    async def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
+        """Asks a run to stop, which it does within one step. Cancelling again changes nothing.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+            FailedPreconditionError: It has succeeded or failed already.
+        """
+        request = messages.CancelTuneExperimentRequest(name=await self._name(experiment, "tuneExperiments"))
+        answer = await self._connection.unary(self._experiments.CancelTuneExperiment, request, safe=True)
+        return decode.tune_experiment(answer)
+
+    async def delete_tune_experiment(self, experiment: Reference) -> None:
+        """Deletes an experiment that has ended; its tuned model stays.
+
+        Raises:
+            NotFoundError: No such experiment in the caller's tenant.
+            FailedPreconditionError: It is queued or running; cancel it first.
+        """
+        request = messages.DeleteTuneExperimentRequest(name=await self._name(experiment, "tuneExperiments"))
+        await self._connection.unary(self._experiments.DeleteTuneExperiment, request, safe=True, gone_is_done=True)
+
+    async def plot_learning_curve(self, experiment: Reference, path: str | PathLike[str] | None = None) -> Figure:
+        """Draws training loss, held-out loss and held-out metric over the epochs; works without a display.
+
+        Args:
+            path: File to write, such as `curve.png`; the ending decides the format. Default: none.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            FailedPreconditionError: matplotlib is not installed, or there is nothing to draw yet.
+        """
+        from foreword.client.learning_curve import draw_learning_curve
+
+        return await in_thread(draw_learning_curve, await self.get_tune_experiment(experiment), path)

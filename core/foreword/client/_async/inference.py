@@ -1,0 +1,197 @@
+"""Answers of tuned and base models."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from foreword.client import decode, encode, resources
+from foreword.client._async.service import ServiceMethods
+from foreword.client.encode import Prompt
+from foreword.client.keywords import GenerateKeywords
+from foreword.client.message import build
+from foreword.client.reference import Reference, reference_name
+from foreword.errors import ForewordError
+from foreword.v1 import inference_service_pb2 as messages
+from foreword.v1 import inference_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+
+class InferenceMethods(ServiceMethods):
+    """Methods of `InferenceService`.
+
+    `model` is a serving name, a deployment, a tuned model, or `baseModels/{model}` or one of its aliases.
+    """
+
+    @cached_property
+    def _inference(self) -> Any:
+        return self._connection.stub(inference_service_pb2_grpc.InferenceServiceStub)
+
+    async def generate(
+        self,
+        model: Reference,
+        prompt: Prompt,
+        *,
+        prompt_variables: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+        **parameters: Unpack[GenerateKeywords],
+    ) -> resources.GenerateResult:
+        """Answers with text.
+
+        Args:
+            prompt: Plain text or a StructuredPrompt.
+            prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
+            parameters: How to choose and when to stop, such as `max_new_tokens=20`; see `GenerateKeywords`.
+
+        Raises:
+            NotFoundError: No such model.
+            InvalidArgumentError: A value is out of range or the prompt too long.
+            FailedPreconditionError: The deployment is not ready.
+            ExhaustedError: The service has too much to do.
+        """
+        request = build(
+            messages.GenerateRequest,
+            model=_model(model),
+            parameters=encode.generate_parameters(parameters),
+            **encode.prompt(prompt, prompt_variables),
+        )
+        answer = await self._connection.unary(
+            self._inference.Generate, request, safe=True, timeout_seconds=timeout_seconds
+        )
+        return decode.generate_result(answer, answer.text)
+
+    async def stream_generate(
+        self,
+        model: Reference,
+        prompt: Prompt,
+        *,
+        prompt_variables: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+        **parameters: Unpack[GenerateKeywords],
+    ) -> AsyncGenerator[resources.GeneratePiece]:
+        """Answers with text in pieces as it comes; the last piece carries the whole result.
+
+        Arguments and errors are those of `generate`. Closing the generator early ends the work on the answer.
+        """
+        request = build(
+            messages.StreamGenerateRequest,
+            model=_model(model),
+            parameters=encode.generate_parameters(parameters),
+            **encode.prompt(prompt, prompt_variables),
+        )
+        seconds = self._connection.timeout_seconds if timeout_seconds is None else timeout_seconds
+        text = ""
+        async with aclosing(
+            self._connection.restart(
+                lambda: self._connection.stream(self._inference.StreamGenerate, request, timeout_seconds=seconds),
+                timeout_seconds=seconds,
+            )
+        ) as pieces:
+            async for message in pieces:
+                text += message.text
+                result = decode.generate_result(message, text) if message.stop_reason else None
+                yield resources.GeneratePiece(text=message.text, result=result)
+
+    async def batch_generate(
+        self,
+        model: Reference,
+        prompts: Iterable[Prompt],
+        *,
+        prompt_variables: Iterable[Mapping[str, str]] | None = None,
+        timeout_seconds: float | None = None,
+        **parameters: Unpack[GenerateKeywords],
+    ) -> list[resources.GenerateResult | ForewordError]:
+        """Answers many prompts with text in one call, in their order; one that failed has its error in its place.
+
+        Args:
+            prompts: 1 to 256, each plain text or a StructuredPrompt.
+            prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
+            parameters: Those of `generate`, for all prompts.
+
+        Raises:
+            NotFoundError: No such model.
+            InvalidArgumentError: A parameter is out of range, or there are no or too many prompts.
+        """
+        request = build(
+            messages.BatchGenerateRequest,
+            model=_model(model),
+            parameters=encode.generate_parameters(parameters),
+            requests=encode.batch(prompts, prompt_variables),
+        )
+        answer = await self._connection.unary(
+            self._inference.BatchGenerate, request, safe=True, timeout_seconds=timeout_seconds
+        )
+        return [decode.batch_result(item) for item in answer.results]
+
+    async def classify(
+        self,
+        model: Reference,
+        prompt: Prompt,
+        *,
+        threshold: float | None = None,
+        labels: Sequence[str] = (),
+        multi_label: bool = False,
+        top_n: int = 0,
+        truncate_input_tokens: int = 0,
+        prompt_variables: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> resources.ClassifyResult:
+        """Answers with labels and their probabilities.
+
+        Args:
+            prompt: Plain text or a StructuredPrompt.
+            threshold: Abstain when no label set reaches this probability. Range [0, 1]. Default: never.
+            labels: To use a model that was not tuned for a closed task; ignored for others.
+            multi_label: With `labels`: whether an answer may hold several.
+            top_n: How many of the likeliest label sets to return; 0 means 5.
+            truncate_input_tokens: Keeps only this many of the last tokens of a longer input; 0 means it is refused.
+            prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
+
+        Raises:
+            FailedPreconditionError: The model was not tuned for a closed task and no labels are given.
+        """
+        request = build(
+            messages.ClassifyRequest,
+            model=_model(model),
+            threshold=threshold,
+            labels=labels,
+            multi_label=multi_label,
+            top_n=top_n,
+            truncate_input_tokens=truncate_input_tokens,
+            **encode.prompt(prompt, prompt_variables),
+        )
+        answer = await self._connection.unary(
+            self._inference.Classify, request, safe=True, timeout_seconds=timeout_seconds
+        )
+        return decode.classify_result(answer)
+
+    async def tokenize(
+        self,
+        model: Reference,
+        prompt: Prompt,
+        *,
+        return_tokens: bool = False,
+        prompt_variables: Mapping[str, str] | None = None,
+    ) -> resources.TokenizeResult:
+        """Counts tokens, for each part of a structured prompt as well.
+
+        Args:
+            prompt: Plain text or a StructuredPrompt.
+            return_tokens: Whether to return the tokens as well.
+            prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
+        """
+        request = build(
+            messages.TokenizeRequest,
+            model=_model(model),
+            return_tokens=return_tokens,
+            **encode.prompt(prompt, prompt_variables),
+        )
+        return decode.tokenize_result(await self._connection.unary(self._inference.Tokenize, request, safe=True))
+
+
+def _model(model: Reference) -> str:
+    return reference_name(model, "models")

@@ -1,0 +1,166 @@
+# Generated out of `_async/datasets.py` by `unasync.py`. Change that file, then run: make client
+
+"""Training data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any
+
+from foreword.client import decode, decode_values, encode, resources
+from foreword.client._sync.service import ServiceMethods
+from foreword.client._sync.waiting import in_thread
+from foreword.client.message import build
+from foreword.client.reference import Reference, new_request_id
+from foreword.client.rows import Rows, chunks, default_name
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import DataReport
+from foreword.errors import ForewordError
+from foreword.v1 import dataset_service_pb2 as messages
+from foreword.v1 import dataset_service_pb2_grpc
+
+UPLOAD_TIMEOUT_SECONDS = 900.0
+"""Longest upload: 200 MB on a slow line, checked as they arrive."""
+
+
+class DatasetMethods(ServiceMethods):
+    """Methods of `DatasetService`."""
+
+    @cached_property
+    def _datasets(self) -> Any:
+        return self._connection.stub(dataset_service_pb2_grpc.DatasetServiceStub)
+
+    def upload_dataset(
+        self,
+        rows: Rows,
+        *,
+        display_name: str = "",
+        description: str = "",
+        format: str = "",
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        base_model: str = "",
+        max_input_tokens: int = 0,
+        timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
+    ) -> resources.Dataset:
+        """Checks and stores training data; rows have the columns `input` and `output`.
+
+        Args:
+            rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings.
+            display_name: Name for people; uploading again under it makes the next version. Default: the file's.
+            format: `jsonl`, `json` or `csv`. Default: read from the content.
+            task: Task whose checks run as well. Default: guessed from the outputs.
+            base_model: Base model whose tokenizer counts lengths. Default: none, characters are counted.
+            max_input_tokens: Longest input, used with `base_model`; 0 means the model's context.
+
+        Raises:
+            InvalidRowsError: Rows are faulty; names every one.
+            InvalidArgumentError: The file cannot be read or an argument is wrong.
+        """
+        header = build(
+            messages.DatasetHeader,
+            "header",
+            display_name=display_name or default_name(rows),
+            description=description,
+            format=format,
+            task=task,
+            task_options=encode.task_options(task_options or TaskOptions()),
+            base_model=base_model,
+            max_input_tokens=max_input_tokens,
+            request_id=new_request_id(),
+        )
+        requests = _requests(messages.UploadDatasetRequest, header, rows)
+        answer = self._connection.unary(
+            self._datasets.UploadDataset, requests, safe=True, timeout_seconds=timeout_seconds
+        )
+        return decode.dataset(answer.dataset)
+
+    def check_dataset(
+        self,
+        rows: Rows,
+        *,
+        format: str = "",
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        base_model: str = "",
+        max_input_tokens: int = 0,
+        timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
+    ) -> DataReport:
+        """Checks training data as `upload_dataset` does, and stores nothing; faulty rows are in the report.
+
+        Raises:
+            InvalidArgumentError: The file cannot be read or an argument is wrong.
+        """
+        header = build(
+            messages.DatasetHeader,
+            "header",
+            format=format,
+            task=task,
+            task_options=encode.task_options(task_options or TaskOptions()),
+            base_model=base_model,
+            max_input_tokens=max_input_tokens,
+        )
+        requests = _requests(messages.CheckDatasetRequest, header, rows)
+        answer = self._connection.unary(
+            self._datasets.CheckDataset, requests, safe=True, timeout_seconds=timeout_seconds
+        )
+        return decode_values.data_report(answer.report)
+
+    def get_dataset(self, dataset: Reference) -> resources.Dataset:
+        """A dataset with its report.
+
+        Raises:
+            NotFoundError: No such dataset in the caller's tenant.
+        """
+        request = messages.GetDatasetRequest(name=self._name(dataset, "datasets"))
+        return decode.dataset(self._connection.unary(self._datasets.GetDataset, request, safe=True))
+
+    def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
+        """Datasets, newest first, without their reports."""
+        request = messages.ListDatasetsRequest()
+        return self._pages(self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit)
+
+    def list_dataset_rows(self, dataset: Reference, *, limit: int | None = None) -> list[Row]:
+        """Rows of a dataset, in order.
+
+        Raises:
+            NotFoundError: No such dataset in the caller's tenant.
+        """
+        request = messages.ListDatasetRowsRequest(name=self._name(dataset, "datasets"))
+        return self._pages(self._datasets.ListDatasetRows, request, lambda page: page.rows, decode.dataset_row, limit)
+
+    @contextmanager
+    def _deleted_when_refused(self, dataset: resources.Dataset) -> Generator[None]:
+        """Deletes what was uploaded for one purpose only, when that came to nothing."""
+        try:
+            yield
+        except ForewordError:
+            with suppress(ForewordError):  # what happened tells more; a run that was queued after all keeps its data
+                self.delete_dataset(dataset)
+            raise
+
+    def delete_dataset(self, dataset: Reference) -> None:
+        """Deletes a dataset; experiments that ran on it keep their results.
+
+        Raises:
+            NotFoundError: No such dataset in the caller's tenant.
+            FailedPreconditionError: A queued or running experiment needs it.
+        """
+        request = messages.DeleteDatasetRequest(name=self._name(dataset, "datasets"))
+        self._connection.unary(self._datasets.DeleteDataset, request, safe=True, gone_is_done=True)
+
+
+def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows) -> Callable[[], Generator[Any]]:
+    """A function that starts the messages of an upload anew."""
+    read = chunks(rows)
+
+    def start() -> Generator[Any]:
+        yield kind(header=header)
+        reading = read()
+        while chunk := in_thread(next, reading, b""):
+            yield kind(chunk=chunk)
+
+    return start

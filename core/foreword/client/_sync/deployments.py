@@ -1,0 +1,252 @@
+# Generated out of `_async/deployments.py` by `unasync.py`. Change that file, then run: make client
+
+"""Spaces and deployments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from google.protobuf import field_mask_pb2
+
+from foreword.client import decode, resources
+from foreword.client._sync.service import ServiceMethods
+from foreword.client._sync.waiting import sleep
+from foreword.client.message import build, enum_name
+from foreword.client.reference import Reference, new_request_id
+from foreword.domain.deployment import DeploymentState, RevisionState, Stage
+from foreword.errors import DeadlineExceededError, FailedPreconditionError
+from foreword.v1 import deployment_pb2, deployment_service_pb2_grpc
+from foreword.v1 import deployment_service_pb2 as messages
+
+_WAIT_SECONDS = 120.0
+_POLL_SECONDS = 0.25
+
+
+class DeploymentMethods(ServiceMethods):
+    """Methods of `DeploymentService`."""
+
+    @cached_property
+    def _deployments(self) -> Any:
+        return self._connection.stub(deployment_service_pb2_grpc.DeploymentServiceStub)
+
+    def create_space(
+        self,
+        space_id: str,
+        *,
+        display_name: str = "",
+        stage: Stage = Stage.DEVELOPMENT,
+        description: str = "",
+        tags: Sequence[str] = (),
+    ) -> resources.Space:
+        """Creates a space; every tenant has `default` already.
+
+        Raises:
+            AlreadyExistsError: The id is taken.
+        """
+        space = build(
+            deployment_pb2.Space,
+            "space",
+            display_name=display_name,
+            stage=enum_name("space.stage", Stage, stage, "STAGE"),
+            description=description,
+            tags=tags,
+        )
+        request = build(messages.CreateSpaceRequest, space=space, space_id=space_id, request_id=new_request_id())
+        return decode.space(self._connection.unary(self._deployments.CreateSpace, request, safe=True))
+
+    def get_space(self, space: Reference) -> resources.Space:
+        """A space.
+
+        Raises:
+            NotFoundError: No such space in the caller's tenant.
+        """
+        request = messages.GetSpaceRequest(name=self._name(space, "spaces"))
+        return decode.space(self._connection.unary(self._deployments.GetSpace, request, safe=True))
+
+    def list_spaces(self, *, limit: int | None = None) -> list[resources.Space]:
+        """Spaces, by id."""
+        request = messages.ListSpacesRequest()
+        return self._pages(self._deployments.ListSpaces, request, lambda page: page.spaces, decode.space, limit)
+
+    def delete_space(self, space: Reference) -> None:
+        """Deletes an empty space.
+
+        Raises:
+            NotFoundError: No such space in the caller's tenant.
+            FailedPreconditionError: It holds deployments, or it is `default`.
+        """
+        request = messages.DeleteSpaceRequest(name=self._name(space, "spaces"))
+        self._connection.unary(self._deployments.DeleteSpace, request, safe=True, gone_is_done=True)
+
+    def create_deployment(
+        self,
+        model: Reference,
+        *,
+        serving_name: str,
+        space: Reference = "default",
+        display_name: str = "",
+        description: str = "",
+        tags: Sequence[str] = (),
+        wait: bool = True,
+        timeout_seconds: float = _WAIT_SECONDS,
+    ) -> resources.Deployment:
+        """Puts a tuned model or a base model behind a serving name.
+
+        Args:
+            model: The tuned model or its name, or `baseModels/{model}`.
+            serving_name: Name that requests use, unique in the tenant.
+            wait: Return when it serves; otherwise at once, while its probe still runs.
+            timeout_seconds: Longest wait.
+
+        Raises:
+            AlreadyExistsError: The serving name is taken.
+            FailedPreconditionError: It did not pass its probe; the message says why.
+            DeadlineExceededError: It was not ready in time.
+        """
+        deployment = build(
+            deployment_pb2.Deployment,
+            "deployment",
+            serving_name=serving_name,
+            display_name=display_name,
+            description=description,
+            tags=tags,
+            model=self._name(model, "tunedModels"),
+        )
+        request = messages.CreateDeploymentRequest(
+            parent=self._name(space, "spaces"), deployment=deployment, request_id=new_request_id()
+        )
+        created = decode.deployment(self._connection.unary(self._deployments.CreateDeployment, request, safe=True))
+        return self.wait_for_deployment(created, timeout_seconds=timeout_seconds) if wait else created
+
+    def get_deployment(self, deployment: Reference) -> resources.Deployment:
+        """A deployment. Its last part alone means the space `default`.
+
+        Raises:
+            NotFoundError: No such deployment in the caller's tenant.
+        """
+        request = messages.GetDeploymentRequest(name=self._deployment_name(deployment))
+        return decode.deployment(self._connection.unary(self._deployments.GetDeployment, request, safe=True))
+
+    def list_deployments(
+        self, *, space: Reference | None = None, limit: int | None = None
+    ) -> list[resources.Deployment]:
+        """Deployments of a space, or of all, newest first."""
+        request = messages.ListDeploymentsRequest(parent="" if space is None else self._name(space, "spaces"))
+        return self._pages(
+            self._deployments.ListDeployments, request, lambda page: page.deployments, decode.deployment, limit
+        )
+
+    def update_deployment(
+        self,
+        deployment: Reference,
+        *,
+        model: Reference | None = None,
+        display_name: str | None = None,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        etag: str = "",
+        wait: bool = True,
+        timeout_seconds: float = _WAIT_SECONDS,
+    ) -> resources.Deployment:
+        """Changes what is given; another model makes a new revision, which serves once it has passed its probe.
+
+        Args:
+            etag: Of the deployment as it was read; refused when somebody changed it since. Default: not checked.
+            wait: Return when a new revision serves.
+
+        Raises:
+            AbortedError: The etag is old.
+            FailedPreconditionError: The new revision did not pass its probe; the old one goes on serving.
+        """
+        changes: dict[str, Any] = {
+            "model": None if model is None else self._name(model, "tunedModels"),
+            "display_name": display_name,
+            "description": description,
+            "tags": tags,
+        }
+        given = {field: value for field, value in changes.items() if value is not None}
+        request = messages.UpdateDeploymentRequest(
+            deployment=build(
+                deployment_pb2.Deployment,
+                "deployment",
+                name=self._deployment_name(deployment),
+                etag=etag,
+                **given,
+            ),
+            update_mask=field_mask_pb2.FieldMask(paths=list(given)),
+            request_id=new_request_id(),
+        )
+        updated = decode.deployment(self._connection.unary(self._deployments.UpdateDeployment, request, safe=True))
+        return self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
+
+    def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
+        """Points a deployment back to an earlier revision, at once.
+
+        Args:
+            revision: Default 0: the newest ready one before the one that serves.
+
+        Raises:
+            NotFoundError: No such deployment or revision.
+            FailedPreconditionError: That revision never passed its probe, its model is gone, or there is none.
+        """
+        request = build(
+            messages.RollbackDeploymentRequest,
+            name=self._deployment_name(deployment),
+            revision=revision,
+            request_id=new_request_id(),
+        )
+        return decode.deployment(self._connection.unary(self._deployments.RollbackDeployment, request, safe=True))
+
+    def delete_deployment(self, deployment: Reference) -> None:
+        """Deletes a deployment; requests that are running finish.
+
+        Raises:
+            NotFoundError: No such deployment in the caller's tenant.
+        """
+        request = messages.DeleteDeploymentRequest(name=self._deployment_name(deployment))
+        self._connection.unary(self._deployments.DeleteDeployment, request, safe=True, gone_is_done=True)
+
+    def wait_for_deployment(
+        self, deployment: Reference, *, timeout_seconds: float = _WAIT_SECONDS
+    ) -> resources.Deployment:
+        """Waits until the newest revision of a deployment serves.
+
+        Raises:
+            FailedPreconditionError: It did not pass its probe; the message says why.
+            DeadlineExceededError: It was not ready in time.
+        """
+        name = self._deployment_name(deployment)
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            request = messages.GetDeploymentRequest(name=name)
+            remaining = max(deadline - time.monotonic(), 0.001)
+            current = decode.deployment(
+                self._connection.unary(
+                    self._deployments.GetDeployment,
+                    request,
+                    safe=True,
+                    timeout_seconds=min(self._connection.timeout_seconds, remaining),
+                )
+            )
+            newest = current.revisions[0] if current.revisions else None
+            if newest is not None and newest.state is RevisionState.FAILED:
+                failure = newest.failure or current.failure
+                raise FailedPreconditionError(
+                    f"Revision {newest.revision} of {current.name} is not served: "
+                    f"{failure.message if failure else 'it did not pass its probe.'}",
+                    reason=failure.reason if failure else "",
+                )
+            if current.state is DeploymentState.READY:
+                return current
+            if time.monotonic() > deadline:
+                raise DeadlineExceededError(
+                    f"{current.name} was not ready within {timeout_seconds:.0f} s; it is {current.state.value}. "
+                    f"Look again later, or at the service's log."
+                )
+            sleep(_POLL_SECONDS)
+
+    def _deployment_name(self, deployment: Reference) -> str:
+        return self._name(deployment, "spaces/default/deployments")

@@ -1,0 +1,79 @@
+# Generated out of `_async/tuned_models.py` by `unasync.py`. Change that file, then run: make client
+
+"""Tuned models."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from foreword.client import decode, resources
+from foreword.client._sync.service import ServiceMethods
+from foreword.client._sync.waiting import in_thread
+from foreword.client.adapter_files import check_folder, write_files
+from foreword.client.reference import Reference
+from foreword.v1 import tuned_model_service_pb2 as messages
+from foreword.v1 import tuned_model_service_pb2_grpc
+
+_EXPORT_TIMEOUT_SECONDS = 600.0
+
+
+class TunedModelMethods(ServiceMethods):
+    """Methods of `TunedModelService`."""
+
+    @cached_property
+    def _tuned_models(self) -> Any:
+        return self._connection.stub(tuned_model_service_pb2_grpc.TunedModelServiceStub)
+
+    def get_tuned_model(self, tuned_model: Reference) -> resources.TunedModel:
+        """A tuned model with its evaluations.
+
+        Raises:
+            NotFoundError: No such model in the caller's tenant.
+        """
+        request = messages.GetTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
+        return decode.tuned_model(self._connection.unary(self._tuned_models.GetTunedModel, request, safe=True))
+
+    def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
+        """Tuned models, newest first, without evaluations."""
+        request = messages.ListTunedModelsRequest()
+        return self._pages(
+            self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
+        )
+
+    def export_tuned_model(self, tuned_model: Reference, folder: str | PathLike[str]) -> list[Path]:
+        """Writes the files of the PEFT adapter below a folder, which is made if it is not there.
+
+        Returns:
+            The files written: `adapter_config.json` and `adapter_model.safetensors`.
+
+        Raises:
+            InvalidArgumentError: The folder is a file, or cannot be written to.
+            NotFoundError: No such model in the caller's tenant.
+            ArtifactError: The stored artifact is missing or corrupt.
+        """
+        target = Path(folder)
+        in_thread(check_folder, target)
+        request = messages.ExportTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
+        files: dict[str, bytearray] = {}
+        for message in self._connection.restart(
+            lambda: self._connection.stream(
+                self._tuned_models.ExportTunedModel, request, timeout_seconds=_EXPORT_TIMEOUT_SECONDS
+            ),
+            timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
+        ):
+            files.setdefault(message.path, bytearray()).extend(message.chunk)
+        # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
+        return in_thread(write_files, target, files)
+
+    def delete_tuned_model(self, tuned_model: Reference) -> None:
+        """Deletes a tuned model and its artifact.
+
+        Raises:
+            NotFoundError: No such model in the caller's tenant.
+            FailedPreconditionError: A deployment serves it.
+        """
+        request = messages.DeleteTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
+        self._connection.unary(self._tuned_models.DeleteTunedModel, request, safe=True, gone_is_done=True)

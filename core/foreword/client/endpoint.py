@@ -1,0 +1,81 @@
+"""Where the service is, and how a call proves who makes it."""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc
+
+from foreword.errors import InvalidArgumentError, UnauthenticatedError
+
+Tls = bool | bytes | str | PathLike[str] | None
+
+DEFAULT_ENDPOINT = "127.0.0.1:50051"
+_DEFAULT_PORT = 50051
+_LARGEST_MESSAGE_BYTES = 64 * 2**20  # an experiment with a long learning curve outgrows gRPC's 4 MiB
+
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
+    # The defaults wait a second, then longer: a service that restarts would be missed by every retry between.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+)
+
+
+class Endpoint(NamedTuple):
+    """Where the service is: a gRPC target, and whether to use TLS unless told otherwise."""
+
+    target: str
+    tls: bool
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Reads `host`, `host:port`, `[v6]:port`, `unix:path`, or one of the first three behind `http://` or `https://`.
+
+    Without a scheme, loopback is plain text and everything else TLS: a key never leaves the machine in plain text
+    unless somebody wrote `http://`.
+
+    Raises:
+        InvalidArgumentError: It is none of these.
+    """
+    if text.startswith("unix:"):
+        return Endpoint(text, tls=False)
+    found = re.fullmatch(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?/?", text.strip())
+    if found is None:
+        raise InvalidArgumentError.of("endpoint", f"must look like HOST:PORT or https://HOST:PORT, not {text[:200]!r}")
+    scheme, host, port = found.groups()
+    loopback = host in ("localhost", "[::1]") or host.startswith("127.")
+    return Endpoint(f"{host}:{port or _DEFAULT_PORT}", tls=scheme == "https" or (scheme is None and not loopback))
+
+
+def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials | None:
+    """What a channel is secured with; None is plain text.
+
+    Args:
+        tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+    """
+    if tls is False or (tls is None and not endpoint.tls):
+        return None
+    if tls is None or tls is True:
+        return grpc.ssl_channel_credentials()
+    return grpc.ssl_channel_credentials(tls if isinstance(tls, bytes) else Path(tls).read_bytes())
+
+
+def key_metadata(api_key: str) -> list[tuple[str, str]]:
+    """The metadata that carries a key; none for an empty one.
+
+    Raises:
+        UnauthenticatedError: It holds characters that no key has.
+    """
+    key = api_key.strip()  # a key out of a file ends with its line
+    if not (key.isascii() and key.isprintable()):
+        raise UnauthenticatedError(
+            "The API key holds characters that no key has, such as a line end or a letter beyond ASCII. Copy it "
+            "again, as `foreword keys create` printed it, into FOREWORD_API_KEY or api_key."
+        )
+    return [("authorization", f"Bearer {key}")] if key else []

@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from foreword.client import Row
+from foreword.client.rows import CHUNK_BYTES, chunks, default_name
+from foreword.errors import InvalidArgumentError
+
+
+def read(start):
+    return [json.loads(line) for line in b"".join(start()).splitlines()]
+
+
+def test_rows_are_sent_as_they_are_so_that_the_service_can_name_their_faults():
+    rows = [{"input": "ä", "output": None, "extra": 1}, {}]
+
+    assert read(chunks(rows)) == rows
+
+
+def test_rows_of_the_client_and_of_files_and_bytes_can_be_sent(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"input": "a", "output": "b"}\n')
+    rows = [{"input": "a", "output": "b"}]
+
+    assert read(chunks([Row(number=1, input="a", output="b")])) == rows
+    assert read(chunks(path)) == read(chunks(path.read_bytes())) == rows
+    assert default_name(path) == "rows"
+
+
+def test_a_generator_of_rows_can_be_sent_twice():
+    start = chunks(row for row in [{"input": "a", "output": "b"}])
+
+    assert list(start()) == list(start())
+
+
+def test_a_large_file_is_sent_in_chunks(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"x" * (2 * CHUNK_BYTES + 1))
+
+    assert [len(chunk) for chunk in chunks(path)()] == [CHUNK_BYTES, CHUNK_BYTES, 1]
+
+
+def test_a_file_that_is_not_there_is_an_invalid_argument(tmp_path):
+    with pytest.raises(InvalidArgumentError, match=r"gone\.jsonl cannot be read"):
+        chunks(tmp_path / "gone.jsonl")
+
+
+def test_a_value_that_is_no_text_or_number_is_an_invalid_argument():
+    with pytest.raises(InvalidArgumentError, match="write it as text"):
+        chunks([{"input": object(), "output": "b"}])
+
+
+def test_half_a_character_in_a_row_is_sent_so_that_the_service_can_name_the_row():
+    rows = [{"input": "ä", "output": "b"}, {"input": "a\udcff", "output": "b"}]
+
+    assert read(chunks(rows)) == rows
