@@ -1,0 +1,20 @@
+"""The ids that Slack gives blocks and elements that come without."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from foreword_slack.testing.state import Ids, block_elements
+
+
+def with_ids(blocks: list[dict[str, Any]], ids: Ids) -> list[dict[str, Any]]:
+    """A copy of checked blocks in which each block and each element has an id."""
+    named = copy.deepcopy(blocks)
+    for block in named:
+        if not block.get("block_id"):
+            block["block_id"] = ids.next("b")
+        for element in block_elements(block):
+            if element.get("type") != "image" and not element.get("action_id"):
+                element["action_id"] = ids.next("a")
+    return named

@@ -1,0 +1,182 @@
+"""How events and interactions reach the app: attempts, acknowledgements, and Slack's schedule of retries.
+
+See https://docs.slack.dev/apis/events-api#retries. An event that is not acknowledged within three seconds comes again
+at once, after a minute and after five; an interaction comes once, and the user is told when nobody answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from foreword_slack.testing import events
+from foreword_slack.testing.backend import Backend
+from foreword_slack.testing.faults import DeliveryFault
+from foreword_slack.testing.journal import Attempt, Delivery
+from foreword_slack.testing.state import Team
+
+_EVENTS_PER_HOUR = 30_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What is sent in one attempt.
+
+    Attributes:
+        envelope_type: `events_api`, `interactive` or `slash_commands`.
+        takes_answer: Whether the acknowledgement may carry an answer.
+        retry_number: 0 for the first attempt.
+        retry_reason: Why the last one failed.
+    """
+
+    envelope_type: str
+    payload: dict[str, Any]
+    takes_answer: bool = False
+    retry_number: int = 0
+    retry_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an attempt.
+
+    Attributes:
+        result: `acked`, or Slack's retry reason.
+        answer: The body of the acknowledgement, if it has one.
+        refuses_retries: Whether the app has asked not to be sent it again.
+        socket: Number of the Socket Mode connection; 0 over HTTP.
+    """
+
+    result: str
+    answer: dict[str, Any] | None = None
+    refuses_retries: bool = False
+    socket: int = 0
+
+
+class Transport(Protocol):
+    """A way to the app."""
+
+    async def attempt(self, parcel: Parcel) -> Outcome:
+        """Sends a parcel and waits for its acknowledgement as long as Slack does."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What a user's action has led to.
+
+    Attributes:
+        acked: Whether the app has acknowledged it in time; if not, the user has seen an error.
+        body: The body of the acknowledgement, if it has one.
+        errors: For a submitted view, what the app has complained about, by block.
+    """
+
+    acked: bool
+    body: dict[str, Any] | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class Courier:
+    """Delivers in the background, each event on its own, so that a slow one holds up no other.
+
+    Args:
+        backend: Clock, faults and journal.
+        transport: Tells the way to the app at the moment.
+    """
+
+    def __init__(self, backend: Backend, transport: Callable[[], Transport]) -> None:
+        self._backend = backend
+        self._transport = transport
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sent_in_hour: defaultdict[tuple[str, int], int] = defaultdict(int)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything was acknowledged or given up."""
+        return not self._tasks
+
+    def send_events(self, team: Team, found: Iterable[dict[str, Any]]) -> list[Delivery]:
+        """Starts to deliver events."""
+        return [self.send_event(team, event) for event in found]
+
+    def send_event(self, team: Team, event: dict[str, Any], *, delay_seconds: float = 0.0) -> Delivery:
+        """Starts to deliver an event, after a delay if need be."""
+        backend = self._backend
+        payload = events.envelope(backend.app, team, event, ids=backend.ids, time=backend.time())
+        hour = (team.id, int(backend.time()) // 3600)
+        self._sent_in_hour[hour] += 1
+        if self._sent_in_hour[hour] > _EVENTS_PER_HOUR:
+            payload = events.rate_limited(backend.app, team, time=backend.time())
+        delivery = Delivery(kind=payload["type"], payload=payload)
+        backend.journal.add_delivery(delivery)
+        task = asyncio.create_task(self._deliver(delivery, delay_seconds))
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return delivery
+
+    async def send_interaction(self, envelope_type: str, payload: dict[str, Any]) -> Answer:
+        """Delivers an interaction or a command, once, and waits for the acknowledgement."""
+        delivery = Delivery(kind=payload.get("type", envelope_type), payload=payload)
+        self._backend.journal.add_delivery(delivery)
+        outcome = await self._attempt(delivery, Parcel(envelope_type=envelope_type, payload=payload, takes_answer=True))
+        delivery.ended = True
+        acked = outcome.result == "acked"
+        if not acked:
+            self._backend.journal.add_shown_error(
+                "operation_timeout" if outcome.result == "http_timeout" else "operation_failed"
+            )
+        return Answer(acked=acked, body=outcome.answer)
+
+    async def close(self) -> None:
+        """Gives up what is under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._backend.journal.changed()
+        if not task.cancelled():
+            task.result()
+
+    async def _deliver(self, delivery: Delivery, delay_seconds: float) -> None:
+        clock, faults, limits = self._backend.clock, self._backend.faults, self._backend.limits
+        await clock.sleep(delay_seconds)
+        fault = faults.draw_delivery()
+        if fault is DeliveryFault.LATE:
+            await clock.sleep(faults.draw_late_seconds())
+        reason = ""
+        for number, wait_seconds in enumerate((0.0, *limits.retry_delays_seconds)):
+            if number:
+                await clock.sleep(wait_seconds)
+            parcel = Parcel(
+                envelope_type="events_api", payload=delivery.payload, retry_number=number, retry_reason=reason
+            )
+            outcome = await self._send(delivery, parcel, fault if number == 0 else None)
+            if outcome.result == "acked" or outcome.refuses_retries:
+                break
+            reason = outcome.result
+        delivery.ended = True
+        self._backend.journal.changed()
+
+    async def _send(self, delivery: Delivery, parcel: Parcel, fault: DeliveryFault | None) -> Outcome:
+        if fault is DeliveryFault.DUPLICATE:
+            both = await asyncio.gather(self._attempt(delivery, parcel), self._attempt(delivery, parcel))
+            return next((outcome for outcome in both if outcome.result == "acked"), both[0])
+        return await self._attempt(delivery, parcel, loses_ack=fault is DeliveryFault.ACK_LOST)
+
+    async def _attempt(self, delivery: Delivery, parcel: Parcel, *, loses_ack: bool = False) -> Outcome:
+        backend = self._backend
+        started = backend.time()
+        outcome = await self._transport().attempt(parcel)
+        result = "ack_lost" if loses_ack and outcome.result == "acked" else outcome.result
+        seconds = backend.time() - started
+        delivery.attempts.append(Attempt(at=started, seconds=seconds, outcome=result, socket=outcome.socket))
+        backend.journal.changed()
+        if result == "ack_lost":
+            return Outcome(result="http_timeout", socket=outcome.socket)
+        return outcome

@@ -1,0 +1,88 @@
+"""What a person enters into an element, as Slack's state of that element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foreword_slack.testing.state import block_elements
+
+_PICKED = {
+    "channels_select": "selected_channel",
+    "conversations_select": "selected_conversation",
+    "users_select": "selected_user",
+}
+
+
+def enter(element: dict[str, Any], *given: str) -> dict[str, Any]:
+    """The state of an element after somebody has entered something.
+
+    Args:
+        element: The element.
+        given: A text; or options, each by its value or its shown text; or ids of channels or users.
+
+    Raises:
+        LookupError: An option is not offered.
+        ValueError: Slack's client would not let it be entered: too many, or too long.
+    """
+    kind = element["type"]
+    if kind in ("plain_text_input", "number_input"):
+        text = given[0] if given else ""
+        if len(text) > element.get("max_length", 3000):
+            raise ValueError(f"{element['action_id']} takes {element.get('max_length', 3000)} characters")
+        return {"type": kind, "value": text or None}
+    most = element.get("max_selected_items", len(given)) if _takes_many(kind) else 1
+    if len(given) > most:
+        raise ValueError(f"{element['action_id']} takes {most} choices, not {len(given)}")
+    if (single := kind.removeprefix("multi_")) in _PICKED:
+        field = _PICKED[single]
+        return {"type": kind, f"{field}s": list(given)} if _takes_many(kind) else {"type": kind, field: given[0]}
+    chosen = [_option(element, item) for item in given]
+    if _takes_many(kind):
+        return {"type": kind, "selected_options": chosen}
+    return {"type": kind, "selected_option": chosen[0] if chosen else None}
+
+
+def initial(element: dict[str, Any]) -> dict[str, Any] | None:
+    """The state of an element that nobody has touched; None for one that keeps no state."""
+    kind = element["type"]
+    if kind in ("plain_text_input", "number_input"):
+        return {"type": kind, "value": element.get("initial_value")}
+    if (single := kind.removeprefix("multi_")) in _PICKED:
+        field = _PICKED[single]
+        name = f"{field}s" if _takes_many(kind) else field
+        return {"type": kind, name: element.get(name.replace("selected", "initial"), [] if _takes_many(kind) else None)}
+    if _takes_many(kind):
+        return {"type": kind, "selected_options": element.get("initial_options", [])}
+    if kind in ("static_select", "radio_buttons"):
+        return {"type": kind, "selected_option": element.get("initial_option")}
+    return None
+
+
+def state_of(blocks: list[dict[str, Any]], entered: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The state of all elements: what was entered, or else what they began with."""
+    found: dict[str, dict[str, Any]] = {}
+    for block in blocks:
+        for element in block_elements(block):
+            if element["type"] in ("image", "button") or (state := initial(element)) is None:
+                continue
+            values = found.setdefault(block["block_id"], {})
+            values[element["action_id"]] = entered.get(block["block_id"], {}).get(element["action_id"], state)
+    return found
+
+
+def is_empty(state: dict[str, Any]) -> bool:
+    """Whether nothing was entered."""
+    return not any(value for key, value in state.items() if key != "type")
+
+
+def _takes_many(kind: str) -> bool:
+    return kind.startswith("multi_") or kind == "checkboxes"
+
+
+def _option(element: dict[str, Any], wanted: str) -> dict[str, Any]:
+    groups = element.get("option_groups") or [element]
+    options: list[dict[str, Any]] = [option for group in groups for option in group["options"]]
+    for option in options:
+        if wanted in (option["value"], option["text"]["text"]):
+            return option
+    raise LookupError(f"{wanted!r} is not offered, only {[option['text']['text'] for option in options]}")

@@ -1,0 +1,354 @@
+"""What a workspace holds: people, channels, messages, files and views."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+_NOTIFYING = re.compile(r"<(![a-z]+(?:\^[^>]*)?|@[UW][A-Z0-9]+)[^>]*>")
+
+
+class PostingRule(Enum):
+    """Who may post to a channel, and where; the value is the error that a bot gets."""
+
+    EVERYONE = ""
+    NOBODY = "restricted_action"
+    READ_ONLY = "restricted_action_read_only_channel"
+    THREADS_ONLY = "restricted_action_thread_only_channel"
+    NO_THREADS = "restricted_action_non_threadable_channel"
+
+
+@dataclass(slots=True, kw_only=True)
+class User:
+    """A person or a bot of a workspace."""
+
+    id: str
+    team_id: str
+    name: str
+    is_bot: bool = False
+    is_admin: bool = False
+    deleted: bool = False
+    bot_id: str = ""
+    locale: str = "en-US"
+
+    def as_json(self) -> dict[str, Any]:
+        """As `users.info` tells it."""
+        profile = {"real_name": self.name.title(), "display_name": self.name, "team": self.team_id}
+        if self.is_bot:
+            profile["bot_id"] = self.bot_id
+        return {
+            "id": self.id,
+            "team_id": self.team_id,
+            "name": self.name,
+            "real_name": self.name.title(),
+            "deleted": self.deleted,
+            "is_bot": self.is_bot,
+            "is_app_user": False,
+            "is_admin": self.is_admin,
+            "is_owner": self.is_admin,
+            "tz": "Europe/Berlin",
+            "tz_offset": 3600,
+            "locale": self.locale,
+            "profile": profile,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Message:
+    """A message of a channel.
+
+    Attributes:
+        ts: Its id in the channel, and its time.
+        by_app: Whether an app has posted it.
+        shown_to: The one user who sees it, when it is ephemeral.
+        edited_ts: When it was last edited.
+        revisions: How often it was edited.
+    """
+
+    team_id: str
+    channel_id: str
+    ts: str
+    user: str
+    text: str
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    thread_ts: str = ""
+    by_app: bool = False
+    bot_id: str = ""
+    app_id: str = ""
+    metadata: dict[str, Any] | None = None
+    client_msg_id: str = ""
+    shown_to: str = ""
+    edited_by: str = ""
+    edited_ts: str = ""
+    revisions: int = 0
+    deleted: bool = False
+    unfurls: bool = True
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def notifies(self) -> list[str]:
+        """The mentions in it that would notify somebody: `@U1`, `!channel`, `!here`."""
+        texts = [self.text, *_formatted(self.blocks)]
+        return [found for text in texts for found in _NOTIFYING.findall(text)]
+
+    @property
+    def shown_text(self) -> str:
+        """All that is to be read in it: its blocks, or its text when it has none."""
+        return "\n".join(block_texts(self.blocks)) if self.blocks else self.text
+
+    def find_element(self, action_id: str, value: str | None = None) -> tuple[str, dict[str, Any]]:
+        """An interactive element and the id of its block.
+
+        Raises:
+            LookupError: The message shows no such element.
+        """
+        return find_element(self.blocks, action_id, value)
+
+    def as_json(self, *, with_metadata: bool = False) -> dict[str, Any]:
+        """As an event or `conversations.history` tells it."""
+        found: dict[str, Any] = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text}
+        if self.client_msg_id and not self.by_app:
+            found["client_msg_id"] = self.client_msg_id
+        if self.by_app:
+            found |= {"bot_id": self.bot_id, "app_id": self.app_id}
+        optional = {
+            "team": self.team_id,
+            "blocks": self.blocks,
+            "thread_ts": self.thread_ts,
+            "edited": {"user": self.edited_by, "ts": self.edited_ts} if self.edited_ts else None,
+            "metadata": self.metadata if with_metadata else None,
+            "reactions": [
+                {"name": name, "users": users, "count": len(users)} for name, users in self.reactions.items()
+            ],
+        }
+        return found | {key: value for key, value in optional.items() if value}
+
+
+@dataclass(slots=True, kw_only=True)
+class Channel:
+    """A channel or a direct conversation."""
+
+    id: str
+    team_id: str
+    name: str
+    created: float
+    is_private: bool = False
+    is_im: bool = False
+    is_archived: bool = False
+    posting: PostingRule = PostingRule.EVERYONE
+    members: set[str] = field(default_factory=set)
+    messages: dict[str, Message] = field(default_factory=dict)
+    ephemerals: list[Message] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """Slack's `channel_type`."""
+        return "im" if self.is_im else "group" if self.is_private else "channel"
+
+    @property
+    def shown(self) -> list[Message]:
+        """Its messages in order, without deleted ones."""
+        return [item for _, item in sorted(self.messages.items()) if not item.deleted]
+
+    def thread(self, ts: str) -> list[Message]:
+        """The replies to a message, in order."""
+        return [item for item in self.shown if item.thread_ts == ts and item.ts != ts]
+
+    def as_json(self, viewer: str) -> dict[str, Any]:
+        """As `conversations.info` tells it to a member or an outsider."""
+        found: dict[str, Any] = {
+            "id": self.id,
+            "created": int(self.created),
+            "is_archived": self.is_archived,
+            "is_channel": not self.is_im and not self.is_private,
+            "is_group": self.is_private,
+            "is_im": self.is_im,
+            "is_private": self.is_private or self.is_im,
+            "context_team_id": self.team_id,
+        }
+        if self.is_im:
+            return found | {"user": next(iter(self.members - {viewer}), viewer)}
+        return found | {
+            "name": self.name,
+            "name_normalized": self.name,
+            "is_member": viewer in self.members,
+            "is_general": False,
+            "num_members": len(self.members),
+            "topic": {"value": "", "creator": "", "last_set": 0},
+            "purpose": {"value": "", "creator": "", "last_set": 0},
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadedFile:
+    """A file on its way up or there."""
+
+    id: str
+    team_id: str
+    name: str
+    length: int
+    title: str = ""
+    content: bytes | None = None
+    completed: bool = False
+    channels: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the `files` methods tell it."""
+        return {"id": self.id, "name": self.name, "title": self.title or self.name, "size": self.length}
+
+
+@dataclass(slots=True, kw_only=True)
+class View:
+    """A modal that somebody has open, or somebody's App Home.
+
+    Attributes:
+        content: The view as the app sent it.
+        values: What was entered: `{block_id: {action_id: element state}}`.
+        errors: What the app's last answer to a submission complained about, by block.
+    """
+
+    id: str
+    team_id: str
+    user: str
+    content: dict[str, Any]
+    root_id: str
+    previous_id: str = ""
+    revision: int = 1
+    is_open: bool = True
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """Changes with the content."""
+        return f"{self.revision}.{self.id.lower()}"
+
+    @property
+    def shown_text(self) -> str:
+        """All that is to be read in it."""
+        return "\n".join(block_texts(self.content["blocks"]))
+
+    def as_json(self) -> dict[str, Any]:
+        """As interactions and the `views` methods tell it."""
+        defaults = {"callback_id": "", "private_metadata": "", "external_id": "", "close": None, "submit": None}
+        return {
+            **defaults,
+            **self.content,
+            "id": self.id,
+            "team_id": self.team_id,
+            "hash": self.hash,
+            "state": {"values": self.values},
+            "root_view_id": self.root_id,
+            "previous_view_id": self.previous_id or None,
+            "clear_on_close": False,
+            "notify_on_close": self.content.get("notify_on_close", False),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Team:
+    """A workspace.
+
+    Attributes:
+        bot: The app's user.
+        homes: The App Home of each user who has one.
+        mentions_only: Whether the app gets `app_mention` alone, as in some workspaces of Enterprise Grid.
+        client_messages: The app's messages by `client_msg_id`.
+    """
+
+    id: str
+    name: str
+    domain: str
+    bot: User
+    users: dict[str, User] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    files: dict[str, UploadedFile] = field(default_factory=dict)
+    views: dict[str, View] = field(default_factory=dict)
+    homes: dict[str, View] = field(default_factory=dict)
+    mentions_only: bool = False
+    client_messages: dict[str, list[Message]] = field(default_factory=dict)
+
+    def direct_channel(self, user: str) -> Channel | None:
+        """The conversation of a user with the bot."""
+        members = {user, self.bot.id}
+        return next((item for item in self.channels.values() if item.is_im and item.members == members), None)
+
+
+class Ids:
+    """Ids that look like Slack's, and repeat from run to run."""
+
+    def __init__(self) -> None:
+        self._counter = itertools.count(1)
+
+    def next(self, prefix: str) -> str:
+        """The next id: `C0000000001`."""
+        return f"{prefix}{next(self._counter):010X}"
+
+
+class MessageTimes:
+    """Message ids: the time, made unique.
+
+    Args:
+        now: Seconds since the epoch.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._last_micros = 0
+
+    def next(self) -> str:
+        """The next `ts`: `1700000000.000100`."""
+        self._last_micros = max(int(self._now() * 1e6), self._last_micros + 1)
+        return f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"
+
+
+def find_element(blocks: list[dict[str, Any]], action_id: str, value: str | None = None) -> tuple[str, dict[str, Any]]:
+    """An interactive element and the id of its block.
+
+    Raises:
+        LookupError: There is none.
+    """
+    seen = []
+    for block in blocks:
+        for element in block_elements(block):
+            seen.append(element.get("action_id"))
+            if element.get("action_id") == action_id and value in (None, element.get("value")):
+                return block.get("block_id", ""), element
+    raise LookupError(f"nothing with the action {action_id!r} is shown, only {[item for item in seen if item]}")
+
+
+def block_elements(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """The elements in a block that can be acted on."""
+    found = list(block.get("elements", ())) if block.get("type") == "actions" else []
+    return found + [block[key] for key in ("accessory", "element") if isinstance(block.get(key), dict)]
+
+
+def block_texts(blocks: list[dict[str, Any]]) -> Iterator[str]:
+    """What is to be read in blocks, without buttons and menus."""
+    for block in blocks:
+        parts = [block.get("text"), block.get("label"), *block.get("fields", ())]
+        if block.get("type") == "context":
+            parts += block.get("elements", ())
+        for part in parts:
+            text = part.get("text") if isinstance(part, dict) else part
+            if isinstance(text, str):
+                yield text
+        if block.get("type") == "image":
+            yield f"[image: {block.get('alt_text', '')}]"
+
+
+def _formatted(value: Any) -> Iterator[str]:
+    """The texts in blocks that Slack formats; it takes mentions from these alone."""
+    if isinstance(value, dict):
+        if value.get("type") == "mrkdwn":
+            yield str(value.get("text", ""))
+        for item in value.values():
+            yield from _formatted(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _formatted(item)
