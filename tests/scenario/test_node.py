@@ -1,0 +1,64 @@
+"""Another language: the walk-through from Node.js with the repository's proto files alone, see `node/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from factories.services import sample_rows
+
+NODE = Path(__file__).parent / "node"
+NO_WAY_TO_THE_REGISTRY = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|E50\d)\b")
+
+
+@pytest.fixture(scope="module")
+def packages() -> None:
+    """Installs what package-lock.json names into node/node_modules, once."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("needs Node.js and npm")
+    stamp = NODE / "node_modules" / ".package-lock.json"
+    if stamp.exists() and stamp.stat().st_mtime >= (NODE / "package-lock.json").stat().st_mtime:
+        return
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--fetch-retries=1"]
+    result = subprocess.run(command, cwd=NODE, capture_output=True, text=True, check=False, timeout=240)
+    if found := NO_WAY_TO_THE_REGISTRY.search(result.stderr):
+        pytest.skip(f"npm cannot reach its registry ({found[0]})")
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_walk_through_works_from_node_with_the_proto_files_alone(packages, service, tmp_path: Path) -> None:
+    rows = tmp_path / "complaints.jsonl"
+    rows.write_text("".join(f"{json.dumps(row)}\n" for row in sample_rows(40)))
+    environment = {**os.environ, "FOREWORD_ENDPOINT": service.endpoint, "FOREWORD_API_KEY": "dev"}
+
+    command = ["node", str(NODE / "walk_through.js"), str(rows)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
+
+    assert result.returncode == 0, result.stderr
+    told = {step.pop("step"): step for step in map(json.loads, result.stdout.splitlines())}
+    assert list(told) == ["upload", "error", "tune", "watch", "deploy", "generate", "stream", "classify"]
+    assert told["upload"]["rows"] == 40
+    prefix = "tune_experiment.parameters"
+    assert told["error"] == {
+        "code": "INVALID_ARGUMENT",
+        "reason": "INVALID_ARGUMENT",
+        "domain": "foreword",
+        "fields": [f"{prefix}.batch_size", f"{prefix}.num_epochs"],
+    }
+    assert told["watch"]["state"] == "STATE_SUCCEEDED"
+    assert 0 < told["watch"]["snapshots"] <= told["tune"]["planned_updates"]
+    assert told["watch"]["systems"] == ["tuned"]
+    assert told["deploy"]["state"] == "STATE_READY"
+    assert told["generate"]["text"] == told["stream"]["text"] == ", ".join(told["classify"]["labels"])
+    assert told["generate"]["usage"]["soft_prompt_tokens"] > 0
+
+
+def test_the_lock_file_names_no_host() -> None:
+    assert "resolved" not in (NODE / "package-lock.json").read_text()
