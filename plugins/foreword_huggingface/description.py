@@ -12,12 +12,14 @@ from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import FailedPreconditionError
 from foreword_huggingface.families import Family, context_tokens, family_of, fitted_recipe, with_full_attention
 from foreword_huggingface.settings import ModelEntry
-from foreword_huggingface.sources import CARD, CONFIG, Source
+from foreword_huggingface.sources import CARD, CONFIG, TEMPLATE, TOKENIZER_CONFIG, Source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 _LICENCE: Final = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
+_INSTRUCT: Final = re.compile(r"(?:^|[/_.-])(?:instruct|chat|it)(?:$|[_.-]|\d)", re.IGNORECASE)
+"""Names of models that were tuned to follow turns. Base models carry templates too, which they were never shown."""
 _CARD_CHARACTERS: Final = 4096
 """The model card's header is at its beginning."""
 
@@ -43,7 +45,15 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
     Raises:
         FailedPreconditionError: There is no configuration, or it is of a kind without support.
     """
-    folder = source.config_folder(offline=offline)
+    asked = entry.chat if entry.chat is not None else bool(_INSTRUCT.search(entry.name))
+    folder = source.config_folder(with_template=asked, offline=offline)
+    chat = asked and _has_chat_template(folder)
+    if entry.chat and not chat:
+        raise FailedPreconditionError(
+            f"{source.name} is asked for with #chat, but its tokenizer has no chat template. Leave #chat out, or "
+            "choose the model's instruct version.",
+            reason="CHAT_TEMPLATE_MISSING",
+        )
     values = _read_config(source.name, folder)
     family = family_of(source.name, values.get("model_type"))
     if values.get("quantization_config"):
@@ -59,11 +69,13 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
         parameter_count = _count_parameters(config, family)
     except Exception as error:  # configurations are checked by validators of many kinds, without a common error
         raise _broken(source.name, _last_line(error)) from error
-    revision = source.revision()
+    # What was tuned with a template is another thing without it, so the two are told apart wherever weights are.
+    revision = source.revision() + ("+chat" if chat else "")
     spec = BaseModelSpec(
         id=entry.id,
         display_name=entry.name.rpartition("/")[2],
-        description=f"{family.title} of {_rounded(parameter_count)} weights from {source.name}.",
+        description=f"{family.title} of {_rounded(parameter_count)} weights from {source.name}."
+        + (" Inputs become turns of its chat template." if chat else ""),
         architecture=family.architecture,
         context_tokens=longest,
         hidden_size=config.hidden_size,
@@ -71,6 +83,7 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
         licence=_licence(folder) or ("unknown" if entry.folder else f"see https://huggingface.co/{entry.name}"),
         recipe=fitted_recipe(family, longest),
         revision=revision,
+        chat_template=chat,
     )
     return Description(spec=spec, config=config)
 
@@ -107,6 +120,17 @@ def _count_parameters(config: PreTrainedConfig, family: Family) -> int:
     with torch.device("meta"):
         module = model_class(family.architecture).from_config(config)
     return int(module.num_parameters())
+
+
+def _has_chat_template(folder: Path) -> bool:
+    """Whether the tokenizer has a chat template."""
+    if (folder / TEMPLATE).is_file():
+        return True
+    try:
+        values = json.loads((folder / TOKENIZER_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and bool(values.get("chat_template"))
 
 
 def _licence(folder: Path) -> str:

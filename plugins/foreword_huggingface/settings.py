@@ -1,15 +1,16 @@
 """FOREWORD_HUGGINGFACE_MODELS: which models are offered.
 
 A list of entries with commas between them. An entry is a Hugging Face id, with `@` and a revision if not `main`, or a
-folder (it begins with `/`, `.` or `~`), with a name and `=` in front if it is not to be called by the folder's own:
+folder (it begins with `/`, `.` or `~`), with a name and `=` in front if it is not to be called by the folder's own.
+`#chat` or `#plain` behind it says whether texts are put into the model's chat template:
 
-    google/flan-t5-base, ibm-granite/granite-3.1-2b-base@v1, complaints-t5=/models/t5, /models/llama
+    google/flan-t5-base, ibm-granite/granite-3.1-2b-base@v1, complaints-t5=/models/t5, /models/llama#chat
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ DEFAULT_REVISION: Final = "main"
 _WORD: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _NAME: Final = re.compile(rf"{_WORD}(?:/{_WORD})?")
 _REVISION: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
+_STYLES: Final = {"chat": True, "plain": False}
 _FOLDER: Final = ("/", ".", "~")
 
 
@@ -30,11 +32,13 @@ class ModelEntry:
         name: Hugging Face id, or what a folder is to be called.
         revision: Branch, tag or commit; of no use for a folder.
         folder: Where the files lie; None for a model of the hub.
+        chat: Whether texts are put into the chat template; None decides by the name.
     """
 
     name: str
     revision: str = DEFAULT_REVISION
     folder: Path | None = None
+    chat: bool | None = None
 
     @property
     def id(self) -> str:
@@ -65,6 +69,15 @@ def read_entries(text: str) -> tuple[tuple[ModelEntry, ...], dict[str, str]]:
 
 def _read(part: str) -> ModelEntry | str:
     """An entry, or what is wrong with it."""
+    part, hash, style = part.partition("#")
+    if hash and style not in _STYLES:
+        return f"what follows '#' is no style. Write one of {', '.join(f'#{known}' for known in _STYLES)}."
+    found = _read_place(part)
+    return found if isinstance(found, str) else replace(found, chat=_STYLES.get(style))
+
+
+def _read_place(part: str) -> ModelEntry | str:
+    """An entry without its style, or what is wrong with it."""
     name, equals, path = part.partition("=")
     name, path = name.strip(), path.strip()
     if equals or part.startswith(_FOLDER):

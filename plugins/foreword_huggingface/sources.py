@@ -21,13 +21,17 @@ UNREACHABLE: Final = "BASE_MODEL_UNREACHABLE"
 
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
+TOKENIZER_CONFIG: Final = "tokenizer_config.json"
+TEMPLATE: Final = "chat_template.jinja"
+TEMPLATE_FILES: Final = (TOKENIZER_CONFIG, TEMPLATE)
+"""Where a chat template may stand: in the tokenizer's configuration or in a file of its own."""
 _SINGLE: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
 _VOCABULARIES: Final = ("tokenizer.json", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
 _CONFIG_FILES: Final = (CONFIG, CARD)
 _TOKENIZER_FILES: Final = (
-    "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "merges.txt", *_VOCABULARIES,
+    "tokenizer*.json", TEMPLATE, "special_tokens_map.json", "added_tokens.json", "merges.txt", *_VOCABULARIES,
 )  # fmt: skip
 _WEIGHT_FILES: Final = ("model.safetensors", "model-*.safetensors", _INDEX, "generation_config.json")
 
@@ -51,10 +55,11 @@ class Source(ABC):
         """What messages call the model."""
 
     @abstractmethod
-    def config_folder(self, *, offline: bool = False) -> Path:
+    def config_folder(self, *, with_template: bool = False, offline: bool = False) -> Path:
         """The folder with the configuration and, if there is one, the model card.
 
         Args:
+            with_template: Also with the chat template, if there is one.
             offline: Do not ask the hub.
 
         Raises:
@@ -93,7 +98,7 @@ class FolderSource(Source):
         """The folder."""
         return str(self._folder)
 
-    def config_folder(self, *, offline: bool = False) -> Path:
+    def config_folder(self, *, with_template: bool = False, offline: bool = False) -> Path:
         """Checks all files, which costs nothing here: what will not load is not offered."""
         return self.weights_folder()
 
@@ -156,9 +161,14 @@ class HubSource(Source):
         """Hugging Face id, and the revision if it is not the usual one."""
         return self._repository if self._revision == DEFAULT_REVISION else f"{self._repository}@{self._revision}"
 
-    def config_folder(self, *, offline: bool = False) -> Path:
+    def config_folder(self, *, with_template: bool = False, offline: bool = False) -> Path:
         """From now on, files of the commit that is found here are meant."""
-        folder = self._fetch(_CONFIG_FILES, lambda folder: (folder / CONFIG).is_file(), offline=offline)
+        names = (CONFIG, TOKENIZER_CONFIG) if with_template else (CONFIG,)
+        folder = self._fetch(
+            (*_CONFIG_FILES, *(TEMPLATE_FILES if with_template else ())),
+            lambda folder: all((folder / name).is_file() for name in names),
+            offline=offline,
+        )
         if not (folder / CONFIG).is_file():
             raise _missing(f"{self.name} has no {CONFIG} on the hub.", "Choose a repository of transformers weights.")
         self._commit = folder.name

@@ -29,6 +29,7 @@ class BaseModelSpec:
         revision: Hash or tag of the exact weights; part of every cache key and manifest.
         aliases: Other names it answers to.
         tunable: Whether experiments may tune it.
+        chat_template: Whether every input becomes one user's turn of the tokenizer's chat template.
     """
 
     id: str
@@ -43,3 +44,4 @@ class BaseModelSpec:
     revision: str
     aliases: tuple[str, ...] = ()
     tunable: bool = True
+    chat_template: bool = False

@@ -17,6 +17,7 @@ from foreword.inference.batching import length_groups
 from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent, feed_first, room
 from foreword.inference.networks import LoadedAdapter, NetworkInput, make_network
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
+from foreword.plugin.chat import chat_frame
 from foreword.plugin.contributions import Contribution, soft_prompt
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import LabelSpace, LoadedModel
@@ -72,12 +73,13 @@ class ModelRunner:
     def __init__(self, model: LoadedModel) -> None:
         self.model = model
         self.network = make_network(model)
+        self._frame = chat_frame(model.tokenizer, model.spec)
         self._candidates: LRUCache[LabelSpace, Candidates] = LRUCache(_KEPT_LABEL_SPACES)
         self._candidates_lock = threading.Lock()
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of an input, special tokens included."""
-        return encode_input(self.model.tokenizer, text)
+        return encode_input(self.model.tokenizer, text, frame=self._frame)
 
     def token_texts(self, ids: Sequence[int]) -> tuple[str, ...]:
         """The text of each token; special tokens show their names."""

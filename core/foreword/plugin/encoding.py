@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foreword.domain.base_model import Architecture
+from foreword.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from foreword.plugin.chat import ChatFrame
     from foreword.plugin.interfaces import LoadedModel
 
 
-def encode_input(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None = None) -> list[int]:
+def encode_input(
+    tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None = None, *, frame: ChatFrame | None = None
+) -> list[int]:
     """Token ids of an input, with the special tokens that the model expects around it.
 
     Args:
-        max_tokens: Longest result; a longer one loses its end, but keeps the token that closes it. None does not cut.
+        max_tokens: Longest result; a longer one loses the end of its text, but keeps what closes it. None does not cut.
+        frame: What `chat_frame` read for the model.
+
+    Raises:
+        InvalidArgumentError: The frame alone is longer than `max_tokens`.
     """
+    if frame is not None:
+        return _encode_turn(tokenizer, text, max_tokens, frame)
     # Not the tokenizer's own `truncation`: it is state of the shared tokenizer, and two threads may hold it.
     ids = _encode(tokenizer, text, add_special_tokens=True)
     if max_tokens is None or len(ids) <= max_tokens:
@@ -25,6 +35,24 @@ def encode_input(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int 
     if ids[-1] == tokenizer.eos_token_id:
         return [*ids[: max_tokens - 1], ids[-1]]
     return ids[:max_tokens]
+
+
+def _encode_turn(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None, frame: ChatFrame) -> list[int]:
+    """Token ids of a user's turn."""
+    ids = encode_plain(tokenizer, frame.wrapped(text))
+    around = len(frame.before) + len(frame.after)
+    if max_tokens is not None and around + len(ids) > max_tokens:
+        closing = encode_plain(tokenizer, frame.trail) if frame.trail else []
+        room = max_tokens - around - len(closing)
+        lead = len(encode_plain(tokenizer, frame.lead)) if frame.lead else 0
+        if room <= lead:
+            raise InvalidArgumentError.of(
+                "parameters.max_input_tokens",
+                f"is {max_tokens}, and the base model's chat template alone takes {max_tokens - room + lead} tokens; "
+                "raise it",
+            )
+        ids = [*ids[:room], *closing]
+    return [*frame.before, *ids, *frame.after]
 
 
 def encode_plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from foreword.plugin.chat import chat_frame
 from foreword.plugin.encoding import encode_input
 from foreword.plugin.interfaces import BaseModel
 
@@ -22,9 +23,10 @@ class TokenCounters:
             found = self._counters.get(model.spec.id)
             if found is None:
                 tokenizer = model.load_tokenizer()
+                frame = chat_frame(tokenizer, model.spec)
 
                 def found(text: str) -> int:
-                    return len(encode_input(tokenizer, text))
+                    return len(encode_input(tokenizer, text, frame=frame))
 
                 self._counters[model.spec.id] = found
             return found

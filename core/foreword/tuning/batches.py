@@ -15,6 +15,7 @@ import torch
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 from foreword.domain.prompt import apply_verbalizer
+from foreword.plugin.chat import chat_frame
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import LoadedModel, Task
 
@@ -91,11 +92,12 @@ def encode_rows(
     rows: Sequence[Row], *, model: LoadedModel, task: Task, plan: TunePlan, verbalizer: str
 ) -> list[EncodedRow]:
     """Rows in token ids: template applied, answers in canonical form, both cut to the plan's limits."""
-    limits = plan.parameters
+    limits, tokenizer = plan.parameters, model.tokenizer
+    frame = chat_frame(tokenizer, model.spec)
     return [
         EncodedRow(
             input_ids=tuple(
-                encode_input(model.tokenizer, apply_verbalizer(verbalizer, row.input), limits.max_input_tokens)
+                encode_input(tokenizer, apply_verbalizer(verbalizer, row.input), limits.max_input_tokens, frame=frame)
             ),
             target_ids=tuple(encode_target(model, task.target(row.output, plan.schema), limits.max_output_tokens)),
         )

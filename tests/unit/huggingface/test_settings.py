@@ -25,6 +25,14 @@ def test_ids_revisions_folders_and_names_are_read():
     assert faults == {}
 
 
+def test_a_style_stands_behind_a_name_a_revision_or_a_folder():
+    entries, faults = read_entries("a/b#chat, a/c@v1#plain, name=/models/x#chat, /models/y")
+
+    assert [entry.chat for entry in entries] == [True, False, True, None]
+    assert (entries[1].revision, entries[2].folder) == ("v1", Path("/models/x"))
+    assert faults == {}
+
+
 def test_a_relative_folder_and_the_home_folder_become_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -47,6 +55,8 @@ def test_nothing_is_offered_unless_it_is_named(text):
         ("https://huggingface.co/gpt2", "google/flan-t5-base"),
         ("gpt2@", "Name a branch"),
         ("gpt2@ -x", "Name a branch"),
+        ("gpt2#chatty", "#chat, #plain"),
+        ("gpt2#", "#chat, #plain"),
         ("mine=", "name=/path/to/folder"),
         ("=/models/t5", "name=/path/to/folder"),
         ("/", "name=/path/to/folder"),
