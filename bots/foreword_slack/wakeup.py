@@ -21,6 +21,10 @@ class Wakeup:
         """Ends the wait, also the next one."""
         self._event.set()
 
+    def is_set(self) -> bool:
+        """Whether something happened since the last `clear`."""
+        return self._event.is_set()
+
     def clear(self) -> None:
         """Forgets what happened before."""
         self._event.clear()

@@ -15,6 +15,7 @@ from foreword.errors import LeaseLostError
 from foreword_slack.store.audit import Audit
 from foreword_slack.store.posts import ENDED, Operation, PostState
 from foreword_slack.store.tables import InstallationRow, OutboxRow
+from foreword_slack.store.workspaces import InstallationState
 
 TARGET_FAILED = "target_failed"
 
@@ -56,7 +57,7 @@ class PostQueue:
         query = (
             select(OutboxRow.team)
             .join(InstallationRow, InstallationRow.team == OutboxRow.team)
-            .where(InstallationRow.state == "active", _open())
+            .where(InstallationRow.state == InstallationState.ACTIVE.value, _open())
             .distinct()
         )
         return list(self._session.scalars(query))
@@ -71,6 +72,8 @@ class PostQueue:
             limit: At most so many.
             lease: How long they are the caller's.
         """
+        if not self._installed(team):
+            return []
         post = aliased(OutboxRow)
         target = and_(post.team == OutboxRow.team, post.name == OutboxRow.target)
         self._fail_orphans(team)
@@ -168,7 +171,9 @@ class PostQueue:
         self._fail(self._owned(sending), reason)
 
     def next_due(self, team: str) -> datetime | None:
-        """When a workspace's next call is due or its next lease ends; None when nothing waits."""
+        """When a workspace's next call is due or its next lease ends; None when nothing waits, or all is parked."""
+        if not self._installed(team):
+            return None
         when = func.min(
             case(
                 (OutboxRow.lease_expire_time.is_(None), OutboxRow.due_time),
@@ -196,6 +201,10 @@ class PostQueue:
         )
         assert isinstance(result, CursorResult)
         return result.rowcount
+
+    def _installed(self, team: str) -> bool:
+        row = self._session.get(InstallationRow, team)
+        return row is not None and row.state == InstallationState.ACTIVE.value
 
     def _take(self, row: OutboxRow, target_ts: str | None, lease: timedelta) -> Sending:
         # A row that was being sent when its lease ran out may have reached Slack.

@@ -16,7 +16,7 @@ from foreword_slack.store.post_queue import PostQueue
 from foreword_slack.store.posts import Posts
 from foreword_slack.store.processes import Processes
 from foreword_slack.store.retrainings import Retrainings
-from foreword_slack.store.workspaces import Workspace, Workspaces
+from foreword_slack.store.workspaces import InstallationState, Workspace, Workspaces
 
 
 class UnitOfWork:
@@ -44,6 +44,11 @@ class UnitOfWork:
     def installation(self) -> Workspace | None:
         """The workspace's installation; None before the bot was installed in it."""
         return Workspaces(self._session, self.now).get(self.team)
+
+    def end_installation(self, state: InstallationState, reason: str) -> None:
+        """Notes that Slack told of the end of the installation; the workspace's calls wait until there is a new one."""
+        if Workspaces(self._session, self.now).mark(self.team, state, reason):
+            self.audit.append("installation_ended", facts={"state": state.value, "reason": reason})
 
 
 class Operator:

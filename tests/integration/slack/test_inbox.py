@@ -12,6 +12,7 @@ import pytest
 from factories.slack import eventually, new_event
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword_slack.inbox import HopelessError, Inbox, InboxSettings, PostponedError
+from foreword_slack.store.tables import InboxRow
 
 LEASE = timedelta(seconds=30)
 
@@ -60,8 +61,6 @@ async def test_a_handled_event_keeps_no_text(store):
     async with running(store, handle) as inbox:
         await inbox.put(new_event(payload={"text": "my card is 4111 1111 1111 1111"}))
         await eventually(lambda: inbox.counts["handled"])
-    from foreword_slack.store.tables import InboxRow
-
     row = await store.survey(lambda operator: operator.session.query(InboxRow).one())
     assert (row.state, row.payload) == ("done", None)
 

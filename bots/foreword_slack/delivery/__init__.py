@@ -1,0 +1,1 @@
+"""Making the outbox's calls: at Slack's pace, with every kind of failure told apart."""

@@ -1,0 +1,260 @@
+"""One workspace's sender: its calls, at the pace of its channels, and what to do when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from typing import Protocol
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from foreword.errors import LeaseLostError, UnavailableError
+from foreword.observability.logging import get_logger
+from foreword_slack.backoff import Backoff
+from foreword_slack.delivery.buckets import TokenBucket
+from foreword_slack.delivery.calls import Absence, call, find
+from foreword_slack.delivery.settings import OutboxSettings
+from foreword_slack.delivery.verdicts import Failure, Verdict, judge
+from foreword_slack.store import InstallationState, Operation, Operator, Store, UnitOfWork
+from foreword_slack.store.post_queue import Sending
+from foreword_slack.wakeup import Wakeup
+
+_log = get_logger(__name__)
+
+
+class Clients(Protocol):
+    """Where a workspace's client comes from."""
+
+    async def client(self, team: str) -> AsyncWebClient | None:
+        """A client with the workspace's token; None when the bot is not installed there, or its token is worthless."""
+        ...
+
+    async def renew(self, team: str) -> bool:
+        """Gets a new token for one that has expired; False when there is no way to."""
+        ...
+
+
+class TeamSender:
+    """Makes one workspace's calls, so that a busy one holds up no other.
+
+    Args:
+        counts: Where outcomes are counted, by name.
+        on_failed: Called in the transaction that gives a call up, with the reason.
+    """
+
+    def __init__(
+        self,
+        team: str,
+        store: Store,
+        clients: Clients,
+        settings: OutboxSettings,
+        random: Random,
+        counts: Counter[str],
+        on_failed: Callable[[UnitOfWork, Sending, str], None] | None,
+    ) -> None:
+        self._team, self._store, self._clock, self._clients = team, store, store.clock, clients
+        self._settings, self._counts, self._on_failed = settings, counts, on_failed
+        self._backoff = Backoff(settings.first_wait_seconds, settings.longest_wait_seconds, random)
+        self._lease = timedelta(seconds=settings.lease_seconds)
+        self._bucket = TokenBucket(settings.team_rate, settings.team_burst)
+        self._channels: defaultdict[str, TokenBucket] = defaultdict(
+            lambda: TokenBucket(settings.channel_rate, settings.channel_burst)
+        )
+        self._slowed: Counter[str] = Counter()  # times in a row that a channel was told to slow down
+        self._under_way: dict[asyncio.Task[None], Sending] = {}
+        self.wakeup = Wakeup(self._clock)
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Makes calls until none is left, or `stop` was called."""
+        while not self._stopping:
+            self.wakeup.clear()
+            try:
+                wait = await self._claim()
+            except UnavailableError:
+                _log.warning("outbox_store_unavailable", team=self._team)
+                wait = self._settings.poll_seconds
+            if wait is None and not self._under_way and not self.wakeup.is_set():
+                return
+            await self.wakeup.wait(self._settings.poll_seconds if wait is None else wait)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Begins no more calls, and waits for those under way; what is cut off counts as unknown."""
+        self._stopping = True
+        self.wakeup.set()
+        if self._under_way:
+            await asyncio.wait(list(self._under_way), timeout=grace_seconds)
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _claim(self) -> float | None:
+        """Begins with what may be sent now; returns how long nothing more can, None when nothing is left."""
+        now = self._clock.now()
+        waits = {channel: bucket.wait(now) for channel, bucket in self._channels.items()}
+        busy = {sending.channel for sending in self._under_way.values()}
+        off = busy | {channel for channel, wait in waits.items() if wait > 0}
+        room = self._settings.calls_at_once - len(self._under_way)
+        team_wait = self._bucket.wait(now)
+        if room <= 0:
+            return self._settings.poll_seconds
+        if team_wait > 0:
+            return team_wait
+        claimed = await self._store.operate(
+            lambda operator: operator.posts.claim(self._team, off, room, self._lease), team=self._team
+        )
+        for sending in claimed:
+            self._bucket.take(now)
+            self._channels[sending.channel].take(now)
+            task = asyncio.create_task(self._send(sending))
+            self._under_way[task] = sending
+            task.add_done_callback(self._let_go)
+        if claimed:
+            return 0.0
+        due = await self._store.survey(lambda operator: operator.posts.next_due(self._team))
+        if due is None:
+            return None
+        until_due = (due - self._clock.now()).total_seconds()
+        ready = [wait for channel, wait in waits.items() if wait > 0 and channel not in busy]
+        # What is due now waits for its channel's turn, or for a call under way, whose end wakes the loop.
+        return min([until_due if until_due > 0 else self._settings.poll_seconds, *ready, self._settings.poll_seconds])
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self.wakeup.set()
+
+    async def _send(self, sending: Sending) -> None:
+        try:
+            await self._make(sending)
+        except (LeaseLostError, UnavailableError) as error:
+            # Its lease runs out; whoever claims it then finds out what became of it.
+            _log.warning("call_not_ended", team=self._team, key=sending.key, reason=error.reason)
+
+    async def _make(self, sending: Sending) -> None:
+        client = await self._clients.client(self._team)
+        if client is None:
+            await self._release(sending, self._settings.poll_seconds, "not_installed", unsure=sending.unsure)
+            return
+        unsure = sending.unsure
+        try:
+            async with self._clock.timeout(self._settings.call_seconds):
+                if unsure and (ts := await self._look(client, sending)) is not None:
+                    self._counts["found"] += 1
+                    await self._sent(sending, ts)
+                    return
+        except Exception as error:
+            await self._look_up_failed(sending, judge(error, Operation.POST))
+            return
+        try:
+            async with self._clock.timeout(self._settings.call_seconds):
+                ts = await call(client, sending)
+        except Exception as error:
+            await self._failed(sending, judge(error, sending.operation))
+            return
+        self._slowed.pop(sending.channel, None)
+        await self._sent(sending, ts)
+
+    async def _look(self, client: AsyncWebClient, sending: Sending) -> str | None:
+        found = await find(client, sending, self._settings.skew_seconds)
+        if isinstance(found, str):
+            return found
+        self._counts[found.value] += 1
+        if found is Absence.UNKNOWN and sending.operation in (Operation.POST, Operation.EPHEMERAL):
+            # Better twice than never; the same client_msg_id makes it once where Slack honours it.
+            _log.warning("call_unresolved", team=self._team, key=sending.key)
+            await self._store.operate(lambda operator: operator.posts.resolve(sending, found=False), team=self._team)
+        return None
+
+    async def _sent(self, sending: Sending, ts: str | None) -> None:
+        self._counts["sent"] += 1
+        await self._store.operate(lambda operator: operator.posts.sent(sending, ts), team=self._team)
+
+    async def _look_up_failed(self, sending: Sending, failure: Failure) -> None:
+        if failure.verdict is Verdict.TENANT_DOWN:
+            await self._down(sending, failure.reason, unsure=True)
+        elif failure.verdict is Verdict.TOKEN_EXPIRED:
+            await self._token_expired(sending, unsure=True)
+        else:
+            seconds = failure.retry_after_seconds or self._backoff.seconds(sending.attempt) + 1.0
+            await self._release_or_give_up(sending, seconds, f"look_up_{failure.reason}", unsure=True, counted=True)
+
+    async def _failed(self, sending: Sending, failure: Failure) -> None:
+        self._counts[failure.verdict.value] += 1
+        match failure.verdict:
+            case Verdict.DONE:
+                await self._sent(sending, None)
+            case Verdict.PERMANENT:
+                await self._give_up(sending, failure.reason)
+            case Verdict.RATE_LIMITED:
+                await self._slow_down(sending, failure.retry_after_seconds)
+            case Verdict.TENANT_DOWN:
+                await self._down(sending, failure.reason, unsure=False)
+            case Verdict.TOKEN_EXPIRED:
+                await self._token_expired(sending, unsure=False)
+            case Verdict.REFUSED if sending.attempt >= self._settings.max_refusals:
+                await self._give_up(sending, failure.reason)
+            case Verdict.UNSURE:
+                seconds = self._settings.settle_seconds + self._backoff.seconds(sending.attempt)
+                await self._release_or_give_up(sending, seconds, failure.reason, unsure=True, counted=True)
+            case Verdict.REFUSED | Verdict.NOT_MADE:
+                seconds = self._backoff.seconds(sending.attempt)
+                await self._release_or_give_up(sending, seconds, failure.reason, unsure=False, counted=True)
+
+    async def _slow_down(self, sending: Sending, retry_after_seconds: float | None) -> None:
+        self._slowed[sending.channel] += 1
+        seconds = retry_after_seconds or max(1.0, self._backoff.seconds(self._slowed[sending.channel]))
+        self._channels[sending.channel].block(self._clock.now(), seconds)
+        await self._release(sending, seconds, "ratelimited", unsure=False)
+
+    async def _token_expired(self, sending: Sending, *, unsure: bool) -> None:
+        if await self._clients.renew(self._team):
+            await self._release(sending, 0.0, "token_expired", unsure=unsure)
+        else:
+            await self._down(sending, "token_expired", unsure=unsure)
+
+    async def _down(self, sending: Sending, reason: str, *, unsure: bool) -> None:
+        """Parks the workspace's calls until somebody installs the bot again."""
+        now = self._clock.now()
+
+        def park(operator: Operator) -> None:
+            operator.posts.release(sending, due_time=now, reason=reason, unsure=unsure, counted=False)
+            if operator.workspaces.mark(self._team, InstallationState.DOWN, reason):
+                operator.of(self._team).audit.append("installation_down", facts={"reason": reason})
+
+        await self._store.operate(park, team=self._team)
+        _log.error("installation_down", team=self._team, reason=reason)
+
+    async def _release_or_give_up(
+        self, sending: Sending, seconds: float, reason: str, *, unsure: bool, counted: bool
+    ) -> None:
+        age = self._clock.now() - sending.create_time
+        # A few attempts, too: it may have been parked for days.
+        if sending.attempt >= self._settings.max_refusals and age > timedelta(hours=self._settings.give_up_hours):
+            await self._give_up(sending, reason)
+        else:
+            await self._release(sending, seconds, reason, unsure=unsure, counted=counted)
+
+    async def _release(
+        self, sending: Sending, seconds: float, reason: str, *, unsure: bool, counted: bool = False
+    ) -> None:
+        due = self._clock.now() + timedelta(seconds=seconds)
+
+        def release(operator: Operator) -> None:
+            operator.posts.release(sending, due_time=due, reason=reason, unsure=unsure, counted=counted)
+
+        await self._store.operate(release, team=self._team)
+
+    async def _give_up(self, sending: Sending, reason: str) -> None:
+        self._counts["failed"] += 1
+        _log.error("call_given_up", team=self._team, key=sending.key, operation=sending.operation.value, reason=reason)
+
+        def give_up(operator: Operator) -> None:
+            operator.posts.fail(sending, reason)
+            if self._on_failed is not None:
+                self._on_failed(operator.of(self._team), sending, reason)
+
+        await self._store.operate(give_up, team=self._team)

@@ -1,0 +1,174 @@
+"""What a failed call means: whether it may have taken effect, and what helps.
+
+Codes: https://docs.slack.dev/reference/methods/chat.postMessage (errors). What stands in no list is a refusal that
+nobody knows, and is tried a few times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from foreword_slack.store import Operation
+
+
+class Verdict(Enum):
+    """What a failed call means."""
+
+    RATE_LIMITED = "rate_limited"  # it took no effect; later it will
+    NOT_MADE = "not_made"  # it never reached Slack, or Slack was not ready; later it will
+    REFUSED = "refused"  # it took no effect, for a reason that nobody knows
+    UNSURE = "unsure"  # it may have taken effect
+    PERMANENT = "permanent"  # it can never take effect
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - it will with a new token
+    TENANT_DOWN = "tenant_down"  # nothing in this workspace will until the bot is installed again
+    DONE = "done"  # what it was for is already so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failed call.
+
+    Attributes:
+        reason: Slack's code, or what happened to the connection, in a stable word.
+        retry_after_seconds: How long Slack asked to wait; None: it did not say.
+    """
+
+    verdict: Verdict
+    reason: str
+    retry_after_seconds: float | None = None
+
+
+_TENANT_DOWN = frozenset(
+    {
+        "account_inactive",
+        "app_uninstalled",
+        "ekm_access_denied",
+        "invalid_auth",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "team_not_found",
+        "token_revoked",
+    }
+)
+_NOT_MADE = frozenset({"request_timeout", "service_unavailable", "team_added_to_org"})
+_UNSURE = frozenset({"fatal_error", "internal_error"})
+_RATE_LIMITED = frozenset({"rate_limited", "ratelimited", "message_limit_exceeded"})
+_PERMANENT = frozenset(
+    {
+        "access_denied",
+        "as_user_not_supported",
+        "cannot_reply_to_message",
+        "cant_delete_message",
+        "cant_update_message",
+        "channel_not_found",
+        "channel_type_not_supported",
+        "compliance_exports_prevent_deletion",
+        "duplicate_channel_not_found",
+        "edit_window_closed",
+        "external_channel_migrating",
+        "hash_conflict",
+        "invalid_arg_name",
+        "invalid_arguments",
+        "invalid_array_arg",
+        "invalid_attachments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_charset",
+        "invalid_form_data",
+        "invalid_json",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "invalid_name",
+        "invalid_post_type",
+        "is_archived",
+        "is_inactive",
+        "json_not_object",
+        "messages_tab_disabled",
+        "message_not_found",
+        "metadata_must_be_sent_from_app",
+        "metadata_too_large",
+        "missing_post_type",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_permission",
+        "no_text",
+        "not_enabled",
+        "not_in_channel",
+        "thread_locked",
+        "too_many_attachments",
+        "too_many_contact_cards",
+        "too_many_reactions",
+        "user_not_found",
+        "user_not_in_channel",
+        "view_too_large",
+    }
+)
+_DONE = {
+    Operation.REACTION: frozenset({"already_reacted"}),
+    Operation.DELETE: frozenset({"message_not_found"}),
+}
+
+
+def judge(error: BaseException, operation: Operation) -> Failure:
+    """What an exception of `AsyncWebClient` means for a call."""
+    if isinstance(error, SlackApiError):
+        return _judge_answer(error, operation)
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Failure(verdict=Verdict.NOT_MADE, reason="connection_failed")
+    if isinstance(error, TimeoutError):
+        return Failure(verdict=Verdict.UNSURE, reason="timeout")
+    # A connection that broke, an answer that is no JSON: the request may have been read before.
+    return Failure(verdict=Verdict.UNSURE, reason="connection_lost")
+
+
+def _judge_answer(error: SlackApiError, operation: Operation) -> Failure:
+    # Usually slack_sdk's response; aiohttp's own when the body could not be parsed.
+    response = error.response
+    status = getattr(response, "status_code", None) or getattr(response, "status", 0)
+    data = getattr(response, "data", None)
+    code = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if status == 429 or code in _RATE_LIMITED:
+        headers = getattr(response, "headers", None) or {}
+        return Failure(
+            verdict=Verdict.RATE_LIMITED,
+            reason="ratelimited",
+            retry_after_seconds=_seconds(
+                next((headers[name] for name in headers if name.lower() == "retry-after"), None)
+            ),
+        )
+    if not code:
+        return Failure(verdict=Verdict.UNSURE, reason=f"http_{status}")
+    return Failure(verdict=_verdict(code, operation), reason=code)
+
+
+def _verdict(code: str, operation: Operation) -> Verdict:
+    if code in _DONE.get(operation, ()):
+        return Verdict.DONE
+    if code == "missing_scope":
+        # Without the right to post, the workspace is down; without that to do something small, the small thing is.
+        return Verdict.TENANT_DOWN if operation is Operation.POST else Verdict.PERMANENT
+    if code == "token_expired":
+        return Verdict.TOKEN_EXPIRED
+    if code in _TENANT_DOWN:
+        return Verdict.TENANT_DOWN
+    if code in _UNSURE:
+        return Verdict.UNSURE
+    if code in _NOT_MADE:
+        return Verdict.NOT_MADE
+    if code in _PERMANENT or code.startswith("restricted_action"):
+        return Verdict.PERMANENT
+    return Verdict.REFUSED
+
+
+def _seconds(header: object) -> float | None:
+    try:
+        seconds = float(str(header))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 86_400 else None

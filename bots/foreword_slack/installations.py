@@ -1,0 +1,290 @@
+"""The workspaces' tokens: encrypted at rest, renewed before they end, and tied to a tenant."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from asyncio import Lock
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltError
+from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.installation_store import Bot, Installation
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from slack_sdk.web.async_client import AsyncWebClient
+
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.observability.logging import get_logger
+from foreword_slack.slack_api import SlackApi
+from foreword_slack.store import InstallationState, Operator, Store, Workspace
+from foreword_slack.token_vault import TokenVault
+
+_log = get_logger(__name__)
+
+_RENEW_BEFORE = timedelta(hours=2)  # of the 12 h that a rotating token lives
+_STATE_LIFETIME = timedelta(minutes=10)
+
+
+class Installations(AsyncInstallationStore):
+    """Where Bolt's OAuth flow keeps installations, and where clients with a workspace's token come from.
+
+    Args:
+        vault: Encrypts the tokens.
+        tenant_of: The tenant of a team; None: none, so the bot may not be installed there.
+        client_id: The app's, for tokens that are renewed. Default: they are not.
+        client_secret: The app's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        vault: TokenVault,
+        api: SlackApi,
+        *,
+        tenant_of: Callable[[str], str | None],
+        client_id: str | None = None,
+        client_secret: str | None = None,
+    ) -> None:
+        self._store, self._vault, self._api, self._tenant_of = store, vault, api, tenant_of
+        self._client_id, self._client_secret = client_id, client_secret
+        self._renewals: defaultdict[str, Lock] = defaultdict(Lock)
+
+    # What Bolt's OAuth flow calls
+
+    async def async_save(self, installation: Installation) -> None:
+        """Keeps an installation; calls that waited for it are made.
+
+        Raises:
+            BoltError: It is for a whole organisation, or for a workspace that belongs to no tenant.
+        """
+        team = installation.team_id
+        if installation.is_enterprise_install or not team:
+            raise BoltError("Foreword is installed in one workspace at a time, not in a whole organisation.")
+        tenant = self._tenant_of(team)
+        if tenant is None:
+            raise BoltError(f"Workspace {team} belongs to no tenant. Ask the bot's operator to add it.")
+        workspace = Workspace(
+            team=team,
+            name=installation.team_name or team,
+            enterprise=installation.enterprise_id,
+            tenant=tenant,
+            state=InstallationState.ACTIVE,
+            reason="",
+            app=installation.app_id or "",
+            bot=installation.bot_id or "",
+            bot_user=installation.bot_user_id or "",
+            scopes=tuple(installation.bot_scopes or ()),
+            sealed=self._vault.seal(
+                {
+                    "bot_token": installation.bot_token,
+                    "bot_refresh_token": installation.bot_refresh_token,
+                    "installer": installation.user_id,
+                }
+            ),
+            token_expire_time=self._expire_time(installation.bot_token_expires_at),
+            install_time=self._store.clock.now(),
+        )
+
+        def save(operator: Operator) -> None:
+            operator.workspaces.save(workspace)
+            operator.of(team).audit.append("installed", actor=installation.user_id, facts={"tenant": tenant})
+
+        await self._store.operate(save, team=team)
+        self._store.tell_of_posts(team)
+        _log.info("installed", team=team, tenant=tenant)
+
+    async def async_find_bot(
+        self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
+    ) -> Bot | None:
+        """The bot's installation in a workspace."""
+        found = await self.async_find_installation(enterprise_id=enterprise_id, team_id=team_id)
+        return None if found is None else found.to_bot()
+
+    async def async_find_installation(
+        self,
+        *,
+        enterprise_id: str | None,
+        team_id: str | None,
+        user_id: str | None = None,
+        is_enterprise_install: bool | None = False,
+    ) -> Installation | None:
+        """The installation in a workspace, if Slack has not ended it."""
+        workspace = await self._active(team_id or "")
+        if workspace is None:
+            return None
+        tokens = self._vault.open(workspace.sealed)
+        expire_time = workspace.token_expire_time
+        return Installation(
+            app_id=workspace.app,
+            enterprise_id=workspace.enterprise,
+            team_id=workspace.team,
+            team_name=workspace.name,
+            bot_token=tokens["bot_token"],
+            bot_id=workspace.bot,
+            bot_user_id=workspace.bot_user,
+            bot_scopes=list(workspace.scopes),
+            bot_refresh_token=tokens["bot_refresh_token"],
+            bot_token_expires_at=None if expire_time is None else int(expire_time.timestamp()),
+            user_id=tokens["installer"] or "",
+            installed_at=workspace.install_time,
+        )
+
+    async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
+        """Forgets a workspace's tokens."""
+        if team_id is not None:
+            await self._store.write(team_id, lambda uow: uow.end_installation(InstallationState.UNINSTALLED, "deleted"))
+
+    async def async_delete_installation(
+        self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
+    ) -> None:
+        """Forgets a workspace's tokens."""
+        await self.async_delete_bot(enterprise_id=enterprise_id, team_id=team_id)
+
+    # What the bot calls
+
+    async def install_token(self, token: str) -> Workspace:
+        """Installs the bot in the one workspace that a fixed token belongs to.
+
+        Raises:
+            FailedPreconditionError: Slack refuses the token.
+            InvalidArgumentError: The workspace belongs to no tenant.
+        """
+        try:
+            found = await self._api.client(token).auth_test()
+        except SlackApiError as error:
+            raise FailedPreconditionError(
+                f"Slack refuses the bot's token: {error.response.get('error', 'no reason given')}. Copy it again from "
+                "the app's page, OAuth & Permissions.",
+                reason="SLACK_TOKEN_REFUSED",
+            ) from None
+        scopes = next((value for name, value in found.headers.items() if name.lower() == "x-oauth-scopes"), "")
+        installation = Installation(
+            team_id=found["team_id"],
+            team_name=found.get("team"),
+            enterprise_id=found.get("enterprise_id"),
+            bot_token=token,
+            bot_id=found.get("bot_id"),
+            bot_user_id=found["user_id"],
+            bot_scopes=[scope.strip() for scope in scopes.split(",") if scope.strip()],
+            user_id="",
+        )
+        try:
+            await self.async_save(installation)
+        except BoltError as error:
+            raise InvalidArgumentError.of("tenant", str(error)) from None
+        workspace = await self._active(found["team_id"])
+        assert workspace is not None
+        return workspace
+
+    async def client(self, team: str) -> AsyncWebClient | None:
+        """A client with a workspace's token; None when the bot is not installed there, or Slack refuses its token."""
+        workspace = await self._active(team)
+        if workspace is None:
+            return None
+        if self._ends_within(workspace, timedelta(0)) and await self.renew(team):
+            workspace = await self._active(team)
+            assert workspace is not None
+        return self._api.client(self._vault.open(workspace.sealed)["bot_token"])
+
+    async def authorize(self, team_id: str | None, user_id: str | None) -> AuthorizeResult | None:
+        """What Bolt needs to know of a workspace, from the store alone: Slack is not asked at each event."""
+        workspace = await self._active(team_id or "")
+        if workspace is None:
+            return None
+        return AuthorizeResult(
+            enterprise_id=workspace.enterprise,
+            team_id=workspace.team,
+            bot_user_id=workspace.bot_user,
+            bot_id=workspace.bot,
+            bot_token=self._vault.open(workspace.sealed)["bot_token"],
+            user_id=user_id,
+        )
+
+    async def renew(self, team: str) -> bool:
+        """Gets a new token for one that has expired; False when there is no way to.
+
+        Raises:
+            aiohttp.ClientError: Slack cannot be reached.
+        """
+        before = await self._active(team)
+        async with self._renewals[team]:
+            workspace = await self._active(team)
+            if workspace is None or before is None:
+                return False
+            if workspace.sealed != before.sealed:
+                return True  # somebody did while we waited
+            tokens = self._vault.open(workspace.sealed)
+            if not (tokens["bot_refresh_token"] and self._client_id and self._client_secret):
+                return False
+            try:
+                answer = await self._api.client().oauth_v2_access(
+                    client_id=self._client_id,
+                    client_secret=self._client_secret,
+                    grant_type="refresh_token",
+                    refresh_token=tokens["bot_refresh_token"],
+                )
+            except SlackApiError as error:
+                _log.error("token_not_renewed", team=team, reason=error.response.get("error", "no_reason"))
+                return False
+            renewed = replace(
+                workspace,
+                sealed=self._vault.seal(
+                    tokens | {"bot_token": answer["access_token"], "bot_refresh_token": answer["refresh_token"]}
+                ),
+                token_expire_time=self._store.clock.now() + timedelta(seconds=int(answer["expires_in"])),
+            )
+            await self._store.operate(lambda operator: operator.workspaces.save(renewed), team=team)
+            return True
+
+    async def renew_all(self) -> None:
+        """Renews the tokens that end soon."""
+        for workspace in await self._store.survey(lambda operator: operator.workspaces.all()):
+            if workspace.state is InstallationState.ACTIVE and self._ends_within(workspace, _RENEW_BEFORE):
+                await self.renew(workspace.team)
+
+    async def reseal_all(self) -> None:
+        """Encrypts all tokens with the first key, so that older keys can be dropped."""
+
+        def reseal(operator: Operator) -> None:
+            for workspace in operator.workspaces.all():
+                if workspace.sealed:
+                    operator.workspaces.save(replace(workspace, sealed=self._vault.reseal(workspace.sealed)))
+
+        await self._store.operate(reseal)
+
+    async def _active(self, team: str) -> Workspace | None:
+        workspace = await self._store.read(team, lambda uow: uow.installation)
+        return workspace if workspace is not None and workspace.state is InstallationState.ACTIVE else None
+
+    def _expire_time(self, machine_seconds: int | None) -> datetime | None:
+        # The SDK adds a token's lifetime to the machine's clock.
+        if machine_seconds is None:
+            return None
+        return self._store.clock.now() + timedelta(seconds=machine_seconds - time.time())
+
+    def _ends_within(self, workspace: Workspace, delay: timedelta) -> bool:
+        expire_time = workspace.token_expire_time
+        return expire_time is not None and expire_time <= self._store.clock.now() + delay
+
+
+class OauthStates(AsyncOAuthStateStore):
+    """The installations that somebody began, in the store: any of several bots may see the redirect."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def async_issue(self, *args: Any, **kwargs: Any) -> str:
+        """A new state, good once and for a while."""
+        state = secrets.token_urlsafe(32)
+        await self._store.operate(lambda operator: operator.workspaces.add_oauth_state(state, _STATE_LIFETIME))
+        return state
+
+    async def async_consume(self, state: str) -> bool:
+        """Uses a state up; False when it is unknown, used or too old."""
+        return await self._store.operate(lambda operator: operator.workspaces.take_oauth_state(state))

@@ -1,0 +1,105 @@
+"""The durable outbox: what a handler's transaction asked for is posted once, however often the bot dies on the way.
+
+Each workspace has a sender of its own, with a bucket for each channel, so a busy or broken one holds up no other. A
+row is marked before its call is made; if the answer never comes, the bot looks in the channel for the post before it
+posts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+
+from foreword.errors import UnavailableError
+from foreword.observability.logging import get_logger
+from foreword_slack.delivery.sender import Clients, TeamSender
+from foreword_slack.delivery.settings import OutboxSettings
+from foreword_slack.store import Store, UnitOfWork
+from foreword_slack.store.post_queue import Sending
+from foreword_slack.wakeup import Wakeup
+
+__all__ = ["Clients", "Outbox", "OutboxSettings", "Sending"]
+
+_log = get_logger(__name__)
+
+
+class Outbox:
+    """The senders of all workspaces.
+
+    Args:
+        clients: Where each workspace's client comes from.
+        random: Where the jitter of waits comes from.
+        on_failed: Called in the transaction that gives a call up, with the reason, so that something else can be
+            posted instead.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clients: Clients,
+        *,
+        settings: OutboxSettings | None = None,
+        random: Random | None = None,
+        on_failed: Callable[[UnitOfWork, Sending, str], None] | None = None,
+    ) -> None:
+        self._store, self._clients, self._settings = store, clients, settings or OutboxSettings()
+        self._random = random or Random()  # noqa: S311 - jitter
+        self._on_failed = on_failed
+        self._senders: dict[str, TeamSender] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wakeup = Wakeup(store.clock)
+        self._task: asyncio.Task[None] | None = None
+        self.counts: Counter[str] = Counter()
+        store.listen(posts=self.wake)
+
+    def start(self) -> None:
+        """Begins to make calls."""
+        assert self._task is None
+        self._task = asyncio.create_task(self._watch())
+
+    def wake(self, team: str) -> None:
+        """Says that a workspace may have calls to make."""
+        if self._task is None:
+            return
+        if team not in self._senders:
+            self._senders[team] = TeamSender(
+                team, self._store, self._clients, self._settings, self._random, self.counts, self._on_failed
+            )
+        self._senders[team].wakeup.set()
+        task = self._running.get(team)
+        if task is None or task.done():
+            self._running[team] = asyncio.create_task(self._senders[team].run())
+
+    async def stop(self, grace_seconds: float = 10.0) -> None:
+        """Begins no more calls, and waits for those under way."""
+        if self._task is None:
+            return
+        watch, self._task = self._task, None
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await asyncio.gather(*(sender.stop(grace_seconds) for sender in self._senders.values()))
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        self._senders, self._running = {}, {}
+
+    async def settled(self) -> None:
+        """Returns when no installed workspace has calls left to make."""
+        while await self._store.survey(lambda operator: operator.posts.teams()):  # noqa: ASYNC110 - others may send, too
+            await asyncio.sleep(0.01)
+
+    async def _watch(self) -> None:
+        """Finds calls that were asked for before this process began, or by others."""
+        purged = self._store.clock.now()
+        while True:
+            try:
+                for team in await self._store.survey(lambda operator: operator.posts.teams()):
+                    self.wake(team)
+                now = self._store.clock.now()
+                if now - purged > timedelta(hours=1):
+                    purged, before = now, now - timedelta(days=self._settings.keep_days)
+                    await self._store.operate(lambda operator, b=before: operator.posts.purge(b))  # type: ignore[misc]
+            except UnavailableError:
+                _log.warning("outbox_store_unavailable")
+            await self._store.clock.sleep(self._settings.poll_seconds)

@@ -1,0 +1,393 @@
+"""What the outbox promises: once, at Slack's pace, and every failure told apart."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from random import Random
+
+import pytest
+from aiohttp import web
+
+from factories.scripted_slack import ScriptedSlack, scripted_slack, slow_down, status
+from factories.slack import eventually, install
+from foreword_slack.clock import ScaledClock
+from foreword_slack.outbox import Outbox, OutboxSettings
+from foreword_slack.slack_api import SlackApi
+from foreword_slack.store import InstallationState, PostState, Store
+from foreword_slack.store.tables import OutboxRow
+
+SPEED = 50
+
+
+@pytest.fixture
+def clock() -> ScaledClock:
+    return ScaledClock(SPEED)
+
+
+@pytest.fixture
+async def slack():
+    async with scripted_slack() as scripted:
+        yield scripted
+
+
+class Clients:
+    """Clients of every team, each with a token that names it."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self.api = api
+        self.renewed: list[str] = []
+        self.can_renew = True
+
+    async def client(self, team: str):
+        return self.api.client(f"xoxb-{team}-{len(self.renewed)}")
+
+    async def renew(self, team: str) -> bool:
+        self.renewed.append(team)
+        return self.can_renew
+
+
+@asynccontextmanager
+async def running(store: Store, slack: ScriptedSlack, *, clients=None, on_failed=None, **settings):
+    api = SlackApi(slack.url)
+    outbox = Outbox(
+        store,
+        clients or Clients(api),
+        settings=OutboxSettings(**{"settle_seconds": 0.5, "first_wait_seconds": 0.5} | settings),
+        random=Random(1),
+        on_failed=on_failed,
+    )
+    if clients is not None:
+        clients.api = api
+    outbox.start()
+    try:
+        yield outbox
+    finally:
+        await outbox.stop(grace_seconds=0.1)
+        await api.close()
+
+
+async def post(store, name="route", channel="C1", text="Late", team="T1", **options):
+    return await store.write(team, lambda uow: uow.posts.post(name, channel, {"text": text}, **options))
+
+
+async def found(store, name="route", team="T1"):
+    return await store.read(team, lambda uow: uow.posts.get(name))
+
+
+async def settled(outbox):
+    async with asyncio.timeout(20):
+        await outbox.settled()
+
+
+async def test_a_post_is_made_once_and_its_text_forgotten(store, slack):
+    await install(store)
+    async with running(store, slack) as outbox:
+        assert await post(store)
+        assert not await post(store)
+        await settled(outbox)
+    (posted,) = slack.posted
+    assert (posted["text"], posted["channel"], posted["unfurl_links"]) == ("Late", "C1", False)
+    assert posted["metadata"] == {"event_type": "foreword_post", "event_payload": {"key": "route"}}
+    sent = await found(store)
+    assert (sent.state, sent.ts) == (PostState.SENT, posted["ts"])
+    assert (await store.survey(lambda operator: operator.session.query(OutboxRow).one())).payload is None
+
+
+async def test_a_channel_gets_one_call_a_second_and_others_do_not_wait_for_it(store, slack, clock):
+    await install(store)
+    times = []
+
+    def note(request):
+        times.append((slack.calls[-1][1]["channel"], clock.now()))
+        return web.json_response(slack.accept(*slack.calls[-1]))
+
+    slack.script["chat.postMessage"].extend([note] * 8)
+    async with running(store, slack) as outbox:
+        for number in range(4):
+            for channel in ("C1", "C2"):
+                await post(store, f"{channel}:{number}", channel)
+        await settled(outbox)
+    for channel in ("C1", "C2"):
+        mine = [time for other, time in times if other == channel]
+        assert all((after - before).total_seconds() > 0.9 for before, after in itertools.pairwise(mine))
+
+
+@pytest.mark.parametrize(("header", "at_least"), [("3", 2.9), ("0", 0.9), (None, 0.9), ("soon", 0.9)])
+async def test_a_channel_that_is_told_to_slow_down_waits_and_loses_nothing(store, slack, clock, header, at_least):
+    await install(store)
+    times = []
+    answer = slow_down(header)
+    slack.script["chat.postMessage"].append(lambda request: times.append(clock.now()) or answer(request))
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert len(slack.posted) == 1
+    assert (await found(store)).attempts == 1
+    assert ((await found(store)).finish_time - times[0]).total_seconds() > at_least
+
+
+@pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "restricted_action_read_only"])
+async def test_a_post_that_can_never_succeed_shows_and_blocks_nothing(store, slack, code):
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": code})
+
+    def instead(uow, sending, reason):
+        uow.posts.post("review", "C9", {"text": f"{sending.name}: {reason}"})
+
+    async with running(store, slack, on_failed=instead) as outbox:
+        await post(store, complaint="C0:1.1")
+        await settled(outbox)
+        await post(store, "other", "C2")
+        await settled(outbox)
+    assert ((await found(store)).state, (await found(store)).reason) == (PostState.FAILED, code)
+    assert [message["text"] for message in slack.posted] == [f"route: {code}", "Late"]
+    (line,) = await store.read("T1", lambda uow: uow.audit.lines(complaint="C0:1.1"))
+    assert (line.action, line.facts["reason"]) == ("post_failed", code)
+
+
+@pytest.mark.parametrize("code", ["token_revoked", "account_inactive", "invalid_auth", "missing_scope"])
+async def test_a_workspace_that_is_down_parks_its_posts_until_it_is_installed_again(store, slack, code):
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": code})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await post(store, "second", "C2")
+        await settled(outbox)
+        workspace = await store.read("T1", lambda uow: uow.installation)
+        assert (workspace.state, workspace.reason) == (InstallationState.DOWN, code)
+        assert (await found(store)).state is PostState.PENDING
+        before = len(slack.calls)
+        await asyncio.sleep(0.3)
+        assert len(slack.calls) == before
+        await install(store)
+        store.tell_of_posts("T1")
+        await settled(outbox)
+    assert sorted(message["channel"] for message in slack.posted) == ["C1", "C2"]
+
+
+async def test_an_expired_token_is_renewed_and_the_post_made(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": "token_expired"})
+    clients = Clients(None)
+    async with running(store, slack, clients=clients) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert clients.renewed == ["T1"]
+    assert slack.tokens[-1] == "Bearer xoxb-T1-1"
+    assert len(slack.posted) == 1
+
+
+async def test_a_post_that_was_cut_off_is_found_and_not_made_again(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append(slack.accept_and_cut)
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert len(slack.of("chat.postMessage")) == 1
+    assert (await found(store)).ts == slack.posted[0]["ts"]
+    assert (outbox.counts["unsure"], outbox.counts["found"]) == (1, 1)
+
+
+@pytest.mark.parametrize("answer", [{"ok": False, "error": "internal_error"}, status(503), status(200, "{")])
+async def test_a_post_of_unknown_outcome_that_is_not_there_is_made_again(store, slack, answer):
+    await install(store)
+    slack.script["chat.postMessage"].append(answer)
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    first, second = slack.of("chat.postMessage")
+    assert first["client_msg_id"] == second["client_msg_id"]
+    assert len(slack.of("conversations.history")) == 1
+    assert (len(slack.posted), outbox.counts["absent"], outbox.counts["unknown"]) == (1, 1, 0)
+
+
+async def test_a_post_in_a_thread_is_looked_for_in_its_thread(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append(slack.accept_and_cut)
+    async with running(store, slack) as outbox:
+        await post(store, thread_ts="1.1")
+        await settled(outbox)
+    assert slack.of("conversations.replies")[0]["ts"] == "1.1"
+    assert len(slack.posted) == 1
+
+
+async def test_what_cannot_be_looked_up_is_made_again_and_counted(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append(slack.accept_and_cut)
+    slack.script["conversations.history"].append({"ok": False, "error": "missing_scope"})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert outbox.counts["unknown"] == 1
+    assert [message["client_msg_id"] for message in slack.posted] == [slack.posted[0]["client_msg_id"]] * 2
+
+
+async def test_a_look_up_that_fails_for_now_is_repeated_before_anything_is_posted(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append(slack.accept_and_cut)
+    slack.script["conversations.history"].extend([slow_down("1"), status(500)])
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert len(slack.of("conversations.history")) == 3
+    assert len(slack.posted) == 1
+
+
+async def test_an_answer_that_never_comes_counts_as_unknown(store, slack):
+    await install(store)
+
+    async def hang(request):
+        slack.accept(*slack.calls[-1])
+        await asyncio.sleep(0.6)
+
+    slack.script["chat.postMessage"].append(hang)
+    async with running(store, slack, call_seconds=10) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert len(slack.posted) == 1
+    assert (await found(store)).ts == slack.posted[0]["ts"]
+
+
+async def test_a_post_that_a_killed_bot_was_making_is_looked_for_first(store, slack):
+    await install(store)
+    await post(store)
+    (sending,) = await store.operate(lambda operator: operator.posts.claim("T1", (), 5, timedelta(seconds=1)))
+    assert not sending.unsure
+    slack.accept(
+        "chat.postMessage",
+        {"channel": "C1", "metadata": {"event_type": "foreword_post", "event_payload": {"key": "route"}}},
+    )
+    async with running(store, slack) as outbox:
+        await settled(outbox)
+    assert slack.of("chat.postMessage") == []
+    assert (await found(store)).state is PostState.SENT
+
+
+async def test_a_connection_that_cannot_be_made_is_no_doubt(store, slack):
+    await install(store)
+    url, slack.url = slack.url, "http://127.0.0.1:9/api/"
+    clients = Clients(None)
+    async with running(store, slack, clients=clients) as outbox:
+        await post(store)
+        await eventually(lambda: outbox.counts["not_made"])
+        api = SlackApi(url)
+        broken, clients.api = clients.api, api
+        await settled(outbox)
+        await broken.close()
+    await api.close()
+    assert slack.of("conversations.history") == []
+    assert len(slack.posted) == 1
+
+
+async def test_a_workspace_in_trouble_delays_no_other(store, slack):
+    for team in ("T1", "T2"):
+        await install(store, team)
+
+    async def hang(request):
+        await asyncio.sleep(0.6)
+
+    slack.script["chat.postMessage"].extend([hang] * 8)
+    async with running(store, slack, call_seconds=1000) as outbox:
+        for number in range(8):
+            await post(store, f"a{number}", f"C{number}")
+        await eventually(lambda: len(slack.calls) == 8)
+        await post(store, team="T2")
+        await eventually(lambda: slack.posted)
+        assert (await found(store, team="T2")) is not None
+        assert outbox.counts["sent"] <= 1
+
+
+async def test_an_update_waits_for_its_post_and_only_the_newest_is_made(store, slack):
+    await install(store)
+    go = asyncio.Event()
+
+    async def wait(request):
+        await go.wait()
+        return web.json_response(slack.accept(*slack.calls[-1]))
+
+    slack.script["chat.postMessage"].append(wait)
+    async with running(store, slack) as outbox:
+        await post(store)
+        await eventually(lambda: slack.calls)
+        for text in ("first", "second", "third"):
+            assert await store.write("T1", lambda uow, t=text: uow.posts.update("route", {"text": t}))
+        go.set()
+        await settled(outbox)
+    (update,) = slack.of("chat.update")
+    assert (update["text"], update["ts"]) == ("third", slack.posted[0]["ts"])
+
+
+async def test_an_update_of_a_post_that_was_never_tried_changes_what_will_be_posted(store, slack):
+    await install(store)
+    await post(store, thread_ts="1.1")
+    await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
+    async with running(store, slack) as outbox:
+        await settled(outbox)
+    assert [name for name, _ in slack.calls] == ["chat.postMessage"]
+    assert (slack.posted[0]["text"], slack.posted[0]["thread_ts"]) == ("Lost", "1.1")
+
+
+async def test_changes_of_a_post_that_failed_fail_too(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await post(store, "reply", thread_of="route")
+        await settled(outbox)
+    assert (await found(store, "reply")).reason == "target_failed"
+    assert not await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
+
+
+async def test_a_reply_goes_into_the_thread_of_its_post(store, slack):
+    await install(store)
+    async with running(store, slack) as outbox:
+        await post(store)
+        await post(store, "reply", thread_of="route")
+        await settled(outbox)
+    assert slack.posted[1]["thread_ts"] == slack.posted[0]["ts"]
+
+
+async def test_a_deleted_post_is_deleted_once_or_never_made(store, slack):
+    await install(store)
+    await post(store, "never")
+    assert await store.write("T1", lambda uow: uow.posts.delete("never"))
+    slack.script["chat.delete"].append({"ok": False, "error": "message_not_found"})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+        assert await store.write("T1", lambda uow: uow.posts.delete("route"))
+        assert not await store.write("T1", lambda uow: uow.posts.delete("route"))
+        await settled(outbox)
+    assert len(slack.posted) == 1
+    assert slack.of("chat.delete") == [{"channel": "C1", "ts": slack.posted[0]["ts"]}]
+
+
+async def test_small_calls_are_made_and_done_already_is_done(store, slack):
+    await install(store)
+    slack.script["reactions.add"].append({"ok": False, "error": "already_reacted"})
+
+    def ask(uow):
+        uow.posts.react("seen", "C1", "1.1", "eyes")
+        uow.posts.ephemeral("tell", "C2", "U1", {"text": "Only you"})
+        uow.posts.publish_home("U1", {"type": "home", "blocks": [1]})
+        uow.posts.publish_home("U1", {"type": "home", "blocks": [2]})
+
+    async with running(store, slack) as outbox:
+        await store.write("T1", ask)
+        await settled(outbox)
+    assert (await found(store, "seen")).state is PostState.SENT
+    assert slack.of("chat.postEphemeral")[0]["user"] == "U1"
+    assert [call["view"]["blocks"] for call in slack.of("views.publish")] == [[2]]
+
+
+async def test_a_refusal_that_nobody_knows_is_tried_a_few_times(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].extend([{"ok": False, "error": "something_new"}] * 3)
+    async with running(store, slack, max_refusals=3) as outbox:
+        await post(store)
+        await settled(outbox)
+    assert (await found(store)).reason == "something_new"
+    assert len(slack.calls) == 3
