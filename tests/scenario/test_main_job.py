@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from factories.services import sample_rows
-from foreword.client import Client
+from foreword.client import Client, frames
 from foreword.domain.experiment import ExperimentState
 from foreword.errors import NotFoundError
 
@@ -38,6 +38,23 @@ def test_an_experiment_tells_its_plan_its_curve_and_its_evaluation(client: Clien
     assert {item.system for item in experiment.evaluations} >= {"tuned", "base_zero_shot", "base_three_shot"}
     assert experiment.curve_advice
     assert experiment.capacity_unit_hours > 0
+
+
+def test_a_run_is_read_as_frames(client: Client, tuned: str) -> None:
+    experiment = client.get_tune_experiment(client.get_tuned_model(tuned).tune_experiment)
+    evaluation = experiment.evaluations[0]
+
+    compared = frames.evaluations(experiment)
+    assert compared.loc["tuned", evaluation.main_metric] == evaluation.metrics[evaluation.main_metric]
+    assert compared.loc["tuned", "mean_tokens"] < compared.loc["base_three_shot", "mean_tokens"]
+    assert list(frames.snapshots(experiment)["loss"]) == [item.loss for item in experiment.snapshots]
+    assert len(frames.examples(evaluation)) == len(evaluation.examples) > 0
+    assert {item.id for item in evaluation.parts} == {
+        item.id for item in evaluation.parts if not frames.part(item).empty
+    }
+    listed = frames.experiments([experiment, *client.list_tune_experiments(limit=1)])
+    assert listed.loc[0, evaluation.main_metric] == evaluation.metrics[evaluation.main_metric]
+    assert listed.loc[0, "epochs"] == 3
 
 
 def test_names_are_counted_up(client: Client) -> None:

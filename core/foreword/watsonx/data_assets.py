@@ -7,8 +7,8 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from foreword.client import Client, Dataset
+from foreword.client.frames import frame
 from foreword.watsonx.findings import tell
-from foreword.watsonx.frames import frame
 from foreword.watsonx.names import resource_id
 from foreword.watsonx.times import written
 

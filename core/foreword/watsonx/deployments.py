@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from foreword.client import Client, Deployment, DeploymentState
+from foreword.client.frames import frame
 from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError, NotFoundError
 from foreword.watsonx.defaults import Defaults
-from foreword.watsonx.frames import frame
 from foreword.watsonx.metanames import DeploymentMetaNames
 from foreword.watsonx.names import model_id, resource_id
 from foreword.watsonx.text_generation import Answers, Params, Prompts, TextGeneration, Texts

@@ -4,9 +4,8 @@ import sys
 import pytest
 
 from foreword.config import DEV_BASE_MODEL_ALIASES, Settings
-from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.errors import InvalidArgumentError
 from foreword.watsonx.foundation_models.utils.enums import ModelTypes
-from foreword.watsonx.frames import frame
 from foreword.watsonx.helpers import DataConnection
 from foreword.watsonx.names import base_model_name, model_id
 
@@ -34,13 +33,6 @@ def test_model_ids_and_resource_names_stand_for_each_other():
     assert base_model_name(ModelTypes.FLAN_T5_XL) == "baseModels/google--flan-t5-xl"
     assert model_id("baseModels/google--flan-t5-xl") == "google/flan-t5-xl"
     assert model_id("tenants/dev/tunedModels/abc") == "abc"
-
-
-def test_without_pandas_the_remedy_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-
-    with pytest.raises(FailedPreconditionError, match=r"pip install 'foreword\[pandas\]'"):
-        frame(("A",), [(1,)])
 
 
 def test_data_that_is_somewhere_else_is_refused_by_name():

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from foreword.client import TuneExperiment
+from foreword.client.frames import frame
 from foreword.watsonx.api_client import APIClient
 from foreword.watsonx.foundation_models.prompt_tuner import PromptTuner
 from foreword.watsonx.foundation_models.run_details import run_state
-from foreword.watsonx.frames import frame
 from foreword.watsonx.names import resource_id
 from foreword.watsonx.times import written
 

@@ -7,12 +7,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 from foreword.client import ExperimentState, TuneExperiment, TuneParameters
+from foreword.client.frames import frame
 from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
 from foreword.watsonx.api_client import APIClient
 from foreword.watsonx.findings import tell
 from foreword.watsonx.foundation_models.run_details import final_loss, run_details, run_state
 from foreword.watsonx.foundation_models.run_progress import RunProgress
-from foreword.watsonx.frames import frame
 from foreword.watsonx.helpers.connections import DataConnection
 from foreword.watsonx.names import model_id, resource_id
 

@@ -1,0 +1,146 @@
+"""Reports, evaluations and learning curves as pandas frames: `pip install 'foreword[pandas]'`.
+
+    from foreword.client import frames
+
+    frames.findings(dataset.report)
+    frames.evaluations(experiment)
+    frames.snapshots(experiment).plot(x="epoch", y="loss")
+
+Every function raises FailedPreconditionError where pandas is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
+from foreword.domain.report import (
+    DataReport,
+    Evaluation,
+    EvaluationExample,
+    Finding,
+    Histogram,
+    Matrix,
+    ReportPart,
+    Table,
+)
+from foreword.errors import FailedPreconditionError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_TRIED = ("learning_rate", "batch_size", "accumulate_steps", "num_virtual_tokens", "init_method", "seed")
+
+
+def findings(report: DataReport) -> DataFrame:
+    """What the checks of a dataset found, one row each, the most severe first."""
+    rows = [
+        [item.severity.name.lower(), *[getattr(item, name) for name in _names(Finding)[1:]]] for item in report.findings
+    ]
+    return frame(_names(Finding), rows)
+
+
+def part(content: ReportPart) -> DataFrame:
+    """A part of a report or an evaluation: a table, matrix or list as it is drawn, a histogram with its edges.
+
+    Cells of a table are text, but in columns after the first that hold numbers only.
+    """
+    match content.content:
+        case Table(columns=columns, rows=rows):
+            return _with_numbers(frame(columns, rows))
+        case Histogram(edges=edges, counts=counts):
+            return frame(("lower", "upper", "count"), list(zip(edges, edges[1:], counts, strict=False)))
+        case Matrix(row_labels=labels, column_labels=columns, values=values):
+            lines = [[label, *row] for label, row in zip(labels, values, strict=True)]
+            return frame(("", *columns), lines, index="")
+        case named:
+            return frame(("name", "value"), list(named.values.items()), index="name")
+
+
+def evaluations(result: TuneExperiment | TunedModel) -> DataFrame:
+    """Held-out results side by side, one row for each system: its metrics and its tokens per request."""
+    metrics = list(dict.fromkeys(name for item in result.evaluations for name in item.metrics))
+    rows = [
+        [
+            item.system,
+            *[item.metrics.get(name) for name in metrics],
+            item.row_count,
+            item.mean_tokens,
+            item.soft_prompt_tokens,
+        ]
+        for item in result.evaluations
+    ]
+    return frame(("system", *metrics, "row_count", "mean_tokens", "soft_prompt_tokens"), rows, index="system")
+
+
+def examples(evaluation: Evaluation) -> DataFrame:
+    """Answers of one system beside the right ones."""
+    return frame(_names(EvaluationExample), [list(asdict(item).values()) for item in evaluation.examples])
+
+
+def snapshots(experiment: TuneExperiment) -> DataFrame:
+    """The learning curve, oldest first, indexed by sequence number; losses in nats per token."""
+    rows = [[getattr(item, name) for name in _names(TuneSnapshot)] for item in experiment.snapshots]
+    return frame(_names(TuneSnapshot), rows, index="sequence")
+
+
+def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
+    """Runs to compare, one row each: what was tried, what it cost and what came of it.
+
+    Metrics are those of the tuned model on the held-out rows, empty for runs that were listed or have not ended:
+    `get_tune_experiment` reads a run whole.
+    """
+    collected = list(runs)
+    tuned = [next((item for item in run.evaluations if item.system == "tuned"), None) for run in collected]
+    metrics = list(dict.fromkeys(name for item in tuned if item for name in item.metrics))
+    columns = ("display_name", "state", "base_model", "tuning_type", "epochs", *_TRIED, "capacity_unit_hours", *metrics)
+    rows = [
+        [
+            run.display_name,
+            run.state.value,
+            run.base_model,
+            run.tuning_type,
+            run.progress.epoch,
+            *[getattr(run.plan.parameters, name) for name in _TRIED],
+            run.capacity_unit_hours,
+            *[evaluation.metrics.get(name) if evaluation else None for name in metrics],
+        ]
+        for run, evaluation in zip(collected, tuned, strict=True)
+    ]
+    return frame(columns, rows)
+
+
+def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, index: str | None = None) -> DataFrame:
+    """A frame, indexed by the column `index`.
+
+    Raises:
+        FailedPreconditionError: pandas is not installed.
+    """
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise FailedPreconditionError(
+            "This answers with a pandas frame, and pandas is not installed. Install it with: "
+            "pip install 'foreword[pandas]'",
+            reason="PANDAS_MISSING",
+        ) from error
+    table = DataFrame([list(row) for row in rows], columns=list(columns))
+    return table if index is None else table.set_index(index)
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [item.name for item in fields(kind)]
+
+
+def _with_numbers(table: DataFrame) -> DataFrame:
+    """The first column names things, which may look like numbers: labels 0 and 1 stay text."""
+    from pandas import to_numeric
+
+    for column in table.columns[1:]:
+        try:
+            table[column] = to_numeric(table[column])
+        except ValueError:
+            continue
+    return table

@@ -1,0 +1,57 @@
+"""Frames of what a real server reports."""
+
+import sys
+import time
+
+import pytest
+
+from foreword.client import Client, frames
+from foreword.domain.tenant import Scope
+from foreword.errors import FailedPreconditionError
+from foreword.samples import sample_path
+
+
+@pytest.fixture
+def client(server):
+    with Client(server.endpoint, server.new_key(f"frames-{time.time_ns()}", tuple(Scope))) as connected:
+        yield connected
+
+
+@pytest.fixture
+def report(client):
+    return client.check_dataset(sample_path("complaints_v2"))
+
+
+def test_findings_are_a_frame_to_filter(report):
+    found = frames.findings(report)
+
+    warnings = found[found["severity"] == "warning"]
+    assert list(warnings["message"]) == [item.message for item in report.warnings]
+    assert warnings["remedy"].str.len().min() > 0
+
+
+def test_every_part_of_a_report_is_a_frame_with_numbers_to_count_with(report):
+    parts = {item.id: frames.part(item) for item in report.parts}
+
+    assert parts["label_sets"].set_index("labels")["rows"]["Warehouse"] == 8
+    assert parts["label_sets"].set_index("labels")["rows"]["Warehouse, Packaging"] == 5
+    together = parts["co_occurrence"]
+    assert together.loc["Warehouse", "Packaging"] == together.loc["Packaging", "Warehouse"] > 0
+    lengths = next(frame for id, frame in parts.items() if "length" in id)
+    assert lengths["count"].sum() == report.row_count
+    assert (lengths["upper"] > lengths["lower"]).all()
+
+
+def test_labels_that_look_like_numbers_stay_text(client):
+    report = client.check_dataset([{"input": f"text {number}", "output": str(number % 2)} for number in range(40)])
+
+    counts = next(frames.part(item) for item in report.parts if item.id == "label_counts")
+    assert sorted(counts["label"]) == ["0", "1"]
+    assert counts["rows"].sum() == 40
+
+
+def test_without_pandas_the_remedy_is_named(report, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+
+    with pytest.raises(FailedPreconditionError, match=r"pip install 'foreword\[pandas\]'"):
+        frames.findings(report)
