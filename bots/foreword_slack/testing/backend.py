@@ -6,10 +6,11 @@ from foreword_slack.clock import ScaledClock
 from foreword_slack.testing.app import App, TokenBook
 from foreword_slack.testing.faults import FaultPlan
 from foreword_slack.testing.handles import HandleBook
+from foreword_slack.testing.ids import Ids, MessageTimes
 from foreword_slack.testing.journal import Journal
 from foreword_slack.testing.limits import Limits
 from foreword_slack.testing.rate_limits import RateLimiter
-from foreword_slack.testing.state import Channel, Ids, MessageTimes, Team, User
+from foreword_slack.testing.state import Channel, Team, User
 
 
 class Backend:

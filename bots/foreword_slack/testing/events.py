@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from foreword_slack.testing.app import App
-from foreword_slack.testing.state import Channel, Ids, Message, Team
+from foreword_slack.testing.ids import Ids
+from foreword_slack.testing.state import Channel, Message, Team
 
 _SUBSCRIPTIONS = {"im": "message.im", "group": "message.groups", "channel": "message.channels"}
 

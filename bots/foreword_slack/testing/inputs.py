@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foreword_slack.testing.state import block_elements
+from foreword_slack.testing.block_kit.reading import block_elements
 
 _PICKED = {
     "channels_select": "selected_channel",

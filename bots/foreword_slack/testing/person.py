@@ -6,9 +6,10 @@ from typing import Any
 
 from foreword_slack.testing import events, inputs
 from foreword_slack.testing.backend import Backend
+from foreword_slack.testing.block_kit.reading import find_element
 from foreword_slack.testing.conversations import Conversations
 from foreword_slack.testing.delivery import Answer, Courier
-from foreword_slack.testing.state import Channel, Message, Team, User, View, find_element
+from foreword_slack.testing.state import Channel, Message, Team, User, View
 from foreword_slack.testing.web_api.views import replace
 
 

@@ -95,6 +95,12 @@ class FakeSlack:
         """Installs the app through its install page; see :func:`foreword_slack.testing.oauth.install`."""
         return await oauth.install(self._backend, workspace, person, install_url, consents=consents)
 
+    def issue_oauth_code(
+        self, workspace: Workspace, person: Person, *, redirect_uri: str, scopes: tuple[str, ...]
+    ) -> str:
+        """A code as Slack sends it to a redirect URL after somebody has agreed to an installation."""
+        return self._backend.tokens.issue_code(workspace.id, person.id, redirect_uri=redirect_uri, scopes=scopes)
+
     async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 10.0) -> None:
         """Waits until a condition holds; it is asked again after each call, delivery and post.
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-_NOTIFYING = re.compile(r"<(![a-z]+(?:\^[^>]*)?|@[UW][A-Z0-9]+)[^>]*>")
+from foreword_slack.testing.block_kit.reading import block_texts, find_element, notifications
 
 
 class PostingRule(Enum):
@@ -93,8 +90,7 @@ class Message:
     @property
     def notifies(self) -> list[str]:
         """The mentions in it that would notify somebody: `@U1`, `!channel`, `!here`."""
-        texts = [self.text, *_formatted(self.blocks)]
-        return [found for text in texts for found in _NOTIFYING.findall(text)]
+        return notifications(self.text, self.blocks)
 
     @property
     def shown_text(self) -> str:
@@ -277,78 +273,3 @@ class Team:
         """The conversation of a user with the bot."""
         members = {user, self.bot.id}
         return next((item for item in self.channels.values() if item.is_im and item.members == members), None)
-
-
-class Ids:
-    """Ids that look like Slack's, and repeat from run to run."""
-
-    def __init__(self) -> None:
-        self._counter = itertools.count(1)
-
-    def next(self, prefix: str) -> str:
-        """The next id: `C0000000001`."""
-        return f"{prefix}{next(self._counter):010X}"
-
-
-class MessageTimes:
-    """Message ids: the time, made unique.
-
-    Args:
-        now: Seconds since the epoch.
-    """
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._last_micros = 0
-
-    def next(self) -> str:
-        """The next `ts`: `1700000000.000100`."""
-        self._last_micros = max(int(self._now() * 1e6), self._last_micros + 1)
-        return f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"
-
-
-def find_element(blocks: list[dict[str, Any]], action_id: str, value: str | None = None) -> tuple[str, dict[str, Any]]:
-    """An interactive element and the id of its block.
-
-    Raises:
-        LookupError: There is none.
-    """
-    seen = []
-    for block in blocks:
-        for element in block_elements(block):
-            seen.append(element.get("action_id"))
-            if element.get("action_id") == action_id and value in (None, element.get("value")):
-                return block.get("block_id", ""), element
-    raise LookupError(f"nothing with the action {action_id!r} is shown, only {[item for item in seen if item]}")
-
-
-def block_elements(block: dict[str, Any]) -> list[dict[str, Any]]:
-    """The elements in a block that can be acted on."""
-    found = list(block.get("elements", ())) if block.get("type") == "actions" else []
-    return found + [block[key] for key in ("accessory", "element") if isinstance(block.get(key), dict)]
-
-
-def block_texts(blocks: list[dict[str, Any]]) -> Iterator[str]:
-    """What is to be read in blocks, without buttons and menus."""
-    for block in blocks:
-        parts = [block.get("text"), block.get("label"), *block.get("fields", ())]
-        if block.get("type") == "context":
-            parts += block.get("elements", ())
-        for part in parts:
-            text = part.get("text") if isinstance(part, dict) else part
-            if isinstance(text, str):
-                yield text
-        if block.get("type") == "image":
-            yield f"[image: {block.get('alt_text', '')}]"
-
-
-def _formatted(value: Any) -> Iterator[str]:
-    """The texts in blocks that Slack formats; it takes mentions from these alone."""
-    if isinstance(value, dict):
-        if value.get("type") == "mrkdwn":
-            yield str(value.get("text", ""))
-        for item in value.values():
-            yield from _formatted(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _formatted(item)

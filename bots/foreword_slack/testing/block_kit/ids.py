@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from foreword_slack.testing.state import Ids, block_elements
+from foreword_slack.testing.block_kit.reading import block_elements
+from foreword_slack.testing.ids import Ids
 
 
 def with_ids(blocks: list[dict[str, Any]], ids: Ids) -> list[dict[str, Any]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from typing import Any
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from foreword_slack.testing.backend import Backend
 from foreword_slack.testing.conversations import Conversations
@@ -141,6 +142,6 @@ async def _parse(request: web.Request) -> tuple[str, dict[str, Any]]:
     if header.startswith("Bearer "):
         token = header.removeprefix("Bearer ")
     elif header.startswith("Basic "):
-        given = BasicAuth.decode(header)
-        arguments |= {"client_id": given.login, "client_secret": given.password}
+        given = base64.b64decode(header.removeprefix("Basic ")).decode()
+        arguments["client_id"], _, arguments["client_secret"] = given.partition(":")
     return token, arguments
