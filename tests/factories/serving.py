@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -13,6 +15,7 @@ from factories.tiny_models import HIDDEN_SIZE, tiny_model
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.inference import GenerateParameters
 from foreword.errors import ArtifactError
+from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow
 from foreword.inference.engine import InferenceEngine
 from foreword.inference.interfaces import AdapterReference, EngineRequest, EngineSettings
 from foreword.inference.runner import ModelRunner
@@ -29,6 +32,8 @@ DEPARTMENTS = LabelSpace(
         ("Planning", "Development", "Marketing"),
     ),
 )  # fmt: skip
+LONG = {"max_new_tokens": 100, "min_new_tokens": 100}
+"""Parameters of an answer that takes a while."""
 SENTIMENT = LabelSpace(labels=("1", "0"), separator=", ", multi_label=False, label_sets=(("1",), ("0",)))
 
 
@@ -61,6 +66,18 @@ class TinyBaseModel(BaseModel):
         assert device == "cpu"
         self.loads += 1
         return tiny_model(self._shape, dtype=getattr(torch, dtype))
+
+
+class HeldBaseModel(TinyBaseModel):
+    """Loads only once it is released, so that what waits for it waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        assert self.released.wait(10)
+        return super().load(device=device, dtype=dtype)
 
 
 class Adapters:
@@ -137,3 +154,36 @@ async def answer(engine: InferenceEngine, text: str, **fields):
     pieces = [piece async for piece in engine.generate(make_request(text, **fields))]
     assert all(piece.final is None for piece in pieces[:-1])
     return "".join(piece.text for piece in pieces), pieces[-1].final
+
+
+async def settled(engine: InferenceEngine) -> None:
+    """Waits until the engine has let go of everything."""
+    for _ in range(500):
+        load = engine.load()
+        if not (load.queued_requests or load.queued_tokens or load.running_rows):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(engine.load())
+
+
+@torch.inference_mode()
+def decode_rows(runner: ModelRunner, rows: list[DecodeRow], *, arrive_every: int = 0) -> list[DecodedText]:
+    """Answers of rows that begin together, or one by one every few steps."""
+    batch = DecodeBatch(runner.network)
+    found, places = {}, {}
+    waiting = list(enumerate(rows))
+    steps = 0
+
+    def take(events):
+        found.update((places[event.row], event.final) for event in events if event.final)
+
+    while waiting or batch.rows:
+        count = len(waiting) if not arrive_every else int(steps % arrive_every == 0)
+        joining, waiting = waiting[:count], waiting[count:]
+        if joining:
+            new, events = batch.join([row for _, row in joining])
+            places.update({row: place for row, (place, _) in zip(new, joining, strict=True)})
+            take(events)
+        take(batch.step())
+        steps += 1
+    return [found[place] for place in range(len(rows))]

@@ -33,7 +33,7 @@ class LengthPenalty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnOptions:
-    """What an answer tells besides its text. All but the first two need one of these.
+    """What an answer tells besides its text. Details of tokens come with `input_tokens` and `generated_tokens`.
 
     Attributes:
         top_n_tokens: How many of the likeliest tokens to tell in the place of each.
@@ -50,6 +50,16 @@ class ReturnOptions:
     def details(self) -> bool:
         """Whether tokens are told with anything that only the model's logits know."""
         return self.token_log_probabilities or self.token_ranks or self.top_n_tokens > 0
+
+    @property
+    def input_details(self) -> bool:
+        """Whether that is wanted of the input's tokens."""
+        return self.input_tokens and self.details
+
+    @property
+    def generated_details(self) -> bool:
+        """Whether that is wanted of the answer's tokens."""
+        return self.generated_tokens and self.details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

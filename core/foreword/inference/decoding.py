@@ -3,22 +3,24 @@
 Choosing, counting and ending are done for all rows at once on tensors; Python looks at single rows only where text is
 streamed or watched for stop sequences, and when a row ends.
 
-Legend: B rows, N tokens at most, T tokens fed at once, V vocabulary.
+Legend: B rows, E end tokens, T tokens fed at once, t tokens of a part of them, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from foreword.domain.inference import GenerateParameters, StopReason
+from foreword.domain.base_model import Architecture
+from foreword.domain.inference import GenerateParameters, ReturnOptions, StopReason
 from foreword.inference.answer_text import StopFilter, TextDecoder, adds_space, whole_text
+from foreword.inference.choice import Choice, Work
 from foreword.inference.networks import LoadedAdapter, Network, NetworkInput, Sequences
-from foreword.inference.sampling import sample, uniform_draws
+from foreword.inference.prefill import feed_detailed, feed_first, room
+from foreword.inference.token_details import TokenDetail
 from foreword.plugin.encoding import end_token, forced_first_token
 
 
@@ -43,11 +45,15 @@ class DecodedText:
 
     Attributes:
         ids: Tokens generated, the end token included; those of a cut stop sequence as well.
+        details: Of each of them, if asked for.
+        input_details: Of each token of a causal model's input but the first, if asked for.
     """
 
     text: str
     stop_reason: StopReason
     ids: tuple[int, ...]
+    details: tuple[TokenDetail, ...] = ()
+    input_details: tuple[TokenDetail, ...] = ()
 
     @property
     def token_count(self) -> int:
@@ -58,7 +64,7 @@ class DecodedText:
 class ActiveRow:
     """A row of the batch, known by identity."""
 
-    __slots__ = ("_decoder", "_filter", "_text", "row", "watched")
+    __slots__ = ("_decoder", "_filter", "_text", "input_details", "row", "watched")
 
     def __init__(self, row: DecodeRow, tokenizer: object, *, strip_space: bool) -> None:
         parameters = row.parameters
@@ -67,6 +73,12 @@ class ActiveRow:
         self._decoder = TextDecoder(tokenizer, strip_space=strip_space)
         self._filter = StopFilter(parameters.stop_sequences, include=parameters.include_stop_sequence)
         self._text: list[str] = []
+        self.input_details: tuple[TokenDetail, ...] = ()
+
+    @property
+    def options(self) -> ReturnOptions:
+        """What the answer tells besides its text."""
+        return self.row.parameters.return_options
 
     @property
     def text(self) -> str:
@@ -101,36 +113,6 @@ class RowEvent:
     final: DecodedText | None = None
 
 
-@dataclass(eq=False, slots=True, kw_only=True)
-class _Choice:
-    """What is chosen for each row, and how. All tensors have rows first."""
-
-    last_B: Tensor
-    count_B: Tensor
-    least_B: Tensor
-    most_B: Tensor
-    sample_B: Tensor
-    temperature_B: Tensor
-    top_k_B: Tensor
-    top_p_B: Tensor
-    draws_BN: Tensor
-    tokens_BN: Tensor
-
-    def select(self, rows_B: Tensor) -> None:
-        """Keeps these rows."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name)[rows_B])
-
-    def join(self, other: _Choice) -> None:
-        """Appends rows."""
-        for name in self.__slots__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine.ndim == 2:
-                columns = max(mine.shape[1], theirs.shape[1])
-                mine, theirs = (functional.pad(item, (0, columns - item.shape[1])) for item in (mine, theirs))
-            setattr(self, name, torch.cat([mine, theirs]))
-
-
 class DecodeBatch:
     """The rows of one base model that are being decoded together.
 
@@ -143,11 +125,12 @@ class DecodeBatch:
         self._tokenizer = model.tokenizer
         self._strip_space = adds_space(model.tokenizer)
         self._first = forced_first_token(model)
-        self._ends = torch.tensor(_end_tokens(network), device=network.device)
+        self._ends_E = torch.tensor(_end_tokens(network), device=network.device)
         self.rows: list[ActiveRow] = []
         self._sequences: Sequences | None = None
-        self._choice: _Choice | None = None
-        self._any_least = self._any_sample = self._any_watched = False
+        self._choice: Choice | None = None
+        self._work = Work()
+        self._any_watched = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -158,17 +141,12 @@ class DecodeBatch:
         Returns:
             The new rows in order, and their news. Rows that ended with their first token have not joined.
         """
-        network = self._network
-        joining = DecodeBatch(network)
-        joining.rows = [ActiveRow(row, self._tokenizer, strip_space=self._strip_space) for row in rows]
-        inputs = [NetworkInput(ids=row.ids, adapter=row.adapter) for row in rows]
-        sequences, ids_BT, valid_BT = network.begin(inputs)
-        logits_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1]
-        joining._sequences, joining._choice = sequences, self._start(rows)
-        joining._look()
-        new = list(joining.rows)
-        events = joining._advance(logits_BV)
-        self._absorb(joining)
+        new = [ActiveRow(row, self._tokenizer, strip_space=self._strip_space) for row in rows]
+        events = []
+        for group in self._groups(new):
+            joining = DecodeBatch(self._network)
+            events += joining._begin(group)
+            self._absorb(joining)
         return new, events
 
     def step(self) -> list[RowEvent]:
@@ -188,29 +166,38 @@ class DecodeBatch:
         self._keep([place for place in range(len(self.rows)) if self.rows[place] not in gone])
         return events
 
-    def _start(self, rows: Sequence[DecodeRow]) -> _Choice:
-        """State of rows that have no token yet."""
-        device = self._network.device
-        parameters = [row.parameters for row in rows]
-        most = [self._most_tokens(row) for row in rows]
-        columns = max(most)
-        sampling = any(item.sample for item in parameters)
-        draws_BN = torch.zeros(len(rows), columns if sampling else 0, dtype=torch.float64)
-        for number, item in enumerate(parameters):
-            if item.sample:
-                draws_BN[number, : most[number]] = uniform_draws(item.seed, most[number])
-        return _Choice(
-            last_B=torch.zeros(len(rows), dtype=torch.long, device=device),
-            count_B=torch.zeros(len(rows), dtype=torch.long, device=device),
-            least_B=torch.tensor([item.min_new_tokens for item in parameters], device=device),
-            most_B=torch.tensor(most, device=device),
-            sample_B=torch.tensor([item.sample for item in parameters], device=device),
-            temperature_B=torch.tensor([item.temperature for item in parameters], device=device),
-            top_k_B=torch.tensor([item.top_k for item in parameters], device=device),
-            top_p_B=torch.tensor([item.top_p for item in parameters], device=device),
-            draws_BN=draws_BN.to(device),
-            tokens_BN=torch.zeros(len(rows), columns, dtype=torch.long, device=device),
+    def _groups(self, rows: Sequence[ActiveRow]) -> list[list[ActiveRow]]:
+        """Rows to begin together: whoever wants details of the input is alone, as these take all columns' logits."""
+        if self._network.model.spec.architecture is Architecture.ENCODER_DECODER:
+            return [list(rows)]
+        alone = [row for row in rows if row.options.input_details]
+        others = [row for row in rows if not row.options.input_details]
+        return [*([others] if others else []), *([row] for row in alone)]
+
+    def _begin(self, rows: list[ActiveRow]) -> list[RowEvent]:
+        """Reads inputs and chooses the first tokens. The batch was empty."""
+        network = self._network
+        self.rows = rows
+        sequences, ids_BT, valid_BT = network.begin(
+            [NetworkInput(ids=row.row.ids, adapter=row.row.adapter) for row in rows]
         )
+        causal = network.model.spec.architecture is Architecture.CAUSAL
+        if causal and rows[0].options.input_details:
+            logits_BV, rows[0].input_details = feed_detailed(
+                network, sequences, ids_BT, top=rows[0].options.top_n_tokens
+            )
+        else:
+            logits_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1]
+        self._sequences = sequences
+        self._choice = Choice.begin(
+            [row.row.parameters for row in rows],
+            most=[self._most_tokens(row.row) for row in rows],
+            seen=[row.row.ids if causal else () for row in rows],
+            vocabulary=logits_BV.shape[1],
+            device=network.device,
+        )
+        self._look()
+        return self._advance(logits_BV)
 
     def _most_tokens(self, row: DecodeRow) -> int:
         """Tokens that the row may generate at most."""
@@ -220,11 +207,8 @@ class DecodeBatch:
         """Chooses the next token of every row, and lets rows that end leave."""
         choice = self._choice
         assert choice is not None
-        ids_B = self._choose(logits_BV.float(), choice)
-        choice.tokens_BN.scatter_(1, choice.count_B[:, None], ids_B[:, None])
-        choice.last_B = ids_B
-        choice.count_B = choice.count_B + 1
-        ended_B = torch.isin(ids_B, self._ends)
+        ids_B = choice.advance(logits_BV.float(), self._work, ends_E=self._ends_E, first=self._first)
+        ended_B = torch.isin(ids_B, self._ends_E)
         done_B = ended_B | (choice.count_B >= choice.most_B)
         if not self._any_watched and not bool(done_B.any()):
             return []
@@ -244,25 +228,6 @@ class DecodeBatch:
         self._keep(kept)
         return events
 
-    def _choose(self, logits_BV: Tensor, choice: _Choice) -> Tensor:
-        """The next token of every row."""
-        if self._any_least:
-            early_B1 = (choice.count_B < choice.least_B)[:, None]
-            logits_BV[:, self._ends] = logits_BV[:, self._ends].masked_fill(early_B1, -torch.inf)
-        ids_B = logits_BV.argmax(dim=-1)
-        if self._any_sample:
-            drawing = choice.sample_B.nonzero().squeeze(1)
-            ids_B[drawing] = sample(
-                logits_BV[drawing],
-                temperature_B=choice.temperature_B[drawing],
-                top_k_B=choice.top_k_B[drawing],
-                top_p_B=choice.top_p_B[drawing],
-                draw_B=choice.draws_BN[drawing, choice.count_B[drawing]],
-            )
-        if self._first is not None:
-            ids_B = torch.where(choice.count_B == 0, self._first, ids_B)
-        return ids_B
-
     def _finish(self, place: int, piece: str, reason: StopReason) -> RowEvent:
         """The last news of a row that is still in the batch."""
         choice = self._choice
@@ -276,7 +241,14 @@ class DecodeBatch:
         else:
             text = whole_text(self._tokenizer, ids, strip_space=self._strip_space)
             piece = text
-        final = DecodedText(text=text, stop_reason=reason, ids=tuple(ids))
+        options = row.options
+        final = DecodedText(
+            text=text,
+            stop_reason=reason,
+            ids=tuple(ids),
+            details=choice.details.of_row(place, count, options.top_n_tokens) if options.generated_details else (),
+            input_details=row.input_details,
+        )
         return RowEvent(row=row, piece=piece if row.row.stream else text, final=final)
 
     def _keep(self, places: list[int]) -> None:
@@ -310,36 +282,10 @@ class DecodeBatch:
 
     def _look(self) -> None:
         """Notes which work some row needs, so that a step asks no tensor for it."""
-        self._any_least = any(row.row.parameters.min_new_tokens for row in self.rows)
-        self._any_sample = any(row.row.parameters.sample for row in self.rows)
+        self._work = Work.of([row.row.parameters for row in self.rows], self._network.device)
         self._any_watched = any(row.watched for row in self.rows)
-
-
-def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor, keep: int = 1) -> Tensor:
-    """Feeds what `Network.begin` asked for; logits of the last `keep` columns."""
-    num_tokens = ids_BT.shape[1]
-    causal_TT = torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=ids_BT.device).tril()
-    depth_BT = (valid_BT.cumsum(dim=1) - 1).clamp(min=0)
-    visible_BTT = causal_TT & valid_BT[:, None]
-    logits = network.feed_many(sequences, ids_BT, valid_BT, visible_BTT=visible_BTT, depth_BT=depth_BT, keep=keep)
-    sequences.length_B = sequences.length_B + valid_BT.sum(dim=1)
-    return logits
-
-
-def room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> int:
-    """Tokens that can be generated after an input of `num_tokens`; below 1 when it is too long."""
-    spec = network.model.spec
-    taken = num_tokens + (adapter.length if adapter else 0)
-    if network.model.module.config.is_encoder_decoder:
-        return spec.context_tokens if taken <= spec.context_tokens else 0
-    return spec.context_tokens - taken
-
-
-def drain(batch: DecodeBatch, emit: Callable[[RowEvent], None]) -> None:
-    """Steps until no row is left."""
-    while batch.rows:
-        for event in batch.step():
-            emit(event)
+        if self._choice is not None:
+            self._choice.trim(self._work)
 
 
 def _end_tokens(network: Network) -> list[int]:

@@ -34,6 +34,7 @@ from foreword.errors import (
 )
 from foreword.inference.adapters import AdapterStore, ReadArtifact, read_contributions
 from foreword.inference.admission import TokenBudget
+from foreword.inference.answer_tokens import tells_tokens, with_tokens
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
 from foreword.inference.networks import LoadedAdapter
 from foreword.inference.residency import Hold, ModelResidency, going_down
@@ -191,9 +192,11 @@ class InferenceEngine:
                 if isinstance(answer, ForewordError):
                     raise answer
                 assert isinstance(answer, Piece)
-                yield answer
                 if answer.final is not None:
+                    # A call of the tokenizer for each token: neither for the event loop nor for the engine's thread.
+                    yield await self._on_loader(with_tokens, answer, job) if tells_tokens(request) else answer
                     return
+                yield answer
         finally:
             self._leave(job)
 
@@ -213,17 +216,21 @@ class InferenceEngine:
 
     async def _submit(self, request: EngineRequest, *, labels: bool) -> Job:
         """Counts a request, prepares it and hands it to the engine's thread."""
+        arrival = time.monotonic()
         self._check_open()
-        self._check_characters(request.base_model, request.text)
+        text = self._readable(request)
         asked = 0 if request.label_space is not None else request.parameters.max_new_tokens
-        tokens = len(request.text) // _CHARACTERS_PER_TOKEN + asked
+        tokens = len(text) // _CHARACTERS_PER_TOKEN + asked
         self._budget.take(request.tenant, tokens)
         self._in_flight += 1
         self._idle.clear()
         hold: Hold[ServedModel] | None = None
         try:
             hold = await self._hold(request.base_model)
-            job = await self._on_loader(self._prepare, hold, request, labels, asyncio.get_running_loop())
+            job = await self._on_loader(self._prepare, hold, request, text, labels, asyncio.get_running_loop())
+            limit = request.parameters.time_limit
+            if limit is not None and request.label_space is None:
+                job.ends_at = arrival + limit.total_seconds()
             self._budget.resize(request.tenant, tokens, job.tokens)
             tokens = job.tokens
             if request.deadline is not None and time.monotonic() >= request.deadline:
@@ -257,6 +264,14 @@ class InferenceEngine:
         if self._draining or self._thread is None:
             raise going_down()
 
+    def _readable(self, request: EngineRequest) -> str:
+        """The text to tokenize: of one that is to be cut, no more than can be left of it."""
+        base = self._base_models.get(request.base_model)
+        if base is not None and request.parameters.truncate_input_tokens:
+            return request.text[-base.spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN :]
+        self._check_characters(request.base_model, request.text)
+        return request.text
+
     def _check_characters(self, base_model: str, text: str) -> None:
         """Refuses a text that cannot fit before anybody spends time on it."""
         base = self._base_models.get(base_model)
@@ -275,13 +290,19 @@ class InferenceEngine:
         return await asyncio.get_running_loop().run_in_executor(self._loaders, partial(function, *arguments))
 
     def _prepare(
-        self, hold: Hold[ServedModel], request: EngineRequest, labels: bool, loop: asyncio.AbstractEventLoop
+        self,
+        hold: Hold[ServedModel],
+        request: EngineRequest,
+        text: str,
+        labels: bool,
+        loop: asyncio.AbstractEventLoop,
     ) -> Job:
         """Everything that a request needs before it can be in a batch. Runs on a loader thread."""
         model = hold.loaded.result()
         runner = model.runner
         loaded = self._adapter(model, request.adapter)
-        ids = runner.tokenize(request.text)
+        field = "truncate_input_tokens" if labels else "parameters.truncate_input_tokens"
+        ids = runner.input_ids(text, request.parameters.truncate_input_tokens, field=field)
         runner.check_length(len(ids), loaded)
         candidates = None
         if request.label_space is not None:

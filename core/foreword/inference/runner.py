@@ -14,8 +14,9 @@ from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
 from foreword.inference.answer_text import decode
 from foreword.inference.batching import length_groups
-from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent, feed_first, room
+from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent
 from foreword.inference.networks import LoadedAdapter, NetworkInput, make_network
+from foreword.inference.prefill import feed_first, room
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.contributions import Contribution, soft_prompt
@@ -80,6 +81,29 @@ class ModelRunner:
     def tokenize(self, text: str) -> list[int]:
         """Token ids of an input, special tokens included."""
         return encode_input(self.model.tokenizer, text, frame=self._frame)
+
+    def input_ids(self, text: str, truncate: int = 0, *, field: str = "parameters.truncate_input_tokens") -> list[int]:
+        """Token ids of an input, of which only the last `truncate` stay; 0 for all.
+
+        What the tokenizer itself puts at either end stays too, and counts.
+
+        Args:
+            field: What the caller calls `truncate`.
+
+        Raises:
+            InvalidArgumentError: `truncate` leaves nothing of the text.
+        """
+        ids = self.tokenize(text)
+        if not truncate or len(ids) <= truncate:
+            return ids
+        added = set(self.model.tokenizer.all_special_ids) - {self.model.tokenizer.unk_token_id}
+        first = next((place for place, token in enumerate(ids) if token not in added), len(ids))
+        last = next((place for place, token in enumerate(reversed(ids)) if token not in added), 0)
+        if truncate <= first + last:
+            raise InvalidArgumentError.of(
+                field, f"must be 0 or more than {first + last}, the special tokens that stay, not {truncate}"
+            )
+        return ids[:first] + ids[len(ids) - truncate + first :]
 
     def token_texts(self, ids: Sequence[int]) -> tuple[str, ...]:
         """The text of each token; special tokens show their names."""
@@ -149,7 +173,7 @@ class ModelRunner:
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> list[TextAnswer]:
-        """Answers texts; rows join and leave the batch as they come and end.
+        """Answers texts; rows join and leave the batch as they come and end. Time limits are the engine's to keep.
 
         Args:
             should_stop: Asked between tokens; True ends all rows, as CANCELLED.
@@ -158,7 +182,7 @@ class ModelRunner:
         Raises:
             InvalidArgumentError: A text is empty or too long.
         """
-        ids = [self.tokenize(row.text) for row in rows]
+        ids = [self.input_ids(row.text, row.parameters.truncate_input_tokens) for row in rows]
         for tokens, row in zip(ids, rows, strict=True):
             self.check_length(len(tokens), row.adapter)
         lengths = [

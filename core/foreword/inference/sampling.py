@@ -1,43 +1,69 @@
 """Choosing among candidates for a whole batch at once.
 
-Every row draws from numbers of its own, made from its own seed before it starts: what other rows do, when they join and
-how many there are never changes them.
+Every row draws from numbers of its own, made of its seed, the place in its answer and the candidate: what other rows
+do, when they join and how many there are never changes them.
 
-Legend: B rows, V vocabulary, N tokens at most.
+Legend: B rows, V vocabulary.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
-
-def uniform_draws(seed: int, count: int) -> Tensor:
-    """The random numbers of one request.
-
-    Shape:
-        Returns `[N]`, in [0, 1).
-    """
-    generator = torch.Generator()
-    generator.manual_seed(seed)
-    return torch.rand(count, generator=generator, dtype=torch.float64)
+_LEAST_TEMPERATURE: Final = 1e-5
+"""Below it the likeliest candidate is as good as certain, and the division would overflow."""
 
 
-def sample(logits_BV: Tensor, *, temperature_B: Tensor, top_k_B: Tensor, top_p_B: Tensor, draw_B: Tensor) -> Tensor:
-    """Draws one candidate for each row, by inverting the cumulative distribution at the row's draw.
+def sample(
+    logits_BV: Tensor, *, temperature_B: Tensor, top_k_B: Tensor, top_p_B: Tensor, seed_B: Tensor, count_B: Tensor
+) -> Tensor:
+    """Draws one candidate for each row, as the highest score once Gumbel noise is added to it.
+
+    Not by inverting the cumulative distribution: there the rounding of one probability, which depends on who shares the
+    batch, moves the borders of all candidates behind it, and with a large vocabulary changes a draw in hundreds.
 
     Top-k applies before top-p (Holtzman et al. 2020, arXiv 1904.09751); ties at either border stay in.
+
+    Args:
+        seed_B: Seed of each request, in [0, 2^32).
+        count_B: Draws that each row has made.
 
     Shape:
         logits_BV: `[B, V]`, fp32. The others `[B]`. Returns `[B]`.
     """
-    scores_BV = logits_BV / temperature_B[:, None]
+    scores_BV = logits_BV - logits_BV.amax(dim=-1, keepdim=True)
+    scores_BV = scores_BV / temperature_B.clamp(min=_LEAST_TEMPERATURE)[:, None]
     scores_BV = keep_top_p(keep_top_k(scores_BV, top_k_B), top_p_B)
-    # fp64: over a large vocabulary an fp32 sum loses the tail.
-    cumulative_BV = scores_BV.double().softmax(dim=-1).cumsum(dim=-1)
-    wanted_B1 = (draw_B.to(cumulative_BV) * cumulative_BV[:, -1])[:, None]
-    chosen_B = torch.searchsorted(cumulative_BV, wanted_B1, right=True).squeeze(1)
-    return chosen_B.clamp_(max=logits_BV.shape[1] - 1)
+    return (scores_BV + gumbel_noise(seed_B, count_B, logits_BV.shape[1])).argmax(dim=-1)
+
+
+def gumbel_noise(seed_B: Tensor, count_B: Tensor, size: int) -> Tensor:
+    """Gumbel-distributed numbers: for every candidate a hash of seed, place and candidate, so there is no state.
+
+    Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", for numbers out of a counter.
+
+    Shape:
+        Returns `[B, V]`, fp32, finite.
+    """
+    key_B = _mixed(_mixed(seed_B.to(torch.int32)) + count_B.to(torch.int32))
+    candidate_V = torch.arange(size, dtype=torch.int32, device=seed_B.device)
+    bits_BV = _mixed(_mixed(candidate_V ^ key_B[:, None]).add_(_mixed(~key_B)[:, None]))
+    # 24 bits, as many as fp32 tells apart; never 0 or 1, whose logarithms are not finite. log1p keeps what is near 0,
+    # where the winners are.
+    uniform_BV = ((bits_BV >> 8) & 0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24).clamp_(max=1 - 2.0**-24)
+    return uniform_BV.neg_().log1p_().neg_().log_().neg_()
+
+
+def _mixed(value: Tensor) -> Tensor:
+    """A bijection of 32-bit numbers in which every bit depends on every other: the finalizer of MurmurHash3."""
+    value = value ^ ((value >> 16) & 0xFFFF)
+    value = value * (0x85EBCA6B - 2**32)
+    value = value ^ ((value >> 13) & 0x7FFFF)
+    value = value * (0xC2B2AE35 - 2**32)
+    return value ^ ((value >> 16) & 0xFFFF)
 
 
 def keep_top_k(scores_BV: Tensor, top_k_B: Tensor) -> Tensor:

@@ -25,10 +25,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from foreword.domain.inference import Classification, GenerateParameters, LabelSet, TokenUsage
 from foreword.errors import ArtifactError
-from foreword.inference.decoding import feed_first
 from foreword.inference.label_trie import LabelTrie, build_tries
 from foreword.inference.networks import LoadedAdapter, Network, NetworkInput, Sequences
-from foreword.inference.sampling import sample, uniform_draws
+from foreword.inference.prefill import feed_first
+from foreword.inference.sampling import sample
 from foreword.plugin.interfaces import LabelSpace
 
 BEAM: Final = 4
@@ -127,7 +127,8 @@ class ScoredSets:
             temperature_B=torch.tensor([parameters.temperature]),
             top_k_B=torch.tensor([parameters.top_k]),
             top_p_B=torch.tensor([parameters.top_p]),
-            draw_B=uniform_draws(parameters.seed, 1),
+            seed_B=torch.tensor([parameters.seed]),
+            count_B=torch.tensor([0]),
         )
         return int(chosen)
 

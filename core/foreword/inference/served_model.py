@@ -26,6 +26,9 @@ Answer = Piece | Classification | ForewordError
 _IDLE_FACTOR: Final = 4
 """How much more is taken in at once while no answer is running that would have to pause for it."""
 
+_NOTHING: Final = DecodedText(text="", stop_reason=StopReason.TIME_LIMIT, ids=())
+"""What an answer is that never began."""
+
 _log = get_logger("inference")
 
 
@@ -38,9 +41,11 @@ class Job:
         loop: Event loop of the caller.
         answers: What the caller awaits; filled on its loop only.
         tokens: What it costs: input, and what may be generated.
+        ends_at: Reading of `time.monotonic()` when the answer ends as it is; None for no time limit.
         candidates: Answers of a closed task; None for free text.
         labels: Whether the caller wants labels instead of text.
         shown: Whether the caller has text already.
+        decoded: The finished answer as tokens, there before the last piece is delivered.
     """
 
     request: EngineRequest
@@ -50,10 +55,12 @@ class Job:
     ids: Sequence[int]
     adapter: LoadedAdapter | None
     tokens: int
+    ends_at: float | None = None
     candidates: Candidates | None = None
     labels: bool = False
     cancelled: bool = False
     shown: bool = False
+    decoded: DecodedText | None = None
 
     def usage(self, generated_tokens: int) -> TokenUsage:
         """Tokens of the request."""
@@ -66,6 +73,10 @@ class Job:
     def expired(self, now: float) -> bool:
         """Whether nobody waits for it any more."""
         return self.cancelled or (self.request.deadline is not None and now >= self.request.deadline)
+
+    def ended(self, now: float) -> bool:
+        """Whether its time limit has passed."""
+        return self.ends_at is not None and now >= self.ends_at
 
 
 @dataclass(eq=False, slots=True)
@@ -124,10 +135,10 @@ class ServedModel:
     def sweep(self, now: float) -> None:
         """Lets go of what nobody waits for."""
         for queue in (self.decode_queue, self.score_queue):
-            for job in queue.remove(lambda job: job.expired(now)):
+            for job in queue.remove(lambda job: job.expired(now) or job.ended(now)):
                 self.admitted(job)
-                self._end_waiting(job)
-        gone = [row for row, job in self.active.items() if job.expired(now)]
+                self._end_waiting(job, now)
+        gone = [row for row, job in self.active.items() if job.expired(now) or job.ended(now)]
         if gone:
             self._report(self.batch.remove(gone, StopReason.TIME_LIMIT))
 
@@ -156,14 +167,18 @@ class ServedModel:
         taken = []
         for job in queue.pop(budget, max_rows):
             self.admitted(job)
-            if job.expired(now):
-                self._end_waiting(job)
+            if job.expired(now) or job.ended(now):
+                self._end_waiting(job, now)
             else:
                 taken.append(job)
         return taken
 
-    def _end_waiting(self, job: Job) -> None:
-        if not job.cancelled:
+    def _end_waiting(self, job: Job, now: float) -> None:
+        if job.cancelled:
+            return
+        if job.ended(now):
+            self.deliver(job, self._last_piece(job, "", _NOTHING))
+        else:
             self.deliver(job, deadline_error())
 
     def _join(self, jobs: Sequence[Job]) -> None:
@@ -242,12 +257,14 @@ class ServedModel:
             job = self.active.pop(event.row)
             if job.cancelled:
                 continue
-            if event.final.stop_reason is StopReason.TIME_LIMIT and not job.shown:
+            late = event.final.stop_reason is StopReason.TIME_LIMIT
+            if late and not job.shown and not job.ended(time.monotonic()):
                 self.deliver(job, deadline_error())
             else:
                 self.deliver(job, self._last_piece(job, event.piece, event.final))
 
     def _last_piece(self, job: Job, text: str, final: DecodedText) -> Piece:
+        job.decoded = final
         return Piece(
             text=text,
             final=Generation(

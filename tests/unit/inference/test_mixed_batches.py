@@ -4,7 +4,7 @@ import pytest
 import torch
 from peft import PromptTuningConfig, get_peft_model
 
-from factories.serving import load_adapter, prompt_vectors
+from factories.serving import decode_rows, load_adapter, prompt_vectors
 from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
@@ -35,38 +35,15 @@ def _rows(runner: ModelRunner, **parameters) -> list[DecodeRow]:
     ]
 
 
-@torch.inference_mode()
-def _decode(runner: ModelRunner, rows: list[DecodeRow], *, arrive_every: int = 0) -> list:
-    """Answers of rows that begin together, or one by one every few steps."""
-    batch = DecodeBatch(runner.network)
-    found, places = {}, {}
-    waiting = list(enumerate(rows))
-    steps = 0
-
-    def take(events):
-        found.update((places[event.row], event.final) for event in events if event.final)
-
-    while waiting or batch.rows:
-        count = len(waiting) if not arrive_every else int(steps % arrive_every == 0)
-        joining, waiting = waiting[:count], waiting[count:]
-        if joining:
-            new, events = batch.join([row for _, row in joining])
-            places.update({row: place for row, (place, _) in zip(new, joining, strict=True)})
-            take(events)
-        take(batch.step())
-        steps += 1
-    return [found[place] for place in range(len(rows))]
-
-
 @pytest.mark.parametrize("sample", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_answer_in_a_mixed_batch_equals_the_one_given_alone(shape, sample):
     runner = ModelRunner(tiny_model(shape))
     rows = _rows(runner, sample=sample)
 
-    alone = [_decode(runner, [row])[0] for row in rows]
-    together = _decode(runner, rows)
-    one_by_one = _decode(runner, rows, arrive_every=2)
+    alone = [decode_rows(runner, [row])[0] for row in rows]
+    together = decode_rows(runner, rows)
+    one_by_one = decode_rows(runner, rows, arrive_every=2)
 
     assert [item.ids for item in together] == [item.ids for item in alone]
     assert [item.ids for item in one_by_one] == [item.ids for item in alone]
@@ -86,7 +63,7 @@ def test_a_prompt_gives_the_tokens_that_peft_gives(shape):
         for text in TEXTS
     ]
 
-    ours = [item.ids for item in _decode(runner, rows)]
+    ours = [item.ids for item in decode_rows(runner, rows)]
 
     causal = shape in ("llama", "gpt2")
     adapted = get_peft_model(
@@ -143,7 +120,7 @@ def test_no_prompt_gives_the_tokens_that_plain_generate_gives(shape):
 def test_rows_that_leave_early_do_not_disturb_the_others(shape):
     runner = ModelRunner(tiny_model(shape))
     rows = _rows(runner)
-    alone = [_decode(runner, [row])[0].ids for row in rows]
+    alone = [decode_rows(runner, [row])[0].ids for row in rows]
 
     with torch.inference_mode():
         batch = DecodeBatch(runner.network)
