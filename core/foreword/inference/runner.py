@@ -20,7 +20,7 @@ from foreword.inference.prefill import feed_first, room
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.contributions import Contribution, soft_prompt
-from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.encoding import encode_input, encode_target, tokens_around
 from foreword.plugin.interfaces import LabelSpace, LoadedModel
 
 MAX_ROWS: Final = 32
@@ -85,7 +85,7 @@ class ModelRunner:
     def input_ids(self, text: str, truncate: int = 0, *, field: str = "parameters.truncate_input_tokens") -> list[int]:
         """Token ids of an input, of which only the last `truncate` stay; 0 for all.
 
-        What the tokenizer itself puts at either end stays too, and counts.
+        What the tokenizer or the chat template puts around the text stays too, and counts.
 
         Args:
             field: What the caller calls `truncate`.
@@ -96,14 +96,12 @@ class ModelRunner:
         ids = self.tokenize(text)
         if not truncate or len(ids) <= truncate:
             return ids
-        added = set(self.model.tokenizer.all_special_ids) - {self.model.tokenizer.unk_token_id}
-        first = next((place for place, token in enumerate(ids) if token not in added), len(ids))
-        last = next((place for place, token in enumerate(reversed(ids)) if token not in added), 0)
-        if truncate <= first + last:
+        before, after = tokens_around(self.model.tokenizer, ids, frame=self._frame)
+        if truncate <= before + after:
             raise InvalidArgumentError.of(
-                field, f"must be 0 or more than {first + last}, the special tokens that stay, not {truncate}"
+                field, f"must be 0 or more than {before + after}, the tokens around the text, not {truncate}"
             )
-        return ids[:first] + ids[len(ids) - truncate + first :]
+        return ids[:before] + ids[len(ids) - truncate + before :]
 
     def token_texts(self, ids: Sequence[int]) -> tuple[str, ...]:
         """The text of each token; special tokens show their names."""
