@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -173,9 +173,9 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedParameters:
-    """Tuning parameters with nothing left open (but `init_text`, which only one init method needs).
+    """Tuning parameters with nothing left open, field for field those of TuneParameters.
 
-    Field for field those of TuneParameters.
+    None stands for what does not apply: `init_text` under most init methods, and what the tuning method has no use for.
     """
 
     batch_size: int
@@ -184,9 +184,9 @@ class ResolvedParameters:
     accumulate_steps: int
     max_input_tokens: int
     max_output_tokens: int
-    init_method: str
+    init_method: str | None
     init_text: str | None
-    num_virtual_tokens: int
+    num_virtual_tokens: int | None
     seed: int
     validation_split: float
     early_stopping_patience: int
@@ -200,8 +200,13 @@ class ResolvedParameters:
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def resolve_parameters(requested: TuneParameters, recipe: TuneParameters) -> tuple[ResolvedParameters, dict[str, str]]:
+def resolve_parameters(
+    requested: TuneParameters, recipe: TuneParameters, unused: Collection[str] = ()
+) -> tuple[ResolvedParameters, dict[str, str]]:
     """Fills what is unset from the recipe, then from the defaults.
+
+    Args:
+        unused: Names of fields that the tuning method has no use for; they become None, whatever is requested.
 
     Returns:
         The parameters, and where each came from (`set`, `recipe` or `default`) by field name.
@@ -210,13 +215,16 @@ def resolve_parameters(requested: TuneParameters, recipe: TuneParameters) -> tup
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name in (item.name for item in fields(TuneParameters) if item.name != "method_parameters"):
+        if name in unused:
+            values[name] = None
+            continue
         for source, value in (("set", getattr(requested, name)), ("recipe", getattr(recipe, name))):
             if value is not None:
                 values[name], sources[name] = value, source
                 break
         else:
             values[name], sources[name] = defaults[name], "default"
-    if requested.init_text and requested.init_method is None:
+    if requested.init_text and requested.init_method is None and "init_method" not in unused:
         # Whoever gives a text wants the prompt to start from it, whatever the recipe does without one.
         values["init_method"], sources["init_method"] = "text", "set"
     values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}

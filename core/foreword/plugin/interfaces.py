@@ -258,12 +258,18 @@ class Trainable(ABC):
 
 
 class TuningMethod(ABC):
-    """A way to tune."""
+    """A way to tune.
+
+    Attributes:
+        parameters: Those that it takes beyond the common ones.
+        unused_parameters: Common ones that mean nothing to it; whoever sets one is told so.
+    """
 
     id: ClassVar[str]
     display_name: ClassVar[str]
     description: ClassVar[str]
     parameters: ClassVar[tuple[ParameterSpec, ...]] = ()
+    unused_parameters: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
