@@ -15,7 +15,8 @@ class ParameterSpec:
     Attributes:
         name: Field or key name.
         type: `int`, `float`, `bool`, `string` or `string_list`.
-        minimum: Smallest value allowed, inclusive; None means no bound.
+        minimum: Smallest value allowed; None means no bound.
+        exclusive_minimum: Whether the minimum itself is out of range.
         maximum: Largest value allowed, inclusive; None means no bound.
         default: Value used when neither the request nor the recipe sets one.
         unit: Unit, such as `tokens`.
@@ -30,6 +31,7 @@ class ParameterSpec:
     default: Any = None
     unit: str = ""
     choices: tuple[str, ...] = ()
+    exclusive_minimum: bool = False
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with a value, in words that go behind the parameter's name; None when nothing is."""
@@ -42,9 +44,19 @@ class ParameterSpec:
             low, high = self.minimum, self.maximum
             # `not >=` also refuses nan.
             outside = (low is not None and not value >= low) or (high is not None and not value <= high)
-            if outside or not math.isfinite(value):
-                return f"must be {_range(low, high)}, not {value:.10g}"
+            if outside or not math.isfinite(value) or (self.exclusive_minimum and value == low):
+                return f"must be {self.range}, not {value:.10g}"
         return None
+
+    @property
+    def range(self) -> str:
+        """The range of a number, in words that go behind `must be`."""
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None:
+            return f"in {'(' if self.exclusive_minimum else '['}{low:.10g}, {high:.10g}]"
+        if low is not None:
+            return f"{'above' if self.exclusive_minimum else 'at least'} {low:.10g}"
+        return "finite" if high is None else f"at most {high:.10g}"
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -54,15 +66,6 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "string_list": (list, tuple),
 }
-
-
-def _range(low: float | None, high: float | None) -> str:
-    """A range in words."""
-    if low is not None and high is not None:
-        return f"in [{low:.10g}, {high:.10g}]"
-    if low is not None:
-        return f"at least {low:.10g}"
-    return "finite" if high is None else f"at most {high:.10g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
