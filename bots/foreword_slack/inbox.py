@@ -107,6 +107,8 @@ class Inbox:
         self._on_dead = on_dead
         self._lease = timedelta(seconds=self._settings.lease_seconds)
         self._wakeup = Wakeup(self._clock)
+        self._arrivals: list[tuple[NewEvent, asyncio.Future[bool]]] = []
+        self._keeping: asyncio.Task[None] | None = None
         self._in_hand: dict[asyncio.Task[None], Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -122,7 +124,11 @@ class Inbox:
         Raises:
             UnavailableError: It could not be kept; Slack must not be told that it arrived.
         """
-        fresh = await self._store.write(event.team, lambda uow: uow.inbox.add(event))
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._arrivals.append((event, kept))
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep())
+        fresh = await kept
         self.counts["received" if fresh else "repeated"] += 1
         return fresh
 
@@ -142,6 +148,31 @@ class Inbox:
             task.cancel()
         await asyncio.gather(*self._in_hand, *self._tasks, return_exceptions=True)
         self._tasks = []
+
+    async def _keep(self) -> None:
+        # What arrives while a transaction is under way goes into the next one: in a burst every event is answered in
+        # time, although each write to the disk takes milliseconds.
+        while self._arrivals:
+            batch, self._arrivals = self._arrivals, []
+            try:
+                fresh = await self._store.add_events([event for event, _ in batch])
+            except UnavailableError as error:
+                for _, kept in batch:
+                    _settle(kept, error)
+            except Exception:
+                await self._keep_each(batch)
+            else:
+                for (_, kept), new in zip(batch, fresh, strict=True):
+                    _settle(kept, new)
+
+    async def _keep_each(self, batch: list[tuple[NewEvent, asyncio.Future[bool]]]) -> None:
+        """Finds the event that the database refuses; the others are kept."""
+        for event, kept in batch:
+            try:
+                (fresh,) = await self._store.add_events([event])
+                _settle(kept, fresh)
+            except Exception as error:
+                _settle(kept, error)
 
     async def _work(self) -> None:
         while not self._stopping:
@@ -249,6 +280,15 @@ class Inbox:
                     await self._store.operate(lambda operator, b=before: operator.events.purge(b))  # type: ignore[misc]
             except UnavailableError:
                 _log.warning("inbox_store_unavailable")
+
+
+def _settle(kept: asyncio.Future[bool], result: bool | Exception) -> None:
+    if kept.done():
+        return  # whoever asked was cut off; Slack sends the event again
+    if isinstance(result, Exception):
+        kept.set_exception(result)
+    else:
+        kept.set_result(result)
 
 
 def _reason(error: Exception) -> str:

@@ -192,9 +192,9 @@ class Installations(AsyncInstallationStore):
             assert workspace is not None
         return self._api.client(self._vault.open(workspace.sealed)["bot_token"])
 
-    async def authorize(self, team_id: str | None, user_id: str | None) -> AuthorizeResult | None:
+    async def authorize(self, team_id: object, user_id: str | None) -> AuthorizeResult | None:
         """What Bolt needs to know of a workspace, from the store alone: Slack is not asked at each event."""
-        workspace = await self._active(team_id or "")
+        workspace = await self._active(team_id) if isinstance(team_id, str) else None
         if workspace is None:
             return None
         return AuthorizeResult(

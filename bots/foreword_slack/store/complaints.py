@@ -112,6 +112,7 @@ class Complaints:
         for name in _FIELDS:
             value = getattr(complaint, name)
             setattr(row, name, list(value) if name in _SEQUENCES else value)
+        row.text = complaint.text.replace("\0", "")  # PostgreSQL cannot keep it
         row.scores = dict(complaint.scores)
         row.state = complaint.state.value
         row.update_time = self._now

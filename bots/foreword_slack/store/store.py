@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from foreword.sql.database import Database
 from foreword_slack.clock import Clock, SystemClock
+from foreword_slack.store.events import NewEvent
 from foreword_slack.store.unit_of_work import Operator, UnitOfWork
 
 MIGRATIONS = "foreword_slack.store:migrations"
@@ -95,6 +96,26 @@ class Store:
                 return work(UnitOfWork(session, team, self.clock.now()))
 
         return await self._run(self._readers, transaction)
+
+    async def add_events(self, events: Sequence[NewEvent]) -> list[bool]:
+        """Keeps events of any workspaces in one transaction, so that a burst costs one write to the disk.
+
+        Returns:
+            Of each, whether it is new.
+
+        Raises:
+            UnavailableError: The database cannot be reached, or was busy for too long.
+        """
+
+        def transaction() -> list[bool]:
+            with self._database.write() as session:
+                queue = Operator(session, self.clock.now()).events
+                return [queue.add(event) for event in events]
+
+        fresh = await self._run(self._writers, transaction)
+        if any(fresh):
+            self.tell_of_events()
+        return fresh
 
     async def operate(self, work: Callable[[Operator], _Result], *, team: str | None = None) -> _Result:
         """Runs a transaction of the bot's machinery, across workspaces.

@@ -42,16 +42,19 @@ class Database:
         parsed = _parse_url(url)
         self._migrations = migrations
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        dumps = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+        options: dict[str, Any] = {
+            "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
+            "hide_parameters": True,  # an error is logged; what somebody wrote is not
+        }
         if self.is_sqlite:
             assert parsed.database is not None
             Path(parsed.database).absolute().parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(parsed, json_serializer=dumps, pool_size=8, max_overflow=56)
+            engine = create_engine(parsed, pool_size=8, max_overflow=56, **options)
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             self._read_engine = engine
         else:
-            engine = create_engine(parsed, json_serializer=dumps, pool_size=5, max_overflow=15, pool_pre_ping=True)
+            engine = create_engine(parsed, pool_size=5, max_overflow=15, pool_pre_ping=True, **options)
             # Several statements of one read must see one state, as they do in SQLite.
             self._read_engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._engine = engine

@@ -213,3 +213,27 @@ async def test_events_that_ended_long_ago_are_purged(store, clock):
     before = clock.now()
     assert await store.operate(lambda operator: operator.events.purge(before)) == 0
     assert await store.operate(lambda operator: operator.events.purge(before + LEASE)) == 1
+
+
+async def test_a_burst_is_kept_in_few_transactions(store, monkeypatch):
+    sizes = []
+    add_events = store.add_events
+
+    async def count(events):
+        sizes.append(len(events))
+        return await add_events(events)
+
+    monkeypatch.setattr(store, "add_events", count)
+    inbox = Inbox(store, lambda event: asyncio.sleep(0))
+    fresh = await asyncio.gather(*(inbox.put(new_event(f"message:C1:{number % 50}")) for number in range(100)))
+    assert (sum(fresh), sum(sizes)) == (50, 100)
+    assert len(sizes) < 10
+
+
+async def test_an_event_that_the_database_refuses_takes_no_other_with_it(store):
+    inbox = Inbox(store, lambda event: asyncio.sleep(0))
+    kept, refused = await asyncio.gather(
+        inbox.put(new_event()), inbox.put(new_event("message:C1:2", payload={"text": object()})), return_exceptions=True
+    )
+    assert kept is True
+    assert isinstance(refused, Exception)

@@ -1,0 +1,49 @@
+"""How a workspace installs the bot through Slack's OAuth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+
+from foreword_slack.installations import Installations, OauthStates
+from foreword_slack.slack_api import SlackApi
+from foreword_slack.store import Store
+from foreword_slack.transport.http import INSTALL_PATH, REDIRECT_PATH
+
+
+def oauth_flow(
+    store: Store,
+    installations: Installations,
+    api: SlackApi,
+    *,
+    client_id: str,
+    client_secret: str,
+    scopes: Sequence[str],
+    public_url: str,
+) -> AsyncOAuthFlow:
+    """Bolt's OAuth flow over the store, so that any of several bots may see the redirect.
+
+    Args:
+        client_id: The app's.
+        client_secret: The app's.
+        scopes: What the bot asks for.
+        public_url: Where the outside reaches the bot, such as https://bot.example.com.
+    """
+    # Bolt logs codes and answers; what matters is in the audit.
+    log = logging.getLogger("foreword_slack.oauth")
+    log.setLevel(logging.CRITICAL)
+    settings = AsyncOAuthSettings(
+        client_id=client_id,
+        client_secret=client_secret,
+        scopes=list(scopes),
+        redirect_uri=public_url.rstrip("/") + REDIRECT_PATH if public_url else None,
+        install_path=INSTALL_PATH,
+        redirect_uri_path=REDIRECT_PATH,
+        installation_store=installations,
+        state_store=OauthStates(store),
+        logger=log,
+    )
+    return AsyncOAuthFlow(client=api.client(), logger=log, settings=settings)
