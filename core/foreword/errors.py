@@ -18,7 +18,8 @@
     └── InternalError               a fault of the service; carries an id to look up in its log
 
 `kind` says what a caller can do and maps one to one to a gRPC status in `server`; `reason` is stable and precise;
-the message states the problem and the remedy; facts go into `metadata`. The client raises the same classes.
+the message states the problem and the remedy; facts go into `metadata`, and those that programs act on are attributes
+as well. The client raises the same classes, with the same facts.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class ForewordError(Exception):
         message: The problem and the remedy, for people.
         reason: Stable identifier in UPPER_SNAKE_CASE. Default: the class's.
         metadata: Facts for programs.
+
+    Attributes:
+        kind: What a caller can do about it.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
@@ -67,6 +71,11 @@ class ForewordError(Exception):
         self.message = message
         self.reason = reason or self.default_reason
         self.metadata = dict(metadata or {})
+
+    @property
+    def resource(self) -> str:
+        """Name of the resource that it is about; empty when it is about none."""
+        return self.metadata.get("resource", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,11 @@ class PermissionDeniedError(ForewordError):
 
     kind = ErrorKind.PERMISSION_DENIED
     default_reason = "SCOPE_MISSING"
+
+    @property
+    def scope(self) -> str:
+        """The scope that is missing, such as `write`."""
+        return self.metadata.get("scope", "")
 
 
 class NotFoundError(ForewordError):
@@ -224,4 +238,9 @@ class LeaseLostError(ForewordError):
 
 
 class InternalError(ForewordError):
-    """A fault of the service; the message carries an id to look up in its log."""
+    """A fault of the service."""
+
+    @property
+    def error_id(self) -> str:
+        """What to look up in the service's log; empty when the service told none."""
+        return self.metadata.get("error_id", "")

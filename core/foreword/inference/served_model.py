@@ -286,7 +286,7 @@ def internal_error(event: str) -> InternalError:
     fault = uuid4().hex[:16]
     _log.exception(event, fault=fault)
     return InternalError(
-        f"The engine failed on this request. Its log says more under {fault}.", metadata={"fault": fault}
+        f"The engine failed on this request. Its log says more under {fault}.", metadata={"error_id": fault}
     )
 
 

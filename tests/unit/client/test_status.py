@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import grpc
 import pytest
 from google.protobuf import any_pb2, duration_pb2
@@ -5,14 +7,19 @@ from google.rpc import error_details_pb2, status_pb2
 
 from foreword.client.status import call_failure, error_from_status
 from foreword.errors import (
+    AlreadyExistsError,
     ArtifactError,
     ExhaustedError,
+    FailedPreconditionError,
+    FieldViolation,
     InternalError,
     InvalidArgumentError,
     InvalidRowsError,
     NotFoundError,
+    PermissionDeniedError,
     UnavailableError,
 )
+from foreword.server.status import status_of
 
 
 def make_status(code, message="wrong", *details):
@@ -121,3 +128,28 @@ def test_only_what_can_pass_by_itself_is_repeatable(code, repeatable):
 )
 def test_what_keeps_a_connection_from_being_made_is_told_with_its_remedy(details, remedy):
     assert remedy in call_failure(BrokenCall(grpc.StatusCode.UNAVAILABLE, details), "host:1").error.message
+
+
+@pytest.mark.parametrize(
+    ("raised", "facts"),
+    [
+        (InvalidArgumentError.of("rows[1].input", "is empty"), {"reason": "INVALID_ARGUMENT"}),
+        (InvalidRowsError([FieldViolation(field="rows[1]", description="is no JSON")]), {"reason": "DATASET_INVALID"}),
+        (NotFoundError.of("tenants/a/datasets/d"), {"resource": "tenants/a/datasets/d"}),
+        (AlreadyExistsError("taken", metadata={"resource": "complaints"}), {"resource": "complaints"}),
+        (FailedPreconditionError("no", reason="TOO_FEW_ROWS", metadata={"minimum": "8"}), {"reason": "TOO_FEW_ROWS"}),
+        (PermissionDeniedError("no", metadata={"scope": "write"}), {"scope": "write"}),
+        (ExhaustedError("full", retry_after=timedelta(seconds=2.5)), {"retry_after": timedelta(seconds=2.5)}),
+        (InternalError("oh", metadata={"error_id": "7f"}), {"error_id": "7f"}),
+        (ArtifactError("corrupt"), {"resource": ""}),
+    ],
+)
+def test_an_error_arrives_as_it_was_raised_with_its_facts_as_attributes(raised, facts):
+    _, _, status = status_of(raised)
+
+    arrived = error_from_status(status)
+
+    assert type(arrived) is type(raised)
+    assert (arrived.message, arrived.reason, arrived.metadata) == (raised.message, raised.reason, raised.metadata)
+    assert {name: getattr(arrived, name) for name in facts} == facts
+    assert getattr(arrived, "violations", None) == getattr(raised, "violations", None)

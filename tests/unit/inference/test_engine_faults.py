@@ -101,7 +101,7 @@ async def test_a_prompt_that_breaks_the_network_takes_no_other_request_with_it(m
             return_exceptions=True,
         )
     assert isinstance(found[2], InternalError)
-    assert found[2].metadata["fault"] in found[2].message
+    assert found[2].error_id in found[2].message
     assert [found[place] for place in (0, 1, 3, 4)] == [expected] * 4
 
 
