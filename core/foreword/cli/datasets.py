@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, with_client
+from foreword.cli.session import json_option, limit_option, with_client
 
 if TYPE_CHECKING:
     from foreword.client import Client
@@ -18,33 +18,26 @@ def datasets() -> None:
 
 
 @datasets.command("list")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")
+@limit_option
 @json_option
 @with_client
 def list_(client: Client, limit: int, as_json: bool) -> None:
     """Lists datasets, newest first."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
-    found = client.list_datasets(limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        out_console(),
-        ["dataset", "name", "version", "rows", "size", "created"],
-        [
-            (
-                short_name(item.name),
-                item.display_name,
-                str(item.version),
-                f"{item.row_count:,}",
-                f"{item.byte_size / 1000:,.0f} kB",
-                age(item.create_time),
-            )
-            for item in found
-        ],
+    print_listing(
+        client.list_datasets(limit=limit),
+        {
+            "dataset": lambda item: short_name(item.name),
+            "name": lambda item: item.display_name,
+            "version": lambda item: str(item.version),
+            "rows": lambda item: f"{item.row_count:,}",
+            "size": lambda item: f"{item.byte_size / 1000:,.0f} kB",
+            "created": lambda item: age(item.create_time),
+        },
         right=["version", "rows", "size"],
+        as_json=as_json,
     )
 
 

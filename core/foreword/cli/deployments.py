@@ -60,28 +60,21 @@ def deployments() -> None:
 @with_client
 def list_(client: Client, as_json: bool) -> None:
     """Lists deployments, newest first."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
-    found = client.list_deployments()
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        out_console(),
-        ["serving name", "space", "state", "model", "revision", "changed"],
-        [
-            (
-                item.serving_name,
-                item.name.split("/")[3],
-                _state(item),
-                short_name(item.model),
-                str(item.serving_revision or ""),
-                age(item.update_time),
-            )
-            for item in found
-        ],
+    print_listing(
+        client.list_deployments(),
+        {
+            "serving name": lambda item: item.serving_name,
+            "space": lambda item: item.name.split("/")[3],
+            "state": _state,
+            "model": lambda item: short_name(item.model),
+            "revision": lambda item: str(item.serving_revision or ""),
+            "changed": lambda item: age(item.update_time),
+        },
         right=["revision"],
+        as_json=as_json,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, with_client
+from foreword.cli.session import json_option, limit_option, with_client
 from foreword.domain.experiment import ExperimentState
 
 if TYPE_CHECKING:
@@ -21,34 +21,27 @@ def experiments() -> None:
 
 @experiments.command("list")
 @click.option("--state", multiple=True, type=click.Choice([state.value for state in ExperimentState]))
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")
+@limit_option
 @json_option
 @with_client
 def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Lists runs, newest first."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.experiment import state_text
     from foreword.cli.render.listing import age
 
-    found = client.list_tune_experiments(states=[ExperimentState(value) for value in state], limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        out_console(),
-        ["experiment", "name", "state", "done", "base model", "created"],
-        [
-            (
-                short_name(item.name),
-                item.display_name,
-                state_text(item.state),
-                f"{item.progress.percent:.0f} %",
-                short_name(item.base_model),
-                age(item.create_time),
-            )
-            for item in found
-        ],
+    print_listing(
+        client.list_tune_experiments(states=[ExperimentState(value) for value in state], limit=limit),
+        {
+            "experiment": lambda item: short_name(item.name),
+            "name": lambda item: item.display_name,
+            "state": lambda item: state_text(item.state),
+            "done": lambda item: f"{item.progress.percent:.0f} %",
+            "base model": lambda item: short_name(item.base_model),
+            "created": lambda item: age(item.create_time),
+        },
         right=["done"],
+        as_json=as_json,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, with_client
+from foreword.cli.session import json_option, limit_option, with_client
 from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -31,34 +31,27 @@ def models() -> None:
 
 
 @models.command("list")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")
+@limit_option
 @json_option
 @with_client
 def list_(client: Client, limit: int, as_json: bool) -> None:
     """Lists tuned models, newest first."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
-    found = client.list_tuned_models(limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        out_console(),
-        ["model", "name", "base model", "task", "vectors", "size", "created"],
-        [
-            (
-                short_name(item.name),
-                item.display_name,
-                short_name(item.base_model),
-                item.task,
-                str(item.num_virtual_tokens),
-                f"{item.byte_size / 1000:.0f} kB",
-                age(item.create_time),
-            )
-            for item in found
-        ],
+    print_listing(
+        client.list_tuned_models(limit=limit),
+        {
+            "model": lambda item: short_name(item.name),
+            "name": lambda item: item.display_name,
+            "base model": lambda item: short_name(item.base_model),
+            "task": lambda item: item.task,
+            "vectors": lambda item: str(item.num_virtual_tokens),
+            "size": lambda item: f"{item.byte_size / 1000:.0f} kB",
+            "created": lambda item: age(item.create_time),
+        },
         right=["vectors", "size"],
+        as_json=as_json,
     )
 
 

@@ -44,6 +44,13 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a list command the option `--limit`."""
+    return click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")(
+        function
+    )
+
+
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the option `--json`, passed as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)

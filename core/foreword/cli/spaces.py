@@ -23,15 +23,19 @@ def spaces() -> None:
 @with_client
 def list_(client: Client, as_json: bool) -> None:
     """Lists spaces."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
-    found = client.list_spaces()
-    if as_json:
-        print_json(found)
-        return
-    rows = [(short_name(item.name), item.display_name, item.stage.value, age(item.create_time)) for item in found]
-    print_table(out_console(), ["space", "name", "stage", "created"], rows)
+    print_listing(
+        client.list_spaces(),
+        {
+            "space": lambda item: short_name(item.name),
+            "name": lambda item: item.display_name,
+            "stage": lambda item: item.stage.value,
+            "created": lambda item: age(item.create_time),
+        },
+        as_json=as_json,
+    )
 
 
 @spaces.command()

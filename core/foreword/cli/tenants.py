@@ -47,15 +47,18 @@ def tenants() -> None:
 @with_client
 def list_tenants(client: Client, as_json: bool) -> None:
     """Lists tenants."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
-    found = client.list_tenants()
-    if as_json:
-        print_json(found)
-        return
-    rows = [(short_name(item.name), item.display_name, age(item.create_time)) for item in found]
-    print_table(out_console(), ["tenant", "name", "created"], rows)
+    print_listing(
+        client.list_tenants(),
+        {
+            "tenant": lambda item: short_name(item.name),
+            "name": lambda item: item.display_name,
+            "created": lambda item: age(item.create_time),
+        },
+        as_json=as_json,
+    )
 
 
 @tenants.command("create")
@@ -78,26 +81,19 @@ def keys() -> None:
 @with_client
 def list_keys(client: Client, tenant: str, as_json: bool) -> None:
     """Lists the keys of a tenant."""
-    from foreword.cli.render import out_console, print_json, print_table, short_name
+    from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
-    found = client.list_api_keys(tenant or client.tenant)
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        out_console(),
-        ["key", "name", "scopes", "ends", "created"],
-        [
-            (
-                short_name(item.name),
-                item.display_name,
-                _scopes(item.scopes),
-                f"{item.expire_time:%Y-%m-%d %H:%M} UTC" if item.expire_time else "never",
-                age(item.create_time),
-            )
-            for item in found
-        ],
+    print_listing(
+        client.list_api_keys(tenant or client.tenant),
+        {
+            "key": lambda item: short_name(item.name),
+            "name": lambda item: item.display_name,
+            "scopes": lambda item: _scopes(item.scopes),
+            "ends": lambda item: f"{item.expire_time:%Y-%m-%d %H:%M} UTC" if item.expire_time else "never",
+            "created": lambda item: age(item.create_time),
+        },
+        as_json=as_json,
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from foreword.cli.render.console import out_console, print_json
+
 Cell = str | Text
+Item = TypeVar("Item")
 
 
 def print_table(
@@ -27,6 +31,26 @@ def print_table(
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     console.print(table)
+
+
+def print_listing(
+    found: Sequence[Item],
+    columns: Mapping[str, Callable[[Item], Cell]],
+    *,
+    as_json: bool,
+    right: Sequence[str] = (),
+) -> None:
+    """Prints what a list command found, as a table for people or as JSON for programs.
+
+    Args:
+        columns: What stands below each heading.
+        right: Headings of the columns that are aligned to the right.
+    """
+    if as_json:
+        print_json(found)
+        return
+    rows = [[cell(item) for cell in columns.values()] for item in found]
+    print_table(out_console(), list(columns), rows, right=right)
 
 
 def print_facts(console: Console, facts: Iterable[tuple[str, Cell]], *, indent: int = 2) -> None:
