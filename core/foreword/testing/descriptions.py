@@ -1,0 +1,114 @@
+"""What everything that describes itself has to keep to: names, parameters, findings and report parts."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from foreword.domain.dataset import Row
+from foreword.domain.parameters import ParameterSpec
+from foreword.domain.report import (
+    MAX_ROWS_PER_FINDING,
+    Finding,
+    Histogram,
+    Matrix,
+    MetricSpec,
+    ReportPart,
+    Severity,
+    Table,
+    Values,
+)
+
+_ID: Final = re.compile(r"[a-z][a-z0-9_]*")
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+_TYPES: Final = ("int", "float", "bool", "string", "string_list")
+
+
+def check_identity(item: Any, *texts: str) -> None:
+    """An id in snake case, and texts for people.
+
+    Args:
+        texts: Names of attributes that must hold text.
+    """
+    assert _ID.fullmatch(item.id), f"id {item.id!r} must be in snake case: it is part of requests and settings"
+    for name in texts:
+        assert str(getattr(item, name)).strip(), f"{name} is empty: lists and forms show it"
+
+
+def check_parameters(specs: Sequence[ParameterSpec]) -> None:
+    """Parameters that a client can draw a form from, and whose defaults are allowed values."""
+    names = [spec.name for spec in specs]
+    assert len(set(names)) == len(names), f"parameters are named twice: {names}"
+    for spec in specs:
+        assert _ID.fullmatch(spec.name), f"parameter {spec.name!r} must be in snake case"
+        assert spec.description.strip(), f"parameter {spec.name} has no description"
+        assert spec.type in _TYPES, f"parameter {spec.name} has the type {spec.type!r}; one of {_TYPES} is known"
+        fault = spec.fault(spec.default) if spec.default is not None else None
+        assert fault is None, f"the default of parameter {spec.name} {fault}"
+
+
+def check_metrics(metrics: Sequence[MetricSpec], main_metric: str) -> None:
+    """Metrics that a client can label, the one that decides among them."""
+    ids = [metric.id for metric in metrics]
+    assert len(set(ids)) == len(ids), f"metrics are named twice: {ids}"
+    for metric in metrics:
+        check_identity(metric, "display_name", "description")
+    assert main_metric in ids, f"main_metric {main_metric!r} is none of the metrics {ids}"
+
+
+def check_findings(findings: Iterable[Finding], rows: Sequence[Row]) -> None:
+    """Findings that name the problem, the place and, unless they only inform, the remedy."""
+    numbers = {row.number for row in rows}
+    for finding in findings:
+        assert _CODE.fullmatch(finding.code), f"code {finding.code!r} must be in upper snake case"
+        name = f"finding {finding.code}"
+        assert finding.message.strip(), f"{name} has no message"
+        assert finding.remedy.strip() or finding.severity is Severity.INFO, f"{name} has no remedy"
+        unknown = set(finding.rows) - numbers
+        assert not unknown, f"{name} names the rows {sorted(unknown)}, which the file does not have"
+        assert len(finding.rows) <= MAX_ROWS_PER_FINDING, f"{name} lists more than {MAX_ROWS_PER_FINDING} rows"
+        assert finding.row_count >= len(finding.rows), f"{name} lists more rows than its row_count"
+        assert finding.column in ("", "input", "output"), f"{name} names the column {finding.column!r}"
+
+
+def check_parts(parts: Iterable[ReportPart]) -> None:
+    """Report parts that can be drawn: rectangular, finite, each with an id of its own."""
+    seen: set[str] = set()
+    for part in parts:
+        assert part.id not in seen, f"two report parts have the id {part.id!r}"
+        seen.add(part.id)
+        check_identity(part, "title")
+        fault = _part_fault(part.content)
+        assert fault is None, f"report part {part.id}: {fault}"
+
+
+def _part_fault(content: object) -> str | None:
+    match content:
+        case Table():
+            widths = {len(row) for row in content.rows} - {len(content.columns)}
+            return "a row is not as long as its columns" if widths else None
+        case Histogram():
+            if len(content.edges) != len(content.counts) + 1:
+                return "a histogram has one edge more than counts"
+            rising = all(low < high for low, high in zip(content.edges, content.edges[1:], strict=False))
+            return None if rising else "its edges do not rise"
+        case Matrix():
+            shape = {len(row) for row in content.values} - {len(content.column_labels)}
+            right = len(content.values) == len(content.row_labels) and not shape
+            return None if right else "its values do not fit its labels"
+        case Values():
+            wrong = [name for name, value in content.values.items() if not math.isfinite(value)]
+            return f"{wrong} are not finite" if wrong else None
+    return f"a part holds a table, histogram, matrix or values, not {type(content).__name__}"
+
+
+def check_json(value: Any, what: str) -> None:
+    """Something that comes back from JSON as it went in."""
+    try:
+        back = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"{what} cannot be stored as JSON: {error}") from error
+    assert back == value, f"{what} comes back from JSON as something else: use lists, not tuples, and text keys"

@@ -1,0 +1,141 @@
+"""Checks of a row validator."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, ReportPart, Severity
+from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+from foreword.testing.descriptions import check_findings, check_identity, check_parts
+
+_ODD_TEXTS: Final = ("", " ", "\n\n", "\x00", "\ufeff", "a" * 100_000, "\N{GRINNING FACE}" * 50, "\u202eright to left")
+_ROWS: Final = 200
+_CHARACTERS: Final = 2_000
+MAX_BYTES_PER_ROW: Final = 500
+"""What a check may remember of a row: files have up to a million rows, and 200 MB."""
+
+
+class RowValidatorTests(ABC):
+    """What the service relies on in a row validator. Derive, and say which validator, good rows and bad ones."""
+
+    @abstractmethod
+    def make_validator(self) -> RowValidator:
+        """A new instance."""
+
+    @abstractmethod
+    def good_rows(self) -> Sequence[Row]:
+        """Rows in which there is nothing to find; ten or more."""
+
+    @abstractmethod
+    def bad_rows(self) -> Sequence[Row]:
+        """Rows in which there is something to find."""
+
+    def context(self) -> ValidationContext:
+        """What the validator may know; one in which it has something to check."""
+        return ValidationContext(task="")
+
+    def test_it_describes_itself(self) -> None:
+        """Lists of validators show it."""
+        check_identity(self.make_validator(), "description")
+
+    def test_good_rows_draw_no_warning(self) -> None:
+        """A check that cries wolf is not read."""
+        findings, _ = self._run(self.good_rows())
+        loud = [finding.message for finding in findings if finding.severity > Severity.INFO]
+        assert not loud, f"good rows draw {loud}"
+
+    def test_bad_rows_are_found(self) -> None:
+        """And named, with a remedy."""
+        rows = self.bad_rows()
+        findings, parts = self._run(rows)
+        assert any(finding.severity > Severity.INFO for finding in findings), "bad rows draw no warning"
+        check_findings(findings, rows)
+        check_parts(parts)
+
+    def test_what_is_found_in_a_row_names_that_row(self) -> None:
+        """An error makes the row unusable that is being read, so it must be about that row and no other."""
+        check = self._start()
+        for row in self.bad_rows():
+            for finding in check.row(row):
+                allowed = (
+                    (row.number in finding.rows) if finding.severity < Severity.ERROR else finding.rows == (row.number,)
+                )
+                assert allowed, f"row {row.number} draws a finding about the rows {finding.rows}"
+
+    def test_two_files_at_once_do_not_meet(self) -> None:
+        """Uploads of several tenants are checked at the same time; and the same file gives the same findings."""
+        rows = self.bad_rows()
+        alone = self._run(rows)
+        validator = self.make_validator()
+        first, second = validator.start(self.context()), validator.start(self.context())
+        assert first is not None, "there must be something to check in this context"
+        assert second is not None, "there must be something to check in this context"
+        told: list[Finding] = []
+        for row in rows:
+            tuple(first.row(row))
+            told += second.row(row)
+        findings, parts = second.finish()
+        assert ([*told, *findings], list(parts)) == alone, "a file is judged differently beside another one"
+
+    def test_odd_texts_break_nothing(self) -> None:
+        """A check that raises is left out of the report, with a note to the operator."""
+        rows = [
+            Row(number=number, input=text, output=other)
+            for number, (text, other) in enumerate(zip(_ODD_TEXTS, reversed(_ODD_TEXTS), strict=True), start=1)
+        ]
+        try:
+            findings, parts = self._run(rows)
+        except Exception as error:
+            raise AssertionError(f"odd texts raise {error!r}") from error
+        check_findings(findings, rows)
+        check_parts(parts)
+
+    def test_a_file_without_rows_breaks_nothing(self) -> None:
+        """That there is nothing in it is for the reader of the file to say."""
+        try:
+            findings, _ = self._run(())
+        except Exception as error:
+            raise AssertionError(f"a file without rows raises {error!r}") from error
+        assert not findings, f"a file without rows draws {[finding.message for finding in findings]}"
+
+    def test_it_remembers_little_of_each_row(self) -> None:
+        """Files are read as a stream and may be larger than memory."""
+        check = self._start()
+        for row in _long_rows(range(10)):  # what is made once, such as imports and regular expressions
+            tuple(check.row(row))
+        gc.collect()
+        tracemalloc.start()
+        try:
+            for row in _long_rows(range(10, 10 + _ROWS)):
+                for finding in check.row(row):
+                    del finding
+            del row
+            per_row = tracemalloc.get_traced_memory()[0] / _ROWS
+        finally:
+            tracemalloc.stop()
+        assert per_row < MAX_BYTES_PER_ROW, (
+            f"{per_row:,.0f} bytes are kept of each row of {2 * _CHARACTERS:,} characters; keep hashes, not texts"
+        )
+
+    def _start(self) -> RowCheck:
+        check = self.make_validator().start(self.context())
+        assert check is not None, "there must be something to check in this context; override `context`"
+        return check
+
+    def _run(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
+        check = self._start()
+        told = [finding for row in rows for finding in check.row(row)]
+        findings, parts = check.finish()
+        return [*told, *findings], list(parts)
+
+
+def _long_rows(numbers: range) -> Iterator[Row]:
+    """Rows that nobody else holds."""
+    for number in numbers:
+        text = f"row {number} " * (_CHARACTERS // 8)
+        yield Row(number=number + 1, input=text, output=text.upper())

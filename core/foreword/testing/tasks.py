@@ -1,0 +1,160 @@
+"""Checks of a task."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.errors import InvalidArgumentError
+from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Task
+from foreword.testing.descriptions import (
+    check_findings,
+    check_identity,
+    check_json,
+    check_metrics,
+    check_parameters,
+    check_parts,
+)
+
+_NO_ANSWERS = ("", " ", "\n", "The quick brown fox, 42 and \N{GRINNING FACE}", ",,,", "\x00", "word " * 500)
+
+
+class TaskTests(ABC):
+    """What the service relies on in a task. Derive, and say which task and rows."""
+
+    @abstractmethod
+    def make_task(self) -> Task:
+        """A new instance."""
+
+    @abstractmethod
+    def rows(self) -> Sequence[Row]:
+        """Rows as users have them, ten or more, with different outputs."""
+
+    def options(self) -> TaskOptions:
+        """Options to read them with."""
+        return TaskOptions()
+
+    def test_it_describes_itself_its_options_and_its_metrics(self) -> None:
+        """Catalogues, forms and result tables are drawn from it."""
+        task = self.make_task()
+        check_identity(task, "display_name", "description")
+        check_parameters(task.options)
+        check_metrics(task.metrics, task.main_metric)
+
+    def test_its_template_holds_the_input(self) -> None:
+        """A template without it would ask the same whatever the input."""
+        template = self.make_task().default_verbalizer
+        assert "{{input}}" in template, f"default_verbalizer {template!r} lacks {{{{input}}}}"
+
+    def test_its_schema_comes_back_from_json(self) -> None:
+        """It is stored with the plan and the tuned model, and read by other processes."""
+        check_json(self._schema(self.make_task()), "the schema")
+
+    def test_it_remembers_nothing_of_other_data(self) -> None:
+        """One instance serves all tenants, in any order and in several threads."""
+        used, rows = self.make_task(), self.rows()
+        with suppress(InvalidArgumentError):  # of outputs that the options do not allow
+            used.fit([Row(number=1, input="other", output=f"{rows[0].output} other")], self.options())
+        schema = self._schema(used)
+        assert schema == self._schema(self.make_task()), "fit gives another schema after other data was fitted"
+        used.fit([Row(number=1, input="other", output=rows[-1].output)], self.options())
+        for row in rows:
+            assert used.target(row.output, schema) == self.make_task().target(row.output, schema), (
+                "target depends on what was fitted last; it may depend on the schema only"
+            )
+
+    def test_options_alone_are_refused_with_the_field_or_accepted(self) -> None:
+        """Uploads check the options before the first row is there."""
+        try:
+            self.make_task().fit((), self.options())
+        except InvalidArgumentError as error:
+            fields = [violation.field for violation in error.violations]
+            assert all(field.startswith(("task_options", "rows")) for field in fields), f"violations name {fields}"
+        except Exception as error:
+            raise AssertionError(f"fit without rows raises {type(error).__name__}: {error}") from error
+
+    def test_a_target_is_its_own_target(self) -> None:
+        """The canonical form of an answer is canonical: models learn it and answers are compared in it."""
+        task = self.make_task()
+        schema = self._schema(task)
+        for row in self.rows():
+            target = task.target(row.output, schema)
+            assert target.strip(), f"the target of output {row.output!r} is empty: there is nothing to learn"
+            again = task.target(target, schema)
+            assert again == target, f"output {row.output!r} becomes {target!r}, and that becomes {again!r}"
+
+    def test_it_returns_every_metric_that_it_declares_and_no_other(self) -> None:
+        """Also for no rows at all; a metric that is undefined is 0, not a missing or infinite one."""
+        task = self.make_task()
+        schema, outputs = self._schema(task), [row.output for row in self.rows()]
+        declared = {metric.id for metric in task.metrics} - {PERPLEXITY.id}  # which the service measures
+        for references in (outputs, outputs[:1], []):
+            metrics = task.score(references, references, schema).metrics
+            assert set(metrics) == declared, f"score returns {sorted(metrics)}, declared are {sorted(declared)}"
+            for name, value in metrics.items():
+                assert isinstance(value, int | float), f"metric {name} is {type(value).__name__}, not a Python number"
+                assert math.isfinite(value), f"metric {name} of {len(references)} rows is {value}"
+
+    def test_right_answers_score_better_than_wrong_ones(self) -> None:
+        """The main metric chooses the best epoch and opens the deploy gate."""
+        task = self.make_task()
+        schema, outputs = self._schema(task), [row.output for row in self.rows()]
+        targets = [task.target(output, schema) for output in outputs]
+        right = task.score(targets, outputs, schema).metrics[task.main_metric]
+        wrong = task.score([""] * len(outputs), outputs, schema).metrics[task.main_metric]
+        higher = next(metric.higher_is_better for metric in task.metrics if metric.id == task.main_metric)
+        better = right > wrong if higher else right < wrong
+        assert better, f"{task.main_metric} is {right} for the targets and {wrong} for empty answers"
+
+    def test_text_that_is_no_answer_counts_as_wrong_and_breaks_nothing(self) -> None:
+        """Models write anything, an untuned one above all."""
+        task = self.make_task()
+        schema, output = self._schema(task), self.rows()[0].output
+        for text in _NO_ANSWERS:
+            try:
+                scores = task.score([text], [output], schema)
+            except Exception as error:
+                raise AssertionError(f"score of the answer {text[:40]!r} raises {error!r}") from error
+            check_parts(scores.parts)
+
+    def test_what_its_checks_find_names_rows_and_remedies(self) -> None:
+        """The same each time; and one row alone breaks nothing."""
+        task, rows = self.make_task(), self.rows()
+        schema = self._schema(task)
+        findings, parts = task.check(rows, schema)
+        check_findings(findings, rows)
+        check_parts(parts)
+        assert task.check(rows, schema) == (findings, parts), "check finds something else the second time"
+        task.check(rows[:1], task.fit(rows[:1], self.options()))
+
+    def test_its_label_space_holds_every_target(self) -> None:
+        """A closed task answers with label sets only, so an answer outside of them could never be given."""
+        task = self.make_task()
+        schema = self._schema(task)
+        space = task.label_space(schema)
+        assert (space is not None) == task.closed, f"closed is {task.closed}, but label_space says {space}"
+        if space is None:
+            return
+        self._check_space(space)
+        texts = {space.text(labels) for labels in space.label_sets} | set(space.labels)
+        for row in self.rows():
+            target = task.target(row.output, schema)
+            assert target in texts, f"the target {target!r} is no answer of the label space"
+        for text in texts:
+            target = task.target(text, schema)
+            assert target == text, f"the answer {text!r} of the label space has the target {target!r}"
+
+    @staticmethod
+    def _check_space(space: LabelSpace) -> None:
+        assert len(set(space.labels)) == len(space.labels), "labels of the label space are named twice"
+        for labels in space.label_sets:
+            unknown = set(labels) - set(space.labels)
+            assert not unknown, f"label set {labels} has labels that are none: {sorted(unknown)}"
+            assert space.multi_label or len(labels) == 1, f"label set {labels} of a task with one label per answer"
+
+    def _schema(self, task: Task) -> Schema:
+        return task.fit(self.rows(), self.options())

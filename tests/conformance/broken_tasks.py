@@ -1,0 +1,164 @@
+"""A task that is right, and one that is wrong in each way that a check looks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from foreword.domain.dataset import Row
+from foreword.domain.parameters import ParameterSpec
+from foreword.domain.report import Finding, MetricSpec, Severity
+from foreword.plugin.interfaces import LabelSpace, Scores, Task
+from foreword.testing import TaskTests
+
+ROWS = [Row(number=number, input=f"say {number}", output=f"Word{number % 3}") for number in range(1, 13)]
+
+
+class Shout(Task):
+    id = "shout"
+    display_name = "Shout"
+    description = "Answers in upper case."
+    metrics = (MetricSpec(id="same", display_name="Same", description="Share of equal answers, in [0, 1]."),)
+    main_metric = "same"
+    closed = True
+
+    def fit(self, rows, options):
+        return {"words": sorted({row.output.upper() for row in rows})}
+
+    def check(self, rows, schema):
+        return [], []
+
+    def target(self, output, schema):
+        return output.upper()
+
+    def score(self, predictions, references, schema):
+        same = sum(a == b.upper() for a, b in zip(predictions, references, strict=True))
+        return Scores(metrics={"same": same / max(1, len(references))})
+
+    def label_space(self, schema):
+        words = tuple(schema["words"])
+        return LabelSpace(labels=words, separator=", ", multi_label=False, label_sets=tuple((word,) for word in words))
+
+
+class Nameless(Shout):
+    id = "Shout it"
+
+
+class UndeclaredMain(Shout):
+    main_metric = "loudness"
+
+
+class WrongDefault(Shout):
+    options = (ParameterSpec(name="level", description="How loud.", type="int", minimum=0, maximum=3, default=9),)
+
+
+class NoInput(Shout):
+    default_verbalizer = "Say it: {{text}}"
+
+
+class TupleSchema(Shout):
+    def fit(self, rows, options):
+        return {"words": tuple(sorted({row.output.upper() for row in rows}))}
+
+
+class Remembering(Shout):
+    def fit(self, rows, options):
+        self.words = {*getattr(self, "words", set()), *(row.output.upper() for row in rows)}
+        return {"words": sorted(self.words)}
+
+
+class TargetOfTheLastFit(Shout):
+    def fit(self, rows, options):
+        self.count = len(rows)
+        return super().fit(rows, options)
+
+    def target(self, output, schema):
+        return output.upper() if getattr(self, "count", 99) > 1 else output
+
+
+class NotWithoutRows(Shout):
+    def fit(self, rows, options):
+        return {**super().fit(rows, options), "longest": max(len(row.output) for row in rows)}
+
+
+class GrowingTarget(Shout):
+    def target(self, output, schema):
+        return f"{output.upper()}!"
+
+
+class EmptyTarget(Shout):
+    def target(self, output, schema):
+        return ""
+
+
+class MissingMetric(Shout):
+    metrics = (*Shout.metrics, MetricSpec(id="loud", display_name="Loud", description="How loud."))
+
+
+class InfiniteMetric(Shout):
+    def score(self, predictions, references, schema):
+        same = super().score(predictions, references, schema).metrics["same"]
+        return Scores(metrics={"same": same if references else float("nan")})
+
+
+class WorseIsBetter(Shout):
+    metrics = tuple(replace(metric, higher_is_better=False) for metric in Shout.metrics)
+
+
+class Fragile(Shout):
+    def score(self, predictions, references, schema):
+        for prediction in predictions:
+            assert not prediction or prediction[0] != " "
+        return super().score(predictions, references, schema)
+
+
+class NoRemedy(Shout):
+    def check(self, rows, schema):
+        return [Finding(severity=Severity.WARNING, code="QUIET", message="Too quiet.")], []
+
+
+class UnknownRow(Shout):
+    def check(self, rows, schema):
+        return [Finding(severity=Severity.INFO, code="QUIET", message="Quiet.", rows=(99,), row_count=1)], []
+
+
+class OpenThoughClosed(Shout):
+    def label_space(self, schema):
+        return None
+
+
+class SpaceWithoutSome(Shout):
+    def label_space(self, schema):
+        space = super().label_space(schema)
+        return replace(space, labels=space.labels[1:], label_sets=space.label_sets[1:])
+
+
+class SpaceInLowerCase(Shout):
+    def label_space(self, schema):
+        words = (*schema["words"], "quiet")
+        return LabelSpace(labels=words, separator=", ", multi_label=False, label_sets=tuple((word,) for word in words))
+
+
+BROKEN = {
+    "test_it_describes_itself_its_options_and_its_metrics": (Nameless, UndeclaredMain, WrongDefault),
+    "test_its_template_holds_the_input": (NoInput,),
+    "test_its_schema_comes_back_from_json": (TupleSchema,),
+    "test_it_remembers_nothing_of_other_data": (Remembering, TargetOfTheLastFit),
+    "test_options_alone_are_refused_with_the_field_or_accepted": (NotWithoutRows,),
+    "test_a_target_is_its_own_target": (GrowingTarget, EmptyTarget),
+    "test_it_returns_every_metric_that_it_declares_and_no_other": (MissingMetric, InfiniteMetric),
+    "test_right_answers_score_better_than_wrong_ones": (WorseIsBetter,),
+    "test_text_that_is_no_answer_counts_as_wrong_and_breaks_nothing": (Fragile,),
+    "test_what_its_checks_find_names_rows_and_remedies": (NoRemedy, UnknownRow),
+    "test_its_label_space_holds_every_target": (OpenThoughClosed, SpaceWithoutSome, SpaceInLowerCase),
+}
+
+
+def case_of(task: type[Task]) -> TaskTests:
+    class Case(TaskTests):
+        def make_task(self):
+            return task()
+
+        def rows(self):
+            return ROWS
+
+    return Case()

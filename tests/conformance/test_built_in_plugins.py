@@ -1,0 +1,176 @@
+"""The built-in plugins keep to what is asked of everybody's."""
+
+from __future__ import annotations
+
+import pytest
+from foreword_methods.ia3 import IA3
+from foreword_tasks.summarization import Summarization
+
+from factories.runs import make_rows
+from foreword.domain.base_model import Architecture
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.parameters import TuneParameters
+from foreword.plugin.interfaces import ValidationContext
+from foreword.plugin.manager import PluginManager
+from foreword.testing import BaseModelTests, RowValidatorTests, TaskTests, TinyModel, TuningMethodTests
+from foreword_methods.prompt_tuning import PromptTuning
+from foreword_starter.model import StarterModel
+from foreword_tasks.classification import Classification
+from foreword_tasks.generation import Generation
+from foreword_validators.conflicts import Conflicts
+from foreword_validators.duplicates import Duplicates
+from foreword_validators.empty_texts import EmptyTexts
+from foreword_validators.garbled_texts import GarbledTexts
+from foreword_validators.lengths import Lengths
+from foreword_validators.row_count import RowCount
+
+ROWS = make_rows(24)
+
+
+class TestClassification(TaskTests):
+    def make_task(self):
+        return Classification()
+
+    def rows(self):
+        return ROWS
+
+
+class TestClassificationWithOneLabelEach(TestClassification):
+    def options(self):
+        return TaskOptions(labels=("Warehouse", "Service", "Planning"), multi_label=False)
+
+    def rows(self):
+        return [row for row in ROWS if "," not in row.output]
+
+
+class TestGeneration(TaskTests):
+    def make_task(self):
+        return Generation()
+
+    def rows(self):
+        return ROWS
+
+
+class TestSummarization(TaskTests):
+    def make_task(self):
+        return Summarization()
+
+    def rows(self):
+        return ROWS
+
+
+class _ValidatorTests(RowValidatorTests):
+    def good_rows(self):
+        return ROWS
+
+
+class TestConflicts(_ValidatorTests):
+    def make_validator(self):
+        return Conflicts()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input=ROWS[0].input, output="L3")]
+
+
+class TestDuplicates(_ValidatorTests):
+    def make_validator(self):
+        return Duplicates()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input=ROWS[0].input, output=ROWS[0].output)]
+
+
+class TestEmptyTexts(_ValidatorTests):
+    def make_validator(self):
+        return EmptyTexts()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input=" ", output="L3"), Row(number=26, input="x", output="")]
+
+
+class TestGarbledTexts(_ValidatorTests):
+    def make_validator(self):
+        return GarbledTexts()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input="GrÃ¶ÃŸe \ufffd\ufffd", output="L3")]
+
+
+class TestLengths(_ValidatorTests):
+    def make_validator(self):
+        return Lengths()
+
+    def bad_rows(self):
+        return [*ROWS, Row(number=25, input="word " * 200, output="L3")]
+
+    def context(self):
+        return ValidationContext(task="", count_tokens=lambda text: len(text.split()), max_input_tokens=100)
+
+
+class TestRowCount(_ValidatorTests):
+    def make_validator(self):
+        return RowCount()
+
+    def bad_rows(self):
+        return ROWS[:3]
+
+
+class TestStarter(BaseModelTests):
+    def make_base_model(self):
+        return StarterModel()
+
+
+class TestTinyEncoderDecoder(BaseModelTests):
+    def make_base_model(self):
+        return TinyModel(Architecture.ENCODER_DECODER)
+
+
+class TestTinyCausal(BaseModelTests):
+    def make_base_model(self):
+        return TinyModel(Architecture.CAUSAL)
+
+
+class TestPromptTuning(TuningMethodTests):
+    def make_method(self):
+        return PromptTuning()
+
+
+class TestPromptTuningWithDropoutAndAveraging(TuningMethodTests):
+    def make_method(self):
+        return PromptTuning()
+
+    def parameters(self):
+        return TuneParameters(
+            init_method="labels", num_virtual_tokens=6, method_parameters={"token_dropout": 0.5, "averaging": 0.9}
+        )
+
+
+class TestIA3(TuningMethodTests):
+    def make_method(self):
+        return IA3()
+
+
+class TestIA3WithDropoutAndAveraging(TestIA3):
+    def parameters(self):
+        return TuneParameters(method_parameters={"token_dropout": 0.5, "averaging": 0.9})
+
+
+def test_every_built_in_task_validator_and_method_is_tested():
+    installed = PluginManager.load(("tasks", "validators", "methods"))
+
+    def tested(kind: type, make: str) -> set[str]:
+        cases = [case for name, case in globals().items() if name.startswith("Test") and issubclass(case, kind)]
+        return {getattr(case(), make)().id for case in cases}
+
+    assert tested(TaskTests, "make_task") == set(installed.tasks.items)
+    assert tested(RowValidatorTests, "make_validator") == set(installed.row_validators.items)
+    assert tested(TuningMethodTests, "make_method") == set(installed.tuning_methods.items)
+
+
+@pytest.mark.parametrize("interface", [BaseModelTests, RowValidatorTests, TaskTests, TuningMethodTests])
+def test_every_check_says_why(interface):
+    checks = [check for name, check in vars(interface).items() if name.startswith("test_")]
+
+    assert len(checks) >= 8
+    assert all(check.__doc__ for check in checks)

@@ -1,0 +1,51 @@
+"""No check that cannot fail: each finds a plugin that is wrong in just that way, and passes one that is right."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from foreword.testing import BaseModelTests, RowValidatorTests, TaskTests, TuningMethodTests
+from foreword_methods.prompt_tuning import PromptTuning
+
+
+def _load(name: str):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tasks, validators = _load("broken_tasks"), _load("broken_row_validators")
+models, methods = _load("broken_base_models"), _load("broken_tuning_methods")
+SUITES = {
+    TaskTests: (tasks, tasks.Shout),
+    RowValidatorTests: (validators, validators.Polite),
+    BaseModelTests: (models, models.Right),
+    TuningMethodTests: (methods, PromptTuning),
+}
+CHECKS = [
+    pytest.param(interface, check, broken, id=f"{broken.__name__}-{check}")
+    for interface, (module, _) in SUITES.items()
+    for check, plugins in module.BROKEN.items()
+    for broken in plugins
+]
+
+
+@pytest.mark.parametrize("interface", SUITES)
+def test_every_check_has_a_plugin_that_it_finds_wrong(interface):
+    module, _ = SUITES[interface]
+
+    assert {name for name in vars(interface) if name.startswith("test_")} == set(module.BROKEN)
+    assert all(module.BROKEN.values())
+
+
+@pytest.mark.parametrize(("interface", "check", "broken"), CHECKS)
+def test_a_check_finds_what_is_wrong(interface, check, broken):
+    module, right = SUITES[interface]
+    getattr(module.case_of(right), check)()
+
+    with pytest.raises(AssertionError):
+        getattr(module.case_of(broken), check)()
