@@ -92,11 +92,8 @@ class Installations(AsyncInstallationStore):
         )
 
         def save(operator: Operator) -> None:
-            before = operator.workspaces.get(team)
             operator.workspaces.save(workspace)
-            # A fixed token is saved at each start; only what changes is worth a line.
-            if before is None or (before.state, before.bot_user) != (workspace.state, workspace.bot_user):
-                operator.of(team).audit.append("installed", actor=installation.user_id, facts={"tenant": tenant})
+            operator.of(team).audit.append("installed", actor=installation.user_id, facts={"tenant": tenant})
 
         await self._store.operate(save, team=team)
         self._store.tell_of_posts(team)

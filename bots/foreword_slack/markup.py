@@ -18,7 +18,7 @@ def plain_text(text: str) -> str:
     text = _CONTROL.sub(lambda found: _words(found.group(1)), text)
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
-    return text.strip()
+    return text.replace("\0", "").strip()  # neither the service nor PostgreSQL takes NUL
 
 
 def escape(text: str) -> str:

@@ -7,12 +7,10 @@ from foreword.plugin.interfaces import Task
 from foreword.plugin.register import Register
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
-from foreword_tasks.summarization import Summarization
 
 
 @hookimpl
 def register_tasks(register: Register[Task]) -> None:
-    """Adds classification, generation and summarization."""
+    """Adds classification and generation."""
     register.add(Classification())
     register.add(Generation())
-    register.add(Summarization())

@@ -1,6 +1,6 @@
 """What the bot shows: Block Kit out of plain values. Everything that a person or a model wrote is escaped here."""
 
-from foreword_slack.views.complaint import ComplaintCard, department_post, review_post, shown_text
+from foreword_slack.views.complaint import ComplaintCard, ShownText, department_post, review_post, shown_text
 from foreword_slack.views.message import Message
 
-__all__ = ["ComplaintCard", "Message", "department_post", "review_post", "shown_text"]
+__all__ = ["ComplaintCard", "Message", "ShownText", "department_post", "review_post", "shown_text"]

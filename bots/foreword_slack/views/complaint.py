@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foreword_slack.markup import escape, plain_text
-from foreword_slack.routing import Guess, Reason, RoutingPolicy
+from foreword_slack.routing import Guess, RoutingPolicy
 from foreword_slack.views.message import (
     Block,
     Message,
@@ -27,6 +27,7 @@ DISMISS = "review_dismiss"
 CHOOSE = "review_choose"
 CHOICE_BLOCK = "review_choice"
 
+_TEXT_BLOCK = "complaint_text_"
 _MOST_REASONS = 8
 _MOST_SCORES = 8
 
@@ -47,6 +48,14 @@ class ComplaintCard:
     revision: str = ""
     permalink: str = ""
     deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownText:
+    """The words of a complaint in a message of ours, and the edit that they are of."""
+
+    text: str = ""
+    revision: str = ""
 
 
 def department_post(
@@ -83,9 +92,9 @@ def withdrawn_post(card: ComplaintCard, label: str, policy: RoutingPolicy, *, st
     )
 
 
-def review_post(card: ComplaintCard, reasons: Sequence[Reason], guess: Guess | None, policy: RoutingPolicy) -> Message:
+def review_post(card: ComplaintCard, reasons: Sequence[str], guess: Guess | None, policy: RoutingPolicy) -> Message:
     """A complaint that people must decide on, with the model's guess chosen already."""
-    why = "\n".join(f"• {escape(reason.text)}" for reason in reasons[:_MOST_REASONS])
+    why = "\n".join(f"• {escape(reason)}" for reason in reasons[:_MOST_REASONS])
     guessed = guess.labels if guess else ()
     options = {rule.label: rule.title for rule in policy.departments.values()}
     menu = multi_select("Departments", options, guessed, action=CHOOSE)
@@ -115,16 +124,17 @@ def thread_note(status: str) -> Message:
     return Message(text=escape(status), blocks=(context(escape(status)),))
 
 
-def shown_text(message: Mapping[str, Any], revision: str) -> str | None:
-    """The complaint as a message of ours shows it, when it shows this revision; None when it does not.
+def shown_text(message: Mapping[str, Any]) -> ShownText:
+    """The complaint as a message of ours shows it.
 
     The store keeps complaints redacted, so what stands in the clicked message is the only original left.
     """
     for block in message.get("blocks") or ():
-        if block.get("block_id") == _text_block(revision):
-            text = block.get("text", {}).get("text")
-            return plain_text(text) if isinstance(text, str) else None
-    return None
+        id = str(block.get("block_id", ""))
+        text = (block.get("text") or {}).get("text")
+        if id.startswith(_TEXT_BLOCK) and isinstance(text, str):
+            return ShownText(text=plain_text(text), revision=id.removeprefix(_TEXT_BLOCK))
+    return ShownText()
 
 
 def titles(labels: Iterable[str], policy: RoutingPolicy) -> str:
@@ -142,7 +152,7 @@ def _body(card: ComplaintCard) -> list[Block]:
 
 
 def _text_block(revision: str) -> str:
-    return f"complaint_text_{revision}"
+    return f"{_TEXT_BLOCK}{revision}"
 
 
 def _facts(card: ComplaintCard, guess: Guess | None, policy: RoutingPolicy) -> str:

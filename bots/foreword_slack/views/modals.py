@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from foreword_slack.routing import RoutingPolicy
@@ -13,14 +13,24 @@ from foreword_slack.views.message import Block, multi_select, section
 CORRECTION = "correction"
 _LABELS_BLOCK = "labels"
 _LABELS_ACTION = "choice"
+_METADATA_CHARACTERS = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectionContext:
-    """What a correction is about: it travels with the window. `label` is the department that said "not ours"."""
+    """What a correction is about: it travels with the window, at Slack.
+
+    Attributes:
+        label: The department that says that the complaint is not its own.
+        text: The complaint as the clicked message showed it; empty when that is not known or too long. The store has
+            it redacted only.
+        revision: The edit of the complaint that the text is of.
+    """
 
     complaint: str
     label: str
+    text: str = ""
+    revision: str = ""
 
 
 def correction_modal(about: CorrectionContext, chosen: Iterable[str], policy: RoutingPolicy) -> Block:
@@ -34,7 +44,7 @@ def correction_modal(about: CorrectionContext, chosen: Iterable[str], policy: Ro
     return {
         "type": "modal",
         "callback_id": CORRECTION,
-        "private_metadata": json.dumps({"complaint": about.complaint, "label": about.label}),
+        "private_metadata": _metadata(about),
         "title": _plain("Right departments"),
         "submit": _plain("Correct"),
         "close": _plain("Cancel"),
@@ -56,13 +66,18 @@ def read_correction(view: Mapping[str, Any]) -> tuple[CorrectionContext, tuple[s
     """What was submitted: what it is about, and the labels."""
     about = json.loads(view["private_metadata"])
     labels = selected(view["state"]["values"], _LABELS_BLOCK, _LABELS_ACTION)
-    return CorrectionContext(complaint=about["complaint"], label=about["label"]), labels
+    return CorrectionContext(**about), labels
 
 
 def selected(values: Mapping[str, Any], block: str, action: str) -> tuple[str, ...]:
     """Values chosen in a multi-select of a message or a window."""
     element = values.get(block, {}).get(action, {})
     return tuple(option["value"] for option in element.get("selected_options") or ())
+
+
+def _metadata(about: CorrectionContext) -> str:
+    whole = json.dumps(asdict(about), ensure_ascii=False)
+    return whole if len(whole) <= _METADATA_CHARACTERS else json.dumps(asdict(replace(about, text="")))
 
 
 def _plain(text: str) -> Block:

@@ -23,7 +23,7 @@ def base_model(spec: BaseModelSpec, plugin: str, aliases: tuple[str, ...]) -> ca
         parameter_count=spec.parameter_count,
         licence=spec.licence,
         tunable=spec.tunable,
-        recipes={tuning_type: tune_parameters(recipe) for tuning_type, recipe in spec.recipes.items()},
+        recipe=tune_parameters(spec.recipe),
         aliases=aliases,
         plugin=plugin,
     )
@@ -51,7 +51,6 @@ def tuning_method(item: TuningMethod, plugin: str) -> catalog_pb2.TuningMethod:
         description=item.description,
         parameters=[parameter_spec(parameter) for parameter in item.parameters],
         plugin=plugin,
-        unused_parameters=sorted(item.unused_parameters),
     )
 
 

@@ -1,0 +1,79 @@
+"""The slash command `/foreword`: route a text, look a complaint up, tell how things stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from foreword_slack.markup import escape
+from foreword_slack.reports import complaint_report, status_report
+from foreword_slack.store import NewEvent, complaint_id
+from foreword_slack.triage.payloads import MESSAGE, MessagePayload
+from foreword_slack.triage.team import Team
+
+COMMAND = "/foreword"
+HELP = (
+    "`/foreword route TEXT` routes a complaint that is no message\n"
+    "`/foreword lookup LINK` tells what became of a complaint; copy the link from the message\n"
+    "`/foreword status` tells how today goes\n"
+    "`/foreword help` shows this"
+)
+_LINK = re.compile(r"/archives/([CDG][A-Z0-9]+)/p(\d{10,})(\d{6})")
+_ID = re.compile(r"([CDG][A-Z0-9]+):(\S+)")
+
+
+def read_command(body: Mapping[str, Any], team: Team) -> NewEvent | None:
+    """The complaint of `route`; the other words are answered at once."""
+    verb, text = _split(body)
+    if body.get("command") != COMMAND or verb != "route" or not text:
+        return None
+    # There is no message, so the invocation itself is the id.
+    ts = f"command-{body['trigger_id']}"
+    payload = MessagePayload(
+        channel=str(body["channel_id"]),
+        ts=ts,
+        author=str(body["user_id"]),
+        text=text,
+        asker=str(body["user_id"]),
+        linked=False,
+    )
+    return NewEvent(
+        team=team.id,
+        kind=MESSAGE,
+        dedupe_key=f"message:{payload.channel}:{ts}",
+        subject=complaint_id(payload.channel, ts),
+        position=0,  # alone in its subject
+        payload=payload.values(),
+    )
+
+
+async def answer(body: Mapping[str, Any], team: Team | None) -> str:
+    """What the person who typed the command reads at once; in Slack's format."""
+    if team is None:
+        return "This workspace is not configured. Ask whoever runs Foreword to add it to the bot's configuration."
+    verb, text = _split(body)
+    if verb == "route" and text:
+        return "Received. Where it goes is told here, if I am a member of this channel."
+    if verb == "status":
+        return escape(await team.store.read(team.id, lambda uow: status_report(uow, team.config)))
+    if verb == "lookup":
+        id = linked_complaint(text)
+        if id is None:
+            return "Name a complaint by its link: `/foreword lookup LINK`. Slack's menu of a message has *Copy link*."
+        report = await team.store.read(team.id, lambda uow: complaint_report(uow, team.config, id))
+        return escape(report) if report else "No such complaint. It may have come in before the bot did."
+    return HELP
+
+
+def linked_complaint(text: str) -> str | None:
+    """The complaint that a link, or its id itself, names."""
+    found = _LINK.search(text)
+    if found:
+        return complaint_id(found.group(1), f"{found.group(2)}.{found.group(3)}")
+    return text if _ID.fullmatch(text) else None
+
+
+def _split(body: Mapping[str, Any]) -> tuple[str, str]:
+    verb, _, text = str(body.get("text") or "").strip().partition(" ")
+    return verb.lower(), text.strip()

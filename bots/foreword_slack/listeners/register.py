@@ -1,0 +1,78 @@
+"""Registers the listeners on Bolt: what must happen within 3 seconds. The rest waits in the inbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from foreword.observability.logging import get_logger
+from foreword_slack.listeners.actions import chosen_labels
+from foreword_slack.listeners.commands import COMMAND, answer
+from foreword_slack.listeners.reading import team_of
+from foreword_slack.triage.team import Team
+from foreword_slack.views import complaint as view
+from foreword_slack.views.modals import CorrectionContext, correction_modal
+
+_ANY = re.compile(r".*")
+_log = get_logger("slack.listeners")
+
+
+def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
+    """Adds all listeners.
+
+    Args:
+        teams: The configured workspaces, by id.
+    """
+
+    @app.action(view.WRONG)
+    async def open_correction(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        team = teams.get(team_of(body))
+        if team is not None:
+            await _open_correction(team, body, client)
+
+    @app.action(view.DECIDE)
+    async def check_decision(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        if not chosen_labels(body):
+            await respond(
+                text="Choose departments first, or click “For no department”.",
+                response_type="ephemeral",
+                replace_original=False,
+            )
+
+    @app.command(COMMAND)
+    async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack(text=await answer(body, teams.get(team_of(body))), response_type="ephemeral")
+
+    # Whatever else arrives is in the inbox already, or nothing to us.
+    @app.event(_ANY)
+    async def seen(ack: AsyncAck) -> None:
+        await ack()
+
+    app.action(_ANY)(_acknowledge)
+    app.shortcut(_ANY)(_acknowledge)
+    app.view(_ANY)(_acknowledge)
+
+
+async def _acknowledge(ack: AsyncAck) -> None:
+    await ack()
+
+
+async def _open_correction(team: Team, body: Mapping[str, Any], client: AsyncWebClient) -> None:
+    id, _, label = str(body["actions"][0]["value"]).partition("|")
+    shown = view.shown_text(body.get("message") or {})
+    about = CorrectionContext(complaint=id, label=label, text=shown.text, revision=shown.revision)
+
+    complaint, policy = await team.store.read(team.id, lambda uow: (uow.complaints.get(id), team.policy(uow)))
+    chosen = complaint.departments if complaint else ()
+    try:
+        await client.views_open(trigger_id=str(body["trigger_id"]), view=correction_modal(about, chosen, policy))
+    except SlackApiError as error:
+        # Too late for the trigger, mostly; another click opens the window.
+        _log.warning("window_not_opened", reason=str(error.response.get("error", "")))

@@ -1,0 +1,161 @@
+"""People answer: a department takes a complaint, review decides, somebody corrects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
+from foreword_slack.inbox import HopelessError
+from foreword_slack.learning.proposal import consider
+from foreword_slack.routing import Decision
+from foreword_slack.store import (
+    AcknowledgementState,
+    Complaint,
+    ComplaintState,
+    Correction,
+    Event,
+    UnitOfWork,
+)
+from foreword_slack.triage.notices import Notices, guess_of
+from foreword_slack.triage.payloads import AnswerPayload, TakePayload
+from foreword_slack.triage.team import Team
+
+
+async def take(event: Event, team: Team) -> None:
+    """A department takes care of a complaint; the first click counts."""
+    click = TakePayload.read(event.payload)
+
+    def change(uow: UnitOfWork) -> None:
+        uow.inbox.done(event)
+        complaint = _complaint(uow, click.complaint)
+        part = uow.acknowledgements.get(complaint.id, click.label)
+        if part is None or part.state in (AcknowledgementState.TAKEN, AcknowledgementState.WITHDRAWN):
+            return
+        taken = replace(part, state=AcknowledgementState.TAKEN, due_time=None, actor=click.actor, take_time=uow.now)
+        uow.acknowledgements.save(taken)
+        uow.audit.append("taken", complaint=complaint.id, actor=click.actor, facts={"department": click.label})
+        notices = Notices(team, uow)
+        text = _original(complaint, click.text, click.revision)
+        notices.show_taken(complaint, click.label, text, click.actor_name)
+        notices.tell_author(complaint)
+
+    await team.store.write(team.id, change)
+
+
+async def decide_in_review(event: Event, team: Team) -> None:
+    """People decide about a complaint that the model left to them; the first decision counts."""
+    answer = AnswerPayload.read(event.payload)
+
+    def change(uow: UnitOfWork) -> Complaint | None:
+        uow.inbox.done(event)
+        complaint = _complaint(uow, answer.complaint)
+        if complaint.state is not ComplaintState.IN_REVIEW:
+            return None
+        text = _original(complaint, answer.text, answer.revision)
+        decided = _answer(uow, team, complaint, answer, text, "decided")
+        Notices(team, uow).show_decided(decided, text, answer.actor_name)
+        return decided
+
+    decided = await team.store.write(team.id, change)
+    if decided is not None:
+        policy = await team.store.read(team.id, team.policy)
+        team.hooks.routing_decided(
+            RoutingDecided(
+                team=team.id,
+                complaint=decided.id,
+                text=decided.text,
+                decision=Decision(targets=policy.targets(tuple(decided.departments)), guess=guess_of(decided)),
+                actor=answer.actor,
+                time=team.clock.now(),
+            )
+        )
+
+
+async def correct(event: Event, team: Team) -> None:
+    """Somebody says that other departments are right; what the model had said stays as it was."""
+    answer = AnswerPayload.read(event.payload)
+
+    def change(uow: UnitOfWork) -> Complaint | None:
+        uow.inbox.done(event)
+        complaint = _complaint(uow, answer.complaint)
+        if complaint.state is ComplaintState.DELETED:
+            return None
+        text = _original(complaint, answer.text, answer.revision)
+        return _answer(uow, team, complaint, answer, text, "corrected")
+
+    corrected = await team.store.write(team.id, change)
+    if corrected is not None:
+        team.hooks.complaint_corrected(
+            ComplaintCorrected(
+                team=team.id,
+                complaint=corrected.id,
+                text=corrected.text,
+                said=tuple(corrected.guess),
+                corrected=tuple(corrected.departments),
+                actor=answer.actor,
+                time=team.clock.now(),
+            )
+        )
+
+
+def _answer(
+    uow: UnitOfWork, team: Team, complaint: Complaint, answer: AnswerPayload, text: str, action: str
+) -> Complaint:
+    """Takes an answer of people over: as an example to learn from, and as where the complaint belongs."""
+    notices = Notices(team, uow)
+    before = tuple(complaint.departments)
+    targets = notices.policy.targets(tuple(answer.labels))
+    changed = replace(
+        complaint,
+        state=ComplaintState.DECIDED,
+        departments=tuple(target.label for target in targets),
+        decider=answer.actor,
+        decide_time=uow.now,
+    )
+    uow.complaints.save(changed)
+    uow.corrections.save(
+        Correction(
+            complaint=complaint.id,
+            actor=answer.actor,
+            input=complaint.text,
+            said=complaint.guess,
+            corrected=changed.departments,
+            model=complaint.model,
+        )
+    )
+    uow.audit.append(
+        action,
+        complaint=complaint.id,
+        actor=answer.actor,
+        facts={
+            "model": complaint.model,
+            "said": list(complaint.guess),
+            "before": list(before),
+            "departments": list(changed.departments),
+        },
+    )
+    others = ", ".join(notices.policy.title(label) for label in changed.departments) or "no department"
+    for label in before:
+        if label not in changed.departments:
+            notices.withdraw(changed, label, f"{answer.actor_name} corrected this: it is for {others}.")
+    for target in targets:
+        if target.label not in before:
+            notices.tell_department(changed, target.label, text)
+    notices.tell_author(changed)
+    consider(uow, team, f"{complaint.id}:{answer.actor}:{int(uow.now.timestamp() * 1e6)}")
+    return changed
+
+
+def _original(complaint: Complaint, text: str, revision: str) -> str:
+    """What Slack showed when it was clicked, unless the author has edited it since; the store has it redacted only."""
+    return text if text and revision == (complaint.edit_ts or "") else complaint.text
+
+
+def _complaint(uow: UnitOfWork, id: str) -> Complaint:
+    try:
+        found = uow.complaints.get(id)
+    except ValueError:
+        found = None
+    if found is None:
+        raise HopelessError("the complaint is not known any more")
+    return found

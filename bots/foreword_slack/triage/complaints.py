@@ -1,0 +1,236 @@
+"""A complaint comes in, is edited or taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from foreword.errors import ForewordError
+from foreword.observability.logging import get_logger
+from foreword_slack.hooks import RoutingDecided
+from foreword_slack.inbox import PostponedError
+from foreword_slack.markup import plain_text, without_mention
+from foreword_slack.routing import Decision, Reason, ReasonCode, decide
+from foreword_slack.service import Classification, is_transient
+from foreword_slack.store import Complaint, ComplaintState, Event, UnitOfWork, complaint_id
+from foreword_slack.triage.duplicates import signature, similarity
+from foreword_slack.triage.notices import Notices
+from foreword_slack.triage.payloads import DeletionPayload, MessagePayload
+from foreword_slack.triage.team import Team
+
+_UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
+_MOST_COMPARED = 500
+
+_log = get_logger("slack.triage")
+
+
+async def take_in(event: Event, team: Team) -> None:
+    """Decides about a new complaint, or waits for the service that must be asked.
+
+    Raises:
+        PostponedError: The service cannot answer now.
+    """
+    message = MessagePayload.read(event.payload)
+    known, text = await team.store.read(team.id, lambda uow: _read(uow, message))
+    if known is not None and known.state not in _UNDECIDED:
+        return  # decided already, repeats another, or was deleted before it came
+    if not text:
+        return  # a picture alone, or a mention and nothing else
+    complaint = _received(event, team, message, known, team.hooks.redact(text))
+    original = await _repeated(complaint, team)
+    if original is not None:
+        await team.store.write(team.id, lambda uow: _thread(uow, team, event, complaint, original, text))
+        return
+    answer, failure = await _ask(event, team, complaint, message)
+    decision = await team.store.write(
+        team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, failure, text)
+    )
+    team.hooks.routing_decided(
+        RoutingDecided(
+            team=team.id,
+            complaint=complaint.id,
+            text=complaint.text,
+            decision=decision,
+            actor="",
+            time=team.clock.now(),
+        )
+    )
+
+
+async def edit(event: Event, team: Team) -> None:
+    """Mirrors what the author changed; an edit that comes before its complaint is the complaint.
+
+    Raises:
+        PostponedError: The service cannot answer now.
+    """
+    message = MessagePayload.read(event.payload)
+    known, text = await team.store.read(team.id, lambda uow: _read(uow, message))
+    if known is None or known.state in _UNDECIDED:
+        if message.channel in team.config.complaint_channels:
+            await take_in(event, team)
+        return
+    redacted = team.hooks.redact(text)
+
+    def change(uow: UnitOfWork) -> None:
+        current = uow.complaints.get(known.id)
+        assert current is not None
+        uow.inbox.done(event)
+        stale = bool(current.edit_ts and message.edit_ts and float(current.edit_ts) >= float(message.edit_ts))
+        if stale or current.state is ComplaintState.DELETED or current.text == redacted:
+            return
+        changed = replace(current, text=redacted, edit_ts=message.edit_ts)
+        uow.complaints.save(changed)
+        uow.audit.append("edited", complaint=changed.id, actor=message.author)
+        Notices(team, uow).mirror(changed, text)
+
+    await team.store.write(team.id, change)
+
+
+async def take_back(event: Event, team: Team) -> None:
+    """Marks a deleted complaint wherever it shows; a deletion that comes first leaves nothing to route."""
+    message = DeletionPayload.read(event.payload)
+    id = complaint_id(message.channel, message.ts)
+
+    def change(uow: UnitOfWork) -> None:
+        uow.inbox.done(event)
+        known = uow.complaints.get(id)
+        if known is None and message.channel not in team.config.complaint_channels:
+            return
+        complaint = known or Complaint(
+            channel=message.channel, ts=message.ts, author="", receive_time=event.receive_time
+        )
+        if complaint.state is ComplaintState.DELETED:
+            return
+        complaint = replace(complaint, state=ComplaintState.DELETED)
+        uow.complaints.save(complaint)
+        uow.audit.append("deleted", complaint=id)
+        if known is not None:
+            notices = Notices(team, uow)
+            notices.mirror(complaint, complaint.text)
+
+    await team.store.write(team.id, change)
+
+
+def _read(uow: UnitOfWork, message: MessagePayload) -> tuple[Complaint | None, str]:
+    """What is known of a complaint, and its words without the mention of the bot."""
+    installation = uow.installation
+    text = without_mention(message.text, installation.bot_user) if installation else message.text
+    return uow.complaints.get(complaint_id(message.channel, message.ts)), plain_text(text)
+
+
+async def _ask(
+    event: Event, team: Team, complaint: Complaint, message: MessagePayload
+) -> tuple[Classification | None, str]:
+    """The model's answer, or in words why there will be none.
+
+    Raises:
+        PostponedError: It is worth asking again.
+    """
+    try:
+        answer = await team.service.classify(
+            team.config.deployment, complaint.text, abstain_below=team.config.thresholds.abstain_below
+        )
+        return answer, ""
+    except ForewordError as error:
+        waited = (team.clock.now() - event.receive_time).total_seconds()
+        _log.warning("classify_failed", reason=error.reason, waited_seconds=round(waited))
+        if not is_transient(error) or waited >= team.timers.review_after_seconds:
+            return None, f"The model could not be asked ({error.reason})."
+        if waited >= team.timers.tell_waiting_after_seconds and complaint.state is ComplaintState.RECEIVED:
+            await team.store.write(team.id, lambda uow: _say_waiting(uow, team, complaint, message))
+        raise PostponedError(team.retry_seconds(waited), error.reason) from error
+
+
+def _say_waiting(uow: UnitOfWork, team: Team, complaint: Complaint, message: MessagePayload) -> None:
+    waiting = replace(complaint, state=ComplaintState.WAITING)
+    uow.complaints.save(waiting)
+    uow.audit.append("waiting", complaint=waiting.id)
+    Notices(team, uow).tell_author(waiting, message.asker)
+
+
+def _settle(
+    uow: UnitOfWork,
+    team: Team,
+    event: Event,
+    message: MessagePayload,
+    complaint: Complaint,
+    answer: Classification | None,
+    failure: str,
+    text: str,
+) -> Decision:
+    """Stores the decision and has it told."""
+    notices = Notices(team, uow)
+    if answer is None:
+        decision = Decision(reasons=(Reason(code=ReasonCode.MODEL_FAILED, text=failure),))
+    else:
+        decision = decide(answer.guess, answer.label_sets, notices.policy)
+    guess = decision.guess
+    complaint = replace(
+        complaint,
+        state=ComplaintState.IN_REVIEW if decision.review else ComplaintState.ROUTED,
+        model=guess.model_version if guess else "",
+        scores=guess.scores if guess else {},
+        guess=guess.labels if guess else (),
+        departments=tuple(target.label for target in decision.targets),
+        reasons=tuple(reason.text for reason in decision.reasons),
+        decide_time=uow.now,
+    )
+    uow.complaints.save(complaint)
+    uow.audit.append(
+        "in_review" if decision.review else "routed",
+        complaint=complaint.id,
+        facts={
+            "model": complaint.model,
+            "scores": dict(complaint.scores),
+            "guess": list(complaint.guess),
+            "departments": list(complaint.departments),
+            "reasons": [reason.code.value for reason in decision.reasons],
+        },
+    )
+    for target in decision.targets:
+        notices.tell_department(complaint, target.label, text)
+    if decision.review:
+        notices.ask_people(complaint, text)
+    notices.tell_author(complaint, message.asker)
+    uow.inbox.done(event)
+    return decision
+
+
+async def _repeated(complaint: Complaint, team: Team) -> Complaint | None:
+    """The earlier complaint of the same words within the window."""
+    window = team.config.duplicates.window_minutes
+    if not window:
+        return None
+    since = complaint.receive_time - timedelta(minutes=window)
+    states = (ComplaintState.ROUTED, ComplaintState.IN_REVIEW, ComplaintState.DECIDED)
+    earlier = await team.store.read(
+        team.id, lambda uow: uow.complaints.latest(states=states, since=since, limit=_MOST_COMPARED)
+    )
+    for other in reversed(earlier):
+        alike = similarity(other.signature, complaint.signature) >= team.config.duplicates.similarity
+        if alike and other.id != complaint.id:
+            return other
+    return None
+
+
+def _thread(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint, original: Complaint, text: str) -> None:
+    repeat = replace(complaint, state=ComplaintState.DUPLICATE, duplicate_of=original.id)
+    uow.complaints.save(repeat)
+    uow.audit.append("duplicate", complaint=repeat.id, facts={"of": original.id})
+    notices = Notices(team, uow)
+    notices.add_repeat(original, repeat, text)
+    notices.tell_author(repeat)
+    uow.inbox.done(event)
+
+
+def _received(event: Event, team: Team, message: MessagePayload, known: Complaint | None, redacted: str) -> Complaint:
+    complaint = known or Complaint(
+        channel=message.channel,
+        ts=message.ts,
+        author=message.author,
+        permalink=team.permalink(message.channel, message.ts, message.thread_ts) if message.linked else "",
+        thread_ts=message.thread_ts,
+        receive_time=event.receive_time,
+    )
+    window = team.config.duplicates.window_minutes
+    return replace(complaint, text=redacted, edit_ts=message.edit_ts, signature=signature(redacted) if window else ())

@@ -1,0 +1,81 @@
+"""Which handler each kind of event has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from foreword_slack.home import show_home
+from foreword_slack.inbox import HopelessError
+from foreword_slack.learning import decisions, proposal, run
+from foreword_slack.store import Complaint, ComplaintState, Event, UnitOfWork, complaint_id
+from foreword_slack.triage import answers, clocks, complaints, payloads
+from foreword_slack.triage.notices import Notices
+from foreword_slack.triage.team import Team
+
+Handle = Callable[[Event, Team], Awaitable[None]]
+
+HANDLERS: Mapping[str, Handle] = {
+    payloads.MESSAGE: complaints.take_in,
+    payloads.EDIT: complaints.edit,
+    payloads.DELETION: complaints.take_back,
+    payloads.TAKE: answers.take,
+    payloads.DECISION: answers.decide_in_review,
+    payloads.CORRECTION: answers.correct,
+    payloads.CLOCK: clocks.ring,
+    payloads.HOME: show_home,
+    payloads.PROPOSAL: proposal.propose,
+    payloads.LEARNING_STEP: run.step,
+    **dict.fromkeys(payloads.LEARNING_KINDS, decisions.click),
+}
+
+
+class Dispatcher:
+    """Hands the events of the inbox to their handlers.
+
+    Args:
+        teams: The configured workspaces, by id.
+    """
+
+    def __init__(self, teams: Mapping[str, Team]) -> None:
+        self._teams = teams
+
+    async def handle(self, event: Event) -> None:
+        """Handles one event.
+
+        Raises:
+            HopelessError: Its workspace is not configured any more, or a newer version made it.
+            PostponedError: Something else must happen first.
+        """
+        team = self._teams.get(event.team)
+        if team is None:
+            raise HopelessError("its workspace is not configured")
+        handler = HANDLERS.get(event.kind)
+        if handler is None:
+            raise HopelessError(f"this version knows no events of the kind {event.kind}")
+        await handler(event, team)
+
+    def give_up(self, uow: UnitOfWork, event: Event, reason: str) -> None:
+        """Leaves a complaint that could not be handled to people; nothing that came in may vanish."""
+        team = self._teams.get(event.team)
+        if team is None or event.kind not in (payloads.MESSAGE, payloads.EDIT):
+            return
+        message = payloads.MessagePayload.read(event.payload)
+        known = uow.complaints.get(complaint_id(message.channel, message.ts))
+        if known is not None and known.state not in (ComplaintState.RECEIVED, ComplaintState.WAITING):
+            return
+        complaint = Complaint(
+            channel=message.channel,
+            ts=message.ts,
+            author=message.author,
+            state=ComplaintState.IN_REVIEW,
+            # Not its words: redacting them may be what failed. People follow the link.
+            text="(see the source)",
+            permalink=team.permalink(message.channel, message.ts, message.thread_ts) if message.linked else "",
+            thread_ts=message.thread_ts,
+            reasons=(f"It could not be handled ({reason}).",),
+            receive_time=event.receive_time,
+        )
+        uow.complaints.save(complaint)
+        notices = Notices(team, uow)
+        notices.ask_people(complaint, complaint.text)
+        notices.tell_author(complaint, message.asker)

@@ -1,0 +1,209 @@
+"""Where a complaint shows: the posts of its departments, the review channel, and the thread of its author.
+
+Everything goes through here, so that nothing is ever posted into a channel that nobody named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from foreword_slack.config import AcknowledgementConfig
+from foreword_slack.routing import Guess, RoutingPolicy
+from foreword_slack.store import Acknowledgement, AcknowledgementState, Complaint, ComplaintState, NewEvent, UnitOfWork
+from foreword_slack.triage.payloads import CLOCK, ClockPayload
+from foreword_slack.triage.team import Team
+from foreword_slack.views import ComplaintCard, Message, department_post, review_post
+from foreword_slack.views.complaint import decided_post, thread_note, titles, withdrawn_post
+
+
+class Notices:
+    """What is shown of complaints, in one transaction."""
+
+    def __init__(self, team: Team, uow: UnitOfWork) -> None:
+        self._team, self._uow = team, uow
+        self.policy: RoutingPolicy = team.policy(uow)
+        self._channels = team.channels(uow)
+
+    def tell_department(self, complaint: Complaint, label: str, text: str) -> None:
+        """Posts a complaint to a department, or opens its post again, and starts its clock."""
+        rule = self.policy.departments[label]
+        shown = department_post(_card(complaint, text), label, guess_of(complaint), self.policy)
+        name = route_name(complaint.id, label)
+        if not self._post(name, rule.channel, shown, complaint.id):
+            self._uow.posts.update(name, shown.payload())
+        waiting = Acknowledgement(complaint=complaint.id, department=label)
+        self._uow.acknowledgements.save(waiting)
+        self.set_clock(waiting)
+
+    def withdraw(self, complaint: Complaint, label: str, status: str) -> None:
+        """Tells a department that a complaint is not its own any more."""
+        shown = withdrawn_post(_card(complaint, complaint.text), label, self.policy, status=status)
+        self._uow.posts.update(route_name(complaint.id, label), shown.payload())
+        self._uow.acknowledgements.save(
+            Acknowledgement(complaint=complaint.id, department=label, state=AcknowledgementState.WITHDRAWN)
+        )
+
+    def show_taken(self, complaint: Complaint, label: str, text: str, actor_name: str) -> None:
+        """Shows in the department's channel who takes care of a complaint."""
+        status = f"Taken by {actor_name}."
+        shown = department_post(
+            _card(complaint, text), label, guess_of(complaint), self.policy, status=status, open=False
+        )
+        self._uow.posts.update(route_name(complaint.id, label), shown.payload())
+
+    def mirror(self, complaint: Complaint, text: str) -> None:
+        """Shows an edited or deleted complaint wherever it was posted."""
+        for part in self._uow.acknowledgements.of(complaint.id):
+            if part.state is AcknowledgementState.WITHDRAWN:
+                continue
+            taken = part.state is AcknowledgementState.TAKEN
+            shown = department_post(
+                _card(complaint, text),
+                part.department,
+                guess_of(complaint),
+                self.policy,
+                status="Taken." if taken else "",
+                open=not taken,
+            )
+            self._uow.posts.update(route_name(complaint.id, part.department), shown.payload())
+        if complaint.decider is None and complaint.reasons:
+            shown = review_post(_card(complaint, text), complaint.reasons, guess_of(complaint), self.policy)
+            self._uow.posts.update(review_name(complaint.id), shown.payload())
+
+    def ask_people(self, complaint: Complaint, text: str) -> None:
+        """Asks in the review channel."""
+        shown = review_post(_card(complaint, text), complaint.reasons, guess_of(complaint), self.policy)
+        self._post(review_name(complaint.id), self._team.config.review_channel, shown, complaint.id)
+
+    def show_decided(self, complaint: Complaint, text: str, actor_name: str) -> None:
+        """Shows in the review channel what was decided."""
+        chosen = titles(complaint.departments, self.policy) or "no department"
+        status = f"{actor_name} decided: {chosen}."
+        shown = decided_post(_card(complaint, text), guess_of(complaint), self.policy, status=status)
+        self._uow.posts.update(review_name(complaint.id), shown.payload())
+
+    def tell_author(self, complaint: Complaint, asker: str = "") -> None:
+        """Says in the thread of a complaint where it stands now."""
+        status = self._status(complaint)
+        shown = thread_note(status)
+        if complaint.thread_ts is not None:
+            name = f"note:{complaint.id}"
+            if self._uow.posts.get(name) is not None:
+                self._uow.posts.update(name, shown.payload())
+                return
+            # The one place beside configured channels: where somebody spoke to the bot, and only in that thread.
+            self._uow.posts.post(
+                name, complaint.channel, shown.payload(), complaint=complaint.id, thread_ts=complaint.thread_ts
+            )
+        elif asker:
+            self._uow.posts.ephemeral(
+                f"answer:{complaint.id}:{complaint.state.value}", complaint.channel, asker, shown.payload()
+            )
+
+    def remind(self, complaint: Complaint, label: str, *, escalate: bool) -> None:
+        """Reminds a department below its post, or tells those it escalates to."""
+        title = self.policy.title(label)
+        name = route_name(complaint.id, label)
+        if not escalate:
+            shown = thread_note(f"Nobody of {title} has taken this complaint yet.")
+            channel = self.policy.departments[label].channel
+            self._post(f"remind:{complaint.id}:{label}", channel, shown, complaint.id, thread_of=name)
+            return
+        clock = self._clock(label)
+        channel = (clock.escalate_to if clock else None) or self._team.config.review_channel
+        status = f"{title} has not taken this complaint in time."
+        shown = decided_post(_card(complaint, complaint.text), guess_of(complaint), self.policy, status=status)
+        self._post(f"escalate:{complaint.id}:{label}", channel, shown, complaint.id)
+
+    def add_repeat(self, original: Complaint, complaint: Complaint, text: str) -> None:
+        """Adds a complaint that repeats another below the posts of that one."""
+        shown = decided_post(_card(complaint, text), None, self.policy, status="The same was reported again.")
+        places = {route_name(original.id, label): label for label in original.departments}
+        for name, label in places.items():
+            rule = self.policy.departments.get(label)
+            if rule is not None:
+                self._post(f"repeat:{complaint.id}:{label}", rule.channel, shown, complaint.id, thread_of=name)
+        if original.state is ComplaintState.IN_REVIEW:
+            review = self._team.config.review_channel
+            self._post(f"repeat:{complaint.id}:review", review, shown, complaint.id, thread_of=review_name(original.id))
+
+    def set_clock(self, part: Acknowledgement) -> None:
+        """Starts the next clock of a department, if it has one."""
+        clock = self._clock(part.department)
+        if clock is None:
+            return
+        reminded = part.state is AcknowledgementState.REMINDED
+        minutes = clock.escalate_after_minutes - clock.remind_after_minutes if reminded else clock.remind_after_minutes
+        due = self._uow.now + timedelta(minutes=minutes)
+        self._uow.acknowledgements.save(replace(part, due_time=due))
+        subject = f"clock:{part.complaint}:{part.department}"
+        moment = int(due.timestamp() * 1e6)
+        self._uow.inbox.add(
+            NewEvent(
+                team=self._team.id,
+                kind=CLOCK,
+                dedupe_key=f"{subject}:{moment}",
+                subject=subject,
+                position=moment,
+                payload=ClockPayload(complaint=part.complaint, label=part.department).values(),
+                due_time=due,
+            )
+        )
+
+    def _status(self, complaint: Complaint) -> str:
+        match complaint.state:
+            case ComplaintState.WAITING | ComplaintState.RECEIVED:
+                return "Received. It is taking longer than usual to decide who should hear of it."
+            case ComplaintState.IN_REVIEW:
+                return "Received. People are deciding who should hear of it."
+            case ComplaintState.DUPLICATE:
+                return "This was reported already; it was added to the earlier complaint."
+            case ComplaintState.DELETED:
+                return "This complaint was deleted."
+        if not complaint.departments:
+            return "People decided that this is for no department."
+        parts = {part.department: part for part in self._uow.acknowledgements.of(complaint.id)}
+        taken = {label for label, part in parts.items() if part.state is AcknowledgementState.TAKEN}
+        told = (
+            f"{self.policy.title(label)} (taken)" if label in taken else self.policy.title(label)
+            for label in complaint.departments
+        )
+        corrected = " People corrected this." if complaint.decider and complaint.reasons == () else ""
+        return f"Told: {', '.join(told)}.{corrected}"
+
+    def _clock(self, label: str) -> AcknowledgementConfig | None:
+        found = (item for item in self._team.departments(self._uow) if item.label == label)
+        department = next(found, None)
+        return department.acknowledgement if department else None
+
+    def _post(self, name: str, channel: str, message: Message, complaint: str, *, thread_of: str | None = None) -> bool:
+        assert channel in self._channels, "posts go only into configured channels"
+        return self._uow.posts.post(name, channel, message.payload(), complaint=complaint, thread_of=thread_of)
+
+
+def route_name(complaint: str, label: str) -> str:
+    """Name of a department's post."""
+    return f"route:{complaint}:{label}"
+
+
+def review_name(complaint: str) -> str:
+    """Name of the post in the review channel."""
+    return f"review:{complaint}"
+
+
+def guess_of(complaint: Complaint) -> Guess | None:
+    """What the model said of a complaint; None when it never could."""
+    if not complaint.model:
+        return None
+    return Guess(labels=tuple(complaint.guess), probability=0.0, scores=complaint.scores, model_version=complaint.model)
+
+
+def _card(complaint: Complaint, text: str) -> ComplaintCard:
+    return ComplaintCard(
+        id=complaint.id,
+        text=text,
+        revision=complaint.edit_ts or "",
+        permalink=complaint.permalink,
+        deleted=complaint.state is ComplaintState.DELETED,
+    )

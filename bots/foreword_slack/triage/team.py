@@ -1,0 +1,95 @@
+"""One workspace at work: its configuration with what administrators changed, its service and its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from foreword_slack.clock import Clock
+from foreword_slack.config import DepartmentConfig, TeamConfig, TimersConfig
+from foreword_slack.hooks import Hooks
+from foreword_slack.routing import DepartmentRule, RoutingPolicy
+from foreword_slack.service import TenantService
+from foreword_slack.store import Store, UnitOfWork
+
+_LONGEST_RETRY_SECONDS = 30.0
+
+MAPPING = "mapping"
+"""The override that an administrator's window sets: by label, what differs from the configuration file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """What handlers need of a workspace.
+
+    Attributes:
+        random: Where the jitter of waits comes from.
+        url: Address of the workspace, which links to messages begin with: `https://acme.slack.com/`. Slack's own
+            address leads there as well.
+    """
+
+    config: TeamConfig
+    timers: TimersConfig
+    service: TenantService
+    store: Store
+    hooks: Hooks
+    random: Random
+    url: str = "https://slack.com/"
+
+    @property
+    def id(self) -> str:
+        """Slack's id of the workspace."""
+        return self.config.team
+
+    @property
+    def clock(self) -> Clock:
+        """The bot's clock."""
+        return self.store.clock
+
+    def retry_seconds(self, waited_seconds: float) -> float:
+        """How long until the service is asked again: full jitter, and longer the longer it has been away."""
+        return self.random.uniform(0.0, min(_LONGEST_RETRY_SECONDS, 1.0 + waited_seconds))
+
+    def permalink(self, channel: str, ts: str, thread_ts: str | None) -> str:
+        """Link to a message."""
+        link = f"{self.url}archives/{channel}/p{ts.replace('.', '')}"
+        return f"{link}?thread_ts={thread_ts}&cid={channel}" if thread_ts and thread_ts != ts else link
+
+    def departments(self, uow: UnitOfWork) -> tuple[DepartmentConfig, ...]:
+        """The departments as configured, with what administrators changed since."""
+        return departments_of(self.config, uow)
+
+    def policy(self, uow: UnitOfWork) -> RoutingPolicy:
+        """The rules that apply now."""
+        return policy_of(self.config, uow)
+
+    def channels(self, uow: UnitOfWork) -> frozenset[str]:
+        """Every channel that may be posted into."""
+        return self.config.channels | {item.channel for item in self.departments(uow)}
+
+
+def departments_of(config: TeamConfig, uow: UnitOfWork) -> tuple[DepartmentConfig, ...]:
+    """The departments of a workspace, each with its changed channel and threshold."""
+    mapping: Mapping[str, Mapping[str, Any]] = uow.overrides.all().get(MAPPING) or {}
+    return tuple(item.model_copy(update=dict(mapping.get(item.label, {}))) for item in config.departments)
+
+
+def policy_of(config: TeamConfig, uow: UnitOfWork) -> RoutingPolicy:
+    """The rules of a workspace that apply now."""
+    thresholds = config.thresholds
+    rules = (
+        DepartmentRule(
+            label=item.label,
+            title=item.title,
+            channel=item.channel,
+            threshold=thresholds.probability if item.threshold is None else item.threshold,
+        )
+        for item in departments_of(config, uow)
+    )
+    return RoutingPolicy(
+        departments={rule.label: rule for rule in rules},
+        margin=thresholds.margin,
+        abstain_below=thresholds.abstain_below,
+    )

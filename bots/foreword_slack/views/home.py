@@ -1,0 +1,72 @@
+"""The App Home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foreword_slack.markup import escape
+from foreword_slack.reports import DayCounts
+from foreword_slack.routing import RoutingPolicy
+from foreword_slack.store import Retraining
+from foreword_slack.views.message import Block, actions, button, context, header, section
+
+SETTINGS = "open_settings"
+_MOST_DEPARTMENTS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeCard:
+    """What the App Home shows.
+
+    Attributes:
+        retraining: The last one that was measured; None before the first.
+        administrator: Whether who looks at it may change the mapping.
+    """
+
+    counts: DayCounts
+    deployment: str
+    departments: RoutingPolicy
+    new_corrections: int
+    retraining: Retraining | None
+    administrator: bool
+
+
+def home_view(card: HomeCard) -> Block:
+    """The view for `views.publish`."""
+    counts = card.counts
+    blocks = [
+        header("Complaints today"),
+        section(
+            f"*{counts.received}* received · *{counts.routed}* routed · *{counts.reviewed}* left to people · "
+            f"*{counts.waiting}* waiting"
+        ),
+        section(
+            f"Left to people: *{_share(counts.review_share)}* · nobody corrected: *{_share(counts.agreement)}* of what "
+            f"the model routed"
+        ),
+        header("Model"),
+        section(f"Served as *{escape(card.deployment)}* · *{card.new_corrections}* new corrections to learn from"),
+    ]
+    if card.retraining is not None:
+        new, current = card.retraining.metrics["new"], card.retraining.metrics["current"]
+        blocks.append(
+            section(
+                f"Last retrain: {escape(card.retraining.state.value.replace('_', ' '))} · new model "
+                f"{new['right']} of {new['rows']} exactly right, the one before {current['right']}"
+            )
+        )
+    rules = list(card.departments.departments.values())
+    shown = "\n".join(
+        f"• {escape(rule.title)}: <#{rule.channel}>, from {rule.threshold:.0%}" for rule in rules[:_MOST_DEPARTMENTS]
+    )
+    blocks += [header("Departments"), section(shown)]
+    if card.administrator:
+        change = button("Change channels and thresholds", action=SETTINGS, value="settings")
+        blocks.append(actions(change, block_id="settings"))
+    else:
+        blocks.append(context("Administrators of the bot can change this."))
+    return {"type": "home", "blocks": blocks}
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
