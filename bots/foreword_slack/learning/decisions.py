@@ -1,0 +1,129 @@
+"""Administrators decide about a new model: retrain, promote, roll back, or leave it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from foreword.errors import ForewordError
+from foreword_slack.hooks import ModelChanged
+from foreword_slack.learning.progress import begin_steps, fail, patiently, short, show, stored_comparison
+from foreword_slack.store import Event, Retraining, RetrainingState, UnitOfWork
+from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK, LearningPayload
+from foreword_slack.triage.team import Team
+from foreword_slack.views.learning import RetrainingCard
+
+
+async def click(event: Event, team: Team) -> None:
+    """An administrator decides; others are told who can."""
+    decision = LearningPayload.read(event.payload)
+    if decision.actor not in team.config.administrators:
+        await team.store.write(team.id, lambda uow: _refuse(uow, team, event, decision))
+        return
+    if event.kind == PROMOTE:
+        await _promote(event, team, decision)
+    elif event.kind == ROLL_BACK:
+        await _roll_back(event, team, decision)
+    else:
+        change = {RETRAIN: _begin, DECLINE: _decline}[event.kind]
+        await team.store.write(team.id, lambda uow: change(uow, team, event, decision))
+
+
+async def _promote(event: Event, team: Team, decision: LearningPayload) -> None:
+    retraining = await team.store.read(team.id, lambda uow: uow.retrainings.get(decision.retraining))
+    if retraining is None or retraining.state is not RetrainingState.READY or retraining.tuned_model is None:
+        return
+    deployment = await patiently(team.service.deployment(team.config.deployment))
+    current = deployment.model if deployment else ""
+    if current not in (retraining.metrics["current_model"], retraining.tuned_model):
+        # Somebody deployed another model since they were compared.
+        await team.store.write(team.id, lambda uow: _compare_again(uow, team, event, retraining))
+        return
+    if current != retraining.tuned_model:
+        assert deployment is not None
+        try:
+            await patiently(team.service.promote(deployment, retraining.tuned_model))
+        except ForewordError as error:
+            message = error.message
+            await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
+            return
+    await _end_with(event, team, decision, retraining, RetrainingState.PROMOTED)
+
+
+async def _roll_back(event: Event, team: Team, decision: LearningPayload) -> None:
+    retraining = await team.store.read(team.id, lambda uow: uow.retrainings.get(decision.retraining))
+    if retraining is None or retraining.state is not RetrainingState.PROMOTED:
+        return
+    deployment = await patiently(team.service.deployment(team.config.deployment))
+    if deployment is not None and deployment.model == retraining.tuned_model:
+        await patiently(team.service.roll_back(deployment, int(retraining.metrics["current_revision"])))
+    await _end_with(event, team, decision, retraining, RetrainingState.ROLLED_BACK)
+
+
+async def _end_with(
+    event: Event, team: Team, decision: LearningPayload, retraining: Retraining, state: RetrainingState
+) -> None:
+    back = state is RetrainingState.ROLLED_BACK
+    model = str(retraining.metrics["current_model"] if back else retraining.tuned_model)
+
+    def change(uow: UnitOfWork) -> None:
+        uow.inbox.done(event)
+        uow.retrainings.save(replace(retraining, state=state, actor=decision.actor))
+        uow.audit.append(state.value, actor=decision.actor, facts={"retraining": retraining.key, "model": model})
+        done = "rolled back to the model before" if back else "promoted the new model"
+        card = RetrainingCard(
+            key=retraining.key,
+            headline=f"{decision.actor_name} {done}.",
+            facts=(f"{team.config.deployment} is served by {short(model)}.",),
+            comparison=stored_comparison(retraining.metrics),
+            buttons=() if back else (ROLL_BACK,),
+        )
+        show(uow, team, card)
+
+    await team.store.write(team.id, change)
+    team.hooks.model_changed(
+        ModelChanged(
+            team=team.id,
+            deployment=team.config.deployment,
+            model=model,
+            rolled_back=back,
+            actor=decision.actor,
+            time=team.clock.now(),
+        )
+    )
+
+
+def _begin(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayload) -> None:
+    uow.inbox.done(event)
+    retraining = uow.retrainings.get(decision.retraining)
+    if retraining is None or retraining.state is not RetrainingState.PROPOSED:
+        return
+    uow.retrainings.save(replace(retraining, state=RetrainingState.TUNING, actor=decision.actor))
+    uow.audit.append("retrain_approved", actor=decision.actor, facts={"retraining": retraining.key})
+    show(uow, team, RetrainingCard(key=retraining.key, headline=f"{decision.actor_name} started a retrain."))
+    begin_steps(uow, retraining, "first")
+
+
+def _compare_again(uow: UnitOfWork, team: Team, event: Event, retraining: Retraining) -> None:
+    uow.inbox.done(event)
+    uow.retrainings.save(replace(retraining, state=RetrainingState.TUNING))
+    headline = "Another model was deployed meanwhile; the new one is compared with that."
+    show(uow, team, RetrainingCard(key=retraining.key, headline=headline))
+    begin_steps(uow, retraining, event.dedupe_key)
+
+
+def _decline(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayload) -> None:
+    uow.inbox.done(event)
+    retraining = uow.retrainings.get(decision.retraining)
+    if retraining is None or retraining.state not in (RetrainingState.PROPOSED, RetrainingState.READY):
+        return
+    uow.retrainings.save(replace(retraining, state=RetrainingState.DECLINED, actor=decision.actor))
+    uow.audit.append("retrain_declined", actor=decision.actor, facts={"retraining": retraining.key})
+    headline = f"{decision.actor_name} declined. The current model stays."
+    card = RetrainingCard(key=retraining.key, headline=headline, comparison=stored_comparison(retraining.metrics))
+    show(uow, team, card)
+
+
+def _refuse(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayload) -> None:
+    uow.inbox.done(event)
+    shown = {"text": "Only administrators of the bot can do this. Ask one of them."}
+    uow.posts.ephemeral(f"refused:{event.dedupe_key}", team.config.review_channel, decision.actor, shown)

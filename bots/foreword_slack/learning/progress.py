@@ -1,0 +1,79 @@
+"""A retraining's row, its message in the review channel, and what is to happen to it next."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from foreword.errors import ForewordError
+from foreword_slack.inbox import PostponedError
+from foreword_slack.learning.comparison import Comparison, Score
+from foreword_slack.service import is_transient
+from foreword_slack.store import Event, NewEvent, Retraining, RetrainingState, UnitOfWork
+from foreword_slack.triage.payloads import LEARNING_STEP, StepPayload
+from foreword_slack.triage.team import Team
+from foreword_slack.views.learning import RetrainingCard, retraining_post
+
+ASK_AGAIN_SECONDS = 15.0
+
+Answer = TypeVar("Answer")
+
+
+def show(uow: UnitOfWork, team: Team, card: RetrainingCard) -> None:
+    """Posts or edits the message of a retraining."""
+    name, shown = f"retraining:{card.key}", retraining_post(card).payload()
+    if not uow.posts.post(name, team.config.review_channel, shown):
+        uow.posts.update(name, shown)
+
+
+def fail(uow: UnitOfWork, team: Team, event: Event, retraining: Retraining, reason: str) -> None:
+    """Ends a retraining that cannot succeed."""
+    uow.inbox.done(event)
+    uow.retrainings.save(replace(retraining, state=RetrainingState.FAILED, reason=reason))
+    uow.audit.append("retrain_failed", facts={"retraining": retraining.key, "reason": reason})
+    headline = "The retrain failed; the current model stays."
+    show(uow, team, RetrainingCard(key=retraining.key, headline=headline, facts=(reason,)))
+
+
+def begin_steps(uow: UnitOfWork, retraining: Retraining, cause: str) -> None:
+    """Has a retraining looked after from now on.
+
+    Args:
+        cause: Why, named the same when it is handled again.
+    """
+    values = StepPayload(retraining=retraining.key).values()
+    enqueue(uow, LEARNING_STEP, f"{LEARNING_STEP}:{retraining.key}:{cause}", values)
+
+
+def enqueue(uow: UnitOfWork, kind: str, key: str, payload: Mapping[str, Any]) -> None:
+    """Has something done later, once for each key."""
+    moment = int(uow.now.timestamp() * 1e6)
+    uow.inbox.add(NewEvent(team=uow.team, kind=kind, dedupe_key=key, subject=key, position=moment, payload=payload))
+
+
+def stored_comparison(metrics: Mapping[str, Any]) -> Comparison | None:
+    """What was measured; None before."""
+    if "new" not in metrics:
+        return None
+    return Comparison(current=Score(**metrics["current"]), new=Score(**metrics["new"]))
+
+
+def short(model: str) -> str:
+    """The last part of a model's name."""
+    return model.rsplit("/", 1)[-1]
+
+
+async def patiently(call: Awaitable[Answer]) -> Answer:
+    """Awaits a call of the service.
+
+    Raises:
+        PostponedError: It may work later, so it is waited for without counting as a failure.
+        ForewordError: It will not work.
+    """
+    try:
+        return await call
+    except ForewordError as error:
+        if is_transient(error):
+            raise PostponedError(ASK_AGAIN_SECONDS, error.reason) from error
+        raise
