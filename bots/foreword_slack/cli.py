@@ -1,10 +1,137 @@
-"""The commands `foreword slack ...`."""
+"""The commands `foreword slack ...`. What they need is imported when one is called."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
+
+if TYPE_CHECKING:
+    from foreword_slack.config import BotConfig
+    from foreword_slack.secrets import Secrets
+    from foreword_slack.store import Store
 
 
 @click.group()
 def slack() -> None:
-    """Routes complaints in Slack to the right departments."""
+    """Routes complaints in Slack to the right departments.
+
+    The configuration is a YAML file; tokens and keys are environment variables. deploy/slack has an example, an app
+    manifest, and the way from an empty workspace to the first routed complaint.
+    """
+
+
+def _config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--config",
+        "path",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="FOREWORD_SLACK_CONFIG",
+        default=Path("foreword-slack.yaml"),
+        show_default=True,
+        show_envvar=True,
+        help="The configuration file.",
+    )(function)
+
+
+@slack.command()
+@_config_option
+def check(path: Path) -> None:
+    """Checks tokens, scopes, channels, the deployment and its labels.
+
+    Nothing is posted and nothing listens. Exits with 1 when the bot could not work.
+    """
+    from foreword_slack.console import check_all
+
+    config, secrets = _read(path)
+    faults = _run(check_all(config, secrets))
+    for fault in faults:
+        click.echo(f"{'Error' if fault.serious else 'Warning'}: {fault.where}: {fault.problem}. {fault.remedy}")
+    serious = sum(fault.serious for fault in faults)
+    if serious:
+        raise click.ClickException(f"the bot cannot work: {serious} of {len(faults)} findings are serious.")
+    click.echo(f"Ready: {len(config.teams)} workspaces, {len(faults)} warnings.")
+
+
+@slack.command()
+@_config_option
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="Least level logged."
+)
+@click.option("--skip-check", is_flag=True, help="Start without asking Slack about scopes and channels.")
+def run(path: Path, log_level: str, skip_check: bool) -> None:
+    """Runs the bot until SIGTERM or Ctrl-C, which let it finish what is in hand."""
+    from foreword.observability import logging
+    from foreword_slack.console import run_bot
+
+    logging.configure(log_level)
+    config, secrets = _read(path)
+    _run(run_bot(config, secrets, checked=not skip_check, tell=lambda line: click.echo(line)))
+
+
+@slack.command()
+@_config_option
+def status(path: Path) -> None:
+    """Tells how today goes, what waits and what failed."""
+    from foreword_slack.console import status_lines
+
+    _with_store(path, lambda store, config: status_lines(store, config))
+
+
+@slack.command()
+@_config_option
+@click.argument("complaint")
+@click.option("--team", help="Slack's id of the workspace, when there are several.")
+def lookup(path: Path, complaint: str, team: str | None) -> None:
+    """Tells what became of COMPLAINT: a link to its message, or CHANNEL:TIMESTAMP."""
+    from foreword_slack.console import lookup_lines
+
+    _with_store(path, lambda store, config: lookup_lines(store, config, complaint, team))
+
+
+@slack.command()
+@_config_option
+@click.option("--team", help="Only this workspace, by Slack's id.")
+def retry(path: Path, team: str | None) -> None:
+    """Makes events and posts that were given up due again."""
+    from foreword_slack.console import retry_lines
+
+    _with_store(path, lambda store, _: retry_lines(store, team))
+
+
+def _read(path: Path) -> tuple[BotConfig, Secrets]:
+    import os
+
+    from foreword_slack.config import load_config
+    from foreword_slack.secrets import read_secrets
+
+    config = load_config(path)
+    return config, read_secrets(config, os.environ)
+
+
+def _with_store(path: Path, work: Callable[[Store, BotConfig], Coroutine[Any, Any, list[str]]]) -> None:
+    """Prints what `work` says of the store; needs no token, only the place of the store."""
+    import os
+
+    from foreword_slack.config import load_config
+    from foreword_slack.secrets import DATABASE_URL
+    from foreword_slack.store import Store
+
+    config = load_config(path)
+
+    async def tell() -> list[str]:
+        store = await Store.open(os.environ.get(DATABASE_URL, "").strip() or config.store.url)
+        try:
+            return await work(store, config)
+        finally:
+            await store.close()
+
+    for line in _run(tell()):
+        click.echo(line)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)

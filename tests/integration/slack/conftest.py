@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from factories.api import deployed
+from factories.bots import Access
 from factories.postgres import running_postgres
+from factories.servers import RunningServer
 from factories.slack import HandClock
 from foreword.sql.database import Database
 from foreword_slack.store import Store
@@ -65,3 +68,11 @@ async def store(store_url: str, clock: HandClock) -> AsyncIterator[Store]:
     store = await Store.open(store_url, clock=clock)
     yield store
     await store.close()
+
+
+@pytest.fixture(scope="session")
+def access(server: RunningServer) -> Access:
+    """A tenant with a model that is called complaints."""
+    key = server.new_key("complaints-office")
+    deployed(server, server.stubs(key), "complaints")
+    return Access(endpoint=server.endpoint, tenant="complaints-office", key=key)

@@ -1,0 +1,215 @@
+"""Puts the bot together: store, inbox, handlers, outbox, and the transport that events come in by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from random import Random
+from typing import Protocol
+
+from cryptography.fernet import Fernet
+from slack_sdk.errors import SlackApiError
+
+from foreword_slack.check import identify
+from foreword_slack.clock import Clock
+from foreword_slack.config import BotConfig, TeamConfig
+from foreword_slack.hooks import Hooks
+from foreword_slack.inbox import Inbox, InboxSettings
+from foreword_slack.installations import Installations
+from foreword_slack.listeners import read_event, register
+from foreword_slack.outbox import Outbox, OutboxSettings
+from foreword_slack.scopes import OPTIONAL, REQUIRED
+from foreword_slack.secrets import Secrets
+from foreword_slack.service import ForewordService
+from foreword_slack.slack_api import SLACK_URL, SlackApi
+from foreword_slack.store import Store
+from foreword_slack.token_vault import TokenVault
+from foreword_slack.transport.http import HttpServer
+from foreword_slack.transport.intake import Intake
+from foreword_slack.transport.oauth import oauth_flow
+from foreword_slack.transport.socket import SocketMode, SocketSettings
+from foreword_slack.triage.dispatch import Dispatcher
+from foreword_slack.triage.team import Team
+
+
+class Transport(Protocol):
+    """How events come in."""
+
+    async def start(self) -> None:
+        """Begins to listen."""
+        ...
+
+    async def stop(self) -> None:
+        """Listens no more, and answers what is under way."""
+        ...
+
+
+class Bot:
+    """The running bot; `build_bot` makes one.
+
+    Attributes:
+        store: What it must not forget.
+        inbox: What is to be handled.
+        outbox: What is to be posted.
+        transport: How events come in.
+        teams: The configured workspaces, by id.
+    """
+
+    def __init__(
+        self,
+        config: BotConfig,
+        *,
+        store: Store,
+        api: SlackApi,
+        service: ForewordService,
+        inbox: Inbox,
+        outbox: Outbox,
+        transport: Transport,
+        teams: dict[str, Team],
+    ) -> None:
+        self._config = config
+        self._api, self._service, self.transport = api, service, transport
+        self.store, self.inbox, self.outbox, self.teams = store, inbox, outbox, teams
+
+    async def start(self) -> None:
+        """Begins to handle what waits, then to listen."""
+        self.outbox.start()
+        self.inbox.start()
+        await self.transport.start()
+
+    async def stop(self) -> None:
+        """Listens no more, finishes what is in hand, and closes everything; the rest waits for the next start."""
+        seconds = self._config.timers.drain_seconds
+        await self.transport.stop()
+        await self.inbox.stop(seconds)
+        await self.outbox.stop(seconds)
+        await self._service.close()
+        await self._api.close()
+        await self.store.close()
+
+
+async def build_bot(
+    config: BotConfig,
+    secrets: Secrets,
+    *,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    hooks: Hooks | None = None,
+    slack_url: str = SLACK_URL,
+    inbox: InboxSettings | None = None,
+    outbox: OutboxSettings | None = None,
+) -> Bot:
+    """Puts a bot together, with its store migrated and its workspaces known.
+
+    Args:
+        clock: Default: the machine's.
+        random: Where the jitter of waits comes from.
+        hooks: Default: the installed plugins.
+        slack_url: Where Slack's Web API is.
+
+    Raises:
+        FailedPreconditionError: Slack refuses a token, or a plugin is wrong.
+        UnavailableError: The database cannot be reached.
+    """
+    chance = random or Random()  # noqa: S311 - jitter
+    hooks = hooks or Hooks.load()
+    store = await Store.open(secrets.database_url or config.store.url, clock=clock)
+    api = SlackApi(slack_url)
+    service = ForewordService(config.service, secrets.api_keys)
+    tenants = {team.team: team.tenant for team in config.teams}
+    # Without keys nothing is installed through OAuth, and the tokens of the environment are stored anew at each start.
+    keys = secrets.encryption_keys or (Fernet.generate_key().decode(),)
+    installations = Installations(
+        store,
+        TokenVault(keys),
+        api,
+        tenant_of=tenants.get,
+        client_id=secrets.client_id or None,
+        client_secret=secrets.client_secret or None,
+    )
+    teams: dict[str, Team] = {}
+    for team in config.teams:
+        token = secrets.bot_tokens.get(team.team)
+        if token:
+            await installations.install_token(token)
+        teams[team.team] = await _team(config, team, service, store, installations, hooks, chance)
+    dispatcher = Dispatcher(teams)
+    events = Inbox(store, dispatcher.handle, settings=inbox, random=chance, on_dead=dispatcher.give_up)
+    intake = Intake(events, store, partial(read_event, teams=teams))
+    register(intake.bolt_app(installations, api.client()), teams)
+    return Bot(
+        config,
+        store=store,
+        api=api,
+        service=service,
+        inbox=events,
+        transport=_transport(config, secrets, store, installations, api, intake, chance),
+        outbox=Outbox(store, installations, settings=outbox, random=chance),
+        teams=teams,
+    )
+
+
+def _transport(
+    config: BotConfig,
+    secrets: Secrets,
+    store: Store,
+    installations: Installations,
+    api: SlackApi,
+    intake: Intake,
+    random: Random,
+) -> Transport:
+    if config.slack.mode == "socket":
+        return SocketMode(
+            api,
+            store.clock,
+            intake.dispatch,
+            app_token=secrets.app_token,
+            settings=SocketSettings(connections=config.slack.connections),
+            random=random,
+        )
+    oauth = None
+    if secrets.oauth:
+        oauth = oauth_flow(
+            store,
+            installations,
+            api,
+            client_id=secrets.client_id,
+            client_secret=secrets.client_secret,
+            scopes=[*REQUIRED, *OPTIONAL],
+            public_url=config.slack.public_url,
+        )
+    return HttpServer(
+        intake,
+        store.clock,
+        signing_secret=secrets.signing_secret,
+        oauth=oauth,
+        host=config.slack.host,
+        port=config.slack.port,
+    )
+
+
+async def _team(
+    config: BotConfig,
+    team: TeamConfig,
+    service: ForewordService,
+    store: Store,
+    installations: Installations,
+    hooks: Hooks,
+    random: Random,
+) -> Team:
+    """A workspace, with its address if the bot is installed there already."""
+    made = Team(
+        config=team,
+        timers=config.timers,
+        service=service.tenant(team.team),
+        store=store,
+        hooks=hooks,
+        random=random,
+    )
+    client = await installations.client(team.team)
+    if client is None:
+        return made
+    try:
+        return replace(made, url=(await identify(client)).url)
+    except SlackApiError:
+        return made  # the outbox finds out, says so and waits for another token

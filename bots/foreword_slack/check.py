@@ -1,0 +1,273 @@
+"""Whether the bot can do its work: tokens, scopes, channels, the deployment and its labels; nothing listens yet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from foreword.client import DeploymentState
+from foreword.errors import ForewordError
+from foreword_slack.config import TeamConfig
+from foreword_slack.scopes import OPTIONAL, REQUIRED
+from foreword_slack.service import TenantService
+
+_UNREACHABLE = (OSError, TimeoutError)  # aiohttp's connection errors are OSErrors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that is not as it must be.
+
+    Attributes:
+        where: What it is about, such as `T0123 channel C0123`.
+        problem: What is wrong.
+        remedy: What to do about it.
+        serious: Whether the bot cannot work with it; otherwise something of it is missing.
+    """
+
+    where: str
+    problem: str
+    remedy: str
+    serious: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whom a bot token speaks for. `url` is the workspace's address."""
+
+    team: str
+    name: str
+    url: str
+    bot_user: str
+    scopes: frozenset[str]
+
+
+async def check_app_token(client: AsyncWebClient) -> list[Fault]:
+    """Whether sockets can be opened; opens none."""
+    try:
+        await client.apps_connections_open(app_token=str(client.token))
+    except SlackApiError as error:
+        code = str(error.response.get("error"))
+        return [
+            Fault(
+                where="app token",
+                problem=f"Slack refuses it: {code}",
+                remedy="Make an app-level token with the scope connections:write under Basic Information, and switch "
+                "Socket Mode on.",
+            )
+        ]
+    except _UNREACHABLE as error:
+        return [_unreachable(error)]
+    return []
+
+
+async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> list[Fault]:
+    """Everything about a workspace that Slack knows.
+
+    Args:
+        client: With the workspace's bot token; None when there is no token.
+    """
+    if client is None:
+        return [
+            Fault(
+                where=team.team,
+                problem="there is no bot token",
+                remedy=f"Set {team.bot_token_env}, or install the app through OAuth.",
+            )
+        ]
+    try:
+        identity = await identify(client)
+    except SlackApiError as error:
+        code = str(error.response.get("error"))
+        return [
+            Fault(
+                where=f"{team.team} bot token",
+                problem=f"Slack refuses it: {code}",
+                remedy="Copy it again from OAuth & Permissions of the app.",
+            )
+        ]
+    except _UNREACHABLE as error:
+        return [_unreachable(error)]
+    if identity.team != team.team:
+        return [
+            Fault(
+                where=f"{team.team} bot token",
+                problem=f"it belongs to the workspace {identity.name} ({identity.team})",
+                remedy=f"Set `team: {identity.team}`, or take the token of {team.team}.",
+            )
+        ]
+    faults = list(_scope_faults(team, identity.scopes))
+    if {"channels:read", "groups:read"} <= identity.scopes:
+        faults += [fault async for fault in _channel_faults(team, client)]
+    return faults
+
+
+async def identify(client: AsyncWebClient) -> Identity:
+    """Whom a bot token speaks for.
+
+    Raises:
+        SlackApiError: Slack refuses the token.
+    """
+    answer = await client.auth_test()
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    scopes = headers.get("x-oauth-scopes", "")
+    return Identity(
+        team=str(answer["team_id"]),
+        name=str(answer.get("team", "")),
+        url=str(answer.get("url", "")),
+        bot_user=str(answer["user_id"]),
+        scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+    )
+
+
+async def check_service(team: TeamConfig, service: TenantService) -> list[Fault]:
+    """Everything about a workspace that the Foreword service knows."""
+    where = f"{team.team} service"
+    try:
+        tenant = await service.identity()
+        if tenant != team.tenant:
+            return [
+                Fault(
+                    where=where,
+                    problem=f"the key in {team.api_key_env} speaks for tenant {tenant}, not {team.tenant}",
+                    remedy=f"Make a key of {team.tenant} with `foreword keys create`, or set `tenant: {tenant}`.",
+                )
+            ]
+        return [fault async for fault in _deployment_faults(team, service)]
+    except ForewordError as error:
+        return [Fault(where=where, problem=error.message, remedy="See service.endpoint and the API key.")]
+
+
+def check_config(team: TeamConfig) -> list[Fault]:
+    """What is allowed but hardly meant."""
+    if team.administrators or not team.learning.propose_after:
+        return []
+    return [
+        Fault(
+            where=f"{team.team} administrators",
+            problem="nobody may start a retrain or promote a model",
+            remedy="Name people in `administrators`.",
+            serious=False,
+        )
+    ]
+
+
+def _scope_faults(team: TeamConfig, scopes: frozenset[str]) -> Iterator[Fault]:
+    for names, serious in ((REQUIRED, True), (OPTIONAL, False)):
+        for scope, purpose in names.items():
+            if scope not in scopes:
+                yield Fault(
+                    where=f"{team.team} scope {scope}",
+                    problem=f"it is missing {purpose}",
+                    remedy="Add it under OAuth & Permissions, and install the app again.",
+                    serious=serious,
+                )
+
+
+async def _channel_faults(team: TeamConfig, client: AsyncWebClient) -> AsyncIterator[Fault]:
+    for channel, use in sorted(_uses(team).items()):
+        where = f"{team.team} channel {channel} ({use})"
+        try:
+            found = (await client.conversations_info(channel=channel))["channel"]
+        except SlackApiError as error:
+            yield Fault(
+                where=where,
+                problem=f"Slack does not know it: {error.response.get('error')}",
+                remedy="Copy the id from the channel's details; invite the bot first if the channel is private.",
+            )
+            continue
+        if found.get("is_archived"):
+            yield Fault(where=where, problem="it is archived", remedy="Unarchive it, or name another one.")
+        elif not found.get("is_member"):
+            yield Fault(
+                where=where,
+                problem="the bot is no member of it",
+                remedy=f"Type `/invite @foreword` in #{found.get('name', channel)}.",
+            )
+
+
+def _uses(team: TeamConfig) -> Mapping[str, str]:
+    uses: dict[str, list[str]] = {}
+    for channel in team.complaint_channels:
+        uses.setdefault(channel, []).append("complaints")
+    uses.setdefault(team.review_channel, []).append("review")
+    for department in team.departments:
+        uses.setdefault(department.channel, []).append(department.label)
+        clock = department.acknowledgement
+        if clock is not None and clock.escalate_to is not None:
+            uses.setdefault(clock.escalate_to, []).append(f"escalation of {department.label}")
+    return {channel: ", ".join(names) for channel, names in uses.items()}
+
+
+async def _deployment_faults(team: TeamConfig, service: TenantService) -> AsyncIterator[Fault]:
+    where = f"{team.team} deployment {team.deployment}"
+    deployment = await service.deployment(team.deployment)
+    if deployment is None:
+        yield Fault(
+            where=where,
+            problem=f"tenant {team.tenant} has none of this serving name",
+            remedy=f"Deploy a model: `foreword deploy MODEL --name {team.deployment}`.",
+        )
+        return
+    if deployment.state not in (DeploymentState.READY, DeploymentState.UPDATING):
+        yield Fault(
+            where=where,
+            problem=f"it is {deployment.state.value}",
+            remedy="`foreword deployments list` tells why; deploy a model that passes its probe.",
+        )
+        return
+    if "/tunedModels/" not in deployment.model:
+        yield Fault(
+            where=where,
+            problem="a base model serves, which has no labels",
+            remedy="Tune a model on your complaints and deploy that.",
+        )
+        return
+    model = await service.tuned_model(deployment.model)
+    for fault in _label_faults(where, team, model.labels):
+        yield fault
+    for key, dataset in (("held_out_dataset", team.learning.held_out_dataset), ("dataset", team.learning.dataset)):
+        if dataset and not await service.has_dataset(dataset):
+            yield Fault(
+                where=f"{team.team} learning.{key}",
+                problem=f"{dataset} does not exist",
+                remedy="`foreword datasets list` shows those there are.",
+                serious=False,
+            )
+
+
+def _label_faults(where: str, team: TeamConfig, labels: Iterable[str]) -> Iterator[Fault]:
+    departments = {item.label for item in team.departments}
+    known = set(labels)
+    if not known:
+        yield Fault(
+            where=where,
+            problem="its model was not tuned to classify",
+            remedy="Tune one with the task classification.",
+        )
+        return
+    for label in sorted(known - departments):
+        yield Fault(
+            where=where,
+            problem=f"its label {label!r} has no department, so such complaints always go to review",
+            remedy=f"Add a department with `label: {label}`.",
+            serious=False,
+        )
+    for label in sorted(departments - known):
+        yield Fault(
+            where=where,
+            problem=f"its model never answers {label!r}, so that department hears only what people send it",
+            remedy=f"Correct the label, or tune a model on rows with {label!r}.",
+            serious=False,
+        )
+
+
+def _unreachable(error: BaseException) -> Fault:
+    return Fault(
+        where="Slack",
+        problem=f"it cannot be reached ({type(error).__name__})",
+        remedy="See the network, a proxy, and https://slack-status.com.",
+    )

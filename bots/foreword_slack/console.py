@@ -1,0 +1,106 @@
+"""What the commands do: ask, run the bot, and tell in lines."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword_slack.app import build_bot
+from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace
+from foreword_slack.config import BotConfig
+from foreword_slack.listeners.commands import linked_complaint
+from foreword_slack.reports import complaint_report, status_report
+from foreword_slack.secrets import Secrets
+from foreword_slack.service import ForewordService
+from foreword_slack.slack_api import SLACK_URL, SlackApi
+from foreword_slack.store import Store
+
+_HEARD_OF = timedelta(minutes=2)
+
+
+async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLACK_URL) -> list[Fault]:
+    """Every fault, the workspaces in the order of the configuration."""
+    api = SlackApi(slack_url)
+    service = ForewordService(config.service, secrets.api_keys)
+    try:
+        faults = []
+        if config.slack.mode == "socket":
+            faults += await check_app_token(api.client(secrets.app_token))
+        for team in config.teams:
+            token = secrets.bot_tokens.get(team.team)
+            if token or not secrets.oauth:  # what was installed through OAuth is known to the store alone
+                faults += await check_workspace(team, api.client(token) if token else None)
+            faults += await check_service(team, service.tenant(team.team))
+            faults += check_config(team)
+        return faults
+    finally:
+        await service.close()
+        await api.close()
+
+
+async def run_bot(
+    config: BotConfig, secrets: Secrets, *, checked: bool, tell: Callable[[str], None], slack_url: str = SLACK_URL
+) -> None:
+    """Runs the bot until SIGTERM or Ctrl-C.
+
+    Args:
+        checked: Whether to check everything first.
+        tell: Prints a line.
+
+    Raises:
+        FailedPreconditionError: The check found something serious.
+    """
+    if checked:
+        serious = [fault for fault in await check_all(config, secrets, slack_url=slack_url) if fault.serious]
+        if serious:
+            listed = "\n".join(f"  {fault.where}: {fault.problem}. {fault.remedy}" for fault in serious)
+            raise FailedPreconditionError(f"The bot cannot work:\n{listed}", reason="SLACK_CHECK_FAILED")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bot = await build_bot(config, secrets, slack_url=slack_url)
+    try:
+        await bot.start()
+        tell(f"Listening for {len(config.teams)} workspaces ({config.slack.mode}).")
+        await stop.wait()
+        tell("Stopping: what is in hand is finished, the rest waits for the next start.")
+    finally:
+        await bot.stop()
+
+
+async def status_lines(store: Store, config: BotConfig) -> list[str]:
+    """Each workspace's day, what failed, and which bots run."""
+    lines = []
+    for team in config.teams:
+        report = await store.read(team.team, lambda uow, team=team: status_report(uow, team))  # type: ignore[misc]
+        lines += [f"{team.team} ({team.tenant})", *(f"  {line}" for line in report.splitlines())]
+    bots = await store.survey(lambda operator: operator.processes.all(_HEARD_OF))
+    lines += [f"Running: {bot.id} since {bot.start_time:%Y-%m-%d %H:%M} UTC" for bot in bots] or ["No bot runs."]
+    return lines
+
+
+async def lookup_lines(store: Store, config: BotConfig, complaint: str, team: str | None) -> list[str]:
+    """What became of a complaint.
+
+    Raises:
+        InvalidArgumentError: It is neither link nor id, or none is known by it.
+    """
+    id = linked_complaint(complaint)
+    if id is None:
+        raise InvalidArgumentError.of("COMPLAINT", "must be a link to a message, or CHANNEL:TIMESTAMP")
+    for item in config.teams:
+        if team in (None, item.team):
+            report = await store.read(item.team, lambda uow, item=item: complaint_report(uow, item, id))  # type: ignore[misc]
+            if report:
+                return [str(line) for line in report.splitlines()]
+    raise InvalidArgumentError.of("COMPLAINT", f"{id} is not known in {team or 'any configured workspace'}")
+
+
+async def retry_lines(store: Store, team: str | None) -> list[str]:
+    """Makes what was given up due again."""
+    events, posts = await store.operate(lambda operator: (operator.events.revive(team), operator.posts.revive(team)))
+    return [f"Due again: {events} events, {posts} posts."]

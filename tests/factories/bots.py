@@ -1,0 +1,205 @@
+"""The whole bot against the fake Slack and a real Foreword service: nothing of it is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from factories.api import LABELS
+from foreword.client import Client
+from foreword_slack.app import Bot, build_bot
+from foreword_slack.config import BotConfig
+from foreword_slack.hooks import Hooks
+from foreword_slack.inbox import InboxSettings
+from foreword_slack.outbox import OutboxSettings
+from foreword_slack.secrets import Secrets
+from foreword_slack.testing import App, Channel, FakeSlack, FaultPlan, Message, Person, View, Workspace
+
+SPEED = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A Foreword service and a tenant of it whose deployment is called complaints."""
+
+    endpoint: str
+    tenant: str
+    key: str
+
+
+@dataclass(kw_only=True)
+class Office:
+    """A workspace with the channels that complaints go through, and its people."""
+
+    slack: FakeSlack
+    workspace: Workspace
+    ann: Person
+    bob: Person
+    boss: Person
+    complaints: Channel
+    review: Channel
+    departments: Mapping[str, Channel]
+    bot: Bot = field(init=False)
+
+    def department_posts(self) -> list[Message]:
+        """Top-level posts in the channels of departments, without those that were deleted."""
+        channels = {channel.id for channel in self.departments.values()}
+        posts = [post.message for post in self.slack.journal.posts]
+        return [post for post in posts if post.channel_id in channels and not post.thread_ts]
+
+    def review_posts(self) -> list[Message]:
+        """Top-level posts in the review channel."""
+        return [post for post in self.slack.journal.posts_in(self.review.id) if not post.thread_ts]
+
+    def notes(self, message: Message) -> list[Message]:
+        """What the bot says in the thread of a message."""
+        posts = self.slack.journal.posts_in(message.channel_id)
+        return [post for post in posts if post.thread_ts == message.ts]
+
+    async def posted(self, count: int = 1) -> list[Message]:
+        """Waits for posts to departments."""
+        await self.slack.wait_for(lambda: len(self.department_posts()) >= count, "a post to a department")
+        return self.department_posts()
+
+    async def asked(self, count: int = 1) -> list[Message]:
+        """Waits for posts to the review channel."""
+        await self.slack.wait_for(lambda: len(self.review_posts()) >= count, "a post to the review channel")
+        return self.review_posts()
+
+    async def noted(self, message: Message, words: str) -> Message:
+        """Waits until the thread of a message says something."""
+        await self.slack.wait_for(
+            lambda: any(words in note.shown_text for note in self.notes(message)), f"{words!r} in the thread"
+        )
+        return next(note for note in self.notes(message) if words in note.shown_text)
+
+    async def opened(self, person: Person) -> View:
+        """Waits for the window that a click opens."""
+        await self.slack.wait_for(lambda: person.modal, "a window")
+        assert person.modal is not None
+        return person.modal
+
+    async def handled(self) -> None:
+        """Waits until nothing is left to handle or to post, timers apart."""
+        await self.slack.settle()
+        await self.slack.wait_for(lambda: True)
+        while True:
+            before = (self.bot.inbox.counts.total(), self.bot.outbox.counts.total())
+            due = await self.bot.store.survey(lambda operator: operator.events.next_due())
+            if due is None or due > self.bot.store.clock.now():
+                await self.bot.outbox.settled()
+                if before == (self.bot.inbox.counts.total(), self.bot.outbox.counts.total()):
+                    return
+            await self.slack.clock.sleep(1)
+
+
+def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]:
+    """The configuration of an office, as a file would hold it; sure of everything unless told otherwise."""
+    departments = [{"label": label, "channel": channel.id} for label, channel in office.departments.items()]
+    return {
+        "team": office.workspace.id,
+        "tenant": access.tenant,
+        "deployment": "complaints",
+        "complaint_channels": [office.complaints.id],
+        "review_channel": office.review.id,
+        "administrators": [office.boss.id],
+        "departments": departments,
+        "thresholds": {"probability": 0.0, "margin": 0.0},
+        **team,
+    }
+
+
+@asynccontextmanager
+async def running_office(
+    access: Access,
+    folder: Path,
+    *,
+    hooks: Hooks | None = None,
+    faults: FaultPlan | None = None,
+    speed: float = SPEED,
+    timers: Mapping[str, Any] | None = None,
+    timeout_seconds: float = 10.0,
+    **team: Any,
+) -> AsyncIterator[Office]:
+    """A workspace with the bot at work in it.
+
+    Args:
+        access: To the Foreword service.
+        folder: For the store.
+        team: Values of the workspace's configuration that differ from `office_values`.
+    """
+    async with FakeSlack(speed=speed, faults=faults, app=App()) as slack:
+        office = make_office(slack)
+        config = BotConfig.model_validate(
+            {
+                "service": {"endpoint": access.endpoint, "timeout_seconds": timeout_seconds},
+                "store": {"url": f"sqlite:///{folder}/slack.db"},
+                "slack": {"mode": "http", "port": 0},
+                "timers": dict(timers or {}),
+                "teams": [office_values(office, access, **team)],
+            }
+        )
+        office.bot = await start_bot(config, office, access, hooks=hooks)
+        try:
+            yield office
+        finally:
+            await office.bot.stop()
+
+
+def make_office(slack: FakeSlack) -> Office:
+    """A workspace with nobody at work in it."""
+    workspace = slack.add_team("Acme")
+    ann, bob, boss = (workspace.add_user(name) for name in ("ann", "bob", "boss"))
+    people = (ann, bob, boss)
+    return Office(
+        slack=slack,
+        workspace=workspace,
+        ann=ann,
+        bob=bob,
+        boss=boss,
+        complaints=workspace.add_channel("complaints", *people),
+        review=workspace.add_channel("review", *people),
+        departments={label: workspace.add_channel(label.lower(), *people) for label in LABELS},
+    )
+
+
+def office_secrets(office: Office, access: Access) -> Secrets:
+    """Tokens and keys of an office."""
+    return Secrets(
+        api_keys={office.workspace.id: access.key},
+        bot_tokens={office.workspace.id: office.workspace.token},
+        app_token=office.slack.app.app_token,
+        signing_secret=office.slack.app.signing_secret,
+    )
+
+
+async def start_bot(config: BotConfig, office: Office, access: Access, *, hooks: Hooks | None = None) -> Bot:
+    """A bot that listens."""
+    bot = await build_bot(
+        config,
+        office_secrets(office, access),
+        clock=office.slack.clock,
+        random=Random(0),
+        hooks=hooks or Hooks(),
+        slack_url=office.slack.api_url,
+        inbox=InboxSettings(),
+        outbox=OutboxSettings(),
+    )
+    try:
+        await bot.start()
+    except BaseException:
+        await bot.stop()
+        raise
+    if config.slack.mode == "http":
+        office.slack.app.request_url = f"http://127.0.0.1:{bot.transport.port}/slack/events"
+    return bot
+
+
+def model_says(access: Access, text: str) -> tuple[str, ...]:
+    """The labels that the served model gives a text."""
+    with Client(access.endpoint, access.key) as client:
+        return client.classify("complaints", text).labels
