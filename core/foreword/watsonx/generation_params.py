@@ -1,52 +1,88 @@
-"""The dict of generation parameters, checked: what the service cannot do yet is refused by name."""
+"""The dict of generation parameters, checked and in the client's terms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from enum import Enum
 from typing import Any, Final, cast
 
-from foreword.client import GenerateKeywords
+from foreword.client import GenerateKeywords, LengthPenalty, ReturnOptions
 from foreword.errors import FieldViolation, InvalidArgumentError
 from foreword.watsonx.metanames import GenTextParamsMetaNames as Names
+from foreword.watsonx.metanames import GenTextReturnOptMetaNames as ReturnNames
 
 DEFAULT_MAX_NEW_TOKENS: Final = 20
 """What the retired service generates at most when nothing is said; Foreword's own default is larger."""
 
-_LATER: Final = frozenset(
-    {
-        Names.LENGTH_PENALTY,
-        Names.REPETITION_PENALTY,
-        Names.TIME_LIMIT,
-        Names.TRUNCATE_INPUT_TOKENS,
-        Names.RETURN_OPTIONS,
-        Names.PROMPT_VARIABLES,
-    }
-)
-_KNOWN: Final = frozenset(GenerateKeywords.__annotations__) - _LATER
+_RETURN_OPTIONS: Final = {
+    ReturnNames.INPUT_TEXT: "input_text",
+    ReturnNames.INPUT_TOKENS: "input_tokens",
+    ReturnNames.GENERATED_TOKENS: "generated_tokens",
+    ReturnNames.TOKEN_LOGPROBS: "token_log_probabilities",
+    ReturnNames.TOKEN_RANKS: "token_ranks",
+    ReturnNames.TOP_N_TOKENS: "top_n_tokens",
+}
+_LENGTH_PENALTY: Final = {"decay_factor": "decay_factor", "start_index": "start_index"}
 
 
-def generation_arguments(params: Mapping[str, Any] | None) -> GenerateKeywords:
+class GenerationArguments(GenerateKeywords, total=False):
+    """Arguments of `Client.generate` and `Client.stream_generate`."""
+
+    prompt_variables: Mapping[str, str]
+
+
+_KNOWN: Final = frozenset(GenerationArguments.__annotations__)
+
+
+def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArguments:
     """The parameters as the client takes them; None means unset, and enums stand for their values.
 
     Raises:
-        InvalidArgumentError: A parameter is unknown or not supported yet; names every one.
+        InvalidArgumentError: A parameter or a part of one is unknown or of the wrong type; names every one.
     """
     given = {str(name): value for name, value in (params or {}).items() if value is not None}
+    values = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
     violations = [
-        FieldViolation(field=f"params.{name}", description=_refusal(name)) for name in sorted(set(given) - _KNOWN)
+        FieldViolation(
+            field=f"params.{name}", description=f"is no generation parameter; known are {', '.join(sorted(_KNOWN))}"
+        )
+        for name in sorted(set(values) - _KNOWN)
     ]
+    conversions: dict[str, Callable[[str, Any], Any]] = {
+        Names.LENGTH_PENALTY: lambda field, value: LengthPenalty(**_parts(field, value, _LENGTH_PENALTY)),
+        Names.RETURN_OPTIONS: lambda field, value: ReturnOptions(**_parts(field, value, _RETURN_OPTIONS)),
+        Names.TIME_LIMIT: _milliseconds,
+    }
+    for name, convert in conversions.items():
+        if name in values:
+            try:
+                values[name] = convert(f"params.{name}", values[name])
+            except InvalidArgumentError as error:
+                violations += error.violations
+            except TypeError:  # the one part that has no default is missing
+                violations.append(FieldViolation(field=f"params.{name}", description="must hold decay_factor"))
     if violations:
         raise InvalidArgumentError(violations, reason="PARAMETERS_UNSUPPORTED")
-    values = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
     values.setdefault(Names.MAX_NEW_TOKENS, max(DEFAULT_MAX_NEW_TOKENS, values.get(Names.MIN_NEW_TOKENS, 0)))
     if values.get(Names.STOP_SEQUENCES):
         # There, unlike here, an answer keeps the stop sequence that ended it unless told otherwise.
         values.setdefault(Names.INCLUDE_STOP_SEQUENCE, True)
-    return cast("GenerateKeywords", values)  # the names were checked above, the values are the client's to check
+    return cast("GenerationArguments", values)  # the names were checked above, the values are the client's to check
 
 
-def _refusal(name: str) -> str:
-    if name in _LATER:
-        return "is not supported by the service yet; leave it out"
-    return f"is no generation parameter; known are {', '.join(sorted(_KNOWN))}"
+def _parts(field: str, value: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    """The parts of a parameter by the client's names for them; None means unset."""
+    if not isinstance(value, Mapping):
+        raise InvalidArgumentError.of(field, f"must be a dict of {', '.join(names)}, not a {type(value).__name__}")
+    given = {str(name): part for name, part in value.items() if part is not None}
+    unknown = sorted(set(given) - set(names))
+    if unknown:
+        raise InvalidArgumentError.of(f"{field}.{unknown[0]}", f"is no part of it; known are {', '.join(names)}")
+    return {names[name]: part for name, part in given.items()}
+
+
+def _milliseconds(field: str, value: Any) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidArgumentError.of(field, f"must be a number of milliseconds, not a {type(value).__name__}")
+    return timedelta(milliseconds=value)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
-from foreword.client import Client, GenerateResult
+from foreword.client import Client, GenerateResult, Token
 from foreword.errors import InvalidArgumentError
 from foreword.watsonx.generation_params import generation_arguments
 from foreword.watsonx.names import model_id
@@ -50,7 +50,7 @@ class TextGeneration:
     def generate_text(self, prompt: Prompts, params: Params | None, concurrency_limit: int) -> Texts:
         """One text for a prompt, a list for a list."""
         results = self._results(prompt, params, concurrency_limit)
-        return results.text if isinstance(results, GenerateResult) else [item.text for item in results]
+        return _text_of(results) if isinstance(results, GenerateResult) else [_text_of(item) for item in results]
 
     def stream_text(self, prompt: str, params: Params | None) -> Iterator[str]:
         """The answer's text in pieces."""
@@ -131,17 +131,33 @@ def _text(prompt: Any) -> str:
     return prompt
 
 
+def _text_of(result: GenerateResult) -> str:
+    """The answer, behind the input where that was asked for, as there."""
+    return (result.input_text or "") + result.text
+
+
 def _answer(result: GenerateResult) -> Answer:
-    return {
-        "model_id": model_id(result.model_version),
-        "created_at": written(datetime.now(UTC)),
-        "results": [
-            {
-                "generated_text": result.text,
-                "generated_token_count": result.usage.generated_tokens,
-                "input_token_count": result.usage.input_tokens,
-                "stop_reason": result.stop_reason.value,
-                "seed": result.seed,
-            }
-        ],
+    found: dict[str, Any] = {
+        "generated_text": _text_of(result),
+        "generated_token_count": result.usage.generated_tokens,
+        "input_token_count": result.usage.input_tokens,
+        "stop_reason": result.stop_reason.value,
+        "seed": result.seed,
     }
+    if result.generated_tokens:
+        found["generated_tokens"] = [_token(token) for token in result.generated_tokens]
+    if result.input_tokens:
+        found["input_tokens"] = [_token(token) for token in result.input_tokens]
+    return {"model_id": model_id(result.model_version), "created_at": written(datetime.now(UTC)), "results": [found]}
+
+
+def _token(token: Token) -> dict[str, Any]:
+    """A token with what is known of it."""
+    found: dict[str, Any] = {"text": token.text}
+    if token.log_probability is not None:
+        found["logprob"] = token.log_probability
+    if token.rank is not None:
+        found["rank"] = token.rank
+    if token.top_tokens:
+        found["top_tokens"] = [{"text": item.text, "logprob": item.log_probability} for item in token.top_tokens]
+    return found

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,8 @@ from foreword.client import (
     Client,
     DeploymentState,
     ExperimentState,
+    LengthPenalty,
+    ReturnOptions,
     Scope,
     Stage,
     StopReason,
@@ -218,6 +221,46 @@ def test_without_a_key_the_client_says_where_to_put_one(server, monkeypatch):
 
     with Client(server.endpoint) as client, pytest.raises(UnauthenticatedError, match="FOREWORD_API_KEY"):
         client.who_am_i()
+
+
+def test_an_answer_tells_its_tokens_when_asked(client):
+    options = ReturnOptions(input_text=True, generated_tokens=True, token_log_probabilities=True, top_n_tokens=2)
+
+    answer = client.generate(
+        "foreword--starter", "Where is my {{what}}?", prompt_variables={"what": "lamp"}, max_new_tokens=4,
+        repetition_penalty=1.2, length_penalty=LengthPenalty(decay_factor=1.1), time_limit=timedelta(minutes=1),
+        return_options=options,
+    )  # fmt: skip
+
+    assert answer.input_text == "Where is my lamp?"
+    assert len(answer.generated_tokens) == answer.usage.generated_tokens
+    assert all(token.log_probability < 0 and len(token.top_tokens) == 2 for token in answer.generated_tokens)
+    assert answer.input_tokens == ()
+
+
+def test_a_batch_is_answered_in_order_with_errors_in_their_places(client):
+    alone = [client.generate("foreword--starter", f"Hello {name}", max_new_tokens=3).text for name in ("Ada", "Bob")]
+
+    first, faulty, last = client.batch_generate(
+        "foreword--starter",
+        ["Hello {{name}}", "Hello", StructuredPrompt(input="Hello {{name}}")],
+        prompt_variables=[{"name": "Ada"}, {"name": "nobody"}, {"name": "Bob"}],
+        max_new_tokens=3,
+    )
+
+    assert [first.text, last.text] == alone
+    assert isinstance(faulty, InvalidArgumentError)
+    assert [item.field for item in faulty.violations] == ["prompt_variables.name"]
+
+
+def test_inputs_that_are_too_long_are_cut_when_asked(client):
+    long = "word " * 2000
+
+    with pytest.raises(InvalidArgumentError, match="tokens"):
+        client.classify("foreword--starter", long, labels=["a", "b"])
+    answer = client.classify("foreword--starter", long, labels=["a", "b"], truncate_input_tokens=50)
+
+    assert answer.usage.input_tokens <= 50
 
 
 async def test_the_asynchronous_client_does_the_same_without_holding_up_its_event_loop(server, tmp_path):

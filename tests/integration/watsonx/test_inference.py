@@ -4,6 +4,7 @@ from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundEr
 from foreword.watsonx.foundation_models import ModelInference
 from foreword.watsonx.foundation_models.utils.enums import DecodingMethods, ModelTypes
 from foreword.watsonx.metanames import GenTextParamsMetaNames as GenParams
+from foreword.watsonx.metanames import GenTextReturnOptMetaNames as ReturnOptions
 
 PROMPTS = [f"Comment: {text}.\nSatisfaction:\n" for text in ("Lovely cut", "They hurt my dog", "Fine", "Dirty", "Rude")]
 
@@ -117,9 +118,35 @@ def test_a_base_model_answers_under_its_old_name_and_a_seed_repeats_it(client, c
     assert model.generate("Hello")["results"][0]["seed"] == 7
 
 
+def test_return_options_tell_tokens_as_there(client):
+    params = {
+        GenParams.MAX_NEW_TOKENS: 4,
+        GenParams.PROMPT_VARIABLES: {"what": "sheets"},
+        GenParams.RETURN_OPTIONS: {
+            ReturnOptions.INPUT_TEXT: True,
+            ReturnOptions.INPUT_TOKENS: True,
+            ReturnOptions.GENERATED_TOKENS: True,
+            ReturnOptions.TOKEN_LOGPROBS: True,
+            ReturnOptions.TOKEN_RANKS: True,
+            ReturnOptions.TOP_N_TOKENS: 2,
+        },
+    }
+    model = ModelInference(model_id="foreword/starter", api_client=client, params=params)
+
+    (result,) = model.generate("Where are my {{what}}?")["results"]
+
+    assert result["generated_text"].startswith("Where are my sheets?")
+    assert model.generate_text("Where are my {{what}}?") == result["generated_text"]
+    assert len(result["input_tokens"]) == result["input_token_count"]
+    assert len(result["generated_tokens"]) == result["generated_token_count"]
+    first = result["generated_tokens"][0]
+    assert (first["rank"], first["text"]) == (1, first["top_tokens"][0]["text"])  # greedy takes the likeliest
+    assert first["logprob"] == first["top_tokens"][0]["logprob"] < 0
+
+
 def test_what_cannot_be_done_is_refused_by_name(client, model):
-    with pytest.raises(InvalidArgumentError, match=r"params\.repetition_penalty"):
-        ModelInference(model_id="starter", api_client=client, params={GenParams.REPETITION_PENALTY: 1.2})
+    with pytest.raises(InvalidArgumentError, match=r"params\.frequency_penalty"):
+        ModelInference(model_id="starter", api_client=client, params={"frequency_penalty": 1.2})
     with pytest.raises(InvalidArgumentError, match="guardrails"):
         model.generate_text(PROMPTS[0], guardrails=True)
     with pytest.raises(InvalidArgumentError, match="either model_id or deployment_id"):

@@ -1,9 +1,14 @@
+from datetime import timedelta
+
 import pytest
 
+from foreword import client
+from foreword.client import LengthPenalty
 from foreword.errors import InvalidArgumentError
 from foreword.watsonx.foundation_models.utils.enums import DecodingMethods
-from foreword.watsonx.generation_params import generation_arguments
+from foreword.watsonx.generation_params import GenerationArguments, generation_arguments
 from foreword.watsonx.metanames import GenTextParamsMetaNames as GenParams
+from foreword.watsonx.metanames import GenTextReturnOptMetaNames as ReturnOptions
 
 
 def test_names_and_enums_become_arguments():
@@ -27,14 +32,53 @@ def test_names_and_enums_become_arguments():
     }
 
 
-def test_every_parameter_that_is_not_supported_is_named():
+def test_parameters_with_units_and_parts_become_those_of_the_client():
+    arguments = generation_arguments(
+        {
+            GenParams.REPETITION_PENALTY: 1.5,
+            GenParams.LENGTH_PENALTY: {"decay_factor": 1.1, "start_index": 5},
+            GenParams.TIME_LIMIT: 1500,
+            GenParams.TRUNCATE_INPUT_TOKENS: 40,
+            GenParams.RETURN_OPTIONS: {ReturnOptions.TOKEN_LOGPROBS: True, ReturnOptions.GENERATED_TOKENS: True},
+            GenParams.PROMPT_VARIABLES: {"name": "Ada"},
+        }
+    )
+
+    assert arguments == {
+        "repetition_penalty": 1.5,
+        "length_penalty": LengthPenalty(decay_factor=1.1, start_index=5),
+        "time_limit": timedelta(seconds=1.5),
+        "truncate_input_tokens": 40,
+        "return_options": client.ReturnOptions(token_log_probabilities=True, generated_tokens=True),
+        "prompt_variables": {"name": "Ada"},
+        "max_new_tokens": 20,
+    }
+
+
+def test_every_parameter_that_is_unknown_or_of_the_wrong_kind_is_named():
     with pytest.raises(InvalidArgumentError) as refused:
-        generation_arguments({GenParams.REPETITION_PENALTY: 1.5, GenParams.TIME_LIMIT: 100, "max_tokens": 5})
+        generation_arguments(
+            {
+                "max_tokens": 5,
+                GenParams.LENGTH_PENALTY: {"start_index": 3},
+                GenParams.RETURN_OPTIONS: {"token_logprob": True},
+                GenParams.TIME_LIMIT: "1 s",
+            }
+        )
 
     told = {item.field: item.description for item in refused.value.violations}
-    assert set(told) == {"params.repetition_penalty", "params.time_limit", "params.max_tokens"}
-    assert "not supported by the service yet" in told["params.time_limit"]
+    assert set(told) == {
+        "params.max_tokens", "params.length_penalty", "params.return_options.token_logprob", "params.time_limit"
+    }  # fmt: skip
     assert "max_new_tokens" in told["params.max_tokens"]
+    assert "token_logprobs" in told["params.return_options.token_logprob"]
+    assert "milliseconds" in told["params.time_limit"]
+
+
+def test_every_parameter_of_the_client_has_a_name_there():
+    names = {value for name, value in vars(GenParams).items() if not name.startswith("_")}
+
+    assert names == set(GenerationArguments.__annotations__)
 
 
 def test_unsaid_values_are_those_of_the_retired_service():
