@@ -92,8 +92,11 @@ class Installations(AsyncInstallationStore):
         )
 
         def save(operator: Operator) -> None:
+            before = operator.workspaces.get(team)
             operator.workspaces.save(workspace)
-            operator.of(team).audit.append("installed", actor=installation.user_id, facts={"tenant": tenant})
+            # A fixed token is saved at each start; only what changes is worth a line.
+            if before is None or (before.state, before.bot_user) != (workspace.state, workspace.bot_user):
+                operator.of(team).audit.append("installed", actor=installation.user_id, facts={"tenant": tenant})
 
         await self._store.operate(save, team=team)
         self._store.tell_of_posts(team)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import FailedPreconditionError
-from foreword_huggingface.families import Family, context_tokens, family_of, fitted_recipe, with_full_attention
+from foreword.plugin.sites import find_sites
+from foreword_huggingface.families import Family, context_tokens, family_of, fitted_recipes, with_full_attention
 from foreword_huggingface.settings import ModelEntry
 from foreword_huggingface.sources import CARD, CONFIG, TEMPLATE, TOKENIZER_CONFIG, Source
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _LICENCE: Final = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
 _INSTRUCT: Final = re.compile(r"(?:^|[/_.-])(?:instruct|chat|it)(?:$|[_.-]|\d)", re.IGNORECASE)
@@ -37,7 +38,7 @@ class Description:
 
 
 def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Description:
-    """Reads the configuration. Weights are counted on the meta device, where they take no memory.
+    """Reads the configuration. The network is looked at on the meta device, where its weights take no memory.
 
     Args:
         offline: Do not ask the hub.
@@ -66,11 +67,12 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
         # Before the window is switched off: it bounds the context.
         longest = context_tokens(config, family)
         config = with_full_attention(config)
-        parameter_count = _count_parameters(config, family)
+        network = _outline(config, family)
     except Exception as error:  # configurations are checked by validators of many kinds, without a common error
         raise _broken(source.name, _last_line(error)) from error
     # What was tuned with a template is another thing without it, so the two are told apart wherever weights are.
     revision = source.revision() + ("+chat" if chat else "")
+    parameter_count = network.num_parameters()
     spec = BaseModelSpec(
         id=entry.id,
         display_name=entry.name.rpartition("/")[2],
@@ -81,9 +83,10 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
         hidden_size=config.hidden_size,
         parameter_count=parameter_count,
         licence=_licence(folder) or ("unknown" if entry.folder else f"see https://huggingface.co/{entry.name}"),
-        recipe=fitted_recipe(family, longest),
+        recipes=fitted_recipes(family, longest),
         revision=revision,
         chat_template=chat,
+        sites=find_sites(network),
     )
     return Description(spec=spec, config=config)
 
@@ -114,12 +117,13 @@ def _config_of(values: dict[str, Any]) -> PreTrainedConfig:
     return config
 
 
-def _count_parameters(config: PreTrainedConfig, family: Family) -> int:
+def _outline(config: PreTrainedConfig, family: Family) -> PreTrainedModel:
+    """The network without its weights."""
     import torch
 
     with torch.device("meta"):
-        module = model_class(family.architecture).from_config(config)
-    return int(module.num_parameters())
+        network: PreTrainedModel = model_class(family.architecture).from_config(config)
+    return network
 
 
 def _has_chat_template(folder: Path) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-from foreword_starter.recipe import RECIPE
+from foreword_starter.recipe import RECIPES
+from foreword_starter.sites import SITES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -34,9 +35,10 @@ class StarterModel(BaseModel):
         hidden_size=384,
         parameter_count=26_653_440,
         licence="Apache-2.0",
-        recipe=RECIPE,
+        recipes=RECIPES,
         revision=REVISION,
         aliases=("starter",),
+        sites=SITES,
     )
 
     @property

@@ -6,7 +6,7 @@ Five folds, one seed, bfloat16, by tests/benchmarks/quality.py: complaints (200 
 
 from foreword.domain.parameters import TuneParameters
 
-RECIPE = TuneParameters(
+_PROMPT_TUNING = TuneParameters(
     batch_size=8,
     # Routing wants all of them, sentiment five: the held-out rows tell.
     num_epochs=40,
@@ -30,3 +30,24 @@ RECIPE = TuneParameters(
     # Without dropout 40 epochs learn the rows by heart: 0.31 exact match instead of 0.44 (two folds).
     method_parameters={"token_dropout": 0.15, "averaging": 0.98},
 )
+
+_IA3 = TuneParameters(
+    batch_size=8,
+    num_epochs=20,
+    early_stopping_patience=10,
+    validation_split=0.2,
+    refit=True,
+    learning_rate=0.02,
+    accumulate_steps=1,
+    max_input_tokens=256,
+    max_output_tokens=64,
+    optimizer="adamw",
+    schedule="linear",
+    warmup_ratio=0.06,
+    weight_decay=0.0,
+    max_gradient_norm=1.0,
+    method_parameters={"token_dropout": 0.15, "averaging": 0.98},
+)
+
+RECIPES = {"prompt_tuning": _PROMPT_TUNING, "ia3": _IA3}
+"""By tuning type."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import TaskOptions
-from foreword.domain.report import Finding, MetricSpec, ReportPart, Severity
-from foreword.errors import FieldViolation, InvalidArgumentError
-from foreword.plugin.interfaces import Schema, Scores, Task
+from foreword.domain.report import Finding, MetricSpec, ReportPart
+from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores
+from foreword_tasks.open_text import OpenText, concerned, plain
 
 
-class Generation(Task):
+class Generation(OpenText):
     """Writes text in the form of the outputs; case and line breaks are kept."""
 
     id = "generation"
@@ -26,48 +25,23 @@ class Generation(Task):
         MetricSpec(
             id="chrf",
             display_name="chrF",
-            description="F-score of character n-grams (chrF2 of sacrebleu), in [0, 1].",
+            description="F-score of character n-grams (chrF2 of sacrebleu), case counts, in [0, 1].",
         ),
+        PERPLEXITY,
     )
     main_metric = "chrf"
 
-    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        """Generation learns nothing from the rows: the schema is empty.
-
-        Raises:
-            InvalidArgumentError: An option of classification is set.
-        """
-        wrong = {
-            "labels": bool(options.labels),
-            "multi_label": options.multi_label is not None,
-            "separator": options.separator is not None,
-        }
-        violations = [
-            FieldViolation(field=f"task_options.{name}", description="generation has no labels; leave it unset")
-            for name, is_set in wrong.items()
-            if is_set
-        ]
-        if violations:
-            raise InvalidArgumentError(violations)
-        return {}
-
-    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Warns when all outputs are the same."""
-        if len(rows) < 2 or len({row.output.strip() for row in rows}) > 1:
-            return [], []
-        finding = Finding(
-            severity=Severity.WARNING,
-            code="ONE_OUTPUT",
-            message=f"All {len(rows)} rows have the same output.",
-            remedy="Add rows with other outputs; from these, a model learns one answer to everything.",
-            column="output",
-            excerpt=rows[0].output,
+    def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
+        """Warns of outputs that say what their inputs say."""
+        findings = concerned(
+            rows,
+            lambda row: plain(row.output) == plain(row.input),
+            code="OUTPUT_IS_INPUT",
+            message="outputs are their inputs again",
+            remedy="Write what the model is to answer; from these, it learns to repeat what it is given.",
+            tolerated_share=0.1,
         )
-        return [finding], []
-
-    def target(self, output: str, schema: Schema) -> str:
-        """The output as it is."""
-        return output
+        return findings, []
 
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
         """Exact match and chrF."""

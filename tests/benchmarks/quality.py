@@ -1,6 +1,6 @@
 """How well tuning works: k-fold over seeds, by the service's own plan, trainer, recipe and scoring.
 
-    python tests/benchmarks/quality.py FILE --task classification --folds 5 --seeds 3 [--fold-limit N]
+    python tests/benchmarks/quality.py FILE --task classification --folds 5 --seeds 3 [--tuning-type ia3]
 
 Prints each run and the means: exact match, micro F1 and accuracy of the tuned model, and of the base model zero-shot
 and three-shot, answering freely and held to the label sets. Rows of a test fold are seen by the final scoring only.
@@ -62,9 +62,9 @@ class Bench:
         self.base = plugins.base_model(arguments.model)
         self.model = self.base.load(device="cpu", dtype=arguments.dtype)
         self.runner = ModelRunner(self.model)
-        task, method = plugins.tasks.get(arguments.task), plugins.tuning_methods.get("prompt_tuning")
+        task, method = plugins.tasks.get(arguments.task), plugins.tuning_methods.get(arguments.tuning_type)
         assert task is not None
-        assert method is not None
+        assert method is not None, f"the tuning methods are {', '.join(plugins.tuning_methods.items)}"
         self.task: Task = task
         self.method = method
 
@@ -106,11 +106,11 @@ class Bench:
     def _plan(self, rows: Sequence[Row], seed: int) -> TunePlan:
         arguments = self.arguments
         values = {name: json.loads(value) for name, value in (item.split("=", 1) for item in arguments.set)}
-        if arguments.instruction and "init_method" not in values:
+        if arguments.instruction and "init_method" not in {*values, *self.method.unused_parameters}:
             values |= {"init_method": "text", "init_text": arguments.instruction}
         config = ExperimentConfig(
             base_model=self.base.spec.id, dataset="", task=arguments.task, task_options=TaskOptions(),
-            tuning_type="prompt_tuning", verbalizer=arguments.verbalizer, instruction=arguments.instruction,
+            tuning_type=self.method.id, verbalizer=arguments.verbalizer, instruction=arguments.instruction,
             parameters=TuneParameters(**{"seed": seed, **values}),
         )  # fmt: skip
         tokenizer = self.model.tokenizer
@@ -144,6 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--task", default="classification")
+    parser.add_argument("--tuning-type", default="prompt_tuning")
     parser.add_argument("--model", default="starter")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--folds", type=int, default=5)

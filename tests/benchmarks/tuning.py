@@ -25,9 +25,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
-from foreword.domain.parameters import TuneParameters
 from foreword.plugin.contributions import Embeds
 from foreword.plugin.interfaces import LoadedModel
+from foreword.plugin.sites import find_sites
 from foreword.tuning.batches import IGNORED, EncodedRow, batch_order, collate
 from foreword.tuning.forward import answer_loss
 from foreword_starter.model import StarterModel
@@ -47,7 +47,7 @@ def make_model(shape: str, dtype: str) -> LoadedModel:
     module = LlamaForCausalLM(config).to(getattr(torch, dtype)).eval().requires_grad_(False)
     spec = BaseModelSpec(
         id="llama", display_name="", description="", architecture=Architecture.CAUSAL, context_tokens=512,
-        hidden_size=384, parameter_count=0, licence="", recipe=TuneParameters(), revision="",
+        hidden_size=384, parameter_count=0, licence="", recipes={}, revision="", sites=find_sites(module),
     )  # fmt: skip
     return LoadedModel(spec=spec, module=module, tokenizer=StarterModel().load_tokenizer())
 

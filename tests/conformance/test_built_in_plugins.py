@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from foreword_methods.ia3 import IA3
-from foreword_tasks.summarization import Summarization
 
 from factories.runs import make_rows
 from foreword.domain.base_model import Architecture
@@ -14,10 +12,12 @@ from foreword.domain.parameters import TuneParameters
 from foreword.plugin.interfaces import ValidationContext
 from foreword.plugin.manager import PluginManager
 from foreword.testing import BaseModelTests, RowValidatorTests, TaskTests, TinyModel, TuningMethodTests
+from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
+from foreword_tasks.summarization import Summarization
 from foreword_validators.conflicts import Conflicts
 from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts

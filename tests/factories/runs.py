@@ -8,7 +8,7 @@ from dataclasses import fields
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, TuneParameters, resolve_parameters
-from foreword.plugin.interfaces import LoadedModel
+from foreword.plugin.interfaces import LoadedModel, TuningMethod
 from foreword.tuning.trainer import Trainer
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
@@ -55,11 +55,18 @@ def make_plan_of(rows: Sequence[Row], parameters: ResolvedParameters) -> TunePla
     )
 
 
-def make_trainer(model: LoadedModel, rows: Sequence[Row], parameters: ResolvedParameters, **arguments) -> Trainer:
-    """A trainer of prompt tuning on classification."""
+def make_trainer(
+    model: LoadedModel,
+    rows: Sequence[Row],
+    parameters: ResolvedParameters,
+    *,
+    method: TuningMethod | None = None,
+    **arguments,
+) -> Trainer:
+    """A trainer on classification, of prompt tuning unless said otherwise."""
     return Trainer(
         model=model,
-        method=PromptTuning(),
+        method=method or PromptTuning(),
         task=Classification(),
         plan=make_plan_of(rows, parameters),
         verbalizer="{{input}}",

@@ -14,13 +14,15 @@ from safetensors.torch import save
 from factories.tiny_models import HIDDEN_SIZE, tiny_model
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.inference import GenerateParameters
+from foreword.domain.site import SiteKind
 from foreword.errors import ArtifactError
 from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow
 from foreword.inference.engine import InferenceEngine
 from foreword.inference.interfaces import AdapterReference, EngineRequest, EngineSettings
 from foreword.inference.runner import ModelRunner
-from foreword.plugin.contributions import Embeds
-from foreword.plugin.interfaces import BaseModel, LabelSpace, LoadedModel
+from foreword.plugin.contributions import Affine, Contribution, Embeds
+from foreword.plugin.interfaces import Artifact, BaseModel, LabelSpace, LoadedModel
+from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning.method import PromptTuning
 
 DEPARTMENTS = LabelSpace(
@@ -42,9 +44,21 @@ def prompt_vectors(length: int, seed: int = 0, width: int = HIDDEN_SIZE) -> torc
     return torch.randn(length, width, generator=torch.Generator().manual_seed(seed))
 
 
-def load_adapter(runner: ModelRunner, length: int, seed: int = 0):
-    """A random prompt on a runner's device; None for length 0."""
-    return runner.load_adapter([Embeds(vectors_PD=prompt_vectors(length, seed))]) if length else None
+def site_scales(spec: BaseModelSpec, seed: int = 0, spread: float = 0.5) -> dict[str, torch.Tensor]:
+    """Random factors of keys, values and feed-forward activations, by name of the site."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        site.name: 1 + spread * torch.randn(site.width, generator=generator)
+        for site in spec.sites
+        if site.kind is not SiteKind.QUERY
+    }
+
+
+def load_adapter(runner: ModelRunner, length: int, seed: int = 0, *, scaled: bool = False):
+    """A random prompt, random factors or both on a runner's device; None for neither."""
+    contributions: list[Contribution] = [Embeds(vectors_PD=prompt_vectors(length, seed))] if length else []
+    contributions += [Affine(scales_W=site_scales(runner.model.spec, seed))] if scaled else []
+    return runner.load_adapter(contributions)
 
 
 class TinyBaseModel(BaseModel):
@@ -101,15 +115,29 @@ class Adapters:
         }
         return self.add_bytes(name, config, save({"prompt_embeddings": vectors_PD}), tenant, base_model)
 
+    def add_scales(
+        self, name: str, scales_W: Mapping[str, torch.Tensor], spec: BaseModelSpec, *, tenant: str = "acme"
+    ) -> AdapterReference:
+        """Stores factors as an adapter."""
+        artifact = Artifact(kind="ia3/1", tensors=scales_W, context_tokens=0)
+        config, tensors = IA3().to_peft(artifact, spec)
+        return self.add_bytes(name, config, save(tensors), tenant, spec.id, tuning_type="ia3")
+
     def add_bytes(
-        self, name: str, config: Mapping[str, object], data: bytes, tenant: str = "acme", base_model: str = "tiny--bart"
+        self,
+        name: str,
+        config: Mapping[str, object],
+        data: bytes,
+        tenant: str = "acme",
+        base_model: str = "tiny--bart",
+        tuning_type: str = "prompt_tuning",
     ) -> AdapterReference:
         """Stores any bytes as an adapter, with the hash that they have."""
         self.files[name] = (dict(config), data)
         return AdapterReference(
             tenant=tenant,
             base_model=base_model,
-            tuning_type="prompt_tuning",
+            tuning_type=tuning_type,
             artifact=name,
             content_sha256=hashlib.sha256(data).hexdigest(),
         )
@@ -129,7 +157,7 @@ async def running_engine(
     offered = models or (TinyBaseModel(),)
     engine = InferenceEngine(
         base_models={model.spec.id: model for model in offered},
-        methods={"prompt_tuning": PromptTuning()},
+        methods={"prompt_tuning": PromptTuning(), "ia3": IA3()},
         read_artifact=(adapters or Adapters()).read,
         settings=EngineSettings(dtype="float32", **settings),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -18,11 +19,15 @@ from transformers import (
     T5Config,
     T5ForConditionalGeneration,
 )
+from transformers.pytorch_utils import Conv1D
 
 import foreword_starter
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.site import SiteKind
 from foreword.plugin.interfaces import LoadedModel
+from foreword.plugin.scaling import factors_by_module
+from foreword.plugin.sites import find_sites
 
 SHAPES = ("bart", "t5", "llama", "gpt2")
 HIDDEN_SIZE = 16
@@ -52,7 +57,8 @@ def tiny_model(shape: str, *, dtype: torch.dtype = torch.float32, scale_embeddin
         hidden_size=HIDDEN_SIZE,
         parameter_count=sum(parameter.numel() for parameter in module.parameters()),
         licence="Apache-2.0",
-        recipe=TuneParameters(learning_rate=0.1, num_virtual_tokens=4),
+        recipes={"prompt_tuning": TuneParameters(learning_rate=0.1, num_virtual_tokens=4)},
+        sites=find_sites(module),
         revision="0",
     )
     return LoadedModel(spec=spec, module=module, tokenizer=tokenizer())
@@ -92,3 +98,18 @@ def _build(shape: str, scale_embedding: bool) -> PreTrainedModel:
                 )
             )  # fmt: skip
     raise ValueError(shape)
+
+
+@torch.no_grad()
+def merged_model(shape: str, scales_W: Mapping[str, torch.Tensor]) -> LoadedModel:
+    """The tiny model of a shape with factors of sites multiplied into its weights, as PEFT merges them."""
+    model = tiny_model(shape)
+    for path, factor_W in factors_by_module(model.spec.sites, scales_W).items():
+        projection = model.module.get_submodule(path)
+        takes = any(site.module == path and site.kind is SiteKind.FEED_FORWARD for site in model.spec.sites)
+        # GPT-2's Conv1D keeps its weight the other way round.
+        across = takes != isinstance(projection, Conv1D)
+        projection.weight *= factor_W if across else factor_W[:, None]
+        if not takes and projection.bias is not None:
+            projection.bias *= factor_W
+    return model

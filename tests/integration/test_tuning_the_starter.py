@@ -31,7 +31,7 @@ def _rows() -> list[Row]:
 def test_a_few_epochs_on_forty_rows_beat_the_base_model():
     model, rows = StarterModel().load(device="cpu", dtype="float32"), _rows()
     parameters = make_parameters(
-        num_epochs=9, batch_size=5, learning_rate=StarterModel().spec.recipe.learning_rate, init_method="text",
+        num_epochs=9, batch_size=5, learning_rate=model.spec.recipe("prompt_tuning").learning_rate, init_method="text",
         init_text=INSTRUCTION, num_virtual_tokens=8, validation_split=0.25,
     )  # fmt: skip
     plan = make_plan_of(rows, parameters)

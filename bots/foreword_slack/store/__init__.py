@@ -13,6 +13,8 @@
     uow.audit             who and what did what; only grows
     uow.installation      the workspace's installation
 
+`Store.survey(lambda operator: operator.overview())` shows the state of everything.
+
 A handler reads, makes its slow calls outside any transaction, and ends with one transaction that changes the
 complaint, appends to the audit, asks for posts and marks the event as done. Killed at any moment, it is either as if
 it had not begun, or all of it has happened.
@@ -23,6 +25,7 @@ from foreword_slack.store.audit import AuditLine
 from foreword_slack.store.complaints import Complaint, ComplaintState, complaint_id, parse_complaint_id
 from foreword_slack.store.corrections import Correction
 from foreword_slack.store.events import Event, EventState, NewEvent
+from foreword_slack.store.overview import Overview
 from foreword_slack.store.posts import Operation, Post, PostState
 from foreword_slack.store.retrainings import Retraining, RetrainingState
 from foreword_slack.store.store import Store
@@ -42,6 +45,7 @@ __all__ = [
     "NewEvent",
     "Operation",
     "Operator",
+    "Overview",
     "Post",
     "PostState",
     "Retraining",

@@ -18,6 +18,7 @@ from foreword_slack.store.tables import InstallationRow, OutboxRow
 from foreword_slack.store.workspaces import InstallationState
 
 TARGET_FAILED = "target_failed"
+UNSENT = (PostState.PENDING.value, PostState.SENDING.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class PostQueue:
                 earlier.target == OutboxRow.target,
                 earlier.operation != Operation.POST.value,
                 earlier.key < OutboxRow.key,
-                earlier.state.in_((PostState.PENDING.value, PostState.SENDING.value)),
+                earlier.state.in_(UNSENT),
             )
             .exists()
         )
@@ -269,4 +270,4 @@ class PostQueue:
 
 
 def _open() -> Any:
-    return OutboxRow.state.in_((PostState.PENDING.value, PostState.SENDING.value))
+    return OutboxRow.state.in_(UNSENT)

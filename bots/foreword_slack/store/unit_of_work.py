@@ -12,6 +12,7 @@ from foreword_slack.store.complaints import Complaints
 from foreword_slack.store.corrections import Corrections
 from foreword_slack.store.events import EventQueue, Events
 from foreword_slack.store.overrides import Overrides
+from foreword_slack.store.overview import Overview, read_overview
 from foreword_slack.store.post_queue import PostQueue
 from foreword_slack.store.posts import Posts
 from foreword_slack.store.processes import Processes
@@ -65,6 +66,10 @@ class Operator:
         self.posts = PostQueue(session, now)
         self.workspaces = Workspaces(session, now)
         self.processes = Processes(session, now)
+
+    def overview(self) -> Overview:
+        """The state of things, in every workspace."""
+        return read_overview(self.session, self.now)
 
     def of(self, team: str) -> UnitOfWork:
         """The same transaction, bound to one workspace."""

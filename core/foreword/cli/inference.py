@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.generation_options import generation_options
 from foreword.cli.session import json_option, with_client
 
 if TYPE_CHECKING:
-    from foreword.client import ClassifyResult, Client, GenerateResult, StructuredPrompt
+    from foreword.client import ClassifyResult, Client, StructuredPrompt
+    from foreword.client.keywords import GenerateKeywords
 
 
 def prompt_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command MODEL and TEXT, `--instruction` and `--example`."""
+    """Gives a command MODEL and TEXT, `--instruction`, `--example` and `--variable`."""
     for add in (
+        click.option(
+            "--variable",
+            nargs=2,
+            multiple=True,
+            metavar="NAME VALUE",
+            help="Value of {{NAME}} in the prompt; may be repeated.",
+        ),
         click.option("--example", nargs=2, multiple=True, metavar="INPUT OUTPUT", help="An example; may be repeated."),
         click.option("--instruction", default="", help="What to do, in front of examples and text."),
         click.argument("text"),
@@ -29,13 +38,7 @@ def prompt_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Answers with text.")
 @prompt_options
-@click.option("--sample", is_flag=True, help="Draw each token at random instead of taking the likeliest.")
-@click.option("--temperature", type=float, help="Sampling: divides the logits.  [default: 1]")
-@click.option("--top-k", type=int, help="Sampling: only this many of the likeliest tokens.  [default: all]")
-@click.option("--top-p", type=float, help="Sampling: only the likeliest tokens up to this sum.  [default: 1]")
-@click.option("--seed", "random_seed", type=int, help="Sampling: makes the answer repeatable.  [default: drawn]")
-@click.option("--max-new-tokens", type=int, help="Most tokens to generate.  [default: 128]")
-@click.option("--stop", "stop_sequences", multiple=True, help="Text that ends the answer; may be repeated.")
+@generation_options
 @click.option("--stream", is_flag=True, help="Print the answer as it comes.")
 @json_option
 @with_client
@@ -45,34 +48,35 @@ def generate(
     text: str,
     instruction: str,
     example: tuple[tuple[str, str], ...],
-    sample: bool,
+    variable: tuple[tuple[str, str], ...],
+    parameters: GenerateKeywords,
     stream: bool,
     as_json: bool,
-    **parameters: Any,
 ) -> None:
     """Answers TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME.
 
     The answer goes to standard output, its token counts to standard error.
     """
-    from foreword.cli.render import print_json
+    from foreword.cli.render import out_console, print_json
+    from foreword.cli.render.answer import print_tokens, usage
 
-    prompt = _prompt(text, instruction, example)
-    method = "sample" if sample else "greedy"
+    prompt, variables = _prompt(text, instruction, example), dict(variable)
     if stream and not as_json:
         result = None
-        for piece in client.stream_generate(model, prompt, decoding_method=method, **parameters):
+        for piece in client.stream_generate(model, prompt, prompt_variables=variables, **parameters):
             sys.stdout.write(piece.text)
             sys.stdout.flush()
             result = piece.result or result
         click.echo()
     else:
-        result = client.generate(model, prompt, decoding_method=method, **parameters)
+        result = client.generate(model, prompt, prompt_variables=variables, **parameters)
         if as_json:
             print_json(result)
             return
         click.echo(result.text)
     if result is not None:
-        click.echo(_usage(result), err=True)
+        print_tokens(out_console(), result)
+        click.echo(usage(result), err=True)
 
 
 @click.command(short_help="Answers with labels and probabilities.")
@@ -80,6 +84,9 @@ def generate(
 @click.option("--threshold", type=float, help="Abstain when no label set reaches this probability.")
 @click.option("--labels", default="", help="Labels, for a model that was not tuned to classify; comma-separated.")
 @click.option("--multi-label", is_flag=True, help="With --labels: an answer may hold several.")
+@click.option(
+    "--truncate-input-tokens", type=int, default=0, help="Keep only this many of a longer input's last tokens."
+)
 @click.option("--top-n", type=int, default=0, help="How many label sets to list.  [default: 5]")
 @json_option
 @with_client
@@ -89,9 +96,11 @@ def classify(
     text: str,
     instruction: str,
     example: tuple[tuple[str, str], ...],
+    variable: tuple[tuple[str, str], ...],
     threshold: float | None,
     labels: str,
     multi_label: bool,
+    truncate_input_tokens: int,
     top_n: int,
     as_json: bool,
 ) -> None:
@@ -105,6 +114,8 @@ def classify(
         labels=[label.strip() for label in labels.split(",") if label.strip()],
         multi_label=multi_label,
         top_n=top_n,
+        truncate_input_tokens=truncate_input_tokens,
+        prompt_variables=dict(variable),
     )
     if as_json:
         print_json(result)
@@ -123,13 +134,15 @@ def tokenize(
     text: str,
     instruction: str,
     example: tuple[tuple[str, str], ...],
+    variable: tuple[tuple[str, str], ...],
     return_tokens: bool,
     as_json: bool,
 ) -> None:
     """Counts the tokens of TEXT (- reads standard input) for MODEL, templates included."""
     from foreword.cli.render import print_json
 
-    result = client.tokenize(model, _prompt(text, instruction, example), return_tokens=return_tokens)
+    prompt = _prompt(text, instruction, example)
+    result = client.tokenize(model, prompt, return_tokens=return_tokens, prompt_variables=dict(variable))
     if as_json:
         print_json(result)
         return
@@ -150,14 +163,6 @@ def _prompt(text: str, instruction: str, examples: tuple[tuple[str, str], ...]) 
         return input
     shown = tuple(PromptExample(input=given, output=expected) for given, expected in examples)
     return StructuredPrompt(instruction=instruction, examples=shown, input=input)
-
-
-def _usage(result: GenerateResult) -> str:
-    usage = result.usage
-    total = usage.input_tokens + usage.generated_tokens
-    prompt = f" behind {usage.soft_prompt_tokens} soft-prompt vectors" if usage.soft_prompt_tokens else ""
-    counts = f"{total} tokens: {usage.input_tokens} input + {usage.generated_tokens} generated{prompt}"
-    return f"{counts}; ended by {result.stop_reason.value}, seed {result.seed}"
 
 
 def _print_classification(result: ClassifyResult) -> None:

@@ -14,6 +14,7 @@ from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
 _OTHER_NAMES = {
     "api_key.expire_time": "days",
     "parent": "tenant",
+    "prompt_variables": "variable",
     "structured.examples": "example",
     "structured.input": "text",
 }

@@ -14,7 +14,9 @@ from foreword.domain.experiment import TaskOptions
 def task_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command `--task`, and what classification takes; passed as `task` and `options`."""
 
-    @click.option("--task", default="", help="classification, generation, or what plugins add.  [default: guessed]")
+    @click.option(
+        "--task", default="", help="classification, generation, summarization, or what plugins add.  [default: guessed]"
+    )
     @click.option("--labels", default="", help="The labels, in the order answers list them, separated by commas.")
     @click.option("--multi-label/--single-label", default=None, help="Whether an answer may hold several labels.")
     @click.option("--separator", help="What stands between labels.  [default: ', ']")

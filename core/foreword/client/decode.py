@@ -39,7 +39,7 @@ def base_model(message: catalog_pb2.BaseModel) -> resources.BaseModel:
         parameter_count=message.parameter_count,
         licence=message.licence,
         tunable=message.tunable,
-        recipe=values.tune_parameters(message.recipe),
+        recipes={tuning_type: values.tune_parameters(recipe) for tuning_type, recipe in message.recipes.items()},
         aliases=tuple(message.aliases),
         plugin=message.plugin,
     )
@@ -67,6 +67,7 @@ def tuning_method(message: catalog_pb2.TuningMethod) -> resources.TuningMethod:
         description=message.description,
         parameters=tuple(values.parameter_spec(item) for item in message.parameters),
         plugin=message.plugin,
+        unused_parameters=tuple(message.unused_parameters),
     )
 
 

@@ -33,7 +33,7 @@ class BaseModel:
 
     Attributes:
         context_tokens: Longest input in tokens, the soft prompt included.
-        recipe: Values for parameters that an experiment leaves unset.
+        recipes: Values for parameters that an experiment leaves unset, by tuning type.
     """
 
     name: str
@@ -45,7 +45,7 @@ class BaseModel:
     parameter_count: int
     licence: str
     tunable: bool
-    recipe: TuneParameters
+    recipes: Mapping[str, TuneParameters]
     aliases: tuple[str, ...]
     plugin: str
 
@@ -66,13 +66,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningMethod:
-    """A way to tune, with the parameters it takes beyond the common ones."""
+    """A way to tune.
+
+    Attributes:
+        parameters: Those that it takes beyond the common ones.
+        unused_parameters: Common ones that mean nothing to it; an experiment that sets one is refused.
+    """
 
     id: str
     display_name: str
     description: str
     parameters: tuple[ParameterSpec, ...]
     plugin: str
+    unused_parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +269,7 @@ class DeploymentRevision:
     """One model that a deployment points or pointed to.
 
     Attributes:
-        probe_effect: Largest change that the soft prompt makes to a token's log-probability in the probe, in nats.
+        probe_effect: Largest change that the adapter makes to a token's log-probability in the probe, in nats.
     """
 
     revision: int

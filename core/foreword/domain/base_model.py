@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.site import Site
 
 
 class Architecture(Enum):
@@ -25,11 +27,13 @@ class BaseModelSpec:
         hidden_size: Width D of the embeddings.
         parameter_count: Number of weights.
         licence: SPDX identifier or the licence's own name.
-        recipe: Values for parameters that an experiment leaves unset.
+        recipes: Values for parameters that an experiment leaves unset, by tuning type.
         revision: Hash or tag of the exact weights; part of every cache key and manifest.
         aliases: Other names it answers to.
         tunable: Whether experiments may tune it.
         chat_template: Whether every input becomes one user's turn of the tokenizer's chat template.
+        sites: Where tuning methods may scale what passes, encoder first, in the order of the layers; empty where none
+            can.
     """
 
     id: str
@@ -40,8 +44,13 @@ class BaseModelSpec:
     hidden_size: int
     parameter_count: int
     licence: str
-    recipe: TuneParameters
+    recipes: Mapping[str, TuneParameters]
     revision: str
     aliases: tuple[str, ...] = ()
     tunable: bool = True
     chat_template: bool = False
+    sites: tuple[Site, ...] = ()
+
+    def recipe(self, tuning_type: str) -> TuneParameters:
+        """Values that suit this model under a tuning method; nothing is set where none are known."""
+        return self.recipes.get(tuning_type, TuneParameters())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,7 +15,8 @@ class ParameterSpec:
     Attributes:
         name: Field or key name.
         type: `int`, `float`, `bool`, `string` or `string_list`.
-        minimum: Smallest value allowed, inclusive; None means no bound.
+        minimum: Smallest value allowed; None means no bound.
+        exclusive_minimum: Whether the minimum itself is out of range.
         maximum: Largest value allowed, inclusive; None means no bound.
         default: Value used when neither the request nor the recipe sets one.
         unit: Unit, such as `tokens`.
@@ -30,6 +31,7 @@ class ParameterSpec:
     default: Any = None
     unit: str = ""
     choices: tuple[str, ...] = ()
+    exclusive_minimum: bool = False
 
     def fault(self, value: Any) -> str | None:
         """What is wrong with a value, in words that go behind the parameter's name; None when nothing is."""
@@ -42,9 +44,19 @@ class ParameterSpec:
             low, high = self.minimum, self.maximum
             # `not >=` also refuses nan.
             outside = (low is not None and not value >= low) or (high is not None and not value <= high)
-            if outside or not math.isfinite(value):
-                return f"must be {_range(low, high)}, not {value:.10g}"
+            if outside or not math.isfinite(value) or (self.exclusive_minimum and value == low):
+                return f"must be {self.range}, not {value:.10g}"
         return None
+
+    @property
+    def range(self) -> str:
+        """The range of a number, in words that go behind `must be`."""
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None:
+            return f"in {'(' if self.exclusive_minimum else '['}{low:.10g}, {high:.10g}]"
+        if low is not None:
+            return f"{'above' if self.exclusive_minimum else 'at least'} {low:.10g}"
+        return "finite" if high is None else f"at most {high:.10g}"
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -54,15 +66,6 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "string_list": (list, tuple),
 }
-
-
-def _range(low: float | None, high: float | None) -> str:
-    """A range in words."""
-    if low is not None and high is not None:
-        return f"in [{low:.10g}, {high:.10g}]"
-    if low is not None:
-        return f"at least {low:.10g}"
-    return "finite" if high is None else f"at most {high:.10g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +176,9 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedParameters:
-    """Tuning parameters with nothing left open (but `init_text`, which only one init method needs).
+    """Tuning parameters with nothing left open, field for field those of TuneParameters.
 
-    Field for field those of TuneParameters.
+    None stands for what does not apply: `init_text` under most init methods, and what the tuning method has no use for.
     """
 
     batch_size: int
@@ -184,9 +187,9 @@ class ResolvedParameters:
     accumulate_steps: int
     max_input_tokens: int
     max_output_tokens: int
-    init_method: str
+    init_method: str | None
     init_text: str | None
-    num_virtual_tokens: int
+    num_virtual_tokens: int | None
     seed: int
     validation_split: float
     early_stopping_patience: int
@@ -200,8 +203,13 @@ class ResolvedParameters:
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def resolve_parameters(requested: TuneParameters, recipe: TuneParameters) -> tuple[ResolvedParameters, dict[str, str]]:
+def resolve_parameters(
+    requested: TuneParameters, recipe: TuneParameters, unused: Collection[str] = ()
+) -> tuple[ResolvedParameters, dict[str, str]]:
     """Fills what is unset from the recipe, then from the defaults.
+
+    Args:
+        unused: Names of fields that the tuning method has no use for; they become None, whatever is requested.
 
     Returns:
         The parameters, and where each came from (`set`, `recipe` or `default`) by field name.
@@ -210,13 +218,16 @@ def resolve_parameters(requested: TuneParameters, recipe: TuneParameters) -> tup
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for name in (item.name for item in fields(TuneParameters) if item.name != "method_parameters"):
+        if name in unused:
+            values[name] = None
+            continue
         for source, value in (("set", getattr(requested, name)), ("recipe", getattr(recipe, name))):
             if value is not None:
                 values[name], sources[name] = value, source
                 break
         else:
             values[name], sources[name] = defaults[name], "default"
-    if requested.init_text and requested.init_method is None:
+    if requested.init_text and requested.init_method is None and "init_method" not in unused:
         # Whoever gives a text wants the prompt to start from it, whatever the recipe does without one.
         values["init_method"], sources["init_method"] = "text", "set"
     values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}

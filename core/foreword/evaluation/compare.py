@@ -11,12 +11,13 @@ from foreword.domain.dataset import Row
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.report import Evaluation, EvaluationExample
+from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
-from foreword.inference.networks import LoadedAdapter
+from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
-from foreword.plugin.interfaces import LabelSpace, Schema, Task
+from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Scores, Task
 
 _EXAMPLES: Final = 10
 _SPARE_TOKENS: Final = 8
@@ -58,7 +59,7 @@ def evaluate(
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     space = task.label_space(schema)
     tuned = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    found = [bench.measure("tuned", tuned, runner.load_adapter(contributions), space)]
+    found = [bench.measure("tuned", tuned, contributions, space)]
     if not with_base:
         return tuple(found)
     limit = request_limit(runner, bench.max_new_tokens)
@@ -71,9 +72,9 @@ def evaluate(
     }
     # Instruction and examples may not fit into a short context: then there is nothing to compare with.
     asked = {system: prompting for system, prompting in asked.items() if prompting.leaves_room(rows, runner)}
-    found += [bench.measure(system, prompting, None, None) for system, prompting in asked.items()]
+    found += [bench.measure(system, prompting, (), None) for system, prompting in asked.items()]
     if space is not None:
-        found += [bench.measure(f"{system}_constrained", prompting, None, space) for system, prompting in asked.items()]
+        found += [bench.measure(f"{system}_constrained", prompting, (), space) for system, prompting in asked.items()]
     return tuple(found)
 
 
@@ -91,8 +92,7 @@ def held_out_metric(
     """The task's main metric of what has been tuned so far."""
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    evaluation = bench.measure("tuned", prompting, runner.load_adapter(contributions), task.label_space(schema))
-    return evaluation.metrics[task.main_metric]
+    return bench.main_metric(prompting, contributions, task.label_space(schema))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +122,26 @@ class _Bench:
         return min(self.parameters.max_output_tokens, longest + _SPARE_TOKENS)
 
     def measure(
-        self, system: str, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None
+        self, system: str, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> Evaluation:
         """Asks a system for every row and scores its answers."""
         texts = [prompting.text(row, self.runner) for row in self.rows]
-        parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)
-        requests = [TextRow(text=text, adapter=adapter, parameters=parameters) for text in texts]
-        answers = self._generate(requests) if space is None else self._choose(requests, space)
-        references = [row.output for row in self.rows]
-        scores = self.task.score([answer.text for answer in answers], references, self.schema)
+        adapter = self.runner.load_adapter(contributions)
+        answers = self._answers(texts, adapter, space)
+        scores = self._scores(answers)
+        metrics = dict(scores.metrics)
+        if PERPLEXITY in self.task.metrics:
+            metrics[PERPLEXITY.id] = perplexity(
+                self.runner,
+                texts,
+                [self.task.target(row.output, self.schema) for row in self.rows],
+                contributions,
+                max_target_tokens=self.parameters.max_output_tokens,
+                check=self.check,
+            )
         return Evaluation(
             system=system,
-            metrics=scores.metrics,
+            metrics=metrics,
             main_metric=self.task.main_metric,
             row_count=len(self.rows),
             mean_tokens=fmean(answer.tokens for answer in answers),
@@ -144,6 +152,22 @@ class _Bench:
                 for row, answer in list(zip(self.rows, answers, strict=True))[:_EXAMPLES]
             ),
         )
+
+    def main_metric(
+        self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
+    ) -> float:
+        """The metric that decides, and nothing else."""
+        texts = [prompting.text(row, self.runner) for row in self.rows]
+        answers = self._answers(texts, self.runner.load_adapter(contributions), space)
+        return self._scores(answers).metrics[self.task.main_metric]
+
+    def _answers(self, texts: Sequence[str], adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[_Answer]:
+        parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)
+        requests = [TextRow(text=text, adapter=adapter, parameters=parameters) for text in texts]
+        return self._generate(requests) if space is None else self._choose(requests, space)
+
+    def _scores(self, answers: Sequence[_Answer]) -> Scores:
+        return self.task.score([answer.text for answer in answers], [row.output for row in self.rows], self.schema)
 
     def _generate(self, requests: Sequence[TextRow]) -> list[_Answer]:
         answers = self.runner.generate(requests, should_stop=self._should_stop)

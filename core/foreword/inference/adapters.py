@@ -21,7 +21,7 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import TuningMethod
 
 if TYPE_CHECKING:
-    from foreword.inference.networks import LoadedAdapter
+    from foreword.inference.loaded_adapter import LoadedAdapter
 
 MAX_FILE_BYTES: Final = 256 * 2**20
 _MAX_HEADER_BYTES: Final = 2**20
@@ -30,6 +30,9 @@ _DTYPES: Final = frozenset({"F32", "F16", "BF16"})
 
 ReadArtifact = Callable[[AdapterReference], tuple[dict[str, Any], bytes]]
 """Reads `adapter_config.json`, parsed, and the bytes of `adapter_model.safetensors`; raises ArtifactError."""
+
+
+_Key = tuple[str, str, str, str, str]
 
 
 class AdapterStore:
@@ -45,8 +48,8 @@ class AdapterStore:
 
     def __init__(self, max_bytes: int) -> None:
         self._lock = threading.Lock()
-        self._loading: dict[tuple[str, str, str], threading.Lock] = {}
-        self._kept: LRUCache[tuple[str, str, str], tuple[LoadedAdapter | None, int]] = LRUCache(
+        self._loading: dict[_Key, threading.Lock] = {}
+        self._kept: LRUCache[_Key, tuple[LoadedAdapter | None, int]] = LRUCache(
             max(max_bytes, 1), getsizeof=lambda item: item[1]
         )
 
@@ -67,7 +70,7 @@ class AdapterStore:
         Raises:
             ArtifactError: It cannot be loaded.
         """
-        key = (reference.tenant, reference.base_model, reference.content_sha256)
+        key = _key(reference)
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
@@ -94,7 +97,7 @@ class AdapterStore:
             ArtifactError: It cannot be loaded.
         """
         found = load()
-        self._keep((reference.tenant, reference.base_model, reference.content_sha256), found)
+        self._keep(_key(reference), found)
         return found[0]
 
     def drop(self, base_model: str) -> None:
@@ -103,10 +106,21 @@ class AdapterStore:
             for key in [key for key in self._kept if key[1] == base_model]:
                 del self._kept[key]
 
-    def _keep(self, key: tuple[str, str, str], loaded: tuple[LoadedAdapter | None, int]) -> None:
+    def _keep(self, key: _Key, loaded: tuple[LoadedAdapter | None, int]) -> None:
         with self._lock:
             if loaded[1] <= self._kept.maxsize:
                 self._kept[key] = loaded
+
+
+def _key(reference: AdapterReference) -> _Key:
+    """Tells adapters apart: the same tensors are something else under another method or configuration."""
+    return (
+        reference.tenant,
+        reference.base_model,
+        reference.tuning_type,
+        reference.content_sha256,
+        reference.config_sha256,
+    )
 
 
 def read_contributions(

@@ -18,8 +18,10 @@ from foreword.domain.base_model import Architecture
 from foreword.domain.inference import GenerateParameters, ReturnOptions, StopReason
 from foreword.inference.answer_text import StopFilter, TextDecoder, adds_space, whole_text
 from foreword.inference.choice import Choice, Work
-from foreword.inference.networks import LoadedAdapter, Network, NetworkInput, Sequences
+from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.networks import Network, NetworkInput
 from foreword.inference.prefill import feed_detailed, feed_first, room
+from foreword.inference.sequences import Sequences
 from foreword.inference.token_details import TokenDetail
 from foreword.plugin.encoding import end_token, forced_first_token
 

@@ -36,7 +36,7 @@ from foreword.inference.adapters import AdapterStore, ReadArtifact, read_contrib
 from foreword.inference.admission import TokenBudget
 from foreword.inference.answer_tokens import tells_tokens, with_tokens
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
-from foreword.inference.networks import LoadedAdapter
+from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.residency import Hold, ModelResidency, going_down
 from foreword.inference.runner import ModelRunner
 from foreword.inference.served_model import Answer, Job, ServedModel, deadline_error, internal_error
@@ -408,7 +408,7 @@ class InferenceEngine:
                     reason="TUNING_METHOD_MISSING",
                 )
             loaded = runner.load_adapter(read_contributions(adapter, method, spec, self._read_artifact))
-            return loaded, runner.network.adapter_bytes(loaded.length) if loaded else 1
+            return loaded, runner.network.adapter_bytes(loaded) if loaded else 1
 
         return self._adapters.refresh(adapter, load) if stored else self._adapters.get(adapter, load)
 

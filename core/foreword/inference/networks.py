@@ -1,10 +1,12 @@
 """The two shapes of network that the engine knows, behind one interface: begin sequences, then feed them tokens.
 
-Every row has its own prompt or none, immediately in front of its own tokens. Sequences are stored so that all rows
-write to the same column: the newest token of every row is in the last one, and what a row lacks is masked on the left.
-Positions are counted per row, so where a row's tokens lie in the storage changes nothing.
+Every row has its own adapter or none: a prompt, immediately in front of its own tokens, and factors of what passes the
+sites of the model. Sequences are stored so that all rows write to the same column: the newest token of every row is in
+the last one, and what a row lacks is masked on the left. Positions are counted per row, so where a row's tokens lie in
+the storage changes nothing.
 
-Legend: B rows, P virtual tokens, T tokens fed at once, S columns of the encoder, K columns seen, D width, V vocabulary.
+Legend: B rows, P virtual tokens, T tokens fed at once, S columns of the encoder, K columns seen, D width, V vocabulary,
+W columns of a projection.
 """
 
 from __future__ import annotations
@@ -23,29 +25,15 @@ from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from foreword.domain.base_model import Architecture
+from foreword.domain.site import Stream
 from foreword.errors import FailedPreconditionError
 from foreword.inference import kv_cache
+from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.row_scales import RowScales
+from foreword.inference.sequences import Sequences, additive
 from foreword.plugin.encoding import start_token
 from foreword.plugin.interfaces import LoadedModel
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class LoadedAdapter:
-    """A tuned adapter on the device of its base model.
-
-    Attributes:
-        vectors_PD: In the base model's dtype.
-        key_values: Causal models only: the states of the prompt, which no text that follows can change. Computed on
-            first use, then kept as long as the prompt.
-    """
-
-    vectors_PD: Tensor
-    key_values: list[tuple[Tensor, Tensor]] | None = None
-
-    @property
-    def length(self) -> int:
-        """Virtual tokens."""
-        return self.vectors_PD.shape[0]
+from foreword.plugin.scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,80 +42,6 @@ class NetworkInput:
 
     ids: Sequence[int]
     adapter: LoadedAdapter | None = None
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Sequences:
-    """Rows in flight.
-
-    Attributes:
-        cache: Keys and values; of decoder and encoder both for encoder-decoder models.
-        seen_BK: Which columns hold a token of the row.
-        length_B: Tokens in front of the next one, the prompt included where it counts.
-        source_BS: Which columns of the encoder hold a token of the row; None for causal models.
-        encoder_BSD: Encoder output until the decoder's first pass has turned it into keys and values.
-    """
-
-    cache: Any
-    seen_BK: Tensor
-    length_B: Tensor
-    source_BS: Tensor | None = None
-    source_mask_B11S: Tensor | None = None
-    encoder_BSD: Tensor | None = None
-
-    def select(self, rows_B: Tensor) -> None:
-        """Keeps these rows, in this order; drops columns that none of them uses."""
-        self.seen_BK = self.seen_BK[rows_B]
-        first = _leading_unused(self.seen_BK)
-        self.seen_BK = self.seen_BK[:, first:]
-        self.length_B = self.length_B[rows_B]
-        if self.source_BS is None:
-            kv_cache.select(self.cache, rows_B, first)
-            return
-        kv_cache.select(self.cache.self_attention_cache, rows_B, first)
-        self.source_BS = self.source_BS[rows_B]
-        last = self.source_BS.shape[1] - _leading_unused(self.source_BS.flip(1))
-        self.source_BS = self.source_BS[:, :last]
-        kv_cache.select(self.cache.cross_attention_cache, rows_B, 0, last)
-        assert self.source_mask_B11S is not None
-        self.source_mask_B11S = self.source_mask_B11S[rows_B, :, :, :last]
-
-    def join(self, other: Sequences) -> None:
-        """Appends rows."""
-        columns = max(self.seen_BK.shape[1], other.seen_BK.shape[1])
-        self.seen_BK = torch.cat([_pad_left(self.seen_BK, columns), _pad_left(other.seen_BK, columns)])
-        self.length_B = torch.cat([self.length_B, other.length_B])
-        if self.source_BS is None or other.source_BS is None:
-            kv_cache.join(self.cache, other.cache, pad_left=True)
-            return
-        assert self.source_mask_B11S is not None
-        kv_cache.join(self.cache.self_attention_cache, other.cache.self_attention_cache, pad_left=True)
-        kv_cache.join(self.cache.cross_attention_cache, other.cache.cross_attention_cache, pad_left=False)
-        columns = max(self.source_BS.shape[1], other.source_BS.shape[1])
-        self.source_BS = torch.cat([_pad_right(self.source_BS, columns), _pad_right(other.source_BS, columns)])
-        self.source_mask_B11S = additive(self.source_BS, self.source_mask_B11S.dtype)[:, None, None]
-
-    def picked(self, rows_B: Tensor) -> Sequences:
-        """A copy with these rows, in this order; a row may come several times."""
-        if self.source_BS is None:
-            cache = kv_cache.picked(self.cache, rows_B)
-        else:
-            own, source = self.cache.self_attention_cache, self.cache.cross_attention_cache
-            cache = EncoderDecoderCache(kv_cache.picked(own, rows_B), kv_cache.picked(source, rows_B))
-        return Sequences(
-            cache=cache,
-            seen_BK=self.seen_BK[rows_B],
-            length_B=self.length_B[rows_B],
-            source_BS=None if self.source_BS is None else self.source_BS[rows_B],
-            source_mask_B11S=None if self.source_mask_B11S is None else self.source_mask_B11S[rows_B],
-        )
-
-    def drop_last(self, count: int) -> None:
-        """Forgets the last tokens that were fed; every row must have been fed all of them."""
-        if count:
-            cache = self.cache if self.source_BS is None else self.cache.self_attention_cache
-            kv_cache.drop_last(cache, count)
-            self.seen_BK = self.seen_BK[:, :-count]
 
 
 class Network(ABC):
@@ -145,6 +59,7 @@ class Network(ABC):
         self.device: torch.device = self.module.device
         self.dtype: torch.dtype = self.module.dtype
         self._embed = self.module.get_input_embeddings()
+        self._scaling = Scaling(self.module, model.spec.sites)
 
     @abstractmethod
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
@@ -202,9 +117,9 @@ class Network(ABC):
         rows.seen_BK = torch.cat([rows.seen_BK, valid_BT], dim=1)
         return self._forward(rows, ids_BT, mask_B1TK, positions_BT, keep)
 
-    def adapter_bytes(self, length: int) -> int:
-        """Memory that a prompt of this many vectors takes while it is loaded."""
-        return length * self.model.spec.hidden_size * self.dtype.itemsize
+    def adapter_bytes(self, adapter: LoadedAdapter) -> int:
+        """Memory that an adapter takes while it is loaded."""
+        return adapter.byte_size
 
 
 class EncoderDecoder(Network):
@@ -230,11 +145,14 @@ class EncoderDecoder(Network):
         for row, item in enumerate(inputs):
             if item.adapter:
                 embeds_BSD[row, : item.adapter.length] = item.adapter.vectors_PD
+        scales = RowScales([item.adapter for item in inputs])
         source_BS = source_BS.to(self.device)
         source_mask_B11S = additive(source_BS, self.dtype)[:, None, None]
         mask_B1SS = None if len(set(lengths)) == 1 else source_mask_B11S.expand(-1, -1, columns, -1)
-        encoder_BSD = self._encoder(inputs_embeds=embeds_BSD, attention_mask=mask_B1SS).last_hidden_state
+        with self._scaling.applied(scales.factors, stream=Stream.ENCODER):
+            encoder_BSD = self._encoder(inputs_embeds=embeds_BSD, attention_mask=mask_B1SS).last_hidden_state
         rows = Sequences(
+            scales=scales,
             cache=EncoderDecoderCache(kv_cache.new_cache(), kv_cache.new_cache()),
             seen_BK=torch.zeros(len(inputs), 0, dtype=torch.bool, device=self.device),
             length_B=torch.zeros(len(inputs), dtype=torch.long, device=self.device),
@@ -255,7 +173,7 @@ class EncoderDecoder(Network):
         placed: AbstractContextManager[None] = (
             nullcontext() if self._positions is None else _positions_per_row(self._positions, positions_BT)
         )
-        with placed:
+        with placed, self._scaling.applied(rows.scales.factors, stream=Stream.DECODER):
             output = self.module(
                 encoder_outputs=BaseModelOutput(last_hidden_state=encoder_BSD),
                 attention_mask=rows.source_mask_B11S,
@@ -285,25 +203,26 @@ class Causal(Network):
         columns = max(prompts)
         seen_BK = torch.arange(columns) >= columns - torch.tensor(prompts)[:, None]
         rows = Sequences(
+            scales=RowScales([item.adapter for item in inputs]),
             cache=self._prompt_cache(inputs, columns),
             seen_BK=seen_BK.to(self.device),
             length_B=torch.tensor(prompts, device=self.device),
         )
         return rows, ids_BT.to(self.device), valid_BT.to(self.device)
 
-    def adapter_bytes(self, length: int) -> int:
-        """Memory of the vectors and of their states in every layer."""
+    def adapter_bytes(self, adapter: LoadedAdapter) -> int:
+        """Memory of the adapter, and of its prompt's states in every layer."""
         config = self.module.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         states = 2 * config.num_hidden_layers * heads * width
-        return super().adapter_bytes(length) + length * int(states) * self.dtype.itemsize
+        return super().adapter_bytes(adapter) + adapter.length * int(states) * self.dtype.itemsize
 
     def _prompt_cache(self, inputs: Sequence[NetworkInput], columns: int) -> Cache:
         """Keys and values of all rows' prompts, padded on the left."""
         if not columns:
             return kv_cache.new_cache()
-        states = [self._states(item.adapter) if item.adapter else None for item in inputs]
+        states = [self._states(item.adapter) if item.adapter and item.adapter.length else None for item in inputs]
         present = next(item for item in states if item is not None)
         layers = []
         for number, (keys, _) in enumerate(present):
@@ -317,32 +236,34 @@ class Causal(Network):
             )
         return kv_cache.filled_cache(layers)
 
-    def _states(self, prompt: LoadedAdapter) -> list[tuple[Tensor, Tensor]]:
-        """The prompt's keys and values by layer, `[1, H, P, d]` each."""
-        if prompt.key_values is None:
+    def _states(self, adapter: LoadedAdapter) -> list[tuple[Tensor, Tensor]]:
+        """The keys and values of an adapter's prompt by layer, `[1, H, P, d]` each."""
+        if adapter.key_values is None:
             cache = kv_cache.new_cache()
-            positions_1P = torch.arange(prompt.length, device=self.device)[None]
-            seen_PP = torch.ones(prompt.length, prompt.length, dtype=torch.bool, device=self.device).tril()
-            self.module(
-                inputs_embeds=prompt.vectors_PD[None],
-                attention_mask=additive(seen_PP, self.dtype)[None, None],
-                position_ids=positions_1P,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            prompt.key_values = [(layer.keys.clone(), layer.values.clone()) for layer in kv_cache.layers_of(cache)]
-        return prompt.key_values
+            positions_1P = torch.arange(adapter.length, device=self.device)[None]
+            seen_PP = torch.ones(adapter.length, adapter.length, dtype=torch.bool, device=self.device).tril()
+            with self._scaling.applied(adapter.factors_W):
+                self.module(
+                    inputs_embeds=adapter.vectors_PD[None],
+                    attention_mask=additive(seen_PP, self.dtype)[None, None],
+                    position_ids=positions_1P,
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                )
+            adapter.key_values = [(layer.keys.clone(), layer.values.clone()) for layer in kv_cache.layers_of(cache)]
+        return adapter.key_values
 
     def _forward(self, rows: Sequences, ids_BT: Tensor, mask_B1TK: Tensor, positions_BT: Tensor, keep: int) -> Tensor:
-        output = self.module(
-            input_ids=ids_BT,
-            attention_mask=mask_B1TK,
-            position_ids=positions_BT,
-            past_key_values=rows.cache,
-            use_cache=True,
-            logits_to_keep=keep,
-        )
+        with self._scaling.applied(rows.scales.factors):
+            output = self.module(
+                input_ids=ids_BT,
+                attention_mask=mask_B1TK,
+                position_ids=positions_BT,
+                past_key_values=rows.cache,
+                use_cache=True,
+                logits_to_keep=keep,
+            )
         logits: Tensor = output.logits
         return logits
 
@@ -373,14 +294,6 @@ def make_network(model: LoadedModel) -> Network:
     return Causal(model)
 
 
-def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask to add to attention scores: 0 where seen.
-
-    Elsewhere the smallest number, not minus infinity: a padded query sees nothing and must not become NaN.
-    """
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
-
-
 def _learned_positions(decoder: nn.Module) -> nn.Module | None:
     """The decoder's position table, for models that count positions in columns (BART); None for others."""
     found = getattr(decoder, "embed_positions", None)
@@ -407,19 +320,3 @@ def _positions_per_row(table: nn.Module, positions_BT: Tensor) -> Iterator[None]
     finally:
         before.remove()
         after.remove()
-
-
-def _leading_unused(used_BK: Tensor) -> int:
-    """How many columns from the left no row uses."""
-    if not used_BK.numel():
-        return 0
-    used_K = used_BK.any(dim=0)
-    return int(used_K.to(torch.uint8).argmax()) if bool(used_K.any()) else used_K.shape[0]
-
-
-def _pad_left(seen_BK: Tensor, columns: int) -> Tensor:
-    return functional.pad(seen_BK, (columns - seen_BK.shape[1], 0), value=False)
-
-
-def _pad_right(seen_BS: Tensor, columns: int) -> Tensor:
-    return functional.pad(seen_BS, (0, columns - seen_BS.shape[1]), value=False)

@@ -10,7 +10,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from foreword.inference.networks import LoadedAdapter, Network, Sequences
+from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.networks import Network
+from foreword.inference.sequences import Sequences
 from foreword.inference.token_details import TokenDetail, details_of
 
 _DETAILED_TOKENS: Final = 64

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import torch
 from cachetools import LRUCache
+from torch import Tensor
 
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
 from foreword.inference.answer_text import decode
 from foreword.inference.batching import length_groups
 from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent
-from foreword.inference.networks import LoadedAdapter, NetworkInput, make_network
+from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.networks import NetworkInput, make_network
 from foreword.inference.prefill import feed_first, room
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.plugin.chat import chat_frame
-from foreword.plugin.contributions import Contribution, soft_prompt
-from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.contributions import Contribution, site_scales, soft_prompt
+from foreword.plugin.encoding import encode_input, encode_target, tokens_around
 from foreword.plugin.interfaces import LabelSpace, LoadedModel
+from foreword.plugin.scaling import factors_by_module
 
 MAX_ROWS: Final = 32
 """Rows of one pass, unless said otherwise."""
@@ -85,7 +88,7 @@ class ModelRunner:
     def input_ids(self, text: str, truncate: int = 0, *, field: str = "parameters.truncate_input_tokens") -> list[int]:
         """Token ids of an input, of which only the last `truncate` stay; 0 for all.
 
-        What the tokenizer itself puts at either end stays too, and counts.
+        What the tokenizer or the chat template puts around the text stays too, and counts.
 
         Args:
             field: What the caller calls `truncate`.
@@ -96,14 +99,12 @@ class ModelRunner:
         ids = self.tokenize(text)
         if not truncate or len(ids) <= truncate:
             return ids
-        added = set(self.model.tokenizer.all_special_ids) - {self.model.tokenizer.unk_token_id}
-        first = next((place for place, token in enumerate(ids) if token not in added), len(ids))
-        last = next((place for place, token in enumerate(reversed(ids)) if token not in added), 0)
-        if truncate <= first + last:
+        before, after = tokens_around(self.model.tokenizer, ids, frame=self._frame)
+        if truncate <= before + after:
             raise InvalidArgumentError.of(
-                field, f"must be 0 or more than {first + last}, the special tokens that stay, not {truncate}"
+                field, f"must be 0 or more than {before + after}, the tokens around the text, not {truncate}"
             )
-        return ids[:first] + ids[len(ids) - truncate + first :]
+        return ids[:before] + ids[len(ids) - truncate + before :]
 
     def token_texts(self, ids: Sequence[int]) -> tuple[str, ...]:
         """The text of each token; special tokens show their names."""
@@ -120,9 +121,19 @@ class ModelRunner:
         Raises:
             ArtifactError: It does not fit the base model.
         """
-        vectors_PD = soft_prompt(contributions)
+        vectors_PD, scales_W = soft_prompt(contributions), site_scales(contributions)
         if vectors_PD is None or not len(vectors_PD):
+            vectors_PD = torch.zeros(0, self.model.spec.hidden_size)
+        if not len(vectors_PD) and not scales_W:
             return None
+        loaded = LoadedAdapter(vectors_PD=self._load_prompt(vectors_PD), factors_W=self._load_factors(scales_W))
+        tensors = (loaded.vectors_PD, *loaded.factors_W.values())
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+            raise ArtifactError("The adapter holds numbers that are not finite. Tune again.")
+        return loaded
+
+    def _load_prompt(self, vectors_PD: Tensor) -> Tensor:
+        """A soft prompt in the base model's dtype, checked."""
         spec, network = self.model.spec, self.network
         if vectors_PD.ndim != 2 or vectors_PD.shape[1] != spec.hidden_size:
             raise ArtifactError(
@@ -134,10 +145,21 @@ class ModelRunner:
                 f"The soft prompt has {len(vectors_PD)} vectors, which leaves nothing of the {spec.context_tokens} "
                 f"tokens of {spec.id}. Tune with fewer virtual tokens."
             )
-        loaded_PD = vectors_PD.detach().to(device=network.device, dtype=network.dtype, copy=True)
-        if not bool(loaded_PD.isfinite().all()):
-            raise ArtifactError("The soft prompt holds numbers that are not finite. Tune again.")
-        return LoadedAdapter(vectors_PD=loaded_PD)
+        return vectors_PD.detach().to(device=network.device, dtype=network.dtype, copy=True)
+
+    def _load_factors(self, scales_W: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Factors in fp32, checked."""
+        spec = self.model.spec
+        try:
+            factors = factors_by_module(spec.sites, scales_W)
+        except ValueError as error:
+            raise ArtifactError(
+                f"The factors do not fit {spec.id}: {error}. They were tuned for another base model."
+            ) from error
+        return {
+            path: factor_W.detach().to(device=self.network.device, dtype=torch.float32, copy=True)
+            for path, factor_W in factors.items()
+        }
 
     def check_length(self, num_tokens: int, adapter: LoadedAdapter | None) -> None:
         """Raises InvalidArgumentError (field `text`) when an input does not fit."""

@@ -26,9 +26,11 @@ from torch.nn.utils.rnn import pad_sequence
 from foreword.domain.inference import Classification, GenerateParameters, LabelSet, TokenUsage
 from foreword.errors import ArtifactError
 from foreword.inference.label_trie import LabelTrie, build_tries
-from foreword.inference.networks import LoadedAdapter, Network, NetworkInput, Sequences
+from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.networks import Network, NetworkInput
 from foreword.inference.prefill import feed_first
 from foreword.inference.sampling import sample
+from foreword.inference.sequences import Sequences
 from foreword.plugin.interfaces import LabelSpace
 
 BEAM: Final = 4

@@ -14,7 +14,7 @@ from foreword.errors import DeadlineExceededError, ForewordError, InternalError
 from foreword.inference.admission import FairQueue
 from foreword.inference.decoding import ActiveRow, DecodeBatch, DecodedText, DecodeRow, RowEvent
 from foreword.inference.interfaces import EngineRequest, Piece
-from foreword.inference.networks import LoadedAdapter
+from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.residency import Hold
 from foreword.inference.runner import ModelRunner
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score

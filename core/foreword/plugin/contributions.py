@@ -1,12 +1,12 @@
 """What a tuning method adds to a base model, so that the engine can batch rows of every kind.
 
 A method never patches a model. It yields contributions, which the engine gathers row by row; a row without any is
-served by the base model as it is. Shapes: P virtual tokens, D width of the embeddings.
+served by the base model as it is. Shapes: P virtual tokens, D width of the embeddings, W width of a site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,19 @@ class Embeds:
     vectors_PD: Tensor
 
 
-Contribution = Embeds
-"""Every kind that the engine understands; grows with key/values, per-site scales and low-rank deltas."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affine:
+    """Factors of what passes sites of the base model; sites that are not named are left as they are.
+
+    Shape:
+        scales_W: `[W]` each, by name of the site.
+    """
+
+    scales_W: Mapping[str, Tensor]
+
+
+Contribution = Embeds | Affine
+"""Every kind that the engine understands; grows with key/values and low-rank deltas."""
 
 
 def soft_prompt(contributions: Iterable[Contribution]) -> Tensor | None:
@@ -36,3 +47,8 @@ def soft_prompt(contributions: Iterable[Contribution]) -> Tensor | None:
         Returns `[P, D]`.
     """
     return next((item.vectors_PD for item in contributions if isinstance(item, Embeds)), None)
+
+
+def site_scales(contributions: Iterable[Contribution]) -> Mapping[str, Tensor]:
+    """The factors of sites by their names; empty when nothing is scaled."""
+    return next((item.scales_W for item in contributions if isinstance(item, Affine)), {})

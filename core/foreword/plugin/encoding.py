@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from foreword.domain.base_model import Architecture
@@ -53,6 +54,23 @@ def _encode_turn(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int 
             )
         ids = [*ids[:room], *closing]
     return [*frame.before, *ids, *frame.after]
+
+
+def tokens_around(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], *, frame: ChatFrame | None = None
+) -> tuple[int, int]:
+    """How many tokens of an encoded input stand in front of its text and behind it.
+
+    Args:
+        ids: What `encode_input` made of the text, with this frame.
+    """
+    if frame is not None:
+        lead, trail = (len(encode_plain(tokenizer, part)) if part else 0 for part in (frame.lead, frame.trail))
+        return len(frame.before) + lead, trail + len(frame.after)
+    added = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    before = next((place for place, token in enumerate(ids) if token not in added), len(ids))
+    after = next((place for place, token in enumerate(reversed(ids)) if token not in added), 0)
+    return before, after
 
 
 def encode_plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.dataset import Row
@@ -74,6 +74,16 @@ class Scores:
 
     metrics: Mapping[str, float]
     parts: tuple[ReportPart, ...] = ()
+
+
+PERPLEXITY: Final = MetricSpec(
+    id="perplexity",
+    display_name="Perplexity",
+    description="Exponential of the mean loss per token of the right answers; 1 is certain. Tells systems of one base "
+    "model apart.",
+    higher_is_better=False,
+)
+"""A task that lists this among its metrics has it measured by the service, since only a model knows it."""
 
 
 class Task(ABC):
@@ -248,12 +258,18 @@ class Trainable(ABC):
 
 
 class TuningMethod(ABC):
-    """A way to tune."""
+    """A way to tune.
+
+    Attributes:
+        parameters: Those that it takes beyond the common ones.
+        unused_parameters: Common ones that mean nothing to it; whoever sets one is told so.
+    """
 
     id: ClassVar[str]
     display_name: ClassVar[str]
     description: ClassVar[str]
     parameters: ClassVar[tuple[ParameterSpec, ...]] = ()
+    unused_parameters: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:

@@ -94,7 +94,7 @@ class Planner:
             method=method,
             rows=rows,
             count_tokens=self._tokens.counter(model),
-            seconds_per_row=self._seconds_per_row(tenant, model.spec.id),
+            seconds_per_row=self._seconds_per_row(tenant, model.spec.id, method.id),
         )
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task, TuningMethod]:
@@ -107,11 +107,11 @@ class Planner:
         assert method is not None
         return task, method
 
-    def _seconds_per_row(self, tenant: str, base_model: str) -> float:
-        """How long this base model took per training row in the tenant's newest finished run; 0 when unknown."""
+    def _seconds_per_row(self, tenant: str, base_model: str, tuning_type: str) -> float:
+        """How long a training row took in the tenant's newest finished run of this kind; 0 when unknown."""
         experiments = ExperimentRepository(self._database, tenant)
         for finished in experiments.list(_RECENT_EXPERIMENTS, "", (ExperimentState.SUCCEEDED,)).items:
-            if finished.config.base_model != base_model:
+            if (finished.config.base_model, finished.config.tuning_type) != (base_model, tuning_type):
                 continue
             newest = max(0, finished.last_sequence - _RECENT_SNAPSHOTS)
             snapshots = experiments.get(finished.id, after_sequence=newest).snapshots

@@ -1,4 +1,4 @@
-"""The loss of a batch, with contributions in front of its inputs.
+"""The loss of a batch, with what a method contributes to it.
 
 Only label positions reach the vocabulary: hidden states are gathered first, so that logits are `[N, V]` for N answer
 tokens instead of `[B, T, V]`.
@@ -18,8 +18,9 @@ from torch.nn.functional import cross_entropy
 
 from foreword.domain.base_model import Architecture
 from foreword.errors import FailedPreconditionError
-from foreword.plugin.contributions import Contribution, soft_prompt
+from foreword.plugin.contributions import Contribution, site_scales, soft_prompt
 from foreword.plugin.encoding import start_token
+from foreword.plugin.scaling import Scaling, factors_by_module
 from foreword.tuning.batches import IGNORED, Batch
 from foreword.tuning.prefix import expand_prefix, prefix_states
 
@@ -37,13 +38,16 @@ class AnswerLoss(ABC):
         self._model = model
         self._module = model.module
         self._head = language_head(model.module)
+        self._scaling = Scaling(model.module, model.spec.sites)
 
     def __call__(self, batch: Batch, contributions: Sequence[Contribution]) -> Tensor:
         """Summed loss in nats over all answer tokens; divide by their number, not by rows or padded positions."""
         soft_PD = soft_prompt(contributions)
         if soft_PD is not None:
             soft_PD = soft_PD.to(device=self._module.device, dtype=self._module.dtype)
-        with attention_for_gradients(self._module):
+        factors = factors_by_module(self._model.spec.sites, site_scales(contributions))
+        factors = {path: factor_W.to(self._module.device) for path, factor_W in factors.items()}
+        with attention_for_gradients(self._module), self._scaling.applied(factors):
             hidden_ND = self._hidden(batch, soft_PD)
         target_ids_N = batch.target_ids_BL[batch.target_ids_BL != IGNORED]
         return cross_entropy(self._head(hidden_ND).float(), target_ids_N, reduction="sum")

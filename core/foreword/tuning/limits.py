@@ -7,14 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
-from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, ResolvedParameters
+from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, ResolvedParameters, TuneParameters
 from foreword.errors import FieldViolation
 from foreword.plugin.interfaces import TuningMethod
 
 
-def check_parameters(parameters: ResolvedParameters, method: TuningMethod) -> list[FieldViolation]:
-    """Every value that is out of its range, and every method parameter that the method does not know."""
-    violations: list[FieldViolation] = []
+def check_parameters(
+    parameters: ResolvedParameters, requested: TuneParameters, method: TuningMethod
+) -> list[FieldViolation]:
+    """Every value that is out of its range, and every parameter that the method does not know or has no use for."""
+    violations = [
+        FieldViolation(field=f"parameters.{name}", description=f"means nothing to {method.id}; leave it unset")
+        for name in sorted(method.unused_parameters)
+        if getattr(requested, name) is not None
+    ]
     for spec in TUNE_PARAMETER_SPECS:
         violations += _check(spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
     known = {spec.name: spec for spec in method.parameters}
@@ -32,7 +38,7 @@ def fit_to_context(
     parameters: ResolvedParameters, sources: Mapping[str, str], spec: BaseModelSpec
 ) -> ResolvedParameters:
     """Shrinks lengths that came from the defaults to what the base model has room for; set values are honoured."""
-    room = spec.context_tokens - parameters.num_virtual_tokens
+    room = spec.context_tokens - (parameters.num_virtual_tokens or 0)
     values = {"max_input_tokens": room, "max_output_tokens": spec.context_tokens}
     if spec.architecture is Architecture.CAUSAL:
         values["max_output_tokens"] = max(1, room // 4)

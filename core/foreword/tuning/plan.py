@@ -57,8 +57,9 @@ def make_plan(
             reason="BASE_MODEL_NOT_TUNABLE",
             metadata={"resource": f"baseModels/{spec.id}"},
         )
-    parameters, sources = resolve_parameters(config.parameters, spec.recipe)
-    violations = check_parameters(parameters, method)
+    recipe = spec.recipe(method.id)
+    parameters, sources = resolve_parameters(config.parameters, recipe, method.unused_parameters)
+    violations = check_parameters(parameters, config.parameters, method)
     if not violations:
         parameters = fit_to_context(parameters, sources, spec)
     method_plan = _collect(violations, lambda: method.plan(spec, parameters)) if not violations else None
@@ -124,7 +125,7 @@ def _plan(
         estimated_seconds=seconds_per_row * rows_per_epoch * parameters.num_epochs,
         warnings=plan_warnings(
             parameters=parameters,
-            recipe=spec.recipe,
+            recipe=spec.recipe(config.tuning_type),
             updates=fit_updates,
             row_count=len(rows),
             lengths=lengths,

@@ -11,7 +11,7 @@ from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Finding, Severity
 
 FEW_UPDATES: Final = 100
-"""Soft prompts start far from useful: below some hundred updates the loss has hardly begun to fall."""
+"""Adapters start far from useful: below some hundred updates the loss has hardly begun to fall."""
 
 _FAR = 10.0
 _SOURCE = "plan"
@@ -82,7 +82,7 @@ def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -
             severity=Severity.WARNING,
             code="FEW_UPDATES",
             message=f"The plan makes {updates} updates ({row_count} rows, {per_update} rows per update, "
-            f"{parameters.num_epochs} epochs); a prompt rarely learns in fewer than {FEW_UPDATES}.",
+            f"{parameters.num_epochs} epochs); little is learnt in fewer than {FEW_UPDATES}.",
             remedy=f"{smaller} or more epochs.",
             source=_SOURCE,
         )
@@ -142,15 +142,16 @@ def _unmeasured(parameters: ResolvedParameters) -> list[Finding]:
 
 
 def _init_text(parameters: ResolvedParameters, tokens: int) -> list[Finding]:
-    if parameters.init_method != "text" or tokens in (0, parameters.num_virtual_tokens):
+    length = parameters.num_virtual_tokens
+    if parameters.init_method != "text" or length is None or tokens in (0, length):
         return []
-    cut = tokens > parameters.num_virtual_tokens
+    cut = tokens > length
     return [
         Finding(
             severity=Severity.INFO,
             code="INIT_TEXT_CUT" if cut else "INIT_TEXT_REPEATED",
             message=f"The initialisation text has {tokens} tokens and is {'cut' if cut else 'repeated'} to the "
-            f"{parameters.num_virtual_tokens} of the prompt.",
+            f"{length} of the prompt.",
             source=_SOURCE,
         )
     ]

@@ -27,27 +27,31 @@ from foreword.v1 import tune_parameters_pb2 as foreword_dot_v1_dot_tune__paramet
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/catalog.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a!foreword/v1/tune_parameters.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xab\x02\n\tBaseModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12/\n\x0c\x61rchitecture\x18\x04 \x01(\x0e\x32\x19.foreword.v1.Architecture\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\x05\x12\x13\n\x0bhidden_size\x18\x06 \x01(\x05\x12\x17\n\x0fparameter_count\x18\x07 \x01(\x03\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x0f\n\x07tunable\x18\t \x01(\x08\x12+\n\x06recipe\x18\n \x01(\x0b\x32\x1b.foreword.v1.TuneParameters\x12\x0f\n\x07\x61liases\x18\x0b \x03(\t\x12\x0e\n\x06plugin\x18\x0c \x01(\t\"\xd0\x01\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1a\n\x12\x64\x65\x66\x61ult_verbalizer\x18\x04 \x01(\t\x12\x0e\n\x06\x63losed\x18\x05 \x01(\x08\x12+\n\x07options\x18\x06 \x03(\x0b\x32\x1a.foreword.v1.ParameterSpec\x12(\n\x07metrics\x18\x07 \x03(\x0b\x32\x17.foreword.v1.MetricSpec\x12\x0e\n\x06plugin\x18\x08 \x01(\t\"\x85\x01\n\x0cTuningMethod\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\nparameters\x18\x04 \x03(\x0b\x32\x1a.foreword.v1.ParameterSpec\x12\x0e\n\x06plugin\x18\x05 \x01(\t\"?\n\x0cRowValidator\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06plugin\x18\x03 \x01(\t\"\x95\x01\n\x06Plugin\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64istribution\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0e\n\x06module\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.foreword.v1.PluginState\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x10\n\x08provides\x18\x07 \x03(\t\"\xd2\x01\n\rParameterSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x14\n\x07minimum\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12-\n\rdefault_value\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0c\n\x04unit\x18\x07 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x08 \x03(\tB\n\n\x08_minimumB\n\n\x08_maximum*g\n\x0c\x41rchitecture\x12\x1c\n\x18\x41RCHITECTURE_UNSPECIFIED\x10\x00\x12 \n\x1c\x41RCHITECTURE_ENCODER_DECODER\x10\x01\x12\x17\n\x13\x41RCHITECTURE_CAUSAL\x10\x02*w\n\x0bPluginState\x12\x1c\n\x18PLUGIN_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13PLUGIN_STATE_LOADED\x10\x01\x12\x17\n\x13PLUGIN_STATE_FAILED\x10\x02\x12\x18\n\x14PLUGIN_STATE_BLOCKED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66oreword/v1/catalog.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/report.proto\x1a!foreword/v1/tune_parameters.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x81\x03\n\tBaseModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12/\n\x0c\x61rchitecture\x18\x04 \x01(\x0e\x32\x19.foreword.v1.Architecture\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\x05\x12\x13\n\x0bhidden_size\x18\x06 \x01(\x05\x12\x17\n\x0fparameter_count\x18\x07 \x01(\x03\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x0f\n\x07tunable\x18\t \x01(\x08\x12\x34\n\x07recipes\x18\n \x03(\x0b\x32#.foreword.v1.BaseModel.RecipesEntry\x12\x0f\n\x07\x61liases\x18\x0b \x03(\t\x12\x0e\n\x06plugin\x18\x0c \x01(\t\x1aK\n\x0cRecipesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.foreword.v1.TuneParameters:\x02\x38\x01\"\xd0\x01\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1a\n\x12\x64\x65\x66\x61ult_verbalizer\x18\x04 \x01(\t\x12\x0e\n\x06\x63losed\x18\x05 \x01(\x08\x12+\n\x07options\x18\x06 \x03(\x0b\x32\x1a.foreword.v1.ParameterSpec\x12(\n\x07metrics\x18\x07 \x03(\x0b\x32\x17.foreword.v1.MetricSpec\x12\x0e\n\x06plugin\x18\x08 \x01(\t\"\xa0\x01\n\x0cTuningMethod\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\nparameters\x18\x04 \x03(\x0b\x32\x1a.foreword.v1.ParameterSpec\x12\x0e\n\x06plugin\x18\x05 \x01(\t\x12\x19\n\x11unused_parameters\x18\x06 \x03(\t\"?\n\x0cRowValidator\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06plugin\x18\x03 \x01(\t\"\x95\x01\n\x06Plugin\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64istribution\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0e\n\x06module\x18\x04 \x01(\t\x12\'\n\x05state\x18\x05 \x01(\x0e\x32\x18.foreword.v1.PluginState\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\x10\n\x08provides\x18\x07 \x03(\t\"\xd2\x01\n\rParameterSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x14\n\x07minimum\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12-\n\rdefault_value\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0c\n\x04unit\x18\x07 \x01(\t\x12\x0f\n\x07\x63hoices\x18\x08 \x03(\tB\n\n\x08_minimumB\n\n\x08_maximum*g\n\x0c\x41rchitecture\x12\x1c\n\x18\x41RCHITECTURE_UNSPECIFIED\x10\x00\x12 \n\x1c\x41RCHITECTURE_ENCODER_DECODER\x10\x01\x12\x17\n\x13\x41RCHITECTURE_CAUSAL\x10\x02*w\n\x0bPluginState\x12\x1c\n\x18PLUGIN_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13PLUGIN_STATE_LOADED\x10\x01\x12\x17\n\x13PLUGIN_STATE_FAILED\x10\x02\x12\x18\n\x14PLUGIN_STATE_BLOCKED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'foreword.v1.catalog_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ARCHITECTURE']._serialized_start=1212
-  _globals['_ARCHITECTURE']._serialized_end=1315
-  _globals['_PLUGINSTATE']._serialized_start=1317
-  _globals['_PLUGINSTATE']._serialized_end=1436
+  _globals['_BASEMODEL_RECIPESENTRY']._loaded_options = None
+  _globals['_BASEMODEL_RECIPESENTRY']._serialized_options = b'8\001'
+  _globals['_ARCHITECTURE']._serialized_start=1325
+  _globals['_ARCHITECTURE']._serialized_end=1428
+  _globals['_PLUGINSTATE']._serialized_start=1430
+  _globals['_PLUGINSTATE']._serialized_end=1549
   _globals['_BASEMODEL']._serialized_start=134
-  _globals['_BASEMODEL']._serialized_end=433
-  _globals['_TASK']._serialized_start=436
-  _globals['_TASK']._serialized_end=644
-  _globals['_TUNINGMETHOD']._serialized_start=647
-  _globals['_TUNINGMETHOD']._serialized_end=780
-  _globals['_ROWVALIDATOR']._serialized_start=782
-  _globals['_ROWVALIDATOR']._serialized_end=845
-  _globals['_PLUGIN']._serialized_start=848
-  _globals['_PLUGIN']._serialized_end=997
-  _globals['_PARAMETERSPEC']._serialized_start=1000
-  _globals['_PARAMETERSPEC']._serialized_end=1210
+  _globals['_BASEMODEL']._serialized_end=519
+  _globals['_BASEMODEL_RECIPESENTRY']._serialized_start=444
+  _globals['_BASEMODEL_RECIPESENTRY']._serialized_end=519
+  _globals['_TASK']._serialized_start=522
+  _globals['_TASK']._serialized_end=730
+  _globals['_TUNINGMETHOD']._serialized_start=733
+  _globals['_TUNINGMETHOD']._serialized_end=893
+  _globals['_ROWVALIDATOR']._serialized_start=895
+  _globals['_ROWVALIDATOR']._serialized_end=958
+  _globals['_PLUGIN']._serialized_start=961
+  _globals['_PLUGIN']._serialized_end=1110
+  _globals['_PARAMETERSPEC']._serialized_start=1113
+  _globals['_PARAMETERSPEC']._serialized_end=1323
 # @@protoc_insertion_point(module_scope)

@@ -31,7 +31,14 @@ PLUGIN_STATE_FAILED: PluginState
 PLUGIN_STATE_BLOCKED: PluginState
 
 class BaseModel(_message.Message):
-    __slots__ = ("name", "display_name", "description", "architecture", "context_tokens", "hidden_size", "parameter_count", "licence", "tunable", "recipe", "aliases", "plugin")
+    __slots__ = ("name", "display_name", "description", "architecture", "context_tokens", "hidden_size", "parameter_count", "licence", "tunable", "recipes", "aliases", "plugin")
+    class RecipesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _tune_parameters_pb2.TuneParameters
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -41,7 +48,7 @@ class BaseModel(_message.Message):
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     TUNABLE_FIELD_NUMBER: _ClassVar[int]
-    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    RECIPES_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     PLUGIN_FIELD_NUMBER: _ClassVar[int]
     name: str
@@ -53,10 +60,10 @@ class BaseModel(_message.Message):
     parameter_count: int
     licence: str
     tunable: bool
-    recipe: _tune_parameters_pb2.TuneParameters
+    recipes: _containers.MessageMap[str, _tune_parameters_pb2.TuneParameters]
     aliases: _containers.RepeatedScalarFieldContainer[str]
     plugin: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., architecture: _Optional[_Union[Architecture, str]] = ..., context_tokens: _Optional[int] = ..., hidden_size: _Optional[int] = ..., parameter_count: _Optional[int] = ..., licence: _Optional[str] = ..., tunable: _Optional[bool] = ..., recipe: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ..., plugin: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., architecture: _Optional[_Union[Architecture, str]] = ..., context_tokens: _Optional[int] = ..., hidden_size: _Optional[int] = ..., parameter_count: _Optional[int] = ..., licence: _Optional[str] = ..., tunable: _Optional[bool] = ..., recipes: _Optional[_Mapping[str, _tune_parameters_pb2.TuneParameters]] = ..., aliases: _Optional[_Iterable[str]] = ..., plugin: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("id", "display_name", "description", "default_verbalizer", "closed", "options", "metrics", "plugin")
@@ -79,18 +86,20 @@ class Task(_message.Message):
     def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., default_verbalizer: _Optional[str] = ..., closed: _Optional[bool] = ..., options: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[_report_pb2.MetricSpec, _Mapping]]] = ..., plugin: _Optional[str] = ...) -> None: ...
 
 class TuningMethod(_message.Message):
-    __slots__ = ("id", "display_name", "description", "parameters", "plugin")
+    __slots__ = ("id", "display_name", "description", "parameters", "plugin", "unused_parameters")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     PLUGIN_FIELD_NUMBER: _ClassVar[int]
+    UNUSED_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     id: str
     display_name: str
     description: str
     parameters: _containers.RepeatedCompositeFieldContainer[ParameterSpec]
     plugin: str
-    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., plugin: _Optional[str] = ...) -> None: ...
+    unused_parameters: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterSpec, _Mapping]]] = ..., plugin: _Optional[str] = ..., unused_parameters: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RowValidator(_message.Message):
     __slots__ = ("id", "description", "plugin")

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from foreword.domain.base_model import BaseModelSpec
-from foreword.domain.parameters import ParameterSpec, ResolvedParameters
+from foreword.domain.parameters import ResolvedParameters
 from foreword.errors import FieldViolation, InvalidArgumentError
 from foreword.plugin.contributions import Contribution, Embeds
 from foreword.plugin.interfaces import Artifact, LoadedModel, MethodPlan, Trainable, TuningMethod
+from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -26,26 +27,7 @@ class PromptTuning(TuningMethod):
     id = "prompt_tuning"
     display_name = "Prompt tuning"
     description = "Trains a soft prompt: vectors in front of the embeddings of every input."
-    parameters = (
-        ParameterSpec(
-            name="token_dropout",
-            description="Share of an input's tokens that training leaves out, drawn anew each time; keeps the prompt "
-            "from learning the rows by heart.",
-            type="float",
-            minimum=0.0,
-            maximum=0.9,
-            default=0.0,
-        ),
-        ParameterSpec(
-            name="averaging",
-            description="Keeps a running average of the prompt, with this weight on the past at each update, and uses "
-            "that instead of the last vectors; 0 does not.",
-            type="float",
-            minimum=0.0,
-            maximum=0.9999,
-            default=0.0,
-        ),
-    )
+    parameters = (TOKEN_DROPOUT, AVERAGING)
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
         """Costs of a run; refuses a prompt without a start or without room."""
@@ -57,7 +39,9 @@ class PromptTuning(TuningMethod):
                     description="is required when init_method is text; give the instruction",
                 )
             )
-        if parameters.num_virtual_tokens >= spec.context_tokens:
+        num_virtual_tokens = parameters.num_virtual_tokens
+        assert num_virtual_tokens is not None
+        if num_virtual_tokens >= spec.context_tokens:
             violations.append(
                 FieldViolation(
                     field="parameters.num_virtual_tokens",
@@ -66,10 +50,10 @@ class PromptTuning(TuningMethod):
             )
         if violations:
             raise InvalidArgumentError(violations)
-        count = parameters.num_virtual_tokens * spec.hidden_size
+        count = num_virtual_tokens * spec.hidden_size
         return MethodPlan(
             trainable_parameter_count=count,
-            context_tokens=parameters.num_virtual_tokens,
+            context_tokens=num_virtual_tokens,
             resident_bytes=count * _BYTES_PER_NUMBER,
         )
 

@@ -30,15 +30,17 @@ def initial_prompt(
     Shape:
         Returns `[P, D]`.
     """
+    num_virtual_tokens = parameters.num_virtual_tokens
+    assert num_virtual_tokens is not None
     match parameters.init_method:
         case "text":
-            vectors_PD = _from_text(model, parameters.init_text or "", parameters.num_virtual_tokens)
+            vectors_PD = _from_text(model, parameters.init_text or "", num_virtual_tokens)
         case "sample_vocab":
-            vectors_PD = _from_vocabulary(model, parameters.num_virtual_tokens, generator)
+            vectors_PD = _from_vocabulary(model, num_virtual_tokens, generator)
         case "labels":
-            vectors_PD = _from_labels(model, targets, parameters.num_virtual_tokens, generator)
+            vectors_PD = _from_labels(model, targets, num_virtual_tokens, generator)
         case _:
-            vectors_PD = _random(model, parameters.num_virtual_tokens, generator)
+            vectors_PD = _random(model, num_virtual_tokens, generator)
     return vectors_PD.to(device=model.module.device, dtype=torch.float32).contiguous()
 
 

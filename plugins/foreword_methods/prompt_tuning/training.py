@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from foreword.plugin.contributions import Contribution, Embeds
 from foreword.plugin.interfaces import Artifact, ParameterGroup, Trainable
+from foreword_methods.averaging import RunningAverage
 from foreword_methods.prompt_tuning.peft_format import KIND, TENSOR
+from foreword_methods.token_dropout import TokenDropout
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_AVERAGING_START: Final = 10
-"""Damps the first averages, so that the vectors from before training do not linger in them."""
 
 
 class Prompt(Trainable):
@@ -44,11 +41,8 @@ class Prompt(Trainable):
     ) -> None:
         self._vectors_PD = vectors_PD.requires_grad_()
         self._shape = dict(shape)
-        self._special_tokens = special_tokens
-        self._token_dropout = token_dropout
-        self._averaging = averaging
-        self._average_PD = vectors_PD.detach().clone()
-        self._updates = torch.zeros((), dtype=torch.int64)
+        self._vary_input = TokenDropout(token_dropout, special_tokens)
+        self._average = RunningAverage(vectors_PD, averaging)
 
     @property
     def groups(self) -> Sequence[ParameterGroup]:
@@ -58,7 +52,7 @@ class Prompt(Trainable):
     @property
     def buffers(self) -> Mapping[str, Tensor]:
         """The running average, if there is one."""
-        return {"average": self._average_PD, "updates": self._updates} if self._averaging else {}
+        return self._average.buffers
 
     def contribute(self) -> Sequence[Contribution]:
         """The vectors in front."""
@@ -66,28 +60,18 @@ class Prompt(Trainable):
 
     def vary_input(self, input_ids: Sequence[int], generator: Random) -> Sequence[int]:
         """Leaves tokens out at random, but never all of them."""
-        if not self._token_dropout:
-            return input_ids
-        kept = [
-            token for token in input_ids if token in self._special_tokens or generator.random() >= self._token_dropout
-        ]
-        return kept if any(token not in self._special_tokens for token in kept) else input_ids
+        return self._vary_input(input_ids, generator)
 
-    @torch.no_grad()
     def after_step(self) -> None:
         """Moves the running average."""
-        if not self._averaging:
-            return
-        self._updates += 1
-        updates = int(self._updates)
-        self._average_PD.lerp_(self._vectors_PD, 1 - min(self._averaging, updates / (updates + _AVERAGING_START)))
+        self._average.update()
 
     def finish(self) -> Artifact:
         """A copy of the average, or of the vectors where none is kept."""
-        vectors_PD = self._average_PD if self._averaging else self._vectors_PD
+        vectors_PD = self._average.value()
         return Artifact(
             kind=KIND,
-            tensors={TENSOR: vectors_PD.detach().to("cpu", copy=True)},
+            tensors={TENSOR: vectors_PD},
             context_tokens=vectors_PD.shape[0],
             config=self._shape,
         )

@@ -208,3 +208,21 @@ def test_whoami_tells_tenant_and_scopes(command):
 def test_experiment_states_are_those_of_the_domain(command):
     assert command("experiments", "list", "--state", "nonsense")[0] == 2
     assert all(command("experiments", "list", "--state", state.value)[0] == 0 for state in ExperimentState)
+
+
+def test_every_generation_parameter_has_an_option(command):
+    model = "baseModels/foreword--starter"
+    options = ("--max-new-tokens", "4", "--repetition-penalty", "1.5", "--decay-factor", "1.2", "--start-index", "1")
+
+    told = values(command("generate", model, "{{who}} waits.", "--variable", "who", "Ann", "--input-text",
+                          "--generated-tokens", "--top-n-tokens", "2", *options, "--json"))  # fmt: skip
+    status, out, err = command("generate", model, "a", "--generated-tokens", "--token-ranks", *options)
+
+    assert told["input_text"] == "Ann waits."
+    assert len(told["generated_tokens"][0]["top_tokens"]) == 2
+    assert status == 0
+    assert "generated token" in out
+    assert "rank" in out
+    assert "input + " in err
+    assert "--decay-factor: must be in (1, 10], not 1" in command("generate", model, "a", "--decay-factor", "1")[2]
+    assert "--variable: lacks b" in command("generate", model, "{{a}} {{b}}", "--variable", "a", "x")[2]

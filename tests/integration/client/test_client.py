@@ -177,9 +177,11 @@ def test_the_catalogue_tells_what_is_installed(client):
     model = client.get_base_model("foreword--starter")
 
     assert model in client.list_base_models()
-    assert model.recipe.num_epochs
+    assert model.recipes["prompt_tuning"].num_epochs
     assert {"classification", "generation"} <= {task.id for task in client.list_tasks()}
-    assert "prompt_tuning" in {method.id for method in client.list_tuning_methods()}
+    unused = {method.id: method.unused_parameters for method in client.list_tuning_methods()}
+    assert unused["prompt_tuning"] == ()
+    assert "num_virtual_tokens" in unused["ia3"]
     assert client.list_row_validators()
     assert {"starter", "tasks"} <= {plugin.id for plugin in client.list_plugins()}
 

@@ -84,7 +84,9 @@ def test_the_hub_s_template_is_known_before_weights_are_there_and_later_without_
 def test_tuning_counting_and_serving_read_the_same_tokens(tmp_path):
     base, rows = describe(write_chat_model(tmp_path), "granite-instruct"), make_rows()
     model = base.load(device="cpu", dtype="float32")
-    recipe = replace(base.spec.recipe, batch_size=4, num_epochs=4, num_virtual_tokens=5, validation_split=0.25)
+    recipe = replace(
+        base.spec.recipe("prompt_tuning"), batch_size=4, num_epochs=4, num_virtual_tokens=5, validation_split=0.25
+    )
     parameters, _ = resolve_parameters(TuneParameters(learning_rate=0.1), recipe)
     trainer = make_trainer(model, rows, parameters, evaluate=lambda _: 0.0)
     runner = ModelRunner(model)

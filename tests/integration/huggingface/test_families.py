@@ -12,9 +12,11 @@ from factories.runs import make_parameters, make_rows, make_trainer
 from factories.serving import Adapters, answer, make_request, running_engine
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import TuneParameters, resolve_parameters
+from foreword.domain.site import SiteKind
 from foreword.inference.decoding import DecodeBatch, DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Embeds
+from foreword.plugin.sites import find_sites
 from foreword_huggingface.families import FAMILIES
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry
@@ -37,7 +39,9 @@ def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, fam
     base, rows = _model(tmp_path, family), make_rows()
     model = base.load(device="cpu", dtype="float32")
     # The family's own optimiser, at a rate that does something to random weights in a moment.
-    recipe = replace(base.spec.recipe, batch_size=4, num_epochs=5, num_virtual_tokens=5, validation_split=0.25)
+    recipe = replace(
+        base.spec.recipe("prompt_tuning"), batch_size=4, num_epochs=5, num_virtual_tokens=5, validation_split=0.25
+    )
     parameters, _ = resolve_parameters(TuneParameters(learning_rate=0.1), recipe)
     runner, measured = ModelRunner(model), []
 
@@ -125,6 +129,8 @@ def test_the_spec_tells_before_loading_what_is_there_afterwards(tmp_path, family
     assert spec.id == f"tiny--{family}"
     assert spec.parameter_count == module.num_parameters()
     assert spec.hidden_size == module.get_input_embeddings().weight.shape[1]
+    assert spec.sites == find_sites(module)
+    assert {site.kind for site in spec.sites} == set(SiteKind)
     assert spec.context_tokens == {"t5": 512, "mt5": 512, "mistral": 128}.get(family, 192)
 
 

@@ -18,13 +18,15 @@ def stubs(server: RunningServer):
     return server.stubs()
 
 
-def test_the_base_model_is_listed_with_its_recipe(stubs):
+def test_the_base_model_is_listed_with_a_recipe_for_each_method(stubs):
     (model,) = stubs.catalog.ListBaseModels(catalog.ListBaseModelsRequest()).base_models
 
     assert model.name == "baseModels/foreword--starter"
     assert model.architecture == catalog_pb2.ARCHITECTURE_ENCODER_DECODER
     assert model.tunable
-    assert model.recipe.num_virtual_tokens > 0
+    assert model.recipes["prompt_tuning"].num_virtual_tokens > 0
+    assert model.recipes["ia3"].num_epochs > 0
+    assert not model.recipes["ia3"].HasField("num_virtual_tokens")
     assert "starter" in model.aliases
     assert model.plugin == "starter"
 
@@ -61,7 +63,7 @@ def test_tasks_methods_validators_and_plugins_describe_themselves(stubs):
     assert tasks["classification"].closed
     assert {option.name for option in tasks["classification"].options} >= {"labels", "multi_label", "separator"}
     assert tasks["classification"].metrics
-    assert [method.id for method in methods] == ["prompt_tuning"]
+    assert [method.id for method in methods] == ["ia3", "prompt_tuning"]
     assert all(validator.description and validator.plugin for validator in validators)
     assert {plugin.state for plugin in plugins} == {catalog_pb2.PLUGIN_STATE_LOADED}
 

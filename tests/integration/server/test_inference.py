@@ -311,3 +311,59 @@ def test_tenants_that_ask_at_once_each_get_their_own_model(server: RunningServer
         thread.join()
 
     assert not wrong
+
+
+def test_an_answer_tells_its_tokens_and_keeps_to_its_parameters(stubs):
+    parameters = {
+        "max_new_tokens": 6,
+        "min_new_tokens": 6,
+        "repetition_penalty": 1.3,
+        "truncate_input_tokens": 6,
+        "return_options": {"input_text": True, "input_tokens": True, "generated_tokens": True, "top_n_tokens": 2,
+                           "token_log_probabilities": True, "token_ranks": True},
+    }  # fmt: skip
+    whole = stubs.inference.Generate(pb2.GenerateRequest(model=BASE, text=TEXT, parameters=parameters))
+    *pieces, last = stubs.inference.StreamGenerate(
+        pb2.StreamGenerateRequest(model=BASE, text=TEXT, parameters=parameters)
+    )
+
+    assert whole.input_text == TEXT
+    assert len(whole.input_tokens) == whole.usage.input_tokens == 6
+    assert len(whole.generated_tokens) == 6
+    assert len({token.id for token in whole.generated_tokens}) > 3
+    for token in whole.generated_tokens:
+        assert token.log_probability <= 0
+        assert token.rank >= 1
+        assert [item.log_probability for item in token.top_tokens] == sorted(
+            (item.log_probability for item in token.top_tokens), reverse=True
+        )
+    assert last.generated_tokens == whole.generated_tokens
+    assert last.input_text == whole.input_text
+    assert not any(piece.generated_tokens or piece.HasField("input_text") for piece in pieces)
+
+
+def test_a_time_limit_ends_an_answer_instead_of_failing_it(stubs):
+    parameters = {"min_new_tokens": 500, "max_new_tokens": 500, "time_limit": {"nanos": 300_000_000}}
+
+    answer = stubs.inference.Generate(pb2.GenerateRequest(model=BASE, text=TEXT, parameters=parameters))
+
+    assert answer.stop_reason == inference_pb2.STOP_REASON_TIME_LIMIT
+    assert 0 < answer.usage.generated_tokens < 500
+
+
+def test_prompt_variables_are_put_in_before_the_template(stubs, complaints: str):
+    with_variables = stubs.inference.Classify(
+        pb2.ClassifyRequest(model=complaints, text="{{what}} are missing.", prompt_variables={"what": "Parts"})
+    )
+
+    assert with_variables == stubs.inference.Classify(pb2.ClassifyRequest(model=complaints, text="Parts are missing."))
+
+
+def test_a_long_input_is_classified_by_its_end_when_it_may_be_cut(stubs, complaints: str):
+    long = "word " * 2000 + TEXT
+
+    failure = refused(stubs.inference.Classify, pb2.ClassifyRequest(model=complaints, text=long))
+    answer = stubs.inference.Classify(pb2.ClassifyRequest(model=complaints, text=long, truncate_input_tokens=100))
+
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert answer.usage.input_tokens == 100

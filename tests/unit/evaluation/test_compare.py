@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from foreword.evaluation import evaluate, held_out_metric
 from foreword.evaluation.prompting import Prompting, choose_examples
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Embeds
+from foreword.plugin.encoding import encode_target
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
 
@@ -63,6 +66,29 @@ def test_an_open_task_is_answered_freely():
     evaluations = _evaluate(task=Generation())
 
     assert [evaluation.system for evaluation in evaluations] == ["tuned", "base_zero_shot", "base_three_shot"]
+
+
+@pytest.mark.parametrize("shape", ["bart", "llama"])
+def test_perplexity_is_that_of_the_right_answers_as_transformers_counts_it(shape):
+    task, model, parameters = Generation(), tiny_model(shape), make_parameters(max_input_tokens=60, max_output_tokens=8)
+    runner = ModelRunner(model)
+    prompting = Prompting(verbalizer="classify: {{input}}", max_tokens=200, instruction="Route it.")
+    nats = tokens = 0
+    for row in ROWS[:6]:
+        asked = torch.tensor([runner.tokenize(prompting.text(row, runner))])
+        answer = torch.tensor([encode_target(model, row.output, 8)])
+        if shape == "llama":
+            ids, ignored = torch.cat([asked, answer], dim=1), torch.full_like(asked, -100)
+            loss = model.module(input_ids=ids, labels=torch.cat([ignored, answer], dim=1)).loss
+        else:
+            loss = model.module(input_ids=asked, labels=answer).loss
+        nats, tokens = nats + float(loss) * answer.numel(), tokens + answer.numel()
+
+    tuned, base, *_ = _evaluate(shape, task, runner=runner, parameters=parameters)
+
+    assert base.metrics["perplexity"] == pytest.approx(math.exp(nats / tokens), rel=1e-4)
+    assert tuned.metrics["perplexity"] != base.metrics["perplexity"]
+    assert set(base.metrics) == {metric.id for metric in task.metrics}
 
 
 def test_the_base_model_is_left_out_when_nobody_asks():

@@ -43,7 +43,7 @@ def test_the_plugin_registers_it():
 
     plugin.register_tuning_methods(register)
 
-    assert list(register.items) == ["prompt_tuning"]
+    assert "prompt_tuning" in register.items
 
 
 @pytest.mark.parametrize("scale_embedding", [False, True])

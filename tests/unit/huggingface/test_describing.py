@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from factories.hugging_face import CONTEXT_TOKENS, HIDDEN_SIZE, write_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import FailedPreconditionError
-from foreword_huggingface.families import FAMILIES, T5_RECIPE, fitted_recipe
+from foreword_huggingface.families import FAMILIES, T5_RECIPE, fitted_recipes
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry
 
@@ -35,7 +35,7 @@ def test_a_folder_is_described_by_its_configuration(tmp_path):
     assert spec.architecture is Architecture.CAUSAL
     assert (spec.context_tokens, spec.hidden_size) == (CONTEXT_TOKENS, HIDDEN_SIZE)
     assert spec.licence == "apache-2.0"
-    assert spec.recipe.learning_rate == FAMILIES["granite"].recipe.learning_rate
+    assert spec.recipe("ia3").learning_rate == FAMILIES["granite"].recipes["ia3"].learning_rate
     assert "Granite" in spec.description
 
 
@@ -45,19 +45,21 @@ def test_t5_has_the_recipe_of_the_paper():
 
 def test_every_recipe_sets_all_that_depends_on_the_model():
     for family in FAMILIES.values():
-        recipe = family.recipe
-        assert None not in (recipe.learning_rate, recipe.optimizer, recipe.schedule, recipe.num_virtual_tokens)
-        assert recipe.accumulate_steps == 1
+        assert family.recipes["prompt_tuning"].num_virtual_tokens is not None
+        for recipe in family.recipes.values():
+            assert None not in (recipe.learning_rate, recipe.optimizer, recipe.schedule)
+            assert recipe.accumulate_steps == 1
 
 
 @pytest.mark.parametrize("context_tokens", [16, 100, 192, 512, 131_072])
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_a_recipe_fits_into_the_context(family, context_tokens):
-    recipe = fitted_recipe(family, context_tokens)
+    recipes = fitted_recipes(family, context_tokens)
 
-    answer = recipe.max_output_tokens if family.architecture is Architecture.CAUSAL else 0
-    assert recipe.num_virtual_tokens + recipe.max_input_tokens + answer <= context_tokens
-    assert (recipe == family.recipe) is (context_tokens >= 512)
+    for recipe in recipes.values():
+        answer = recipe.max_output_tokens if family.architecture is Architecture.CAUSAL else 0
+        assert (recipe.num_virtual_tokens or 0) + recipe.max_input_tokens + answer <= context_tokens
+    assert (recipes == family.recipes) is (context_tokens >= 512)
 
 
 def test_other_weights_give_another_revision_and_the_same_files_the_same(tmp_path):

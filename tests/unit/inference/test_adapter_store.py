@@ -15,7 +15,7 @@ from factories.tiny_models import tiny_model
 from foreword.errors import ArtifactError
 from foreword.inference.adapters import AdapterStore, check_content, parse_tensors, read_contributions
 from foreword.inference.interfaces import AdapterReference
-from foreword.inference.networks import LoadedAdapter
+from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.plugin.contributions import soft_prompt
 from foreword_methods.prompt_tuning.method import PromptTuning
 

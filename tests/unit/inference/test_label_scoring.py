@@ -23,6 +23,12 @@ def _rows(runner: ModelRunner) -> list[TextRow]:
     return [TextRow(text=text, adapter=load_adapter(runner, length, length)) for text in TEXTS for length in (0, 4, 11)]
 
 
+def _scaled(runner: ModelRunner) -> list[TextRow]:
+    """The same beside rows with factors, with a prompt and without."""
+    adapters = [load_adapter(runner, length, length, scaled=True) for length in (0, 7)]
+    return _rows(runner) + [TextRow(text=text, adapter=adapter) for text in TEXTS for adapter in adapters]
+
+
 @torch.inference_mode()
 def _plain_log_prob(runner: ModelRunner, row: TextRow, target: list[int]) -> float:
     """What a plain forward pass over one row and one answer says."""
@@ -89,10 +95,10 @@ def test_answers_spread_over_several_trees_score_the_same(shape, monkeypatch):
         )
 
 
-@pytest.mark.parametrize("shape", ["bart", "llama"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_scores_in_a_mixed_batch_equal_those_alone(shape):
     runner = ModelRunner(tiny_model(shape))
-    rows = _rows(runner)
+    rows = _scaled(runner)
 
     together = runner.score_label_sets(rows, DEPARTMENTS)
 

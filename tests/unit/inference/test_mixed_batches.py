@@ -4,13 +4,13 @@ import pytest
 import torch
 from peft import PromptTuningConfig, get_peft_model
 
-from factories.serving import decode_rows, load_adapter, prompt_vectors
+from factories.serving import decode_rows, load_adapter, prompt_vectors, site_scales
 from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
 from foreword.inference.decoding import DecodeBatch, DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
-from foreword.plugin.contributions import Embeds
+from foreword.plugin.contributions import Affine, Embeds
 
 TEXTS = (
     "Where are the 2 extra sets of sheets that are supposed to come with my order?",
@@ -21,17 +21,18 @@ TEXTS = (
 
 
 def _rows(runner: ModelRunner, **parameters) -> list[DecodeRow]:
-    """Rows with long, short and no prompts, texts and answers of different lengths."""
-    prompts = [load_adapter(runner, length, seed) for seed, length in enumerate((0, 5, 17))]
+    """Rows with long, short and no prompts, with factors and without, texts and answers of different lengths."""
+    kinds = [(0, False), (5, False), (17, False), (0, True), (6, True)]
+    adapters = [load_adapter(runner, length, seed, scaled=scaled) for seed, (length, scaled) in enumerate(kinds)]
     return [
         DecodeRow(
             ids=runner.tokenize(text),
-            adapter=prompt,
+            adapter=adapter,
             parameters=GenerateParameters(
-                **{"max_new_tokens": 6 + 3 * number, "min_new_tokens": 4, "seed": number, **parameters}
+                **{"max_new_tokens": 6 + 2 * number, "min_new_tokens": 4, "seed": number, **parameters}
             ),
         )
-        for number, (text, prompt) in enumerate((text, prompt) for text in TEXTS for prompt in prompts)
+        for number, (text, adapter) in enumerate((text, adapter) for text in TEXTS for adapter in adapters)
     ]
 
 
@@ -156,14 +157,13 @@ def test_the_storage_shrinks_again_when_long_rows_leave(shape):
     assert columns < 20
 
 
-def test_the_base_model_is_left_as_it_was():
-    model = tiny_model("bart")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_base_model_is_left_as_it_was(shape):
+    model = tiny_model(shape)
     runner = ModelRunner(model)
-    runner.generate([TextRow(text="Hello")])
+    runner.generate([TextRow(text="Hello", adapter=load_adapter(runner, 4, scaled=True)), TextRow(text="Hello")])
 
-    table = model.module.get_decoder().embed_positions
-    assert not table._forward_hooks
-    assert not table._forward_pre_hooks
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.module.modules())
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -209,10 +209,15 @@ def test_a_prompt_of_another_width_or_without_room_is_refused():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_probe_tells_a_prompt_that_acts_from_one_that_does_not(shape):
+def test_a_probe_tells_an_adapter_that_acts_from_one_that_does_not(shape):
     runner = ModelRunner(tiny_model(shape))
+    idle = runner.load_adapter([Affine(scales_W=site_scales(runner.model.spec, spread=0.0))])
+
     assert runner.probe(load_adapter(runner, 4)) > 1e-3
+    assert runner.probe(load_adapter(runner, 0, scaled=True)) > 1e-3
     assert runner.probe(None) == 0.0
+    with pytest.raises(FailedPreconditionError, match="changes nothing"):
+        runner.probe(idle)
 
 
 @pytest.mark.parametrize("shape", ["bart", "gpt2"])

@@ -10,7 +10,7 @@ from factories.chat import TEMPLATES, chat_tokenizer
 from factories.tiny_models import tiny_model
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.plugin.chat import chat_frame
-from foreword.plugin.encoding import encode_input, encode_plain
+from foreword.plugin.encoding import encode_input, encode_plain, tokens_around
 
 CHAT = replace(tiny_model("llama").spec, chat_template=True)
 PLAIN = tiny_model("llama").spec
@@ -90,3 +90,15 @@ def test_a_tokenizer_without_a_template_is_refused():
 
     with pytest.raises(FailedPreconditionError, match="cannot be used"):
         chat_frame(tokenizer, CHAT)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_stands_around_a_text_is_found_again(name):
+    tokenizer = chat_tokenizer(name)
+    frame = chat_frame(tokenizer, CHAT)
+    ids = encode_input(tokenizer, "word " * 20, frame=frame)
+
+    before, after = tokens_around(tokenizer, ids, frame=frame)
+
+    assert tokenizer.decode(ids[before : len(ids) - after]).split() == ["word"] * 20
+    assert tokens_around(tokenizer, encode_input(tokenizer, "word")) == (1, 0)

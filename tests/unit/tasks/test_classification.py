@@ -44,7 +44,7 @@ def test_the_plugin_registers_its_tasks_with_metrics_that_exist() -> None:
 
     register_tasks(register)
 
-    assert list(register.items) == ["classification", "generation"]
+    assert list(register.items) == ["classification", "generation", "summarization"]
     for task in register:
         assert task.main_metric in {metric.id for metric in task.metrics}
 

@@ -45,3 +45,17 @@ def test_rows_with_one_and_the_same_output_are_warned_about() -> None:
 
     assert [finding.code for finding in TASK.check(rows, {})[0]] == ["ONE_OUTPUT"]
     assert TASK.check(rows[:1], {}) == ([], [])
+
+
+def test_outputs_that_repeat_their_inputs_are_warned_about() -> None:
+    rows = [Row(number=1, input="A  lid", output="a lid"), Row(number=2, input="b", output="c")]
+
+    (finding,) = TASK.check(rows, {})[0]
+
+    assert (finding.code, finding.rows, finding.excerpt) == ("OUTPUT_IS_INPUT", (1,), "a lid")
+
+
+def test_case_and_line_breaks_count() -> None:
+    assert TASK.score(["DEAR\nyou"], ["DEAR\nyou"], {}).metrics["exact_match"] == 1.0
+    assert TASK.score(["dear\nyou"], ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0
+    assert TASK.score(["DEAR you"], ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0

@@ -7,10 +7,11 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import BartForConditionalGeneration
 
-from factories.tiny_models import HIDDEN_SIZE, SHAPES, tiny_model
+from factories.serving import site_scales
+from factories.tiny_models import HIDDEN_SIZE, SHAPES, merged_model, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import FailedPreconditionError
-from foreword.plugin.contributions import Embeds
+from foreword.plugin.contributions import Affine, Embeds
 from foreword.tuning import forward
 from foreword.tuning.batches import EncodedRow, collate
 from foreword.tuning.forward import answer_loss, language_head
@@ -69,6 +70,29 @@ def test_the_shared_prefix_of_causal_models_gives_the_same_loss_and_gradient(sha
 
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     torch.testing.assert_close(shared.grad, apart.grad, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("with_prompt", [False, True])
+def test_loss_and_gradient_under_factors_are_those_of_a_network_with_factors_in_its_weights(shape, with_prompt):
+    model = tiny_model(shape)
+    scales = {name: scale_W.requires_grad_() for name, scale_W in site_scales(model.spec).items()}
+    prompt = _prompt().detach() if with_prompt else torch.zeros(0, HIDDEN_SIZE)
+    contributions = [Affine(scales_W=scales), *([Embeds(vectors_PD=prompt)] if with_prompt else [])]
+
+    loss = answer_loss(model)(collate(ROWS), contributions)
+    loss.backward()
+
+    merged = merged_model(shape, {name: scale_W.detach() for name, scale_W in scales.items()})
+    assert loss.item() == pytest.approx(sum(_alone(merged, row, prompt) for row in ROWS).item(), rel=1e-5)
+    name = model.spec.sites[-1].name
+    step = torch.zeros_like(scales[name])
+    step[3] = 1e-2
+    nudged = [
+        sum(_alone(merged_model(shape, {**scales, name: scales[name] + sign * step}), row, prompt) for row in ROWS)
+        for sign in (1, -1)
+    ]
+    assert scales[name].grad[3].item() == pytest.approx((nudged[0] - nudged[1]).item() / 2e-2, rel=0.05, abs=2e-3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -9,6 +9,7 @@ from foreword.domain.experiment import Phase
 from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.plugin.contributions import soft_prompt
 from foreword.tuning.forward import answer_loss
+from foreword_methods.ia3 import IA3
 
 
 def _prompt(trainer) -> torch.Tensor:
@@ -67,6 +68,34 @@ def test_a_run_resumed_at_any_update_ends_bit_for_bit_where_an_uninterrupted_one
         rest = list(resumed.run())
         assert [report.loss for report in rest] == [report.loss for report in reports[step:]]
         assert torch.equal(_prompt(resumed), _prompt(whole))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
+def test_factors_are_tuned_by_the_same_loop_and_resume_bit_for_bit(shape, optimizer):
+    model, rows = tiny_model(shape), make_rows()
+    before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+    parameters = make_parameters(
+        num_epochs=6, learning_rate=0.1, optimizer=optimizer, refit=True,
+        method_parameters={"token_dropout": 0.2, "averaging": 0.9},
+    )  # fmt: skip
+    arguments = {"method": IA3(), "evaluate": lambda _: 0.5}
+    whole = make_trainer(model, rows, parameters, **arguments)
+    states, reports = [], []
+    for report in whole.run():
+        reports.append(report)
+        states.append(whole.state())
+
+    resumed = make_trainer(model, rows, parameters, state=states[7], **arguments)
+    rest = list(resumed.run())
+
+    assert reports[17].loss < reports[0].loss
+    assert [report.loss for report in rest] == [report.loss for report in reports[8:]]
+    factors, again = whole.result().artifact.tensors, resumed.result().artifact.tensors
+    assert all(torch.equal(factors[name], again[name]) for name in factors)
+    projections = [model.module.get_submodule(site.module) for site in model.spec.sites]
+    assert not any(projection._forward_hooks or projection._forward_pre_hooks for projection in projections)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
 
 
 def test_a_checkpoint_of_another_run_is_refused():

@@ -23,7 +23,7 @@ def base_model(spec: BaseModelSpec, plugin: str, aliases: tuple[str, ...]) -> ca
         parameter_count=spec.parameter_count,
         licence=spec.licence,
         tunable=spec.tunable,
-        recipe=tune_parameters(spec.recipe),
+        recipes={tuning_type: tune_parameters(recipe) for tuning_type, recipe in spec.recipes.items()},
         aliases=aliases,
         plugin=plugin,
     )
@@ -51,6 +51,7 @@ def tuning_method(item: TuningMethod, plugin: str) -> catalog_pb2.TuningMethod:
         description=item.description,
         parameters=[parameter_spec(parameter) for parameter in item.parameters],
         plugin=plugin,
+        unused_parameters=sorted(item.unused_parameters),
     )
 
 

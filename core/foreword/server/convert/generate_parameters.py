@@ -7,21 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from foreword.domain.generate_parameters import SPECS_BY_PATH
 from foreword.domain.inference import GenerateParameters, LengthPenalty, ReturnOptions
 from foreword.server.convert.fields import Violations
 from foreword.v1 import inference_pb2
 
 MAX_STOP_SEQUENCES = 6
 MAX_STOP_SEQUENCE = 40
-MAX_TOP_K = 1_000
-MAX_SEED = 2**32 - 1
-MAX_REPETITION_PENALTY = 2
-MAX_DECAY_FACTOR = 10
-MAX_TOP_N_TOKENS = 20
-LEAST_TIME_LIMIT = timedelta(milliseconds=1)
-MAX_TIME_LIMIT = timedelta(hours=1)
 
 _FIELD = "parameters"
+_SEEDS = 2**32
 _Method = inference_pb2.GenerateParameters.DecodingMethod
 
 
@@ -35,16 +30,19 @@ def parse_generate_parameters(violations: Violations, message: inference_pb2.Gen
     top_p = message.top_p if message.HasField("top_p") else defaults.top_p
     max_new = message.max_new_tokens if message.HasField("max_new_tokens") else defaults.max_new_tokens
     penalty = message.repetition_penalty if message.HasField("repetition_penalty") else defaults.repetition_penalty
-    violations.number(f"{_FIELD}.temperature", temperature, above=0, maximum=2)
-    violations.number(f"{_FIELD}.top_p", top_p, above=0, maximum=1)
-    violations.number(f"{_FIELD}.top_k", message.top_k, minimum=0, maximum=MAX_TOP_K)
-    violations.number(f"{_FIELD}.random_seed", message.random_seed, minimum=0, maximum=MAX_SEED)
-    violations.number(f"{_FIELD}.max_new_tokens", max_new, minimum=1)
+    for name, value in (
+        ("temperature", temperature),
+        ("top_p", top_p),
+        ("top_k", message.top_k),
+        ("random_seed", message.random_seed),
+        ("max_new_tokens", max_new),
+        ("repetition_penalty", penalty),
+        ("truncate_input_tokens", message.truncate_input_tokens),
+    ):
+        _check(violations, name, value)
     violations.number(f"{_FIELD}.min_new_tokens", message.min_new_tokens, minimum=0, maximum=max(max_new, 0))
-    violations.number(f"{_FIELD}.repetition_penalty", penalty, minimum=1, maximum=MAX_REPETITION_PENALTY)
-    violations.number(f"{_FIELD}.truncate_input_tokens", message.truncate_input_tokens, minimum=0)
     _check_stop_sequences(violations, f"{_FIELD}.stop_sequences", message.stop_sequences)
-    drawn = secrets.randbelow(MAX_SEED + 1) if sample else 0
+    drawn = secrets.randbelow(_SEEDS) if sample else 0
     return GenerateParameters(
         sample=sample,
         temperature=temperature,
@@ -91,9 +89,9 @@ def fitted(parameters: GenerateParameters, context_tokens: int, *, limit_is_defa
 def _parse_length_penalty(violations: Violations, message: inference_pb2.GenerateParameters) -> LengthPenalty | None:
     if not message.HasField("length_penalty"):
         return None
-    field, penalty = f"{_FIELD}.length_penalty", message.length_penalty
-    violations.number(f"{field}.decay_factor", penalty.decay_factor, above=1, maximum=MAX_DECAY_FACTOR)
-    violations.number(f"{field}.start_index", penalty.start_index, minimum=0)
+    penalty = message.length_penalty
+    _check(violations, "length_penalty.decay_factor", penalty.decay_factor)
+    _check(violations, "length_penalty.start_index", penalty.start_index)
     return LengthPenalty(decay_factor=penalty.decay_factor, start_index=penalty.start_index)
 
 
@@ -102,15 +100,11 @@ def _parse_time_limit(violations: Violations, message: inference_pb2.GeneratePar
         return None
     limit = message.time_limit
     seconds = limit.seconds + limit.nanos / 1e9  # not ToTimedelta, which raises on what a client may well send
-    if not LEAST_TIME_LIMIT.total_seconds() <= seconds <= MAX_TIME_LIMIT.total_seconds():
-        violations.add(f"{_FIELD}.time_limit", f"must be in [0.001 s, 3600 s], not {seconds:.10g} s")
-        return None
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=seconds) if _check(violations, "time_limit", seconds) else None
 
 
 def _parse_return_options(violations: Violations, message: inference_pb2.ReturnOptions) -> ReturnOptions:
-    field = f"{_FIELD}.return_options"
-    violations.number(f"{field}.top_n_tokens", message.top_n_tokens, minimum=0, maximum=MAX_TOP_N_TOKENS)
+    _check(violations, "return_options.top_n_tokens", message.top_n_tokens)
     options = ReturnOptions(
         input_text=message.input_text,
         input_tokens=message.input_tokens,
@@ -120,8 +114,19 @@ def _parse_return_options(violations: Violations, message: inference_pb2.ReturnO
         top_n_tokens=message.top_n_tokens,
     )
     if options.details and not (options.input_tokens or options.generated_tokens):
-        violations.add(field, "asks for details of tokens but returns none; set input_tokens or generated_tokens")
+        violations.add(
+            f"{_FIELD}.return_options",
+            "asks for details of tokens but returns none; set input_tokens or generated_tokens",
+        )
     return options
+
+
+def _check(violations: Violations, path: str, value: float) -> bool:
+    """Whether a value is as its parameter describes itself; notes the fault otherwise."""
+    fault = SPECS_BY_PATH[path].fault(value)
+    if fault is not None:
+        violations.add(f"{_FIELD}.{path}", fault)
+    return fault is None
 
 
 def _check_stop_sequences(violations: Violations, field: str, sequences: Sequence[str]) -> None:

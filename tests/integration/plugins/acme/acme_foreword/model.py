@@ -20,7 +20,11 @@ _SPEC = BaseModelSpec(
     hidden_size=32,
     parameter_count=60_000,
     licence="MIT",
-    recipe=TuneParameters(learning_rate=0.1, num_epochs=2, num_virtual_tokens=4, batch_size=8, validation_split=0.2),
+    recipes={
+        "prompt_tuning": TuneParameters(
+            learning_rate=0.1, num_epochs=2, num_virtual_tokens=4, batch_size=8, validation_split=0.2
+        )
+    },
     revision="1",
     aliases=("tiny",),
 )

@@ -1,0 +1,121 @@
+"""Whether the bot lives and is ready, and its counters, on a port of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from foreword.errors import UnavailableError
+from foreword_slack.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether events can come in, and what keeps them out."""
+
+    is_ready: bool
+    reason: str = ""
+
+
+class HealthServer:
+    """Serves `/healthz`, `/readyz` and `/metrics` (Prometheus' text format). Nothing on it is secret or personal.
+
+    Args:
+        ready: Whether events can come in.
+        counts: Counters, by the name of what they count and then by outcome.
+        host: Address to listen on.
+        port: 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ready: Callable[[], Readiness],
+        counts: Callable[[], Mapping[str, Mapping[str, int]]],
+        host: str = "127.0.0.1",
+        port: int = 9466,
+    ) -> None:
+        self._store, self._ready, self._counts = store, ready, counts
+        self._host, self._port = host, port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._port
+
+    async def start(self) -> None:
+        """Begins to listen.
+
+        Raises:
+            OSError: The address is taken.
+        """
+        app = web.Application()
+        app.router.add_get("/healthz", self._alive)
+        app.router.add_get("/readyz", self._is_ready)
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Listens no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _alive(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _is_ready(self, request: web.Request) -> web.Response:
+        readiness = self._ready()
+        if readiness.is_ready:
+            try:
+                await self._store.survey(lambda operator: operator.events.next_due())
+            except UnavailableError:
+                readiness = Readiness(is_ready=False, reason="the store cannot be reached")
+        status = {"status": "ready" if readiness.is_ready else "not ready", "reason": readiness.reason}
+        return web.json_response(status, status=200 if readiness.is_ready else 503)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        lines = [line for name, counts in sorted(self._counts().items()) for line in _counter(name, counts)]
+        overview = await self._store.survey(lambda operator: operator.overview())
+        lines += _gauge(
+            "inbox_overdue_events",
+            "Events that should have been handled by now.",
+            [({"team": team.team}, team.inbox.overdue) for team in overview.teams],
+        )
+        lines += _gauge(
+            "outbox_calls",
+            "Calls to Slack by state.",
+            [
+                ({"team": team.team, "state": state.value}, count)
+                for team in overview.teams
+                for state, count in team.posts.items()
+            ],
+        )
+        lines += _gauge(
+            "outbox_parked_calls",
+            "Calls that wait for the bot to be installed again.",
+            [({"team": team.team}, team.parked) for team in overview.teams],
+        )
+        return web.Response(text="\n".join([*lines, ""]), content_type="text/plain", charset="utf-8")
+
+
+def _counter(name: str, counts: Mapping[str, int]) -> list[str]:
+    full = f"foreword_slack_{name}_total"
+    samples = [f'{full}{{outcome="{outcome}"}} {count}' for outcome, count in sorted(counts.items())]
+    return [f"# TYPE {full} counter", *samples]
+
+
+def _gauge(name: str, help: str, samples: Sequence[tuple[Mapping[str, str], int]]) -> list[str]:
+    full = f"foreword_slack_{name}"
+    shown = []
+    for labels, number in samples:
+        inside = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        shown.append(f"{full}{{{inside}}} {number}")
+    return [f"# HELP {full} {help}", f"# TYPE {full} gauge", *shown]

@@ -1,0 +1,91 @@
+"""Generation parameters on the command line: options of commands, and values by the names of the API."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
+from foreword.domain.parameters import ParameterSpec
+
+if TYPE_CHECKING:
+    from foreword.client.keywords import GenerateKeywords
+
+_TYPES: Final[Mapping[str, click.ParamType[Any]]] = {
+    "int": click.INT,
+    "float": click.FLOAT,
+    "string": click.STRING,
+    "string_list": click.STRING,
+}
+_NAMES: Final = {"random_seed": "--seed", "stop_sequences": "--stop"}
+"""Options that are not called like their parameter."""
+
+
+def generation_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command an option for every generation parameter, passed as `parameters`, which the client takes.
+
+    Ranges are checked by the service, which knows the model.
+    """
+
+    @functools.wraps(function)
+    def command(*arguments: Any, sample: bool, **options: Any) -> Any:
+        given = {spec.name: options.pop(_keyword(spec)) for spec in _OPTIONS}
+        parameters = {path: value for path, value in given.items() if value is not None and value is not False}
+        if sample:
+            parameters["decoding_method"] = "sample"
+        return function(*arguments, parameters=generate_keywords(parameters), **options)
+
+    added: Callable[..., Any] = command
+    for spec in reversed(_OPTIONS):
+        added = _option(spec)(added)
+    sample = click.option("--sample", is_flag=True, help="Draw each token at random instead of taking the likeliest.")
+    return sample(added)
+
+
+def generate_keywords(parameters: Mapping[str, Any]) -> GenerateKeywords:
+    """What the client takes, out of values by their path in the API, such as `length_penalty.decay_factor`."""
+    from foreword.domain.inference import LengthPenalty, ReturnOptions
+
+    values = {path: value for path, value in parameters.items() if "." not in path}
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in parameters.items():
+        whole, _, part = path.rpartition(".")
+        if whole:
+            parts.setdefault(whole, {})[part] = value
+    if "time_limit" in values:
+        values["time_limit"] = timedelta(seconds=values["time_limit"])
+    if "length_penalty" in parts:
+        # Without a factor 0 goes out, and the service says which factors there are.
+        values["length_penalty"] = LengthPenalty(**{"decay_factor": 0.0, **parts["length_penalty"]})
+    if "return_options" in parts:
+        values["return_options"] = ReturnOptions(**parts["return_options"])
+    keywords: GenerateKeywords = values  # type: ignore[assignment]  # by the names of the specs, which a test compares
+    return keywords
+
+
+_OPTIONS: Final = [spec for spec in GENERATE_PARAMETER_SPECS if spec.name != "decoding_method"]
+
+
+def _option(spec: ParameterSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    name = _NAMES.get(spec.name, f"--{_keyword(spec).replace('_', '-')}")
+    if spec.type == "bool":
+        return click.option(name, _keyword(spec), is_flag=True, help=spec.description)
+    unset = spec.default in (None, 0, ()) or spec.type == "string_list"
+    default = "" if unset else f"  [default: {spec.default:g}]"
+    return click.option(
+        name,
+        _keyword(spec),
+        type=_TYPES[spec.type],
+        metavar=spec.unit.upper() or None,
+        multiple=spec.type == "string_list",
+        help=f"{spec.description}{default}",
+    )
+
+
+def _keyword(spec: ParameterSpec) -> str:
+    """The name of an option's value: the last part of its path, which errors of the service end with, too."""
+    return spec.name.rpartition(".")[2]

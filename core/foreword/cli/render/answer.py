@@ -1,0 +1,59 @@
+"""Answers: what they cost, and their tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from foreword.cli.render.listing import Cell, print_table
+from foreword.client import GenerateResult
+from foreword.domain.inference import Token
+
+
+def usage(result: GenerateResult, context_tokens: int | None = None) -> str:
+    """Tokens of an answer and why it ended, in a line."""
+    counts = result.usage
+    total = counts.input_tokens + counts.generated_tokens
+    of = f" of {context_tokens}" if context_tokens else ""
+    prompt = f" behind {counts.soft_prompt_tokens} soft-prompt vectors" if counts.soft_prompt_tokens else ""
+    return (
+        f"{total}{of} tokens: {counts.input_tokens} input + {counts.generated_tokens} generated{prompt}; "
+        f"ended by {result.stop_reason.value}, seed {result.seed}"
+    )
+
+
+def print_tokens(console: Console, result: GenerateResult) -> None:
+    """Prints what the answer tells besides its text; nothing when it was not asked to."""
+    if result.input_text is not None:
+        console.print()
+        console.print(Text("input", style="bold"))
+        console.print(Text(result.input_text))
+    for heading, tokens in (("input token", result.input_tokens), ("generated token", result.generated_tokens)):
+        if tokens:
+            console.print()
+            _print_table(console, heading, tokens)
+
+
+def _print_table(console: Console, heading: str, tokens: Sequence[Token]) -> None:
+    """One line for each token; columns that none fills are left out."""
+    columns: list[tuple[str, list[Cell]]] = [
+        (heading, [repr(token.text) for token in tokens]),
+        ("id", [str(token.id) for token in tokens]),
+        ("probability", [_share(token.log_probability) for token in tokens]),
+        ("rank", ["" if token.rank is None else str(token.rank) for token in tokens]),
+        ("likeliest in its place", [_likeliest(token) for token in tokens]),
+    ]
+    shown = [(name, cells) for name, cells in columns if any(cells)]
+    rows = zip(*(cells for _, cells in shown), strict=True)
+    print_table(console, [name for name, _ in shown], list(rows), right=["id", "probability", "rank"])
+
+
+def _share(log_probability: float | None) -> str:
+    return "" if log_probability is None else f"{math.exp(log_probability):.3f}"
+
+
+def _likeliest(token: Token) -> str:
+    return ", ".join(f"{item.text!r} {_share(item.log_probability)}" for item in token.top_tokens)

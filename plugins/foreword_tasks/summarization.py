@@ -1,0 +1,109 @@
+"""Summarization: the gist of a text in fewer words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Final
+
+from foreword.domain.dataset import Row
+from foreword.domain.report import Finding, Histogram, MetricSpec, ReportPart
+from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores
+from foreword_tasks.open_text import OpenText, concerned, plain
+
+_ROUGE: Final = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
+_SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
+_UNSPACED: Final = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Chinese characters
+_WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+
+
+class Summarization(OpenText):
+    """Says in few words what a text says; case and line breaks are kept."""
+
+    id = "summarization"
+    display_name = "Summarization"
+    description = "Answers with the gist of a text, shorter than the text."
+    default_verbalizer = "summarize: {{input}}"
+    metrics = (
+        MetricSpec(
+            id="rouge_1",
+            display_name="ROUGE-1",
+            description="F-score of the words that summary and reference share, case aside, in [0, 1].",
+        ),
+        MetricSpec(
+            id="rouge_2",
+            display_name="ROUGE-2",
+            description="F-score of the pairs of neighbouring words that summary and reference share, in [0, 1].",
+        ),
+        MetricSpec(
+            id="rouge_l",
+            display_name="ROUGE-L",
+            description="F-score of the longest sequence of words that summary and reference share, in [0, 1].",
+        ),
+        PERPLEXITY,
+    )
+    main_metric = "rouge_l"
+
+    def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
+        """Warns of summaries that are no shorter than their texts, or parts of them; shows how short they are."""
+        findings = [
+            *concerned(
+                rows,
+                lambda row: len(words(row.output)) >= len(words(row.input)),
+                code="SUMMARY_NOT_SHORTER",
+                message="summaries have as many words as their texts, or more",
+                remedy="Shorten them, and see that input and output are not swapped.",
+                tolerated_share=0.05,
+            ),
+            *concerned(
+                rows,
+                lambda row: f" {plain(row.output)} " in f" {plain(row.input)} ",
+                code="SUMMARY_COPIED",
+                message="summaries stand word for word in their texts",
+                remedy="Write them in words of their own; from these, a model learns to copy a part of the text.",
+                tolerated_share=0.5,
+            ),
+        ]
+        return findings, [_shortness(rows)] if rows else []
+
+    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+        """ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004), each the mean F-score over the rows.
+
+        Words are those of any script, without stemming, so that the figures mean the same in every language.
+        """
+        # Imported late: it takes a second, and only evaluations need it.
+        from rouge_score.rouge_scorer import RougeScorer
+
+        if not references:
+            return Scores(metrics=dict.fromkeys(_ROUGE, 0.0))
+        scorer = RougeScorer(list(_ROUGE.values()), tokenizer=_Words())
+        found = [
+            scorer.score(reference, prediction) for reference, prediction in zip(references, predictions, strict=True)
+        ]
+        return Scores(metrics={id: fmean(float(row[name].fmeasure) for row in found) for id, name in _ROUGE.items()})
+
+
+def words(text: str) -> list[str]:
+    """The words of a text without their case; in scripts that put no space between words, its characters."""
+    return _WORD.findall(text.casefold())
+
+
+class _Words:
+    """The tokenizer that rouge_score asks for; its own knows the letters a to z only."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return words(text)
+
+
+def _shortness(rows: Sequence[Row]) -> ReportPart:
+    """How long summaries are beside their texts."""
+    counts = [0] * (len(_SHARES) - 1)
+    for row in rows:
+        share = len(words(row.output)) / max(1, len(words(row.input)))
+        counts[min(int(share * 10), len(counts) - 1)] += 1
+    return ReportPart(
+        id="summary_lengths",
+        title="Words of summaries as share of those of their texts (the last bar: 1 or more)",
+        content=Histogram(unit="share", edges=_SHARES, counts=tuple(counts)),
+    )

@@ -1,0 +1,113 @@
+"""What a running bot shows of itself, and what its store shows of it when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import aiohttp
+
+from factories.slack import START, eventually, install, new_event
+from factories.slack_bots import TEST_KEY
+from foreword.errors import UnavailableError
+from foreword_slack.health import HealthServer, Readiness
+from foreword_slack.housekeeping import Housekeeping
+from foreword_slack.installations import Installations
+from foreword_slack.slack_api import SlackApi
+from foreword_slack.store import Complaint, InstallationState, PostState
+from foreword_slack.token_vault import TokenVault
+
+
+async def overview(store):
+    return await store.survey(lambda operator: operator.overview())
+
+
+async def test_the_overview_shows_every_state(store, clock):
+    await install(store)
+    await store.write("T1", lambda uow: uow.inbox.add(new_event("message:C1:1")))
+    await store.write("T1", lambda uow: uow.inbox.add(new_event("message:C1:2")))
+    await store.write("T1", lambda uow: uow.inbox.add(new_event("timer", due_time=START + timedelta(hours=1))))
+    (dead, *_) = await store.operate(lambda operator: operator.events.claim(1, timedelta(seconds=30)))
+    await store.operate(lambda operator: operator.events.bury(dead, "KeyError"))
+    for channel in ("C1", "C2"):
+        await store.write("T1", lambda uow, c=channel: uow.posts.post(f"to {c}", c, {"text": "Late"}))
+    claimed = await store.operate(lambda operator: operator.posts.claim("T1", ("C2",), 1, timedelta(seconds=30)))
+    await store.operate(lambda operator: operator.posts.fail(claimed[0], "is_archived"))
+    complaint = Complaint(channel="C1", ts="1.1", author="U1", receive_time=START)
+    await store.write("T1", lambda uow: uow.complaints.save(complaint))
+    clock.move(60)
+
+    (team,) = (await overview(store)).teams
+    assert (team.inbox.pending, team.inbox.overdue, team.inbox.oldest_time) == (2, 1, START)
+    assert team.inbox.dead == {"KeyError": 1}
+    assert (team.posts[PostState.PENDING], team.posts[PostState.FAILED], team.parked) == (1, 1, 0)
+    assert [(channel.channel, channel.waiting, channel.failed) for channel in team.channels] == [
+        ("C1", 0, {"is_archived": 1}),
+        ("C2", 1, {}),
+    ]
+    assert team.complaints == {"received": 1}
+    await store.operate(lambda operator: operator.workspaces.mark("T1", InstallationState.DOWN, "token_revoked"))
+    (team,) = (await overview(store)).teams
+    assert (team.parked, team.installation.reason) == (1, "token_revoked")
+
+
+@asynccontextmanager
+async def housekeeping(store, facts):
+    api = SlackApi("http://127.0.0.1:9/api/")
+    kept = Housekeeping(store, Installations(store, TokenVault([TEST_KEY]), api, tenant_of={}.get), facts)
+    kept.start()
+    try:
+        yield kept
+    finally:
+        await kept.stop()
+        await api.close()
+
+
+async def test_a_running_bot_is_seen_until_it_stops_or_falls_silent(store, clock):
+    async with housekeeping(store, lambda: {"mode": "socket", "sockets": 2}):
+        await eventually(lambda: processes(store))
+        (process,) = await processes(store)
+        assert process.facts == {"mode": "socket", "sockets": 2}
+        clock.move(0)
+    assert await processes(store) == []
+    await store.operate(lambda operator: operator.processes.beat("killed", {}))
+    assert len(await processes(store)) == 1
+    clock.move(61)
+    assert await processes(store) == []
+
+
+async def processes(store):
+    return (await overview(store)).processes
+
+
+async def test_health_readiness_and_counters_are_served(store, monkeypatch):
+    readiness = [Readiness(is_ready=False, reason="no socket is open")]
+    server = HealthServer(store, ready=lambda: readiness[0], counts=lambda: {"inbox_events": {"received": 3}}, port=0)
+    await install(store)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
+
+            async def get(path):
+                async with client.get(path) as answer:
+                    return answer.status, await answer.text()
+
+            assert (await get("/healthz"))[0] == 200
+            status, text = await get("/readyz")
+            assert status == 503
+            assert "no socket is open" in text
+            readiness[0] = Readiness(is_ready=True)
+            assert (await get("/readyz"))[0] == 200
+            _, text = await get("/metrics")
+            assert 'foreword_slack_inbox_events_total{outcome="received"} 3' in text
+            assert 'foreword_slack_outbox_calls{team="T1",state="pending"} 0' in text
+
+            async def away(work):
+                raise UnavailableError("away")
+
+            monkeypatch.setattr(store, "survey", away)
+            assert (await get("/readyz"))[0] == 503
+    finally:
+        await server.stop()
+    await asyncio.sleep(0)
