@@ -1,0 +1,42 @@
+"""What the encoder still knows: a regression on its sentence vectors takes a second and tells when training spoils it.
+
+Shapes: N rows, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
+
+Encode = Callable[[Sequence[str]], Tensor]
+
+
+@torch.no_grad()
+def canary(encode: Encode, texts: Sequence[str], answers: Sequence[str], *, folds: int = 5) -> float:
+    """Share of rows whose answer a logistic regression over whole answers finds, by k folds.
+
+    Args:
+        encode: Texts to vectors, `[N, D]`; they are normalised here.
+        answers: One text each; rows with the same labels have the same text.
+    """
+    vectors = torch.cat([encode(texts[first : first + 50]) for first in range(0, len(texts), 50)])
+    inputs = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
+    classes = np.unique(np.asarray(answers), return_inverse=True)[1]
+    right = 0
+    for train, test in _folds(classes, folds):
+        regression = LogisticRegression(C=10.0, max_iter=2000).fit(inputs[train], classes[train])
+        right += int((regression.predict(inputs[test]) == classes[test]).sum())
+    return right / len(texts)
+
+
+def _folds(classes: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Stratified where a class has enough rows; a class of fewer rows than folds is spread as it comes."""
+    sizes = np.bincount(classes)
+    coarse = np.where(sizes[classes] >= folds, classes, -1)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
+    return list(splitter.split(np.zeros((len(classes), 1)), coarse))

@@ -1,0 +1,88 @@
+"""Loss of rows that each have a prompt in front, or none.
+
+Shapes: B rows, G prompts, P virtual tokens of the longest prompt, T positions, L answer tokens, N answer
+tokens of all rows, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from foreword_starter.training.batching import pad
+from foreword_starter.training.starter import PAD, START, Starter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptedRow:
+    """One row in token ids.
+
+    Attributes:
+        prompt: Which of the prompts stands in front, and how many of its vectors; None for none.
+    """
+
+    input_ids: Sequence[int]
+    answer_ids: Sequence[int]
+    prompt: tuple[int, int] | None = None
+
+    @property
+    def length(self) -> int:
+        """Positions of the encoder."""
+        return len(self.input_ids) + (self.prompt[1] if self.prompt else 0)
+
+
+def answer_losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None) -> Tensor:
+    """Mean loss of each row's answer tokens, in nats.
+
+    Shape:
+        Returns `[B]`.
+    """
+    model = starter.module.model
+    embeds_BTD, mask_BT = prompted_embeddings(starter, rows, prompts_GPD)
+    longest = max(len(row.answer_ids) for row in rows)
+    fed = [[START, *row.answer_ids[:-1], *[PAD] * (longest - len(row.answer_ids))] for row in rows]
+    # Places and owners are counted here and not found by a mask there, which an accelerator would have to wait for.
+    places = [place * longest + step for place, row in enumerate(rows) for step in range(len(row.answer_ids))]
+    owners = [place for place, row in enumerate(rows) for _ in row.answer_ids]
+    answers = [token for row in rows for token in row.answer_ids]
+    memory_BTD = model.encoder(inputs_embeds=embeds_BTD, attention_mask=mask_BT).last_hidden_state
+    hidden_BLD = model.decoder(
+        input_ids=starter.tensor(fed), encoder_hidden_states=memory_BTD, encoder_attention_mask=mask_BT, use_cache=False
+    ).last_hidden_state
+    hidden_ND = hidden_BLD.reshape(len(rows) * longest, -1)[starter.tensor(places)]
+    logits_NV = functional.linear(hidden_ND, model.shared.weight) + starter.module.final_logits_bias[0]
+    losses_N = functional.cross_entropy(logits_NV.float(), starter.tensor(answers), reduction="none")
+    losses_B = losses_N.new_zeros(len(rows)).index_add(0, starter.tensor(owners), losses_N)
+    return losses_B / starter.tensor([len(row.answer_ids) for row in rows])
+
+
+def prompted_embeddings(
+    starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Each row's prompt immediately in front of its tokens, padded on the right.
+
+    Shape:
+        Returns `[B, T, D]` and the mask `[B, T]`.
+    """
+    ids_BT, input_mask_BT = pad([row.input_ids for row in rows], starter.device)
+    tokens_BTD = starter.module.get_input_embeddings()(ids_BT)
+    if prompts_GPD is None:
+        return tokens_BTD, input_mask_BT
+    num_positions = max(row.length for row in rows)
+    mask_BT = starter.tensor([[1] * row.length + [0] * (num_positions - row.length) for row in rows])
+    # One gather from prompts and tokens laid out behind each other, instead of a copy per row.
+    groups, num_virtual, width = prompts_GPD.shape
+    source_ND = torch.cat([prompts_GPD.to(tokens_BTD.dtype).reshape(-1, width), tokens_BTD.reshape(-1, width)])
+    first_token = groups * num_virtual
+    places = []
+    for place, row in enumerate(rows):
+        prompt, length = row.prompt or (0, 0)
+        start = first_token + place * ids_BT.shape[1]
+        own = [*range(prompt * num_virtual, prompt * num_virtual + length), *range(start, start + len(row.input_ids))]
+        places.append(own + [first_token] * (num_positions - len(own)))
+    index_BT = starter.tensor(places)
+    return source_ND[index_BT.reshape(-1)].view(len(rows), num_positions, width), mask_BT

@@ -1,0 +1,89 @@
+"""Instructions in the text itself: templates of many data sets, labels to choose from, examples, gaps to fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from foreword_starter.training.corpus import Corpus
+from foreword_starter.training.forward import PromptedRow
+from foreword_starter.training.soft_tasks import Example, SoftTask, SoftTasks
+from foreword_starter.training.starter import Starter
+
+_CHOICES: Final = (
+    "Choose from these labels: {labels}\n\n{text}", "{text}\n\nOptions: {labels}\nAnswer:",
+    "Which of {labels} fits?\n{text}", "Classify the text as {labels}.\nText: {text}\nLabel:",
+    "Labels: {labels}\nInput: {text}\nOutput:", 'Answer with one or more of: {labels}.\n"{text}"',
+)  # fmt: skip
+_EXAMPLE: Final = "Input: {text}\nOutput: {answer}"
+_NUM_GAPS: Final = 20
+_DRAWN_TASKS: Final = 24
+"""Soft tasks whose rows are asked in text before others are drawn."""
+
+
+class Instructions:
+    """Draws rows in text."""
+
+    def __init__(self, starter: Starter, corpus: Corpus, tasks: SoftTasks, *, max_input_tokens: int) -> None:
+        self._starter, self._corpus, self._tasks = starter, corpus, tasks
+        self._max_input_tokens = max_input_tokens
+        self._drawn: list[SoftTask] = []
+        self._kinds: tuple[tuple[float, Callable[[Random], tuple[str, str]]], ...] = (
+            (0.45, self._template), (0.25, self._choice), (0.1, self._episode), (0.2, self._gaps),
+        )  # fmt: skip
+
+    def batch(self, num_tokens: int, generator: Random) -> list[PromptedRow]:
+        """Rows of like length up to a budget of input and twice the answer's tokens."""
+        makers = generator.choices([make for _, make in self._kinds], [weight for weight, _ in self._kinds], k=64)
+        pairs = [make(generator) for make in makers]
+        inputs = self._starter.encode([text for text, _ in pairs], self._max_input_tokens)
+        answers = self._starter.encode_answers([answer for _, answer in pairs], 48)
+        order = sorted(range(len(pairs)), key=lambda place: len(inputs[place]))
+        first = generator.randrange(len(order))
+        rows: list[PromptedRow] = []
+        spent = 0
+        for place in order[first:] + order[:first][::-1]:
+            spent += len(inputs[place]) + 2 * len(answers[place])
+            if rows and spent > num_tokens:
+                break
+            rows.append(PromptedRow(input_ids=inputs[place], answer_ids=answers[place]))
+        return rows
+
+    def _template(self, generator: Random) -> tuple[str, str]:
+        row = generator.choice(self._corpus.instructions)
+        return row.input, row.output
+
+    def _choice(self, generator: Random) -> tuple[str, str]:
+        task, example = self._labelled(generator)
+        labels = generator.sample(task.labels, len(task.labels))
+        return generator.choice(_CHOICES).format(labels=", ".join(labels), text=example.text), example.answer
+
+    def _episode(self, generator: Random) -> tuple[str, str]:
+        task, example = self._labelled(generator)
+        shown = generator.sample(task.examples, min(len(task.examples), generator.randint(2, 5)))
+        parts = [_EXAMPLE.format(text=other.text, answer=other.answer) for other in shown if other is not example]
+        return "\n\n".join([*parts, _EXAMPLE.format(text=example.text, answer="").rstrip()]), example.answer
+
+    def _gaps(self, generator: Random) -> tuple[str, str]:
+        """Spans of words that `<extra_i>` stands for."""
+        words = generator.choice(self._corpus.paragraphs).split()[:60]
+        kept, gaps, place = [], [], 0
+        while place < len(words):
+            if len(gaps) < _NUM_GAPS and generator.random() < 0.06:
+                span = generator.randint(1, 5)
+                kept.append(f"<extra_{len(gaps)}>")
+                gaps.append(f"<extra_{len(gaps)}> {' '.join(words[place : place + span])}")
+                place += span
+            else:
+                kept.append(words[place])
+                place += 1
+        return " ".join(kept), " ".join(gaps) or " ".join(words[:5])
+
+    def _labelled(self, generator: Random) -> tuple[SoftTask, Example]:
+        """A row of a task with labels; its intents, emotions and sentiments mean what they say."""
+        if not self._drawn or generator.random() < 0.02:
+            drawn = (self._tasks.draw_named(generator) for _ in range(_DRAWN_TASKS))
+            self._drawn = list(drawn)
+        task = generator.choice(self._drawn)
+        return task, generator.choice(task.examples)

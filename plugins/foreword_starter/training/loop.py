@@ -1,0 +1,130 @@
+"""The loop that every stage runs in: a budget of minutes, a log, and a state to go on from after any stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from foreword_starter.training.precision import MasterWeights
+from foreword_starter.training.schedule import rate_factor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one update has seen.
+
+    Attributes:
+        tokens: Of inputs and answers, prompts included.
+        figures: For the log, averaged between two lines.
+    """
+
+    loss: Tensor
+    tokens: int
+    figures: Mapping[str, Tensor | float]
+
+
+class Stage(Protocol):
+    """What a loop trains."""
+
+    def forward(self, progress: float) -> Step:
+        """The loss of the next batch; the loop runs it backward."""
+
+    def after_update(self) -> None:
+        """Called when the weights have moved and their gradients are gone."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next batch depends on."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSettings:
+    """How long a stage runs and how often it writes.
+
+    Attributes:
+        minutes: Running time in all, whatever the number of stops.
+        warmup: Share of it in which the rates rise.
+        save_minutes: Between two states.
+        log_updates: Between two lines of the log.
+    """
+
+    minutes: float
+    warmup: float = 0.03
+    save_minutes: float = 5.0
+    log_updates: int = 50
+
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+def run_loop(
+    stage: Stage, weights: MasterWeights, settings: LoopSettings, *, folder: Path, on_save: Report = lambda _: None
+) -> None:
+    """Trains until the budget is spent; begins where the state in the folder left off.
+
+    Args:
+        folder: Of this stage: `state.pt`, `log.jsonl`.
+        on_save: Called with the counters after each state is written, and at the end: the place to measure.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state_file, log_file = folder / "state.pt", folder / "log.jsonl"
+    counters = {"updates": 0, "tokens": 0, "seconds": 0.0}
+    if state_file.is_file():
+        state = torch.load(state_file, weights_only=False)
+        weights.load_state_dict(state["weights"])
+        stage.load_state_dict(state["stage"])
+        counters = state["counters"]
+    sums: dict[str, list[float]] = defaultdict(list)
+    saved_at, mark = counters["seconds"], time.perf_counter()
+    budget = settings.minutes * 60
+
+    def save() -> None:
+        _write(state_file, {"weights": weights.state_dict(), "stage": stage.state_dict(), "counters": counters})
+        on_save(counters)
+
+    while counters["seconds"] < budget:
+        progress = counters["seconds"] / budget
+        step = stage.forward(progress)
+        step.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        weights.step(rate_factor(progress, warmup=settings.warmup))
+        stage.after_update()
+        now = time.perf_counter()
+        counters["seconds"] += now - mark
+        mark = now
+        counters["updates"] += 1
+        counters["tokens"] += step.tokens
+        for name, figure in {"loss": step.loss.detach(), **step.figures}.items():
+            sums[name].append(figure)  # type: ignore[arg-type]  # tensors are read once per line, not per update
+        if counters["updates"] % settings.log_updates == 0:
+            means = {name: round(sum(map(float, values)) / len(values), 4) for name, values in sums.items()}
+            sums.clear()
+            _append(log_file, {**counters, "seconds": round(counters["seconds"]), **means})
+        if counters["seconds"] - saved_at > settings.save_minutes * 60:
+            saved_at = counters["seconds"]
+            save()
+            mark = time.perf_counter()  # measuring is not training
+    save()
+
+
+def _write(file: Path, state: dict[str, Any]) -> None:
+    """Replaces a file at once, so that a stop leaves the old state or the new one."""
+    temporary = file.with_suffix(".writing")
+    torch.save(state, temporary)
+    os.replace(temporary, file)
+
+
+def _append(file: Path, record: Mapping[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(record) + "\n")
+    print(json.dumps(record), flush=True)

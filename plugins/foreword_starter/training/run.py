@@ -1,0 +1,166 @@
+"""All stages in order, each from what the one before it left in the state's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import nn
+
+from foreword_starter.training.canary import canary
+from foreword_starter.training.corpus import Corpus, read_corpus
+from foreword_starter.training.distillation import Distillation, mean_cosine
+from foreword_starter.training.export import save_model
+from foreword_starter.training.instructions import Instructions
+from foreword_starter.training.loop import run_loop
+from foreword_starter.training.minilm import MiniLM
+from foreword_starter.training.precision import MasterWeights, RateGroup, compute_dtype
+from foreword_starter.training.probe import held_out_tasks, promptability
+from foreword_starter.training.prompt_pool import PromptPool
+from foreword_starter.training.sentence_space import build_space
+from foreword_starter.training.settings import Rates, read_settings
+from foreword_starter.training.soft_tasks import SoftTasks
+from foreword_starter.training.starter import Starter
+from foreword_starter.training.steering import Steering
+from foreword_starter.training.tokenizer import train_tokenizer
+from foreword_starter.training.transplant import transplant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where things are read from.
+
+    Attributes:
+        canary: Labelled texts that training never sees; None measures no canary.
+        begin_from: A model to go on from; None makes one from MiniLM.
+    """
+
+    corpus: Path
+    minilm: Path
+    canary: Path | None
+    begin_from: Path | None
+
+
+class Run:
+    """A training run.
+
+    Folders of the state: `start`, `distilled` and `steered` hold a `model` each, the latter two a log and what is
+    needed to go on; `checkpoints.jsonl` has the figures of every checkpoint.
+    """
+
+    def __init__(self, sources: Sources, settings_file: Path, state: Path, device: torch.device) -> None:
+        self._sources, self._state, self._device = sources, state, device
+        self._settings = read_settings(settings_file)
+        self._dtype = compute_dtype(device)
+        state.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def _corpus(self) -> Corpus:
+        return read_corpus(self._sources.corpus)
+
+    @cached_property
+    def _teacher(self) -> MiniLM:
+        return MiniLM(self._sources.minilm, device=self._device, dtype=self._dtype)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [text for text in self._corpus.texts() if len(text) <= self._settings.data.longest_text]
+
+    def train(self) -> None:
+        """Every stage that is not finished yet."""
+        start = self._sources.begin_from or self._begin()
+        distilled = self._distil(start) if self._settings.distillation.minutes else start
+        self._steer(distilled)
+
+    def measure_model(self) -> None:
+        """Figures of the model that is named, or of the last one."""
+        folder = self._sources.begin_from or self._state / "steered" / "model"
+        self._measure(self._load(folder), folder.name, {})
+
+    def _begin(self) -> Path:
+        """Tokenizer and weights before any training."""
+        folder = self._state / "start" / "model"
+        if not (folder / "tokenizer_config.json").is_file():
+            data = self._settings.data
+            tokenizer = train_tokenizer(self._texts, vocabulary_size=data.vocabulary_size)
+            teacher = MiniLM(self._sources.minilm, device=torch.device("cpu"), dtype=torch.float32)
+            save_model(transplant(teacher, tokenizer, seed=data.seed), tokenizer, folder)
+        return folder
+
+    def _load(self, folder: Path) -> Starter:
+        return Starter(folder, device=self._device, dtype=self._dtype)
+
+    def _distil(self, start: Path) -> Path:
+        """The encoder learns the teacher's vectors."""
+        settings, folder = self._settings, self._state / "distilled"
+        starter = self._load(start)
+        stage = Distillation(
+            starter, self._teacher, self._texts, batch_size=settings.data.batch_texts, seed=settings.data.seed
+        )
+        self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, folder)
+        return folder / "model"
+
+    def _steer(self, start: Path) -> None:
+        """The model learns to follow prompts."""
+        settings, seed = self._settings, self._settings.data.seed
+        starter = self._load(start)
+        space = build_space(
+            self._corpus, self._teacher, Random(seed), per_source=settings.data.space_texts,  # noqa: S311 - no secret
+            file=self._state / "space.pt",
+        )  # fmt: skip
+        tasks = SoftTasks(self._corpus, space)
+        stage = Steering(
+            starter,
+            PromptPool(starter, tasks, settings.pool, Random(seed + 1)),  # noqa: S311
+            Instructions(starter, self._corpus, tasks, max_input_tokens=settings.data.instruction_tokens),
+            Distillation(
+                starter, self._teacher, self._texts, batch_size=settings.data.batch_texts, seed=seed + 2
+            ),
+            settings.mixture,
+            Random(seed + 3),  # noqa: S311
+        )  # fmt: skip
+        self._loop("steered", starter, stage, settings.steering_rates, settings.steering, self._state / "steered")
+
+    def _loop(self, name: str, starter: Starter, stage: Any, rates: Rates, settings: Any, folder: Path) -> None:
+        """Trains and, at every state, writes the model and measures it."""
+        weights = MasterWeights(_groups(starter.module, rates), weight_decay=rates.weight_decay, clip=rates.clip)
+
+        def keep(counters: Mapping[str, Any]) -> None:
+            revision = save_model(starter.module, starter.tokenizer, folder / "model")
+            self._measure(starter, name, {**counters, "revision": revision})
+
+        run_loop(stage, weights, settings, folder=folder, on_save=keep)
+
+    def _measure(self, starter: Starter, name: str, counters: Mapping[str, Any]) -> None:
+        """Adds a line of figures to `checkpoints.jsonl`."""
+        figures: dict[str, Any] = {"checkpoint": name, **counters}
+        sample = Random(0).sample(self._texts, min(256, len(self._texts)))  # noqa: S311 - no secret
+        figures["cosine"] = round(mean_cosine(starter, self._teacher, sample), 4)
+        if self._sources.canary is not None:
+            rows = [json.loads(line) for line in self._sources.canary.read_text(encoding="utf-8").splitlines()]
+            answers = [", ".join(sorted(part.strip() for part in row["output"].split(","))) for row in rows]
+            figures["canary"] = round(canary(starter.pooled, [row["input"] for row in rows], answers), 4)
+        if self._settings.probe.updates:
+            found = promptability(starter, held_out_tasks(self._sources.corpus), self._settings.probe)
+            figures |= {f"probe_{task}": round(accuracy, 4) for task, accuracy in found.items()}
+        with (self._state / "checkpoints.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(figures) + "\n")
+        print(json.dumps(figures), flush=True)
+
+
+def _groups(module: Any, rates: Rates) -> list[RateGroup]:
+    """Embeddings, encoder and decoder with their rates; a part of rate 0 is left out and gets no gradients."""
+    parts: dict[str, dict[str, nn.Parameter]] = {"embeddings": {}, "encoder": {}, "decoder": {}}
+    for name, parameter in module.named_parameters():  # tied weights come once, as model.shared
+        part = "embeddings" if name == "model.shared.weight" else name.split(".")[1]
+        parts[part][name] = parameter
+        parameter.requires_grad_(getattr(rates, part) > 0)
+    return [
+        RateGroup(rate=getattr(rates, part), parameters=found) for part, found in parts.items() if getattr(rates, part)
+    ]

@@ -1,0 +1,205 @@
+"""Tasks that nothing in the text announces: only a soft prompt can, as after deployment.
+
+Each is drawn afresh, with labels of its own, so that no bank of them can be learnt by heart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from foreword_starter.training.corpus import Corpus, LabelledText, Opinion, readable
+from foreword_starter.training.label_names import LabelNames
+from foreword_starter.training.rewriting import draw_rewriting
+from foreword_starter.training.sentence_space import SentenceSpace
+
+_MOST_ROWS: Final = 600
+_JOINED_SHARE: Final = 0.15
+"""Of the rows of a task that joins messages: two in one text, with the labels of both."""
+_TEMPLATES: Final = (
+    "Message: {text}\nDepartment:", "Comment: {text}\nLabel:\n", "Text: {text}", '"{text}"', "INPUT {text}",
+    "Customer: {text}\nAnswer:", "Review: {text}\nSentiment:\n", "{text}\n\nCategory:", "Ticket\n{text}",
+    "Subject: request\n{text}",
+)  # fmt: skip
+_TEMPLATE_SHARE: Final = 0.3
+_SEPARATORS: Final = (", ", ", ", ", ", ", ", "; ", " | ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A text with its answer.
+
+    Attributes:
+        labels: What the answer is made of; empty where it is free text.
+    """
+
+    text: str
+    answer: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftTask:
+    """Examples of one task.
+
+    Attributes:
+        kind: For the log.
+        labels: In the order of answers; empty where answers are free text.
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+
+class SoftTasks:
+    """Draws tasks.
+
+    Args:
+        space: The texts that tasks about directions of meaning are made of.
+    """
+
+    def __init__(self, corpus: Corpus, space: SentenceSpace) -> None:
+        self._corpus = corpus
+        self._space = space
+        self._names = LabelNames(corpus)
+        self._by_intent = {source: _group(rows) for source, rows in corpus.intents.items()}
+        self._by_emotion = _group(corpus.emotions)
+        self._by_source: dict[str, list[Opinion]] = {}
+        for opinion in corpus.opinions:
+            self._by_source.setdefault(opinion.source, []).append(opinion)
+        self._kinds: tuple[tuple[float, Callable[[Random], SoftTask]], ...] = (
+            (0.40, self._directions), (0.18, self._departments), (0.08, self._intents), (0.08, self._emotions),
+            (0.14, self._sentiment), (0.12, self._rewriting),
+        )  # fmt: skip
+
+    def draw(self, generator: Random) -> SoftTask:
+        """One task."""
+        make = generator.choices([make for _, make in self._kinds], [weight for weight, _ in self._kinds])[0]
+        return make(generator)
+
+    def draw_named(self, generator: Random) -> SoftTask:
+        """A task whose labels mean what they say, so that it can be told in text too."""
+        return generator.choice((self._intents, self._emotions, self._sentiment))(generator)
+
+    def _directions(self, generator: Random) -> SoftTask:
+        """Labels that stand for directions of meaning: what a regression on sentence vectors could tell apart."""
+        labels = self._names.draw(generator, generator.randint(2, 8))
+        rows = self._space.draw(generator, num_labels=len(labels), num_rows=_MOST_ROWS)
+        return _task(
+            "directions", labels, [(text, [labels[place] for place in places]) for text, places in rows], generator
+        )
+
+    def _departments(self, generator: Random) -> SoftTask:
+        """Intents that made-up departments are in charge of, some of them two at once."""
+        labels = self._names.draw(generator, generator.randint(2, 8))
+        intents = self._some_intents(generator, generator.randint(len(labels), 4 * len(labels)))
+        shared = generator.choice((0.0, 0.3, 0.6))
+        rows = []
+        for place, texts in enumerate(intents.values()):
+            in_charge = {labels[place % len(labels)]}
+            if generator.random() < shared:
+                in_charge.add(generator.choice(labels))
+            rows += [(text, sorted(in_charge, key=labels.index)) for text in texts]
+        if shared:
+            rows = _joined(rows, labels, generator)
+        return _task("departments", labels, rows, generator)
+
+    def _intents(self, generator: Random) -> SoftTask:
+        """Intents under their own names."""
+        intents = self._some_intents(generator, generator.randint(2, 12))
+        case = self._names.draw_case(generator)
+        names = {intent: case(readable(intent)) for intent in intents}
+        rows = [(text, [names[intent]]) for intent, texts in intents.items() for text in texts]
+        return _task("intents", tuple(dict.fromkeys(names.values())), rows, generator)
+
+    def _emotions(self, generator: Random) -> SoftTask:
+        """Some of 28 emotions, under their names or others."""
+        emotions = generator.sample(sorted(self._by_emotion), generator.randint(2, 9))
+        case = self._names.draw_case(generator)
+        own = generator.random() < 0.6
+        labels = tuple(map(case, emotions)) if own else self._names.draw(generator, len(emotions))
+        names = dict(zip(emotions, labels, strict=True))
+        texts = {
+            text: found for emotion in emotions for text, found in self._some(self._by_emotion[emotion], generator)
+        }
+        rows = [(text, [names[emotion] for emotion in emotions if emotion in found]) for text, found in texts.items()]
+        return _task("emotions", labels, rows, generator)
+
+    def _sentiment(self, generator: Random) -> SoftTask:
+        """How much somebody likes something, in two, three or five steps; sometimes with what it is about."""
+        steps = generator.choice((2, 2, 2, 3, 5))
+        cuts = {2: (0.0,), 3: (-0.8, 0.8), 5: (-2.0, -0.6, 0.6, 2.0)}[steps]
+        names = self._names.draw_scale(generator, steps)
+        sources = sorted(self._by_source)
+        if generator.random() < 0.6:
+            sources = [generator.choice(sources)]
+        kinds: dict[str, str] = {}
+        if len(sources) > 1 and generator.random() < 0.5:
+            kinds = dict(zip(sources, self._names.draw(generator, len(sources)), strict=True))
+        rows = []
+        for source in sources:
+            for opinion in self._by_source[source]:
+                if steps == 2 and abs(opinion.rating) < 0.7:
+                    continue
+                step = sum(opinion.rating > cut for cut in cuts)
+                rows.append((opinion.text, [*([kinds[source]] if kinds else []), names[step]]))
+        labels = tuple(dict.fromkeys([*kinds.values(), *names]))
+        return _task("sentiment", labels, rows, generator)
+
+    def _rewriting(self, generator: Random) -> SoftTask:
+        """Free text that follows from the input by a rule."""
+        pairs = draw_rewriting(self._corpus, generator, _MOST_ROWS)
+        return SoftTask(
+            kind="rewriting", labels=(), examples=tuple(Example(text=text, answer=answer) for text, answer in pairs)
+        )
+
+    def _some_intents(self, generator: Random, count: int) -> dict[str, list[str]]:
+        """Texts of some intents, mostly of one source."""
+        sources = sorted(self._by_intent)
+        if generator.random() < 0.7:
+            sources = [generator.choice(sources)]
+        names = [(source, intent) for source in sources for intent in self._by_intent[source]]
+        chosen = generator.sample(names, min(count, len(names)))
+        return {
+            intent: [text for text, _ in self._some(self._by_intent[source][intent], generator)]
+            for source, intent in chosen
+        }
+
+    @staticmethod
+    def _some(
+        rows: Sequence[tuple[str, tuple[str, ...]]], generator: Random, most: int = 150
+    ) -> Sequence[tuple[str, tuple[str, ...]]]:
+        return generator.sample(rows, min(most, len(rows)))
+
+
+def _group(rows: Sequence[LabelledText]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    """Texts with all their labels, by each label."""
+    found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for row in rows:
+        for label in row.labels:
+            found.setdefault(label, []).append((row.text, row.labels))
+    return found
+
+
+def _joined(rows: list[tuple[str, list[str]]], labels: Sequence[str], generator: Random) -> list[tuple[str, list[str]]]:
+    """Some rows as two messages in one text."""
+    pairs = []
+    for _ in range(int(len(rows) * _JOINED_SHARE)):
+        (first, some), (second, others) = generator.choice(rows), generator.choice(rows)
+        pairs.append((f"{first} {second}", sorted({*some, *others}, key=labels.index)))
+    return rows + pairs
+
+
+def _task(kind: str, labels: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], generator: Random) -> SoftTask:
+    """Rows under one template, with answers in one format."""
+    template = generator.choice(_TEMPLATES) if generator.random() < _TEMPLATE_SHARE else "{text}"
+    separator = generator.choice(_SEPARATORS)
+    chosen = generator.sample(rows, min(len(rows), _MOST_ROWS))
+    examples = [
+        Example(text=template.replace("{text}", text), answer=separator.join(found), labels=tuple(found))
+        for text, found in chosen
+    ]
+    return SoftTask(kind=kind, labels=tuple(labels), examples=tuple(examples))

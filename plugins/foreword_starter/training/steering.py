@@ -1,0 +1,120 @@
+"""The stage that makes the model promptable.
+
+Three kinds of batches take turns: tasks that only a soft prompt announces, instructions in text, and the teacher's
+sentence vectors, which keep the encoder where it knows most.
+
+Shapes: B rows, G prompts, P virtual tokens, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from torch import Tensor
+
+from foreword_starter.training.distillation import Distillation
+from foreword_starter.training.forward import PromptedRow, answer_losses
+from foreword_starter.training.instructions import Instructions
+from foreword_starter.training.loop import Step
+from foreword_starter.training.prompt_pool import PromptPool
+from foreword_starter.training.starter import END, START, Starter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteeringSettings:
+    """Of the mixture.
+
+    Attributes:
+        groups: Soft tasks of one batch.
+        rows_per_group: Rows of each.
+        instruction_share: Of the batches, in text.
+        distillation_share: Of the batches, for the encoder.
+        instruction_tokens: Of a batch in text: inputs and twice the answers.
+        token_dropout: Share of an input's tokens that half of the batches leave out.
+    """
+
+    groups: int
+    rows_per_group: int
+    instruction_share: float = 0.15
+    distillation_share: float = 0.15
+    instruction_tokens: int = 1500
+    token_dropout: float = 0.15
+
+
+class Steering:
+    """The stage."""
+
+    def __init__(
+        self,
+        starter: Starter,
+        pool: PromptPool,
+        instructions: Instructions,
+        distillation: Distillation,
+        settings: SteeringSettings,
+        generator: Random,
+    ) -> None:
+        self._starter, self._pool, self._settings = starter, pool, settings
+        self._instructions, self._distillation, self._generator = instructions, distillation, generator
+        self._learning: tuple[list[int], Tensor] | None = None
+
+    def forward(self, progress: float) -> Step:
+        """One batch of one kind."""
+        kind = self._generator.random()
+        if kind < self._settings.distillation_share:
+            return self._distillation.forward(progress)
+        if kind < self._settings.distillation_share + self._settings.instruction_share:
+            rows = self._instructions.batch(self._settings.instruction_tokens, self._generator)
+            losses_B = answer_losses(self._starter, rows, None)
+            return Step(loss=losses_B.mean(), tokens=_count(rows), figures={"in_text": losses_B.detach().mean()})
+        return self._soft_batch()
+
+    def after_update(self) -> None:
+        """The prompts of the last batch learn too."""
+        if self._learning is not None:
+            self._pool.update(*self._learning)
+            self._learning = None
+
+    def _soft_batch(self) -> Step:
+        slots = self._pool.draw(self._settings.groups)
+        prompts_GPD = self._pool.prompts(slots)
+        rows = []
+        dropout = self._settings.token_dropout if self._generator.random() < 0.5 else 0.0
+        for group, slot in enumerate(slots):
+            life = self._pool.life(slot)
+            for place in self._generator.choices(range(len(life.inputs)), k=self._settings.rows_per_group):
+                kept = self._thin_out(life.inputs[place], dropout)
+                prompt = (group, life.num_virtual)
+                rows.append(PromptedRow(input_ids=kept, answer_ids=life.answers[place], prompt=prompt))
+        losses_B = answer_losses(self._starter, rows, prompts_GPD)
+        by_group = losses_B.detach().view(len(slots), -1).mean(dim=1)
+        figures: dict[str, Tensor | float] = {"soft": losses_B.detach().mean()}
+        for place, slot in enumerate(slots):
+            life = self._pool.life(slot)
+            figures[f"{life.kind}_{life.stage}"] = by_group[place]
+            if life.kind != "rewriting":
+                figures[f"start_{life.start}_{life.stage}"] = by_group[place]
+        self._learning = (slots, prompts_GPD)
+        return Step(loss=losses_B.mean(), tokens=_count(rows), figures=figures)
+
+    def _thin_out(self, ids: tuple[int, ...], dropout: float) -> list[int]:
+        """An input without some of its tokens, as tuning itself leaves some out."""
+        return [token for token in ids if token in (START, END) or self._generator.random() >= dropout]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Pool, generator and the teacher's texts."""
+        return {
+            "pool": self._pool.state_dict(), "generator": self._generator.getstate(),
+            "distillation": self._distillation.state_dict(),
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state."""
+        self._pool.load_state_dict(state["pool"])
+        self._generator.setstate(state["generator"])
+        self._distillation.load_state_dict(state["distillation"])
+
+
+def _count(rows: list[PromptedRow]) -> int:
+    return sum(row.length + len(row.answer_ids) for row in rows)
