@@ -24,7 +24,14 @@ REVISION: Final = "e1ed3a393b9a8786b8c18b0247fb487b28c13ac77f65870eca66094205d7f
 
 
 class StarterModel(BaseModel):
-    """A BART of 27 million weights that was trained to be steered by soft prompts; see MODEL_CARD.md."""
+    """A BART of 27 million weights that was trained to be steered by soft prompts; see MODEL_CARD.md.
+
+    Args:
+        weights: Another folder in the layout of `WEIGHTS`, to measure a checkpoint as the service would serve it.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._weights = weights
 
     _spec = BaseModelSpec(
         id="foreword--starter",
@@ -50,8 +57,8 @@ class StarterModel(BaseModel):
         """Loads the tokenizer alone."""
         from transformers import AutoTokenizer
 
-        _check_files()
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(WEIGHTS, local_files_only=True)
+        _check_files(self._weights)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(self._weights, local_files_only=True)
         return tokenizer
 
     def load(self, *, device: str, dtype: str) -> LoadedModel:
@@ -59,9 +66,11 @@ class StarterModel(BaseModel):
         import torch
         from transformers import AutoModelForSeq2SeqLM
 
-        _check_files()
+        _check_files(self._weights)
         with _no_progress_bar():
-            module = AutoModelForSeq2SeqLM.from_pretrained(WEIGHTS, dtype=getattr(torch, dtype), local_files_only=True)
+            module = AutoModelForSeq2SeqLM.from_pretrained(
+                self._weights, dtype=getattr(torch, dtype), local_files_only=True
+            )
         module.to(device).eval().requires_grad_(False)
         return LoadedModel(spec=self._spec, module=module, tokenizer=self.load_tokenizer())
 
@@ -80,10 +89,10 @@ def _no_progress_bar() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _check_files() -> None:
+def _check_files(weights: Path) -> None:
     """Says what to do when the package was installed without its data."""
-    if not (WEIGHTS / "model.safetensors.index.json").is_file():
+    if not (weights / "model.safetensors.index.json").is_file():
         raise FailedPreconditionError(
-            f"The starter model's weights are missing from {WEIGHTS}. Install foreword again from its wheel.",
+            f"The starter model's weights are missing from {weights}. Install foreword again from its wheel.",
             reason="BASE_MODEL_MISSING",
         )

@@ -52,6 +52,10 @@ def test_it_carries_weights_migrations_samples_stubs_and_types(wheel: zipfile.Zi
     assert sum(name.startswith("foreword_starter/weights/model-") for name in names) == 4
 
 
+def test_how_the_model_is_trained_stays_in_the_source_tree(wheel: zipfile.ZipFile) -> None:
+    assert not [name for name in wheel.namelist() if name.startswith("foreword_starter/training")]
+
+
 def test_the_client_needs_none_of_the_server_s_packages(wheel: zipfile.ZipFile) -> None:
     metadata = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     needs = [

@@ -19,7 +19,8 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Scores, Task
 
-_EXAMPLES: Final = 10
+EXAMPLE_COUNT: Final = 10
+"""Answered rows that a report shows, unless said otherwise."""
 _SPARE_TOKENS: Final = 8
 """Room beyond the longest right answer: a wrong one may be longer, and what runs on is wrong anyway."""
 
@@ -40,6 +41,7 @@ def evaluate(
     with_base: bool,
     parameters: ResolvedParameters,
     check: Check = lambda: None,
+    example_count: int = EXAMPLE_COUNT,
 ) -> tuple[Evaluation, ...]:
     """Measures the tuned model and, if asked, the base model on the same rows.
 
@@ -52,11 +54,15 @@ def evaluate(
         training_rows: Where examples may come from.
         contributions: What was tuned.
         instruction: For the base model; empty for none.
+        example_count: Answered rows that each evaluation keeps, from the first row on.
 
     Returns:
         The tuned model first. A comparison whose instruction and examples leave no room for the inputs is left out.
     """
-    bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
+    bench = _Bench(
+        runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check,
+        example_count=example_count,
+    )  # fmt: skip
     space = task.label_space(schema)
     tuned = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
     found = [bench.measure("tuned", tuned, contributions, space)]
@@ -113,6 +119,7 @@ class _Bench:
     rows: Sequence[Row]
     parameters: ResolvedParameters
     check: Check
+    example_count: int = EXAMPLE_COUNT
 
     @property
     def max_new_tokens(self) -> int:
@@ -149,7 +156,7 @@ class _Bench:
             parts=scores.parts,
             examples=tuple(
                 EvaluationExample(input=row.input, reference=row.output, prediction=answer.text)
-                for row, answer in list(zip(self.rows, answers, strict=True))[:_EXAMPLES]
+                for row, answer in list(zip(self.rows, answers, strict=True))[: self.example_count]
             ),
         )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import time
 from pathlib import Path
 
 import torch
@@ -24,16 +26,18 @@ def main() -> None:
         command.add_argument("--state", type=Path, required=True, help="folder for states, logs and results")
         command.add_argument("--begin-from", type=Path, default=None, help="a model to go on from, or to measure")
         command.add_argument("--canary", type=Path, default=None, help="JSONL of labelled texts; never trained on")
+        command.add_argument("--stop-after", type=float, default=math.inf, metavar="MINUTES", help="of this call")
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     sources = Sources(
         corpus=arguments.corpus, minilm=arguments.minilm, canary=arguments.canary, begin_from=arguments.begin_from
     )
     work = Run(sources, arguments.settings, arguments.state, torch.device(arguments.device))
     if arguments.command == "run":
-        work.train()
+        finished = work.train(stop_at=time.perf_counter() + arguments.stop_after * 60)
+        print("finished" if finished else "stopped; the same command goes on")
     else:
         work.measure_model()
 

@@ -17,8 +17,8 @@ Encode = Callable[[Sequence[str]], Tensor]
 
 
 @torch.no_grad()
-def canary(encode: Encode, texts: Sequence[str], answers: Sequence[str], *, folds: int = 5) -> float:
-    """Share of rows whose answer a logistic regression over whole answers finds, by k folds.
+def canary(encode: Encode, texts: Sequence[str], answers: Sequence[str], *, folds: int = 5, repeats: int = 5) -> float:
+    """Share of rows whose answer a logistic regression over whole answers finds, by k folds drawn several times.
 
     Args:
         encode: Texts to vectors, `[N, D]`; they are normalised here.
@@ -28,15 +28,15 @@ def canary(encode: Encode, texts: Sequence[str], answers: Sequence[str], *, fold
     inputs = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
     classes = np.unique(np.asarray(answers), return_inverse=True)[1]
     right = 0
-    for train, test in _folds(classes, folds):
+    for train, test in (split for repeat in range(repeats) for split in _folds(classes, folds, repeat)):
         regression = LogisticRegression(C=10.0, max_iter=2000).fit(inputs[train], classes[train])
         right += int((regression.predict(inputs[test]) == classes[test]).sum())
-    return right / len(texts)
+    return right / len(texts) / repeats
 
 
-def _folds(classes: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(classes: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Stratified where a class has enough rows; a class of fewer rows than folds is spread as it comes."""
     sizes = np.bincount(classes)
     coarse = np.where(sizes[classes] >= folds, classes, -1)
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     return list(splitter.split(np.zeros((len(classes), 1)), coarse))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from foreword_starter.training.corpus import Corpus
 from foreword_starter.training.forward import PromptedRow
@@ -32,6 +32,14 @@ class Instructions:
         self._kinds: tuple[tuple[float, Callable[[Random], tuple[str, str]]], ...] = (
             (0.45, self._template), (0.25, self._choice), (0.1, self._episode), (0.2, self._gaps),
         )  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """The tasks that rows are drawn from."""
+        return {"drawn": self._drawn}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on with them."""
+        self._drawn = state["drawn"]
 
     def batch(self, num_tokens: int, generator: Random) -> list[PromptedRow]:
         """Rows of like length up to a budget of input and twice the answer's tokens."""

@@ -41,7 +41,7 @@ class LabelNames:
     """Draws names from departments, codes, terms of the glossary and intents of other tasks."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self._terms = sorted({row.summary for row in corpus.glossary if len(row.summary.split()) <= 2})
+        self._terms = sorted({row.summary.lower() for row in corpus.glossary if len(row.summary.split()) <= 2})
 
     def draw(self, generator: Random, count: int) -> tuple[str, ...]:
         """So many names that differ, of one kind and in one case."""
@@ -50,13 +50,17 @@ class LabelNames:
             pattern, first = generator.choice(_CODES), generator.randint(0, 3)
             return tuple(pattern.format(n=first + place, a=chr(ord("A") + first + place)) for place in range(count))
         case = self.draw_case(generator)
-        return tuple(dict.fromkeys(map(case, generator.sample(_DEPARTMENTS if kind < 0.75 else self._terms, count))))
+        return tuple(map(case, generator.sample(_DEPARTMENTS if kind < 0.75 else self._terms, count)))
 
     def draw_case(self, generator: Random) -> Case:
         """How labels are written."""
         return generator.choice(_CASES)
 
-    def draw_scale(self, generator: Random, steps: int) -> tuple[str, ...]:
-        """Names of 2, 3 or 5 steps, the worst first; two of them sometimes the wrong way round."""
+    def draw_scale(self, generator: Random, steps: int, *, may_turn: bool) -> tuple[str, ...]:
+        """Names of 2, 3 or 5 steps, the worst first.
+
+        Args:
+            may_turn: Whether two of them may be the wrong way round.
+        """
         names = tuple(map(self.draw_case(generator), generator.choice(_SCALES[steps])))
-        return names[::-1] if steps == 2 and generator.random() < 0.15 else names
+        return names[::-1] if may_turn and steps == 2 and generator.random() < 0.15 else names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections import defaultdict
@@ -66,16 +67,29 @@ class LoopSettings:
 
 
 Report = Callable[[Mapping[str, Any]], None]
+Clock = Callable[[], float]
+"""Seconds from any beginning, never backwards."""
 
 
 def run_loop(
-    stage: Stage, weights: MasterWeights, settings: LoopSettings, *, folder: Path, on_save: Report = lambda _: None
-) -> None:
+    stage: Stage,
+    weights: MasterWeights,
+    settings: LoopSettings,
+    *,
+    folder: Path,
+    on_save: Report = lambda _: None,
+    stop_at: float = math.inf,
+    clock: Clock = time.perf_counter,
+) -> bool:
     """Trains until the budget is spent; begins where the state in the folder left off.
 
     Args:
         folder: Of this stage: `state.pt`, `log.jsonl`.
         on_save: Called with the counters after each state is written, and at the end: the place to measure.
+        stop_at: By the clock; when it is reached, the state is written and the rest left to another call.
+
+    Returns:
+        Whether the budget is spent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state_file, log_file = folder / "state.pt", folder / "log.jsonl"
@@ -86,20 +100,22 @@ def run_loop(
         stage.load_state_dict(state["stage"])
         counters = state["counters"]
     sums: dict[str, list[float]] = defaultdict(list)
-    saved_at, mark = counters["seconds"], time.perf_counter()
+    saved_at, mark = counters["seconds"], clock()
     budget = settings.minutes * 60
+    if counters["seconds"] >= budget:
+        return True
 
     def save() -> None:
         _write(state_file, {"weights": weights.state_dict(), "stage": stage.state_dict(), "counters": counters})
         on_save(counters)
 
-    while counters["seconds"] < budget:
+    while counters["seconds"] < budget and mark < stop_at:
         progress = counters["seconds"] / budget
         step = stage.forward(progress)
         step.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         weights.step(rate_factor(progress, warmup=settings.warmup))
         stage.after_update()
-        now = time.perf_counter()
+        now = clock()
         counters["seconds"] += now - mark
         mark = now
         counters["updates"] += 1
@@ -113,8 +129,9 @@ def run_loop(
         if counters["seconds"] - saved_at > settings.save_minutes * 60:
             saved_at = counters["seconds"]
             save()
-            mark = time.perf_counter()  # measuring is not training
+            mark = clock()  # measuring is not training
     save()
+    return counters["seconds"] >= budget
 
 
 def _write(file: Path, state: dict[str, Any]) -> None:

@@ -179,7 +179,7 @@ def initial_vectors(starter: Starter, task: SoftTask, start: str, num_virtual: i
         Returns `[P, D]`, float32.
     """
     table_VD = starter.module.get_input_embeddings().weight
-    ordinary = [generator.randrange(END + 30, FREQUENT_TOKENS) for _ in range(num_virtual)]
+    ordinary = [generator.randrange(END + 30, min(FREQUENT_TOKENS, len(table_VD))) for _ in range(num_virtual)]
     vectors_PD = table_VD[torch.tensor(ordinary)].float()
     if start == "vocabulary":
         return vectors_PD

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +20,7 @@ from foreword_starter.training.corpus import Corpus, read_corpus
 from foreword_starter.training.distillation import Distillation, mean_cosine
 from foreword_starter.training.export import save_model
 from foreword_starter.training.instructions import Instructions
-from foreword_starter.training.loop import run_loop
+from foreword_starter.training.loop import LoopSettings, Stage, run_loop
 from foreword_starter.training.minilm import MiniLM
 from foreword_starter.training.precision import MasterWeights, RateGroup, compute_dtype
 from foreword_starter.training.probe import held_out_tasks, promptability
@@ -50,8 +52,8 @@ class Sources:
 class Run:
     """A training run.
 
-    Folders of the state: `start`, `distilled` and `steered` hold a `model` each, the latter two a log and what is
-    needed to go on; `checkpoints.jsonl` has the figures of every checkpoint.
+    Folders of the state: `start`, `distilled` and `steered` hold a `model` each, the latter two also a log, what is
+    needed to go on and, where promptability is probed, the `best` model. `checkpoints.jsonl` has the figures of all.
     """
 
     def __init__(self, sources: Sources, settings_file: Path, state: Path, device: torch.device) -> None:
@@ -72,11 +74,21 @@ class Run:
     def _texts(self) -> list[str]:
         return [text for text in self._corpus.texts() if len(text) <= self._settings.data.longest_text]
 
-    def train(self) -> None:
-        """Every stage that is not finished yet."""
+    def train(self, *, stop_at: float = math.inf) -> bool:
+        """Every stage that is not finished yet.
+
+        Args:
+            stop_at: By `time.perf_counter`; the state is written then and the rest left to another call.
+
+        Returns:
+            Whether all stages are finished.
+        """
         start = self._sources.begin_from or self._begin()
-        distilled = self._distil(start) if self._settings.distillation.minutes else start
-        self._steer(distilled)
+        if self._settings.distillation.minutes:
+            if not self._distil(start, stop_at):
+                return False
+            start = self._state / "distilled" / "model"
+        return self._steer(start, stop_at)
 
     def measure_model(self) -> None:
         """Figures of the model that is named, or of the last one."""
@@ -96,17 +108,16 @@ class Run:
     def _load(self, folder: Path) -> Starter:
         return Starter(folder, device=self._device, dtype=self._dtype)
 
-    def _distil(self, start: Path) -> Path:
+    def _distil(self, start: Path, stop_at: float) -> bool:
         """The encoder learns the teacher's vectors."""
-        settings, folder = self._settings, self._state / "distilled"
+        settings = self._settings
         starter = self._load(start)
         stage = Distillation(
             starter, self._teacher, self._texts, batch_size=settings.data.batch_texts, seed=settings.data.seed
         )
-        self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, folder)
-        return folder / "model"
+        return self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, stop_at)
 
-    def _steer(self, start: Path) -> None:
+    def _steer(self, start: Path, stop_at: float) -> bool:
         """The model learns to follow prompts."""
         settings, seed = self._settings, self._settings.data.seed
         starter = self._load(start)
@@ -125,19 +136,32 @@ class Run:
             settings.mixture,
             Random(seed + 3),  # noqa: S311
         )  # fmt: skip
-        self._loop("steered", starter, stage, settings.steering_rates, settings.steering, self._state / "steered")
+        return self._loop("steered", starter, stage, settings.steering_rates, settings.steering, stop_at)
 
-    def _loop(self, name: str, starter: Starter, stage: Any, rates: Rates, settings: Any, folder: Path) -> None:
-        """Trains and, at every state, writes the model and measures it."""
+    def _loop(
+        self, name: str, starter: Starter, stage: Stage, rates: Rates, settings: LoopSettings, stop_at: float
+    ) -> bool:
+        """Trains and, at every state, writes the model, measures it and keeps the most promptable one as `best`."""
+        folder = self._state / name
         weights = MasterWeights(_groups(starter.module, rates), weight_decay=rates.weight_decay, clip=rates.clip)
 
         def keep(counters: Mapping[str, Any]) -> None:
             revision = save_model(starter.module, starter.tokenizer, folder / "model")
-            self._measure(starter, name, {**counters, "revision": revision})
+            former = [found["probe_mean"] for found in self._checkpoints(name) if "probe_mean" in found]
+            figures = self._measure(starter, name, {**counters, "revision": revision})
+            if figures.get("probe_mean", -1.0) > max(former, default=-1.0):
+                shutil.rmtree(folder / "best", ignore_errors=True)
+                shutil.copytree(folder / "model", folder / "best")
 
-        run_loop(stage, weights, settings, folder=folder, on_save=keep)
+        return run_loop(stage, weights, settings, folder=folder, on_save=keep, stop_at=stop_at)
 
-    def _measure(self, starter: Starter, name: str, counters: Mapping[str, Any]) -> None:
+    def _checkpoints(self, name: str) -> list[dict[str, Any]]:
+        """Figures of the checkpoints of a stage so far."""
+        file = self._state / "checkpoints.jsonl"
+        found = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+        return [figures for figures in found if figures["checkpoint"] == name]
+
+    def _measure(self, starter: Starter, name: str, counters: Mapping[str, Any]) -> dict[str, Any]:
         """Adds a line of figures to `checkpoints.jsonl`."""
         figures: dict[str, Any] = {"checkpoint": name, **counters}
         sample = Random(0).sample(self._texts, min(256, len(self._texts)))  # noqa: S311 - no secret
@@ -152,6 +176,7 @@ class Run:
         with (self._state / "checkpoints.jsonl").open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(figures) + "\n")
         print(json.dumps(figures), flush=True)
+        return figures
 
 
 def _groups(module: Any, rates: Rates) -> list[RateGroup]:

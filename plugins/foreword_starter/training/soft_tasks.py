@@ -82,7 +82,8 @@ class SoftTasks:
 
     def draw_named(self, generator: Random) -> SoftTask:
         """A task whose labels mean what they say, so that it can be told in text too."""
-        return generator.choice((self._intents, self._emotions, self._sentiment))(generator)
+        make = generator.choice((self._intents, self._emotions, self._sentiment))
+        return make(generator, named=True)
 
     def _directions(self, generator: Random) -> SoftTask:
         """Labels that stand for directions of meaning: what a regression on sentence vectors could tell apart."""
@@ -107,7 +108,7 @@ class SoftTasks:
             rows = _joined(rows, labels, generator)
         return _task("departments", labels, rows, generator)
 
-    def _intents(self, generator: Random) -> SoftTask:
+    def _intents(self, generator: Random, *, named: bool = True) -> SoftTask:
         """Intents under their own names."""
         intents = self._some_intents(generator, generator.randint(2, 12))
         case = self._names.draw_case(generator)
@@ -115,11 +116,11 @@ class SoftTasks:
         rows = [(text, [names[intent]]) for intent, texts in intents.items() for text in texts]
         return _task("intents", tuple(dict.fromkeys(names.values())), rows, generator)
 
-    def _emotions(self, generator: Random) -> SoftTask:
+    def _emotions(self, generator: Random, *, named: bool = False) -> SoftTask:
         """Some of 28 emotions, under their names or others."""
         emotions = generator.sample(sorted(self._by_emotion), generator.randint(2, 9))
         case = self._names.draw_case(generator)
-        own = generator.random() < 0.6
+        own = named or generator.random() < 0.6
         labels = tuple(map(case, emotions)) if own else self._names.draw(generator, len(emotions))
         names = dict(zip(emotions, labels, strict=True))
         texts = {
@@ -128,16 +129,16 @@ class SoftTasks:
         rows = [(text, [names[emotion] for emotion in emotions if emotion in found]) for text, found in texts.items()]
         return _task("emotions", labels, rows, generator)
 
-    def _sentiment(self, generator: Random) -> SoftTask:
+    def _sentiment(self, generator: Random, *, named: bool = False) -> SoftTask:
         """How much somebody likes something, in two, three or five steps; sometimes with what it is about."""
         steps = generator.choice((2, 2, 2, 3, 5))
         cuts = {2: (0.0,), 3: (-0.8, 0.8), 5: (-2.0, -0.6, 0.6, 2.0)}[steps]
-        names = self._names.draw_scale(generator, steps)
+        names = self._names.draw_scale(generator, steps, may_turn=not named)
         sources = sorted(self._by_source)
         if generator.random() < 0.6:
             sources = [generator.choice(sources)]
         kinds: dict[str, str] = {}
-        if len(sources) > 1 and generator.random() < 0.5:
+        if not named and len(sources) > 1 and generator.random() < 0.5:
             kinds = dict(zip(sources, self._names.draw(generator, len(sources)), strict=True))
         rows = []
         for source in sources:

@@ -106,7 +106,7 @@ class Steering:
         """Pool, generator and the teacher's texts."""
         return {
             "pool": self._pool.state_dict(), "generator": self._generator.getstate(),
-            "distillation": self._distillation.state_dict(),
+            "distillation": self._distillation.state_dict(), "instructions": self._instructions.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -114,6 +114,7 @@ class Steering:
         self._pool.load_state_dict(state["pool"])
         self._generator.setstate(state["generator"])
         self._distillation.load_state_dict(state["distillation"])
+        self._instructions.load_state_dict(state["instructions"])
 
 
 def _count(rows: list[PromptedRow]) -> int:

@@ -1,0 +1,167 @@
+"""Tuning and measuring by the service's own plan, trainer, recipe and scoring, fold by fold and seed by seed.
+
+Rows of a test fold are seen by the final scoring only.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
+from foreword.domain.parameters import TuneParameters
+from foreword.domain.report import Evaluation
+from foreword.evaluation import evaluate, held_out_metric
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.encoding import encode_input
+from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
+from foreword.plugin.manager import PluginManager
+from foreword.tuning.plan import make_plan
+from foreword.tuning.trainer import Trainer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Rows to tune on and rows to measure on."""
+
+    fold: int
+    training: Sequence[Row]
+    test: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What is tuned.
+
+    Attributes:
+        instruction: What the base model is told.
+        values: Tuning parameters in place of the recipe's.
+    """
+
+    task: str
+    tuning_type: str = "prompt_tuning"
+    instruction: str = ""
+    verbalizer: str = "{{input}}"
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedRun:
+    """One run and what came of it; evaluations hold every test row."""
+
+    evaluations: tuple[Evaluation, ...]
+    best_epoch: int
+    loss: float
+    seconds: float
+    examples_per_second: float
+    held_out: tuple[str, ...]
+
+
+def read_file(path: Path) -> list[Row]:
+    """Rows of a JSONL file or a JSON array."""
+    text = path.read_text(encoding="utf-8-sig")
+    records = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines()]
+    return make_rows((str(record["input"]), str(record["output"])) for record in records)
+
+
+def make_rows(pairs: Any) -> list[Row]:
+    """Rows from inputs and outputs."""
+    return [Row(number=number, input=text, output=output) for number, (text, output) in enumerate(pairs, start=1)]
+
+
+def make_folds(rows: Sequence[Row], task: Task, count: int) -> list[Split]:
+    """Folds stratified by answer."""
+    schema = task.fit(rows, TaskOptions())
+    targets = [task.target(row.output, schema) for row in rows]
+    order = random.Random(0).sample(range(len(rows)), len(rows))
+    order.sort(key=lambda place: targets[place])
+    splits = []
+    for fold in range(count):
+        held = set(order[fold::count])
+        splits.append(
+            Split(
+                fold=fold,
+                training=[row for place, row in enumerate(rows) if place not in held],
+                test=[row for place, row in enumerate(rows) if place in held],
+            )
+        )
+    return splits
+
+
+class Tuner:
+    """One base model that runs tune.
+
+    Args:
+        base: A plugin's base model.
+    """
+
+    def __init__(self, plugins: PluginManager, base: BaseModel, *, dtype: str) -> None:
+        self._plugins, self._base = plugins, base
+        self._model = base.load(device="cpu", dtype=dtype)
+        self._runner = ModelRunner(self._model)
+
+    def task(self, name: str) -> Task:
+        """A task by its id."""
+        task = self._plugins.tasks.get(name)
+        assert task is not None, f"no task is called {name}"
+        return task
+
+    def method(self, name: str) -> TuningMethod:
+        """A tuning method by its id."""
+        method = self._plugins.tuning_methods.get(name)
+        assert method is not None, f"the tuning methods are {', '.join(self._plugins.tuning_methods.items)}"
+        return method
+
+    def run(self, setup: Setup, split: Split, seed: int, *, with_base: bool) -> TunedRun:
+        """Tunes on a split's training rows and measures on its test rows."""
+        task, rows = self.task(setup.task), split.training
+        method = self.method(setup.tuning_type)
+        plan = self._plan(setup, rows, seed)
+        started = time.perf_counter()
+
+        def measure(contributions: Any) -> float:
+            return held_out_metric(
+                runner=self._runner, task=task, schema=plan.schema, verbalizer=setup.verbalizer,
+                rows=trainer.validation_rows, contributions=contributions, parameters=plan.parameters,
+            )  # fmt: skip
+
+        trainer = Trainer(
+            model=self._model, method=method, task=task, plan=plan, verbalizer=setup.verbalizer, rows=rows,
+            evaluate=measure if plan.validation_row_count else None,
+        )  # fmt: skip
+        trained, busy, held_out = 0, 0.0, []
+        for report in trainer.run():
+            trained += report.rows
+            busy += report.seconds
+            if report.validation_loss is not None:
+                held_out.append(f"{report.validation_metric:.2f}/{report.validation_loss:.2f}")
+        result = trainer.result()
+        seconds = time.perf_counter() - started
+        evaluations = evaluate(
+            runner=self._runner, task=task, schema=plan.schema, verbalizer=setup.verbalizer, rows=split.test,
+            training_rows=rows, contributions=method.contributions(result.artifact), instruction=setup.instruction,
+            with_base=with_base, parameters=plan.parameters, example_count=len(split.test),
+        )  # fmt: skip
+        return TunedRun(
+            evaluations=evaluations, best_epoch=result.best_epoch, loss=report.loss, seconds=seconds,
+            examples_per_second=trained / busy, held_out=tuple(held_out),
+        )  # fmt: skip
+
+    def _plan(self, setup: Setup, rows: Sequence[Row], seed: int) -> TunePlan:
+        method = self.method(setup.tuning_type)
+        config = ExperimentConfig(
+            base_model=self._base.spec.id, dataset="", task=setup.task, task_options=TaskOptions(),
+            tuning_type=method.id, verbalizer=setup.verbalizer, instruction=setup.instruction,
+            parameters=TuneParameters(**{"seed": seed, **setup.values}),
+        )  # fmt: skip
+        tokenizer = self._model.tokenizer
+        return make_plan(
+            config=config, spec=self._base.spec, task=self.task(setup.task), method=method, rows=rows,
+            count_tokens=lambda text: len(encode_input(tokenizer, text)), seconds_per_row=0.0,
+        )  # fmt: skip

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+from factories.tiny_training import TEXTS, write_corpus, write_minilm, write_settings
+from foreword_starter.training.run import Run, Sources
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sources")
+    canary = folder / "canary.jsonl"
+    rows = ({"input": text, "output": text.split()[1]} for text in TEXTS)
+    canary.write_text("\n".join(json.dumps(row) for row in rows))
+    corpus, minilm = write_corpus(folder / "corpus"), write_minilm(folder / "minilm")
+    return Sources(corpus=corpus, minilm=minilm, canary=canary, begin_from=None)
+
+
+def read(file):
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_one_command_makes_a_model_that_loads_as_any_other(sources, tmp_path):
+    run = Run(sources, write_settings(tmp_path / "settings.toml"), tmp_path / "state", torch.device("cpu"))
+
+    finished = run.train()
+
+    folder = tmp_path / "state" / "steered" / "best"
+    model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    answer = model.generate(**tokenizer("The lamp\nARRIVED broken.", return_tensors="pt"), max_new_tokens=3)
+    assert finished
+    assert answer.shape[0] == 1
+    assert model.dtype == torch.bfloat16
+    checkpoints = read(tmp_path / "state" / "checkpoints.jsonl")
+    assert [found["checkpoint"] for found in checkpoints] == ["distilled", "steered"]
+    assert all({"cosine", "canary", "probe_mean", "tokens"} <= set(found) for found in checkpoints)
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_same_command(sources, tmp_path):
+    settings = write_settings(tmp_path / "settings.toml")
+
+    first = Run(sources, settings, tmp_path / "state", torch.device("cpu")).train(stop_at=0.0)
+    second = Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
+
+    assert (first, second) == (False, True)
+
+
+def test_a_finished_run_does_nothing_more(sources, tmp_path):
+    settings = write_settings(tmp_path / "settings.toml")
+    Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
+    before = (tmp_path / "state" / "checkpoints.jsonl").read_text()
+
+    Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
+
+    assert (tmp_path / "state" / "checkpoints.jsonl").read_text() == before
