@@ -76,7 +76,9 @@ class Instructions:
     def _gaps(self, generator: Random) -> tuple[str, str]:
         """Spans of words that `<extra_i>` stands for."""
         words = generator.choice(self._corpus.paragraphs).split()[:60]
-        kept, gaps, place = [], [], 0
+        kept: list[str] = []
+        gaps: list[str] = []
+        place = 0
         while place < len(words):
             if len(gaps) < _NUM_GAPS and generator.random() < 0.06:
                 span = generator.randint(1, 5)

@@ -164,7 +164,7 @@ class PromptPool:
 def _logarithmic(interval: tuple[float, float], generator: Random) -> float:
     """A number of an interval, drawn evenly on a logarithmic scale."""
     least, most = interval
-    return least * (most / least) ** generator.random()
+    return least * math.exp(generator.random() * math.log(most / least))
 
 
 @torch.no_grad()
@@ -178,7 +178,7 @@ def initial_vectors(starter: Starter, task: SoftTask, start: str, num_virtual: i
     Shape:
         Returns `[P, D]`, float32.
     """
-    table_VD = starter.module.get_input_embeddings().weight
+    table_VD = starter.embeddings_VD
     ordinary = [generator.randrange(END + 30, min(FREQUENT_TOKENS, len(table_VD))) for _ in range(num_virtual)]
     vectors_PD = table_VD[torch.tensor(ordinary)].float()
     if start == "vocabulary":

@@ -1,6 +1,6 @@
 """The model in training: module, tokenizer, and how texts become ids.
 
-Shapes: B batch, T text tokens, D width.
+Shapes: B batch, T text tokens, D width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -44,7 +44,17 @@ class Starter:
     @property
     def width(self) -> int:
         """D."""
-        return int(self.module.config.d_model)
+        return self.embeddings_VD.shape[1]
+
+    @property
+    def embeddings_VD(self) -> Tensor:
+        """The table of token embeddings.
+
+        Shape:
+            `[V, D]`.
+        """
+        table: Tensor = self.module.model.shared.weight
+        return table
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
         """Ids of inputs with what belongs around them; longer ones lose their middle, which says least."""

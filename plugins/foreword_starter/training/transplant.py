@@ -5,11 +5,11 @@ Shapes: V vocabulary, D width.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import BartConfig, BartForConditionalGeneration
 
 from foreword_starter.training.minilm import MiniLM
@@ -79,9 +79,9 @@ def _pieces(words: Tokenizer, tokenizer: Tokenizer, token: int) -> list[int]:
     special = {START: "[CLS]", END: "[SEP]", PAD: "[PAD]"}
     name = tokenizer.id_to_token(token) or ""
     if token in special:
-        return [words.token_to_id(special[token])]
+        return _ids(words, [special[token]])
     if name == "<mask>":
-        return [words.token_to_id("[MASK]")]
+        return _ids(words, ["[MASK]"])
     text = tokenizer.decode([token], skip_special_tokens=True).strip().lower()
     if not text or "\N{REPLACEMENT CHARACTER}" in text:
         return []
@@ -90,10 +90,15 @@ def _pieces(words: Tokenizer, tokenizer: Tokenizer, token: int) -> list[int]:
         # Inside a word: the first piece goes on from what stands before, where MiniLM knows it so.
         continued = f"##{pieces[0]}"
         pieces[0] = continued if words.token_to_id(continued) is not None else pieces[0]
-    return [words.token_to_id(piece) for piece in pieces]
+    return _ids(words, pieces)
 
 
-def _copy_layer(source: nn.Module, target: nn.Module) -> None:
+def _ids(words: Tokenizer, pieces: list[str]) -> list[int]:
+    found = (words.token_to_id(piece) for piece in pieces)
+    return [token for token in found if token is not None]
+
+
+def _copy_layer(source: Any, target: Any) -> None:
     """One BERT layer into one BART layer; cross-attention stays as it was drawn."""
     attention = source.attention
     pairs = (
