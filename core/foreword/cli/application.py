@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("foreword.cli.init:init", "Sets up a home, a first tenant and its key."),
     "serve": ("foreword.cli.serve:serve", "Runs the service."),
     "worker": ("foreword.cli.worker:worker", "Runs one more worker beside a service."),
-    "plugins": ("foreword.cli.plugins:plugins", "Lists installed plugins."),
+    "plugins": ("foreword.cli.plugins:plugins", "Lists installed plugins, begins a new one."),
     "data": ("foreword.cli.data:data", "Checks training data."),
     "datasets": ("foreword.cli.datasets:datasets", "Manages stored training data."),
     "tune": ("foreword.cli.tune:tune", "Tunes a prompt on a file of examples."),

@@ -1,0 +1,82 @@
+"""`foreword plugins` lists what is installed, where it came from and what failed; `new` begins a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from foreword.cli.plugins.kinds import KINDS
+from foreword.cli.session import json_option
+from foreword.cli.settings import read_settings
+
+
+@click.group(short_help="Lists installed plugins, begins a new one.", invoke_without_command=True)
+@json_option
+@click.pass_context
+def plugins(context: click.Context, as_json: bool) -> None:
+    """Lists installed plugins with what they provide, and why one is not in use. Needs no service.
+
+    Exits with 1 when a plugin failed to load.
+    """
+    if context.invoked_subcommand is None:
+        _list(as_json)
+
+
+@plugins.command(short_help="Writes a package to begin with.")
+@click.argument("name")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(list(KINDS)),
+    multiple=True,
+    default=("task",),
+    show_default=True,
+    help="What it brings; may be given several times.",
+)
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where to write it.  [default: foreword-NAME below this folder]"
+)
+def new(name: str, kinds: tuple[str, ...], folder: Path | None) -> None:
+    """Writes a package with an entry point, a small plugin that works, and tests that it passes.
+
+    NAME is what the plugin is called: small letters, digits and hyphens, such as acme.
+    """
+    from foreword.cli.plugins.package import write_package
+
+    written = write_package(name, kinds, folder or Path(f"foreword-{name}"))
+    click.echo(f"Wrote {written}. Next:\n")
+    click.echo(f"  pip install --editable {written}")
+    click.echo(f"  pytest {written}")
+    click.echo("  foreword plugins")
+
+
+def _list(as_json: bool) -> None:
+    """Lists what is installed."""
+    from rich.text import Text
+
+    from foreword.cli.render import out_console, print_json, print_table
+    from foreword.plugin.manager import PluginManager, PluginState
+
+    settings = read_settings()
+    statuses = PluginManager.load(settings.plugins, settings.base_model_aliases).statuses
+    if as_json:
+        print_json(statuses)
+    else:
+        styles = {PluginState.LOADED: "green", PluginState.FAILED: "bold red", PluginState.BLOCKED: "yellow"}
+        print_table(
+            out_console(),
+            ["plugin", "state", "from", "module", "provides"],
+            [
+                (
+                    item.id,
+                    Text(item.state.value, style=styles[item.state]),
+                    f"{item.distribution} {item.version}".strip(),
+                    item.module,
+                    item.error or "\n".join((*item.provides, *(f"left out: {reason}" for reason in item.left_out))),
+                )
+                for item in statuses
+            ],
+        )
+    if any(item.state is PluginState.FAILED for item in statuses):
+        raise click.exceptions.Exit(1)
