@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deployments": ("foreword.cli.deployments:deployments", "Manages what is served."),
     "spaces": ("foreword.cli.spaces:spaces", "Manages the places that deployments live in."),
     "generate": ("foreword.cli.inference:generate", "Answers with text."),
+    "lab": ("foreword.cli.lab:lab", "Tries prompts by hand, tuned against base."),
     "classify": ("foreword.cli.inference:classify", "Answers with labels and probabilities."),
     "tokenize": ("foreword.cli.inference:tokenize", "Counts tokens."),
     "whoami": ("foreword.cli.tenants:whoami", "Tells whom the key speaks for."),

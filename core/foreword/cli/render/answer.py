@@ -13,28 +13,41 @@ from foreword.client import GenerateResult
 from foreword.domain.inference import Token
 
 
-def usage(result: GenerateResult, context_tokens: int | None = None) -> str:
+def usage(result: GenerateResult) -> str:
     """Tokens of an answer and why it ended, in a line."""
-    counts = result.usage
-    total = counts.input_tokens + counts.generated_tokens
+    return f"{counts(result)}; {ending(result)}"
+
+
+def counts(result: GenerateResult, context_tokens: int | None = None) -> str:
+    """Tokens of an answer, of those that the model can read if that is known."""
+    counted = result.usage
+    total = counted.input_tokens + counted.generated_tokens
     of = f" of {context_tokens}" if context_tokens else ""
-    prompt = f" behind {counts.soft_prompt_tokens} soft-prompt vectors" if counts.soft_prompt_tokens else ""
-    return (
-        f"{total}{of} tokens: {counts.input_tokens} input + {counts.generated_tokens} generated{prompt}; "
-        f"ended by {result.stop_reason.value}, seed {result.seed}"
-    )
+    prompt = f" behind {counted.soft_prompt_tokens} soft-prompt vectors" if counted.soft_prompt_tokens else ""
+    return f"{total}{of} tokens: {counted.input_tokens} input + {counted.generated_tokens} generated{prompt}"
+
+
+def ending(result: GenerateResult) -> str:
+    """Why an answer ended, and what repeats it."""
+    return f"ended by {result.stop_reason.value}, seed {result.seed}"
 
 
 def print_tokens(console: Console, result: GenerateResult) -> None:
     """Prints what the answer tells besides its text; nothing when it was not asked to."""
+    print_input(console, result)
+    if result.generated_tokens:
+        console.print()
+        _print_table(console, "generated token", result.generated_tokens)
+
+
+def print_input(console: Console, result: GenerateResult) -> None:
+    """Prints what the answer tells of its input."""
     if result.input_text is not None:
         console.print()
-        console.print(Text("input", style="bold"))
         console.print(Text(result.input_text))
-    for heading, tokens in (("input token", result.input_tokens), ("generated token", result.generated_tokens)):
-        if tokens:
-            console.print()
-            _print_table(console, heading, tokens)
+    if result.input_tokens:
+        console.print()
+        _print_table(console, "input token", result.input_tokens)
 
 
 def _print_table(console: Console, heading: str, tokens: Sequence[Token]) -> None:

@@ -1,0 +1,158 @@
+"""What can be typed: lines that begin with `/` change the state or show something, all others are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from foreword.cli.lab.state import LabState, on_or_off
+from foreword.domain.prompt import PromptExample
+from foreword.errors import InvalidArgumentError
+
+_TOKENS: Final = {
+    "return_options.generated_tokens": True,
+    "return_options.token_log_probabilities": True,
+    "return_options.top_n_tokens": 3,
+}
+_ARROW: Final = " => "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line as it was typed; `command` is empty for a text to ask."""
+
+    command: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A command that changes the state.
+
+    Attributes:
+        arguments: What it takes, for the help.
+        apply: The state that it makes of another one and its argument.
+    """
+
+    arguments: str
+    help: str
+    apply: Callable[[LabState, str], LabState]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A command that shows something or asks; the session knows how."""
+
+    arguments: str
+    help: str
+
+
+def parse_line(text: str) -> Line:
+    r"""A typed line: `/name argument` or a text, in which `\n` is a line break; `//` begins a text with `/`."""
+    line = text.strip().replace("\\n", "\n")
+    if not line.startswith("/") or line.startswith("//"):
+        return Line(command="", argument=line.removeprefix("/") if line.startswith("//") else line)
+    name, _, argument = line[1:].partition(" ")
+    return Line(command=name, argument=argument.strip(" "))
+
+
+def _instruction(state: LabState, argument: str) -> LabState:
+    return replace(state, instruction=argument)
+
+
+def _example(state: LabState, argument: str) -> LabState:
+    given, arrow, expected = argument.partition(_ARROW)
+    if not arrow or not given.strip():
+        raise InvalidArgumentError.of("example", "must be INPUT => OUTPUT")
+    return replace(state, examples=(*state.examples, PromptExample(input=given.strip(), output=expected.strip())))
+
+
+def _forget(state: LabState, argument: str) -> LabState:
+    if not argument:
+        return replace(state, examples=())
+    if not argument.isdigit() or not 1 <= int(argument) <= len(state.examples):
+        raise InvalidArgumentError.of("forget", f"must be the number of an example, 1 to {len(state.examples)}")
+    place = int(argument) - 1
+    return replace(state, examples=state.examples[:place] + state.examples[place + 1 :])
+
+
+def _mode(state: LabState, argument: str) -> LabState:
+    if argument not in ("structured", "free"):
+        raise InvalidArgumentError.of("mode", f"must be structured or free, not {argument!r:.80}")
+    return replace(state, structured=argument == "structured")
+
+
+def _bare(state: LabState, argument: str) -> LabState:
+    return replace(state, bare=on_or_off("bare", argument))
+
+
+def _set(state: LabState, argument: str) -> LabState:
+    path, _, value = argument.partition(" ")
+    return state.with_parameter(path, value.strip(" "))
+
+
+def _unset(state: LabState, argument: str) -> LabState:
+    return state.without_parameter(argument) if argument else replace(state, parameters={})
+
+
+def _variable(state: LabState, argument: str) -> LabState:
+    name, _, value = argument.partition(" ")
+    if not name:
+        return replace(state, variables={})
+    return replace(state, variables={**state.variables, name: value.strip(" ")})
+
+
+def _tokens(state: LabState, argument: str) -> LabState:
+    others = {path: value for path, value in state.parameters.items() if path not in _TOKENS}
+    return replace(state, parameters={**others, **_TOKENS} if on_or_off("tokens", argument) else others)
+
+
+def _model(state: LabState, argument: str) -> LabState:
+    if not argument:
+        raise InvalidArgumentError.of("model", "must be named")
+    return replace(state, model=argument)
+
+
+def _against(state: LabState, argument: str) -> LabState:
+    return replace(state, against="" if argument == "none" else argument)
+
+
+CHANGES: Final = {
+    "instruction": Change(arguments="[TEXT]", help="What to do; without TEXT, nothing.", apply=_instruction),
+    "example": Change(arguments="INPUT => OUTPUT", help="Adds an example.", apply=_example),
+    "forget": Change(arguments="[NUMBER]", help="Drops an example, or all.", apply=_forget),
+    "mode": Change(
+        arguments="structured|free", help="Put instruction and examples in front, or send what is typed.", apply=_mode
+    ),
+    "bare": Change(arguments="on|off", help="Instruction and examples only for the model compared with.", apply=_bare),
+    "variable": Change(
+        arguments="[NAME VALUE]", help="Value of {{NAME}} in prompts; without NAME, drops all.", apply=_variable
+    ),
+    "set": Change(arguments="PARAMETER VALUE", help="Sets a parameter; /parameters lists them.", apply=_set),
+    "unset": Change(arguments="[PARAMETER]", help="Leaves one to its default, or all.", apply=_unset),
+    "tokens": Change(arguments="on|off", help="Show tokens with their probabilities.", apply=_tokens),
+    "model": Change(arguments="NAME", help="The model under test.", apply=_model),
+    "against": Change(arguments="NAME|none", help="The model that answers beside it.", apply=_against),
+}
+QUERIES: Final = {
+    "show": Query(arguments="", help="Shows models, prompt and parameters that are set."),
+    "parameters": Query(arguments="", help="Lists all parameters with their ranges."),
+    "prompt": Query(arguments="[TEXT]", help="Shows what would be sent, and counts its tokens by part."),
+    "history": Query(arguments="", help="Lists what was asked."),
+    "again": Query(arguments="[NUMBER]", help="Asks the last text again, or that of the history."),
+    "help": Query(arguments="", help="Lists these commands."),
+    "quit": Query(arguments="", help="Ends the lab, as does the end of input."),
+}
+
+
+def changed(state: LabState, line: Line) -> LabState:
+    """The state after a command that changes it.
+
+    Raises:
+        InvalidArgumentError: The command does not exist, or its argument is wrong.
+    """
+    change = CHANGES.get(line.command)
+    if change is None:
+        raise InvalidArgumentError.of(f"/{line.command}", "is no command; /help lists them")
+    return change.apply(state, line.argument)

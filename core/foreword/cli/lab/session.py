@@ -1,0 +1,112 @@
+"""The lab at work: takes lines, asks the models, remembers what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from foreword.cli.generation_options import generate_keywords
+from foreword.cli.lab import rendering
+from foreword.cli.lab.commands import QUERIES, Line, changed, parse_line
+from foreword.cli.lab.rendering import Outcome
+from foreword.cli.lab.state import LabState
+from foreword.client import Client
+from foreword.errors import ForewordError, InvalidArgumentError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A text that was asked, what with, and what came of it."""
+
+    text: str
+    state: LabState
+    outcomes: tuple[Outcome, ...]
+
+
+class LabSession:
+    """One sitting.
+
+    Args:
+        context_tokens: Context of the base model, for the counts; None when it is not known.
+    """
+
+    def __init__(self, client: Client, console: Console, state: LabState, context_tokens: int | None) -> None:
+        self.state = state
+        self.history: list[Entry] = []
+        self.ended = False
+        self._client = client
+        self._console = console
+        self._context_tokens = context_tokens
+        self._queries: dict[str, Callable[[str], None]] = {
+            "show": lambda _: rendering.print_state(console, self.state),
+            "parameters": lambda _: rendering.print_parameters(console, self.state),
+            "prompt": self._prompt,
+            "history": self._history,
+            "again": self._again,
+            "help": lambda _: rendering.print_help(console),
+            "quit": self._quit,
+        }
+        assert self._queries.keys() == QUERIES.keys()
+
+    def take(self, typed: str) -> None:
+        """Does what a line says.
+
+        Raises:
+            ForewordError: It cannot be done; the state is as before.
+        """
+        line = parse_line(typed)
+        if line.command in self._queries:
+            self._queries[line.command](line.argument)
+        elif line.command:
+            self._change(line)
+        elif line.argument:
+            self._ask(line.argument)
+
+    def _change(self, line: Line) -> None:
+        before, self.state = self.state, changed(self.state, line)
+        if before.model != self.state.model:
+            self._context_tokens = None  # another base model may be behind it
+
+    def _ask(self, text: str) -> None:
+        """Asks every model. What fails for one is shown in its place; what fails for all is an error."""
+        outcomes = tuple(self._outcome(model, text) for model in self.state.models)
+        failures = [item for item in outcomes if isinstance(item, ForewordError)]
+        if len(failures) == len(outcomes):
+            raise failures[0]
+        self.history.append(Entry(text=text, state=self.state, outcomes=outcomes))
+        rendering.print_answers(self._console, self.state.models, outcomes, self._context_tokens)
+
+    def _outcome(self, model: str, text: str) -> Outcome:
+        state = self.state
+        try:
+            return self._client.generate(
+                model,
+                state.prompt(model, text),
+                prompt_variables=dict(state.variables),
+                **generate_keywords(state.parameters),
+            )
+        except ForewordError as error:
+            return error
+
+    def _prompt(self, argument: str) -> None:
+        text = argument or (self.history[-1].text if self.history else "")
+        if not text:
+            raise InvalidArgumentError.of("/prompt", "needs a text, as none was asked yet")
+        asked = self.state.models[-1]  # the one compared with gets instruction and examples in any case
+        prompt = self.state.prompt(asked, text)
+        counts = self._client.tokenize(asked, prompt, prompt_variables=dict(self.state.variables))
+        rendering.print_prompt(self._console, prompt, counts)
+
+    def _history(self, _: str) -> None:
+        rendering.print_history(self._console, [(entry.text, entry.outcomes) for entry in self.history])
+
+    def _again(self, argument: str) -> None:
+        number = int(argument) if argument.isdigit() else 0 if argument else len(self.history)
+        if not 1 <= number <= len(self.history):
+            raise InvalidArgumentError.of("/again", f"needs a number of the history, 1 to {len(self.history)}")
+        self._ask(self.history[number - 1].text)
+
+    def _quit(self, _: str) -> None:
+        self.ended = True
