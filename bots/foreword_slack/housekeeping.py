@@ -71,6 +71,8 @@ class Housekeeping:
                     renewed = clock.now()
             except (aiohttp.ClientError, FailedPreconditionError, TimeoutError, UnavailableError) as error:
                 _log.warning("housekeeping_failed", error=type(error).__name__)
+            except Exception:  # the loop must not end while the bot seems to live
+                _log.exception("housekeeping_failed")
             await clock.sleep(self._beat_seconds)
 
     def _beat(self, operator: Operator) -> None:

@@ -182,6 +182,9 @@ class Inbox:
             except UnavailableError:
                 _log.warning("inbox_store_unavailable")
                 wait = self._settings.poll_seconds
+            except Exception:  # the loop must not end while the bot seems to live
+                _log.exception("inbox_claim_failed")
+                wait = self._settings.poll_seconds
             if wait > 0:
                 await self._wakeup.wait(wait)
 
@@ -280,6 +283,8 @@ class Inbox:
                     await self._store.operate(lambda operator, b=before: operator.events.purge(b))  # type: ignore[misc]
             except UnavailableError:
                 _log.warning("inbox_store_unavailable")
+            except Exception:  # as above
+                _log.exception("inbox_renewal_failed")
 
 
 def _settle(kept: asyncio.Future[bool], result: bool | Exception) -> None:

@@ -17,7 +17,7 @@ from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword_slack.delivery.sender import Clients, TeamSender
 from foreword_slack.delivery.settings import OutboxSettings
-from foreword_slack.store import Store, UnitOfWork
+from foreword_slack.store import Operator, Store, UnitOfWork
 from foreword_slack.store.post_queue import Sending
 from foreword_slack.wakeup import Wakeup
 
@@ -96,10 +96,17 @@ class Outbox:
             try:
                 for team in await self._store.survey(lambda operator: operator.posts.teams()):
                     self.wake(team)
-                now = self._store.clock.now()
-                if now - purged > timedelta(hours=1):
-                    purged, before = now, now - timedelta(days=self._settings.keep_days)
-                    await self._store.operate(lambda operator, b=before: operator.posts.purge(b))  # type: ignore[misc]
+                if self._store.clock.now() - purged > timedelta(hours=1):
+                    purged = self._store.clock.now()
+                    await self._store.operate(self._purge)
             except UnavailableError:
                 _log.warning("outbox_store_unavailable")
+            except Exception:  # the loop must not end while the bot seems to live
+                _log.exception("outbox_watch_failed")
             await self._store.clock.sleep(self._settings.poll_seconds)
+
+    def _purge(self, operator: Operator) -> None:
+        operator.posts.purge(
+            ended_before=operator.now - timedelta(days=self._settings.keep_days),
+            failed_before=operator.now - timedelta(days=self._settings.keep_failed_days),
+        )

@@ -9,9 +9,10 @@ from datetime import timedelta
 from random import Random
 from typing import Protocol
 
+import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword.errors import LeaseLostError, UnavailableError
+from foreword.errors import FailedPreconditionError, LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword_slack.backoff import Backoff
 from foreword_slack.delivery.buckets import TokenBucket
@@ -29,11 +30,20 @@ class Clients(Protocol):
     """Where a workspace's client comes from."""
 
     async def client(self, team: str) -> AsyncWebClient | None:
-        """A client with the workspace's token; None when the bot is not installed there, or its token is worthless."""
+        """A client with the workspace's token; None when the bot is not installed there, or its token is worthless.
+
+        Raises:
+            FailedPreconditionError: Its token cannot be decrypted.
+            aiohttp.ClientError: Its token has ended, and Slack cannot be asked for a new one.
+        """
         ...
 
     async def renew(self, team: str) -> bool:
-        """Gets a new token for one that has expired; False when there is no way to."""
+        """Gets a new token for one that has expired; False when there is no way to.
+
+        Raises:
+            aiohttp.ClientError: Slack cannot be asked.
+        """
         ...
 
 
@@ -76,6 +86,9 @@ class TeamSender:
                 wait = await self._claim()
             except UnavailableError:
                 _log.warning("outbox_store_unavailable", team=self._team)
+                wait = self._settings.poll_seconds
+            except Exception:  # the loop must not end while the bot seems to live
+                _log.exception("outbox_claim_failed", team=self._team)
                 wait = self._settings.poll_seconds
             if wait is None and not self._under_way and not self.wakeup.is_set():
                 return
@@ -133,9 +146,21 @@ class TeamSender:
         except (LeaseLostError, UnavailableError) as error:
             # Its lease runs out; whoever claims it then finds out what became of it.
             _log.warning("call_not_ended", team=self._team, key=sending.key, reason=error.reason)
+        except Exception:
+            _log.exception("call_not_ended", team=self._team, key=sending.key)
 
     async def _make(self, sending: Sending) -> None:
-        client = await self._clients.client(self._team)
+        try:
+            client = await self._clients.client(self._team)
+        except FailedPreconditionError as error:
+            await self._down(sending, error.reason.lower(), unsure=sending.unsure)
+            return
+        except (aiohttp.ClientError, TimeoutError):
+            # Its token had ended, and Slack could not be asked for a new one.
+            await self._release(
+                sending, self._backoff.seconds(sending.attempt), "token_not_renewed", unsure=sending.unsure
+            )
+            return
         if client is None:
             await self._release(sending, self._settings.poll_seconds, "not_installed", unsure=sending.unsure)
             return
@@ -211,7 +236,13 @@ class TeamSender:
         await self._release(sending, seconds, "ratelimited", unsure=False)
 
     async def _token_expired(self, sending: Sending, *, unsure: bool) -> None:
-        if await self._clients.renew(self._team):
+        try:
+            renewed = await self._clients.renew(self._team)
+        except (aiohttp.ClientError, TimeoutError):
+            seconds = self._backoff.seconds(sending.attempt)
+            await self._release(sending, seconds, "token_not_renewed", unsure=unsure)
+            return
+        if renewed:
             await self._release(sending, 0.0, "token_expired", unsure=unsure)
         else:
             await self._down(sending, "token_expired", unsure=unsure)

@@ -26,6 +26,7 @@ class OutboxSettings:
         give_up_hours: After how long without success any call is given up.
         poll_seconds: How often to look for calls that other bots on the same store asked for.
         keep_days: How long calls that ended are kept, so that what they posted can be changed.
+        keep_failed_days: How long the content of calls that failed, or that wait for an installation, is kept.
     """
 
     channel_rate: float = 1.0
@@ -34,7 +35,7 @@ class OutboxSettings:
     team_burst: float = 20.0
     calls_at_once: int = 8
     call_seconds: float = 15.0
-    lease_seconds: float = 120.0
+    lease_seconds: float = 60.0
     first_wait_seconds: float = 1.0
     longest_wait_seconds: float = 60.0
     settle_seconds: float = 2.0
@@ -43,3 +44,4 @@ class OutboxSettings:
     give_up_hours: float = 24.0
     poll_seconds: float = 5.0
     keep_days: float = 90.0
+    keep_failed_days: float = 7.0

@@ -195,10 +195,26 @@ class PostQueue:
         assert isinstance(result, CursorResult)
         return result.rowcount
 
-    def purge(self, before: datetime) -> int:
-        """Deletes calls that ended before a time; what they posted can no longer be changed. Returns how many."""
+    def purge(self, *, ended_before: datetime, failed_before: datetime) -> int:
+        """Deletes calls that ended before a time; what they posted can no longer be changed.
+
+        The content of calls that failed before another time goes as well, and calls that have waited since then for
+        somebody to install the bot fail: what people wrote must not lie about.
+
+        Returns:
+            How many were deleted.
+        """
+        active = select(InstallationRow.team).where(InstallationRow.state == InstallationState.ACTIVE.value)
+        parked = (_open(), OutboxRow.team.not_in(active), OutboxRow.create_time < failed_before)
+        self._session.execute(
+            update(OutboxRow)
+            .where(*parked)
+            .values(state=PostState.FAILED.value, reason="not_installed", payload=None, finish_time=self._now)
+        )
+        failed = (OutboxRow.state == PostState.FAILED.value, OutboxRow.finish_time < failed_before)
+        self._session.execute(update(OutboxRow).where(*failed).values(payload=None))
         result = self._session.execute(
-            delete(OutboxRow).where(OutboxRow.state.in_(ENDED), OutboxRow.finish_time < before)
+            delete(OutboxRow).where(OutboxRow.state.in_(ENDED), OutboxRow.finish_time < ended_before)
         )
         assert isinstance(result, CursorResult)
         return result.rowcount

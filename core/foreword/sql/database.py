@@ -60,6 +60,12 @@ class Database:
         self._engine = engine
         self._write_engine = engine.execution_options(foreword_write=True)
 
+    def make_private(self) -> None:
+        """Makes a new SQLite file for its owner's eyes only; its write-ahead log follows it. Not for PostgreSQL."""
+        if self.is_sqlite:
+            assert self._engine.url.database is not None
+            Path(self._engine.url.database).touch(mode=0o600, exist_ok=True)
+
     def migrate(self, revision: str = "head") -> None:
         """Brings the schema up to date; processes that start together wait for the first.
 

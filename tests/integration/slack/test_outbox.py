@@ -13,6 +13,7 @@ from aiohttp import web
 
 from factories.scripted_slack import ScriptedSlack, scripted_slack, slow_down, status
 from factories.slack import eventually, install
+from foreword.errors import FailedPreconditionError
 from foreword_slack.clock import ScaledClock
 from foreword_slack.outbox import Outbox, OutboxSettings
 from foreword_slack.slack_api import SlackApi
@@ -391,3 +392,38 @@ async def test_a_refusal_that_nobody_knows_is_tried_a_few_times(store, slack):
         await settled(outbox)
     assert (await found(store)).reason == "something_new"
     assert len(slack.calls) == 3
+
+
+async def test_a_token_that_cannot_be_decrypted_parks_the_workspace(store, slack):
+    class Locked(Clients):
+        async def client(self, team):
+            raise FailedPreconditionError("another key", reason="TOKEN_KEY_UNKNOWN")
+
+    await install(store)
+    async with running(store, slack, clients=Locked(None)) as outbox:
+        await post(store)
+        await settled(outbox)
+    workspace = await store.read("T1", lambda uow: uow.installation)
+    assert (workspace.state, workspace.reason) == (InstallationState.DOWN, "token_key_unknown")
+    assert (await found(store)).state is PostState.PENDING
+
+
+async def test_words_that_could_not_be_posted_do_not_lie_about_for_ever(store, slack, clock):
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    await post(store, team="T2")
+    ended_before = clock.now() - timedelta(hours=1)
+
+    async def purge(after):
+        await store.operate(
+            lambda operator: operator.posts.purge(ended_before=ended_before, failed_before=clock.now() + after)
+        )
+        return await store.survey(
+            lambda operator: [(row.state, row.payload) for row in operator.session.query(OutboxRow).order_by("key")]
+        )
+
+    assert [payload is None for _, payload in await purge(timedelta(hours=-1))] == [False, False]
+    assert await purge(timedelta(hours=1)) == [("failed", None), ("failed", None)]

@@ -216,3 +216,8 @@ async def test_an_oauth_state_is_good_once_and_for_a_while(store, clock):
     assert not await store.operate(lambda operator: operator.workspaces.take_oauth_state("one"))
     clock.move(601)
     assert not await store.operate(lambda operator: operator.workspaces.take_oauth_state("two"))
+
+
+async def test_a_new_file_is_for_its_owner_only(tmp_path):
+    await (await Store.open(f"sqlite:///{tmp_path / 'slack.db'}")).close()
+    assert (tmp_path / "slack.db").stat().st_mode & 0o777 == 0o600
