@@ -23,3 +23,20 @@ def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
     assert (tmp_path / "foreword-demo" / "learning-curve.png").stat().st_size > 10_000
     assert (tmp_path / "foreword-demo" / "adapter" / "adapter_config.json").exists()
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.timeout(600)
+def test_the_demo_in_slack_goes_from_the_first_complaint_to_the_comparison_of_models(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "foreword", "demo", "--slack", "--epochs", "1"]
+
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
+
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    shown = " ".join(result.stdout.split())
+    assert "bob and carol have judged all 16." in shown
+    assert "16 new corrections" in shown or "12 new corrections" in shown
+    assert "new model: " in shown
+    assert "On 24 complaints that neither has learnt from" in shown
+    assert "Complaints today" in shown
+    assert "Posts that would have notified a whole channel: 0." in shown
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,92 @@
+"""The workspace of the demo: its people, its channels, and the bot's configuration for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from foreword_slack.config import BotConfig
+from foreword_slack.demo.complaints import DEPARTMENTS
+from foreword_slack.secrets import Secrets
+from foreword_slack.testing import Channel, FakeSlack, Person, Workspace
+
+SERVING_NAME = "complaints"
+_CUSTOMERS = ("ann", "dan", "eve")
+_COLLEAGUES = ("bob", "carol", "boss")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """A workspace with everything that the bot needs.
+
+    Attributes:
+        people: By name; `boss` administrates the bot.
+        departments: Their channels, by label.
+    """
+
+    workspace: Workspace
+    people: dict[str, Person]
+    complaints: Channel
+    review: Channel
+    departments: dict[str, Channel]
+
+    @property
+    def channels(self) -> list[Channel]:
+        """All channels, in the order in which they are shown."""
+        return [self.complaints, *self.departments.values(), self.review]
+
+    def config(self, *, endpoint: str, home: Path, held_out: str, num_epochs: int) -> BotConfig:
+        """What a configuration file for this workspace would say.
+
+        Args:
+            endpoint: Of the Foreword service.
+            home: Folder for the bot's store.
+            held_out: Dataset to measure with.
+            num_epochs: Of a retrain.
+        """
+        team = {
+            "team": self.workspace.id,
+            "tenant": "dev",
+            "deployment": SERVING_NAME,
+            "complaint_channels": [self.complaints.id],
+            "review_channel": self.review.id,
+            "administrators": [self.people["boss"].id],
+            "thresholds": {"probability": 0.5, "margin": 0.25},
+            "departments": [{"label": label, "channel": channel.id} for label, channel in self.departments.items()],
+            "learning": {
+                "propose_after": 12,
+                "most_per_corrector": 12,
+                "held_out_dataset": held_out,
+                "held_out_share": 0.05,
+                "num_epochs": num_epochs,
+            },
+        }
+        values = {
+            "service": {"endpoint": endpoint},
+            "store": {"url": f"sqlite:///{home / 'slack.db'}"},
+            "slack": {"mode": "socket"},
+            "teams": [team],
+        }
+        return BotConfig.model_validate(values)
+
+    def secrets(self, slack: FakeSlack) -> Secrets:
+        """What the environment would hold."""
+        return Secrets(
+            api_keys={self.workspace.id: "dev"},
+            bot_tokens={self.workspace.id: self.workspace.token},
+            app_token=slack.app.app_token,
+        )
+
+
+def furnish(slack: FakeSlack) -> Office:
+    """Makes the workspace."""
+    workspace = slack.add_team("Household Goods Inc.")
+    people = {name: workspace.add_user(name, is_admin=name == "boss") for name in (*_CUSTOMERS, *_COLLEAGUES)}
+    everybody = people.values()
+    return Office(
+        workspace=workspace,
+        people=people,
+        complaints=workspace.add_channel("complaints", *everybody),
+        review=workspace.add_channel("complaints-review", *everybody),
+        departments={label: workspace.add_channel(label.lower(), *everybody) for label in DEPARTMENTS},
+    )

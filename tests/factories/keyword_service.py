@@ -1,0 +1,64 @@
+"""An inference service that answers by keyword: real gRPC, no model, for tests of what stands around it."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
+
+LABELS = ("Planning", "Development", "Service", "Warehouse", "L3", "Packaging", "Marketing")
+UNSURE = "unsure"
+MODEL = "tenants/dev/tunedModels/keywords"
+
+
+class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
+    """Labels a text with the departments that it names; one that says "unsure" gets two label sets of equal weight.
+
+    Attributes:
+        asked: How many texts were labelled.
+        refuses: While true, every call fails as it does when the service is down.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.refuses = False
+        self._server = grpc.aio.server()
+        self.endpoint = ""
+
+    async def Classify(self, request, context):
+        if self.refuses:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "it is down")
+        self.asked += 1
+        words = set(re.findall(r"\w+", request.text))
+        labels = [label for label in LABELS if label in words] or [LABELS[0]]
+        unsure = UNSURE in words
+        first, second = (0.5, 0.5) if unsure else (0.96, 0.04)
+        other = [label for label in LABELS if label not in labels][:1]
+        return inference_service_pb2.ClassifyResponse(
+            labels=labels,
+            label_probabilities=[
+                inference_service_pb2.LabelProbability(label=label, probability=first if label in labels else 0.01)
+                for label in LABELS
+            ],
+            label_sets=[
+                inference_service_pb2.LabelSetProbability(labels=labels, probability=first),
+                inference_service_pb2.LabelSetProbability(labels=other, probability=second),
+            ],
+            model_version=MODEL,
+        )
+
+    async def __aenter__(self) -> Self:
+        inference_service_pb2_grpc.add_InferenceServiceServicer_to_server(self, self._server)
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+        self.endpoint = f"127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._server.stop(0.1)

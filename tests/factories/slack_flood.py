@@ -1,0 +1,188 @@
+"""A flood of complaints in several workspaces, and the account of what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from factories.bot_process import BotProcess
+from factories.keyword_service import LABELS, UNSURE
+from foreword_slack.testing import CallFault, Channel, FakeSlack, Message, Person, Workspace
+
+_NUMBER = re.compile(r"complaint (\d+) ")
+_PROBLEMS = ("the lid is cracked", "two screws are missing", "nobody calls back", "the app crashes", "it was sold out")
+_STALLED = 120.0
+AMBIGUOUS = (CallFault.CUT_AFTER, CallFault.HANG_AFTER, CallFault.INTERNAL_ERROR_AFTER)
+"""Faults after which the bot cannot know whether a post was accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A workspace with everything that the bot needs."""
+
+    workspace: Workspace
+    author: Person
+    complaints: tuple[Channel, ...]
+    review: Channel
+    departments: dict[str, Channel]
+
+    def config(self) -> dict[str, Any]:
+        """Its entry in the configuration file."""
+        return {
+            "team": self.workspace.id,
+            "tenant": "dev",
+            "deployment": "complaints",
+            "complaint_channels": [channel.id for channel in self.complaints],
+            "review_channel": self.review.id,
+            "departments": [{"label": label, "channel": channel.id} for label, channel in self.departments.items()],
+        }
+
+
+def make_place(slack: FakeSlack, name: str, *, complaint_channels: int) -> Place:
+    """A workspace in which the bot is installed."""
+    workspace = slack.add_team(name)
+    author = workspace.add_user("ann")
+    return Place(
+        workspace=workspace,
+        author=author,
+        complaints=tuple(workspace.add_channel(f"complaints-{n}", author) for n in range(complaint_channels)),
+        review=workspace.add_channel("review"),
+        departments={label: workspace.add_channel(label.lower()) for label in LABELS},
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Complaint:
+    """A complaint of the flood.
+
+    Attributes:
+        owed: The channels that must get it, once each; none when it was deleted, so that nothing is owed.
+        posted_at: On Slack's clock.
+        first_told_at: When the last of the owed channels had it.
+    """
+
+    message: Message
+    owed: frozenset[str]
+    posted_at: float
+    told: Counter[str] = field(default_factory=Counter)
+    complete_after_seconds: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every channel that must get it has it."""
+        return all(self.told[channel] for channel in self.owed)
+
+
+class Flood:
+    """Complaints of many people at once.
+
+    Args:
+        slack: The Slack they write in.
+        places: The workspaces they write in.
+        seed: Of what they write.
+    """
+
+    def __init__(self, slack: FakeSlack, places: list[Place], *, seed: int) -> None:
+        self._slack = slack
+        self._places = places
+        self._random = random.Random(seed)
+        self._counted = 0
+        self._outstanding = 0
+        self.complaints: dict[int, Complaint] = {}
+        self.strays: list[Message] = []
+
+    async def write(self, count: int, *, most_outstanding: int) -> None:
+        """Writes complaints, no more at a time than are dealt with: what is measured is durability, not patience."""
+        for number in range(count):
+            if self.outstanding() >= most_outstanding:
+                await self._slack.wait_for(
+                    lambda: self.outstanding() < most_outstanding, "room for more complaints", wall_seconds=_STALLED
+                )
+            self._write(number)
+            await asyncio.sleep(0)
+
+    async def dealt_with(self) -> None:
+        """Waits until every complaint is where it must be, or nothing more happens."""
+        with contextlib.suppress(TimeoutError):
+            while self.outstanding():
+                left = self.outstanding()
+                await self._slack.wait_for(lambda left=left: self.outstanding() < left, wall_seconds=_STALLED)  # type: ignore[misc]
+
+    def outstanding(self) -> int:
+        """How many complaints are not yet where they must be."""
+        posts = self._slack.journal.posts
+        for post in posts[self._counted :]:
+            self._count(post.at, post.message)
+        self._counted = len(posts)
+        return self._outstanding
+
+    def missing(self) -> list[int]:
+        """Complaints that a channel should have and has not."""
+        self.outstanding()
+        return [number for number, complaint in self.complaints.items() if not complaint.complete]
+
+    def doubled(self) -> int:
+        """How many posts there are beyond the first of a complaint in a channel."""
+        self.outstanding()
+        return sum(count - 1 for item in self.complaints.values() for count in item.told.values() if count > 1)
+
+    def misdirected(self) -> list[int]:
+        """Complaints that a channel has and should not; deleted ones may be anywhere or nowhere."""
+        return [n for n, item in self.complaints.items() if item.owed and not set(item.told) <= item.owed]
+
+    def seconds_to_tell(self) -> list[float]:
+        """From the complaint to the last of its departments, on Slack's clock, in order of length."""
+        return sorted(s for item in self.complaints.values() if (s := item.complete_after_seconds) is not None)
+
+    def _write(self, number: int) -> None:
+        place = self._places[number % len(self._places)]
+        channel = self._random.choice(place.complaints)
+        unsure = self._random.random() < 0.03
+        labels = self._random.sample(LABELS, self._random.choice((1, 1, 1, 2, 2, 3)))
+        mention = f"<@{place.workspace.bot.id}> " if self._random.random() < 0.03 else ""
+        words = f"{UNSURE} " if unsure else ""
+        text = f"{mention}complaint {number} {words}for {' and '.join(labels)}: {self._random.choice(_PROBLEMS)}"
+        message = place.author.post(channel, text)
+        owed = {place.review.id} if unsure else {place.departments[label].id for label in labels}
+        fate = self._random.random()
+        if fate < 0.02:
+            place.author.edit(message, f"{text}, and the box is torn")
+        elif fate < 0.03:
+            place.author.delete(message)
+            owed = set()
+        self.complaints[number] = Complaint(message=message, owed=frozenset(owed), posted_at=float(message.ts))
+        self._outstanding += bool(owed)
+
+    def _count(self, at: float, message: Message) -> None:
+        found = _NUMBER.search(message.shown_text)
+        if found is None or message.thread_ts:
+            return
+        complaint = self.complaints[int(found[1])]
+        was_complete = complaint.complete
+        complaint.told[message.channel_id] += 1
+        if complaint.complete and not was_complete:
+            complaint.complete_after_seconds = at - complaint.posted_at
+            self._outstanding -= 1
+
+
+async def kill_again_and_again(
+    slack: FakeSlack, bot: BotProcess, flood: Flood, *, kills: int, complaints: int, seed: int
+) -> None:
+    """Kills the bot, spread over the flood, each time at another moment, and starts it again."""
+    chance = random.Random(seed)
+    marks = sorted(chance.randrange(complaints) for _ in range(kills))
+    for mark in marks:
+        await slack.wait_for(
+            lambda mark=mark: len(flood.complaints) - flood.outstanding() >= mark,  # type: ignore[misc]
+            f"{mark} complaints being dealt with",
+            wall_seconds=_STALLED,
+        )
+        await asyncio.sleep(chance.uniform(0.0, 0.3))
+        await bot.kill()
+        await asyncio.sleep(chance.uniform(0.0, 0.5))
+        await bot.start()
