@@ -13,9 +13,9 @@ from foreword.cli.session import json_option
 from foreword.cli.settings import read_settings
 from foreword.cli.task_options import task_options
 from foreword.domain.experiment import TaskOptions
+from foreword.samples import SAMPLES
 
 _CHUNK_BYTES = 256 * 1024
-_SAMPLES = ("complaints", "complaints_v2", "complaints_unseen")
 
 
 @click.group()
@@ -73,12 +73,12 @@ def check(
 
 
 @data.command()
-@click.argument("name", default="complaints", type=click.Choice(_SAMPLES))
+@click.argument("name", default="complaints", type=click.Choice(SAMPLES))
 def sample(name: str) -> None:
     """Prints data that ships with Foreword: complaints, routed to departments.
 
     complaints_v2 is valid but badly distributed, for `data check` to say so; complaints_unseen is there to try a
-    tuned model on.
+    tuned model on. replies is for generation, summaries for summarization.
     """
     from foreword.samples import sample_path
 

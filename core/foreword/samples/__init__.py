@@ -1,6 +1,6 @@
-"""Sample data that ships with Foreword: complaints of a consumer-products company, routed to departments.
+"""Sample data that ships with Foreword: complaints of a consumer-products company, routed to departments or answered.
 
-All rows are written for Foreword; no row names a person or a real brand. Each is
+All rows are written for Foreword; no row names a real person or brand. Those of the complaints are
 ``{"input": complaint, "output": "Department, Department"}`` with one to three departments,
 always in the order of :data:`DEPARTMENTS`.
 
@@ -10,6 +10,11 @@ always in the order of :data:`DEPARTMENTS`.
   data doctor to warn about.
 * ``complaints_unseen``: 40 held-out rows, found in neither of the other two, to compare a tuned
   prompt with the base model.
+
+For the other tasks there are
+
+* ``replies``: 40 complaints, each with a reply of three lines, for generation.
+* ``summaries``: 30 letters, each with the gist of it in one line, for summarization.
 
 What the departments mean in these rows (a combination is the union of its parts):
 
@@ -40,7 +45,7 @@ DEPARTMENTS: tuple[str, ...] = (
     "Marketing",
 )
 
-SAMPLES: tuple[str, ...] = ("complaints", "complaints_v2", "complaints_unseen")
+SAMPLES: tuple[str, ...] = ("complaints", "complaints_v2", "complaints_unseen", "replies", "summaries")
 
 
 def sample_path(name: str) -> Path:

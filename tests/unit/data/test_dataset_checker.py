@@ -17,6 +17,7 @@ from foreword.plugin.interfaces import RowCheck, RowValidator, Task, ValidationC
 from foreword.samples import sample_path
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
+from foreword_tasks.summarization import Summarization
 from foreword_validators.conflicts import Conflicts
 from foreword_validators.duplicates import Duplicates
 from foreword_validators.empty_texts import EmptyTexts
@@ -24,7 +25,7 @@ from foreword_validators.garbled_texts import GarbledTexts
 from foreword_validators.lengths import Lengths
 from foreword_validators.row_count import RowCount
 
-TASKS: dict[str, Task] = {"classification": Classification(), "generation": Generation()}
+TASKS: dict[str, Task] = {task.id: task for task in (Classification(), Generation(), Summarization())}
 VALIDATORS = (EmptyTexts(), Lengths(), GarbledTexts(), Duplicates(), Conflicts(), RowCount())
 
 
@@ -63,6 +64,14 @@ def test_a_good_file_has_no_warnings_and_shows_its_labels_and_lengths() -> None:
         "label_sets",
         "co_occurrence",
     ]
+
+
+@pytest.mark.parametrize(("sample", "task"), [("replies", "generation"), ("summaries", "summarization")])
+def test_the_samples_of_open_tasks_have_nothing_to_remark(sample: str, task: str) -> None:
+    checked = check(sample_path(sample).read_bytes(), task=TASKS[task])
+
+    assert codes(checked, Severity.INFO) == []
+    assert checked.report.usable_row_count >= 30
 
 
 def test_a_badly_distributed_file_is_warned_about_with_counts_and_advice() -> None:
