@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
+from typing import Any, TypeVar
 
 import pluggy
 
-from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.plugin import NAME, spec
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
+
+Item = TypeVar("Item")
 
 _log = logging.getLogger(__name__)
 
@@ -88,17 +91,49 @@ class PluginManager:
         found = sorted(entry_points(group=NAME), key=lambda point: point.name)
         return cls(found, allow=allow, aliases=aliases)
 
+    def implements(self, hook: str) -> bool:
+        """Whether a plugin implements a hook."""
+        return bool(getattr(self._pluggy.hook, hook).get_hookimpls())
+
     def notify(self, hook: str, **arguments: object) -> None:
-        """Calls a lifecycle hook; what a plugin raises is logged and never reaches the work that it watches.
+        """Calls a lifecycle hook; what a plugin raises is logged and reaches neither the others nor the work.
 
         Args:
             hook: Name of the hook.
             arguments: Its arguments.
         """
-        try:
-            getattr(self._pluggy.hook, hook)(**arguments)
-        except Exception:  # plugins are foreign code
-            _log.exception("a plugin raised in the hook %s", hook)
+        for implementation in self._implementations(hook):
+            try:
+                _call(implementation, arguments)
+            except Exception:  # plugins are foreign code
+                _log.exception("plugin %s raised in the hook %s", implementation.plugin_name, hook)
+
+    def change(self, hook: str, name: str, value: Item, **arguments: object) -> Item:
+        """Calls a hook that may replace one of its arguments; each plugin is handed what the one before made of it.
+
+        What a plugin raises is logged, and the value stays as it was.
+
+        Args:
+            hook: Name of the hook.
+            name: The argument.
+            value: What it is at first.
+            arguments: The others.
+
+        Raises:
+            ForewordError: A plugin refuses; that is meant.
+        """
+        for implementation in self._implementations(hook):
+            try:
+                changed = _call(implementation, {**arguments, name: value})
+                if changed is not None and not isinstance(changed, type(value)):
+                    raise TypeError(f"it returned {type(changed).__name__}, not {type(value).__name__}")
+            except ForewordError:
+                raise
+            except Exception:  # plugins are foreign code
+                _log.exception("plugin %s raised in the hook %s", implementation.plugin_name, hook)
+            else:
+                value = value if changed is None else changed
+        return value
 
     def base_model(self, name: str) -> BaseModel:
         """A base model by id, resource name or alias; `/` may stand for `--`.
@@ -128,6 +163,10 @@ class PluginManager:
             f"baseModels/{id[:200]} does not exist. Installed base models: {installed}.",
             metadata={"resource": f"baseModels/{id[:200]}"},
         )
+
+    def _implementations(self, hook: str) -> Sequence[pluggy.HookImpl]:
+        """Implementations of a hook in pluggy's order: the last one registered first."""
+        return tuple(reversed(getattr(self._pluggy.hook, hook).get_hookimpls()))
 
     def _load(self, point: EntryPoint, allow: Sequence[str]) -> PluginStatus:
         """Loads one plugin, or tells why not."""
@@ -160,13 +199,16 @@ class PluginManager:
         return replace(status(PluginState.LOADED, provides=provides), left_out=left_out)
 
     def _refuse_misspelt(self, module: ModuleType) -> None:
-        """Refuses hook implementations that no hook asks for: a misspelt name would silently never fire."""
+        """Refuses implementations that would silently never fire: of no hook, as a name is misspelt, and wrappers."""
         known = {name for name in dir(spec) if hasattr(getattr(spec, name), f"{NAME}_spec")}
         for name in dir(module):
             if hasattr(getattr(module, name, None), f"{NAME}_impl") and name not in known:
                 raise pluggy.PluginValidationError(
                     module, f"{name} is no hook; the hooks are {', '.join(sorted(known))}"
                 )
+            options = getattr(getattr(module, name, None), f"{NAME}_impl", None) or {}
+            if options.get("wrapper") or options.get("hookwrapper"):
+                raise pluggy.PluginValidationError(module, f"{name} is a wrapper, which is never called; implement it")
 
     def _registers(
         self,
@@ -197,6 +239,11 @@ class PluginManager:
             self._pluggy.unregister(name=plugin)
         for register in self._registers().values():
             register.drop(plugin)
+
+
+def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, object]) -> Any:
+    """Calls one implementation with the arguments that it names."""
+    return implementation.function(*(arguments[name] for name in implementation.argnames))
 
 
 def _missing(allow: Sequence[str], found: set[str]) -> Iterable[PluginStatus]:

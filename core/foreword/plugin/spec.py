@@ -8,6 +8,7 @@ from foreword.plugin import hookspec
 
 if TYPE_CHECKING:
     from foreword.domain.experiment import Progress, TuneExperiment
+    from foreword.domain.inference_call import InferenceCall, InferenceOutcome
     from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
     from foreword.plugin.register import Register
 
@@ -75,4 +76,30 @@ def experiment_finished(experiment: TuneExperiment) -> None:
 
     Args:
         experiment: As it is stored, without snapshots.
+    """
+
+
+@hookspec
+def before_generate(call: InferenceCall, text: str) -> str | None:
+    """Fires in the server before a text goes to the engine: Generate, StreamGenerate, BatchGenerate and Classify.
+
+    Return another text to have that answered instead, such as one without names; None leaves it. Every plugin is handed
+    what the one before made of it. Raise an error of `foreword.errors` to refuse the request; any other is logged, and
+    the text goes on as it was. Runs on a thread, and the request waits for it.
+
+    Args:
+        call: Who asks whom.
+        text: The whole input, after composing and templates.
+    """
+
+
+@hookspec
+def after_generate(call: InferenceCall, outcome: InferenceOutcome) -> None:
+    """Fires in the server when a request of `before_generate` has been answered, has failed or was given up.
+
+    Runs on a thread of its own, one request after the other; nobody waits for it.
+
+    Args:
+        call: The same as before.
+        outcome: Tokens, time and, if it was not answered, why.
     """

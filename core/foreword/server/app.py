@@ -23,6 +23,7 @@ from foreword.server.catalog_service import CatalogService
 from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
 from foreword.server.health import Health
+from foreword.server.hooked_engine import hooked
 from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.listening import check_listening, listen
@@ -221,7 +222,7 @@ class ForewordServer:
             ),
             (
                 inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
-                InferenceService(engine=self._engine, models=models),
+                InferenceService(engine=hooked(self._engine, self._plugins), models=models),
             ),
             (
                 tenant_service_pb2_grpc.add_TenantServiceServicer_to_server,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 from foreword.domain.inference import Generation
 from foreword.domain.prompt import input_offset
 from foreword.errors import FailedPreconditionError, InternalError
-from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
+from foreword.inference.interfaces import EngineClient, EngineRequest
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.auth import current_caller
 from foreword.server.batches import settled
+from foreword.server.closable import closable
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
 from foreword.server.served_models import ServedModel, ServedModels
@@ -48,7 +49,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """Answers with text in pieces, as it comes."""
         parsed = convert.parse_text_request(request)
         served, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
-        async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
+        async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
                 yield convert.stream_response(piece.text, piece.final, served.version)
 
@@ -114,7 +115,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """The whole answer to one request."""
         served, engine_request = await self._text_request(parsed, deadline, stream=False)
         final: Generation | None = None
-        async with aclosing(_closable(self._engine.generate(engine_request))) as pieces:
+        async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
                 final = piece.final or final
         return convert.generate_response(_finished(final), served.version)
@@ -185,17 +186,6 @@ def _early_deadline(context: Any) -> float | None:
     if remaining is None:
         return None
     return time.monotonic() + remaining - min(_MAX_MARGIN_SECONDS, _MARGIN * remaining)
-
-
-async def _closable(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:
-    """The pieces, from something that can be closed: leaving it early cancels the request in the engine."""
-    try:
-        async for piece in pieces:
-            yield piece
-    finally:
-        close = getattr(pieces, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def _finished(answer: Generation | None) -> Generation:

@@ -40,14 +40,14 @@ class Shop:
         """The tenant's experiments."""
         return ExperimentRepository(self.workshop.database, "acme")
 
-    def queue_run(self, **parameters: object) -> TuneExperiment:
+    def queue_run(self, *, base_model: str = "tiny--bart", **parameters: object) -> TuneExperiment:
         """Queues a run of a moment."""
         rows = make_rows()
         dataset = store_dataset(self.workshop.database)
         self.workshop.artifacts.write(dataset.artifact, {ROWS_FILE: write_rows(rows)})
         config = replace(
             make_config(dataset.id),
-            base_model="tiny--bart",
+            base_model=base_model,
             verbalizer="{{input}}",
             parameters=TuneParameters(),
             evaluate_base=False,

@@ -6,14 +6,18 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import entry_points
 
 import pytest
 import torch
 from sqlalchemy import update
 
+from factories.plugins import make_plugin
+from factories.serving import TinyBaseModel
 from factories.stored import MOMENT
 from foreword.domain.experiment import ExperimentState, TuneExperiment
 from foreword.errors import UnavailableError
+from foreword.plugin.manager import PluginManager
 from foreword.scheduling.run import run_key
 from foreword.scheduling.worker import Worker
 from foreword.storage.checkpoints import CheckpointStore
@@ -219,3 +223,41 @@ def test_a_checkpoint_that_is_of_no_use_costs_time_and_not_the_run(shop, payload
     work(shop)
 
     assert content(shop, run) == content(shop, undisturbed)
+
+
+def test_a_plugin_sees_a_run_begin_move_and_end(shop):
+    told = []
+    watch = make_plugin(
+        "watch",
+        experiment_started=lambda experiment: told.append(("started", experiment.state)),
+        experiment_progressed=lambda experiment, progress: told.append(("progressed", progress.step)),
+        experiment_finished=lambda experiment: told.append(("finished", experiment.state)),
+    )
+    plugins = PluginManager([*entry_points(group="foreword"), watch], allow=("tasks", "methods", "watch"))
+    plugins.base_models.add(TinyBaseModel())
+    shop.queue_run()
+
+    Worker(dataclasses.replace(shop.workshop, plugins=plugins)).run(StopWhenIdle())
+
+    steps = [step for what, step in told if what == "progressed"]
+    assert told[0] == ("started", ExperimentState.RUNNING)
+    assert told[-1] == ("finished", ExperimentState.SUCCEEDED)
+    assert steps
+    assert steps == sorted(set(steps))
+
+
+def test_a_worker_keeps_no_more_base_models_than_its_memory_is_meant_for(shop):
+    small, other = TinyBaseModel(), TinyBaseModel("t5")
+    room = int(1.1 * 4 * max(model.spec.parameter_count for model in (small, other)))
+    plugins = PluginManager(entry_points(group="foreword"), allow=("tasks", "methods"))
+    plugins.base_models.add(small)
+    plugins.base_models.add(other)
+    settings = shop.workshop.settings.model_copy(update={"base_model_cache_bytes": room})
+    for base_model in ("tiny--bart", "tiny--t5", "tiny--bart"):
+        shop.queue_run(base_model=base_model)
+    worker = Worker(dataclasses.replace(shop.workshop, plugins=plugins, settings=settings))
+
+    worker.run(StopWhenIdle())
+
+    assert [run.state for run in shop.repository.list().items] == [ExperimentState.SUCCEEDED] * 3
+    assert (small.loads, other.loads) == (2, 1)

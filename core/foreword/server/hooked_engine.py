@@ -1,0 +1,107 @@
+"""Lets plugins see the requests to an engine: change or refuse texts before, take note after."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import replace
+
+from foreword.domain.inference import Classification, TokenUsage
+from foreword.domain.inference_call import InferenceCall, InferenceOutcome
+from foreword.errors import ForewordError
+from foreword.inference.interfaces import AdapterReference, EngineClient, EngineLoad, EngineRequest, Piece, Tokens
+from foreword.plugin.manager import PluginManager
+from foreword.server.closable import closable
+
+BEFORE = "before_generate"
+AFTER = "after_generate"
+
+
+def hooked(engine: EngineClient, plugins: PluginManager) -> EngineClient:
+    """The engine, or one that calls hooks around it if a plugin implements any: nobody else pays for them."""
+    return HookedEngine(engine, plugins) if plugins.implements(BEFORE) or plugins.implements(AFTER) else engine
+
+
+class HookedEngine(EngineClient):
+    """Calls `before_generate` and `after_generate` around requests for text and labels.
+
+    Plugins run on threads, so that a slow one delays no other request; `after_generate` delays not even its own.
+    """
+
+    def __init__(
+        self, engine: EngineClient, plugins: PluginManager, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._plugins = plugins
+        self._clock = clock
+        self._notifier = ThreadPoolExecutor(1, "foreword-hooks")
+
+    async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
+        """Answers with text; leaving the iteration cancels the request."""
+        call, begin, usage, error = _call(request, labels=False), self._clock(), None, "CANCELLED"
+        try:
+            request = await self._before(call, request)
+            async with aclosing(closable(self._engine.generate(request))) as pieces:
+                async for piece in pieces:
+                    if piece.final is not None:
+                        usage, error = piece.final.usage, ""
+                    yield piece
+        except ForewordError as raised:
+            error = raised.reason
+            raise
+        finally:
+            self._after(call, usage, begin, error)
+
+    async def classify(self, request: EngineRequest) -> Classification:
+        """Scores the answers of a closed task."""
+        call, begin, usage, error = _call(request, labels=True), self._clock(), None, "CANCELLED"
+        try:
+            answer = await self._engine.classify(await self._before(call, request))
+            usage, error = answer.usage, ""
+        except ForewordError as raised:
+            error = raised.reason
+            raise
+        finally:
+            self._after(call, usage, begin, error)
+        return answer
+
+    async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
+        """Tokens of an input."""
+        return await self._engine.tokenize(tenant, base_model, text, with_texts=with_texts)
+
+    async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
+        """Largest change in nats that the adapter makes."""
+        return await self._engine.probe(base_model, adapter)
+
+    async def preload(self, base_model: str) -> None:
+        """Loads a base model now instead of on first use."""
+        await self._engine.preload(base_model)
+
+    def load(self) -> EngineLoad:
+        """What the engine has to do at the moment."""
+        return self._engine.load()
+
+    async def _before(self, call: InferenceCall, request: EngineRequest) -> EngineRequest:
+        """The request with the text that plugins made of it."""
+        if not self._plugins.implements(BEFORE):
+            return request
+        text = await asyncio.to_thread(self._plugins.change, BEFORE, "text", request.text, call=call)
+        return replace(request, text=text)
+
+    def _after(self, call: InferenceCall, usage: TokenUsage | None, begin: float, error: str) -> None:
+        """Tells plugins, one call after the other."""
+        outcome = InferenceOutcome(usage=usage, seconds=self._clock() - begin, error=error)
+        self._notifier.submit(self._plugins.notify, AFTER, call=call, outcome=outcome)
+
+
+def _call(request: EngineRequest, *, labels: bool) -> InferenceCall:
+    return InferenceCall(
+        id=request.id,
+        tenant=request.tenant,
+        base_model=request.base_model,
+        adapter_sha256=request.adapter.content_sha256 if request.adapter else "",
+        labels=labels,
+    )

@@ -1,0 +1,106 @@
+"""Every hook is documented and fires; what a plugin does wrong in one is its own affair."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import logging
+from pathlib import Path
+
+import pytest
+
+import foreword
+from factories.plugins import make_plugin
+from foreword.errors import PermissionDeniedError
+from foreword.plugin import spec
+from foreword.plugin.manager import PluginManager, PluginState
+
+HOOKS = {name: hook for name, hook in vars(spec).items() if hasattr(hook, "foreword_spec")}
+README = Path(__file__).parents[3] / "plugins" / "README.md"
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_says_when_it_fires_and_what_it_is_handed(name):
+    text = inspect.getdoc(HOOKS[name])
+
+    assert text.startswith("Fires ")
+    for argument in inspect.signature(HOOKS[name]).parameters:
+        assert f"\n    {argument}: " in text
+    assert f"`{name}`" in README.read_text(encoding="utf-8")
+
+
+def test_every_hook_is_fired_somewhere():
+    """The tests of experiments and of the engine see them fire; this one sees that none was forgotten."""
+    folder = Path(foreword.__file__).parent
+    fired = {
+        node.value
+        for path in (*folder.rglob("scheduling/*.py"), *folder.rglob("server/*.py"), folder / "plugin" / "manager.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+    assert set(HOOKS) <= fired
+
+
+def test_one_plugin_that_raises_keeps_no_other_from_being_told(caplog: pytest.LogCaptureFixture):
+    def grumble(outcome):
+        raise ValueError("no")
+
+    told = []
+    manager = PluginManager(
+        [
+            make_plugin("first", after_generate=lambda outcome: told.append("first")),
+            make_plugin("grumpy", after_generate=grumble),
+            make_plugin("last", after_generate=lambda call, outcome: told.append("last")),
+        ]
+    )
+
+    with caplog.at_level(logging.ERROR):
+        manager.notify("after_generate", call=None, outcome=None)
+
+    assert sorted(told) == ["first", "last"]
+    assert "grumpy" in caplog.text
+
+
+def test_each_plugin_changes_what_the_one_before_made_of_a_text():
+    manager = PluginManager(
+        [
+            make_plugin("mask", before_generate=lambda text: text.replace("ANNA", "X")),
+            make_plugin("look", before_generate=lambda call, text: None),
+            make_plugin("upper", before_generate=lambda text: text.upper()),
+        ]
+    )
+
+    assert manager.change("before_generate", "text", "Anna is here", call=None) == "X IS HERE"
+
+
+@pytest.mark.parametrize("wrong", [lambda text: 1 / 0, lambda text: 42])
+def test_a_text_stays_as_it_was_when_a_plugin_fails(wrong, caplog: pytest.LogCaptureFixture):
+    manager = PluginManager([make_plugin("wrong", before_generate=wrong)])
+
+    with caplog.at_level(logging.ERROR):
+        assert manager.change("before_generate", "text", "Anna", call=None) == "Anna"
+    assert "plugin wrong" in caplog.text
+
+
+def test_a_plugin_may_refuse_a_text():
+    def refuse(text):
+        raise PermissionDeniedError("No names, please.")
+
+    manager = PluginManager([make_plugin("strict", before_generate=refuse)])
+
+    with pytest.raises(PermissionDeniedError, match="No names"):
+        manager.change("before_generate", "text", "Anna", call=None)
+
+
+def test_a_wrapper_around_a_lifecycle_hook_is_refused_as_it_would_never_run():
+    def around(text):
+        yield
+
+    point = make_plugin("around", before_generate=around)
+    __import__("sys").modules["made_around"].before_generate.foreword_impl["wrapper"] = True
+
+    (status,) = PluginManager([point]).statuses
+
+    assert status.state is PluginState.FAILED
+    assert "wrapper" in status.error

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from factories.plugins import make_plugin
+from factories.serving import DEPARTMENTS, Adapters, answer, make_request, prompt_vectors, running_engine
+from foreword.errors import InvalidArgumentError, PermissionDeniedError
+from foreword.plugin.manager import PluginManager
+from foreword.server.hooked_engine import HookedEngine, hooked
+
+
+class Meter:
+    """Takes note of every call and its end."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = [], []
+        self.before = lambda call, text: self.begun.append((call, text))
+        self.after = lambda call, outcome: self.ended.append((call, outcome))
+
+    async def all_ended(self, count: int):
+        for _ in range(500):
+            if len(self.ended) == count:
+                return self.ended
+            await asyncio.sleep(0.01)
+        raise AssertionError(self.ended)
+
+
+@pytest.fixture
+def meter() -> Meter:
+    return Meter()
+
+
+@pytest.fixture
+def plugins(meter: Meter) -> PluginManager:
+    return PluginManager([make_plugin("meter", before_generate=meter.before, after_generate=meter.after)])
+
+
+async def test_a_plugin_is_told_who_asks_and_how_it_ended(meter, plugins):
+    adapters = Adapters()
+    reference = adapters.add("a", prompt_vectors(3))
+    async with running_engine(adapters=adapters) as engine:
+        watched = hooked(engine, plugins)
+        _, final = await answer(watched, "Hello", adapter=reference)
+        labels = await watched.classify(make_request("Hello", label_space=DEPARTMENTS))
+        (first, second) = await meter.all_ended(2)
+
+    assert [text for _, text in meter.begun] == ["Hello", "Hello"]
+    assert [call for call, _ in meter.ended] == [call for call, _ in meter.begun]
+    assert (first[0].tenant, first[0].base_model, first[0].labels) == ("acme", "tiny--bart", False)
+    assert (first[0].adapter_sha256, second[0].adapter_sha256) == (reference.content_sha256, "")
+    assert second[0].labels
+    assert (first[1].usage, second[1].usage) == (final.usage, labels.usage)
+    assert first[1].seconds > 0
+    assert first[1].error == ""
+
+
+async def test_the_model_is_asked_what_a_plugin_made_of_the_text(meter):
+    plugins = PluginManager([make_plugin("redact", before_generate=lambda text: text.replace("Anna", "[name]"))])
+    async with running_engine() as engine:
+        watched = hooked(engine, plugins)
+        redacted = await answer(watched, "Anna waits")
+        scored = await watched.classify(make_request("Anna waits", label_space=DEPARTMENTS))
+
+        assert redacted == await answer(engine, "[name] waits")
+        assert scored == await engine.classify(make_request("[name] waits", label_space=DEPARTMENTS))
+
+
+async def test_a_refused_request_never_reaches_the_engine_and_is_told_of(meter):
+    def refuse(text):
+        raise PermissionDeniedError("No names, please.")
+
+    plugins = PluginManager([make_plugin("strict", before_generate=refuse, after_generate=meter.after)])
+    async with running_engine() as engine:
+        with pytest.raises(PermissionDeniedError, match="No names"):
+            await answer(hooked(engine, plugins), "Anna")
+        ((_, outcome),) = await meter.all_ended(1)
+
+        assert (outcome.usage, outcome.error) == (None, "SCOPE_MISSING")
+        assert engine.load().queued_tokens == 0
+
+
+async def test_errors_and_callers_who_leave_are_told_of(meter, plugins):
+    async with running_engine() as engine:
+        watched = hooked(engine, plugins)
+        with pytest.raises(InvalidArgumentError):
+            await answer(watched, "word " * 400)
+        async with aclosing(
+            watched.generate(make_request("Hello", parameters={"max_new_tokens": 60, "min_new_tokens": 60}))
+        ) as pieces:
+            await anext(pieces)
+        ended = await meter.all_ended(2)
+
+    assert [outcome.error for _, outcome in ended] == ["TEXT_TOO_LONG", "CANCELLED"]
+    assert all(outcome.usage is None for _, outcome in ended)
+
+
+async def test_what_is_no_request_for_an_answer_passes_by(meter, plugins):
+    async with running_engine() as engine:
+        watched = hooked(engine, plugins)
+        await watched.preload("tiny--bart")
+        assert await watched.probe("tiny--bart", None) == 0.0
+        assert await watched.tokenize("acme", "tiny--bart", "Hi") == await engine.tokenize("acme", "tiny--bart", "Hi")
+        assert watched.load() == engine.load()
+
+    assert meter.begun == []
+
+
+async def test_without_such_a_plugin_the_engine_is_left_alone():
+    async with running_engine() as engine:
+        assert hooked(engine, PluginManager([])) is engine
+        quiet = PluginManager([make_plugin("quiet", experiment_finished=lambda experiment: None)])
+        assert not isinstance(hooked(engine, quiet), HookedEngine)
