@@ -7,9 +7,11 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
+import aiohttp
 from cryptography.fernet import Fernet
 from slack_sdk.errors import SlackApiError
 
+from foreword_slack.catch_up import CatchUp
 from foreword_slack.check import identify
 from foreword_slack.clock import Clock
 from foreword_slack.config import BotConfig, TeamConfig
@@ -65,21 +67,25 @@ class Bot:
         inbox: Inbox,
         outbox: Outbox,
         transport: Transport,
+        catch_up: CatchUp,
         teams: dict[str, Team],
     ) -> None:
         self._config = config
         self._api, self._service, self.transport = api, service, transport
         self.store, self.inbox, self.outbox, self.teams = store, inbox, outbox, teams
+        self._catch_up = catch_up
 
     async def start(self) -> None:
         """Begins to handle what waits, then to listen."""
         self.outbox.start()
         self.inbox.start()
         await self.transport.start()
+        self._catch_up.start()
 
     async def stop(self) -> None:
         """Listens no more, finishes what is in hand, and closes everything; the rest waits for the next start."""
         seconds = self._config.timers.drain_seconds
+        await self._catch_up.stop()
         await self.transport.stop()
         await self.inbox.stop(seconds)
         await self.outbox.stop(seconds)
@@ -109,7 +115,7 @@ async def build_bot(
 
     Raises:
         FailedPreconditionError: Slack refuses a token, or a plugin is wrong.
-        UnavailableError: The database cannot be reached.
+        UnavailableError: The database or Slack cannot be reached.
     """
     chance = random or Random()  # noqa: S311 - jitter
     hooks = hooks or Hooks.load()
@@ -144,7 +150,8 @@ async def build_bot(
         service=service,
         inbox=events,
         transport=_transport(config, secrets, store, installations, api, intake, chance),
-        outbox=Outbox(store, installations, settings=outbox, random=chance),
+        outbox=Outbox(store, installations, settings=outbox, random=chance, on_failed=dispatcher.post_given_up),
+        catch_up=CatchUp(events, installations, teams, chance),
         teams=teams,
     )
 
@@ -211,5 +218,5 @@ async def _team(
         return made
     try:
         return replace(made, url=(await identify(client)).url)
-    except SlackApiError:
+    except (SlackApiError, aiohttp.ClientError, TimeoutError):
         return made  # the outbox finds out, says so and waits for another token

@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
+import aiohttp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltError
 from slack_sdk.errors import SlackApiError
@@ -18,16 +20,20 @@ from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from foreword.observability.logging import get_logger
+from foreword_slack.backoff import Backoff
+from foreword_slack.delivery.verdicts import Verdict, judge
 from foreword_slack.slack_api import SlackApi
-from foreword_slack.store import InstallationState, Operator, Store, Workspace
+from foreword_slack.store import InstallationState, Operation, Operator, Store, Workspace
 from foreword_slack.token_vault import TokenVault
 
 _log = get_logger(__name__)
 
 _RENEW_BEFORE = timedelta(hours=2)  # of the 12 h that a rotating token lives
+_IDENTIFY_ATTEMPTS = 8
 _STATE_LIFETIME = timedelta(minutes=10)
 
 
@@ -54,6 +60,7 @@ class Installations(AsyncInstallationStore):
         self._store, self._vault, self._api, self._tenant_of = store, vault, api, tenant_of
         self._client_id, self._client_secret = client_id, client_secret
         self._renewals: defaultdict[str, Lock] = defaultdict(Lock)
+        self._backoff = Backoff(1.0, 30.0, Random())  # noqa: S311 - jitter
 
     # What Bolt's OAuth flow calls
 
@@ -157,15 +164,9 @@ class Installations(AsyncInstallationStore):
         Raises:
             FailedPreconditionError: Slack refuses the token.
             InvalidArgumentError: The workspace belongs to no tenant.
+            UnavailableError: Slack could not be asked, again and again.
         """
-        try:
-            found = await self._api.client(token).auth_test()
-        except SlackApiError as error:
-            raise FailedPreconditionError(
-                f"Slack refuses the bot's token: {error.response.get('error', 'no reason given')}. Copy it again from "
-                "the app's page, OAuth & Permissions.",
-                reason="SLACK_TOKEN_REFUSED",
-            ) from None
+        found = await self._identify(token)
         scopes = next((value for name, value in found.headers.items() if name.lower() == "x-oauth-scopes"), "")
         installation = Installation(
             team_id=found["team_id"],
@@ -184,6 +185,27 @@ class Installations(AsyncInstallationStore):
         workspace = await self._active(found["team_id"])
         assert workspace is not None
         return workspace
+
+    async def _identify(self, token: str) -> AsyncSlackResponse:
+        """Whom a token speaks for; asked again while Slack is in trouble, so that a restart outlives it."""
+        failure = None
+        for attempt in range(1, _IDENTIFY_ATTEMPTS + 1):
+            try:
+                return await self._api.client(token).auth_test()
+            except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+                failure = judge(error, Operation.POST)
+            if failure.verdict not in (Verdict.NOT_MADE, Verdict.RATE_LIMITED, Verdict.UNSURE):
+                raise FailedPreconditionError(
+                    f"Slack refuses the bot's token: {failure.reason}. Copy it again from the app's page, "
+                    "OAuth & Permissions.",
+                    reason="SLACK_TOKEN_REFUSED",
+                )
+            await self._store.clock.sleep(failure.retry_after_seconds or self._backoff.seconds(attempt))
+        assert failure is not None
+        raise UnavailableError(
+            f"Slack cannot be asked whose token this is: {failure.reason}, {_IDENTIFY_ATTEMPTS} times. Start the bot "
+            "again when Slack can be reached."
+        )
 
     async def client(self, team: str) -> AsyncWebClient | None:
         """A client with a workspace's token; None when the bot is not installed there, or Slack refuses its token."""

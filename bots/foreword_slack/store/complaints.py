@@ -88,6 +88,7 @@ class Complaint:
         return complaint_id(self.channel, self.ts)
 
 
+_NO_TIMESTAMP = ":"  # follows all digits; what came by a command has no timestamp of Slack's
 _FIELDS = tuple(field.name for field in fields(Complaint))
 _SEQUENCES = ("guess", "departments", "reasons", "signature")
 
@@ -135,6 +136,14 @@ class Complaints:
             query = query.where(ComplaintRow.receive_time >= since)
         query = query.order_by(ComplaintRow.receive_time.desc(), ComplaintRow.ts.desc()).limit(limit)
         return [_to_complaint(row) for row in self._session.scalars(query)]
+
+    def span(self, channel: str) -> tuple[str, str] | None:
+        """Timestamps of the oldest and the newest message of a channel that is a complaint; None when there is none."""
+        query = select(func.min(ComplaintRow.ts), func.max(ComplaintRow.ts)).where(
+            ComplaintRow.team == self._team, ComplaintRow.channel == channel, ComplaintRow.ts < _NO_TIMESTAMP
+        )
+        oldest, newest = self._session.execute(query).one()
+        return None if oldest is None else (oldest, newest)
 
     def counts(self, since: datetime | None = None) -> Mapping[ComplaintState, int]:
         """Complaints by state, of those received at or after `since`."""

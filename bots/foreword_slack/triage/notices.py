@@ -116,6 +116,13 @@ class Notices:
         shown = decided_post(_card(complaint, complaint.text), guess_of(complaint), self.policy, status=status)
         self._post(f"escalate:{complaint.id}:{label}", channel, shown, complaint.id)
 
+    def tell_untold(self, complaint: Complaint, label: str, reason: str) -> None:
+        """Tells people that a department cannot be told."""
+        title = self.policy.title(label)
+        status = f"{title} has not heard of this: its channel refused the post ({reason})."
+        shown = decided_post(_card(complaint, complaint.text), guess_of(complaint), self.policy, status=status)
+        self._post(f"untold:{complaint.id}:{label}", self._team.config.review_channel, shown, complaint.id)
+
     def add_repeat(self, original: Complaint, complaint: Complaint, text: str) -> None:
         """Adds a complaint that repeats another below the posts of that one."""
         shown = decided_post(_card(complaint, text), None, self.policy, status="The same was reported again.")
@@ -185,6 +192,12 @@ class Notices:
 def route_name(complaint: str, label: str) -> str:
     """Name of a department's post."""
     return f"route:{complaint}:{label}"
+
+
+def routed_label(name: str, complaint: str) -> str | None:
+    """The department whose post has this name; None when it is no department's."""
+    prefix = route_name(complaint, "")
+    return name.removeprefix(prefix) if name.startswith(prefix) else None
 
 
 def review_name(complaint: str) -> str:

@@ -1,0 +1,116 @@
+"""Complaints that were written while no bot was there to hear of them.
+
+Slack sends an event again for some six minutes. Whoever was away for longer asks for the history of the complaint
+channels when he is back; what is known already is recognised, as every event that comes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from foreword.errors import UnavailableError
+from foreword.observability.logging import get_logger
+from foreword_slack.backoff import Backoff
+from foreword_slack.delivery.verdicts import Failure, Verdict, judge
+from foreword_slack.inbox import Inbox
+from foreword_slack.installations import Installations
+from foreword_slack.listeners import read_event
+from foreword_slack.store import Operation
+from foreword_slack.triage.team import Team
+
+_log = get_logger(__name__)
+
+_OVERLAP = timedelta(minutes=10)  # an event may have been lost while later ones came
+_LOOK_BACK = timedelta(days=3)
+_PAGE = 200
+_MOST_ATTEMPTS = 10
+_WORTH_ANOTHER_ATTEMPT = (Verdict.NOT_MADE, Verdict.RATE_LIMITED, Verdict.UNSURE)
+
+
+class CatchUp:
+    """Reads once, when the bot starts, what its complaint channels have got since their newest known complaint.
+
+    A channel without a known complaint is new to the bot: what was written there before is none of its business.
+
+    Args:
+        inbox: Takes what was missed.
+        teams: The configured workspaces, by id.
+        random: Where the jitter of waits comes from.
+    """
+
+    def __init__(self, inbox: Inbox, installations: Installations, teams: Mapping[str, Team], random: Random) -> None:
+        self._inbox, self._installations, self._teams = inbox, installations, teams
+        self._backoff = Backoff(1.0, 60.0, random)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begins to read; the workspaces do not wait for one another."""
+        self._tasks = [asyncio.create_task(self._read_team(team)) for team in self._teams.values()]
+
+    async def stop(self) -> None:
+        """Reads no further; the next start begins anew."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _read_team(self, team: Team) -> None:
+        client = await self._installations.client(team.id)
+        if client is None:
+            return
+        for channel in team.config.complaint_channels:
+            try:
+                found = await self._read_channel(team, client, channel)
+            except (aiohttp.ClientError, SlackApiError, TimeoutError, UnavailableError) as error:
+                _log.warning("channel_not_caught_up", team=team.id, channel=channel, error=type(error).__name__)
+            else:
+                if found:
+                    _log.info("caught_up", team=team.id, channel=channel, found=found)
+
+    async def _read_channel(self, team: Team, client: AsyncWebClient, channel: str) -> int:
+        """Puts what is new of a channel into the inbox and tells how much it was."""
+        known = await team.store.read(team.id, lambda uow: uow.complaints.span(channel))
+        if known is None:
+            return 0
+        oldest, newest = known
+        horizon = (team.clock.now() - _LOOK_BACK).timestamp()
+        since = max(float(oldest), float(newest) - _OVERLAP.total_seconds(), horizon)
+        found, cursor = 0, ""
+        while True:
+            page = await self._page(team, client, channel, since, cursor)
+            for message in page["messages"]:
+                event = read_event(_body(team, channel, message), self._teams)
+                if event is not None and await self._inbox.put(event):
+                    found += 1
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return found
+
+    async def _page(self, team: Team, client: AsyncWebClient, channel: str, since: float, cursor: str) -> Any:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await client.conversations_history(
+                    channel=channel, oldest=f"{since:.6f}", limit=_PAGE, cursor=cursor or None
+                )
+            except (SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+                failure = judge(error, Operation.POST)
+                if attempt == _MOST_ATTEMPTS or failure.verdict not in _WORTH_ANOTHER_ATTEMPT:
+                    raise
+            await self._wait(team, failure, attempt)
+
+    async def _wait(self, team: Team, failure: Failure, attempt: int) -> None:
+        await team.clock.sleep(failure.retry_after_seconds or self._backoff.seconds(attempt))
+
+
+def _body(team: Team, channel: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message of a history as the event that told of it."""
+    return {"type": "event_callback", "team_id": team.id, "event": {**message, "channel": channel}}
