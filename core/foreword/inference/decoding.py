@@ -66,7 +66,7 @@ class DecodedText:
 class ActiveRow:
     """A row of the batch, known by identity."""
 
-    __slots__ = ("_decoder", "_filter", "_text", "input_details", "row", "watched")
+    __slots__ = ("_count", "_decoder", "_filter", "_text", "input_details", "row", "watched")
 
     def __init__(self, row: DecodeRow, tokenizer: object, *, strip_space: bool) -> None:
         parameters = row.parameters
@@ -75,6 +75,7 @@ class ActiveRow:
         self._decoder = TextDecoder(tokenizer, strip_space=strip_space)
         self._filter = StopFilter(parameters.stop_sequences, include=parameters.include_stop_sequence)
         self._text: list[str] = []
+        self._count = 0
         self.input_details: tuple[TokenDetail, ...] = ()
 
     @property
@@ -88,8 +89,11 @@ class ActiveRow:
         return "".join(self._text)
 
     def push(self, token: int) -> str:
-        """Takes a token; returns the text that may be shown."""
-        piece = self._filter.push(self._decoder.push(token))
+        """Takes a token; returns the text that may be shown. Stop sequences count once the fewest tokens are there."""
+        self._count += 1
+        piece = self._decoder.push(token)
+        if self._count >= self.row.parameters.min_new_tokens:
+            piece = self._filter.push(piece)
         if piece:
             self._text.append(piece)
         return piece

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
 import torch
 
 from factories.serving import (
@@ -118,20 +119,31 @@ async def test_mixed_work_of_all_kinds_gives_the_same_as_alone():
 
 
 async def test_a_stop_sequence_ends_the_answer_and_never_shows():
+    enough = {"max_new_tokens": 100}
     async with running_engine() as engine:
-        whole, _ = await answer(engine, "Where is my order?", parameters=LONG)
+        whole, _ = await answer(engine, "Where is my order?", parameters=enough)
         stop = whole[20:23]
-        text, final = await answer(engine, "Where is my order?", parameters={**LONG, "stop_sequences": (stop,)})
+        text, final = await answer(engine, "Where is my order?", parameters={**enough, "stop_sequences": (stop,)})
         with_stop, _ = await answer(
             engine,
             "Where is my order?",
             stream=False,
-            parameters={**LONG, "stop_sequences": (stop,), "include_stop_sequence": True},
+            parameters={**enough, "stop_sequences": (stop,), "include_stop_sequence": True},
         )
     assert text == whole[: whole.index(stop)] == final.text
     assert with_stop == text + stop
     assert final.stop_reason is StopReason.STOP_SEQUENCE
     assert final.usage.generated_tokens < 100
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stop_sequence_that_begins_too_early_does_not_end_the_answer(stream: bool):
+    async with running_engine() as engine:
+        whole, _ = await answer(engine, "Where is my order?", parameters=LONG)
+        early = {**LONG, "min_new_tokens": 40, "stop_sequences": (whole[:3],)}
+        text, final = await answer(engine, "Where is my order?", stream=stream, parameters=early)
+    assert text.startswith(whole[:3])
+    assert final.usage.generated_tokens >= 40
 
 
 async def test_torch_runs_on_the_engine_s_thread_only(monkeypatch):

@@ -37,6 +37,7 @@ def parameters(draw: st.DrawFn) -> GenerateParameters:
     maybe("min_new_tokens", st.integers(0, most))
     maybe("repetition_penalty", st.floats(1, 2))
     maybe("length_penalty", st.builds(LengthPenalty, decay_factor=st.floats(1.01, 10), start_index=st.integers(0, 6)))
+    maybe("stop_sequences", st.just(("or", "e")))
     maybe("truncate_input_tokens", st.integers(3, 12))
     maybe(
         "return_options",
