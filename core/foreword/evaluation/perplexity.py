@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import torch
 
@@ -13,7 +14,9 @@ from foreword.plugin.encoding import encode_target
 from foreword.tuning.batches import EncodedRow, collate, length_order, parts_of
 from foreword.tuning.forward import answer_loss
 
-_BATCH_ROWS = 16
+_BATCH_ROWS: Final = 16
+_MOST_NATS: Final = 20.0
+"""A larger mean loss says nothing more, and its exponential would soon be no number."""
 
 
 @torch.inference_mode()
@@ -48,4 +51,4 @@ def perplexity(
             check()
             nats += float(loss(collate(part, device=device), contributions))
     mean = nats / sum(len(row.target_ids) for row in rows)
-    return math.exp(mean) if mean < math.log(1e9) else 1e9  # beyond, it tells nothing and does not fit JSON at last
+    return math.exp(min(mean, _MOST_NATS))

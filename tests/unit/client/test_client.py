@@ -1,34 +1,21 @@
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
 
 import pytest
 
+import foreword.v1
 from foreword.client import AsyncClient, Client
 from foreword.client.endpoint import key_metadata, parse_endpoint
 from foreword.errors import InvalidArgumentError, UnauthenticatedError
-from foreword.v1 import (
-    catalog_service_pb2,
-    dataset_service_pb2,
-    deployment_service_pb2,
-    inference_service_pb2,
-    tenant_service_pb2,
-    tune_experiment_service_pb2,
-    tuned_model_service_pb2,
-)
 
 SERVICES = [
     service
-    for module in (
-        catalog_service_pb2,
-        dataset_service_pb2,
-        deployment_service_pb2,
-        inference_service_pb2,
-        tenant_service_pb2,
-        tune_experiment_service_pb2,
-        tuned_model_service_pb2,
-    )
-    for service in module.DESCRIPTOR.services_by_name.values()
+    for module in pkgutil.iter_modules(foreword.v1.__path__)
+    if module.name.endswith("_service_pb2")
+    for service in importlib.import_module(f"foreword.v1.{module.name}").DESCRIPTOR.services_by_name.values()
 ]
 HEAVY = {"torch", "transformers", "sqlalchemy", "pydantic", "pluggy", "numpy", "matplotlib"}
 RPCS = [method.name for service in SERVICES for method in service.methods]
