@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, ParamSpec, TypeVar
 
 import grpc
@@ -30,8 +31,9 @@ async def send_stream(method: Any, messages: AsyncGenerator[Any], **options: Any
     """
     call = method(**options)
     try:
-        async for message in messages:
-            await call.write(message)
+        async with aclosing(messages):
+            async for message in messages:
+                await call.write(message)
         await call.done_writing()
     except (asyncio.InvalidStateError, grpc.RpcError):
         pass  # the service has heard enough; why is told by the answer, not by a write that came too late
