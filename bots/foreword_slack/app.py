@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from cryptography.fernet import Fernet
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackApiError
 
+from foreword.errors import FailedPreconditionError
 from foreword_slack.catch_up import CatchUp
 from foreword_slack.check import identify
 from foreword_slack.clock import Clock
 from foreword_slack.config import BotConfig, TeamConfig
+from foreword_slack.health import Readiness
 from foreword_slack.hooks import Hooks
+from foreword_slack.housekeeping import Housekeeping
 from foreword_slack.inbox import Inbox, InboxSettings
 from foreword_slack.installations import Installations
 from foreword_slack.listeners import read_event, register
@@ -35,7 +41,9 @@ from foreword_slack.triage.team import Team
 
 
 class Transport(Protocol):
-    """How events come in."""
+    """How events come in. `counts` tells what happened to it."""
+
+    counts: Counter[str]
 
     async def start(self) -> None:
         """Begins to listen."""
@@ -50,6 +58,7 @@ class Bot:
     """The running bot; `build_bot` makes one.
 
     Attributes:
+        config: What it was told.
         store: What it must not forget.
         inbox: What is to be handled.
         outbox: What is to be posted.
@@ -66,29 +75,63 @@ class Bot:
         service: ForewordService,
         inbox: Inbox,
         outbox: Outbox,
+        intake: Intake,
+        installations: Installations,
         transport: Transport,
         catch_up: CatchUp,
         teams: dict[str, Team],
     ) -> None:
-        self._config = config
+        self.config = config
         self._api, self._service, self.transport = api, service, transport
         self.store, self.inbox, self.outbox, self.teams = store, inbox, outbox, teams
         self._catch_up = catch_up
+        self._intake = intake
+        self._housekeeping = Housekeeping(store, installations, self.facts)
+
+    @property
+    def readiness(self) -> Readiness:
+        """Whether events can come in."""
+        if isinstance(self.transport, SocketMode) and not self.transport.num_ready:
+            return Readiness(is_ready=False, reason="no socket is open")
+        return Readiness(is_ready=True)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What was counted since the start, by what it is and by outcome."""
+        return {
+            "intake_payloads": dict(self._intake.counts),
+            "inbox_events": dict(self.inbox.counts),
+            "outbox_calls": dict(self.outbox.counts),
+            "transport_events": dict(self.transport.counts),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """What the status command tells of a running bot."""
+        last = self._intake.last_event_time
+        facts: dict[str, Any] = {
+            "mode": self.config.slack.mode,
+            "last_event": last and last.isoformat(),
+            **self.counts(),
+        }
+        if isinstance(self.transport, SocketMode):
+            facts["sockets"] = self.transport.num_ready
+        return facts
 
     async def start(self) -> None:
         """Begins to handle what waits, then to listen."""
         self.outbox.start()
         self.inbox.start()
+        self._housekeeping.start()
         await self.transport.start()
         self._catch_up.start()
 
     async def stop(self) -> None:
         """Listens no more, finishes what is in hand, and closes everything; the rest waits for the next start."""
-        seconds = self._config.timers.drain_seconds
+        seconds = self.config.timers.drain_seconds
         await self._catch_up.stop()
         await self.transport.stop()
         await self.inbox.stop(seconds)
         await self.outbox.stop(seconds)
+        await self._housekeeping.stop()
         await self._service.close()
         await self._api.close()
         await self.store.close()
@@ -114,18 +157,52 @@ async def build_bot(
         slack_url: Where Slack's Web API is.
 
     Raises:
-        FailedPreconditionError: Slack refuses a token, or a plugin is wrong.
-        UnavailableError: The database or Slack cannot be reached.
+        FailedPreconditionError: A plugin is wrong.
+        InvalidArgumentError: A token is another workspace's.
+        UnavailableError: The database cannot be reached.
     """
     chance = random or Random()  # noqa: S311 - jitter
     hooks = hooks or Hooks.load()
-    store = await Store.open(secrets.database_url or config.store.url, clock=clock)
-    api = SlackApi(slack_url)
-    service = ForewordService(config.service, secrets.api_keys)
+    async with AsyncExitStack() as opened:
+        store = await Store.open(secrets.database_url or config.store.url, clock=clock)
+        opened.push_async_callback(store.close)
+        api = SlackApi(slack_url)
+        opened.push_async_callback(api.close)
+        service = ForewordService(config.service, secrets.api_keys)
+        opened.push_async_callback(service.close)
+        installations = _installations(config, secrets, store, api)
+        teams: dict[str, Team] = {}
+        for team in config.teams:
+            token = secrets.bot_tokens.get(team.team)
+            if token:
+                await installations.install_token(team.team, token)
+            teams[team.team] = await _team(config, team, service, store, installations, hooks, chance)
+        dispatcher = Dispatcher(teams)
+        events = Inbox(store, dispatcher.handle, settings=inbox, random=chance, on_dead=dispatcher.give_up)
+        intake = Intake(events, store, partial(read_event, teams=teams))
+        oauth = _oauth(config, secrets, store, installations, api)
+        register(intake.bolt_app(installations, api.client(), oauth), teams)
+        opened.pop_all()
+        return Bot(
+            config,
+            store=store,
+            api=api,
+            service=service,
+            inbox=events,
+            outbox=Outbox(store, installations, settings=outbox, random=chance, on_failed=dispatcher.post_given_up),
+            intake=intake,
+            installations=installations,
+            transport=_transport(config, secrets, store, api, intake, oauth, chance),
+            catch_up=CatchUp(events, installations, teams, chance),
+            teams=teams,
+        )
+
+
+def _installations(config: BotConfig, secrets: Secrets, store: Store, api: SlackApi) -> Installations:
     tenants = {team.team: team.tenant for team in config.teams}
     # Without keys nothing is installed through OAuth, and the tokens of the environment are stored anew at each start.
     keys = secrets.encryption_keys or (Fernet.generate_key().decode(),)
-    installations = Installations(
+    return Installations(
         store,
         TokenVault(keys),
         api,
@@ -133,26 +210,21 @@ async def build_bot(
         client_id=secrets.client_id or None,
         client_secret=secrets.client_secret or None,
     )
-    teams: dict[str, Team] = {}
-    for team in config.teams:
-        token = secrets.bot_tokens.get(team.team)
-        if token:
-            await installations.install_token(token)
-        teams[team.team] = await _team(config, team, service, store, installations, hooks, chance)
-    dispatcher = Dispatcher(teams)
-    events = Inbox(store, dispatcher.handle, settings=inbox, random=chance, on_dead=dispatcher.give_up)
-    intake = Intake(events, store, partial(read_event, teams=teams))
-    register(intake.bolt_app(installations, api.client()), teams)
-    return Bot(
-        config,
-        store=store,
-        api=api,
-        service=service,
-        inbox=events,
-        transport=_transport(config, secrets, store, installations, api, intake, chance),
-        outbox=Outbox(store, installations, settings=outbox, random=chance, on_failed=dispatcher.post_given_up),
-        catch_up=CatchUp(events, installations, teams, chance),
-        teams=teams,
+
+
+def _oauth(
+    config: BotConfig, secrets: Secrets, store: Store, installations: Installations, api: SlackApi
+) -> AsyncOAuthFlow | None:
+    if not secrets.oauth:
+        return None
+    return oauth_flow(
+        store,
+        installations,
+        api,
+        client_id=secrets.client_id,
+        client_secret=secrets.client_secret,
+        scopes=[*REQUIRED, *OPTIONAL],
+        public_url=config.slack.public_url,
     )
 
 
@@ -160,9 +232,9 @@ def _transport(
     config: BotConfig,
     secrets: Secrets,
     store: Store,
-    installations: Installations,
     api: SlackApi,
     intake: Intake,
+    oauth: AsyncOAuthFlow | None,
     random: Random,
 ) -> Transport:
     if config.slack.mode == "socket":
@@ -173,17 +245,6 @@ def _transport(
             app_token=secrets.app_token,
             settings=SocketSettings(connections=config.slack.connections),
             random=random,
-        )
-    oauth = None
-    if secrets.oauth:
-        oauth = oauth_flow(
-            store,
-            installations,
-            api,
-            client_id=secrets.client_id,
-            client_secret=secrets.client_secret,
-            scopes=[*REQUIRED, *OPTIONAL],
-            public_url=config.slack.public_url,
         )
     return HttpServer(
         intake,
@@ -213,10 +274,8 @@ async def _team(
         hooks=hooks,
         random=random,
     )
-    client = await installations.client(team.team)
-    if client is None:
-        return made
     try:
-        return replace(made, url=(await identify(client)).url)
-    except (SlackApiError, aiohttp.ClientError, TimeoutError):
+        client = await installations.client(team.team)
+        return made if client is None else replace(made, url=(await identify(client)).url)
+    except (SlackApiError, aiohttp.ClientError, FailedPreconditionError, TimeoutError):
         return made  # the outbox finds out, says so and waits for another token

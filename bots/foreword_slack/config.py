@@ -79,6 +79,13 @@ class SlackConfig(_Section):
     connections: int = Field(default=2, ge=1, le=10)
 
 
+class HealthConfig(_Section):
+    """Where `/healthz`, `/readyz` and `/metrics` are. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9466, ge=0, le=65535)
+
+
 class TimersConfig(_Section):
     """How long things may take.
 
@@ -208,6 +215,7 @@ class BotConfig(_Section):
     service: ServiceConfig = ServiceConfig()
     store: StoreConfig = StoreConfig()
     slack: SlackConfig = SlackConfig()
+    health: HealthConfig = HealthConfig()
     timers: TimersConfig = TimersConfig()
     teams: tuple[TeamConfig, ...] = Field(min_length=1)
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from datetime import timedelta
 
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-from foreword_slack.app import build_bot
+from foreword_slack.app import Bot, build_bot
 from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace
 from foreword_slack.config import BotConfig
+from foreword_slack.health import HealthServer
 from foreword_slack.listeners.commands import linked_complaint
-from foreword_slack.reports import complaint_report, status_report
+from foreword_slack.reports import complaint_report, process_report, status_report, work_report
 from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
 from foreword_slack.slack_api import SLACK_URL, SlackApi
 from foreword_slack.store import Store
-
-_HEARD_OF = timedelta(minutes=2)
 
 
 async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLACK_URL) -> list[Fault]:
@@ -63,24 +61,34 @@ async def run_bot(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     bot = await build_bot(config, secrets, slack_url=slack_url)
+    health = _health(bot)
     try:
         await bot.start()
+        await health.start()
         tell(f"Listening for {len(config.teams)} workspaces ({config.slack.mode}).")
         await stop.wait()
         tell("Stopping: what is in hand is finished, the rest waits for the next start.")
     finally:
+        await health.stop()
         await bot.stop()
+
+
+def _health(bot: Bot) -> HealthServer:
+    health = bot.config.health
+    return HealthServer(bot.store, ready=lambda: bot.readiness, counts=bot.counts, host=health.host, port=health.port)
 
 
 async def status_lines(store: Store, config: BotConfig) -> list[str]:
     """Each workspace's day, what failed, and which bots run."""
+    overview = await store.survey(lambda operator: operator.overview())
+    states = {team.team: team for team in overview.teams}
     lines = []
     for team in config.teams:
         report = await store.read(team.team, lambda uow, team=team: status_report(uow, team))  # type: ignore[misc]
         lines += [f"{team.team} ({team.tenant})", *(f"  {line}" for line in report.splitlines())]
-    bots = await store.survey(lambda operator: operator.processes.all(_HEARD_OF))
-    lines += [f"Running: {bot.id} since {bot.start_time:%Y-%m-%d %H:%M} UTC" for bot in bots] or ["No bot runs."]
-    return lines
+        if team.team in states:
+            lines += [f"  {line}" for line in work_report(states[team.team], overview.time)]
+    return [*lines, *process_report(overview.processes)]
 
 
 async def lookup_lines(store: Store, config: BotConfig, complaint: str, team: str | None) -> list[str]:

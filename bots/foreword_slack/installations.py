@@ -158,18 +158,34 @@ class Installations(AsyncInstallationStore):
 
     # What the bot calls
 
-    async def install_token(self, token: str) -> Workspace:
-        """Installs the bot in the one workspace that a fixed token belongs to.
+    async def install_token(self, team: str, token: str) -> None:
+        """Installs the bot in a workspace whose token the operator holds; other workspaces do not suffer from it.
+
+        If Slack refuses the token, the workspace is down, which the status shows. If Slack cannot be reached, the bot
+        goes on with what it knew of the workspace.
 
         Raises:
-            FailedPreconditionError: Slack refuses the token.
-            InvalidArgumentError: The workspace belongs to no tenant.
-            UnavailableError: Slack could not be asked, again and again.
+            InvalidArgumentError: The token is another workspace's, or the workspace belongs to no tenant.
+            UnavailableError: Slack cannot be reached, and the bot has never been in this workspace.
         """
-        found = await self._identify(token)
+        try:
+            found = await self._identify(token)
+        except FailedPreconditionError as error:
+            reason = error.metadata["reason"]
+            _log.error("token_refused", team=team, reason=reason)
+            await self._store.write(team, lambda uow: uow.end_installation(InstallationState.DOWN, reason))
+            return
+        except UnavailableError:
+            if not await self._keep_token(team, token):
+                raise
+            return
+        if found["team_id"] != team:
+            raise InvalidArgumentError.of(
+                f"the bot token of {team}", f"belongs to the workspace {found['team_id']}; take the one of {team}"
+            )
         scopes = next((value for name, value in found.headers.items() if name.lower() == "x-oauth-scopes"), "")
         installation = Installation(
-            team_id=found["team_id"],
+            team_id=team,
             team_name=found.get("team"),
             enterprise_id=found.get("enterprise_id"),
             bot_token=token,
@@ -182,9 +198,17 @@ class Installations(AsyncInstallationStore):
             await self.async_save(installation)
         except BoltError as error:
             raise InvalidArgumentError.of("tenant", str(error)) from None
-        workspace = await self._active(found["team_id"])
-        assert workspace is not None
-        return workspace
+
+    async def _keep_token(self, team: str, token: str) -> bool:
+        """Goes on with a token that Slack could not be asked about; False where the bot has never been."""
+        known = await self._store.read(team, lambda uow: uow.installation)
+        if known is None:
+            return False
+        _log.warning("token_not_checked", team=team)
+        sealed = self._vault.seal({"bot_token": token, "bot_refresh_token": None, "installer": ""})
+        kept = replace(known, sealed=sealed, token_expire_time=None)
+        await self._store.operate(lambda operator: operator.workspaces.save(kept), team=team)
+        return True
 
     async def _identify(self, token: str) -> AsyncSlackResponse:
         """Whom a token speaks for; asked again while Slack is in trouble, so that a restart outlives it."""
@@ -199,6 +223,7 @@ class Installations(AsyncInstallationStore):
                     f"Slack refuses the bot's token: {failure.reason}. Copy it again from the app's page, "
                     "OAuth & Permissions.",
                     reason="SLACK_TOKEN_REFUSED",
+                    metadata={"reason": failure.reason},
                 )
             await self._store.clock.sleep(failure.retry_after_seconds or self._backoff.seconds(attempt))
         assert failure is not None

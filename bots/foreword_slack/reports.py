@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from foreword_slack.config import TeamConfig
-from foreword_slack.store import ComplaintState, UnitOfWork
+from foreword_slack.store import BotProcess, ComplaintState, InstallationState, PostState, TeamOverview, UnitOfWork
 from foreword_slack.triage.team import policy_of
 
 _MOST_COUNTED = 100_000
@@ -75,6 +76,50 @@ def status_report(uow: UnitOfWork, config: TeamConfig) -> str:
     return "\n".join(lines)
 
 
+def work_report(team: TeamOverview, now: datetime) -> list[str]:
+    """What waits in a workspace and what failed, for its operator."""
+    installation = team.installation
+    if installation is None:
+        lines = ["Not installed: what is to be posted waits."]
+    elif installation.state is InstallationState.ACTIVE:
+        lines = [f"Installed in {installation.name}."]
+    else:
+        lines = [
+            f"Installation {installation.state.value} ({installation.reason}): {team.parked} calls wait for another."
+        ]
+    inbox, posts = team.inbox, team.posts
+    waits = f", the oldest for {_seconds(now - inbox.oldest_time)}" if inbox.oldest_time else ""
+    dead = sum(inbox.dead.values())
+    lines.append(f"Inbox: {inbox.pending} pending, {inbox.overdue} of them due{waits}; {dead} given up.")
+    lines += [f"  {count} given up: {reason}" for reason, count in sorted(inbox.dead.items())]
+    waiting = posts[PostState.PENDING] + posts[PostState.SENDING]
+    lines.append(
+        f"Outbox: {waiting} waiting, {posts[PostState.SENT]} sent, {posts[PostState.FAILED]} given up, "
+        f"{team.unresolved} made again without knowing whether the first took effect."
+    )
+    for channel in team.channels:
+        if channel.waiting:
+            why = "".join(f", {count} {reason}" for reason, count in sorted(channel.reasons.items()))
+            lines.append(f"  {channel.channel}: {channel.waiting} waiting{why}")
+        lines += [
+            f"  {channel.channel}: {count} given up, {reason}" for reason, count in sorted(channel.failed.items())
+        ]
+    return lines
+
+
+def process_report(bots: Sequence[BotProcess]) -> list[str]:
+    """Which bots run, and how events reach them."""
+    if not bots:
+        return ["No bot runs."]
+    lines = []
+    for bot in bots:
+        sockets = f", {bot.facts['sockets']} sockets open" if "sockets" in bot.facts else ""
+        last = f", last event {bot.facts['last_event'][:19]}" if bot.facts.get("last_event") else ""
+        mode = bot.facts.get("mode", "")
+        lines.append(f"Running: {bot.id} ({mode}{sockets}{last}) since {bot.start_time:%Y-%m-%d %H:%M} UTC.")
+    return lines
+
+
 def complaint_report(uow: UnitOfWork, config: TeamConfig, id: str) -> str | None:
     """What became of a complaint, without its words: whoever asks may not be meant to read them."""
     complaint = uow.complaints.get(id)
@@ -98,6 +143,10 @@ def complaint_report(uow: UnitOfWork, config: TeamConfig, id: str) -> str | None
     for line in uow.audit.lines(complaint=id):
         lines.append(f"{line.create_time:%Y-%m-%d %H:%M:%S}  {line.action}{f' by {line.actor}' if line.actor else ''}")
     return "\n".join(lines)
+
+
+def _seconds(time: timedelta) -> str:
+    return f"{time.total_seconds():.0f} s"
 
 
 def _percent(share: float | None) -> str:

@@ -177,11 +177,18 @@ def office_secrets(office: Office, access: Access) -> Secrets:
     )
 
 
-async def start_bot(config: BotConfig, office: Office, access: Access, *, hooks: Hooks | None = None) -> Bot:
+async def start_bot(
+    config: BotConfig,
+    office: Office,
+    access: Access,
+    *,
+    hooks: Hooks | None = None,
+    secrets: Secrets | None = None,
+) -> Bot:
     """A bot that listens."""
     bot = await build_bot(
         config,
-        office_secrets(office, access),
+        secrets or office_secrets(office, access),
         clock=office.slack.clock,
         random=Random(0),
         hooks=hooks or Hooks(),

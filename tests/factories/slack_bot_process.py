@@ -25,7 +25,7 @@ async def run(options: dict[str, Any]) -> None:
         inbox_settings=InboxSettings(lease_seconds=5, poll_seconds=1),
         outbox_settings=OutboxSettings(lease_seconds=20, poll_seconds=1),
     ) as parts:
-        await parts.installations.install_token(options["bot_token"])
+        await parts.installations.install_token(options["team"], options["bot_token"])
         sockets = socket_mode(parts, options["app_token"], clock, connections=2)
         parts.outbox.start()
         parts.inbox.start()

@@ -25,8 +25,9 @@ from foreword_slack.store.audit import AuditLine
 from foreword_slack.store.complaints import Complaint, ComplaintState, complaint_id, parse_complaint_id
 from foreword_slack.store.corrections import Correction
 from foreword_slack.store.events import Event, EventState, NewEvent
-from foreword_slack.store.overview import Overview
+from foreword_slack.store.overview import Overview, TeamOverview
 from foreword_slack.store.posts import Operation, Post, PostState
+from foreword_slack.store.processes import BotProcess
 from foreword_slack.store.retrainings import Retraining, RetrainingState
 from foreword_slack.store.store import Store
 from foreword_slack.store.unit_of_work import Operator, UnitOfWork
@@ -36,6 +37,7 @@ __all__ = [
     "Acknowledgement",
     "AcknowledgementState",
     "AuditLine",
+    "BotProcess",
     "Complaint",
     "ComplaintState",
     "Correction",
@@ -51,6 +53,7 @@ __all__ = [
     "Retraining",
     "RetrainingState",
     "Store",
+    "TeamOverview",
     "UnitOfWork",
     "Workspace",
     "complaint_id",

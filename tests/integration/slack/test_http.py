@@ -189,7 +189,7 @@ async def test_a_command_reaches_its_listener_whatever_it_says(parts, server, sl
         said.append(body["text"])
         await ack(text="Here it is")
 
-    await parts.installations.install_token(acme.token)
+    await parts.installations.install_token(acme.id, acme.token)
     ann = acme.add_user("ann")
     answer = await ann.run_command(acme.add_channel("complaints", ann), "/foreword", "find payload=lost")
     assert said == ["find payload=lost"]
@@ -229,7 +229,7 @@ async def test_a_redirect_that_nobody_began_is_refused(server, slack, acme):
 
 
 async def test_posts_wait_while_the_bot_is_not_installed_and_are_made_after(parts, server, slack, acme, store):
-    await parts.installations.install_token(acme.token)
+    await parts.installations.install_token(acme.id, acme.token)
     channel = acme.add_channel("billing")
     acme.uninstall()
     await slack.settle()
@@ -238,7 +238,7 @@ async def test_posts_wait_while_the_bot_is_not_installed_and_are_made_after(part
     parts.outbox.start()
     try:
         assert slack.journal.posts_in(channel.id) == []
-        await parts.installations.install_token(acme.reinstall().token)
+        await parts.installations.install_token(acme.id, acme.reinstall().token)
         await eventually(lambda: slack.journal.posts_in(channel.id))
     finally:
         await parts.outbox.stop()
@@ -246,7 +246,7 @@ async def test_posts_wait_while_the_bot_is_not_installed_and_are_made_after(part
 
 
 async def test_news_of_an_old_installations_end_does_not_end_the_new_one(parts, server, slack, acme, store, clock):
-    await parts.installations.install_token(acme.token)
+    await parts.installations.install_token(acme.id, acme.token)
     old = {"type": "event_callback", "team_id": acme.id, "event": {"type": "app_uninstalled"}}
     body = json.dumps(old | {"event_time": int(clock.now().timestamp()) - 3600}).encode()
     assert (await slack.http.post(body, JSON | slack.http.sign(body))).status == 200

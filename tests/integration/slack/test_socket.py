@@ -177,7 +177,7 @@ async def test_a_click_is_answered_over_the_socket(parts, slack, acme):
     async def command(ack):
         await ack(text="Here it is")
 
-    await parts.installations.install_token(acme.token)
+    await parts.installations.install_token(acme.id, acme.token)
     async with connected(parts, slack):
         ann = acme.add_user("ann")
         answer = await ann.run_command(acme.add_channel("complaints", ann), "/foreword", "find")

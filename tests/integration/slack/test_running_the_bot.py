@@ -1,0 +1,124 @@
+"""The bot as its operator sees it: it starts whatever one workspace suffers, tells its state and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from factories.bots import make_office, office_secrets, office_values, running_office, start_bot
+from factories.slack import eventually
+from foreword.errors import InvalidArgumentError
+from foreword_slack.config import BotConfig
+from foreword_slack.console import run_bot, status_lines
+from foreword_slack.store import Store
+from foreword_slack.testing import FakeSlack
+
+COMPLAINT = "Two screws are missing from the box."
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def office_config(office, access, folder, **slack) -> BotConfig:
+    return BotConfig.model_validate(
+        {
+            "service": {"endpoint": access.endpoint},
+            "store": {"url": f"sqlite:///{folder}/slack.db"},
+            "slack": {"mode": "socket"} | slack,
+            "health": {"port": free_port()},
+            "teams": [office_values(office, access)],
+        }
+    )
+
+
+async def test_the_status_shows_what_could_not_be_posted(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        for channel in office.departments.values():
+            office.boss.archive(channel)
+        office.ann.post(office.complaints, COMPLAINT)
+
+        await office.asked()
+
+        lines = "\n".join(await status_lines(office.bot.store, office.bot.config))
+        assert "1 given up, is_archived" in lines
+
+
+async def test_a_token_that_slack_refuses_keeps_no_other_workspace_from_working(access, tmp_path):
+    async with FakeSlack(speed=8) as slack:
+        office = make_office(slack)
+        broken = make_office(slack)
+        broken.workspace.revoke_token(tell=False)
+        config = office_config(office, access, tmp_path, mode="http", port=0)
+        teams = (*config.teams, config.teams[0].model_copy(update={"team": broken.workspace.id}))
+        config = config.model_copy(update={"teams": teams})
+        secrets = office_secrets(office, access)
+        tokens = {**secrets.bot_tokens, broken.workspace.id: broken.workspace.token}
+        keys = {**secrets.api_keys, broken.workspace.id: access.key}
+        office.bot = await start_bot(config, office, access, secrets=replace(secrets, bot_tokens=tokens, api_keys=keys))
+        try:
+            office.ann.post(office.complaints, COMPLAINT)
+            assert await office.posted()
+        finally:
+            await office.bot.stop()
+
+
+async def test_a_token_of_another_workspace_is_refused(access, tmp_path):
+    async with FakeSlack(speed=8) as slack:
+        office, other = make_office(slack), make_office(slack)
+        config = office_config(office, access, tmp_path, mode="http", port=0)
+        secrets = replace(office_secrets(office, access), bot_tokens={office.workspace.id: other.workspace.token})
+        with pytest.raises(InvalidArgumentError, match=other.workspace.id):
+            await start_bot(config, office, access, secrets=secrets)
+
+
+async def test_the_bot_runs_until_it_is_told_to_stop_and_tells_its_state(access, tmp_path):
+    async with FakeSlack() as slack:
+        office = make_office(slack)
+        config, told = office_config(office, access, tmp_path), []
+        running = asyncio.create_task(
+            run_bot(config, office_secrets(office, access), checked=False, tell=told.append, slack_url=slack.api_url)
+        )
+        await eventually(lambda: told)
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{config.health.port}") as client:
+
+            async def ready():
+                async with client.get("/readyz") as answer:
+                    return answer.status == 200
+
+            await eventually(ready)
+            office.ann.post(office.complaints, COMPLAINT)
+            await office.posted()
+            async with client.get("/metrics") as answer:
+                assert 'foreword_slack_inbox_events_total{outcome="received"} 1' in await answer.text()
+        store = await Store.open(config.store.url)
+        lines = "\n".join(await status_lines(store, config))
+        assert "Running: " in lines
+        assert "Inbox: 0 pending" in lines
+
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+
+        assert "Stopping" in told[-1]
+        assert "No bot runs." in "\n".join(await status_lines(store, config))
+        await store.close()
+        assert not slack.sockets.sockets
+
+
+async def test_the_status_holds_nothing_that_anybody_wrote(access, tmp_path, capsys):
+    async with running_office(access, tmp_path) as office:
+        office.ann.post(office.complaints, f"{COMPLAINT} Write to ann@example.com.")
+        await office.posted()
+        await office.handled()
+        lines = await status_lines(office.bot.store, office.bot.config)
+        shown = json.dumps([lines, office.bot.facts()]) + capsys.readouterr().out
+    assert "screws" not in shown
+    assert "ann@example.com" not in shown
