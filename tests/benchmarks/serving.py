@@ -1,11 +1,12 @@
-"""Speed of serving many tenants' prompts from one base model, against PEFT and plain `generate` in the same run.
+"""Speed of serving many tenants' adapters from one base model, against PEFT and plain `generate` in the same run.
 
     python tests/benchmarks/serving.py [--tenants 8] [--rows 32] [--new-tokens 32] [--repeats 5] [--dtype float32]
 
-Every system answers the same rows (several tenants' prompts, texts of different lengths) with the same number of
-tokens each. They take turns within each repeat, so that a machine that slows down slows all of them; ratios are
-medians over the repeats. PEFT cannot mix prompts, so it goes tenant by tenant, in batches of one tenant's rows. Plain
-`generate` has no prompt at all: what a batch would cost if everybody were served by the base model.
+Every system answers the same rows (several tenants' prompts, their factors as of IA3, or a third each of prompts,
+factors and neither; texts of different lengths) with the same number of tokens each. They take turns within each
+repeat, so that a machine that slows down slows all of them; ratios are medians over the repeats. PEFT cannot mix
+prompts, so it goes tenant by tenant, in batches of one tenant's rows. Plain `generate` has no prompt at all: what a
+batch would cost if everybody were served by the base model.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 # Threads that spin at barriers starve whatever else runs on the machine; libgomp reads this when torch loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -25,8 +27,10 @@ from peft import PromptTuningConfig, get_peft_model
 from transformers.utils import logging as transformers_logging
 
 from foreword.domain.inference import GenerateParameters
+from foreword.domain.site import SiteKind
+from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
-from foreword.plugin.contributions import Embeds
+from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.interfaces import LabelSpace
 from foreword_starter.model import StarterModel
 
@@ -74,6 +78,9 @@ def main() -> None:
     ]
     one_tenant = [TextRow(text=text, adapter=prompts[0], parameters=parameters) for text in texts]
     no_prompt = [TextRow(text=text, parameters=parameters) for text in texts]
+    factors = [_factors(runner, generator) for _ in range(arguments.tenants)]
+    scaled = [replace(row, adapter=factors[number % len(factors)]) for number, row in enumerate(no_prompt)]
+    all_kinds = [(mixed, scaled, no_prompt)[number % 3][number] for number in range(len(texts))]
 
     adapted = get_peft_model(StarterModel().load(device="cpu", dtype=arguments.dtype).module, _config(arguments))
     for number, item in enumerate(vectors):
@@ -86,6 +93,8 @@ def main() -> None:
     systems: dict[str, Callable[[], object]] = {
         "Foreword, mixed tenants": lambda: runner.generate(mixed, max_rows=arguments.rows),
         "Foreword, one tenant": lambda: runner.generate(one_tenant, max_rows=arguments.rows),
+        "Foreword, mixed factors": lambda: runner.generate(scaled, max_rows=arguments.rows),
+        "Foreword, all kinds": lambda: runner.generate(all_kinds, max_rows=arguments.rows),
         "Foreword, no prompt": lambda: runner.generate(no_prompt, max_rows=arguments.rows),
         "PEFT, tenant by tenant": lambda: [
             _peft_tenant(adapted, runner, tenant, texts[tenant :: len(vectors)], count)
@@ -130,6 +139,13 @@ def _measure(systems: dict[str, Callable[[], object]], repeats: int) -> dict[str
             if repeat:
                 seconds[name].append(time.perf_counter() - begin)
     return seconds
+
+
+def _factors(runner: ModelRunner, generator: torch.Generator) -> LoadedAdapter | None:
+    """Factors as IA3 trains them, near one."""
+    sites = [site for site in runner.model.spec.sites if site.kind is not SiteKind.QUERY]
+    scales = {site.name: 1 + 0.1 * torch.randn(site.width, generator=generator) for site in sites}
+    return runner.load_adapter([Affine(scales_W=scales)])
 
 
 def _config(arguments: argparse.Namespace) -> PromptTuningConfig:

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/tuning.py [--shape starter|llama] [--rounds 5] [--dtype float32|bfloat16]
 
-Every loop makes the same updates from the same rows: prompt tuning, batches of `--batch-size` rows, AdamW. The loops
-take turns, so that a busy machine slows all of them alike, and medians over the rounds are compared:
+Every loop makes updates from the same rows: prompt tuning unless said otherwise, batches of `--batch-size` rows, AdamW.
+The loops take turns, so that a busy machine slows all of them alike, and medians over the rounds are compared:
 
 - `foreword`: this service's trainer step.
+- `foreword, ia3`: the same step with factors instead of a prompt.
 - `peft, dynamic padding`: PEFT and a plain torch loop, rows in random order, padded to the longest of a batch, loss
   from full logits as the model itself computes it.
 - `peft, padded to the limit`: the same, padded to `--max-input` and `--max-output` as the predecessors' loops do.
@@ -25,11 +26,14 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
-from foreword.plugin.contributions import Embeds
-from foreword.plugin.interfaces import LoadedModel
+from foreword.domain.parameters import TuneParameters, resolve_parameters
+from foreword.plugin.interfaces import LoadedModel, TuningMethod
 from foreword.plugin.sites import find_sites
 from foreword.tuning.batches import IGNORED, EncodedRow, batch_order, collate
 from foreword.tuning.forward import answer_loss
+from foreword.tuning.optimisation import clip, make_optimizer
+from foreword_methods.ia3 import IA3
+from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
 
 Step = Callable[[Sequence[EncodedRow]], None]
@@ -65,15 +69,18 @@ def make_rows(count: int) -> list[EncodedRow]:
     ]
 
 
-def our_step(model: LoadedModel, num_virtual_tokens: int) -> Step:
+def our_step(model: LoadedModel, method: TuningMethod, num_virtual_tokens: int) -> Step:
     """One update by the trainer's own parts."""
-    soft_PD = torch.randn(num_virtual_tokens, model.spec.hidden_size).requires_grad_()
-    optimizer, loss = torch.optim.AdamW([soft_PD], lr=0.01), answer_loss(model)
+    values = TuneParameters(num_virtual_tokens=num_virtual_tokens, learning_rate=0.01)
+    parameters, _ = resolve_parameters(values, TuneParameters(), method.unused_parameters)
+    trainable = method.start(model, parameters, (), torch.Generator().manual_seed(0))
+    tensors = [tensor for group in trainable.groups for tensor in group.parameters.values()]
+    optimizer, loss = make_optimizer(trainable.groups, parameters), answer_loss(model)
 
     def step(rows: Sequence[EncodedRow]) -> None:
-        nats = loss(collate(rows), [Embeds(vectors_PD=soft_PD)])
+        nats = loss(collate(rows), trainable.contribute())
         (nats / sum(len(row.target_ids) for row in rows)).backward()
-        torch.nn.utils.clip_grad_norm_([soft_PD], 1.0)
+        clip(tensors, parameters.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -163,7 +170,8 @@ def main() -> None:
     count = arguments.virtual_tokens
     # A model each: PEFT wraps the one that it is given.
     loops: dict[str, tuple[Step, Sequence[Sequence[int]]]] = {
-        "foreword": (our_step(make_model(arguments.shape, arguments.dtype), count), bucketed),
+        "foreword": (our_step(make_model(arguments.shape, arguments.dtype), PromptTuning(), count), bucketed),
+        "foreword, ia3": (our_step(make_model(arguments.shape, arguments.dtype), IA3(), count), bucketed),
         "peft, dynamic padding": (peft_step(make_model(arguments.shape, arguments.dtype), count, None), plain),
     }
     if not arguments.no_padded:

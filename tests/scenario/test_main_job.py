@@ -10,7 +10,7 @@ import pytest
 from factories.services import sample_rows
 from foreword.client import Client, frames
 from foreword.domain.experiment import ExperimentState
-from foreword.errors import NotFoundError
+from foreword.errors import InvalidArgumentError, NotFoundError
 
 QUICK = {"num_epochs": 3, "batch_size": 8, "seed": 1, "refit": False}
 
@@ -22,6 +22,16 @@ def tuned(service) -> str:
         experiment = client.tune(
             sample_rows(60), display_name="Scenario", init_method="text", init_text="Route it.", **QUICK
         )
+        done = client.wait_for_experiment(experiment)
+        assert done.state is ExperimentState.SUCCEEDED
+        return done.tuned_model
+
+
+@pytest.fixture(scope="session")
+def scaled(service) -> str:
+    """A model tuned by IA3."""
+    with service.client() as client:
+        experiment = client.tune(sample_rows(60), display_name="Factors", tuning_type="ia3", **QUICK)
         done = client.wait_for_experiment(experiment)
         assert done.state is ExperimentState.SUCCEEDED
         return done.tuned_model
@@ -96,9 +106,47 @@ def test_generate_and_classify_agree_and_streams_carry_the_same_text(client: Cli
     assert "".join(piece.text for piece in pieces) == answer.text
 
 
+def test_ia3_is_tuned_deployed_and_served_beside_a_prompt(client: Client, tuned: str, scaled: str) -> None:
+    model = client.get_tuned_model(scaled)
+    experiment = client.get_tune_experiment(model.tune_experiment)
+    deployment = client.create_deployment(scaled, serving_name="factors")
+    text = "Two screws are missing from the box."
+
+    answers = [client.classify(name, text) for name in ("factors", tuned, "factors")]
+    texts = [client.generate(name, text).text for name in (scaled, tuned)]
+    client.delete_deployment(deployment)
+
+    assert experiment.plan.trainable_parameter_count == 26_112
+    assert experiment.plan.parameters.num_virtual_tokens is None
+    assert experiment.snapshots[-1].loss < experiment.snapshots[0].loss
+    assert (model.tuning_type, model.num_virtual_tokens) == ("ia3", 0)
+    assert [answer.usage.soft_prompt_tokens > 0 for answer in answers] == [False, True, False]
+    assert answers[0].label_probabilities == pytest.approx(answers[2].label_probabilities, abs=1e-4)
+    assert answers[0].label_probabilities != pytest.approx(answers[1].label_probabilities, abs=1e-2)
+    assert texts == [", ".join(answer.labels) for answer in answers[:2]]
+
+
+def test_what_means_nothing_to_a_tuning_method_is_refused_by_name(client: Client) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        client.tune(sample_rows(20), tuning_type="ia3", num_virtual_tokens=8, init_text="Route it.")
+
+    assert {violation.field.rpartition(".")[2] for violation in caught.value.violations} == {
+        "num_virtual_tokens", "init_text",
+    }  # fmt: skip
+
+
 def test_an_exported_adapter_is_what_peft_reads(client: Client, tuned: str, tmp_path: Path) -> None:
     client.export_tuned_model(tuned, tmp_path)
 
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert config["peft_type"] == "PROMPT_TUNING"
     assert (tmp_path / "adapter_model.safetensors").stat().st_size > 1000
+
+
+def test_exported_factors_are_what_peft_reads(client: Client, scaled: str, tmp_path: Path) -> None:
+    client.export_tuned_model(scaled, tmp_path)
+
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert config["peft_type"] == "IA3"
+    assert len(config["feedforward_modules"]) == 10
+    assert len(config["target_modules"]) == 38

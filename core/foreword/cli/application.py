@@ -85,7 +85,7 @@ def _added_commands() -> dict[str, EntryPoint]:
 @click.command(cls=LazyGroup, name="foreword", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="foreword", message="%(prog)s %(version)s")
 def application() -> None:
-    """Prompt tuning as a service: tune, deploy and serve soft prompts of one frozen language model.
+    """Prompt tuning as a service: tune, deploy and serve small adapters of one frozen language model.
 
     Commands that talk to a service find it at FOREWORD_ENDPOINT and show the key in FOREWORD_API_KEY.
     """

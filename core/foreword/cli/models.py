@@ -46,11 +46,11 @@ def list_(client: Client, limit: int, as_json: bool) -> None:
             "name": lambda item: item.display_name,
             "base model": lambda item: short_name(item.base_model),
             "task": lambda item: item.task,
-            "vectors": lambda item: str(item.num_virtual_tokens),
+            "tuning type": lambda item: item.tuning_type,
             "size": lambda item: f"{item.byte_size / 1000:.0f} kB",
             "created": lambda item: age(item.create_time),
         },
-        right=["vectors", "size"],
+        right=["size"],
         as_json=as_json,
     )
 
@@ -78,7 +78,9 @@ def show(client: Client, model: str, as_json: bool) -> None:
             ("dataset", short_name(found.dataset)),
             ("task", f"{found.task}, {', '.join(found.labels)}" if found.labels else found.task),
             ("verbalizer", found.verbalizer),
-            ("soft prompt", f"{found.num_virtual_tokens} vectors, {found.byte_size:,} bytes"),
+            ("tuning type", found.tuning_type),
+            ("soft prompt", f"{found.num_virtual_tokens} vectors" if found.num_virtual_tokens else ""),
+            ("size", f"{found.byte_size:,} bytes"),
             ("sha256", found.content_sha256),
         ],
     )

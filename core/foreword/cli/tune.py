@@ -38,12 +38,13 @@ def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command(short_help="Tunes a prompt on a file of examples.")
+@click.command(short_help="Tunes the base model's behaviour on a file of examples.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dataset", help="Use a stored dataset instead of a file.")
 @click.option("--name", "display_name", default="", help="Name for people.  [default: the file's]")
 @click.option("--base-model", default="", help="Name or alias.  [default: the service's]")
 @task_options
+@click.option("--tuning-type", default="", help="prompt_tuning, ia3, or what plugins add.  [default: prompt_tuning]")
 @click.option("--verbalizer", default="", help="Template with {{input}} that every input goes through.")
 @click.option("--instruction", default="", help="What the base model is told when it is compared, untuned.")
 @click.option("--evaluate-base/--no-evaluate-base", default=None, help="Compare with the base model.  [default: yes]")
@@ -62,6 +63,7 @@ def tune(
     base_model: str,
     task: str,
     options: TaskOptions,
+    tuning_type: str,
     verbalizer: str,
     instruction: str,
     evaluate_base: bool | None,
@@ -71,9 +73,9 @@ def tune(
     as_json: bool,
     **parameters: Any,
 ) -> None:
-    """Tunes a prompt on FILE: rows with the columns `input` and `output`, as JSONL, JSON or CSV.
+    """Tunes on FILE: rows with the columns `input` and `output`, as JSONL, JSON or CSV.
 
-    Everything that is left out takes the value of the base model's recipe; the plan says which.
+    Everything that is left out takes the value of the base model's recipe for the tuning type; the plan says which.
     """
     from foreword.cli.render import (
         err_console,
@@ -96,6 +98,7 @@ def tune(
             base_model=base_model,
             task=task,
             task_options=options,
+            tuning_type=tuning_type,
             verbalizer=verbalizer,
             instruction=instruction,
             evaluate_base=evaluate_base,

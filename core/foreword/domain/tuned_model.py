@@ -22,7 +22,7 @@ class TunedModel:
         schema: What the task read from the data (labels, label sets, ...), as the task's own JSON.
         artifact: Key prefix in the artifact store: `adapter_config.json` and `adapter_model.safetensors` below it.
         content_sha256: SHA-256 of the tensors file, in hexadecimal; the key of every cache.
-        num_virtual_tokens: Soft-prompt vectors; they count against the context.
+        num_virtual_tokens: Soft-prompt vectors; they count against the context. 0 under a method that adds none.
         provenance: Hashes of what it depends on: `base_model`, `dataset`, `config`; and of
             its configuration file, `adapter_config`.
     """

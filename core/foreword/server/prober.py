@@ -1,4 +1,4 @@
-"""Probes new revisions of deployments in the background: a revision serves once its prompt is seen to act."""
+"""Probes new revisions of deployments in the background: a revision serves once its adapter is seen to act."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Prober:
         await asyncio.to_thread(self._queue.failed, tenant, space, deployment, number, failure)
 
     async def _effect(self, tenant: str, model: ModelReference) -> float:
-        """How much the model's prompt changes, in nats; 0 for a base model, which only has to load."""
+        """How much the model's adapter changes, in nats; 0 for a base model, which only has to load."""
         served = await asyncio.to_thread(self._models.resolve, tenant, model)
         if served.adapter is None:
             await self._engine.preload(served.base_model)

@@ -53,6 +53,22 @@ def test_a_dry_run_shows_the_plan_with_its_sources(command, rows):
     assert values(command("experiments", "list", "--json")) == []
 
 
+def test_a_plan_of_another_method_shows_what_it_takes(command, rows):
+    status, out, _ = command("tune", rows, "--tuning-type", "ia3", "--dry-run")
+
+    assert status == 0
+    assert "26,112 numbers" in out
+    assert "num_virtual_tokens" not in out
+    assert "init_method" not in out
+
+
+def test_a_parameter_that_means_nothing_to_the_method_is_refused(command, rows):
+    status, _, err = command("tune", rows, "--tuning-type", "ia3", "--num-virtual-tokens", "8")
+
+    assert status == 1
+    assert "--num-virtual-tokens: means nothing to ia3; leave it unset" in err
+
+
 def test_every_wrong_parameter_is_listed(command, rows):
     status, _, err = command("tune", rows, "--num-epochs", "0", "--batch-size", "0")
 

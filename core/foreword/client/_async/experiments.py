@@ -64,7 +64,7 @@ class TuneExperimentMethods(DatasetMethods):
         Args:
             rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings.
             display_name: Name for people. Default: the file's.
-            tuning_type: Tuning method. Default: `prompt_tuning`.
+            tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             method_parameters: Parameters that only the tuning method knows, by name.
             parameters: Tuning parameters that are to differ from the recipe, such as `num_epochs=30`.
