@@ -76,14 +76,18 @@ def make_rows(pairs: Any) -> list[Row]:
 
 
 def make_folds(rows: Sequence[Row], task: Task, count: int) -> list[Split]:
-    """Folds stratified by answer."""
+    """Folds stratified by answer; rows of equal input stay together, so that none is tested on what it was tuned on."""
     schema = task.fit(rows, TaskOptions())
     targets = [task.target(row.output, schema) for row in rows]
-    order = random.Random(0).sample(range(len(rows)), len(rows))
-    order.sort(key=lambda place: targets[place])
+    equal: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        equal.setdefault(" ".join(row.input.split()).lower(), []).append(place)
+    groups = list(equal.values())
+    order = random.Random(0).sample(range(len(groups)), len(groups))
+    order.sort(key=lambda group: targets[groups[group][0]])
     splits = []
     for fold in range(count):
-        held = set(order[fold::count])
+        held = {place for group in order[fold::count] for place in groups[group]}
         splits.append(
             Split(
                 fold=fold,

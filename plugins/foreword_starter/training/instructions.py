@@ -18,6 +18,9 @@ _CHOICES: Final = (
 )  # fmt: skip
 _EXAMPLE: Final = "Input: {text}\nOutput: {answer}"
 _NUM_GAPS: Final = 20
+_LEAST_DRAWN: Final = 64
+_SHORT: Final = 40
+"""Tokens of a short row: so many are drawn that a window of like length fills the budget."""
 _DRAWN_TASKS: Final = 24
 """Soft tasks whose rows are asked in text before others are drawn."""
 
@@ -43,7 +46,8 @@ class Instructions:
 
     def batch(self, num_tokens: int, generator: Random) -> list[PromptedRow]:
         """Rows of like length up to a budget of input and twice the answer's tokens."""
-        makers = generator.choices([make for _, make in self._kinds], [weight for weight, _ in self._kinds], k=64)
+        count = max(_LEAST_DRAWN, num_tokens // _SHORT)
+        makers = generator.choices([make for _, make in self._kinds], [weight for weight, _ in self._kinds], k=count)
         pairs = [make(generator) for make in makers]
         inputs = self._starter.encode([text for text, _ in pairs], self._max_input_tokens)
         answers = self._starter.encode_answers([answer for _, answer in pairs], 48)
