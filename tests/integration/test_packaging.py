@@ -47,6 +47,9 @@ def test_it_carries_weights_migrations_samples_stubs_and_types(wheel: zipfile.Zi
         "foreword_starter/weights/model.safetensors.index.json",
         "foreword_starter/MODEL_CARD.md",
         "foreword_methods/py.typed",
+        "foreword/testing/__init__.py",
+        "foreword/cli/plugins/template/pyproject.toml.in",
+        "foreword/cli/plugins/template/tests/test_task.py.in",
     ):
         assert part in names
     assert sum(name.startswith("foreword_starter/weights/model-") for name in names) == 4

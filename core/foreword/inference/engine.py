@@ -162,6 +162,7 @@ class InferenceEngine:
 
     async def preload(self, base_model: str) -> None:
         """Loads a base model now instead of on first use."""
+        self._check_open()
         async with self._model(base_model):
             pass
 

@@ -23,7 +23,7 @@ class ShoutTask(Task):
     main_metric = "same"
 
     def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        return {"longest": max(len(row.output) for row in rows)}
+        return {"longest": max((len(row.output) for row in rows), default=0)}
 
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
         return [], []
