@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from factories.chat import chat_tokenizer
+from factories.hugging_face import make_module, write_model
 from factories.runs import make_rows
 from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
@@ -12,6 +14,8 @@ from foreword.domain.parameters import TuneParameters
 from foreword.plugin.interfaces import ValidationContext
 from foreword.plugin.manager import PluginManager
 from foreword.testing import BaseModelTests, RowValidatorTests, TaskTests, TinyModel, TuningMethodTests
+from foreword_huggingface.model import HuggingFaceModel
+from foreword_huggingface.settings import ModelEntry
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
@@ -119,6 +123,45 @@ class TestRowCount(_ValidatorTests):
 class TestStarter(BaseModelTests):
     def make_base_model(self):
         return StarterModel()
+
+
+class _HuggingFaceTests(BaseModelTests):
+    family: str
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory):
+        """Written once for all checks of a family."""
+        cls.path = write_model(tmp_path_factory.mktemp(cls.family), cls.family)
+
+    def make_base_model(self):
+        return HuggingFaceModel.describe(ModelEntry(name=f"tiny/{self.family}", folder=self.path))
+
+
+class TestT5(_HuggingFaceTests):
+    family = "t5"
+
+
+class TestGPT2(_HuggingFaceTests):
+    family = "gpt2"
+
+
+class TestQwen3(_HuggingFaceTests):
+    family = "qwen3"
+
+
+class TestGraniteInstruct(BaseModelTests):
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory):
+        """A model with a chat template."""
+        cls.path = tmp_path_factory.mktemp("granite")
+        tokenizer = chat_tokenizer("granite", "granite")
+        make_module("granite", vocab_size=len(tokenizer)).save_pretrained(cls.path)
+        tokenizer.save_pretrained(cls.path)
+
+    def make_base_model(self):
+        return HuggingFaceModel.describe(ModelEntry(name="tiny/granite-instruct", folder=self.path))
 
 
 class TestTinyEncoderDecoder(BaseModelTests):
