@@ -83,6 +83,11 @@ class Office:
         assert person.modal is not None
         return person.modal
 
+    async def restart(self, config: BotConfig, access: Access) -> Bot:
+        """Another bot on the same store, after the one before has ended."""
+        self.bot = await start_bot(config, self, access)
+        return self.bot
+
     async def handled(self) -> None:
         """Waits until nothing is left to handle or to post, timers apart."""
         await self.slack.settle()

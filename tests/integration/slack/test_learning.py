@@ -1,0 +1,224 @@
+"""Corrections become a dataset, a run, a comparison, and a promotion that people ask for; the run itself is played."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factories.api import create_experiment, deployment_request, upload, wait_for_deployment
+from factories.bots import Access, Office, running_office
+from factories.servers import RunningServer
+from foreword.client import Client
+from foreword.samples import load_rows
+from foreword_slack.hooks import Hooks, hookimpl
+from foreword_slack.store import RetrainingState
+from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
+from foreword_slack.views import complaint as view
+
+LEARNING = {"propose_after": 6, "minimum_held_out_rows": 2, "held_out_share": 0.5, "most_per_corrector": 100}
+ALWAYS_SERVICE = "Service Service Service service"
+ALWAYS_PLANNING = "planning"
+TAUGHT = 12  # complaints that people decide about; the words of three of them have them held out
+TEXTS = [row["input"] for row in load_rows("complaints_unseen")]
+
+
+class School:
+    """A tenant whose served model answers Service, whatever it is asked."""
+
+    def __init__(self, server: RunningServer, tenant: str) -> None:
+        self.server = server
+        self.access = Access(endpoint=server.endpoint, tenant=tenant, key=server.new_key(tenant))
+        stubs = server.stubs(self.access.key)
+        self.model = server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, text=ALWAYS_SERVICE)
+        created = stubs.deployments.CreateDeployment(deployment_request(self.model, serving_name="complaints"))
+        wait_for_deployment(stubs, created.name)
+
+    def served(self) -> str:
+        """The model behind the serving name."""
+        with Client(self.access.endpoint, self.access.key) as client:
+            return client.list_deployments()[0].model
+
+
+@pytest.fixture
+def school(server: RunningServer, request: pytest.FixtureRequest) -> School:
+    """A tenant of the test's own."""
+    return School(server, f"school-{abs(hash(request.node.name)) % 10**8}")
+
+
+@asynccontextmanager
+async def taught(school: School, folder: Path, *, hooks: Hooks | None = None, **learning: Any) -> AsyncIterator[Office]:
+    """An office in which people have said of some complaints that they are for one department."""
+    async with running_office(
+        school.access, folder, hooks=hooks, learning=LEARNING | learning, thresholds={"probability": 1.0}
+    ) as office:
+        for text in TEXTS[:TAUGHT]:
+            office.ann.post(office.complaints, text)
+        for number, asked in enumerate(await office.asked(TAUGHT)):
+            person = (office.ann, office.bob)[number % 2]
+            await person.choose(asked, view.CHOOSE, "Planning")
+            await person.click(asked, view.DECIDE)
+        await office.slack.wait_for(lambda: len(decided(office)) == TAUGHT, "all decisions", wall_seconds=20)
+        yield office
+
+
+async def proposal(office: Office, words: str = "Retrain the model"):
+    """Waits until the message about a retraining says something."""
+    await office.slack.wait_for(lambda: about_learning(office, words), f"{words!r} in review", wall_seconds=20)
+    return about_learning(office, words)[0]
+
+
+def decided(office: Office) -> list[Any]:
+    return [post for post in office.review_posts() if "decided: Planning" in post.shown_text]
+
+
+def about_learning(office: Office, words: str) -> list[Any]:
+    return [post for post in office.review_posts() if words in post.shown_text]
+
+
+async def play_run(school: School, office: Office, text: str) -> None:
+    """Waits for the run that the bot asked for and tunes a model by hand."""
+    experiment = None
+    while experiment is None:
+        found = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest(limit=1))
+        experiment = found[0].experiment if found else None
+        await office.slack.clock.sleep(0.5)
+    school.server.tune_by_hand(experiment, text=text)
+
+
+async def test_a_better_model_is_offered_promoted_and_rolled_back_by_buttons(school, tmp_path):
+    class Recorder:
+        def __init__(self):
+            self.changes = []
+
+        @hookimpl
+        def model_changed(self, event):
+            self.changes.append(event.rolled_back)
+
+    recorder = Recorder()
+    async with taught(school, tmp_path, hooks=Hooks(recorder)) as office:
+        post = await proposal(office)
+        await office.boss.click(post, RETRAIN)
+        await play_run(school, office, ALWAYS_PLANNING)
+        await proposal(office, "The new model is better. Promote it?")
+        assert "neither has learnt from" in post.shown_text
+        assert school.served() == school.model, "nothing is promoted before somebody says so"
+
+        await office.boss.click(post, PROMOTE)
+        await proposal(office, "boss promoted the new model")
+        promoted = school.served()
+        await office.boss.click(post, ROLL_BACK)
+        await proposal(office, "boss rolled back")
+
+        assert promoted != school.model
+        assert school.served() == school.model
+        assert recorder.changes == [False, True]
+        audit, corrections = await office.bot.store.read(
+            office.workspace.id, lambda uow: (uow.audit.lines(limit=1000), uow.corrections.all())
+        )
+        actions = [line.action for line in audit if line.action.startswith(("retrain", "promoted", "rolled"))]
+        assert actions == [
+            "retrain_proposed",
+            "retrain_approved",
+            "retrain_dataset",
+            "retrain_started",
+            "retrain_compared",
+            "promoted",
+            "rolled_back",
+        ]
+        assert all(correction.used_in for correction in corrections)
+
+
+async def test_the_new_dataset_has_the_old_rows_the_corrections_and_no_held_out_row(school, tmp_path):
+    async with taught(school, tmp_path) as office:
+        await office.boss.click(await proposal(office), RETRAIN)
+        await play_run(school, office, ALWAYS_PLANNING)
+        await proposal(office, "Promote it?")
+        (retraining,) = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest())
+
+    with Client(school.access.endpoint, school.access.key) as client:
+        rows = {row.input: row.output for row in client.list_dataset_rows(retraining.dataset)}
+    taught_rows = [text for text in TEXTS[:TAUGHT] if text in rows]
+    assert len(rows) == 30 + len(taught_rows)
+    assert {rows[text] for text in taught_rows} == {"Planning"}
+    assert retraining.metrics["new"]["rows"] == TAUGHT - len(taught_rows) >= 2
+
+
+async def test_a_model_that_is_no_better_is_not_offered(school, tmp_path):
+    async with taught(school, tmp_path) as office:
+        post = await proposal(office)
+        await office.boss.click(post, RETRAIN)
+        await play_run(school, office, ALWAYS_SERVICE)
+
+        await proposal(office, "The new model is not better")
+
+        with pytest.raises(LookupError):
+            post.find_element(PROMOTE)
+        assert school.served() == school.model
+
+
+async def test_only_administrators_decide(school, tmp_path):
+    async with taught(school, tmp_path) as office:
+        post = await proposal(office)
+
+        await office.bob.click(post, RETRAIN)
+
+        await office.slack.wait_for(lambda: office.bob.ephemerals(office.review))
+        assert "Only administrators" in office.bob.ephemerals(office.review)[0].shown_text
+        (retraining,) = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest())
+        assert retraining.state is RetrainingState.PROPOSED
+
+
+async def test_a_declined_proposal_is_not_repeated_at_the_next_correction(school, tmp_path):
+    async with taught(school, tmp_path) as office:
+        await office.boss.click(await proposal(office), DECLINE)
+        await proposal(office, "boss declined")
+
+        office.ann.post(office.complaints, TEXTS[20])
+        await office.slack.wait_for(lambda: len([p for p in office.review_posts() if TEXTS[20][:30] in p.shown_text]))
+        asked = next(post for post in office.review_posts() if TEXTS[20][:30] in post.shown_text)
+        await office.bob.choose(asked, view.CHOOSE, "Planning")
+        await office.bob.click(asked, view.DECIDE)
+        await office.handled()
+
+        assert about_learning(office, "Retrain the model") == []
+
+
+async def test_one_persons_corrections_alone_do_not_make_a_proposal(school, tmp_path):
+    async with taught(school, tmp_path, most_per_corrector=2) as office:
+        await office.handled()
+
+        assert about_learning(office, "Retrain the model") == []
+
+
+async def test_a_model_that_was_deployed_meanwhile_is_compared_with(school, tmp_path):
+    async with taught(school, tmp_path) as office:
+        post = await proposal(office)
+        await office.boss.click(post, RETRAIN)
+        await play_run(school, office, ALWAYS_PLANNING)
+        await proposal(office, "Promote it?")
+        stubs = school.server.stubs(school.access.key)
+        other = school.server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, text=ALWAYS_PLANNING)
+        with Client(school.access.endpoint, school.access.key) as client:
+            client.update_deployment(client.list_deployments()[0], model=other)
+
+        await office.boss.click(post, PROMOTE)
+
+        await proposal(office, "The new model is not better")
+        assert school.served() == other
+
+
+async def test_a_bot_that_is_stopped_while_a_model_is_tuned_goes_on_when_it_is_back(school, tmp_path):
+    async with taught(school, tmp_path) as office:
+        post = await proposal(office)
+        await office.boss.click(post, RETRAIN)
+        await office.handled()
+        await office.bot.stop()
+
+        await office.restart(office.bot.config, school.access)
+        await play_run(school, office, ALWAYS_PLANNING)
+
+        await proposal(office, "Promote it?")
