@@ -67,8 +67,8 @@ def run(path: Path, log_level: str, skip_check: bool) -> None:
     from foreword.observability import logging
     from foreword_slack.console import run_bot
 
-    logging.configure(log_level)
     config, secrets = _read(path)
+    logging.configure(log_level)
     _run(run_bot(config, secrets, checked=not skip_check, tell=lambda line: click.echo(line)))
 
 

@@ -14,12 +14,15 @@ from foreword.client import Client
 from foreword_slack.app import Bot, build_bot
 from foreword_slack.config import BotConfig
 from foreword_slack.hooks import Hooks
-from foreword_slack.inbox import InboxSettings
 from foreword_slack.outbox import OutboxSettings
 from foreword_slack.secrets import Secrets
-from foreword_slack.testing import App, Channel, FakeSlack, FaultPlan, Message, Person, View, Workspace
+from foreword_slack.testing import Channel, FakeSlack, FaultPlan, Limits, Message, Person, View, Workspace
 
 SPEED = 8.0
+
+# Slack's pace has tests of its own; these would only wait for it.
+QUICK = OutboxSettings(channel_rate=20.0, channel_burst=20.0, team_rate=200.0, team_burst=200.0)
+LIMITS = Limits(posts_per_second=50.0, post_burst=100, posts_per_minute=100_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +106,13 @@ class Office:
 
 
 def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]:
-    """The configuration of an office, as a file would hold it; sure of everything unless told otherwise."""
-    departments = [{"label": label, "channel": channel.id} for label, channel in office.departments.items()]
+    """The configuration of an office, as a file would hold it; sure of everything unless told otherwise.
+
+    Args:
+        team: Values that differ; `acknowledgement` is that of every department.
+    """
+    clock = {"acknowledgement": team.pop("acknowledgement")} if "acknowledgement" in team else {}
+    departments = [{"label": label, "channel": item.id, **clock} for label, item in office.departments.items()]
     return {
         "team": office.workspace.id,
         "tenant": access.tenant,
@@ -137,7 +145,7 @@ async def running_office(
         folder: For the store.
         team: Values of the workspace's configuration that differ from `office_values`.
     """
-    async with FakeSlack(speed=speed, faults=faults, app=App()) as slack:
+    async with FakeSlack(speed=speed, faults=faults, limits=LIMITS) as slack:
         office = make_office(slack)
         config = BotConfig.model_validate(
             {
@@ -198,8 +206,7 @@ async def start_bot(
         random=Random(0),
         hooks=hooks or Hooks(),
         slack_url=office.slack.api_url,
-        inbox=InboxSettings(),
-        outbox=OutboxSettings(),
+        outbox=QUICK,
     )
     try:
         await bot.start()

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from foreword.cli.application import run
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "slack" / "foreword-slack.example.yaml"
+
+
+def test_the_commands_are_loaded_only_when_they_are_called():
+    script = (
+        "import sys, foreword_slack.cli\n"
+        "sys.exit(bool({'grpc', 'sqlalchemy', 'slack_bolt', 'pydantic', 'yaml', 'aiohttp'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_missing_secrets_are_told_before_anything_is_called(command, capsys, monkeypatch):
+    for name in ("FOREWORD_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert run(["slack", command, "--config", str(EXAMPLE)]) == 1
+
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("FOREWORD_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"))
+
+
+def test_a_faulty_configuration_is_told_by_its_keys(capsys, tmp_path):
+    path = tmp_path / "bot.yaml"
+    path.write_text("teams: [{team: acme}]\nslak: {}\n")
+
+    assert run(["slack", "check", "--config", str(path)]) == 1
+
+    told = capsys.readouterr().err
+    assert "teams[0].team" in told
+    assert "slak: is no key that the bot knows" in told
+
+
+def test_status_lookup_and_retry_need_the_store_alone(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOREWORD_SLACK_DATABASE_URL", f"sqlite:///{tmp_path}/slack.db")
+
+    assert run(["slack", "status", "--config", str(EXAMPLE)]) == 0
+    assert run(["slack", "retry", "--config", str(EXAMPLE)]) == 0
+    assert run(["slack", "lookup", "C0COMPLAINTS:1.2", "--config", str(EXAMPLE)]) == 1
+
+    shown = capsys.readouterr()
+    assert "T0123ABCD (acme)" in shown.out
+    assert "No bot runs." in shown.out
+    assert "Due again: 0 events, 0 posts." in shown.out
+    assert "C0COMPLAINTS:1.2 is not known" in shown.err
