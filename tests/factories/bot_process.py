@@ -3,64 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
+import multiprocessing
 import os
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from foreword_slack.testing import FakeSlack
 
-_READY = "listening "
+# Forked from a clean process that has imported what takes long: milliseconds where a new interpreter costs seconds.
+CONTEXT = multiprocessing.get_context("forkserver")
+_STARTED_WITHIN_SECONDS = 120.0
 
 
 class BotProcess:
-    """The bot, run as `python -m factories.bot_process`.
+    """The bot in a process.
 
     Args:
         slack: The Slack it works in; it shares its clock.
         config: Values of the configuration file.
         secrets: Values of `Secrets`.
-        folder: For what the process is told, and its log.
-        outbox: Values of `OutboxSettings` that differ from the defaults.
+        log: File for what it logs.
 
     Attributes:
         starts: How often it was started.
         fell: How often it ended by itself.
     """
 
-    def __init__(
-        self,
-        slack: FakeSlack,
-        config: dict[str, Any],
-        secrets: dict[str, Any],
-        folder: Path,
-        *,
-        outbox: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, slack: FakeSlack, config: dict[str, Any], secrets: dict[str, Any], log: Path) -> None:
+        CONTEXT.set_forkserver_preload(["foreword_slack.app"])
         self._slack = slack
-        self._order = folder / "order.json"
-        self._log = folder / "bot.log"
-        self._http = config["slack"]["mode"] == "http"
-        self._process: Process | None = None
-        self.starts = 0
-        self.fell = 0
-        values = {
+        self._log = log
+        self._order = {
             "config": config,
             "secrets": secrets,
-            "outbox": outbox or {},
             "speed": slack.clock.speed,
             "origin": slack.clock.origin,
             "slack_url": slack.api_url,
+            "log": str(log),
         }
-        self._order.write_text(json.dumps(values))
-
-    @property
-    def log(self) -> str:
-        """What it has logged."""
-        return self._log.read_text(errors="replace")
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self.starts = 0
+        self.fell = 0
 
     async def start(self) -> None:
         """Starts it and waits until it listens; one that falls while it starts is started again, as a supervisor would.
@@ -68,70 +54,68 @@ class BotProcess:
         Raises:
             AssertionError: It falls again and again.
         """
-        for _ in range(20):
+        for _ in range(5):
             self.starts += 1
-            with self._log.open("ab") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "factories.bot_process", str(self._order),
-                    stdin=DEVNULL, stdout=PIPE, stderr=log, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                )  # fmt: skip
-            assert self._process.stdout is not None
-            line = (await self._process.stdout.readline()).decode()
-            if line.startswith(_READY):
-                if self._http:
-                    self._slack.app.request_url = f"http://127.0.0.1:{line.split()[1]}/slack/events"
-                return
+            ours, its = CONTEXT.Pipe(duplex=False)
+            process = CONTEXT.Process(target=work, args=(self._order, its), daemon=True)
+            self._process = process
+            await asyncio.to_thread(process.start)
+            its.close()
+            with contextlib.suppress(EOFError):
+                if await asyncio.to_thread(ours.poll, _STARTED_WITHIN_SECONDS):
+                    port = ours.recv()
+                    if port:
+                        self._slack.app.request_url = f"http://127.0.0.1:{port}/slack/events"
+                    return
             self.fell += 1
-            await self._process.wait()
-        raise AssertionError(f"the bot does not start: {self.log[-3000:]}")
+            await self.kill()
+        raise AssertionError(f"the bot does not start: {self._log.read_text(errors='replace')[-3000:]}")
 
     async def kill(self) -> None:
         """Ends it between two instructions, with `kill -9`."""
         assert self._process is not None
-        if self._process.returncode is None:
-            self._process.kill()
-        else:
+        if self._process.exitcode is not None:
             self.fell += 1
-        await self._process.wait()
+        self._process.kill()
+        await asyncio.to_thread(self._process.join)
 
-    async def stop(self) -> int:
+    async def stop(self) -> int | None:
         """Asks it to end, waits, and tells its exit status."""
         assert self._process is not None
-        if self._process.returncode is None:
-            self._process.terminate()
-        return await self._process.wait()
+        self._process.terminate()
+        await asyncio.to_thread(self._process.join, 60.0)
+        return self._process.exitcode
 
 
-async def run(order: dict[str, Any]) -> None:
-    """Runs a bot until SIGTERM."""
+def work(order: dict[str, Any], ready: Connection) -> None:
+    """The process's main function: a bot until SIGTERM."""
+    with Path(order["log"]).open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    asyncio.run(_run(order, ready))
+
+
+async def _run(order: dict[str, Any], ready: Connection) -> None:
     from foreword.observability import logging
     from foreword_slack.app import build_bot
     from foreword_slack.clock import ScaledClock
     from foreword_slack.config import BotConfig
     from foreword_slack.hooks import Hooks
-    from foreword_slack.outbox import OutboxSettings
     from foreword_slack.secrets import Secrets
 
     logging.configure("warning")
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    config = BotConfig.model_validate(order["config"])
     bot = await build_bot(
-        config,
+        BotConfig.model_validate(order["config"]),
         Secrets(**order["secrets"]),
         clock=ScaledClock(order["speed"], origin=order["origin"]),
         hooks=Hooks(),
         slack_url=order["slack_url"],
-        outbox=OutboxSettings(**order["outbox"]),
     )
     try:
         await bot.start()
-        port = getattr(bot.transport, "port", 0)
-        print(f"{_READY}{port}", flush=True)
+        ready.send(getattr(bot.transport, "port", 0))
         await stopped.wait()
     finally:
         await bot.stop()
-
-
-if __name__ == "__main__":
-    asyncio.run(run(json.loads(Path(sys.argv[1]).read_text())))

@@ -16,7 +16,8 @@ from foreword_slack.testing import CallFault, Channel, FakeSlack, Message, Perso
 
 _NUMBER = re.compile(r"complaint (\d+) ")
 _PROBLEMS = ("the lid is cracked", "two screws are missing", "nobody calls back", "the app crashes", "it was sold out")
-_STALLED = 120.0
+_STALLED = 300.0
+_WHOLE_FLOOD = 7200.0
 AMBIGUOUS = (CallFault.CUT_AFTER, CallFault.HANG_AFTER, CallFault.INTERNAL_ERROR_AFTER)
 """Faults after which the bot cannot know whether a post was accepted."""
 
@@ -180,7 +181,7 @@ async def kill_again_and_again(
         await slack.wait_for(
             lambda mark=mark: len(flood.complaints) - flood.outstanding() >= mark,  # type: ignore[misc]
             f"{mark} complaints being dealt with",
-            wall_seconds=_STALLED,
+            wall_seconds=_WHOLE_FLOOD,
         )
         await asyncio.sleep(chance.uniform(0.0, 0.3))
         await bot.kill()

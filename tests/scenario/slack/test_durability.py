@@ -81,12 +81,14 @@ async def flood_the_bot(
             "app_token": app.app_token,
             "signing_secret": app.signing_secret,
         }
-        bot = BotProcess(slack, config, secrets, folder)
+        bot = BotProcess(slack, config, secrets, folder / "bot.log")
         await bot.start()
         flood = Flood(slack, workplaces, seed=seed)
         async with asyncio.TaskGroup() as both:
             both.create_task(kill_again_and_again(slack, bot, flood, kills=kills, complaints=complaints, seed=seed))
             both.create_task(flood.write(complaints, most_outstanding=max(30, complaints // 20)))
+            telling = asyncio.create_task(tell_progress(flood, bot))
+        telling.cancel()
         await flood.dealt_with()
         status = await bot.stop()
         acks = sorted(slack.journal.ack_seconds())
@@ -102,6 +104,16 @@ async def flood_the_bot(
             median_seconds=statistics.median(flood.seconds_to_tell()),
             ack_p99_seconds=acks[int(len(acks) * 0.99)],
             exit_status=status,
+        )
+
+
+async def tell_progress(flood: Flood, bot: BotProcess) -> None:
+    """Says now and then how far a long flood is, for who watches it with `-s`."""
+    while True:
+        await asyncio.sleep(60)
+        left, doubled = flood.outstanding(), flood.doubled()
+        print(
+            f"{len(flood.complaints)} written, {left} outstanding, {doubled} doubled, {bot.starts} starts", flush=True
         )
 
 
