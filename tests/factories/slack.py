@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pytest
+from sqlalchemy import create_engine, text
+
 from foreword_slack.store import InstallationState, NewEvent, Store, Workspace
+from foreword_slack.store.tables import Base
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -39,6 +45,23 @@ class HandClock:
             if due <= self._now and not future.done():
                 future.set_result(None)
         self._sleepers = [(due, future) for due, future in self._sleepers if not future.done()]
+
+
+def empty_store_url(request: pytest.FixtureRequest, backend: str, folder: Path) -> str:
+    """The URL of a database that has the bot's tables and no rows.
+
+    Args:
+        backend: `sqlite` or `postgresql`.
+        folder: For the file.
+    """
+    if backend == "sqlite":
+        return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_slack_file'), folder / 'slack.db')}"
+    url: str = request.getfixturevalue("slack_postgres_url")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY"))
+    engine.dispose()
+    return url
 
 
 def new_event(key: str = "message:C1:1.1", **changes: Any) -> NewEvent:

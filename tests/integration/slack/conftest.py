@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,24 @@ from sqlalchemy import create_engine, make_url, text
 
 from factories.api import deployed
 from factories.bots import Access
-from factories.postgres import running_postgres
 from factories.servers import RunningServer
-from factories.slack import HandClock
+from factories.slack import HandClock, empty_store_url
 from foreword.sql.database import Database
 from foreword_slack.store import Store
 from foreword_slack.store.store import MIGRATIONS
-from foreword_slack.store.tables import Base
 
 
 @pytest.fixture(scope="session")
-def slack_postgres_url() -> Iterator[str]:
+def slack_postgres_url(postgres_server_url: str) -> str:
     """A PostgreSQL database with the bot's tables."""
-    with running_postgres() as url:
-        migrate(url)
-        yield make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    server = make_url(postgres_server_url).set(drivername="postgresql+psycopg")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE slack"))
+    engine.dispose()
+    url = server.set(database="slack").render_as_string(hide_password=False)
+    migrate(url)
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -39,14 +41,7 @@ def migrated_slack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database that has the bot's tables and no rows."""
-    if request.param == "sqlite":
-        return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_slack_file'), tmp_path / 'slack.db')}"
-    url: str = request.getfixturevalue("slack_postgres_url")
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY"))
-    engine.dispose()
-    return url
+    return empty_store_url(request, request.param, tmp_path)
 
 
 def migrate(url: str) -> None:

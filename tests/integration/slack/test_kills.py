@@ -18,7 +18,7 @@ from foreword_slack.testing import FakeSlack, Limits
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "foreword_slack.installations", "foreword_slack.transport.http"])
 
-KILLS = 5
+KILLS = 3
 SPEED = 10
 
 

@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from factories.postgres import running_postgres
 from foreword.storage.database import Database
 from foreword.storage.tables import Base
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_url(postgres_server_url: str) -> str:
     """A migrated PostgreSQL database."""
-    with running_postgres() as url:
-        migrate(url)
-        yield url
+    migrate(postgres_server_url)
+    return postgres_server_url
 
 
 @pytest.fixture(scope="session")
