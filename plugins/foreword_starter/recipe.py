@@ -33,11 +33,13 @@ _PROMPT_TUNING = TuneParameters(
 
 _IA3 = TuneParameters(
     batch_size=8,
-    num_epochs=20,
-    early_stopping_patience=10,
+    # Complaints are best between 7 and 20; the factors learn faster than a prompt.
+    num_epochs=24,
+    early_stopping_patience=8,
     validation_split=0.2,
     refit=True,
-    learning_rate=0.02,
+    # With this dropout 0.475 exact match, 0.73 F1 (complaints, two folds, without refit); 0.02 0.450, 0.72.
+    learning_rate=0.05,
     accumulate_steps=1,
     max_input_tokens=256,
     max_output_tokens=64,
@@ -46,7 +48,8 @@ _IA3 = TuneParameters(
     warmup_ratio=0.06,
     weight_decay=0.0,
     max_gradient_norm=1.0,
-    method_parameters={"token_dropout": 0.15, "averaging": 0.98},
+    # It decides most: at a rate of 0.02 none gives 0.338 exact match, 0.56 F1; 0.15 0.463, 0.69; 0.3 0.450, 0.72.
+    method_parameters={"token_dropout": 0.3, "averaging": 0.98},
 )
 
 RECIPES = {"prompt_tuning": _PROMPT_TUNING, "ia3": _IA3}

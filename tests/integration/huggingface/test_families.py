@@ -9,13 +9,13 @@ import torch
 
 from factories.hugging_face import CAUSAL, ENCODER_DECODER, HIDDEN_SIZE, write_model
 from factories.runs import make_parameters, make_rows, make_trainer
-from factories.serving import Adapters, answer, make_request, running_engine
+from factories.serving import Adapters, answer, make_request, running_engine, site_scales
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.domain.site import SiteKind
 from foreword.inference.decoding import DecodeBatch, DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
-from foreword.plugin.contributions import Embeds
+from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.sites import find_sites
 from foreword_huggingface.families import FAMILIES
 from foreword_huggingface.model import HuggingFaceModel
@@ -35,7 +35,7 @@ def test_every_supported_family_is_tested():
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
-def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, family):
+def test_a_prompt_is_tuned_and_served_beside_factors_and_plain_rows_as_if_alone(tmp_path, family):
     base, rows = _model(tmp_path, family), make_rows()
     model = base.load(device="cpu", dtype="float32")
     # The family's own optimiser, at a rate that does something to random weights in a moment.
@@ -59,7 +59,9 @@ def test_a_prompt_is_tuned_and_served_in_a_mixed_batch_as_if_alone(tmp_path, fam
     assert artifact.tensors["prompt_embeddings"].shape == (5, HIDDEN_SIZE)
     prompt = runner.load_adapter(PromptTuning().contributions(artifact))
     assert runner.probe(prompt) > 1e-3
-    mixed = [TextRow(text=row.input, adapter=prompt if row.number % 3 else None, parameters=_SHORT) for row in rows]
+    factors = runner.load_adapter([Affine(scales_W=site_scales(base.spec))])
+    adapters = (None, prompt, factors)
+    mixed = [TextRow(text=row.input, adapter=adapters[row.number % 3], parameters=_SHORT) for row in rows]
     together = runner.generate(mixed)
     alone = [runner.generate([row])[0] for row in mixed]
     assert together == alone

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from foreword.plugin.register import Register
+from foreword.plugin.sites import find_sites
 from foreword_starter import plugin
 from foreword_starter.model import REVISION, WEIGHTS, StarterModel
 
@@ -33,6 +34,13 @@ def test_the_spec_tells_the_shape_of_the_files():
     assert model.spec.parameter_count == sum(parameter.numel() for parameter in model.module.parameters())
     assert model.spec.hidden_size == model.module.get_input_embeddings().weight.shape[1]
     assert model.spec.context_tokens == model.module.config.max_position_embeddings
+
+
+def test_the_spec_tells_the_sites_of_the_network():
+    model = StarterModel().load(device="cpu", dtype="float32")
+
+    assert set(model.spec.sites) == set(find_sites(model.module))
+    assert len({site.name for site in model.spec.sites}) == len(model.spec.sites)
 
 
 def test_the_tokenizer_loads_alone_and_keeps_case_and_line_breaks():

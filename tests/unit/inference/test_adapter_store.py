@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from factories.serving import Adapters, prompt_vectors
+from factories.serving import Adapters, load_adapter, prompt_vectors, site_scales
 from factories.tiny_models import tiny_model
 from foreword.errors import ArtifactError
 from foreword.inference.adapters import AdapterStore, check_content, parse_tensors, read_contributions
 from foreword.inference.interfaces import AdapterReference
 from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import soft_prompt
 from foreword_methods.prompt_tuning.method import PromptTuning
 
@@ -62,6 +64,43 @@ def test_the_same_content_of_another_tenant_is_another_prompt():
     theirs = store.get(_reference("globex"), lambda: (_prompt(), 10))
     assert mine is not theirs
     assert store.get(_reference("acme"), pytest.fail) is mine
+
+
+def test_the_same_tensors_under_another_method_or_configuration_are_another_adapter():
+    store = AdapterStore(1000)
+    reference = _reference()
+    others = (replace(reference, tuning_type="ia3"), replace(reference, config_sha256="b" * 64))
+    mine = store.get(reference, lambda: (_prompt(), 10))
+
+    assert all(store.get(other, lambda: (_prompt(), 10)) is not mine for other in others)
+
+
+@pytest.mark.parametrize("shape", ["bart", "llama"])
+def test_memory_counts_vectors_factors_and_the_states_of_a_prompt(shape):
+    runner = ModelRunner(tiny_model(shape))
+    factors = sum(scale_W.numel() for scale_W in site_scales(runner.model.spec).values())
+    both, prompt, scaled = (
+        runner.network.adapter_bytes(load_adapter(runner, length, scaled=scaled))
+        for length, scaled in ((5, True), (5, False), (0, True))
+    )
+
+    # Two layers, keys and values, one head of 8 for llama's two queries.
+    states = 5 * 2 * 2 * 8 if shape == "llama" else 0
+    assert prompt == 4 * (5 * 16 + states)
+    assert scaled == 4 * factors
+    assert both == prompt + scaled
+
+
+def test_the_kept_states_of_a_prompt_are_those_under_its_own_factors():
+    runner = ModelRunner(tiny_model("llama"))
+    plain, scaled = (load_adapter(runner, 5, scaled=flag) for flag in (False, True))
+    rows = [TextRow(text="Box", adapter=adapter) for adapter in (plain, scaled)]
+
+    runner.generate(rows)
+
+    assert torch.equal(plain.vectors_PD, scaled.vectors_PD)
+    for (_, before), (_, after) in zip(plain.key_values, scaled.key_values, strict=True):
+        assert not torch.allclose(before, after)
 
 
 def test_a_prompt_larger_than_the_store_is_served_and_not_kept():

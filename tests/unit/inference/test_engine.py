@@ -13,10 +13,12 @@ from factories.serving import (
     LONG,
     SENTIMENT,
     Adapters,
+    TinyBaseModel,
     answer,
     make_request,
     prompt_vectors,
     running_engine,
+    site_scales,
 )
 from foreword.domain.inference import StopReason
 from foreword.inference.interfaces import EngineClient
@@ -58,6 +60,29 @@ async def test_tenants_with_their_own_prompts_get_the_answers_they_would_get_alo
         alone = [await answer(engine, **request) for request in requests]
         together = await asyncio.gather(*(answer(engine, **request) for request in requests))
     assert together == alone
+
+
+@pytest.mark.parametrize("shape", ["bart", "llama"])
+async def test_factors_beside_prompts_and_plain_rows_get_the_answers_they_would_get_alone(shape: str):
+    adapters, base = Adapters(), TinyBaseModel(shape)
+    causal = "CAUSAL_LM" if shape == "llama" else "SEQ_2_SEQ_LM"
+    prompt = adapters.add("prompt", prompt_vectors(5), base_model=base.spec.id, task_type=causal)
+    factors = [adapters.add_scales(f"factors{seed}", site_scales(base.spec, seed), base.spec) for seed in range(2)]
+    requests = [
+        {"text": f"Request {number} " * (1 + number % 4), "base_model": base.spec.id,
+         "adapter": [None, prompt, *factors][number % 4]}
+        for number in range(12)
+    ]  # fmt: skip
+
+    async with running_engine(base, adapters=adapters) as engine:
+        effect = await engine.probe(base.spec.id, factors[0])
+        alone = [await answer(engine, **request) for request in requests]
+        together = await asyncio.gather(*(answer(engine, **request) for request in requests))
+
+    assert effect > 1e-3
+    assert together == alone
+    assert len({answer_ for answer_, _ in alone}) > 6
+    assert {final.usage.soft_prompt_tokens for _, final in alone} == {0, 5}
 
 
 async def test_an_adapter_is_read_once():

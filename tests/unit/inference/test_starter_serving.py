@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from factories.serving import DEPARTMENTS, Adapters, answer, make_request, prompt_vectors, running_engine
+from factories.serving import DEPARTMENTS, Adapters, answer, make_request, prompt_vectors, running_engine, site_scales
 from foreword_starter.model import StarterModel
 
 STARTER = "foreword--starter"
@@ -21,6 +21,7 @@ async def test_the_starter_answers_in_a_mixed_batch_as_it_does_alone():
         adapters.add(f"prompt{seed}", 0.05 * prompt_vectors(length, seed, width=384), base_model=STARTER)
         for seed, length in enumerate((8, 50))
     ]
+    references.append(adapters.add_scales("factors", site_scales(StarterModel().spec, spread=0.2), StarterModel().spec))
     requests = [
         {"text": text, "adapter": adapter, "base_model": STARTER} for text in TEXTS for adapter in (None, *references)
     ]
