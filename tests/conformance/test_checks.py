@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
+from conformance import broken_base_models as models
+from conformance import broken_row_validators as validators
+from conformance import broken_tasks as tasks
+from conformance import broken_tuning_methods as methods
 from foreword.testing import BaseModelTests, RowValidatorTests, TaskTests, TuningMethodTests
 from foreword_methods.prompt_tuning import PromptTuning
 
-
-def _load(name: str):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tasks, validators = _load("broken_tasks"), _load("broken_row_validators")
-models, methods = _load("broken_base_models"), _load("broken_tuning_methods")
 SUITES = {
     TaskTests: (tasks, tasks.Shout),
     RowValidatorTests: (validators, validators.Polite),
