@@ -14,8 +14,10 @@ from foreword.observability.logging import get_logger
 from foreword_slack.listeners.actions import chosen_labels
 from foreword_slack.listeners.commands import COMMAND, answer
 from foreword_slack.listeners.reading import team_of
+from foreword_slack.listeners.settings import open_settings, save_settings
 from foreword_slack.triage.team import Team
 from foreword_slack.views import complaint as view
+from foreword_slack.views import home, settings
 from foreword_slack.views.modals import CorrectionContext, correction_modal
 
 _ANY = re.compile(r".*")
@@ -45,6 +47,19 @@ def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
                 response_type="ephemeral",
                 replace_original=False,
             )
+
+    @app.action(home.SETTINGS)
+    async def open_window(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        team = teams.get(team_of(body))
+        if team is not None:
+            await open_settings(team, body, client)
+
+    @app.view(settings.SETTINGS)
+    async def save_window(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        team = teams.get(team_of(body))
+        faults = await save_settings(team, body, client) if team is not None else {}
+        await (ack(response_action="errors", errors=faults) if faults else ack())
 
     @app.command(COMMAND)
     async def command(ack: AsyncAck, body: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ class Complaint:
         scores: Probability of each label, in [0, 1].
         guess: What the model said: its labels, most probable first. Never overwritten by people.
         departments: What was decided, by the model or by people.
-        reasons: Why it went to review, in stable words.
+        reasons: Why it went to review, in sentences for people; the audit has stable words.
         decider: Slack's id of who decided; None: the model.
         duplicate_of: Id of the earlier complaint that it repeats.
         signature: What near-duplicates are recognised by.

@@ -185,7 +185,11 @@ class Notices:
         return department.acknowledgement if department else None
 
     def _post(self, name: str, channel: str, message: Message, complaint: str, *, thread_of: str | None = None) -> bool:
-        assert channel in self._channels, "posts go only into configured channels"
+        above = self._uow.posts.get(thread_of) if thread_of else None
+        if above is not None:
+            channel = above.channel  # which may have been the department's before an administrator changed it
+        else:
+            assert channel in self._channels, "posts go only into configured channels"
         return self._uow.posts.post(name, channel, message.payload(), complaint=complaint, thread_of=thread_of)
 
 

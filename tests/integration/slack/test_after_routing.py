@@ -66,3 +66,39 @@ async def test_the_app_home_counts_the_day_and_shows_the_mapping(access, tmp_pat
         assert "*1* received · *1* routed" in shown
         assert office.departments["Service"].id in shown
         assert "Administrators of the bot can change this" in shown
+
+
+async def test_administrators_change_channels_and_thresholds_in_a_window(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        everywhere = office.workspace.add_channel("everywhere", office.boss)
+        office.boss.open_home()
+        await office.slack.wait_for(lambda: office.boss.home, "the App Home")
+
+        await office.boss.click(office.boss.home, "open_settings")
+        modal = await office.opened(office.boss)
+        for number in range(len(office.departments)):
+            office.boss.fill(modal, f"channel:{number}", everywhere.id)
+            office.boss.fill(modal, f"threshold:{number}", "1")
+        await office.boss.submit(modal)
+        office.ann.post(office.complaints, COMPLAINT)
+
+        await office.slack.wait_for(lambda: office.slack.journal.posts_in(everywhere.id), "a post in the new channel")
+        audit = await office.bot.store.read(office.workspace.id, lambda uow: uow.audit.lines(limit=100))
+        assert next(line.actor for line in audit if line.action == "settings_changed") == office.boss.id
+
+
+async def test_settings_that_cannot_work_are_refused_in_the_window(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        office.boss.open_home()
+        await office.slack.wait_for(lambda: office.boss.home, "the App Home")
+        await office.boss.click(office.boss.home, "open_settings")
+        modal = await office.opened(office.boss)
+
+        office.boss.fill(modal, "threshold:0", "many")
+        office.boss.fill(modal, "channel:1", office.complaints.id)
+        answer = await office.boss.submit(modal)
+
+        assert answer.errors == {
+            "threshold:0": "Write a number from 0 to 100.",
+            "channel:1": "This is a channel for complaints: talk about them would be routed.",
+        }

@@ -1,0 +1,96 @@
+"""The window in which administrators change where departments are told, and how sure the model must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from foreword_slack.routing import RoutingPolicy
+from foreword_slack.views.message import Block, section
+
+SETTINGS = "settings"
+_CHANNEL = "channel"
+_THRESHOLD = "threshold"
+_MOST_DEPARTMENTS = 45  # two blocks each, of the 100 that a window may have
+
+
+def settings_modal(policy: RoutingPolicy) -> Block:
+    """The window, with what applies now filled in."""
+    blocks = [section("Channels must have the bot as a member. An empty field goes back to the configuration file.")]
+    for number, rule in enumerate(list(policy.departments.values())[:_MOST_DEPARTMENTS]):
+        blocks += [
+            _input(
+                f"{_CHANNEL}:{number}",
+                f"{rule.title}: channel",
+                {
+                    "type": "conversations_select",
+                    "action_id": f"{_CHANNEL}:{number}",
+                    "initial_conversation": rule.channel,
+                    "filter": {"include": ["public", "private"]},
+                },
+            ),
+            _input(
+                f"{_THRESHOLD}:{number}",
+                f"{rule.title}: least probability in percent",
+                {
+                    "type": "plain_text_input",
+                    "action_id": f"{_THRESHOLD}:{number}",
+                    "initial_value": f"{100 * rule.threshold:g}",
+                },
+            ),
+        ]
+    return {
+        "type": "modal",
+        "callback_id": SETTINGS,
+        "title": _plain("Departments"),
+        "submit": _plain("Save"),
+        "close": _plain("Cancel"),
+        "blocks": blocks,
+    }
+
+
+def read_settings(view: Mapping[str, Any], policy: RoutingPolicy) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was submitted.
+
+    Returns:
+        What differs from `policy`, by label: `channel`, `threshold`, or None to go back to the file's; and what is
+        wrong, by the block that it stands in.
+    """
+    values = view["state"]["values"]
+    changes: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for number, rule in enumerate(list(policy.departments.values())[:_MOST_DEPARTMENTS]):
+        channel = _state(values, f"{_CHANNEL}:{number}").get("selected_conversation")
+        text = (_state(values, f"{_THRESHOLD}:{number}").get("value") or "").strip()
+        changed: dict[str, Any] = {}
+        if channel != rule.channel:
+            changed["channel"] = channel
+        try:
+            threshold = float(text.removesuffix("%").replace(",", ".")) / 100 if text else None
+        except ValueError:
+            threshold = -1.0
+        if threshold is not None and not 0 <= threshold <= 1:
+            faults[f"{_THRESHOLD}:{number}"] = "Write a number from 0 to 100."
+        elif threshold != rule.threshold:
+            changed["threshold"] = threshold
+        if changed:
+            changes[rule.label] = changed
+    return changes, faults
+
+
+def channel_block(policy: RoutingPolicy, label: str) -> str:
+    """The block in which the channel of a department stands."""
+    return f"{_CHANNEL}:{list(policy.departments).index(label)}"
+
+
+def _state(values: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    state: Mapping[str, Any] = values.get(field, {}).get(field, {})
+    return state
+
+
+def _input(block_id: str, label: str, element: Block) -> Block:
+    return {"type": "input", "block_id": block_id, "optional": True, "label": _plain(label), "element": element}
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
