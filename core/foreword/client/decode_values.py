@@ -171,4 +171,5 @@ def parameter_spec(message: catalog_pb2.ParameterSpec) -> ParameterSpec:
         default=json_format.MessageToDict(message.default_value) if message.HasField("default_value") else None,
         unit=message.unit,
         choices=tuple(message.choices),
+        exclusive_minimum=message.exclusive_minimum,
     )

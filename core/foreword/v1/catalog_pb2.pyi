@@ -130,7 +130,7 @@ class Plugin(_message.Message):
     def __init__(self, id: _Optional[str] = ..., distribution: _Optional[str] = ..., version: _Optional[str] = ..., module: _Optional[str] = ..., state: _Optional[_Union[PluginState, str]] = ..., error: _Optional[str] = ..., provides: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ParameterSpec(_message.Message):
-    __slots__ = ("name", "description", "type", "minimum", "maximum", "default_value", "unit", "choices")
+    __slots__ = ("name", "description", "type", "minimum", "maximum", "default_value", "unit", "choices", "exclusive_minimum")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +139,7 @@ class ParameterSpec(_message.Message):
     DEFAULT_VALUE_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
+    EXCLUSIVE_MINIMUM_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     type: str
@@ -147,4 +148,5 @@ class ParameterSpec(_message.Message):
     default_value: _struct_pb2.Value
     unit: str
     choices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[str] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., default_value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., unit: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ...) -> None: ...
+    exclusive_minimum: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[str] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., default_value: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., unit: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., exclusive_minimum: _Optional[bool] = ...) -> None: ...

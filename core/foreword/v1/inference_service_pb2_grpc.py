@@ -102,7 +102,8 @@ class InferenceServiceServicer:
     def BatchGenerate(self, request, context):
         """Answers many requests with text, each as `Generate` would alone and in the order in which they came. One that
         fails has its error in its place and spoils none of the others; those that are not finished shortly before the
-        deadline of the call have DEADLINE_EXCEEDED there.
+        deadline of the call have DEADLINE_EXCEEDED there. A batch takes its turn in parts; the `time_limit` of a request
+        counts from its own.
 
         The call fails as a whole for what concerns all: no or too many requests, or a fault in the `model` or
         `parameters` of the batch.

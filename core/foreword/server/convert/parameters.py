@@ -103,4 +103,5 @@ def parameter_spec(spec: ParameterSpec) -> catalog_pb2.ParameterSpec:
         default_value=struct_value(spec.default),
         unit=spec.unit,
         choices=spec.choices,
+        exclusive_minimum=spec.exclusive_minimum,
     )
