@@ -15,6 +15,7 @@ MiniLM, regressions on its frozen sentence vectors. Run it for two models and le
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -145,29 +146,31 @@ def main() -> None:
     parser.add_argument("--fold-limit", type=int, default=None, help="stop after so many folds")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a tuning parameter")
     parser.add_argument("--tuned-only", action="store_true", help="leave out the base model and the regressions")
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     tuner = Tuner(PluginManager.load(), StarterModel(arguments.weights), dtype=arguments.dtype)
     regressions = Classical(arguments.minilm) if arguments.minilm and not arguments.tuned_only else None
     records = Records(arguments.records)
+    values = {name: json.loads(value) for name, value in (item.split("=", 1) for item in arguments.set)}
     for benchmark in benchmarks(arguments, tuner):
         if arguments.only and benchmark.name not in arguments.only:
             continue
-        answers = run(
-            benchmark, tuner, regressions, tuning_type=arguments.tuning_type, with_base=not arguments.tuned_only
+        setup = Setup(
+            task=benchmark.task, tuning_type=arguments.tuning_type, instruction=benchmark.instruction, values=values
         )
+        answers = run(benchmark, setup, tuner, regressions, with_base=not arguments.tuned_only)
         records.add(answers)
         show(benchmark, answers)
 
 
 def run(
-    benchmark: Benchmark, tuner: Tuner, regressions: Classical | None, *, tuning_type: str, with_base: bool
+    benchmark: Benchmark, setup: Setup, tuner: Tuner, regressions: Classical | None, *, with_base: bool
 ) -> list[Answer]:
     """Every system's answers."""
     found: list[Answer] = []
     for split, seed in benchmark.runs:
-        setup = Setup(task=benchmark.task, instruction=benchmark.instruction, tuning_type=tuning_type)
         tuned = tuner.run(setup, split, seed, with_base=with_base and seed == 0)
         systems = {
             evaluation.system: [example.prediction for example in evaluation.examples]
