@@ -8,10 +8,12 @@ that people see. Events of one complaint are handled one at a time, in the order
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 from foreword.errors import ForewordError, LeaseLostError, UnavailableError
@@ -212,6 +214,10 @@ class Inbox:
         self._wakeup.set()
 
     async def _attend(self, event: Event) -> None:
+        if event.attempt > self._settings.max_attempts * 3:
+            # Nobody ever came to say how it failed: it may be what ends the bot each time.
+            await self._bury(event, "never_finished")
+            return
         try:
             await self._handle(event)
             if await self._store.survey(lambda operator: operator.events.is_open(event)):
@@ -233,11 +239,13 @@ class Inbox:
     async def _failed(self, event: Event, error: Exception) -> None:
         reason = _reason(error)
         if event.attempt >= self._settings.max_attempts:
-            _log.error("event_given_up", kind=event.kind, key=event.key, reason=reason, exc_info=error)
+            _log.error("event_given_up", kind=event.kind, key=event.key, reason=reason, at=_place(error))
             await self._bury(event, reason)
             return
         self.counts["failed"] += 1
-        _log.warning("event_failed", kind=event.kind, key=event.key, attempt=event.attempt, reason=reason)
+        _log.warning(
+            "event_failed", kind=event.kind, key=event.key, attempt=event.attempt, reason=reason, at=_place(error)
+        )
         await self._release(event, self._backoff.seconds(event.attempt), reason, counted=True)
 
     async def _release(self, event: Event, seconds: float, reason: str, *, counted: bool) -> None:
@@ -285,6 +293,12 @@ class Inbox:
                 _log.warning("inbox_store_unavailable")
             except Exception:  # as above
                 _log.exception("inbox_renewal_failed")
+
+
+def _place(error: Exception) -> str:
+    """Where it happened, without the message, which may quote somebody."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-5:])
 
 
 def _settle(kept: asyncio.Future[bool], result: bool | Exception) -> None:

@@ -296,7 +296,11 @@ class Installations(AsyncInstallationStore):
         """Renews the tokens that end soon."""
         for workspace in await self._store.survey(lambda operator: operator.workspaces.all()):
             if workspace.state is InstallationState.ACTIVE and self._ends_within(workspace, _RENEW_BEFORE):
-                await self.renew(workspace.team)
+                try:
+                    await self.renew(workspace.team)
+                except (aiohttp.ClientError, FailedPreconditionError, TimeoutError) as error:
+                    # The next round tries again; the others must not wait for it.
+                    _log.warning("token_not_renewed", team=workspace.team, reason=type(error).__name__)
 
     async def reseal_all(self) -> None:
         """Encrypts all tokens with the first key, so that older keys can be dropped."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
@@ -132,8 +132,25 @@ class EventQueue:
             limit: At most so many.
             lease: How long they are the caller's without a renewal.
         """
-        pending = InboxRow.state == EventState.PENDING.value
-        free = or_(InboxRow.lease_expire_time.is_(None), InboxRow.lease_expire_time <= self._now)
+        in_hand = func.sum(case((InboxRow.lease_expire_time > self._now, 1), else_=0))
+        teams = self._session.execute(
+            select(InboxRow.team, in_hand).where(InboxRow.state == EventState.PENDING.value).group_by(InboxRow.team)
+        ).all()
+        turns = [
+            (in_hand + number, row.key, row)
+            for team, in_hand in teams
+            for number, row in enumerate(self._due(team, limit))
+        ]
+        rows = [row for _, _, row in sorted(turns, key=lambda turn: turn[:2])[:limit]]
+        for row in rows:
+            row.lease_epoch += 1
+            row.attempts += 1
+            row.lease_expire_time = self._now + lease
+        self._session.flush()
+        return [_to_event(row) for row in rows]
+
+    def _due(self, team: str, limit: int) -> list[InboxRow]:
+        """A workspace's oldest events that may be handled now."""
         other = aliased(InboxRow)
         blocked = exists().where(
             other.team == InboxRow.team,
@@ -146,29 +163,14 @@ class EventQueue:
                 and_(other.position == InboxRow.position, other.key < InboxRow.key),
             ),
         )
-        in_hand = (
-            select(InboxRow.team, func.count().label("in_hand"))
-            .where(pending, InboxRow.lease_expire_time > self._now)
-            .group_by(InboxRow.team)
-            .subquery()
+        query = select(InboxRow).where(
+            InboxRow.team == team,
+            InboxRow.state == EventState.PENDING.value,
+            or_(InboxRow.lease_expire_time.is_(None), InboxRow.lease_expire_time <= self._now),
+            InboxRow.due_time <= self._now,
+            ~blocked,
         )
-        # Within one claim, too: the first event of each workspace, then the second of each.
-        turn = func.row_number().over(partition_by=InboxRow.team, order_by=InboxRow.key)
-        due = (
-            select(InboxRow.key, (func.coalesce(in_hand.c.in_hand, 0) + turn).label("turn"))
-            .outerjoin(in_hand, in_hand.c.team == InboxRow.team)
-            .where(pending, free, InboxRow.due_time <= self._now, ~blocked)
-            .subquery()
-        )
-        rows = self._session.scalars(
-            select(InboxRow).join(due, due.c.key == InboxRow.key).order_by(due.c.turn, InboxRow.key).limit(limit)
-        ).all()
-        for row in rows:
-            row.lease_epoch += 1
-            row.attempts += 1
-            row.lease_expire_time = self._now + lease
-        self._session.flush()
-        return [_to_event(row) for row in rows]
+        return list(self._session.scalars(query.order_by(InboxRow.key).limit(limit)))
 
     def renew(self, events: Sequence[Event], lease: timedelta) -> None:
         """Makes leases last longer; those that were lost stay lost."""

@@ -63,6 +63,7 @@ class InboxRow(Base):
     __table_args__ = (
         UniqueConstraint("team", "dedupe_key"),
         Index(None, "state", "due_time"),
+        Index(None, "team", "state", "key"),
         Index(None, "team", "subject", "state"),
         Index(None, "finish_time"),
         {"sqlite_autoincrement": True},

@@ -169,6 +169,8 @@ class SocketMode:
                 return connection
         except (aiohttp.ClientError, FailedPreconditionError, SlackApiError, TimeoutError) as error:
             _log.warning("socket_not_opened", error=type(error).__name__)
+        except Exception:  # the loop must not end while the bot seems to live
+            _log.exception("socket_not_opened")
         self.counts["not_opened"] += 1
         if connection is not None:
             self._retire(connection)

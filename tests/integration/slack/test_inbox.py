@@ -237,3 +237,31 @@ async def test_an_event_that_the_database_refuses_takes_no_other_with_it(store):
     )
     assert kept is True
     assert isinstance(refused, Exception)
+
+
+async def test_an_event_that_ends_the_bot_each_time_is_given_up(store, clock):
+    handled = []
+
+    async def handle(event):
+        handled.append(event)
+
+    await store.write("T1", lambda uow: uow.inbox.add(new_event()))
+    for _ in range(3):
+        assert len(await store.operate(claim())) == 1  # and the bot dies
+        clock.move(31)
+    async with running(store, handle, max_attempts=1) as inbox:
+        await eventually(lambda: inbox.counts["dead"])
+    assert handled == []
+
+
+async def test_what_somebody_wrote_does_not_get_into_the_log(store, capsys):
+    async def handle(event):
+        raise ValueError(event.payload["text"])
+
+    async with running(store, handle, max_attempts=1) as inbox:
+        await inbox.put(new_event(payload={"text": "My card is 4111 1111 1111 1111"}))
+        await eventually(lambda: inbox.counts["dead"])
+    shown = capsys.readouterr().out
+    assert "event_given_up" in shown
+    assert "test_inbox.py:" in shown
+    assert "4111" not in shown

@@ -111,6 +111,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_slack_inbox_finish_time", "slack_inbox", ["finish_time"])
     op.create_index("ix_slack_inbox_state_due_time", "slack_inbox", ["state", "due_time"])
+    op.create_index("ix_slack_inbox_team_state_key", "slack_inbox", ["team", "state", "key"])
     op.create_index("ix_slack_inbox_team_subject_state", "slack_inbox", ["team", "subject", "state"])
     op.create_table(
         "slack_installations",
