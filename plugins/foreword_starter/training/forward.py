@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foreword_starter.training.batching import pad
-from foreword_starter.training.starter import PAD, START, Starter
+from foreword_starter.training.batching import mask, pad
+from foreword_starter.training.starter import START, Starter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +45,14 @@ def answer_losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Te
     model = starter.module.model
     embeds_BTD, mask_BT = prompted_embeddings(starter, rows, prompts_GPD)
     longest = max(len(row.answer_ids) for row in rows)
-    fed = [[START, *row.answer_ids[:-1], *[PAD] * (longest - len(row.answer_ids))] for row in rows]
+    fed_BL, _ = pad([[START, *row.answer_ids[:-1]] for row in rows], starter.device)
     # Places and owners are counted here and not found by a mask there, which an accelerator would have to wait for.
     places = [place * longest + step for place, row in enumerate(rows) for step in range(len(row.answer_ids))]
     owners = [place for place, row in enumerate(rows) for _ in row.answer_ids]
     answers = [token for row in rows for token in row.answer_ids]
     memory_BTD = model.encoder(inputs_embeds=embeds_BTD, attention_mask=mask_BT).last_hidden_state
     hidden_BLD = model.decoder(
-        input_ids=starter.tensor(fed), encoder_hidden_states=memory_BTD, encoder_attention_mask=mask_BT, use_cache=False
+        input_ids=fed_BL, encoder_hidden_states=memory_BTD, encoder_attention_mask=mask_BT, use_cache=False
     ).last_hidden_state
     hidden_ND = hidden_BLD.reshape(len(rows) * longest, -1)[starter.tensor(places)]
     logits_NV = functional.linear(hidden_ND, model.shared.weight) + starter.module.final_logits_bias[0]
@@ -73,16 +74,12 @@ def prompted_embeddings(
     if prompts_GPD is None:
         return tokens_BTD, input_mask_BT
     num_positions = max(row.length for row in rows)
-    mask_BT = starter.tensor([[1] * row.length + [0] * (num_positions - row.length) for row in rows])
     # One gather from prompts and tokens laid out behind each other, instead of a copy per row.
     groups, num_virtual, width = prompts_GPD.shape
     source_ND = torch.cat([prompts_GPD.to(tokens_BTD.dtype).reshape(-1, width), tokens_BTD.reshape(-1, width)])
-    first_token = groups * num_virtual
-    places = []
-    for place, row in enumerate(rows):
-        prompt, length = row.prompt or (0, 0)
-        start = first_token + place * ids_BT.shape[1]
-        own = [*range(prompt * num_virtual, prompt * num_virtual + length), *range(start, start + len(row.input_ids))]
-        places.append(own + [first_token] * (num_positions - len(own)))
-    index_BT = starter.tensor(places)
-    return source_ND[index_BT.reshape(-1)].view(len(rows), num_positions, width), mask_BT
+    prompt_B1, length_B1 = np.array([row.prompt or (0, 0) for row in rows])[:, :, None].swapaxes(0, 1)
+    place_T = np.arange(num_positions)
+    own_BT = np.arange(len(rows))[:, None] * ids_BT.shape[1] + np.minimum(place_T - length_B1, ids_BT.shape[1] - 1)
+    index_BT = np.where(place_T < length_B1, prompt_B1 * num_virtual + place_T, groups * num_virtual + own_BT)
+    mask_BT = starter.tensor(mask([row.length for row in rows]))
+    return source_ND[starter.tensor(index_BT.reshape(-1))].view(len(rows), num_positions, width), mask_BT

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -67,7 +68,7 @@ class Starter:
         rows = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [[*row.ids, END][:max_tokens] for row in rows]
 
-    def tensor(self, values: Sequence[Any]) -> Tensor:
+    def tensor(self, values: Sequence[Any] | np.ndarray) -> Tensor:
         """Numbers on the model's device."""
         return to_device(values, self.device)
 
