@@ -273,6 +273,7 @@ async def _team(
         store=store,
         hooks=hooks,
         random=random,
+        clients=installations,
     )
     try:
         client = await installations.client(team.team)

@@ -91,7 +91,7 @@ class Specification:
 
     @hookspec
     def routing_decided(self, event: RoutingDecided) -> None:
-        """Fires after a decision is stored; at least once.
+        """Fires after a decision is stored; not if the bot is killed in between.
 
         Args:
             event: The decision.
@@ -99,7 +99,7 @@ class Specification:
 
     @hookspec
     def complaint_corrected(self, event: ComplaintCorrected) -> None:
-        """Fires after a correction is stored; at least once.
+        """Fires after a correction is stored; not if the bot is killed in between.
 
         Args:
             event: The correction.
@@ -107,7 +107,7 @@ class Specification:
 
     @hookspec
     def model_changed(self, event: ModelChanged) -> None:
-        """Fires after a promotion or a rollback; at least once.
+        """Fires after a promotion or a rollback; not if the bot is killed in between.
 
         Args:
             event: The change.

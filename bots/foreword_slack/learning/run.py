@@ -14,6 +14,7 @@ from foreword_slack.inbox import PostponedError
 from foreword_slack.learning.comparison import Comparison, score
 from foreword_slack.learning.material import Material, as_rows, digest, gather
 from foreword_slack.learning.progress import ASK_AGAIN_SECONDS, fail, short, show
+from foreword_slack.pictures import upload_learning_curve
 from foreword_slack.service import is_transient
 from foreword_slack.store import Correction, Event, Retraining, RetrainingState, UnitOfWork
 from foreword_slack.triage.payloads import DECLINE, PROMOTE, StepPayload
@@ -109,6 +110,7 @@ async def _compare(event: Event, team: Team, retraining: Retraining, run: TuneEx
     )
     better = comparison.better(team.config.learning.minimum_improvement)
     metrics = {
+        "curve": await upload_learning_curve(team, run.name),
         "new": asdict(comparison.new),
         "current": asdict(comparison.current),
         "current_model": material.deployment.model,

@@ -9,6 +9,7 @@ from typing import Any
 
 from foreword_slack.clock import Clock
 from foreword_slack.config import DepartmentConfig, TeamConfig, TimersConfig
+from foreword_slack.delivery.sender import Clients
 from foreword_slack.hooks import Hooks
 from foreword_slack.routing import DepartmentRule, RoutingPolicy
 from foreword_slack.service import TenantService
@@ -26,6 +27,7 @@ class Team:
 
     Attributes:
         random: Where the jitter of waits comes from.
+        clients: Where a client with the workspace's token comes from, for what the outbox cannot do.
         url: Address of the workspace, which links to messages begin with: `https://acme.slack.com/`. Slack's own
             address leads there as well.
     """
@@ -36,6 +38,7 @@ class Team:
     store: Store
     hooks: Hooks
     random: Random
+    clients: Clients
     url: str = "https://slack.com/"
 
     @property

@@ -8,7 +8,7 @@ from foreword_slack.markup import escape
 from foreword_slack.reports import DayCounts
 from foreword_slack.routing import RoutingPolicy
 from foreword_slack.store import Retraining
-from foreword_slack.views.message import Block, actions, button, context, header, section
+from foreword_slack.views.message import Block, actions, button, context, header, picture, section
 
 SETTINGS = "open_settings"
 _MOST_DEPARTMENTS = 20
@@ -55,6 +55,8 @@ def home_view(card: HomeCard) -> Block:
                 f"{new['right']} of {new['rows']} exactly right, the one before {current['right']}"
             )
         )
+        if card.retraining.metrics.get("curve"):
+            blocks.append(picture(str(card.retraining.metrics["curve"]), "Learning curve of the last retrain"))
     rules = list(card.departments.departments.values())
     shown = "\n".join(
         f"• {escape(rule.title)}: <#{rule.channel}>, from {rule.threshold:.0%}" for rule in rules[:_MOST_DEPARTMENTS]

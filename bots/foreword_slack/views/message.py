@@ -80,6 +80,11 @@ def multi_select(placeholder: str, options: Mapping[str, str], chosen: Iterable[
     return {**made, "initial_options": initial} if initial else made  # an empty list is refused
 
 
+def picture(file: str, alt_text: str) -> Block:
+    """A picture that was uploaded, by Slack's id of the file."""
+    return {"type": "image", "slack_file": {"id": file}, "alt_text": alt_text}
+
+
 def preview(text: str) -> str:
     """The start of what somebody wrote, for a notification."""
     return cut(" ".join(text.split()), _PREVIEW_CHARACTERS)

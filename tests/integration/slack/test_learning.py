@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from factories.api import create_experiment, deployment_request, upload, wait_for_deployment
 from factories.bots import Access, Office, running_office
 from factories.servers import RunningServer
+from factories.stored import make_snapshot
 from foreword.client import Client
+from foreword.domain.experiment import Progress
 from foreword.samples import load_rows
 from foreword_slack.hooks import Hooks, hookimpl
 from foreword_slack.store import RetrainingState
@@ -79,13 +82,20 @@ def about_learning(office: Office, words: str) -> list[Any]:
     return [post for post in office.review_posts() if words in post.shown_text]
 
 
-async def play_run(school: School, office: Office, text: str) -> None:
-    """Waits for the run that the bot asked for and tunes a model by hand."""
+async def play_run(school: School, office: Office, text: str, *, curve: bool = False) -> None:
+    """Waits for the run that the bot asked for and tunes a model by hand; `curve` says whether it has one."""
     experiment = None
     while experiment is None:
         found = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest(limit=1))
         experiment = found[0].experiment if found else None
         await office.slack.clock.sleep(0.5)
+    if curve:
+        queue, second = school.server.queue, timedelta(seconds=60)
+        lease = queue.lease("by hand", second)
+        assert lease is not None
+        points = [make_snapshot(sequence) for sequence in (1, 2, 3)]
+        queue.heartbeat(lease, progress=Progress(step=3), snapshots=points, duration=second)
+        queue.release(lease)
     school.server.tune_by_hand(experiment, text=text)
 
 
@@ -102,10 +112,16 @@ async def test_a_better_model_is_offered_promoted_and_rolled_back_by_buttons(sch
     async with taught(school, tmp_path, hooks=Hooks(recorder)) as office:
         post = await proposal(office)
         await office.boss.click(post, RETRAIN)
-        await play_run(school, office, ALWAYS_PLANNING)
+        await play_run(school, office, ALWAYS_PLANNING, curve=True)
         await proposal(office, "The new model is better. Promote it?")
         assert "neither has learnt from" in post.shown_text
         assert school.served() == school.model, "nothing is promoted before somebody says so"
+
+        office.ann.open_home()
+        await office.slack.wait_for(lambda: office.ann.home, "the App Home")
+        assert "Last retrain: ready" in str(office.ann.home.content["blocks"])
+        (picture,) = [block for block in office.ann.home.content["blocks"] if block["type"] == "image"]
+        assert office.workspace.team.files[picture["slack_file"]["id"]].content.startswith(b"\x89PNG")
 
         await office.boss.click(post, PROMOTE)
         await proposal(office, "boss promoted the new model")

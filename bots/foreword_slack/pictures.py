@@ -1,0 +1,33 @@
+"""Pictures at Slack: uploaded once, then shown by their id."""
+
+from __future__ import annotations
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from foreword.errors import ForewordError
+from foreword.observability.logging import get_logger
+from foreword_slack.triage.team import Team
+
+_log = get_logger("slack.pictures")
+
+
+async def upload_learning_curve(team: Team, experiment: str) -> str:
+    """Draws the learning curve of a run and uploads it, shared with nobody.
+
+    Returns:
+        Slack's id of the picture; empty when there is none, which must not keep anything else from happening.
+    """
+    client = await team.clients.client(team.id)
+    if client is None:
+        return ""
+    try:
+        picture = await team.service.learning_curve(experiment)
+        answer = await client.files_upload_v2(
+            filename="learning-curve.png", title="Learning curve", content=picture, alt_txt="Learning curve"
+        )
+        return str(answer["files"][0]["id"])
+    except (ForewordError, SlackApiError, aiohttp.ClientError, TimeoutError) as error:
+        # No matplotlib, no curve, no scope files:write, or Slack is away.
+        _log.warning("learning_curve_not_shown", error=type(error).__name__)
+        return ""
