@@ -10,7 +10,6 @@ from random import Random
 from typing import Any, Protocol
 
 import aiohttp
-from cryptography.fernet import Fernet
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackApiError
 
@@ -31,7 +30,7 @@ from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
 from foreword_slack.slack_api import SLACK_URL, SlackApi
 from foreword_slack.store import Store
-from foreword_slack.token_vault import TokenVault
+from foreword_slack.token_vault import TokenVault, key_from
 from foreword_slack.transport.http import HttpServer
 from foreword_slack.transport.intake import Intake
 from foreword_slack.transport.oauth import oauth_flow
@@ -200,8 +199,9 @@ async def build_bot(
 
 def _installations(config: BotConfig, secrets: Secrets, store: Store, api: SlackApi) -> Installations:
     tenants = {team.team: team.tenant for team in config.teams}
-    # Without keys nothing is installed through OAuth, and the tokens of the environment are stored anew at each start.
-    keys = secrets.encryption_keys or (Fernet.generate_key().decode(),)
+    # Without keys nothing is installed through OAuth, and the tokens of the environment are stored anew at each start;
+    # a bot that is about to stop must still be able to read what the next one stored.
+    keys = secrets.encryption_keys or (key_from((secrets.app_token, secrets.signing_secret)),)
     return Installations(
         store,
         TokenVault(keys),

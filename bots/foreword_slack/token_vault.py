@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +11,17 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
+
+
+def key_from(secrets: Sequence[str]) -> str:
+    """The Fernet key that bots with the same secrets share, so that one opens what another has sealed.
+
+    Args:
+        secrets: Random secrets of the app, of which at least one is not empty.
+    """
+    assert any(secrets)
+    digest = hashlib.sha256(b"\0".join([b"foreword slack tokens", *(secret.encode() for secret in secrets)])).digest()
+    return base64.urlsafe_b64encode(digest).decode()
 
 
 class TokenVault:

@@ -106,6 +106,9 @@ async def _run(order: dict[str, Any], ready: Connection) -> None:
     logging.configure("warning")
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)  # a test that was killed leaves nothing behind
     bot = await build_bot(
         BotConfig.model_validate(order["config"]),
         Secrets(**order["secrets"]),

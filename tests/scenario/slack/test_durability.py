@@ -119,7 +119,7 @@ async def tell_progress(flood: Flood, bot: BotProcess) -> None:
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_a_small_flood_with_kills_loses_and_doubles_nothing(tmp_path: Path, mode: str) -> None:
-    account = await flood_the_bot(tmp_path, complaints=150, kills=2, speed=10, places=2, mode=mode)
+    account = await flood_the_bot(tmp_path, complaints=100, kills=2, speed=10, places=2, mode=mode)
 
     assert (account.missing, account.doubled, account.misdirected) == (0, 0, 0), account
     assert account.exit_status == 0

@@ -73,6 +73,22 @@ async def test_a_complaint_written_while_the_bot_was_down_for_hours_is_found_whe
     assert len(slack.journal.posts_in(acme.departments["Planning"].id)) == 0, "replies are no complaints"
 
 
+async def test_the_next_bot_starts_before_the_last_one_ends(slack: FakeSlack, acme: Place, start_bot) -> None:
+    last = await start_bot(acme)
+    for number in range(5):
+        acme.author.post(acme.complaints[0], f"complaint {number} for Service")
+    await start_bot(acme)
+    for number in range(5, 10):
+        acme.author.post(acme.complaints[0], f"complaint {number} for Service")
+    await last.stop()
+    acme.author.post(acme.complaints[0], "complaint 10 for Service")
+
+    told = acme.departments["Service"]
+    await slack.wait_for(lambda: posts(told, "complaint 10 "), "the last of the complaints")
+    await slack.wait_for(lambda: len(posts(told, "complaint ")) >= 11, "all complaints")
+    assert [len(posts(told, f"complaint {number} ")) for number in range(11)] == [1] * 11
+
+
 async def test_the_bot_starts_while_slack_is_in_trouble(slack: FakeSlack, acme: Place, start_bot) -> None:
     for fault in (CallFault.HTML_503, CallFault.CUT_BEFORE, CallFault.RATE_LIMITED):
         slack.faults.fail_calls(fault)
