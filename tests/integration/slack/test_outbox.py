@@ -446,3 +446,17 @@ async def test_words_that_could_not_be_posted_do_not_lie_about_for_ever(store, s
 
     assert [payload is None for _, payload in await purge(timedelta(hours=-1))] == [False, False]
     assert await purge(timedelta(hours=1)) == [("failed", None), ("failed", None)]
+
+
+@BOTH_DATABASES
+async def test_two_bots_on_one_store_make_each_call_once(store, store_url, clock, slack):
+    await install(store)
+    other = await Store.open(store_url, clock=clock)
+    async with running(store, slack, poll_seconds=0.5) as one, running(other, slack, poll_seconds=0.5) as two:
+        for number in range(24):
+            await post(store, f"to {number}", f"C{number % 8}")
+        await settled(one)
+    await other.close()
+    names = [message["metadata"]["event_payload"]["key"] for message in slack.posted]
+    assert sorted(names) == sorted(f"to {number}" for number in range(24))
+    assert one.counts["sent"] + two.counts["sent"] == 24
