@@ -112,5 +112,5 @@ class Conversations:
         channel.members.add(user.id)
         if team.bot.id in channel.members and "member_joined_channel" in self._backend.app.events:
             ts = self._backend.message_times.next()
-            self._courier.send_event(team, events.joined(channel, user.id, inviter=inviter, ts=ts))
+            self._courier.send_events(team, [events.joined(channel, user.id, inviter=inviter, ts=ts)])
         self._backend.journal.changed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from foreword_slack.testing import events
@@ -18,7 +18,7 @@ from foreword_slack.testing.faults import DeliveryFault
 from foreword_slack.testing.journal import Attempt, Delivery
 from foreword_slack.testing.state import Team
 
-_EVENTS_PER_HOUR = 30_000
+_ROUTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Parcel:
         takes_answer: Whether the acknowledgement may carry an answer.
         retry_number: 0 for the first attempt.
         retry_reason: Why the last one failed.
+        route: Chooses among several connections; a number and the next one choose different ones.
     """
 
     envelope_type: str
@@ -37,6 +38,7 @@ class Parcel:
     takes_answer: bool = False
     retry_number: int = 0
     retry_reason: str = ""
+    route: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,30 +94,34 @@ class Courier:
         self._transport = transport
         self._tasks: set[asyncio.Task[None]] = set()
         self._sent_in_hour: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._limited_in_minute: set[tuple[str, int]] = set()
 
     @property
     def idle(self) -> bool:
         """Whether everything was acknowledged or given up."""
         return not self._tasks
 
-    def send_events(self, team: Team, found: Iterable[dict[str, Any]]) -> list[Delivery]:
-        """Starts to deliver events."""
-        return [self.send_event(team, event) for event in found]
+    def send_events(self, team: Team, found: Iterable[dict[str, Any]]) -> None:
+        """Starts to deliver events; beyond the hour's number they are dropped, and the app is told."""
+        for event in found:
+            self._send_event(team, event)
 
-    def send_event(self, team: Team, event: dict[str, Any], *, delay_seconds: float = 0.0) -> Delivery:
-        """Starts to deliver an event, after a delay if need be."""
-        backend = self._backend
-        payload = events.envelope(backend.app, team, event, ids=backend.ids, time=backend.time())
-        hour = (team.id, int(backend.time()) // 3600)
+    def _send_event(self, team: Team, event: dict[str, Any]) -> None:
+        backend, now = self._backend, self._backend.time()
+        hour = (team.id, int(now) // 3600)
         self._sent_in_hour[hour] += 1
-        if self._sent_in_hour[hour] > _EVENTS_PER_HOUR:
-            payload = events.rate_limited(backend.app, team, time=backend.time())
+        if self._sent_in_hour[hour] <= backend.limits.events_per_hour:
+            self._start(events.envelope(backend.app, team, event, ids=backend.ids, time=now))
+        elif (minute := (team.id, int(now) // 60)) not in self._limited_in_minute:
+            self._limited_in_minute.add(minute)
+            self._start(events.rate_limited(backend.app, team, time=now))
+
+    def _start(self, payload: dict[str, Any]) -> None:
         delivery = Delivery(kind=payload["type"], payload=payload)
-        backend.journal.add_delivery(delivery)
-        task = asyncio.create_task(self._deliver(delivery, delay_seconds))
+        self._backend.journal.add_delivery(delivery)
+        task = asyncio.create_task(self._deliver(delivery))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
-        return delivery
 
     async def send_interaction(self, envelope_type: str, payload: dict[str, Any]) -> Answer:
         """Delivers an interaction or a command, once, and waits for the acknowledgement."""
@@ -143,9 +149,8 @@ class Courier:
         if not task.cancelled():
             task.result()
 
-    async def _deliver(self, delivery: Delivery, delay_seconds: float) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         clock, faults, limits = self._backend.clock, self._backend.faults, self._backend.limits
-        await clock.sleep(delay_seconds)
         fault = faults.draw_delivery()
         if fault is DeliveryFault.LATE:
             await clock.sleep(faults.draw_late_seconds())
@@ -154,7 +159,11 @@ class Courier:
             if number:
                 await clock.sleep(wait_seconds)
             parcel = Parcel(
-                envelope_type="events_api", payload=delivery.payload, retry_number=number, retry_reason=reason
+                envelope_type="events_api",
+                payload=delivery.payload,
+                retry_number=number,
+                retry_reason=reason,
+                route=faults.draw_index(_ROUTES),
             )
             outcome = await self._send(delivery, parcel, fault if number == 0 else None)
             if outcome.result == "acked" or outcome.refuses_retries:
@@ -165,7 +174,8 @@ class Courier:
 
     async def _send(self, delivery: Delivery, parcel: Parcel, fault: DeliveryFault | None) -> Outcome:
         if fault is DeliveryFault.DUPLICATE:
-            both = await asyncio.gather(self._attempt(delivery, parcel), self._attempt(delivery, parcel))
+            twin = replace(parcel, route=parcel.route + 1)
+            both = await asyncio.gather(self._attempt(delivery, parcel), self._attempt(delivery, twin))
             return next((outcome for outcome in both if outcome.result == "acked"), both[0])
         return await self._attempt(delivery, parcel, loses_ack=fault is DeliveryFault.ACK_LOST)
 

@@ -152,7 +152,7 @@ class FaultPlan:
         return self._random.uniform(0.0, self.late_seconds)
 
     def draw_index(self, length: int) -> int:
-        """One of several connections."""
+        """A whole number in [0, length)."""
         return self._random.randrange(length)
 
     def _draw(self, rates: Mapping[_Fault, float]) -> _Fault | None:

@@ -15,6 +15,7 @@ class Limits:
     Attributes:
         ack_seconds: Time in which the app must acknowledge an event or an interaction.
         retry_delays_seconds: Waits before each further delivery of an event that was not acknowledged.
+        events_per_hour: Events of one workspace; the rest is dropped, and the app is told so once a minute.
         trigger_seconds: Lifetime of a `trigger_id`, which can be used once.
         response_url_seconds: Lifetime of a `response_url`.
         response_url_uses: How often it can be used.
@@ -37,6 +38,7 @@ class Limits:
 
     ack_seconds: float = 3.0
     retry_delays_seconds: tuple[float, ...] = (0.0, 60.0, 300.0)
+    events_per_hour: int = 30_000
     trigger_seconds: float = 3.0
     response_url_seconds: float = 1800.0
     response_url_uses: int = 5

@@ -202,7 +202,7 @@ class Person:
         """Looks at the app's home."""
         channel = self._backend.open_direct_channel(self._team, self.id)
         ts = self._backend.message_times.next()
-        self._courier.send_event(self._team, events.home_opened(self._team, self.id, channel, ts=ts))
+        self._courier.send_events(self._team, [events.home_opened(self._team, self.id, channel, ts=ts)])
 
     def invite_bot(self, channel: Channel) -> None:
         """Brings the bot into a channel."""
@@ -213,7 +213,7 @@ class Person:
         channel.is_archived = True
         if self._team.bot.id in channel.members and "channel_archive" in self._backend.app.events:
             ts = self._backend.message_times.next()
-            self._courier.send_event(self._team, events.archived(channel, self.id, ts=ts))
+            self._courier.send_events(self._team, [events.archived(channel, self.id, ts=ts)])
 
     async def _act(
         self, shown: Message | View, block_id: str, element: dict[str, Any], action: dict[str, Any]

@@ -122,7 +122,7 @@ class SocketMode:
         usable = [socket for socket in self.sockets if not socket.leaving]
         if not usable:
             return Outcome(result="connection_failed")
-        socket = usable[self._backend.faults.draw_index(len(usable))]
+        socket = usable[parcel.route % len(usable)]
         envelope_id = str(uuid.uuid4())
         future: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
         socket.waiting[envelope_id] = future

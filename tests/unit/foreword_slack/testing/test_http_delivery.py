@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from foreword_slack.testing import FakeSlack, Workspace
+from foreword_slack.testing import FakeSlack, Limits, Workspace
 
 
 @dataclass
@@ -104,11 +104,11 @@ async def test_slack_checks_url_and_certificate(slack: FakeSlack):
     assert b"ssl_check=1" in received.bodies[1]
 
 
-async def test_failed_deliveries_come_again_and_say_why(slack: FakeSlack):
+async def test_failed_deliveries_come_again_and_say_why():
     async def fail(request: web.Request) -> web.Response:
         return web.Response(status=500)
 
-    async with FakeSlack(speed=600) as fast:
+    async with FakeSlack(speed=600, limits=Limits(ack_seconds=600)) as fast:
         acme = fast.add_team()
         ann = acme.add_user("ann")
         channel = acme.add_channel("complaints", ann)
