@@ -11,19 +11,23 @@ from foreword.domain.experiment import ExperimentConfig, TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.tuning.plan import make_plan
+from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
 
 SPEC = tiny_model("bart").spec
 
 
-def _plan(rows=None, *, spec=SPEC, verbalizer="{{input}}", task_options=None, seconds_per_row=0.0, **parameters):
+def _plan(
+    rows=None, *, spec=SPEC, method=None, verbalizer="{{input}}", task_options=None, seconds_per_row=0.0, **parameters
+):
+    method = method or PromptTuning()
     config = ExperimentConfig(
         base_model=spec.id,
         dataset="d",
         task="classification",
         task_options=task_options or TaskOptions(),
-        tuning_type="prompt_tuning",
+        tuning_type=method.id,
         verbalizer=verbalizer,
         parameters=TuneParameters(**parameters),
     )
@@ -31,7 +35,7 @@ def _plan(rows=None, *, spec=SPEC, verbalizer="{{input}}", task_options=None, se
         config=config,
         spec=spec,
         task=Classification(),
-        method=PromptTuning(),
+        method=method,
         rows=make_rows(200) if rows is None else rows,
         count_tokens=lambda text: len(text.split()) + 2,
         seconds_per_row=seconds_per_row,
@@ -48,6 +52,28 @@ def test_unset_values_come_from_the_recipe_then_the_defaults_and_set_ones_are_ho
     assert (plan.parameters.batch_size, plan.sources["batch_size"]) == (4, "set")
     assert (plan.parameters.num_virtual_tokens, plan.sources["num_virtual_tokens"]) == (4, "recipe")
     assert (plan.parameters.num_epochs, plan.sources["num_epochs"]) == (20, "default")
+
+
+def test_each_method_has_a_recipe_of_its_own_and_leaves_out_what_means_nothing_to_it():
+    spec = replace(SPEC, recipes={**SPEC.recipes, "ia3": TuneParameters(learning_rate=0.5)})
+
+    plan, prompt = _plan(spec=spec, method=IA3()), _plan(spec=spec)
+
+    assert (plan.parameters.learning_rate, prompt.parameters.learning_rate) == (0.5, 0.1)
+    assert (plan.parameters.num_virtual_tokens, plan.parameters.init_method, plan.parameters.init_text) == (None,) * 3
+    assert not IA3.unused_parameters & set(plan.sources)
+    assert plan.trainable_parameter_count == 320
+    # No vectors in front: the whole context is the input's.
+    assert (plan.parameters.max_input_tokens, prompt.parameters.max_input_tokens) == (128, 124)
+
+
+def test_a_value_that_means_nothing_to_the_method_is_refused_beside_the_other_faults():
+    with pytest.raises(InvalidArgumentError) as caught:
+        _plan(method=IA3(), init_text="Classify", num_virtual_tokens=5, num_epochs=0)
+
+    assert [violation.field.rpartition(".")[2] for violation in caught.value.violations] == [
+        "init_text", "num_virtual_tokens", "num_epochs",
+    ]  # fmt: skip
 
 
 def test_an_answer_longer_than_the_context_is_refused():
