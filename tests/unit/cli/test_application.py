@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import EntryPoint
 
 import click
 import pytest
@@ -114,3 +115,20 @@ def test_commands_of_other_packages_are_listed_with_their_help_and_run(capsys):
 
     assert "slack        Routes complaints" in listed
     assert "Usage: foreword slack" in capsys.readouterr().out
+
+
+def test_a_demo_that_no_package_brings_is_named_before_anything_is_started(capsys, monkeypatch):
+    monkeypatch.setattr("foreword.cli.demo.command.entry_points", lambda **_: [])
+
+    assert run(["demo", "--slack"]) == 1
+
+    assert "No installed package brings the demo 'slack'" in capsys.readouterr().err
+
+
+def test_a_demo_whose_packages_are_missing_names_the_extra_to_install(capsys, monkeypatch):
+    entry = EntryPoint(name="slack", value="package_that_is_not_there:walk", group="foreword.demos")
+    monkeypatch.setattr("foreword.cli.demo.command.entry_points", lambda **_: [entry])
+
+    assert run(["demo", "--slack"]) == 1
+
+    assert "pip install 'foreword[server,slack]'" in capsys.readouterr().err
