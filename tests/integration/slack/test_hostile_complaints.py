@@ -32,7 +32,7 @@ ATTACKS = (
 
 
 async def test_no_complaint_escapes_its_channels_or_calls_anybody(access, tmp_path):
-    async with running_office(access, tmp_path, speed=20.0, thresholds={"probability": 0.3, "margin": 0.0}) as office:
+    async with running_office(access, tmp_path, speed=8.0, thresholds={"probability": 0.3, "margin": 0.0}) as office:
         lobby = office.workspace.add_channel("lobby", office.ann, office.bob)
         configured = {office.complaints.id, office.review.id, *(item.id for item in office.departments.values())}
         for number, row in enumerate(load_rows("complaints"), start=1):
