@@ -153,7 +153,10 @@ class TeamSender:
         try:
             client = await self._clients.client(self._team)
         except FailedPreconditionError as error:
-            await self._down(sending, error.reason.lower(), unsure=sending.unsure)
+            # Another bot on this store may have the key, so the workspace is not down.
+            reason = error.reason.lower()
+            _log.error("call_not_made", team=self._team, reason=reason)
+            await self._release(sending, self._settings.longest_wait_seconds, reason, unsure=sending.unsure)
             return
         except (aiohttp.ClientError, TimeoutError):
             # Its token had ended, and Slack could not be asked for a new one.
@@ -172,13 +175,13 @@ class TeamSender:
                     await self._sent(sending, ts)
                     return
         except Exception as error:
-            await self._look_up_failed(sending, judge(error, Operation.POST))
+            await self._look_up_failed(sending, client, judge(error, Operation.POST))
             return
         try:
             async with self._clock.timeout(self._settings.call_seconds):
                 ts = await call(client, sending)
         except Exception as error:
-            await self._failed(sending, judge(error, sending.operation))
+            await self._failed(sending, client, judge(error, sending.operation))
             return
         self._slowed.pop(sending.channel, None)
         await self._sent(sending, ts)
@@ -198,16 +201,16 @@ class TeamSender:
         self._counts["sent"] += 1
         await self._store.operate(lambda operator: operator.posts.sent(sending, ts), team=self._team)
 
-    async def _look_up_failed(self, sending: Sending, failure: Failure) -> None:
+    async def _look_up_failed(self, sending: Sending, client: AsyncWebClient, failure: Failure) -> None:
         if failure.verdict is Verdict.TENANT_DOWN:
-            await self._down(sending, failure.reason, unsure=True)
+            await self._down(sending, client, failure.reason, unsure=True)
         elif failure.verdict is Verdict.TOKEN_EXPIRED:
-            await self._token_expired(sending, unsure=True)
+            await self._token_expired(sending, client, unsure=True)
         else:
             seconds = failure.retry_after_seconds or self._backoff.seconds(sending.attempt) + 1.0
             await self._release_or_give_up(sending, seconds, f"look_up_{failure.reason}", unsure=True, counted=True)
 
-    async def _failed(self, sending: Sending, failure: Failure) -> None:
+    async def _failed(self, sending: Sending, client: AsyncWebClient, failure: Failure) -> None:
         self._counts[failure.verdict.value] += 1
         match failure.verdict:
             case Verdict.DONE:
@@ -217,9 +220,9 @@ class TeamSender:
             case Verdict.RATE_LIMITED:
                 await self._slow_down(sending, failure.retry_after_seconds)
             case Verdict.TENANT_DOWN:
-                await self._down(sending, failure.reason, unsure=False)
+                await self._down(sending, client, failure.reason, unsure=False)
             case Verdict.TOKEN_EXPIRED:
-                await self._token_expired(sending, unsure=False)
+                await self._token_expired(sending, client, unsure=False)
             case Verdict.REFUSED if sending.attempt >= self._settings.max_refusals:
                 await self._give_up(sending, failure.reason)
             case Verdict.UNSURE:
@@ -235,9 +238,9 @@ class TeamSender:
         self._channels[sending.channel].block(self._clock.now(), seconds)
         await self._release(sending, seconds, "ratelimited", unsure=False)
 
-    async def _token_expired(self, sending: Sending, *, unsure: bool) -> None:
+    async def _token_expired(self, sending: Sending, client: AsyncWebClient, *, unsure: bool) -> None:
         try:
-            renewed = await self._clients.renew(self._team)
+            renewed = await self._replaced(client) or await self._clients.renew(self._team)
         except (aiohttp.ClientError, TimeoutError):
             seconds = self._backoff.seconds(sending.attempt)
             await self._release(sending, seconds, "token_not_renewed", unsure=unsure)
@@ -245,10 +248,21 @@ class TeamSender:
         if renewed:
             await self._release(sending, 0.0, "token_expired", unsure=unsure)
         else:
-            await self._down(sending, "token_expired", unsure=unsure)
+            await self._down(sending, client, "token_expired", unsure=unsure)
 
-    async def _down(self, sending: Sending, reason: str, *, unsure: bool) -> None:
+    async def _replaced(self, client: AsyncWebClient) -> bool:
+        """Whether the workspace has another token by now than the one that Slack refused."""
+        try:
+            current = await self._clients.client(self._team)
+        except (FailedPreconditionError, aiohttp.ClientError, TimeoutError):
+            return False
+        return current is not None and current.token != client.token
+
+    async def _down(self, sending: Sending, client: AsyncWebClient, reason: str, *, unsure: bool) -> None:
         """Parks the workspace's calls until somebody installs the bot again."""
+        if await self._replaced(client):
+            await self._release(sending, 0.0, reason, unsure=unsure)
+            return
         now = self._clock.now()
 
         def park(operator: Operator) -> None:
