@@ -76,7 +76,8 @@ def test_several_faults_are_listed(capsys, monkeypatch):
 
 def test_a_missing_package_is_named_with_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "foreword.cli.settings", None)
-    monkeypatch.delitem(sys.modules, "foreword.cli.plugins", raising=False)
+    for name in [name for name in sys.modules if name.startswith("foreword.cli.plugins")]:
+        monkeypatch.delitem(sys.modules, name)
 
     assert run(["plugins"]) == 1
 
