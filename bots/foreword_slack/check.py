@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slack_sdk.errors import SlackApiError
@@ -12,7 +12,7 @@ from foreword.client import DeploymentState
 from foreword.errors import ForewordError
 from foreword_slack.config import TeamConfig
 from foreword_slack.scopes import OPTIONAL, REQUIRED
-from foreword_slack.service import TenantService
+from foreword_slack.service import TenantService, is_transient
 
 _UNREACHABLE = (OSError, TimeoutError)  # aiohttp's connection errors are OSErrors
 
@@ -26,12 +26,31 @@ class Fault:
         problem: What is wrong.
         remedy: What to do about it.
         serious: Whether the bot cannot work with it; otherwise something of it is missing.
+        bearable: Whether the bot can run with it all the same: a service that is away is waited for, and of a
+            department that cannot be told the review channel hears.
+        team: The workspace that it is about; None when all of them are.
     """
 
     where: str
     problem: str
     remedy: str
     serious: bool = True
+    bearable: bool = False
+    team: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}. {self.remedy}"
+
+
+def hindrances(faults: Sequence[Fault], teams: Iterable[str]) -> list[Fault]:
+    """The faults that make starting pointless: the bot cannot bear them, and no workspace is free of them.
+
+    One workspace's trouble must not silence the others, and a service that is away must not keep the bot from
+    receiving complaints, which wait for it.
+    """
+    lasting = [fault for fault in faults if fault.serious and not fault.bearable]
+    stuck = {fault.team for fault in lasting}
+    return lasting if None in stuck or stuck.issuperset(teams) else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +157,8 @@ async def check_service(team: TeamConfig, service: TenantService) -> list[Fault]
             ]
         return [fault async for fault in _deployment_faults(team, service)]
     except ForewordError as error:
-        return [Fault(where=where, problem=error.message, remedy="See service.endpoint and the API key.")]
+        remedy = "See service.endpoint and the API key."
+        return [Fault(where=where, problem=error.message, remedy=remedy, bearable=is_transient(error))]
 
 
 def check_config(team: TeamConfig) -> list[Fault]:
@@ -168,8 +188,9 @@ def _scope_faults(team: TeamConfig, scopes: frozenset[str]) -> Iterator[Fault]:
 
 
 async def _channel_faults(team: TeamConfig, client: AsyncWebClient) -> AsyncIterator[Fault]:
+    needed = {*team.complaint_channels, team.review_channel}
     for channel, use in sorted(_uses(team).items()):
-        where = f"{team.team} channel {channel} ({use})"
+        where, bearable = f"{team.team} channel {channel} ({use})", channel not in needed
         try:
             found = (await client.conversations_info(channel=channel))["channel"]
         except SlackApiError as error:
@@ -177,15 +198,19 @@ async def _channel_faults(team: TeamConfig, client: AsyncWebClient) -> AsyncIter
                 where=where,
                 problem=f"Slack does not know it: {error.response.get('error')}",
                 remedy="Copy the id from the channel's details; invite the bot first if the channel is private.",
+                bearable=bearable,
             )
             continue
         if found.get("is_archived"):
-            yield Fault(where=where, problem="it is archived", remedy="Unarchive it, or name another one.")
+            yield Fault(
+                where=where, problem="it is archived", remedy="Unarchive it, or name another one.", bearable=bearable
+            )
         elif not found.get("is_member"):
             yield Fault(
                 where=where,
                 problem="the bot is no member of it",
                 remedy=f"Type `/invite @foreword` in #{found.get('name', channel)}.",
+                bearable=bearable,
             )
 
 
@@ -270,4 +295,5 @@ def _unreachable(error: BaseException) -> Fault:
         where="Slack",
         problem=f"it cannot be reached ({type(error).__name__})",
         remedy="See the network, a proxy, and https://slack-status.com.",
+        bearable=True,
     )

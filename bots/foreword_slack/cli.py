@@ -49,7 +49,7 @@ def check(path: Path) -> None:
     config, secrets = _read(path)
     faults = _run(check_all(config, secrets))
     for fault in faults:
-        click.echo(f"{'Error' if fault.serious else 'Warning'}: {fault.where}: {fault.problem}. {fault.remedy}")
+        click.echo(f"{'Error' if fault.serious else 'Warning'}: {fault}")
     serious = sum(fault.serious for fault in faults)
     if serious:
         raise click.ClickException(f"the bot cannot work: {serious} of {len(faults)} findings are serious.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword_slack.app import Bot, build_bot
-from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace
+from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace, hindrances
 from foreword_slack.config import BotConfig
 from foreword_slack.health import HealthServer
 from foreword_slack.listeners.commands import linked_complaint
@@ -28,11 +29,12 @@ async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLA
         if config.slack.mode == "socket":
             faults += await check_app_token(api.client(secrets.app_token))
         for team in config.teams:
+            found = check_config(team)
             token = secrets.bot_tokens.get(team.team)
             if token or not secrets.oauth:  # what was installed through OAuth is known to the store alone
-                faults += await check_workspace(team, api.client(token) if token else None)
-            faults += await check_service(team, service.tenant(team.team))
-            faults += check_config(team)
+                found += await check_workspace(team, api.client(token) if token else None)
+            found += await check_service(team, service.tenant(team.team))
+            faults += [replace(fault, team=team.team) for fault in found]
         return faults
     finally:
         await service.close()
@@ -49,13 +51,16 @@ async def run_bot(
         tell: Prints a line.
 
     Raises:
-        FailedPreconditionError: The check found something serious.
+        FailedPreconditionError: The check found what leaves no workspace to work for.
     """
     if checked:
-        serious = [fault for fault in await check_all(config, secrets, slack_url=slack_url) if fault.serious]
-        if serious:
-            listed = "\n".join(f"  {fault.where}: {fault.problem}. {fault.remedy}" for fault in serious)
+        faults = await check_all(config, secrets, slack_url=slack_url)
+        hindered = hindrances(faults, [team.team for team in config.teams])
+        if hindered:
+            listed = "\n".join(f"  {fault}" for fault in hindered)
             raise FailedPreconditionError(f"The bot cannot work:\n{listed}", reason="SLACK_CHECK_FAILED")
+        for fault in faults:
+            tell(f"Warning: {fault}")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -99,6 +99,19 @@ class Posts:
         payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
         return self._add(name, Operation.POST, channel, payload, target=thread_of, complaint=complaint)
 
+    def post_again(self, name: str, channel: str, content: Mapping[str, Any], *, thread_ts: str | None = None) -> bool:
+        """Asks once more for a post that failed, perhaps for another channel; False when it has not failed."""
+        row = self._row(name)
+        if row is None or row.operation != Operation.POST.value or row.state != PostState.FAILED.value:
+            return False
+        row.channel = channel
+        row.payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
+        row.state, row.reason, row.attempts = PostState.PENDING.value, "", 0
+        row.due_time, row.finish_time = self._now, None
+        self.asked = True
+        self._session.flush()
+        return True
+
     def update(self, target: str, content: Mapping[str, Any]) -> bool:
         """Changes a post once it was sent. Of several changes that wait, only the newest is made.
 

@@ -30,7 +30,8 @@ class Notices:
         rule = self.policy.departments[label]
         shown = department_post(_card(complaint, text), label, guess_of(complaint), self.policy)
         name = route_name(complaint.id, label)
-        if not self._post(name, rule.channel, shown, complaint.id):
+        posted = self._post(name, rule.channel, shown, complaint.id)
+        if not posted and not self._uow.posts.post_again(name, rule.channel, shown.payload()):
             self._uow.posts.update(name, shown.payload())
         waiting = Acknowledgement(complaint=complaint.id, department=label)
         self._uow.acknowledgements.save(waiting)

@@ -362,6 +362,22 @@ async def test_changes_of_a_post_that_failed_fail_too(store, slack):
     assert not await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
 
 
+async def test_a_post_that_failed_is_asked_for_again_in_another_channel(store, slack):
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+        again = [
+            await store.write("T1", lambda uow: uow.posts.post_again("route", "C7", {"text": "Once more"}))
+            for _ in range(2)
+        ]
+        await settled(outbox)
+    assert again == [True, False]
+    assert (await found(store)).state is PostState.SENT
+    assert [(message["channel"], message["text"]) for message in slack.posted] == [("C7", "Once more")]
+
+
 async def test_a_reply_goes_into_the_thread_of_its_post(store, slack):
     await install(store)
     async with running(store, slack) as outbox:

@@ -14,7 +14,7 @@ import pytest
 
 from factories.bots import make_office, office_secrets, office_values, running_office, start_bot
 from factories.slack import eventually
-from foreword.errors import InvalidArgumentError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword_slack.config import BotConfig
 from foreword_slack.console import run_bot, status_lines
 from foreword_slack.store import Store
@@ -69,6 +69,28 @@ async def test_a_token_that_slack_refuses_keeps_no_other_workspace_from_working(
             assert await office.posted()
         finally:
             await office.bot.stop()
+
+
+async def test_a_service_that_is_away_is_told_and_keeps_no_bot_from_listening(access, tmp_path):
+    async with FakeSlack() as slack:
+        office, told = make_office(slack), []
+        config = office_config(office, replace(access, endpoint="127.0.0.1:1"), tmp_path)
+        running = asyncio.create_task(
+            run_bot(config, office_secrets(office, access), checked=True, tell=told.append, slack_url=slack.api_url)
+        )
+        await eventually(lambda: slack.sockets.sockets)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await running
+    assert "No service answers at 127.0.0.1:1" in told[0]
+
+
+async def test_a_bot_without_a_workspace_that_works_says_why_and_does_not_start(access, tmp_path):
+    async with FakeSlack() as slack:
+        office = make_office(slack)
+        office.boss.archive(office.complaints)
+        config = office_config(office, access, tmp_path)
+        with pytest.raises(FailedPreconditionError, match="it is archived"):
+            await run_bot(config, office_secrets(office, access), checked=True, tell=print, slack_url=slack.api_url)
 
 
 async def test_a_token_of_another_workspace_is_refused(access, tmp_path):
