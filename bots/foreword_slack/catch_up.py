@@ -1,7 +1,7 @@
-"""Complaints that were written while no bot was there to hear of them.
+"""Complaints that Slack could not deliver, because no bot was there or none could answer in time.
 
-Slack sends an event again for some six minutes. Whoever was away for longer asks for the history of the complaint
-channels when he is back; what is known already is recognised, as every event that comes twice.
+Slack sends an event again for some six minutes, then never more. So the bot reads the history of the complaint channels
+when it starts and every ten minutes; what is known already is recognised, as every event that comes twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword.errors import UnavailableError
+from foreword.errors import ForewordError
 from foreword.observability.logging import get_logger
 from foreword_slack.backoff import Backoff
 from foreword_slack.delivery.verdicts import Failure, Verdict, judge
@@ -28,7 +28,8 @@ from foreword_slack.triage.team import Team
 
 _log = get_logger(__name__)
 
-_OVERLAP = timedelta(minutes=10)  # an event may have been lost while later ones came
+_INTERVAL_SECONDS = 600.0
+_OVERLAP = timedelta(minutes=30)  # an event may have been lost while later ones came
 _LOOK_BACK = timedelta(days=3)
 _PAGE = 200
 _MOST_ATTEMPTS = 10
@@ -36,7 +37,7 @@ _WORTH_ANOTHER_ATTEMPT = (Verdict.NOT_MADE, Verdict.RATE_LIMITED, Verdict.UNSURE
 
 
 class CatchUp:
-    """Reads once, when the bot starts, what its complaint channels have got since their newest known complaint.
+    """Reads, at the start and again and again, what complaint channels have got since their newest known complaint.
 
     A channel without a known complaint is new to the bot: what was written there before is none of its business.
 
@@ -53,7 +54,7 @@ class CatchUp:
 
     def start(self) -> None:
         """Begins to read; the workspaces do not wait for one another."""
-        self._tasks = [asyncio.create_task(self._read_team(team)) for team in self._teams.values()]
+        self._tasks = [asyncio.create_task(self._keep_reading(team)) for team in self._teams.values()]
 
     async def stop(self) -> None:
         """Reads no further; the next start begins anew."""
@@ -61,21 +62,25 @@ class CatchUp:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _read_team(self, team: Team) -> None:
+    async def _keep_reading(self, team: Team) -> None:
+        while True:
+            for channel in team.config.complaint_channels:
+                try:
+                    found = await self._read_channel(team, channel)
+                except (aiohttp.ClientError, SlackApiError, TimeoutError, ForewordError) as error:
+                    _log.warning("channel_not_caught_up", team=team.id, channel=channel, error=type(error).__name__)
+                except Exception:  # the loop must not end while the bot seems to live
+                    _log.exception("channel_not_caught_up", team=team.id, channel=channel)
+                else:
+                    if found:
+                        _log.warning("caught_up", team=team.id, channel=channel, found=found)
+            await team.clock.sleep(_INTERVAL_SECONDS)
+
+    async def _read_channel(self, team: Team, channel: str) -> int:
+        """Puts what is new of a channel into the inbox and tells how much it was."""
         client = await self._installations.client(team.id)
         if client is None:
-            return
-        for channel in team.config.complaint_channels:
-            try:
-                found = await self._read_channel(team, client, channel)
-            except (aiohttp.ClientError, SlackApiError, TimeoutError, UnavailableError) as error:
-                _log.warning("channel_not_caught_up", team=team.id, channel=channel, error=type(error).__name__)
-            else:
-                if found:
-                    _log.info("caught_up", team=team.id, channel=channel, found=found)
-
-    async def _read_channel(self, team: Team, client: AsyncWebClient, channel: str) -> int:
-        """Puts what is new of a channel into the inbox and tells how much it was."""
+            return 0
         known = await team.store.read(team.id, lambda uow: uow.complaints.span(channel))
         if known is None:
             return 0

@@ -29,7 +29,7 @@ async def service() -> AsyncIterator[KeywordService]:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack(speed=30) as running:
+    async with FakeSlack(speed=60) as running:
         yield running
 
 

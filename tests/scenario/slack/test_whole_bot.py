@@ -73,6 +73,18 @@ async def test_a_complaint_written_while_the_bot_was_down_for_hours_is_found_whe
     assert len(slack.journal.posts_in(acme.departments["Planning"].id)) == 0, "replies are no complaints"
 
 
+async def test_a_complaint_that_slack_could_not_deliver_is_found_after_a_while(
+    slack: FakeSlack, acme: Place, start_bot
+) -> None:
+    await start_bot(acme)
+    acme.author.post(acme.complaints[0], "complaint 1 for Service")
+    await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 1"))
+
+    acme.author.post(acme.complaints[0], "complaint 2 for Service", deliver=False)
+
+    await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 2"), "the complaint without an event")
+
+
 async def test_the_next_bot_starts_before_the_last_one_ends(slack: FakeSlack, acme: Place, start_bot) -> None:
     last = await start_bot(acme)
     for number in range(5):
