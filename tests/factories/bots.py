@@ -20,9 +20,12 @@ from foreword_slack.testing import Channel, FakeSlack, FaultPlan, Limits, Messag
 
 SPEED = 8.0
 
-# Slack's pace has tests of its own; these would only wait for it.
+# Slack's pace has tests of its own; these would only wait for it. Its deadlines have, too: on a clock this fast they
+# would test how busy the machine is.
 QUICK = OutboxSettings(channel_rate=20.0, channel_burst=20.0, team_rate=200.0, team_burst=200.0)
-LIMITS = Limits(posts_per_second=50.0, post_burst=100, posts_per_minute=100_000)
+LIMITS = Limits(
+    posts_per_second=50.0, post_burst=100, posts_per_minute=100_000, ack_seconds=100.0, trigger_seconds=100.0
+)
 
 
 @dataclass(frozen=True, kw_only=True)

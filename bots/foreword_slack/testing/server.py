@@ -101,7 +101,7 @@ class FakeSlack:
         """A code as Slack sends it to a redirect URL after somebody has agreed to an installation."""
         return self._backend.tokens.issue_code(workspace.id, person.id, redirect_uri=redirect_uri, scopes=scopes)
 
-    async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 10.0) -> None:
+    async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 30.0) -> None:
         """Waits until a condition holds; it is asked again after each call, delivery and post.
 
         Raises:
@@ -109,7 +109,7 @@ class FakeSlack:
         """
         await self.journal.wait_for(lambda: bool(condition()), what=what, wall_seconds=wall_seconds)
 
-    async def settle(self, *, wall_seconds: float = 10.0) -> None:
+    async def settle(self, *, wall_seconds: float = 30.0) -> None:
         """Waits until every event was acknowledged or given up."""
         await self.wait_for(lambda: self.idle, "the end of all deliveries", wall_seconds=wall_seconds)
 

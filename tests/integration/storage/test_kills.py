@@ -19,6 +19,7 @@ import pytest
 from factories.fake_training import STEPS, Place, value_at, work
 from factories.stored import store_dataset, store_experiment
 from foreword.domain.experiment import ExperimentState
+from foreword.errors import UnavailableError
 from foreword.storage import artifacts, checkpoints, queue
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
@@ -150,7 +151,7 @@ def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, plac
     run = store_run(database, store_dataset(database).id, "succeed")
     sleeper = start(place, "sleeper")
     _wait_for(place, "heartbeat")
-    os.kill(sleeper.pid or 0, signal.SIGSTOP)
+    _put_to_sleep(sleeper, database)
     try:
         finish(place)
         before = ExperimentRepository(database, "acme").get(run, after_sequence=0)
@@ -160,6 +161,17 @@ def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, plac
     assert sleeper.exitcode == 0
     assert ExperimentRepository(database, "acme").get(run, after_sequence=0) == before
     check(database, place, {run: "succeed"})
+
+
+def _put_to_sleep(process: BaseProcess, database: Database) -> None:
+    """Stops a process between its transactions; in one, it would keep SQLite's only write lock to itself."""
+    while True:
+        os.kill(process.pid or 0, signal.SIGSTOP)
+        try:
+            with database.write("sleep"):
+                return
+        except UnavailableError:
+            os.kill(process.pid or 0, signal.SIGCONT)
 
 
 def test_workers_killed_at_random_lose_nothing(database, place):

@@ -16,7 +16,7 @@ from foreword_slack.app import Bot, build_bot
 from foreword_slack.config import BotConfig
 from foreword_slack.hooks import Hooks
 from foreword_slack.secrets import Secrets
-from foreword_slack.testing import FakeSlack
+from foreword_slack.testing import FakeSlack, Limits
 
 StartBot = Callable[..., Any]
 
@@ -29,7 +29,8 @@ async def service() -> AsyncIterator[KeywordService]:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
-    async with FakeSlack(speed=60) as running:
+    # Deadlines as long as on a clock sixty times as slow; whether they are met is a test of its own.
+    async with FakeSlack(speed=60, limits=Limits(ack_seconds=180.0, trigger_seconds=180.0)) as running:
         yield running
 
 
