@@ -29,7 +29,7 @@ from foreword_slack.triage.team import Team
 _log = get_logger(__name__)
 
 _INTERVAL_SECONDS = 600.0
-_OVERLAP = timedelta(minutes=30)  # an event may have been lost while later ones came
+_OVERLAP = timedelta(hours=6)  # an event may have been lost while later ones came, and this loop may have been stopped
 _LOOK_BACK = timedelta(days=3)
 _PAGE = 200
 _MOST_ATTEMPTS = 10
@@ -49,7 +49,7 @@ class CatchUp:
 
     def __init__(self, inbox: Inbox, installations: Installations, teams: Mapping[str, Team], random: Random) -> None:
         self._inbox, self._installations, self._teams = inbox, installations, teams
-        self._backoff = Backoff(1.0, 60.0, random)
+        self._backoff, self._random = Backoff(1.0, 60.0, random), random
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -64,7 +64,9 @@ class CatchUp:
 
     async def _keep_reading(self, team: Team) -> None:
         while True:
-            for channel in team.config.complaint_channels:
+            channels = list(team.config.complaint_channels)
+            self._random.shuffle(channels)  # a bot that is stopped often gets to all of them, too
+            for channel in channels:
                 try:
                     found = await self._read_channel(team, channel)
                 except (aiohttp.ClientError, SlackApiError, TimeoutError, ForewordError) as error:
@@ -87,11 +89,12 @@ class CatchUp:
         oldest, newest = known
         horizon = (team.clock.now() - _LOOK_BACK).timestamp()
         since = max(float(oldest), float(newest) - _OVERLAP.total_seconds(), horizon)
+        seen = await team.store.read(team.id, lambda uow: uow.complaints.timestamps(channel, f"{since:.6f}"))
         found, cursor = 0, ""
         while True:
             page = await self._page(team, client, channel, since, cursor)
             for message in page["messages"]:
-                event = read_event(_body(team, channel, message), self._teams)
+                event = None if message["ts"] in seen else read_event(_body(team, channel, message), self._teams)
                 if event is not None and await self._inbox.put(event):
                     found += 1
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""

@@ -145,6 +145,13 @@ class Complaints:
         oldest, newest = self._session.execute(query).one()
         return None if oldest is None else (oldest, newest)
 
+    def timestamps(self, channel: str, since: str) -> frozenset[str]:
+        """Timestamps of a channel's messages that are complaints, from `since` on."""
+        query = select(ComplaintRow.ts).where(
+            ComplaintRow.team == self._team, ComplaintRow.channel == channel, ComplaintRow.ts >= since
+        )
+        return frozenset(self._session.scalars(query))
+
     def counts(self, since: datetime | None = None) -> Mapping[ComplaintState, int]:
         """Complaints by state, of those received at or after `since`."""
         query = select(ComplaintRow.state, func.count()).where(ComplaintRow.team == self._team)
