@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +166,7 @@ async def running_office(
             await office.bot.stop()
 
 
-def make_office(slack: FakeSlack) -> Office:
+def make_office(slack: FakeSlack, labels: Sequence[str] = LABELS) -> Office:
     """A workspace with nobody at work in it."""
     workspace = slack.add_team("Acme")
     ann, bob, boss = (workspace.add_user(name) for name in ("ann", "bob", "boss"))
@@ -179,7 +179,7 @@ def make_office(slack: FakeSlack) -> Office:
         boss=boss,
         complaints=workspace.add_channel("complaints", *people),
         review=workspace.add_channel("review", *people),
-        departments={label: workspace.add_channel(label.lower(), *people) for label in LABELS},
+        departments={label: workspace.add_channel(label.lower(), *people) for label in labels},
     )
 
 
