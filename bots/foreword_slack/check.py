@@ -158,7 +158,7 @@ async def check_service(team: TeamConfig, service: TenantService) -> list[Fault]
         return [fault async for fault in _deployment_faults(team, service)]
     except ForewordError as error:
         remedy = "See service.endpoint and the API key."
-        return [Fault(where=where, problem=error.message, remedy=remedy, bearable=is_transient(error))]
+        return [Fault(where=where, problem=error.message.rstrip("."), remedy=remedy, bearable=is_transient(error))]
 
 
 def check_config(team: TeamConfig) -> list[Fault]:
