@@ -9,10 +9,11 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import pluggy
 
-from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
+from foreword.errors import FailedPreconditionError, ForewordError, InternalError, NotFoundError
 from foreword.plugin import NAME, spec
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
@@ -111,8 +112,6 @@ class PluginManager:
     def change(self, hook: str, name: str, value: Item, **arguments: object) -> Item:
         """Calls a hook that may replace one of its arguments; each plugin is handed what the one before made of it.
 
-        What a plugin raises is logged, and the value stays as it was.
-
         Args:
             hook: Name of the hook.
             name: The argument.
@@ -120,6 +119,8 @@ class PluginManager:
             arguments: The others.
 
         Raises:
+            InternalError: A plugin failed. Going on with the value as it was would let through what the plugin is there
+                to take out.
             ForewordError: A plugin refuses; that is meant.
         """
         for implementation in self._implementations(hook):
@@ -129,10 +130,15 @@ class PluginManager:
                     raise TypeError(f"it returned {type(changed).__name__}, not {type(value).__name__}")
             except ForewordError:
                 raise
-            except Exception:  # plugins are foreign code
-                _log.exception("plugin %s raised in the hook %s", implementation.plugin_name, hook)
-            else:
-                value = value if changed is None else changed
+            except Exception as error:  # plugins are foreign code
+                fault = uuid4().hex[:16]
+                _log.exception("plugin %s raised in the hook %s (%s)", implementation.plugin_name, hook, fault)
+                raise InternalError(
+                    f"The plugin {implementation.plugin_name} failed on this request, and it is not answered without. "
+                    f"The service's log says more under {fault}.",
+                    metadata={"error_id": fault},
+                ) from error
+            value = value if changed is None else changed
         return value
 
     def base_model(self, name: str) -> BaseModel:

@@ -84,8 +84,8 @@ def before_generate(call: InferenceCall, text: str) -> str | None:
     """Fires in the server before a text goes to the engine: Generate, StreamGenerate, BatchGenerate and Classify.
 
     Return another text to have that answered instead, such as one without names; None leaves it. Every plugin is handed
-    what the one before made of it. Raise an error of `foreword.errors` to refuse the request; any other is logged, and
-    the text goes on as it was. Runs on a thread, and the request waits for it.
+    what the one before made of it. Raise an error of `foreword.errors` to refuse the request; any other is logged,
+    and the request fails: a text that was to be changed never goes on as it was. Runs on a thread; the request waits.
 
     Args:
         call: Who asks whom.

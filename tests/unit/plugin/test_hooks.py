@@ -11,7 +11,7 @@ import pytest
 
 import foreword
 from factories.plugins import make_plugin
-from foreword.errors import PermissionDeniedError
+from foreword.errors import InternalError, PermissionDeniedError
 from foreword.plugin import spec
 from foreword.plugin.manager import PluginManager, PluginState
 
@@ -75,12 +75,12 @@ def test_each_plugin_changes_what_the_one_before_made_of_a_text():
 
 
 @pytest.mark.parametrize("wrong", [lambda text: 1 / 0, lambda text: 42])
-def test_a_text_stays_as_it_was_when_a_plugin_fails(wrong, caplog: pytest.LogCaptureFixture):
+def test_a_text_never_goes_on_as_it_was_when_a_plugin_fails(wrong, caplog: pytest.LogCaptureFixture):
     manager = PluginManager([make_plugin("wrong", before_generate=wrong)])
 
-    with caplog.at_level(logging.ERROR):
-        assert manager.change("before_generate", "text", "Anna", call=None) == "Anna"
-    assert "plugin wrong" in caplog.text
+    with caplog.at_level(logging.ERROR), pytest.raises(InternalError, match="plugin wrong failed") as raised:
+        manager.change("before_generate", "text", "Anna", call=None)
+    assert raised.value.error_id in caplog.text
 
 
 def test_a_plugin_may_refuse_a_text():
