@@ -23,8 +23,8 @@ from foreword.server.served_models import ServedModel, ServedModels
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
 # A stream or a batch ends itself a little before the caller stops listening, so that what there is arrives.
-_MARGIN = 0.1
-_MAX_MARGIN_SECONDS = 0.25
+_MARGIN = 0.2
+_MAX_MARGIN_SECONDS = 1.0
 _BATCH_ROWS = 32
 """Requests of one batch that are in the engine at a time: as many as it decodes together, and no queue full of them."""
 

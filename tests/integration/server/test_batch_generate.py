@@ -91,7 +91,7 @@ def test_what_does_not_fit_before_the_deadline_says_so_and_the_rest_arrives(stub
     ]
     requests[0] = {"text": "x", "parameters": {"max_new_tokens": 1}}
 
-    results = stubs.inference.BatchGenerate(pb2.BatchGenerateRequest(model=BASE, requests=requests), timeout=3).results
+    results = stubs.inference.BatchGenerate(pb2.BatchGenerateRequest(model=BASE, requests=requests), timeout=5).results
 
     assert results[0].response.usage.generated_tokens == 1
     assert results[-1].error.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import grpc
 import pytest
@@ -42,25 +41,6 @@ def test_a_file_in_tiny_chunks_is_the_same_file(stubs):
     pieces = stubs.datasets.UploadDataset(upload_messages(make_file(5), chunk_bytes=3)).dataset
 
     assert pieces.content_sha256 == whole.content_sha256
-
-
-def test_an_upload_that_is_broken_off_between_two_rows_stores_nothing(server: RunningServer):
-    stubs = server.stubs(server.new_key("broken-off"))
-    for _ in range(10):
-        calls: list[grpc.Future] = []
-        begun = threading.Event()
-
-        def messages(calls=calls, begun=begun):
-            yield from upload_messages(make_file(30))
-            begun.wait()
-            calls[0].cancel()
-
-        calls.append(stubs.datasets.UploadDataset.future(messages()))
-        begun.set()
-        with pytest.raises(grpc.FutureCancelledError):
-            calls[0].result()
-
-    assert stubs.datasets.ListDatasets(pb2.ListDatasetsRequest()).datasets == []
 
 
 def test_malformed_rows_are_named_by_number_and_column(stubs):
