@@ -49,9 +49,10 @@ class UploadChecker:
 
         Raises:
             InvalidArgumentError: The header names what is not installed, a message is no chunk, or the file is too
-                large. Faulty rows are in the result.
+                large or has another size than the header says. Faulty rows are in the result.
         """
         checker = await self._work.run(self._start, header)
+        arrived = 0
         async for message in messages:
             if message.WhichOneof("content") != "chunk":
                 raise InvalidArgumentError.of("chunk", "must be set in every message after the first")
@@ -59,7 +60,14 @@ class UploadChecker:
                 raise InvalidArgumentError.of(
                     "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller ones"
                 )
+            arrived += len(message.chunk)
             await self._work.run(checker.feed, message.chunk)
+        if header.byte_size not in (None, arrived):
+            # A stream that its caller cancels can end as one that is complete does.
+            raise InvalidArgumentError.of(
+                "header.byte_size",
+                f"says {header.byte_size:,} bytes, but {arrived:,} arrived. Send the whole file again",
+            )
         with fields_below("header"):
             return await self._work.run(checker.finish)
 

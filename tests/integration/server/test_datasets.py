@@ -43,6 +43,17 @@ def test_a_file_in_tiny_chunks_is_the_same_file(stubs):
     assert pieces.content_sha256 == whole.content_sha256
 
 
+def test_an_upload_that_ends_between_two_rows_before_its_size_is_reached_stores_nothing(server: RunningServer):
+    stubs = server.stubs(server.new_key("broken-off"))
+    content, whole = make_file(30), make_file(40)
+
+    failure = refused(stubs.datasets.UploadDataset, upload_messages(content, byte_size=len(whole)))
+
+    assert set(failure.violations) == {"header.byte_size"}
+    assert stubs.datasets.ListDatasets(pb2.ListDatasetsRequest()).datasets == []
+    assert upload(stubs, whole, byte_size=len(whole)).row_count == 40
+
+
 def test_malformed_rows_are_named_by_number_and_column(stubs):
     content = make_file(12) + b'{"input": "", "output": "Service"}\nnot json\n{"input": "no output"}\n'
 
