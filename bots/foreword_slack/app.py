@@ -32,7 +32,7 @@ from foreword_slack.slack_api import SLACK_URL, SlackApi
 from foreword_slack.store import Store
 from foreword_slack.token_vault import TokenVault, key_from
 from foreword_slack.transport.http import HttpServer
-from foreword_slack.transport.intake import Intake
+from foreword_slack.transport.intake import ANSWER_SECONDS, Intake
 from foreword_slack.transport.oauth import oauth_flow
 from foreword_slack.transport.socket import SocketMode, SocketSettings
 from foreword_slack.triage.dispatch import Dispatcher
@@ -146,6 +146,7 @@ async def build_bot(
     slack_url: str = SLACK_URL,
     inbox: InboxSettings | None = None,
     outbox: OutboxSettings | None = None,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> Bot:
     """Puts a bot together, with its store migrated and its workspaces known.
 
@@ -154,6 +155,7 @@ async def build_bot(
         random: Where the jitter of waits comes from.
         hooks: Default: the installed plugins.
         slack_url: Where Slack's Web API is.
+        answer_seconds: After how long Slack is told that an event was not taken in.
 
     Raises:
         FailedPreconditionError: A plugin is wrong.
@@ -178,7 +180,7 @@ async def build_bot(
             teams[team.team] = await _team(config, team, service, store, installations, hooks, chance)
         dispatcher = Dispatcher(teams)
         events = Inbox(store, dispatcher.handle, settings=inbox, random=chance, on_dead=dispatcher.give_up)
-        intake = Intake(events, store, partial(read_event, teams=teams))
+        intake = Intake(events, store, partial(read_event, teams=teams), answer_seconds=answer_seconds)
         oauth = _oauth(config, secrets, store, installations, api)
         register(intake.bolt_app(installations, api.client(), oauth), teams)
         opened.pop_all()

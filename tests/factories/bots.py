@@ -210,6 +210,7 @@ async def start_bot(
         hooks=hooks or Hooks(),
         slack_url=office.slack.api_url,
         outbox=QUICK,
+        answer_seconds=LIMITS.ack_seconds,
     )
     try:
         await bot.start()

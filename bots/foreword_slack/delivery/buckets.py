@@ -34,6 +34,11 @@ class TokenBucket:
         self._fill(now)
         self._tokens -= 1.0
 
+    def earn_nothing(self, now: datetime) -> None:
+        """Lets the time until now count for nothing: the last call may have arrived as late as this."""
+        if self._time is None or now > self._time:
+            self._time = now
+
     def block(self, now: datetime, seconds: float) -> None:
         """Lets nothing through for a while, and starts slowly after it: Slack said so."""
         until = now + timedelta(seconds=seconds)

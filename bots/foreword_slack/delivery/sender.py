@@ -137,7 +137,9 @@ class TeamSender:
         return min([until_due if until_due > 0 else self._settings.poll_seconds, *ready, self._settings.poll_seconds])
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
+        sending = self._under_way.pop(task)
+        # Slack counts when a call arrives. The one that has just ended may have been slow on its way.
+        self._channels[sending.channel].earn_nothing(self._clock.now())
         self.wakeup.set()
 
     async def _send(self, sending: Sending) -> None:

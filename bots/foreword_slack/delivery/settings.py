@@ -10,7 +10,7 @@ class OutboxSettings:
     """How calls to Slack are made.
 
     Attributes:
-        channel_rate: Calls a second and channel; Slack allows 1.
+        channel_rate: Calls a second and channel, from the end of one to the next; Slack allows 1.
         channel_burst: Calls that a quiet channel may get at once.
         team_rate: Calls a second and workspace; Slack allows some hundreds a minute.
         team_burst: Calls that a quiet workspace may get at once.

@@ -57,10 +57,11 @@ class Intake:
 
     Args:
         read: What the inbox must keep of a payload.
+        answer_seconds: After how long Slack is told that it was not taken in.
     """
 
-    def __init__(self, inbox: Inbox, store: Store, read: Reader) -> None:
-        self._inbox, self._store, self._read = inbox, store, read
+    def __init__(self, inbox: Inbox, store: Store, read: Reader, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._inbox, self._store, self._read, self._answer_seconds = inbox, store, read, answer_seconds
         self._bolt: AsyncApp | None = None
         self.counts: Counter[str] = Counter()
         self.last_event_time: datetime | None = None
@@ -116,7 +117,7 @@ class Intake:
         try:
             # In this mode Bolt takes the payload as it is; its own parser stumbles over a command that says "payload".
             request = AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(headers))
-            async with self._store.clock.timeout(ANSWER_SECONDS):
+            async with self._store.clock.timeout(self._answer_seconds):
                 response = await self._bolt.async_dispatch(request)
         except TimeoutError:
             self.counts["too_late"] += 1
