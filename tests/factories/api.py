@@ -110,6 +110,7 @@ def upload_messages(
     yield message(header=dataset_service_pb2.DatasetHeader(**{"display_name": "complaints", **header}))
     for start in range(0, len(content), chunk_bytes):
         yield message(chunk=content[start : start + chunk_bytes])
+    yield message(end=len(content))
 
 
 def upload(stubs: Any, content: bytes | None = None, **header: Any) -> Any:

@@ -30,18 +30,6 @@ def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
     return lambda: (content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES))
 
 
-def byte_size(rows: Rows, read: Callable[[], Iterator[bytes]]) -> int | None:
-    """Size of the data in bytes: told in front, it shows the service an upload that ends too early.
-
-    Args:
-        rows: The data; of a pipe the size is not known, None.
-        read: What `chunks` made of it.
-    """
-    if not isinstance(rows, (str, PathLike)):
-        return sum(map(len, read()))
-    return Path(rows).stat().st_size if Path(rows).is_file() else None
-
-
 def default_name(rows: Rows) -> str:
     """A name for data that was given none: the file's, without its ending."""
     return Path(rows).stem if isinstance(rows, (str, PathLike)) else "dataset"

@@ -48,25 +48,34 @@ class UploadChecker:
         """Reads a file to its end.
 
         Raises:
-            InvalidArgumentError: The header names what is not installed, a message is no chunk, or the file is too
-                large or has another size than the header says. Faulty rows are in the result.
+            InvalidArgumentError: The header names what is not installed, a message is out of its place, or the file
+                is too large or has another size than its end says. Faulty rows are in the result.
         """
         checker = await self._work.run(self._start, header)
-        arrived = 0
+        arrived, size = 0, None
         async for message in messages:
-            if message.WhichOneof("content") != "chunk":
-                raise InvalidArgumentError.of("chunk", "must be set in every message after the first")
+            kind = message.WhichOneof("content")
+            if size is not None or kind not in ("chunk", "end"):
+                raise InvalidArgumentError.of(
+                    "chunk", "must be set in every message after the first, but for the last, which is the end"
+                )
+            if kind == "end":
+                size = message.end
+                continue
             if len(message.chunk) > MAX_CHUNK_BYTES:
                 raise InvalidArgumentError.of(
                     "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller ones"
                 )
             arrived += len(message.chunk)
             await self._work.run(checker.feed, message.chunk)
-        if header.byte_size not in (None, arrived):
-            # A stream that its caller cancels can end as one that is complete does.
+        # A stream that its caller cancels can end here as one that is complete does.
+        if size is None:
             raise InvalidArgumentError.of(
-                "header.byte_size",
-                f"says {header.byte_size:,} bytes, but {arrived:,} arrived. Send the whole file again",
+                "end", f"must come last and tell the file's size in bytes; {arrived:,} arrived. Send the whole file"
+            )
+        if size != arrived:
+            raise InvalidArgumentError.of(
+                "end", f"says {size:,} bytes, but {arrived:,} arrived. Send the whole file again"
             )
         with fields_below("header"):
             return await self._work.run(checker.finish)

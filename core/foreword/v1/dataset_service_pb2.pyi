@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DatasetHeader(_message.Message):
-    __slots__ = ("parent", "display_name", "description", "format", "task", "task_options", "base_model", "max_input_tokens", "request_id", "byte_size")
+    __slots__ = ("parent", "display_name", "description", "format", "task", "task_options", "base_model", "max_input_tokens", "request_id")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -21,7 +21,6 @@ class DatasetHeader(_message.Message):
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     MAX_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    BYTE_SIZE_FIELD_NUMBER: _ClassVar[int]
     parent: str
     display_name: str
     description: str
@@ -31,16 +30,17 @@ class DatasetHeader(_message.Message):
     base_model: str
     max_input_tokens: int
     request_id: str
-    byte_size: int
-    def __init__(self, parent: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., format: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., base_model: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., request_id: _Optional[str] = ..., byte_size: _Optional[int] = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., format: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., base_model: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UploadDatasetRequest(_message.Message):
-    __slots__ = ("header", "chunk")
+    __slots__ = ("header", "chunk", "end")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     header: DatasetHeader
     chunk: bytes
-    def __init__(self, header: _Optional[_Union[DatasetHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    end: int
+    def __init__(self, header: _Optional[_Union[DatasetHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ..., end: _Optional[int] = ...) -> None: ...
 
 class UploadDatasetResponse(_message.Message):
     __slots__ = ("dataset",)
@@ -49,12 +49,14 @@ class UploadDatasetResponse(_message.Message):
     def __init__(self, dataset: _Optional[_Union[_dataset_pb2.Dataset, _Mapping]] = ...) -> None: ...
 
 class CheckDatasetRequest(_message.Message):
-    __slots__ = ("header", "chunk")
+    __slots__ = ("header", "chunk", "end")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     header: DatasetHeader
     chunk: bytes
-    def __init__(self, header: _Optional[_Union[DatasetHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    end: int
+    def __init__(self, header: _Optional[_Union[DatasetHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ..., end: _Optional[int] = ...) -> None: ...
 
 class CheckDatasetResponse(_message.Message):
     __slots__ = ("report",)

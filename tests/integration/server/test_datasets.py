@@ -43,15 +43,24 @@ def test_a_file_in_tiny_chunks_is_the_same_file(stubs):
     assert pieces.content_sha256 == whole.content_sha256
 
 
-def test_an_upload_that_ends_between_two_rows_before_its_size_is_reached_stores_nothing(server: RunningServer):
+def test_an_upload_that_is_cut_between_two_rows_stores_nothing(server: RunningServer):
     stubs = server.stubs(server.new_key("broken-off"))
-    content, whole = make_file(30), make_file(40)
+    *messages, end = upload_messages(make_file(40), chunk_bytes=len(make_file(1)))
 
-    failure = refused(stubs.datasets.UploadDataset, upload_messages(content, byte_size=len(whole)))
+    for cut in (messages, [*messages[:-7], end]):
+        failure = refused(stubs.datasets.UploadDataset, iter(cut))
+        assert set(failure.violations) == {"end"}
 
-    assert set(failure.violations) == {"header.byte_size"}
     assert stubs.datasets.ListDatasets(pb2.ListDatasetsRequest()).datasets == []
-    assert upload(stubs, whole, byte_size=len(whole)).row_count == 40
+    assert upload(stubs, make_file(40)).row_count == 40
+
+
+def test_nothing_comes_after_the_end(stubs):
+    messages = list(upload_messages(make_file(5)))
+
+    failure = refused(stubs.datasets.UploadDataset, iter([*messages, messages[-1]]))
+
+    assert set(failure.violations) == {"chunk"}
 
 
 def test_malformed_rows_are_named_by_number_and_column(stubs):

@@ -45,15 +45,22 @@ function call(client, method, request) {
   return promisify(client[method]).call(client, request, metadata, { deadline: Date.now() + 60_000 });
 }
 
-/** Sends a file in chunks behind a header; resolves with the stored dataset. */
+/** Sends a file in chunks behind a header, its size last; resolves with the stored dataset. */
 function upload(path, header) {
   return new Promise((resolve, reject) => {
     const stream = datasets.UploadDataset(metadata, (error, answer) => (error ? reject(error) : resolve(answer.dataset)));
+    let size = 0;
     stream.write({ header });
     createReadStream(path)
-      .on('data', (chunk) => stream.write({ chunk }))
+      .on('data', (chunk) => {
+        size += chunk.length;
+        stream.write({ chunk });
+      })
       .on('error', reject)
-      .on('end', () => stream.end());
+      .on('end', () => {
+        stream.write({ end: size });
+        stream.end();
+      });
   });
 }
 

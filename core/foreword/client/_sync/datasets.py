@@ -14,7 +14,7 @@ from foreword.client._sync.service import ServiceMethods
 from foreword.client._sync.waiting import in_thread
 from foreword.client.message import build
 from foreword.client.reference import Reference, new_request_id
-from foreword.client.rows import Rows, byte_size, chunks, default_name
+from foreword.client.rows import Rows, chunks, default_name
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport
@@ -158,12 +158,11 @@ def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Ro
     read = chunks(rows)
 
     def start() -> Generator[Any]:
-        size = in_thread(byte_size, rows, read)
-        if size is not None:
-            header.byte_size = size
         yield kind(header=header)
-        reading = read()
+        reading, size = read(), 0
         while chunk := in_thread(next, reading, b""):
+            size += len(chunk)
             yield kind(chunk=chunk)
+        yield kind(end=size)
 
     return start

@@ -45,7 +45,6 @@ class Header:
         task: Empty when the content is to decide.
         base_model: Name or alias; empty when lengths are not to be counted in tokens.
         max_input_tokens: 0 for the model's context.
-        byte_size: Of the whole file; None when whatever arrives is the file.
     """
 
     tenant: str | None
@@ -56,7 +55,6 @@ class Header:
     task_options: TaskOptions
     base_model: str
     max_input_tokens: int
-    byte_size: int | None
 
 
 def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
@@ -85,5 +83,4 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
         task_options=options,
         base_model=header.base_model,
         max_input_tokens=limit,
-        byte_size=header.byte_size if header.HasField("byte_size") else None,
     )
