@@ -14,32 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, TypeVar
 
-import torch
-
 from foreword.domain.inference import Classification
-from foreword.errors import (
-    ForewordError,
-    InvalidArgumentError,
-    NotFoundError,
-    UnavailableError,
-)
+from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
 from foreword.inference.adapters import AdapterStore, ReadArtifact, read_contributions
 from foreword.inference.admission import TokenBudget
 from foreword.inference.answer_tokens import tells_tokens, with_tokens
+from foreword.inference.engine_thread import EngineThread
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
 from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.residency import Hold, ModelResidency, going_down
 from foreword.inference.runner import ModelRunner
-from foreword.inference.served_model import Answer, Job, ServedModel, deadline_error, internal_error
+from foreword.inference.served_model import Job, ServedModel, deadline_error
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
 
 Result = TypeVar("Result")
@@ -49,28 +40,6 @@ _CHARACTERS_PER_TOKEN: Final = 3
 """Rough, for the queue's bound before a text is tokenized."""
 _MOST_CHARACTERS_PER_TOKEN: Final = 32
 """A text with more than this for each token of the context cannot fit, and is not worth the time to tokenize it."""
-_SWEEP_SECONDS: Final = 0.02
-_RATE_SECONDS: Final = 1.0
-"""Busy time over which the engine's speed is measured."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """Work for the engine's thread that is no request."""
-
-    work: Callable[[], float]
-    outcome: Future[float]
-
-    def run(self) -> None:
-        """Does the work, unless nobody waits for it any more."""
-        if not self.outcome.set_running_or_notify_cancel():
-            return
-        try:
-            self.outcome.set_result(self.work())
-        except ForewordError as error:
-            self.outcome.set_exception(error)
-        except Exception:  # the thread's root: whatever torch raises is this call's alone
-            self.outcome.set_exception(internal_error("engine_call_failed"))
 
 
 class InferenceEngine:
@@ -105,26 +74,13 @@ class InferenceEngine:
             device=self._settings.device,
             dtype=self._settings.dtype,
         )
-        # Replaced, never changed: the engine's thread goes through it while another thread loads.
-        self._served: tuple[ServedModel, ...] = ()
-        self._thread: threading.Thread | None = None
-        self._wake = threading.Condition()
-        self._inbox: deque[tuple[ServedModel, Job]] = deque()
-        self._calls: deque[_Call] = deque()
-        self._outbox: list[tuple[Job, Answer]] = []
-        self._cancels = False
-        self._stopping = False
+        self._thread = EngineThread(self._budget, self._settings.threads)
         self._draining = False
         self._in_flight = 0
         self._idle = asyncio.Event()
-        self._next_sweep = 0.0
-        self._busy_seconds = 0.0
-        self._admitted_tokens = 0
 
     def start(self) -> None:
         """Starts the engine's thread."""
-        assert self._thread is None, "the engine was started already"
-        self._thread = threading.Thread(target=self._run, name="foreword-engine", daemon=True)
         self._thread.start()
 
     async def drain(self, timeout_seconds: float) -> bool:
@@ -142,23 +98,22 @@ class InferenceEngine:
     def stop(self) -> None:
         """Ends the thread; requests under way fail with UnavailableError."""
         self._draining = True
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._thread.stop()
         self._residency.close()
         self._loaders.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> EngineLoad:
         """What the engine has to do at the moment."""
-        served = self._served
         return EngineLoad(
-            queued_requests=sum(model.waiting for model in served) + len(self._inbox),
+            queued_requests=self._thread.waiting,
             queued_tokens=self._budget.total,
-            running_rows=sum(len(model.batch) for model in served),
+            running_rows=self._thread.running,
         )
+
+    @property
+    def served(self) -> tuple[ServedModel, ...]:
+        """The base models that are loaded."""
+        return self._thread.served
 
     async def preload(self, base_model: str) -> None:
         """Loads a base model now instead of on first use."""
@@ -182,7 +137,7 @@ class InferenceEngine:
         self._check_open()
         async with self._model(base_model) as model:
             loaded = await self._on_loader(partial(self._adapter, model, adapter, stored=True))
-            return await asyncio.wrap_future(self._call(lambda: model.runner.probe(loaded)))
+            return await asyncio.wrap_future(self._thread.call(lambda: model.runner.probe(loaded)))
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
         """Answers with text; leaving the iteration cancels the request."""
@@ -236,11 +191,7 @@ class InferenceEngine:
             tokens = job.tokens
             if request.deadline is not None and time.monotonic() >= request.deadline:
                 raise deadline_error()
-            with self._wake:
-                if self._stopping:
-                    raise going_down()
-                self._inbox.append((hold.loaded.result(), job))
-                self._wake.notify()
+            self._thread.submit(hold.loaded.result(), job)
         except BaseException:
             if hold is not None:
                 hold.release()
@@ -252,7 +203,7 @@ class InferenceEngine:
     def _leave(self, job: Job) -> None:
         """The caller has its answer or has gone."""
         job.cancelled = True
-        self._cancels = True
+        self._thread.note_cancel()
         job.hold.release()
         self._ended()
 
@@ -262,7 +213,7 @@ class InferenceEngine:
             self._idle.set()
 
     def _check_open(self) -> None:
-        if self._draining or self._thread is None:
+        if self._draining or not self._thread.runs:
             raise going_down()
 
     def _readable(self, request: EngineRequest) -> str:
@@ -354,11 +305,10 @@ class InferenceEngine:
             ModelRunner(model),
             max_rows=self._settings.max_batch_rows,
             prefill_tokens=self._settings.prefill_tokens,
-            deliver=self._deliver,
-            admitted=self._admitted,
+            deliver=self._thread.deliver,
+            admitted=self._thread.admitted,
         )
-        with self._wake:
-            self._served = (*self._served, served)
+        self._thread.add(served)
         return served
 
     def _unload(self, base: BaseModel, model: ServedModel) -> None:
@@ -368,28 +318,12 @@ class InferenceEngine:
         """
 
         def drop() -> float:
-            with self._wake:
-                self._served = tuple(other for other in self._served if other is not model)
-            model.fail_all(going_down())
+            self._thread.remove(model)
             return 0.0
 
         with contextlib.suppress(UnavailableError):  # the engine is stopping, and everything with it
-            self._call(drop).result()
+            self._thread.call(drop).result()
         self._adapters.drop(base.spec.id)
-
-    def _call(self, work: Callable[[], float]) -> Future[float]:
-        """Hands work to the engine's thread.
-
-        Raises:
-            UnavailableError: It is stopping.
-        """
-        call = _Call(work=work, outcome=Future())
-        with self._wake:
-            if self._stopping:
-                raise going_down()
-            self._calls.append(call)
-            self._wake.notify()
-        return call.outcome
 
     def _adapter(
         self, model: ServedModel, adapter: AdapterReference | None, *, stored: bool = False
@@ -413,92 +347,8 @@ class InferenceEngine:
 
         return self._adapters.refresh(adapter, load) if stored else self._adapters.get(adapter, load)
 
-    def _run(self) -> None:
-        """The engine's thread."""
-        if self._settings.threads:
-            torch.set_num_threads(self._settings.threads)
-        with torch.inference_mode():
-            while self._wait():
-                try:
-                    self._turn()
-                except Exception:  # the thread's root: it reports, drops what it was doing and goes on
-                    self._fail_all(internal_error("engine_turn_failed"))
-                self._send()
-        self._fail_all(going_down())
-        self._send()
-
-    def _wait(self) -> bool:
-        """Waits for work; False when the engine is to stop."""
-        with self._wake:
-            while not (self._stopping or self._inbox or self._calls or any(m.busy for m in self._served)):
-                self._wake.wait()
-            return not self._stopping
-
-    def _turn(self) -> None:
-        """One round: what is new, what nobody waits for, then every base model in turn."""
-        self._take_in()
-        if self._calls:
-            self._calls.popleft().run()
-        served = [model for model in self._served if model.busy]
-        begin = time.monotonic()
-        if self._cancels or begin >= self._next_sweep:
-            self._cancels, self._next_sweep = False, begin + _SWEEP_SECONDS
-            for model in served:
-                model.sweep(begin)
-        for model in served:
-            model.turn()
-        self._busy_seconds += time.monotonic() - begin
-        if self._busy_seconds >= _RATE_SECONDS:
-            self._budget.worked(self._admitted_tokens, self._busy_seconds)
-            self._admitted_tokens, self._busy_seconds = 0, 0.0
-
-    def _take_in(self) -> None:
-        """Lets new requests wait for their models."""
-        while self._inbox:
-            model, job = self._inbox.popleft()
-            model.push(job)
-
-    def _deliver(self, job: Job, answer: Answer) -> None:
-        """Notes an answer; all of a turn go out together, as waking an event loop costs a system call."""
-        self._outbox.append((job, answer))
-
-    def _admitted(self, job: Job) -> None:
-        self._admitted_tokens += job.tokens
-        self._budget.give(job.request.tenant, job.tokens)
-
-    def _send(self) -> None:
-        """Hands the answers of a turn to the loops of their callers."""
-        if not self._outbox:
-            return
-        outbox, self._outbox = self._outbox, []
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[Job, Answer]]] = {}
-        for job, answer in outbox:
-            loops.setdefault(job.loop, []).append((job, answer))
-        for loop, answers in loops.items():
-            try:
-                loop.call_soon_threadsafe(_receive, answers)
-            except RuntimeError:
-                # The loop was closed: nobody is left to tell.
-                continue
-
-    def _fail_all(self, error: ForewordError) -> None:
-        """Tells every request that is waiting or running."""
-        while self._calls:
-            outcome = self._calls.popleft().outcome
-            if outcome.set_running_or_notify_cancel():
-                outcome.set_exception(error)
-        self._take_in()
-        for model in self._served:
-            model.fail_all(error)
-
 
 def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
     """Tokenizes on a loader thread; texts take a call per token and are made only for those who want them."""
     ids = tuple(runner.tokenize(text))
     return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())
-
-
-def _receive(answers: list[tuple[Job, Answer]]) -> None:
-    """Runs on the event loop of the callers."""
-    for job, answer in answers:
-        job.answers.put_nowait(answer)

@@ -129,7 +129,7 @@ async def test_a_crash_of_a_step_is_told_to_those_concerned_and_the_engine_goes_
 async def test_a_crash_of_the_loop_is_told_to_all_and_the_engine_goes_on(monkeypatch):
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
-        (served,) = engine._served
+        (served,) = engine.served
         turn = type(served).turn
         crashed = []
 

@@ -80,7 +80,7 @@ async def test_what_was_left_of_a_cancelled_request_goes_with_its_model():
         await _when_there_is_room(engine, "tiny--t5")
         await settled(engine)
 
-        assert [served.runner.model.spec.id for served in engine._served] == ["tiny--t5"]
+        assert [served.runner.model.spec.id for served in engine.served] == ["tiny--t5"]
 
 
 async def _when_there_is_room(engine: InferenceEngine, base_model: str) -> None:
