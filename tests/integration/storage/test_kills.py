@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +21,6 @@ import pytest
 from factories.fake_training import STEPS, Place, value_at, work
 from factories.stored import store_dataset, store_experiment
 from foreword.domain.experiment import ExperimentState
-from foreword.errors import UnavailableError
 from foreword.storage import artifacts, checkpoints, queue
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
@@ -151,7 +152,7 @@ def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, plac
     run = store_run(database, store_dataset(database).id, "succeed")
     sleeper = start(place, "sleeper")
     _wait_for(place, "heartbeat")
-    _put_to_sleep(sleeper, database)
+    _put_to_sleep(sleeper, place)
     try:
         finish(place)
         before = ExperimentRepository(database, "acme").get(run, after_sequence=0)
@@ -163,15 +164,26 @@ def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, plac
     check(database, place, {run: "succeed"})
 
 
-def _put_to_sleep(process: BaseProcess, database: Database) -> None:
+def _put_to_sleep(process: BaseProcess, place: Place) -> None:
     """Stops a process between its transactions; in one, it would keep SQLite's only write lock to itself."""
     while True:
         os.kill(process.pid or 0, signal.SIGSTOP)
+        if not _is_locked(place.database_url):
+            return
+        os.kill(process.pid or 0, signal.SIGCONT)
+
+
+def _is_locked(database_url: str) -> bool:
+    """Whether somebody is writing to a SQLite file; asked without its usual patience."""
+    if not database_url.startswith("sqlite"):
+        return False
+    with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), timeout=0.05)) as connection:
         try:
-            with database.write("sleep"):
-                return
-        except UnavailableError:
-            os.kill(process.pid or 0, signal.SIGCONT)
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.rollback()
+        return False
 
 
 def test_workers_killed_at_random_lose_nothing(database, place):
