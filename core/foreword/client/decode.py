@@ -16,6 +16,7 @@ from foreword.domain.tenant import Scope
 from foreword.errors import ForewordError
 from foreword.v1 import (
     catalog_pb2,
+    catalog_service_pb2,
     dataset_pb2,
     deployment_pb2,
     inference_pb2,
@@ -68,6 +69,14 @@ def tuning_method(message: catalog_pb2.TuningMethod) -> resources.TuningMethod:
         parameters=tuple(values.parameter_spec(item) for item in message.parameters),
         plugin=message.plugin,
         unused_parameters=tuple(message.unused_parameters),
+    )
+
+
+def parameters(message: catalog_service_pb2.ListParametersResponse) -> resources.Parameters:
+    """What every model takes."""
+    return resources.Parameters(
+        tune_parameters=tuple(map(values.parameter_spec, message.tune_parameters)),
+        generate_parameters=tuple(map(values.parameter_spec, message.generate_parameters)),
     )
 
 

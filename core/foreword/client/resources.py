@@ -82,6 +82,19 @@ class TuningMethod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """The parameters that every model takes.
+
+    Attributes:
+        tune_parameters: Of an experiment; the base model's recipe takes the place of a default.
+        generate_parameters: Of a request; a dot in a name leads into a message.
+    """
+
+    tune_parameters: tuple[ParameterSpec, ...]
+    generate_parameters: tuple[ParameterSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RowValidator:
     """A check of dataset rows."""
 

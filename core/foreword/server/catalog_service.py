@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
+from foreword.domain.parameters import TUNE_PARAMETER_SPECS
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert import catalog as convert
 from foreword.server.convert.fields import MAX_DISPLAY_NAME, Violations
+from foreword.server.convert.parameters import parameter_spec
 from foreword.v1 import catalog_pb2, catalog_service_pb2, catalog_service_pb2_grpc
 
 
@@ -57,6 +60,15 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
             tuning_methods=[
                 convert.tuning_method(item, methods.owner(id)) for id, item in sorted(methods.items.items())
             ]
+        )
+
+    async def ListParameters(
+        self, request: catalog_service_pb2.ListParametersRequest, context: Any
+    ) -> catalog_service_pb2.ListParametersResponse:
+        """Lists the parameters of tuning and of generation."""
+        return catalog_service_pb2.ListParametersResponse(
+            tune_parameters=map(parameter_spec, TUNE_PARAMETER_SPECS),
+            generate_parameters=map(parameter_spec, GENERATE_PARAMETER_SPECS),
         )
 
     async def ListRowValidators(

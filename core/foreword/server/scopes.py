@@ -14,6 +14,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "GetBaseModel": None,
         "ListTasks": None,
         "ListTuningMethods": None,
+        "ListParameters": None,
         "ListRowValidators": None,
         "ListPlugins": None,
     },

@@ -26,7 +26,7 @@ from foreword.v1 import catalog_pb2 as foreword_dot_v1_dot_catalog__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/catalog_service.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/catalog.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x17\n\x15ListBaseModelsRequest\"E\n\x16ListBaseModelsResponse\x12+\n\x0b\x62\x61se_models\x18\x01 \x03(\x0b\x32\x16.foreword.v1.BaseModel\")\n\x13GetBaseModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x12\n\x10ListTasksRequest\"5\n\x11ListTasksResponse\x12 \n\x05tasks\x18\x01 \x03(\x0b\x32\x11.foreword.v1.Task\"\x1a\n\x18ListTuningMethodsRequest\"N\n\x19ListTuningMethodsResponse\x12\x31\n\x0etuning_methods\x18\x01 \x03(\x0b\x32\x19.foreword.v1.TuningMethod\"\x1a\n\x18ListRowValidatorsRequest\"N\n\x19ListRowValidatorsResponse\x12\x31\n\x0erow_validators\x18\x01 \x03(\x0b\x32\x19.foreword.v1.RowValidator\"\x14\n\x12ListPluginsRequest\";\n\x13ListPluginsResponse\x12$\n\x07plugins\x18\x01 \x03(\x0b\x32\x13.foreword.v1.Plugin2\x9b\x04\n\x0e\x43\x61talogService\x12Y\n\x0eListBaseModels\x12\".foreword.v1.ListBaseModelsRequest\x1a#.foreword.v1.ListBaseModelsResponse\x12H\n\x0cGetBaseModel\x12 .foreword.v1.GetBaseModelRequest\x1a\x16.foreword.v1.BaseModel\x12J\n\tListTasks\x12\x1d.foreword.v1.ListTasksRequest\x1a\x1e.foreword.v1.ListTasksResponse\x12\x62\n\x11ListTuningMethods\x12%.foreword.v1.ListTuningMethodsRequest\x1a&.foreword.v1.ListTuningMethodsResponse\x12\x62\n\x11ListRowValidators\x12%.foreword.v1.ListRowValidatorsRequest\x1a&.foreword.v1.ListRowValidatorsResponse\x12P\n\x0bListPlugins\x12\x1f.foreword.v1.ListPluginsRequest\x1a .foreword.v1.ListPluginsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!foreword/v1/catalog_service.proto\x12\x0b\x66oreword.v1\x1a\x19\x66oreword/v1/catalog.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x17\n\x15ListBaseModelsRequest\"E\n\x16ListBaseModelsResponse\x12+\n\x0b\x62\x61se_models\x18\x01 \x03(\x0b\x32\x16.foreword.v1.BaseModel\")\n\x13GetBaseModelRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\x12\n\x10ListTasksRequest\"5\n\x11ListTasksResponse\x12 \n\x05tasks\x18\x01 \x03(\x0b\x32\x11.foreword.v1.Task\"\x1a\n\x18ListTuningMethodsRequest\"N\n\x19ListTuningMethodsResponse\x12\x31\n\x0etuning_methods\x18\x01 \x03(\x0b\x32\x19.foreword.v1.TuningMethod\"\x17\n\x15ListParametersRequest\"\x86\x01\n\x16ListParametersResponse\x12\x33\n\x0ftune_parameters\x18\x01 \x03(\x0b\x32\x1a.foreword.v1.ParameterSpec\x12\x37\n\x13generate_parameters\x18\x02 \x03(\x0b\x32\x1a.foreword.v1.ParameterSpec\"\x1a\n\x18ListRowValidatorsRequest\"N\n\x19ListRowValidatorsResponse\x12\x31\n\x0erow_validators\x18\x01 \x03(\x0b\x32\x19.foreword.v1.RowValidator\"\x14\n\x12ListPluginsRequest\";\n\x13ListPluginsResponse\x12$\n\x07plugins\x18\x01 \x03(\x0b\x32\x13.foreword.v1.Plugin2\xf6\x04\n\x0e\x43\x61talogService\x12Y\n\x0eListBaseModels\x12\".foreword.v1.ListBaseModelsRequest\x1a#.foreword.v1.ListBaseModelsResponse\x12H\n\x0cGetBaseModel\x12 .foreword.v1.GetBaseModelRequest\x1a\x16.foreword.v1.BaseModel\x12J\n\tListTasks\x12\x1d.foreword.v1.ListTasksRequest\x1a\x1e.foreword.v1.ListTasksResponse\x12\x62\n\x11ListTuningMethods\x12%.foreword.v1.ListTuningMethodsRequest\x1a&.foreword.v1.ListTuningMethodsResponse\x12Y\n\x0eListParameters\x12\".foreword.v1.ListParametersRequest\x1a#.foreword.v1.ListParametersResponse\x12\x62\n\x11ListRowValidators\x12%.foreword.v1.ListRowValidatorsRequest\x1a&.foreword.v1.ListRowValidatorsResponse\x12P\n\x0bListPlugins\x12\x1f.foreword.v1.ListPluginsRequest\x1a .foreword.v1.ListPluginsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,14 +49,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTUNINGMETHODSREQUEST']._serialized_end=350
   _globals['_LISTTUNINGMETHODSRESPONSE']._serialized_start=352
   _globals['_LISTTUNINGMETHODSRESPONSE']._serialized_end=430
-  _globals['_LISTROWVALIDATORSREQUEST']._serialized_start=432
-  _globals['_LISTROWVALIDATORSREQUEST']._serialized_end=458
-  _globals['_LISTROWVALIDATORSRESPONSE']._serialized_start=460
-  _globals['_LISTROWVALIDATORSRESPONSE']._serialized_end=538
-  _globals['_LISTPLUGINSREQUEST']._serialized_start=540
-  _globals['_LISTPLUGINSREQUEST']._serialized_end=560
-  _globals['_LISTPLUGINSRESPONSE']._serialized_start=562
-  _globals['_LISTPLUGINSRESPONSE']._serialized_end=621
-  _globals['_CATALOGSERVICE']._serialized_start=624
-  _globals['_CATALOGSERVICE']._serialized_end=1163
+  _globals['_LISTPARAMETERSREQUEST']._serialized_start=432
+  _globals['_LISTPARAMETERSREQUEST']._serialized_end=455
+  _globals['_LISTPARAMETERSRESPONSE']._serialized_start=458
+  _globals['_LISTPARAMETERSRESPONSE']._serialized_end=592
+  _globals['_LISTROWVALIDATORSREQUEST']._serialized_start=594
+  _globals['_LISTROWVALIDATORSREQUEST']._serialized_end=620
+  _globals['_LISTROWVALIDATORSRESPONSE']._serialized_start=622
+  _globals['_LISTROWVALIDATORSRESPONSE']._serialized_end=700
+  _globals['_LISTPLUGINSREQUEST']._serialized_start=702
+  _globals['_LISTPLUGINSREQUEST']._serialized_end=722
+  _globals['_LISTPLUGINSRESPONSE']._serialized_start=724
+  _globals['_LISTPLUGINSRESPONSE']._serialized_end=783
+  _globals['_CATALOGSERVICE']._serialized_start=786
+  _globals['_CATALOGSERVICE']._serialized_end=1416
 # @@protoc_insertion_point(module_scope)

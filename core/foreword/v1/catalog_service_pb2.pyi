@@ -44,6 +44,18 @@ class ListTuningMethodsResponse(_message.Message):
     tuning_methods: _containers.RepeatedCompositeFieldContainer[_catalog_pb2.TuningMethod]
     def __init__(self, tuning_methods: _Optional[_Iterable[_Union[_catalog_pb2.TuningMethod, _Mapping]]] = ...) -> None: ...
 
+class ListParametersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListParametersResponse(_message.Message):
+    __slots__ = ("tune_parameters", "generate_parameters")
+    TUNE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    GENERATE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    tune_parameters: _containers.RepeatedCompositeFieldContainer[_catalog_pb2.ParameterSpec]
+    generate_parameters: _containers.RepeatedCompositeFieldContainer[_catalog_pb2.ParameterSpec]
+    def __init__(self, tune_parameters: _Optional[_Iterable[_Union[_catalog_pb2.ParameterSpec, _Mapping]]] = ..., generate_parameters: _Optional[_Iterable[_Union[_catalog_pb2.ParameterSpec, _Mapping]]] = ...) -> None: ...
+
 class ListRowValidatorsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

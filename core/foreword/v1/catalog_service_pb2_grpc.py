@@ -56,6 +56,11 @@ class CatalogServiceStub:
                 request_serializer=foreword_dot_v1_dot_catalog__service__pb2.ListTuningMethodsRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_catalog__service__pb2.ListTuningMethodsResponse.FromString,
                 _registered_method=True)
+        self.ListParameters = channel.unary_unary(
+                '/foreword.v1.CatalogService/ListParameters',
+                request_serializer=foreword_dot_v1_dot_catalog__service__pb2.ListParametersRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_catalog__service__pb2.ListParametersResponse.FromString,
+                _registered_method=True)
         self.ListRowValidators = channel.unary_unary(
                 '/foreword.v1.CatalogService/ListRowValidators',
                 request_serializer=foreword_dot_v1_dot_catalog__service__pb2.ListRowValidatorsRequest.SerializeToString,
@@ -100,6 +105,13 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListParameters(self, request, context):
+        """Lists the parameters of tuning and of generation that every model takes, so that a client can draw a form.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRowValidators(self, request, context):
         """Lists the row validators that are installed.
         """
@@ -136,6 +148,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListTuningMethods,
                     request_deserializer=foreword_dot_v1_dot_catalog__service__pb2.ListTuningMethodsRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_catalog__service__pb2.ListTuningMethodsResponse.SerializeToString,
+            ),
+            'ListParameters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListParameters,
+                    request_deserializer=foreword_dot_v1_dot_catalog__service__pb2.ListParametersRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_catalog__service__pb2.ListParametersResponse.SerializeToString,
             ),
             'ListRowValidators': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRowValidators,
@@ -257,6 +274,33 @@ class CatalogService:
             '/foreword.v1.CatalogService/ListTuningMethods',
             foreword_dot_v1_dot_catalog__service__pb2.ListTuningMethodsRequest.SerializeToString,
             foreword_dot_v1_dot_catalog__service__pb2.ListTuningMethodsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListParameters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.CatalogService/ListParameters',
+            foreword_dot_v1_dot_catalog__service__pb2.ListParametersRequest.SerializeToString,
+            foreword_dot_v1_dot_catalog__service__pb2.ListParametersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -19,6 +19,8 @@ from foreword.client import (
     StopReason,
     StructuredPrompt,
 )
+from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
+from foreword.domain.parameters import TUNE_PARAMETER_SPECS
 from foreword.errors import (
     AlreadyExistsError,
     CancelledError,
@@ -182,6 +184,9 @@ def test_the_catalogue_tells_what_is_installed(client):
     unused = {method.id: method.unused_parameters for method in client.list_tuning_methods()}
     assert unused["prompt_tuning"] == ()
     assert "num_virtual_tokens" in unused["ia3"]
+    parameters = client.list_parameters()
+    assert parameters.tune_parameters == TUNE_PARAMETER_SPECS
+    assert [spec.name for spec in parameters.generate_parameters] == [spec.name for spec in GENERATE_PARAMETER_SPECS]
     assert client.list_row_validators()
     assert {"starter", "tasks"} <= {plugin.id for plugin in client.list_plugins()}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import grpc
@@ -8,7 +9,7 @@ from google.protobuf import timestamp_pb2
 
 from factories.api import refused
 from factories.servers import RunningServer
-from foreword.v1 import catalog_pb2, tenant_pb2
+from foreword.v1 import catalog_pb2, inference_pb2, tenant_pb2, tune_parameters_pb2
 from foreword.v1 import catalog_service_pb2 as catalog
 from foreword.v1 import tenant_service_pb2 as tenants
 
@@ -66,6 +67,25 @@ def test_tasks_methods_validators_and_plugins_describe_themselves(stubs):
     assert [method.id for method in methods] == ["ia3", "prompt_tuning"]
     assert all(validator.description and validator.plugin for validator in validators)
     assert {plugin.state for plugin in plugins} == {catalog_pb2.PLUGIN_STATE_LOADED}
+
+
+def test_every_parameter_of_tuning_and_of_generation_describes_itself(stubs):
+    found = stubs.catalog.ListParameters(catalog.ListParametersRequest())
+
+    tuning = set(tune_parameters_pb2.TuneParameters.DESCRIPTOR.fields_by_name) - {"method_parameters"}
+    assert {spec.name for spec in found.tune_parameters} == tuning
+    assert {spec.name for spec in found.generate_parameters} == set(paths(inference_pb2.GenerateParameters.DESCRIPTOR))
+    assert all(spec.description and spec.type for spec in (*found.tune_parameters, *found.generate_parameters))
+
+
+def paths(message) -> Iterator[str]:
+    """Names of a message's fields; those of a message of our own in it stand behind a dot."""
+    for field in message.fields:
+        inner = field.message_type
+        if inner is not None and inner.full_name.startswith("foreword."):
+            yield from (f"{field.name}.{path}" for path in paths(inner))
+        else:
+            yield field.name
 
 
 def test_an_administrator_makes_a_tenant_and_keys_for_it(server: RunningServer, stubs):

@@ -44,6 +44,11 @@ class CatalogMethods(ServiceMethods):
         answer = await self._connection.unary(self._catalog.ListTuningMethods, request, safe=True)
         return [decode.tuning_method(item) for item in answer.tuning_methods]
 
+    async def list_parameters(self) -> resources.Parameters:
+        """The parameters of tuning and of generation that every model takes, with ranges, defaults and units."""
+        answer = await self._connection.unary(self._catalog.ListParameters, messages.ListParametersRequest(), safe=True)
+        return decode.parameters(answer)
+
     async def list_row_validators(self) -> list[resources.RowValidator]:
         """The row validators that are installed, in the order in which they run."""
         request = messages.ListRowValidatorsRequest()

@@ -46,6 +46,11 @@ class CatalogMethods(ServiceMethods):
         answer = self._connection.unary(self._catalog.ListTuningMethods, request, safe=True)
         return [decode.tuning_method(item) for item in answer.tuning_methods]
 
+    def list_parameters(self) -> resources.Parameters:
+        """The parameters of tuning and of generation that every model takes, with ranges, defaults and units."""
+        answer = self._connection.unary(self._catalog.ListParameters, messages.ListParametersRequest(), safe=True)
+        return decode.parameters(answer)
+
     def list_row_validators(self) -> list[resources.RowValidator]:
         """The row validators that are installed, in the order in which they run."""
         request = messages.ListRowValidatorsRequest()
