@@ -97,6 +97,7 @@ decoder = 1e-3
 [mixture]
 groups = 3
 rows_per_group = 2
+queries_per_group = 1
 instruction_tokens = 200
 
 [pool]

@@ -4,6 +4,9 @@ A prompt begins as the service would begin it, learns by the gradients that the 
 for a new task at the end of its life. So the model meets prompts of every age, as in meta-learning with shared updates
 (CAVIA, Zintgraf et al. 2019, https://arxiv.org/abs/1810.03642), and never a bank that it could learn by heart.
 
+A prompt learns from a task's support rows alone, some of them few enough to be learnt by heart; the model learns from
+the query rows too, so it learns to be steered in a way that holds for rows that the prompt has never seen.
+
 Shapes: S slots, G groups (drawn slots), P virtual tokens of the longest prompt, N tokens, D width.
 """
 
@@ -37,6 +40,7 @@ class PoolSettings:
         lives: Least and most updates of a life; drawn evenly on a logarithmic scale.
         rates: Least and most of AdamW's at the peak, drawn likewise; it rises over the first tenth of a life,
             then falls to nothing.
+        support: Least and most rows that a prompt learns from; drawn likewise.
         starts: Shares of the starts: tokens of the vocabulary, the labels' names, what is typical of each label.
     """
 
@@ -44,6 +48,7 @@ class PoolSettings:
     lengths: tuple[int, ...] = (8, 12, 16, 16, 20, 32)
     lives: tuple[int, int] = (40, 240)
     rates: tuple[float, float] = (0.02, 0.1)
+    support: tuple[int, int] = (24, 480)
     starts: tuple[float, float, float] = (0.5, 0.2, 0.3)
     max_input_tokens: int = 96
     max_output_tokens: int = 48
@@ -54,7 +59,8 @@ class Life:
     """One prompt's task, from its start to its end.
 
     Attributes:
-        inputs, answers: In token ids, row by row.
+        inputs, answers: In token ids, row by row; the support rows first.
+        num_support: How many these are.
         updates: Made so far, of `length_of_life`.
     """
 
@@ -63,6 +69,7 @@ class Life:
     num_virtual: int
     rate: float
     length_of_life: int
+    num_support: int
     inputs: tuple[tuple[int, ...], ...]
     answers: tuple[tuple[int, ...], ...]
     updates: int = 0
@@ -139,11 +146,13 @@ class PromptPool:
         self._vectors_SPD[slot] = 0
         self._vectors_SPD[slot, :num_virtual] = initial_vectors(self._starter, task, start, num_virtual, generator)
         self._mean_SPD[slot], self._square_SPD[slot] = 0, 0
+        # At least a fifth is left for queries, whatever the task has.
+        num_support = min(round(_logarithmic(settings.support, generator)), len(task.examples) * 4 // 5)
         inputs = self._starter.encode([row.text for row in task.examples], settings.max_input_tokens)
         answers = self._starter.encode_answers([row.answer for row in task.examples], settings.max_output_tokens)
         return Life(
             kind=task.kind, start=start, num_virtual=num_virtual, rate=_logarithmic(settings.rates, generator),
-            length_of_life=round(_logarithmic(settings.lives, generator)),
+            length_of_life=round(_logarithmic(settings.lives, generator)), num_support=num_support,
             inputs=tuple(map(tuple, inputs)), answers=tuple(map(tuple, answers)),
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 Three kinds of batches take turns: tasks that only a soft prompt announces, instructions in text, and the teacher's
 sentence vectors, which keep the encoder where it knows most.
 
-Shapes: B rows, G prompts, P virtual tokens, D width.
+Shapes: B rows, R rows of a prompt, G prompts, P virtual tokens, D width.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from foreword_starter.training.distillation import Distillation
@@ -28,7 +29,8 @@ class SteeringSettings:
 
     Attributes:
         groups: Soft tasks of one batch.
-        rows_per_group: Rows of each.
+        rows_per_group: Support rows of each, which its prompt learns from.
+        queries_per_group: Other rows of each, which the model alone learns from.
         instruction_share: Of the batches, in text.
         distillation_share: Of the batches, for the encoder.
         instruction_tokens: Of a batch in text: inputs and twice the answers.
@@ -37,6 +39,7 @@ class SteeringSettings:
 
     groups: int
     rows_per_group: int
+    queries_per_group: int
     instruction_share: float = 0.15
     distillation_share: float = 0.15
     instruction_tokens: int = 1500
@@ -79,22 +82,35 @@ class Steering:
     def _soft_batch(self) -> Step:
         slots = self._pool.draw(self._settings.groups)
         prompts_GPD = self._pool.prompts(slots)
-        rows = []
+        rows, settings = [], self._settings
         dropout = self._settings.token_dropout if self._generator.random() < 0.5 else 0.0
         for group, slot in enumerate(slots):
             life = self._pool.life(slot)
-            for place in self._generator.choices(range(len(life.inputs)), k=self._settings.rows_per_group):
+            support, queries = range(life.num_support), range(life.num_support, len(life.inputs))
+            places = [
+                *((place, group) for place in self._generator.choices(support, k=settings.rows_per_group)),
+                # The same prompt once more, from where no gradient reaches it.
+                *(
+                    (place, len(slots) + group)
+                    for place in self._generator.choices(queries, k=settings.queries_per_group)
+                ),
+            ]
+            for place, prompt in places:
                 kept = self._thin_out(life.inputs[place], dropout)
-                prompt = (group, life.num_virtual)
-                rows.append(PromptedRow(input_ids=kept, answer_ids=life.answers[place], prompt=prompt))
-        losses_B = answer_losses(self._starter, rows, prompts_GPD)
-        by_group = losses_B.detach().view(len(slots), -1).mean(dim=1)
+                rows.append(
+                    PromptedRow(input_ids=kept, answer_ids=life.answers[place], prompt=(prompt, life.num_virtual))
+                )
+        losses_B = answer_losses(self._starter, rows, torch.cat([prompts_GPD, prompts_GPD.detach()]))
+        losses_GR = losses_B.detach().view(len(slots), -1)
+        support_G = losses_GR[:, : settings.rows_per_group].mean(dim=1)
+        query_G = losses_GR[:, settings.rows_per_group :].mean(dim=1)
         figures: dict[str, Tensor | float] = {"soft": losses_B.detach().mean()}
         for place, slot in enumerate(slots):
             life = self._pool.life(slot)
-            figures[f"{life.kind}_{life.stage}"] = by_group[place]
+            figures[f"{life.kind}_{life.stage}"] = query_G[place]
             if life.kind != "rewriting":
-                figures[f"start_{life.start}_{life.stage}"] = by_group[place]
+                figures[f"start_{life.start}_{life.stage}"] = query_G[place]
+                figures[f"support_{life.stage}"], figures[f"query_{life.stage}"] = support_G[place], query_G[place]
         self._learning = (slots, prompts_GPD)
         return Step(loss=losses_B.mean(), tokens=_count(rows), figures=figures)
 

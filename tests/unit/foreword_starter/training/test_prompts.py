@@ -14,6 +14,7 @@ from foreword_starter.training.prompt_pool import PoolSettings, PromptPool
 from foreword_starter.training.sentence_space import build_space
 from foreword_starter.training.soft_tasks import SoftTasks
 from foreword_starter.training.starter import Starter
+from foreword_starter.training.steering import Steering, SteeringSettings
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,32 @@ def test_prompts_move_as_adamw_moves_them(starter, tasks):
         optimizer.step()
 
     torch.testing.assert_close(pool.prompts([0]).detach(), reference.detach(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("support", "queries"), [(3, 0), (0, 3)])
+def test_a_prompt_learns_from_support_rows_alone_and_the_model_from_all(starter, tasks, support, queries):
+    pool = PromptPool(starter, tasks, PoolSettings(slots=2, lengths=(4,)), Random(0))
+    settings = SteeringSettings(
+        groups=2, rows_per_group=support, queries_per_group=queries, instruction_share=0, distillation_share=0
+    )
+    steering = Steering(starter, pool, instructions=None, distillation=None, settings=settings, generator=Random(0))
+    before = [pool.prompts([slot]).detach().clone() for slot in (0, 1)]
+    starter.module.zero_grad()
+
+    steering.forward(0.5).loss.backward()
+    steering.after_update()
+
+    moved = [not torch.equal(pool.prompts([slot]).detach(), before[slot]) for slot in (0, 1)]
+    assert moved == [support > 0] * 2
+    assert starter.module.model.shared.weight.grad.abs().max() > 0
+
+
+def test_every_task_keeps_rows_that_its_prompt_never_learns_from(starter, tasks):
+    pool = PromptPool(starter, tasks, PoolSettings(slots=8, lengths=(4,), support=(1000, 2000)), Random(0))
+
+    for slot in range(8):
+        life = pool.life(slot)
+        assert 0 < life.num_support < len(life.inputs)
 
 
 def rate(update, length):
