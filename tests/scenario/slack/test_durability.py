@@ -62,10 +62,13 @@ async def flood_the_bot(
     places: int,
     mode: str,
     honours_client_msg_id: bool = True,
+    faults: bool = True,
     seed: int = 1,
 ) -> Account:
-    """Floods a bot that is killed again and again, in a Slack in which everything goes wrong now and then."""
-    plan = FaultPlan(seed=seed, calls=CALL_FAULTS, deliveries=DELIVERY_FAULTS, sockets=SOCKET_FAULTS)
+    """Floods a bot that is killed again and again, in a Slack in which, with `faults`, everything else goes wrong."""
+    plan = FaultPlan(seed=seed)
+    if faults:
+        plan = FaultPlan(seed=seed, calls=CALL_FAULTS, deliveries=DELIVERY_FAULTS, sockets=SOCKET_FAULTS)
     app = App(honours_client_msg_id=honours_client_msg_id)
     async with KeywordService() as service, FakeSlack(speed=speed, faults=plan, app=app) as slack:
         workplaces = [make_place(slack, f"Team {number}", complaint_channels=4) for number in range(places)]
@@ -123,6 +126,14 @@ async def test_a_small_flood_with_kills_loses_and_doubles_nothing(tmp_path: Path
 
     assert (account.missing, account.doubled, account.misdirected) == (0, 0, 0), account
     assert account.exit_status == 0
+
+
+async def test_kills_alone_double_nothing_even_where_client_msg_id_is_ignored(tmp_path: Path) -> None:
+    account = await flood_the_bot(
+        tmp_path, complaints=60, kills=3, speed=10, places=1, mode="socket", honours_client_msg_id=False, faults=False
+    )
+
+    assert (account.missing, account.doubled, account.misdirected) == (0, 0, 0), account
 
 
 @pytest.mark.soak
