@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,6 +17,12 @@ from torch.nn import functional
 
 from foreword_starter.training.batching import mask, pad
 from foreword_starter.training.starter import START, Starter
+
+
+_PARTS: Final = 4
+"""That a batch is split into by length."""
+_LEAST_ROWS: Final = 8
+"""Of a part; smaller ones cost more than the padding that they save."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,16 @@ def answer_losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Te
     Shape:
         Returns `[B]`.
     """
+    # Short and long rows of one batch would be mostly padding.
+    order = sorted(range(len(rows)), key=lambda place: (len(rows[place].answer_ids), rows[place].length))
+    size = max(_LEAST_ROWS, -(-len(rows) // _PARTS))
+    parts = [order[first : first + size] for first in range(0, len(order), size)]
+    losses_B = torch.cat([_losses(starter, [rows[place] for place in part], prompts_GPD) for part in parts])
+    return losses_B[starter.tensor(np.argsort(np.concatenate(parts)))]
+
+
+def _losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None) -> Tensor:
+    """Of rows of like length, padded to the longest."""
     model = starter.module.model
     embeds_BTD, mask_BT = prompted_embeddings(starter, rows, prompts_GPD)
     longest = max(len(row.answer_ids) for row in rows)
