@@ -18,7 +18,6 @@ from torch.nn import functional
 from foreword_starter.training.batching import mask, pad
 from foreword_starter.training.starter import START, Starter
 
-
 _PARTS: Final = 4
 """That a batch is split into by length."""
 _LEAST_ROWS: Final = 8
