@@ -40,7 +40,12 @@ def held_out_tasks(corpus_folder: Path) -> list[SoftTask]:
     for source in sorted(HELD_OUT_INTENTS):
         rows = read_held_out_intents(corpus_folder, source)
         examples = [
-            Example(text=row.text, answer=readable(row.labels[0]).title(), labels=(readable(row.labels[0]).title(),))
+            Example(
+                text=row.text,
+                answer=readable(row.labels[0]).title(),
+                sources=(row.text,),
+                labels=(readable(row.labels[0]).title(),),
+            )
             for row in rows
         ]
         Random(0).shuffle(examples)  # noqa: S311 - no secret

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
@@ -21,7 +22,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from foreword_starter.training.soft_tasks import SoftTask, SoftTasks
+from foreword_starter.training.soft_tasks import Example, SoftTask, SoftTasks
 from foreword_starter.training.starter import END, Starter
 
 FREQUENT_TOKENS: Final = 5000
@@ -143,16 +144,16 @@ class PromptPool:
         start = generator.choices(("vocabulary", "labels", "typical"), settings.starts)[0]
         start = start if task.labels else "vocabulary"
         num_virtual = generator.choice(settings.lengths)
+        support, queries = divide(task.examples, round(_logarithmic(settings.support, generator)))
+        task, examples = replace(task, examples=support), (*support, *queries)
         self._vectors_SPD[slot] = 0
         self._vectors_SPD[slot, :num_virtual] = initial_vectors(self._starter, task, start, num_virtual, generator)
         self._mean_SPD[slot], self._square_SPD[slot] = 0, 0
-        # At least a fifth is left for queries, whatever the task has.
-        num_support = min(round(_logarithmic(settings.support, generator)), len(task.examples) * 4 // 5)
-        inputs = self._starter.encode([row.text for row in task.examples], settings.max_input_tokens)
-        answers = self._starter.encode_answers([row.answer for row in task.examples], settings.max_output_tokens)
+        inputs = self._starter.encode([row.text for row in examples], settings.max_input_tokens)
+        answers = self._starter.encode_answers([row.answer for row in examples], settings.max_output_tokens)
         return Life(
             kind=task.kind, start=start, num_virtual=num_virtual, rate=_logarithmic(settings.rates, generator),
-            length_of_life=round(_logarithmic(settings.lives, generator)), num_support=num_support,
+            length_of_life=round(_logarithmic(settings.lives, generator)), num_support=len(support),
             inputs=tuple(map(tuple, inputs)), answers=tuple(map(tuple, answers)),
         )  # fmt: skip
 
@@ -174,6 +175,15 @@ def _logarithmic(interval: tuple[float, float], generator: Random) -> float:
     """A number of an interval, drawn evenly on a logarithmic scale."""
     least, most = interval
     return least * math.exp(generator.random() * math.log(most / least))
+
+
+def divide(examples: Sequence[Example], most: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Support rows, at most so many and four fifths of all, and as queries the others that share no text with them."""
+    count = min(most, len(examples) * 4 // 5)
+    seen = {text for example in examples[:count] for text in example.sources}
+    queries = tuple(example for example in examples[count:] if seen.isdisjoint(example.sources))
+    # A task that says everything twice has no other rows; then the last ones have to do.
+    return tuple(examples[:count]), queries or tuple(examples[count:])
 
 
 @torch.no_grad()

@@ -15,6 +15,9 @@ from foreword_starter.training.label_names import LabelNames
 from foreword_starter.training.rewriting import draw_rewriting
 from foreword_starter.training.sentence_space import SentenceSpace
 
+_Row = tuple[tuple[str, ...], list[str]]
+"""The texts of a row, joined where there are several, and its labels."""
+
 _MOST_ROWS: Final = 600
 _JOINED_SHARE: Final = 0.15
 """Of the rows of a task that joins messages: two in one text, with the labels of both."""
@@ -32,11 +35,13 @@ class Example:
     """A text with its answer.
 
     Attributes:
+        sources: The texts that it is made of, without a template; two where messages are joined.
         labels: What the answer is made of; empty where it is free text.
     """
 
     text: str
     answer: str
+    sources: tuple[str, ...]
     labels: tuple[str, ...] = ()
 
 
@@ -90,7 +95,7 @@ class SoftTasks:
         labels = self._names.draw(generator, generator.randint(2, 8))
         rows = self._space.draw(generator, num_labels=len(labels), num_rows=_MOST_ROWS)
         return _task(
-            "directions", labels, [(text, [labels[place] for place in places]) for text, places in rows], generator
+            "directions", labels, [((text,), [labels[place] for place in places]) for text, places in rows], generator
         )
 
     def _departments(self, generator: Random) -> SoftTask:
@@ -98,12 +103,12 @@ class SoftTasks:
         labels = self._names.draw(generator, generator.randint(2, 8))
         intents = self._some_intents(generator, generator.randint(len(labels), 4 * len(labels)))
         shared = generator.choice((0.0, 0.3, 0.6))
-        rows = []
+        rows: list[_Row] = []
         for place, texts in enumerate(intents.values()):
             in_charge = {labels[place % len(labels)]}
             if generator.random() < shared:
                 in_charge.add(generator.choice(labels))
-            rows += [(text, sorted(in_charge, key=labels.index)) for text in texts]
+            rows += [((text,), sorted(in_charge, key=labels.index)) for text in texts]
         if shared:
             rows = _joined(rows, labels, generator)
         return _task("departments", labels, rows, generator)
@@ -113,7 +118,7 @@ class SoftTasks:
         intents = self._some_intents(generator, generator.randint(2, 12))
         case = self._names.draw_case(generator)
         names = {intent: case(readable(intent)) for intent in intents}
-        rows = [(text, [names[intent]]) for intent, texts in intents.items() for text in texts]
+        rows = [((text,), [names[intent]]) for intent, texts in intents.items() for text in texts]
         return _task("intents", tuple(dict.fromkeys(names.values())), rows, generator)
 
     def _emotions(self, generator: Random, *, named: bool = False) -> SoftTask:
@@ -126,7 +131,9 @@ class SoftTasks:
         texts = {
             text: found for emotion in emotions for text, found in self._some(self._by_emotion[emotion], generator)
         }
-        rows = [(text, [names[emotion] for emotion in emotions if emotion in found]) for text, found in texts.items()]
+        rows = [
+            ((text,), [names[emotion] for emotion in emotions if emotion in found]) for text, found in texts.items()
+        ]
         return _task("emotions", labels, rows, generator)
 
     def _sentiment(self, generator: Random, *, named: bool = False) -> SoftTask:
@@ -146,7 +153,7 @@ class SoftTasks:
                 if steps == 2 and abs(opinion.rating) < 0.7:
                     continue
                 step = sum(opinion.rating > cut for cut in cuts)
-                rows.append((opinion.text, [*([kinds[source]] if kinds else []), names[step]]))
+                rows.append(((opinion.text,), [*([kinds[source]] if kinds else []), names[step]]))
         labels = tuple(dict.fromkeys([*kinds.values(), *names]))
         return _task("sentiment", labels, rows, generator)
 
@@ -154,7 +161,9 @@ class SoftTasks:
         """Free text that follows from the input by a rule."""
         pairs = draw_rewriting(self._corpus, generator, _MOST_ROWS)
         return SoftTask(
-            kind="rewriting", labels=(), examples=tuple(Example(text=text, answer=answer) for text, answer in pairs)
+            kind="rewriting",
+            labels=(),
+            examples=tuple(Example(text=text, answer=answer, sources=(text,)) for text, answer in pairs),
         )
 
     def _some_intents(self, generator: Random, count: int) -> dict[str, list[str]]:
@@ -185,22 +194,27 @@ def _group(rows: Sequence[LabelledText]) -> dict[str, list[tuple[str, tuple[str,
     return found
 
 
-def _joined(rows: list[tuple[str, list[str]]], labels: Sequence[str], generator: Random) -> list[tuple[str, list[str]]]:
+def _joined(rows: list[_Row], labels: Sequence[str], generator: Random) -> list[_Row]:
     """Some rows as two messages in one text."""
     pairs = []
     for _ in range(int(len(rows) * _JOINED_SHARE)):
         (first, some), (second, others) = generator.choice(rows), generator.choice(rows)
-        pairs.append((f"{first} {second}", sorted({*some, *others}, key=labels.index)))
+        pairs.append(((*first, *second), sorted({*some, *others}, key=labels.index)))
     return rows + pairs
 
 
-def _task(kind: str, labels: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], generator: Random) -> SoftTask:
+def _task(kind: str, labels: Sequence[str], rows: Sequence[_Row], generator: Random) -> SoftTask:
     """Rows under one template, with answers in one format."""
     template = generator.choice(_TEMPLATES) if generator.random() < _TEMPLATE_SHARE else "{text}"
     separator = generator.choice(_SEPARATORS)
     chosen = generator.sample(rows, min(len(rows), _MOST_ROWS))
     examples = [
-        Example(text=template.replace("{text}", text), answer=separator.join(found), labels=tuple(found))
-        for text, found in chosen
+        Example(
+            text=template.replace("{text}", " ".join(sources)),
+            answer=separator.join(found),
+            sources=sources,
+            labels=tuple(found),
+        )
+        for sources, found in chosen
     ]
     return SoftTask(kind=kind, labels=tuple(labels), examples=tuple(examples))

@@ -10,9 +10,9 @@ from foreword_starter.model import WEIGHTS
 from foreword_starter.training.corpus import read_corpus
 from foreword_starter.training.forward import PromptedRow, answer_losses
 from foreword_starter.training.minilm import MiniLM
-from foreword_starter.training.prompt_pool import PoolSettings, PromptPool
+from foreword_starter.training.prompt_pool import PoolSettings, PromptPool, divide
 from foreword_starter.training.sentence_space import build_space
-from foreword_starter.training.soft_tasks import SoftTasks
+from foreword_starter.training.soft_tasks import Example, SoftTasks
 from foreword_starter.training.starter import Starter
 from foreword_starter.training.steering import Steering, SteeringSettings
 
@@ -126,6 +126,17 @@ def test_every_task_keeps_rows_that_its_prompt_never_learns_from(starter, tasks)
     for slot in range(8):
         life = pool.life(slot)
         assert 0 < life.num_support < len(life.inputs)
+
+
+def test_a_query_shares_no_text_with_the_rows_that_its_prompt_learns_from():
+    rows = [Example(text=" ".join(sources), answer="A", sources=sources) for sources in (
+        ("one",), ("two",), ("three",), ("two", "four"), ("four",), ("five", "six"),
+    )]  # fmt: skip
+
+    support, queries = divide(rows, 3)
+
+    assert [row.text for row in support] == ["one", "two", "three"]
+    assert [row.text for row in queries] == ["four", "five six"]
 
 
 def rate(update, length):
