@@ -23,6 +23,7 @@ from foreword.plugin.encoding import encode_input
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.tuning.plan import make_plan
+from foreword.tuning.split import same_inputs
 from foreword.tuning.trainer import Trainer
 
 
@@ -79,10 +80,7 @@ def make_folds(rows: Sequence[Row], task: Task, count: int) -> list[Split]:
     """Folds stratified by answer; rows of equal input stay together, so that none is tested on what it was tuned on."""
     schema = task.fit(rows, TaskOptions())
     targets = [task.target(row.output, schema) for row in rows]
-    equal: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        equal.setdefault(" ".join(row.input.split()).lower(), []).append(place)
-    groups = list(equal.values())
+    groups = same_inputs(rows)
     order = random.Random(0).sample(range(len(groups)), len(groups))
     order.sort(key=lambda group: targets[groups[group][0]])
     splits = []

@@ -137,7 +137,7 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec(
         name="validation_split", type="float", minimum=0.0, maximum=0.5, default=0.2,
-        description="Share of the rows held out to choose the best epoch and to evaluate.",
+        description="Share of the distinct inputs held out to choose the best epoch and to evaluate.",
     ),
     ParameterSpec(
         name="early_stopping_patience", type="int", minimum=0, maximum=1000, default=0, unit="epochs",

@@ -18,7 +18,7 @@ from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.tuning.limits import check_parameters, fit_to_context
 from foreword.tuning.plan_warnings import Lengths, plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
-from foreword.tuning.split import held_out_count
+from foreword.tuning.split import split_rows
 
 Result = TypeVar("Result")
 
@@ -98,7 +98,9 @@ def _plan(
     schema: Schema,
 ) -> TunePlan:
     """Sizes, time and warnings of a plan whose values are all in order."""
-    held_out = held_out_count(len(rows), parameters.validation_split)
+    targets = [task.target(row.output, schema) for row in rows]
+    split = split_rows(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed)
+    held_out = len(split.held_out)
     training = len(rows) - held_out
     refits = parameters.refit and held_out > 0
     fit_updates = parameters.num_epochs * updates_per_epoch(
@@ -110,7 +112,7 @@ def _plan(
     rows_per_epoch = training + held_out * _FORWARD_SHARE + (len(rows) if refits else 0)
     lengths = Lengths.of(
         inputs=[apply_verbalizer(config.verbalizer, row.input) for row in rows],
-        outputs=[task.target(row.output, schema) for row in rows],
+        outputs=targets,
         rows=rows,
         count_tokens=count_tokens,
     )
@@ -128,6 +130,7 @@ def _plan(
             recipe=spec.recipe(config.tuning_type),
             updates=fit_updates,
             row_count=len(rows),
+            held_out=held_out,
             lengths=lengths,
             init_text_tokens=_plain_count(parameters.init_text or "", count_tokens),
         ),

@@ -52,6 +52,7 @@ def plan_warnings(
     recipe: TuneParameters,
     updates: int,
     row_count: int,
+    held_out: int,
     lengths: Lengths,
     init_text_tokens: int,
 ) -> tuple[Finding, ...]:
@@ -59,6 +60,7 @@ def plan_warnings(
 
     Args:
         updates: Updates of one fit, without a refit.
+        held_out: Rows held out.
         init_text_tokens: Tokens of the initialisation text; 0 without one.
     """
     found = [
@@ -66,7 +68,7 @@ def plan_warnings(
         *_cut(lengths.inputs, parameters.max_input_tokens, lengths.numbers, "input"),
         *_cut(lengths.outputs, parameters.max_output_tokens, lengths.numbers, "output"),
         *_far_rate(parameters, recipe),
-        *_unmeasured(parameters),
+        *_unmeasured(parameters, held_out),
         *_init_text(parameters, init_text_tokens),
     ]
     return tuple(sorted(found, key=lambda finding: -finding.severity))
@@ -127,15 +129,19 @@ def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Fi
     ]
 
 
-def _unmeasured(parameters: ResolvedParameters) -> list[Finding]:
-    if parameters.validation_split > 0:
+def _unmeasured(parameters: ResolvedParameters, held_out: int) -> list[Finding]:
+    if held_out:
         return []
+    why, remedy = "", "Set validation_split to 0.2; with refit all rows are trained on in the end."
+    if parameters.validation_split > 0:
+        why, remedy = ", as all have the same input", "Add rows with other inputs."
     return [
         Finding(
             severity=Severity.WARNING,
             code="NOTHING_HELD_OUT",
-            message="No rows are held out, so the last epoch is kept, nothing stops early and nothing is measured.",
-            remedy="Set validation_split to 0.2; with refit all rows are trained on in the end.",
+            message=f"No rows are held out{why}, so the last epoch is kept, nothing stops early and nothing is "
+            "measured.",
+            remedy=remedy,
             source=_SOURCE,
         )
     ]

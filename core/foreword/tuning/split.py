@@ -20,30 +20,48 @@ class Split:
     held_out: tuple[Row, ...]
 
 
-def held_out_count(row_count: int, share: float) -> int:
-    """How many of so many rows are held out: the nearest whole number, at least one row on either side."""
-    if share <= 0 or row_count < 2:
+def held_out_count(count: int, share: float) -> int:
+    """How many of so many are held out: the nearest whole number, at least one on either side."""
+    if share <= 0 or count < 2:
         return 0
-    return min(max(1, round(row_count * share)), row_count - 1)
+    return min(max(1, round(count * share)), count - 1)
+
+
+def same_inputs(rows: Sequence[Row]) -> list[list[int]]:
+    """Places of the rows, those together whose inputs differ in case and white space at most, in the order of the file.
+
+    Whoever measures on rows whose inputs were trained on measures memory.
+    """
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        found[" ".join(row.input.split()).casefold()].append(place)
+    return list(found.values())
 
 
 def split_rows(rows: Sequence[Row], *, targets: Sequence[str], share: float, seed: int) -> Split:
-    """Holds out a share of the rows, spread evenly over the distinct answers.
+    """Holds out a share of the distinct inputs, spread evenly over the distinct answers.
+
+    Rows of one input stay together. One that has more rows than are to be held out is trained on, unless all have: the
+    others tell more.
 
     Args:
-        targets: The canonical answer of each row.
+        targets: The canonical answer of each row; the first row speaks for all of its input.
     """
-    count = held_out_count(len(rows), share)
     generator = random.Random(f"split/{seed}")  # noqa: S311 - no secret
-    groups: dict[str, list[int]] = defaultdict(list)
-    for place, target in enumerate(targets):
-        groups[target].append(place)
-    order: list[int] = []
+    inputs = same_inputs(rows)
+    most = held_out_count(len(rows), share)
+    eligible = [places for places in inputs if len(places) <= most] or inputs
+    count = min(held_out_count(len(inputs), share), len(eligible))
+    groups: dict[str, list[list[int]]] = defaultdict(list)
+    for places in eligible:
+        groups[targets[places[0]]].append(places)
+    order: list[list[int]] = []
     for target in generator.sample(sorted(groups), len(groups)):
         order += generator.sample(groups[target], len(groups[target]))
-    # Every n-th of rows that are sorted by answer: each answer is held out in proportion, rare ones by chance.
+    # Every n-th of inputs that are sorted by answer: each answer is held out in proportion, rare ones by chance.
     offset = generator.random()
-    chosen = {order[int((place + offset) * len(order) / count)] for place in range(count)}
+    ticks = (int((tick + offset) * len(order) / count) for tick in range(count))
+    chosen = {place for tick in ticks for place in order[tick]}
     return Split(
         training=tuple(row for place, row in enumerate(rows) if place not in chosen),
         held_out=tuple(row for place, row in enumerate(rows) if place in chosen),

@@ -10,8 +10,6 @@ The caller drives it update by update, so that it can heartbeat, cancel and take
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +27,7 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, LoadedModel, Task, Trainable, TuningMethod
 from foreword.tuning import checkpoint
 from foreword.tuning.batches import Batch, EncodedRow, batch_order, collate, encode_rows, length_order, parts_of
+from foreword.tuning.fingerprint import run_fingerprint
 from foreword.tuning.forward import answer_loss
 from foreword.tuning.optimisation import clip, make_optimizer, set_rate
 from foreword.tuning.results import StepReport, TrainResult
@@ -94,9 +93,16 @@ class Trainer:
         self._split = split_for(plan, task, rows)
         encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer)
         self._held_out = encode(self._split.held_out)
-        self._training = {Phase.TUNING: encode(self._split.training), Phase.REFITTING: encode(rows)}
+        encoded = encode(rows)
+        self._training = {Phase.TUNING: encode(self._split.training), Phase.REFITTING: encoded}
         self._targets = {Phase.TUNING: self._distinct(self._split.training), Phase.REFITTING: self._distinct(rows)}
-        self._fingerprint = _fingerprint(plan, verbalizer, rows)
+        self._fingerprint = run_fingerprint(
+            plan,
+            verbalizer=verbalizer,
+            rows=rows,
+            encoded=self._training[Phase.REFITTING],
+            held_out=self._split.held_out,
+        )
         self._chosen: Artifact | None = None
         self._selection = Selection()
         self._cursor = _Cursor(num_epochs=self._parameters.num_epochs)
@@ -347,14 +353,6 @@ class Trainer:
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors under a prefix, without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _fingerprint(plan: TunePlan, verbalizer: str, rows: Sequence[Row]) -> str:
-    """Tells runs apart, so that a checkpoint never goes on in another one."""
-    digest = hashlib.sha256()
-    parts = [asdict(plan.parameters), plan.schema, verbalizer, [(row.input, row.output) for row in rows]]
-    digest.update(json.dumps(parts, sort_keys=True, default=list).encode())
-    return digest.hexdigest()
 
 
 __all__ = ["Evaluate", "StepReport", "TrainResult", "Trainer"]

@@ -11,6 +11,7 @@ from foreword.domain.experiment import ExperimentConfig, TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.tuning.plan import make_plan
+from foreword.tuning.split import split_for
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
@@ -110,6 +111,16 @@ def test_sizes_time_and_labels_are_planned():
     assert set(plan.labels) == {"Planning", "Service", "Warehouse"}
 
 
+def test_the_rows_held_out_are_counted_as_they_are_split():
+    rows = make_rows(40)
+    plan = _plan([*rows, *(replace(row, number=40 + row.number) for row in rows[:20])], validation_split=0.2, seed=1)
+
+    split = split_for(plan, Classification(), [*rows, *(replace(row, number=40 + row.number) for row in rows[:20])])
+
+    assert (plan.training_row_count, plan.validation_row_count) == (len(split.training), len(split.held_out))
+    assert plan.validation_row_count > 8
+
+
 def test_every_faulty_field_is_named_at_once():
     with pytest.raises(InvalidArgumentError) as raised:
         _plan(
@@ -203,3 +214,12 @@ def test_a_rate_far_from_the_recipe_is_warned_about():
 
 def test_holding_nothing_out_is_warned_about():
     assert "NOTHING_HELD_OUT" in _codes(_plan(validation_split=0.0))
+
+
+def test_rows_that_all_have_one_input_cannot_be_held_out_and_the_plan_says_why():
+    plan = _plan([Row(number=number, input="Text", output="Planning") for number in range(1, 21)])
+
+    finding = next(finding for finding in plan.warnings if finding.code == "NOTHING_HELD_OUT")
+    assert plan.validation_row_count == 0
+    assert "same input" in finding.message
+    assert finding.remedy == "Add rows with other inputs."

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 
-from factories.runs import make_parameters, make_rows, make_trainer
+from factories.runs import make_parameters, make_plan_of, make_rows, make_trainer
 from factories.tiny_models import SHAPES, tiny_model
+from foreword.domain.base_model import Architecture
 from foreword.domain.experiment import Phase
 from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.plugin.contributions import soft_prompt
+from foreword.testing.tiny_models import TinyModel
+from foreword.tuning.batches import encode_rows
+from foreword.tuning.fingerprint import run_fingerprint
 from foreword.tuning.forward import answer_loss
 from foreword_methods.ia3 import IA3
+from foreword_tasks.classification import Classification
 
 
 def _prompt(trainer) -> torch.Tensor:
@@ -104,6 +112,24 @@ def test_a_checkpoint_of_another_run_is_refused():
 
     with pytest.raises(ArtifactError, match="another run"):
         make_trainer(model, rows, make_parameters(seed=2), state=state)
+
+
+def test_a_checkpoint_of_rows_that_were_read_as_other_tokens_is_refused():
+    model, rows = tiny_model("bart"), make_rows()
+    state = make_trainer(model, rows, make_parameters()).state()
+    other = replace(model, tokenizer=TinyModel(Architecture.ENCODER_DECODER).load_tokenizer())
+
+    with pytest.raises(ArtifactError, match="another run"):
+        make_trainer(other, rows, make_parameters(), state=state)
+
+
+def test_runs_that_hold_out_other_rows_are_told_apart():
+    rows = make_rows()
+    plan = make_plan_of(rows, make_parameters())
+    encoded = encode_rows(rows, model=tiny_model("bart"), task=Classification(), plan=plan, verbalizer="{{input}}")
+    fingerprint = partial(run_fingerprint, plan, verbalizer="{{input}}", rows=rows, encoded=encoded)
+
+    assert fingerprint(held_out=rows[:3]) == fingerprint(held_out=rows[:3]) != fingerprint(held_out=rows[1:4])
 
 
 @pytest.mark.parametrize("state", [b"", b"\x80\x04pickle", b"0" * 100])

@@ -1,0 +1,42 @@
+"""Tells runs apart, so that a checkpoint never goes on in another one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TunePlan
+
+if TYPE_CHECKING:
+    from foreword.tuning.batches import EncodedRow
+
+
+def run_fingerprint(
+    plan: TunePlan,
+    *,
+    verbalizer: str,
+    rows: Sequence[Row],
+    encoded: Sequence[EncodedRow],
+    held_out: Sequence[Row],
+) -> str:
+    """A hash of everything that a run is computed from.
+
+    Token ids and the choice of held-out rows are computed anew on every start. A version that computes others must not
+    go on from a checkpoint: its prompt may have seen what it would be measured on.
+
+    Args:
+        encoded: All rows in token ids.
+    """
+    parts = [
+        asdict(plan.parameters),
+        plan.schema,
+        verbalizer,
+        [(row.input, row.output) for row in rows],
+        [(row.input_ids, row.target_ids) for row in encoded],
+        [row.number for row in held_out],
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()
