@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Final
 
@@ -132,8 +132,8 @@ class _Bench:
         self, system: str, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> Evaluation:
         """Asks a system for every row and scores its answers."""
-        texts = [prompting.text(row, self.runner) for row in self.rows]
         adapter = self.runner.load_adapter(contributions)
+        texts = self._texts(prompting, adapter, space)
         answers = self._answers(texts, adapter, space)
         scores = self._scores(answers)
         metrics = dict(scores.metrics)
@@ -164,9 +164,15 @@ class _Bench:
         self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> float:
         """The metric that decides, and nothing else."""
-        texts = [prompting.text(row, self.runner) for row in self.rows]
-        answers = self._answers(texts, self.runner.load_adapter(contributions), space)
+        adapter = self.runner.load_adapter(contributions)
+        answers = self._answers(self._texts(prompting, adapter, space), adapter, space)
         return self._scores(answers).metrics[self.task.main_metric]
+
+    def _texts(self, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[str]:
+        """The requests, cut so far that every answer has room: those of the label sets may be longer than the rows'."""
+        room = self.runner.longest_input(adapter, self.runner.candidates(space) if space else None)
+        fitting = replace(prompting, max_tokens=min(prompting.max_tokens, room))
+        return [fitting.text(row, self.runner) for row in self.rows]
 
     def _answers(self, texts: Sequence[str], adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[_Answer]:
         parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)

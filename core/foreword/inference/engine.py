@@ -255,12 +255,12 @@ class InferenceEngine:
         loaded = self._adapter(model, request.adapter)
         field = "truncate_input_tokens" if labels else "parameters.truncate_input_tokens"
         ids = runner.input_ids(text, request.parameters.truncate_input_tokens, field=field)
-        runner.check_length(len(ids), loaded)
         candidates = None
         if request.label_space is not None:
             if not request.label_space.labels:
                 raise InvalidArgumentError.of("labels", "must hold at least one label")
             candidates = runner.candidates(request.label_space)
+        runner.check_length(len(ids), loaded, candidates)
         cost = candidates.num_tokens if candidates else request.parameters.max_new_tokens
         return Job(
             request=request,

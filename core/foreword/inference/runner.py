@@ -18,7 +18,7 @@ from foreword.inference.batching import length_groups
 from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent
 from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.networks import NetworkInput, make_network
-from foreword.inference.prefill import feed_first, room
+from foreword.inference.prefill import feed_first
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.contributions import Contribution, site_scales, soft_prompt
@@ -161,19 +161,52 @@ class ModelRunner:
             for path, factor_W in factors.items()
         }
 
-    def check_length(self, num_tokens: int, adapter: LoadedAdapter | None) -> None:
-        """Raises InvalidArgumentError (field `text`) when an input does not fit."""
+    def longest_input(self, adapter: LoadedAdapter | None, candidates: Candidates | None = None) -> int:
+        """Tokens of the longest input that leaves room for an answer.
+
+        Args:
+            candidates: What is scored; None where an answer is generated, of which one token must fit.
+
+        Raises:
+            InvalidArgumentError: A candidate is too long for any input (field `labels`).
+        """
         spec = self.model.spec
-        length = adapter.length if adapter else 0
+        room = spec.context_tokens - (adapter.length if adapter else 0)
+        causal = not self.model.module.config.is_encoder_decoder
+        answer = candidates.longest if candidates else 1
+        most = room if causal else spec.context_tokens
+        if answer > most:
+            raise InvalidArgumentError.of(
+                "labels",
+                f"make answers of up to {answer} tokens, but the context of {spec.id} has room for {most}; shorten "
+                "them",
+                reason="LABELS_TOO_LONG",
+            )
+        # Nothing follows the last token of a candidate, so the model does not read it.
+        return room - max(1, answer - 1) if causal else room
+
+    def check_length(
+        self, num_tokens: int, adapter: LoadedAdapter | None, candidates: Candidates | None = None
+    ) -> None:
+        """Raises InvalidArgumentError when an input does not fit (field `text`), or no input would (`labels`).
+
+        Args:
+            candidates: What is scored; None where an answer is generated.
+        """
+        spec = self.model.spec
         if not num_tokens:
             raise InvalidArgumentError.of("text", "must hold at least one token", reason="TEXT_EMPTY")
-        if room(self.network, num_tokens, adapter) < 1:
-            most = spec.context_tokens - length - (0 if self.model.module.config.is_encoder_decoder else 1)
-            soft = f", of which the soft prompt takes {length}" if length else ""
+        most = self.longest_input(adapter, candidates)
+        if num_tokens > most:
+            length = adapter.length if adapter else 0
+            takers = [f"the soft prompt takes {length}"] if length else []
+            if candidates and length + most < spec.context_tokens:
+                takers.append(f"the longest answer needs {spec.context_tokens - length - most}")
+            taken = f", of which {' and '.join(takers)}" if takers else ""
             raise InvalidArgumentError.of(
                 "text",
-                f"has {num_tokens} tokens, but the context of {spec.id} is {spec.context_tokens} tokens{soft}; at most "
-                f"{most} are left, so shorten it by {num_tokens - most} tokens",
+                f"has {num_tokens} tokens, but the context of {spec.id} is {spec.context_tokens} tokens{taken}; at "
+                f"most {most} are left, so shorten it by {num_tokens - most} tokens",
                 reason="TEXT_TOO_LONG",
             )
 
@@ -263,13 +296,13 @@ class ModelRunner:
             on_progress: Told how many rows are finished.
 
         Raises:
-            InvalidArgumentError: A text is empty or too long.
+            InvalidArgumentError: A text is empty, or too long for an answer to follow.
             ArtifactError: An adapter makes the model overflow.
         """
         candidates = self.candidates(space)
         ids = [self.tokenize(row.text) for row in rows]
         for tokens, row in zip(ids, rows, strict=True):
-            self.check_length(len(tokens), row.adapter)
+            self.check_length(len(tokens), row.adapter, candidates)
         score_rows = [
             ScoreRow(ids=tokens, candidates=candidates, adapter=row.adapter)
             for tokens, row in zip(ids, rows, strict=True)

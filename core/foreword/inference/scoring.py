@@ -6,7 +6,7 @@ per token read each candidate as a row of its own; the numbers are the same.
 
 Where an answer may hold several labels, a second pass scores the likeliest candidates with one label more. The first
 pass already tells an upper bound for each of these (the probability of its beginning), so it is skipped when none can
-matter, which is the rule for confident answers.
+matter, which is the rule for confident answers. It leaves out what would reach beyond the context.
 
 Legend: B rows, C candidates, E edges, L edges of the longest candidate, N nodes without the root, T tokens fed at once,
 V vocabulary.
@@ -15,8 +15,9 @@ V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import torch
@@ -28,7 +29,7 @@ from foreword.errors import ArtifactError
 from foreword.inference.label_trie import LabelTrie, build_tries
 from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.networks import Network, NetworkInput
-from foreword.inference.prefill import feed_first
+from foreword.inference.prefill import feed_first, scoring_room
 from foreword.inference.sampling import sample
 from foreword.inference.sequences import Sequences
 from foreword.plugin.interfaces import LabelSpace
@@ -46,7 +47,11 @@ Encode = Callable[[str], list[int]]
 
 
 class Candidates:
-    """The answers of a label space, as tokens; made once and kept."""
+    """The answers of a label space, as tokens; made once and kept.
+
+    Attributes:
+        longest: Tokens of the longest answer of the first pass, end token included.
+    """
 
     def __init__(self, space: LabelSpace, encode: Encode) -> None:
         order = {label: place for place, label in enumerate(space.labels)}
@@ -59,6 +64,7 @@ class Candidates:
         self._encode = encode
         self._ids = {labels: encode(space.text(labels)) for labels in self.sets}
         self.tries = build_tries([self._ids[labels] for labels in self.sets])
+        self.longest = max(map(len, self._ids.values()))
 
     def ids(self, labels: tuple[str, ...]) -> list[int]:
         """Tokens of an answer, the end token included."""
@@ -162,35 +168,33 @@ def score(network: Network, rows: Sequence[ScoreRow]) -> list[ScoredSets]:
     """Scores the answers of every row. Call inside `torch.inference_mode`."""
     sequences, ids_BT, valid_BT = network.begin([NetworkInput(ids=row.ids, adapter=row.adapter) for row in rows])
     found: list[dict[tuple[str, ...], float]] = [{} for _ in rows]
-    more: list[list[tuple[str, ...]]]
+    more: list[dict[tuple[str, ...], list[int]]]
+    room = [scoring_room(network, len(row.ids), row.adapter) for row in rows]
     if network.can_branch:
         pass_ = _TreePass(network, sequences, ids_BT, valid_BT)
         rounds = max(len(row.candidates.tries) for row in rows)
         for number in range(rounds):
             _gather(rows, found, pass_.run([_trie_at(row.candidates, number) for row in rows]), number)
         more = [
-            _extensions(row, scores, pass_, place, single=rounds == 1)
+            _extensions(row, scores, pass_, place, max_tokens=room[place], single=rounds == 1)
             for place, (row, scores) in enumerate(zip(rows, found, strict=True))
         ]
         if any(more):
-            tries = [LabelTrie([row.candidates.ids(item) for item in new]) if new else None
-                     for row, new in zip(rows, more, strict=True)]  # fmt: skip
+            tries = [LabelTrie(list(new.values())) if new else None for new in more]
             for scores, new, log_probs in zip(found, more, pass_.run(tries), strict=True):
                 scores.update(zip(new, log_probs, strict=True))
     else:
         flat = _FlatPass(network, sequences, ids_BT, valid_BT)
-        more = [row.candidates.sets for row in rows]
+        more = [{labels: row.candidates.ids(labels) for labels in row.candidates.sets} for row in rows]
         for second in (False, True):
-            scored = flat.run([[row.candidates.ids(item) for item in new] for row, new in zip(rows, more, strict=True)])
+            scored = flat.run([list(new.values()) for new in more])
             for scores, new, log_probs in zip(found, more, scored, strict=True):
                 scores.update(zip(new, log_probs, strict=True))
             if second:
                 break
             more = [
-                row.candidates.extend(_best(scores, BEAM // 2))[:MAX_EXTENSIONS]
-                if row.candidates.space.multi_label
-                else []
-                for row, scores in zip(rows, found, strict=True)
+                dict(islice(_longer(row.candidates, scores, BEAM // 2, max_tokens=left), MAX_EXTENSIONS))
+                for row, scores, left in zip(rows, found, room, strict=True)
             ]
     return [_ordered(row.candidates, scores) for row, scores in zip(rows, found, strict=True)]
 
@@ -354,19 +358,37 @@ def _gather(
 
 
 def _extensions(
-    row: ScoreRow, scores: dict[tuple[str, ...], float], pass_: _TreePass, place: int, *, single: bool
-) -> list[tuple[str, ...]]:
-    """Candidates that a second pass should score."""
-    candidates = row.candidates
-    if not candidates.space.multi_label:
-        return []
-    new = candidates.extend(_best(scores, BEAM))
-    if not single or not new:
-        return new[:MAX_EXTENSIONS]
-    bounds = pass_.bounds(place, [candidates.ids(item) for item in new])
+    row: ScoreRow,
+    scores: dict[tuple[str, ...], float],
+    pass_: _TreePass,
+    place: int,
+    *,
+    max_tokens: int,
+    single: bool,
+) -> dict[tuple[str, ...], list[int]]:
+    """Candidates that a second pass should score, and their tokens."""
+    longer = _longer(row.candidates, scores, BEAM, max_tokens=max_tokens)
+    if not single:
+        return dict(islice(longer, MAX_EXTENSIONS))
+    new = dict(longer)
+    if not new:
+        return new
+    bounds = pass_.bounds(place, list(new.values()))
     worth = max(scores.values()) - NEGLIGIBLE
     hopeful = sorted(((bound, item) for bound, item in zip(bounds, new, strict=True) if bound > worth), reverse=True)
-    return [item for _, item in hopeful[:MAX_EXTENSIONS]]
+    return {item: new[item] for _, item in hopeful[:MAX_EXTENSIONS]}
+
+
+def _longer(
+    candidates: Candidates, scores: dict[tuple[str, ...], float], count: int, *, max_tokens: int
+) -> Iterator[tuple[tuple[str, ...], list[int]]]:
+    """The best candidates with one label more and their tokens, of which there may be `max_tokens`."""
+    if not candidates.space.multi_label:
+        return
+    for labels in candidates.extend(_best(scores, count)):
+        ids = candidates.ids(labels)
+        if len(ids) <= max_tokens:
+            yield labels, ids
 
 
 def _best(scores: dict[tuple[str, ...], float], count: int) -> list[tuple[str, ...]]:

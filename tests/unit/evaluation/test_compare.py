@@ -163,3 +163,16 @@ def test_fewer_answers_than_examples_are_shown_more_than_once():
 
     assert len(examples) == 3
     assert len({example.input for example in examples}) == 3
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "llama"])
+def test_inputs_leave_room_for_label_sets_longer_than_any_answer_of_the_rows(shape):
+    long = [Row(number=row.number, input=row.input + " word" * 150, output=row.output) for row in ROWS[:6]]
+    seen = [*ROWS, Row(number=17, input="Everything", output="the office" + " word" * 20)]
+    schema = Classification().fit(seen, TaskOptions())
+
+    evaluations = _evaluate(
+        shape, rows=long, schema=schema, parameters=make_parameters(max_input_tokens=120, max_output_tokens=8)
+    )
+
+    assert [evaluation.row_count for evaluation in evaluations if evaluation.system == "tuned"] == [6]

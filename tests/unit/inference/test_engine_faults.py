@@ -7,16 +7,19 @@ import asyncio
 import pytest
 
 from factories.serving import (
+    DEPARTMENTS,
     LONG,
     SENTIMENT,
     Adapters,
     HeldBaseModel,
+    TinyBaseModel,
     answer,
     make_request,
     prompt_vectors,
     running_engine,
     settled,
 )
+from factories.tiny_models import CONTEXT_TOKENS
 from foreword.errors import (
     ArtifactError,
     InternalError,
@@ -144,3 +147,13 @@ async def test_a_crash_of_the_loop_is_told_to_all_and_the_engine_goes_on(monkeyp
             await answer(engine, "Hello")
         await settled(engine)
         assert (await answer(engine, "Hello"))[0]
+
+
+@pytest.mark.parametrize("labels", [True, False], ids=["classify", "generate"])
+async def test_a_text_after_which_the_longest_label_does_not_fit_is_refused(labels):
+    text = " word" * (CONTEXT_TOKENS - 3)
+    async with running_engine(TinyBaseModel("gpt2")) as engine:
+        request = {"base_model": "tiny--gpt2", "label_space": DEPARTMENTS}
+        with pytest.raises(InvalidArgumentError, match="the longest answer needs") as caught:
+            await (engine.classify(make_request(text, **request)) if labels else answer(engine, text, **request))
+    assert caught.value.reason == "TEXT_TOO_LONG"

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from factories.serving import DEPARTMENTS, SENTIMENT, load_adapter
-from factories.tiny_models import SHAPES, tiny_model
+from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters
-from foreword.errors import ArtifactError
+from foreword.errors import ArtifactError, InvalidArgumentError
 from foreword.inference import label_trie
 from foreword.inference.label_trie import LabelTrie, build_tries
 from foreword.inference.runner import ModelRunner, TextRow
@@ -123,6 +123,68 @@ def test_the_second_pass_finds_a_better_answer_with_one_label_more(shape):
             share for names, share in zip(expected.sets, expected.probabilities, strict=True) if names not in found.sets
         )
         assert missed < 0.01, "only negligible answers may be left out"
+
+
+def _row_of(runner: ModelRunner, num_tokens: int, prompt: int) -> TextRow:
+    """A row whose input has so many tokens."""
+    row = TextRow(text=" word" * (num_tokens - 2), adapter=load_adapter(runner, prompt))
+    assert len(runner.tokenize(row.text)) == num_tokens
+    return row
+
+
+@pytest.mark.parametrize("prompt", [0, 20])
+@pytest.mark.parametrize("shape", ["gpt2", "llama"])
+def test_the_longest_input_of_a_causal_model_leaves_room_for_the_longest_answer(shape, prompt):
+    runner = ModelRunner(tiny_model(shape))
+    candidates = runner.candidates(DEPARTMENTS)
+    most = CONTEXT_TOKENS - prompt - candidates.longest + 1
+    row = _row_of(runner, most, prompt)
+
+    [found] = runner.score_label_sets([row], DEPARTMENTS)
+
+    for labels, log_prob in zip(found.sets, found.log_probs, strict=True):
+        assert log_prob == pytest.approx(_plain_log_prob(runner, row, candidates.ids(labels)), abs=2e-4)
+    with pytest.raises(InvalidArgumentError) as caught:
+        runner.score_label_sets([_row_of(runner, most + 2, prompt)], DEPARTMENTS)
+    [violation] = caught.value.violations
+    assert caught.value.reason == "TEXT_TOO_LONG"
+    assert f"the longest answer needs {candidates.longest - 1}; at most {most} are left" in violation.description
+    assert "by 2 tokens" in violation.description
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "llama"])
+def test_an_answer_with_one_label_more_is_left_out_where_the_context_ends(shape):
+    runner = ModelRunner(tiny_model(shape))
+    space = LabelSpace(labels=("a", "b", "c b c b c b"), separator=", ", multi_label=True, label_sets=())
+    candidates = runner.candidates(space)
+    most = runner.longest_input(None, candidates)
+    longer = [
+        labels for labels in candidates.extend(candidates.sets) if len(candidates.ids(labels)) > candidates.longest
+    ]
+    assert longer
+
+    [near_the_end, far_from_it] = runner.score_label_sets([_row_of(runner, most, 0), _row_of(runner, 20, 0)], space)
+
+    assert set(far_from_it.sets) & set(longer)
+    assert set(near_the_end.sets) >= set(candidates.sets)
+    assert not set(near_the_end.sets) & set(longer)
+
+
+@pytest.mark.parametrize(("shape", "most"), [("bart", CONTEXT_TOKENS), ("gpt2", CONTEXT_TOKENS - 4)])
+def test_labels_that_no_input_leaves_room_for_are_refused_whatever_the_text(shape, most):
+    runner = ModelRunner(tiny_model(shape))
+    row = _row_of(runner, 3, prompt=4)
+
+    def space(longest: int) -> LabelSpace:
+        return LabelSpace(
+            labels=("yes", " ".join(["word"] * (longest - 1))), separator=", ", multi_label=False, label_sets=()
+        )
+
+    with pytest.raises(InvalidArgumentError, match=f"labels: make answers of up to {most + 1} tokens.* for {most};"):
+        runner.score_label_sets([row], space(most + 1))
+    fitting = most if shape == "bart" else most - 2  # beside an input of 3 tokens
+    [found] = runner.score_label_sets([row], space(fitting))
+    assert max(found.token_counts) == fitting
 
 
 def test_the_bound_of_an_answer_is_never_below_its_probability():
