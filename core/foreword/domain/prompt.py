@@ -81,13 +81,18 @@ class StructuredPrompt:
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
+def variable_names(texts: Iterable[str]) -> set[str]:
+    """Names of the variables that stand in these texts as `{{name}}`."""
+    return {name for text in texts for name in _VARIABLE.findall(text)}
+
+
 def check_variables(texts: Iterable[str], variables: Mapping[str, str], field: str) -> None:
     """Checks that every `{{name}}` in these texts has a value and every value a place.
 
     Raises:
         InvalidArgumentError: Names every variable without a value, and every value that is not used.
     """
-    names = {name for text in texts for name in _VARIABLE.findall(text)}
+    names = variable_names(texts)
     violations = [
         FieldViolation(field=field, description=f"lacks {name}, which the prompt has as {{{{{name}}}}}")
         for name in sorted(names - set(variables))
@@ -122,7 +127,7 @@ def check_verbalizer(template: str, field: str) -> None:
     Raises:
         InvalidArgumentError: `{{input}}` is missing or an unknown variable is named.
     """
-    names = set(_VARIABLE.findall(template))
+    names = variable_names([template])
     unknown = sorted(names - {"input"})
     if unknown:
         listed = ", ".join(f"{{{{{name}}}}}" for name in unknown)

@@ -63,6 +63,25 @@ def test_a_tuned_model_answers_beside_its_base_model(type_in, complaints: str):
     assert out.count("Two screws are missing.") == 1, "the history tells what was asked"
 
 
+def test_a_variable_stays_set_while_prompts_do_without_it(type_in, complaints: str):
+    status, out, err = type_in(
+        complaints,
+        "/set max_new_tokens 1",
+        "/variable teams Warehouse, Service",
+        "Two screws are missing.",
+        "/instruction Choose among {{teams}}.",
+        "/bare on",
+        "Two screws are missing.",
+        "/prompt Two screws are missing.",
+        "/mode free",
+        "Two screws are missing.",
+    )
+
+    assert (status, err) == (0, "")
+    assert out.count("behind 8 soft-prompt vectors") == 3
+    assert "is not used" not in out
+
+
 def test_what_would_be_sent_is_shown_with_its_tokens_by_part(type_in):
     status, out, _ = type_in(BASE, "/instruction Name the department.", "/prompt Two screws are missing.")
 

@@ -113,6 +113,22 @@ def test_variables_models_and_comparison_are_changed():
     assert changed(state, parse_line("/variable")).variables == {}
 
 
+def test_only_the_variables_that_a_prompt_names_go_with_it():
+    state = after("/instruction Route to {{teams}}.", "/variable teams A, B", "/variable city Ulm", "/bare on")
+
+    assert state.used_variables(state.prompt("baseModels/starter", "Hi")) == {"teams": "A, B"}
+    assert state.used_variables(state.prompt("complaints", "Hi")) == {}
+    assert state.used_variables(state.prompt("complaints", "From {{ city }}")) == {"city": "Ulm"}
+    assert changed(state, parse_line("/mode free")).used_variables("Hi") == {}
+
+
+def test_a_variable_that_was_misspelt_is_told_once_any_is_set():
+    with pytest.raises(InvalidArgumentError, match="/variable: lacks team, which the prompt has as {{team}}"):
+        after("/variable teams A, B").used_variables("Route to {{team}}.")
+
+    assert START.used_variables("Braces are {{text}}.") == {}
+
+
 @pytest.mark.parametrize("spec", GENERATE_PARAMETER_SPECS, ids=lambda spec: spec.name)
 def test_every_parameter_takes_its_default_as_it_is_typed(spec):
     if spec.default not in (None, ()):

@@ -80,11 +80,12 @@ class LabSession:
 
     def _outcome(self, model: str, text: str) -> Outcome:
         state = self.state
+        prompt = state.prompt(model, text)
         try:
             return self._client.generate(
                 model,
-                state.prompt(model, text),
-                prompt_variables=dict(state.variables),
+                prompt,
+                prompt_variables=state.used_variables(prompt),
                 **generate_keywords(state.parameters),
             )
         except ForewordError as error:
@@ -96,7 +97,7 @@ class LabSession:
             raise InvalidArgumentError.of("/prompt", "needs a text, as none was asked yet")
         asked = self.state.models[-1]  # the one compared with gets instruction and examples in any case
         prompt = self.state.prompt(asked, text)
-        counts = self._client.tokenize(asked, prompt, prompt_variables=dict(self.state.variables))
+        counts = self._client.tokenize(asked, prompt, prompt_variables=self.state.used_variables(prompt))
         rendering.print_prompt(self._console, prompt, counts)
 
     def _history(self, _: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foreword.domain.generate_parameters import SPECS_BY_PATH
-from foreword.domain.prompt import PromptExample, StructuredPrompt
+from foreword.domain.prompt import PromptExample, StructuredPrompt, check_variables, variable_names
 from foreword.errors import InvalidArgumentError
 
 
@@ -20,7 +20,7 @@ class LabState:
         against: The model that answers beside it; empty for none.
         structured: Whether instruction and examples go in front of the text; otherwise it is sent as it is typed.
         bare: Whether `model` gets the text alone and only `against` instruction and examples, as it was not tuned.
-        variables: Values of `{{name}}` in prompts.
+        variables: Values of `{{name}}` in prompts; those of other prompts may lie ready.
         parameters: Generation parameters that are set, by path.
     """
 
@@ -44,6 +44,19 @@ class LabState:
         if alone or not (self.instruction or self.examples):
             return text
         return StructuredPrompt(instruction=self.instruction, examples=self.examples, input=text)
+
+    def used_variables(self, prompt: str | StructuredPrompt) -> dict[str, str]:
+        """The variables that a prompt names: the service refuses values that have no place.
+
+        Raises:
+            InvalidArgumentError: Some variables are set, and the prompt names one that is not.
+        """
+        texts = (prompt,) if isinstance(prompt, str) else prompt.texts()
+        names = variable_names(texts)
+        used = {name: value for name, value in self.variables.items() if name in names}
+        if self.variables:  # while none is set, `{{...}}` is text like any other
+            check_variables(texts, used, "/variable")
+        return used
 
     def with_parameter(self, path: str, text: str) -> LabState:
         """The state with a parameter set to what was typed.
