@@ -123,7 +123,7 @@ def test_only_the_variables_that_a_prompt_names_go_with_it():
 
 
 def test_a_variable_that_was_misspelt_is_told_once_any_is_set():
-    with pytest.raises(InvalidArgumentError, match="/variable: lacks team, which the prompt has as {{team}}"):
+    with pytest.raises(InvalidArgumentError, match=r"/variable: lacks team, which the prompt has as {{team}}"):
         after("/variable teams A, B").used_variables("Route to {{team}}.")
 
     assert START.used_variables("Braces are {{text}}.") == {}
