@@ -16,13 +16,12 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from foreword.errors import ForewordError, InternalError, InvalidArgumentError
-from foreword.observability.logging import get_logger
+from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.server.status import status_of, trailing_metadata
+from foreword.server.unforeseen import logged_fault
 
 _PREFIX = "/foreword.v1."
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_log = get_logger("server")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +153,7 @@ async def answer_errors(call: Call) -> AsyncIterator[None]:
     except ForewordError as error:
         await _abort(call, error)
     except Exception:
-        error_id = secrets.token_hex(8)
-        _log.exception("request_failed", error_id=error_id)
-        await _abort(
-            call,
-            InternalError(
-                f"A fault of the service, not of the request; its log tells more under the id {error_id}.",
-                metadata={"error_id": error_id},
-            ),
-        )
+        await _abort(call, logged_fault())
 
 
 async def _abort(call: Call, error: ForewordError) -> None:

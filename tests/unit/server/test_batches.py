@@ -1,0 +1,60 @@
+"""The requests of a batch: each with its own outcome."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from foreword.errors import InternalError, NotFoundError
+from foreword.server.batches import settled
+
+
+async def fine() -> str:
+    await asyncio.sleep(0.01)
+    return "fine"
+
+
+async def test_an_error_that_nobody_foresaw_spoils_no_other_request_and_is_logged():
+    async def broken() -> str:
+        raise RuntimeError("inner workings")
+
+    with capture_logs() as logs:
+        first, fault, last = await settled([fine, broken, fine], limit=3)
+
+    assert (first, last) == ("fine", "fine")
+    assert isinstance(fault, InternalError)
+    assert "inner workings" not in fault.message
+    (entry,) = logs
+    assert (entry["event"], entry["error_id"], entry["exc_info"]) == ("request_failed", fault.error_id, True)
+
+
+async def test_an_error_raised_on_purpose_stays_as_it_is():
+    async def missing() -> str:
+        raise NotFoundError.of("tenants/x")
+
+    first, error = await settled([fine, missing], limit=1)
+
+    assert first == "fine"
+    assert isinstance(error, NotFoundError)
+
+
+async def test_cancelling_a_batch_cancels_what_is_under_way():
+    cancelled = []
+
+    async def endless() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        return "never"
+
+    batch = asyncio.create_task(settled([endless, endless, endless], limit=2))
+    await asyncio.sleep(0.01)
+    batch.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await batch
+    assert cancelled == [True, True]
