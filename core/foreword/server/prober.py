@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
 
 from foreword.domain.deployment import ModelReference
-from foreword.errors import ErrorKind, ForewordError, InternalError
+from foreword.errors import ErrorKind, ExhaustedError, ForewordError, InternalError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
 from foreword.server.served_models import ServedModels
 from foreword.server.status import failure_of
 from foreword.storage.database import Database
-from foreword.storage.probes import ProbeQueue
+from foreword.storage.probes import PendingRevision, ProbeQueue, RevisionKey
 
 POLL_SECONDS = 0.25
 _RECOVERY_SECONDS = 5.0
+_MAX_RETRY_SECONDS = 30.0
 _BATCH = 16
+# A probe may wait minutes for its base model to load; a tenant's other models wait behind this many of its own.
+_UNDER_WAY_PER_TENANT = 4
 # The engine may be full or going down: such a probe says nothing about the revision and is repeated.
 _TRANSIENT = frozenset(
     {ErrorKind.EXHAUSTED, ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED, ErrorKind.CANCELLED, ErrorKind.ABORTED}
@@ -27,14 +33,29 @@ _log = get_logger("prober")
 class Prober:
     """Takes probing revisions from the database, those made by other replicas included.
 
-    Two replicas may probe the same revision; both find the same, and storing it twice changes nothing.
+    Tenants take turns, and no probe waits for another one: a revision whose base model loads for minutes, or cannot
+    be loaded now, holds up nobody else's. Two replicas may probe the same revision; both find the same, and storing it
+    twice changes nothing.
+
+    Args:
+        clock: Monotonic time in seconds.
     """
 
-    def __init__(self, *, database: Database, engine: EngineClient, models: ServedModels) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        engine: EngineClient,
+        models: ServedModels,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._queue = ProbeQueue(database)
         self._engine = engine
         self._models = models
+        self._clock = clock
         self._woken = asyncio.Event()
+        self._under_way: dict[RevisionKey, str] = {}
+        self._not_before: dict[RevisionKey, float] = {}
 
     def wake(self) -> None:
         """Looks at once instead of at the next interval: a revision was just made here."""
@@ -42,36 +63,71 @@ class Prober:
 
     async def run(self) -> None:
         """Probes until it is cancelled."""
-        while True:
-            self._woken.clear()
-            pause = POLL_SECONDS
-            try:
-                for tenant, space, deployment, number, model in await asyncio.to_thread(self._queue.pending, _BATCH):
-                    await self._probe(tenant, space, deployment, number, model)
-            except Exception:  # the root of a background task: the database may be away, and come back
-                _log.exception("probing_failed")
-                pause = _RECOVERY_SECONDS
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause)
+        async with asyncio.TaskGroup() as probes:
+            while True:
+                self._woken.clear()
+                pause = POLL_SECONDS
+                try:
+                    for revision in await self._next():
+                        self._under_way[revision.key] = revision.tenant
+                        probes.create_task(self._probe(revision))
+                        pause = 0.0  # each tenant got one turn; there may be more
+                except Exception:  # the root of a background task: the database may be away, and come back
+                    _log.exception("probing_failed")
+                    pause = _RECOVERY_SECONDS
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), pause)
 
-    async def _probe(self, tenant: str, space: str, deployment: str, number: int, model: ModelReference) -> None:
+    async def _next(self) -> list[PendingRevision]:
+        """At most one revision of each tenant, none that is under way or has to wait."""
+        now = self._clock()
+        self._not_before = {key: moment for key, moment in self._not_before.items() if moment > now}
+        counts = Counter(self._under_way.values())
+        return await asyncio.to_thread(
+            self._queue.pending,
+            _BATCH,
+            skip=[*self._under_way, *self._not_before],
+            skip_tenants=[tenant for tenant, count in counts.items() if count >= _UNDER_WAY_PER_TENANT],
+        )
+
+    async def _probe(self, revision: PendingRevision) -> None:
+        """Probes one revision, or notes when to try again."""
+        pause = 0.0
         try:
-            effect = await self._effect(tenant, model)
+            pause = await self._answer(revision)
+        except Exception:  # the root of a task: a database that is away must not end the other probes
+            _log.exception("probing_failed")
+            pause = _RECOVERY_SECONDS
+        finally:
+            if pause:
+                self._not_before[revision.key] = self._clock() + pause
+            del self._under_way[revision.key]
+            self.wake()
+
+    async def _answer(self, revision: PendingRevision) -> float:
+        """Probes a revision and stores what was found. Returns the seconds to wait before trying again; 0 for never."""
+        place = (revision.tenant, revision.space, revision.deployment, revision.number)
+        try:
+            effect = await self._effect(revision.tenant, revision.model)
         except ForewordError as error:
             if error.kind in _TRANSIENT:
-                return
+                wished = error.retry_after.total_seconds() if isinstance(error, ExhaustedError) else 1.0
+                return min(max(wished, POLL_SECONDS), _MAX_RETRY_SECONDS)
             failure = failure_of(error)
         except Exception as unforeseen:
             # Foreign code (a base model's plugin) runs in a probe. The revision fails; the log has the traceback.
-            _log.exception("probe_failed", tenant=tenant, deployment=deployment, revision=number)
+            _log.exception(
+                "probe_failed", tenant=revision.tenant, deployment=revision.deployment, revision=revision.number
+            )
             failure = failure_of(
                 InternalError(f"The probe ended with {type(unforeseen).__name__}. The service's log tells more.")
             )
         else:
-            await asyncio.to_thread(self._queue.ready, tenant, space, deployment, number, effect)
+            await asyncio.to_thread(self._queue.ready, *place, effect)
             self._models.forget()
-            return
-        await asyncio.to_thread(self._queue.failed, tenant, space, deployment, number, failure)
+            return 0.0
+        await asyncio.to_thread(self._queue.failed, *place, failure)
+        return 0.0
 
     async def _effect(self, tenant: str, model: ModelReference) -> float:
         """How much the model's adapter changes, in nats; 0 for a base model, which only has to load."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import ModelReference, RevisionState
@@ -10,6 +13,21 @@ from foreword.domain.experiment import Failure
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
 from foreword.storage.tables import DeploymentRow, RevisionRow
+
+RevisionKey = tuple[int, int]
+"""Identifies a revision for good: the row of its deployment and its number. Ids are given out anew after a deletion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRevision:
+    """A revision to probe."""
+
+    key: RevisionKey
+    tenant: str
+    space: str
+    deployment: str
+    number: int
+    model: ModelReference
 
 
 class ProbeQueue:
@@ -22,23 +40,49 @@ class ProbeQueue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def pending(self, limit: int) -> list[tuple[str, str, str, int, ModelReference]]:
-        """The oldest revisions to probe: tenant, space, deployment id, revision number and model."""
+    def pending(
+        self, limit: int, *, skip: Collection[RevisionKey] = (), skip_tenants: Collection[str] = ()
+    ) -> list[PendingRevision]:
+        """The oldest revision of each tenant that is to be probed, the oldest of all first.
+
+        Args:
+            skip: Revisions that are being probed already, or are to wait.
+            skip_tenants: Tenants that have enough under way.
+        """
+        age = (RevisionRow.create_time, RevisionRow.deployment_key, RevisionRow.number)
+        queued = (
+            select(
+                RevisionRow.deployment_key,
+                RevisionRow.number,
+                func.row_number().over(partition_by=RevisionRow.tenant, order_by=age).label("turn"),
+            )
+            .where(
+                RevisionRow.state == RevisionState.PROBING.value,
+                RevisionRow.tenant.not_in(skip_tenants),
+                tuple_(RevisionRow.deployment_key, RevisionRow.number).not_in(skip),
+            )
+            .subquery()
+        )
         with self._database.read() as session:
             found = session.execute(
                 select(DeploymentRow, RevisionRow)
                 .join(RevisionRow, RevisionRow.deployment_key == DeploymentRow.key)
-                .where(RevisionRow.state == RevisionState.PROBING.value)
-                .order_by(RevisionRow.create_time, DeploymentRow.key, RevisionRow.number)
+                .join(
+                    queued,
+                    (queued.c.deployment_key == RevisionRow.deployment_key) & (queued.c.number == RevisionRow.number),
+                )
+                .where(queued.c.turn == 1)
+                .order_by(*age)
                 .limit(limit)
             )
             return [
-                (
-                    row.tenant,
-                    row.space,
-                    row.id,
-                    revision.number,
-                    ModelReference(tuned_model=revision.tuned_model, base_model=revision.base_model),
+                PendingRevision(
+                    key=(row.key, revision.number),
+                    tenant=row.tenant,
+                    space=row.space,
+                    deployment=row.id,
+                    number=revision.number,
+                    model=ModelReference(tuned_model=revision.tuned_model, base_model=revision.base_model),
                 )
                 for row, revision in found
             ]

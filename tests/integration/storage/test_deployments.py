@@ -104,7 +104,9 @@ def test_a_new_deployment_waits_for_its_probe(deployments, probes):
     assert deployment == deployments.get("default", "triage") == deployments.find("triage")
     assert deployment.state is DeploymentState.INITIALIZING
     assert deployment.serving is None
-    assert probes.pending(10) == [("acme", "default", "triage", 1, BASE)]
+    (pending,) = probes.pending(10)
+    assert (pending.tenant, pending.space, pending.deployment, pending.number) == ("acme", "default", "triage", 1)
+    assert pending.model == BASE
 
 
 def test_a_revision_serves_once_it_has_passed_its_probe(deployments, probes):
@@ -114,6 +116,19 @@ def test_a_revision_serves_once_it_has_passed_its_probe(deployments, probes):
     assert deployment.state is DeploymentState.READY
     assert deployment.serving.probe_effect == 0.25
     assert probes.pending(10) == []
+
+
+def test_tenants_take_turns_at_their_probes(database, deployments, probes):
+    for name in ("first", "second", "third"):
+        deploy(deployments, name)
+    deploy(DeploymentRepository(database, store_tenant(database, "other")), "late")
+
+    found = probes.pending(10)
+    rest = probes.pending(10, skip=[item.key for item in found])
+
+    assert [item.deployment for item in found] == ["first", "late"]
+    assert [item.deployment for item in rest] == ["second"]
+    assert [item.deployment for item in probes.pending(10, skip_tenants=["acme"])] == ["late"]
 
 
 def test_a_first_revision_that_fails_its_probe_says_why(deployments, probes):
