@@ -15,7 +15,7 @@ from foreword.errors import FailedPreconditionError, InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.auth import current_caller
-from foreword.server.batches import settled
+from foreword.server.batches import settled, with_patience
 from foreword.server.closable import closable
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
@@ -63,7 +63,8 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         deadline = _early_deadline(context)
 
         async def answer(item: inference_service_pb2.GenerateRequest) -> inference_service_pb2.GenerateResponse:
-            return await self._answer(convert.parse_text_request(item), deadline)
+            parsed_item = convert.parse_text_request(item)
+            return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
 
         outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
         return inference_service_pb2.BatchGenerateResponse(results=map(convert.batch_result, outcomes))

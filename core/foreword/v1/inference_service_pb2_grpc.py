@@ -103,7 +103,8 @@ class InferenceServiceServicer:
         """Answers many requests with text, each as `Generate` would alone and in the order in which they came. One that
         fails has its error in its place and spoils none of the others; those that are not finished shortly before the
         deadline of the call have DEADLINE_EXCEEDED there. A batch takes its turn in parts; the `time_limit` of a request
-        counts from its own.
+        counts from its own. One that finds no room waits for it, five minutes if the call has no deadline, and only then
+        has RESOURCE_EXHAUSTED.
 
         The call fails as a whole for what concerns all: no or too many requests, or a fault in the `model` or
         `parameters` of the batch.

@@ -47,6 +47,24 @@ def test_every_request_is_answered_as_it_is_alone_and_in_its_place(stubs):
     assert [batch.results[0].response, batch.results[-1].response] == alone
 
 
+def test_a_batch_that_is_larger_than_the_queue_is_answered_whole(start_server):
+    narrow = start_server(max_queued_tokens=40)
+
+    results = (
+        narrow.stubs()
+        .inference.BatchGenerate(
+            pb2.BatchGenerateRequest(
+                model=BASE,
+                requests=[{"text": f"There are {number} parts missing."} for number in range(24)],
+                parameters={"max_new_tokens": 4},
+            )
+        )
+        .results
+    )
+
+    assert [result.error.message for result in results if result.HasField("error")] == []
+
+
 def test_a_request_may_bring_its_own_model_and_parameters(server: RunningServer, stubs):
     deployed(server, stubs, "batched")
 

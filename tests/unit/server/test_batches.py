@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from foreword.errors import InternalError, NotFoundError
-from foreword.server.batches import settled
+from foreword.errors import ExhaustedError, InternalError, NotFoundError
+from foreword.server.batches import settled, with_patience
 
 
 async def fine() -> str:
@@ -58,3 +60,39 @@ async def test_cancelling_a_batch_cancels_what_is_under_way():
     with pytest.raises(asyncio.CancelledError):
         await batch
     assert cancelled == [True, True]
+
+
+class Crowded:
+    """Refuses the first calls."""
+
+    def __init__(self, refusals: int, *, retry_seconds: float) -> None:
+        self.calls: list[float] = []
+        self._refusals = refusals
+        self._retry_after = timedelta(seconds=retry_seconds)
+
+    async def __call__(self) -> str:
+        self.calls.append(time.monotonic())
+        if len(self.calls) <= self._refusals:
+            raise ExhaustedError("Full.", retry_after=self._retry_after)
+        return "fine"
+
+
+@pytest.mark.parametrize("seconds", [5.0, None])
+async def test_a_request_that_finds_no_room_waits_as_long_as_it_is_told(seconds: float | None):
+    crowded = Crowded(2, retry_seconds=0.05)
+
+    assert await with_patience(crowded, deadline=seconds and time.monotonic() + seconds) == "fine"
+
+    first, second, third = crowded.calls
+    assert min(second - first, third - second) >= 0.04
+
+
+async def test_a_request_that_finds_no_room_in_time_says_so_before_the_deadline():
+    crowded = Crowded(100, retry_seconds=0.05)
+    deadline = time.monotonic() + 0.3
+
+    with pytest.raises(ExhaustedError):
+        await with_patience(crowded, deadline=deadline)
+
+    assert time.monotonic() < deadline + 1
+    assert len(crowded.calls) > 1
