@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from types import TracebackType
 from typing import Self
@@ -21,11 +22,14 @@ class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
     Attributes:
         asked: How many texts were labelled.
         refuses: While true, every call fails as it does when the service is down.
+        answers: While cleared, calls wait for their answer.
     """
 
     def __init__(self) -> None:
         self.asked = 0
         self.refuses = False
+        self.answers = asyncio.Event()
+        self.answers.set()
         self._server = grpc.aio.server()
         self.endpoint = ""
 
@@ -33,6 +37,7 @@ class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
         if self.refuses:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "it is down")
         self.asked += 1
+        await self.answers.wait()
         words = set(re.findall(r"\w+", request.text))
         labels = [label for label in LABELS if label in words] or [LABELS[0]]
         unsure = UNSURE in words

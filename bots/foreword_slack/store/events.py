@@ -98,6 +98,20 @@ class Events:
         row.state, row.payload, row.lease_expire_time, row.finish_time = EventState.DONE.value, None, None, self._now
         self._session.flush()
 
+    def pending(self, subject: str, kind: str) -> list[Mapping[str, Any]]:
+        """Payloads of a subject's events of one kind that are still to be handled, in the order of `position`."""
+        rows = self._session.scalars(
+            select(InboxRow)
+            .where(
+                InboxRow.team == self._team,
+                InboxRow.subject == subject,
+                InboxRow.state == EventState.PENDING.value,
+                InboxRow.kind == kind,
+            )
+            .order_by(InboxRow.position, InboxRow.key)
+        )
+        return [row.payload or {} for row in rows]
+
     def withdraw(self, dedupe_key: str) -> bool:
         """Marks an event that is not being handled as done, such as a timer that is no longer needed."""
         result = self._session.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from foreword.errors import ForewordError
@@ -15,7 +15,7 @@ from foreword_slack.service import Classification, is_transient
 from foreword_slack.store import Complaint, ComplaintState, Event, UnitOfWork, complaint_id
 from foreword_slack.triage.duplicates import signature, similarity
 from foreword_slack.triage.notices import Notices
-from foreword_slack.triage.payloads import DeletionPayload, MessagePayload
+from foreword_slack.triage.payloads import DELETION, EDIT, DeletionPayload, MessagePayload
 from foreword_slack.triage.team import Team
 
 _UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
@@ -24,19 +24,36 @@ _MOST_COMPARED = 500
 _log = get_logger("slack.triage")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """The message of a complaint as its author has it by now; edits and deletions that wait for their turn count.
+
+    Attributes:
+        text: Its words, without the mention of the bot.
+    """
+
+    message: MessagePayload
+    text: str
+    known: Complaint | None
+    deleted: bool
+
+
 async def take_in(event: Event, team: Team) -> None:
     """Decides about a new complaint, or waits for the service that must be asked.
 
     Raises:
         PostponedError: The service cannot answer now.
     """
-    message = MessagePayload.read(event.payload)
-    known, text = await team.store.read(team.id, lambda uow: _read(uow, message))
+    source = await team.store.read(team.id, lambda uow: _look(uow, event))
+    message, known, text = source.message, source.known, source.text
     if known is not None and known.state not in _UNDECIDED:
         return  # decided already, repeats another, or was deleted before it came
     if not text:
         return  # a picture alone, or a mention and nothing else
     complaint = _received(event, team, message, known, team.hooks.redact(text))
+    if source.deleted:
+        await team.store.write(team.id, lambda uow: _overtaken(uow, team, event, complaint))
+        return
     original = await _repeated(complaint, team)
     if original is not None:
         await team.store.write(team.id, lambda uow: _thread(uow, team, event, complaint, original, text))
@@ -45,6 +62,8 @@ async def take_in(event: Event, team: Team) -> None:
     decision = await team.store.write(
         team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, failure, text)
     )
+    if decision is None:
+        return
     team.hooks.routing_decided(
         RoutingDecided(
             team=team.id,
@@ -63,8 +82,8 @@ async def edit(event: Event, team: Team) -> None:
     Raises:
         PostponedError: The service cannot answer now.
     """
-    message = MessagePayload.read(event.payload)
-    known, text = await team.store.read(team.id, lambda uow: _read(uow, message))
+    source = await team.store.read(team.id, lambda uow: _look(uow, event))
+    message, known, text = source.message, source.known, source.text
     if known is None or known.state in _UNDECIDED:
         if message.channel in team.config.complaint_channels:
             await take_in(event, team)
@@ -101,21 +120,49 @@ async def take_back(event: Event, team: Team) -> None:
         )
         if complaint.state is ComplaintState.DELETED:
             return
-        complaint = replace(complaint, state=ComplaintState.DELETED)
-        uow.complaints.save(complaint)
-        uow.audit.append("deleted", complaint=id)
-        if known is not None:
-            notices = Notices(team, uow)
-            notices.mirror(complaint, complaint.text)
+        _mark_deleted(uow, team, complaint)
 
     await team.store.write(team.id, change)
 
 
-def _read(uow: UnitOfWork, message: MessagePayload) -> tuple[Complaint | None, str]:
-    """What is known of a complaint, and its words without the mention of the bot."""
+def _look(uow: UnitOfWork, event: Event) -> _Source:
+    message = MessagePayload.read(event.payload)
+    for payload in uow.inbox.pending(event.subject, EDIT):
+        edited = MessagePayload.read(payload)
+        if float(edited.edit_ts or 0) > float(message.edit_ts or 0):
+            message = replace(message, text=edited.text, edit_ts=edited.edit_ts)
     installation = uow.installation
     text = without_mention(message.text, installation.bot_user) if installation else message.text
-    return uow.complaints.get(complaint_id(message.channel, message.ts)), plain_text(text)
+    return _Source(
+        message=message,
+        text=plain_text(text),
+        known=uow.complaints.get(complaint_id(message.channel, message.ts)),
+        deleted=bool(uow.inbox.pending(event.subject, DELETION)),
+    )
+
+
+def _overtaken(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint) -> bool:
+    """Whether the author has deleted the complaint before anybody was told of it; then it is over.
+
+    Raises:
+        PostponedError: It was edited since it was read, so what was found out is of other words.
+    """
+    source = _look(uow, event)
+    if source.deleted:
+        # Nobody has seen its words, so nobody needs them any more.
+        _mark_deleted(uow, team, replace(complaint, text="", signature=()))
+        uow.inbox.done(event)
+        return True
+    if source.message.edit_ts != complaint.edit_ts:
+        raise PostponedError(0.0, "edited meanwhile")
+    return False
+
+
+def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
+    deleted = replace(complaint, state=ComplaintState.DELETED)
+    uow.complaints.save(deleted)
+    uow.audit.append("deleted", complaint=deleted.id)
+    Notices(team, uow).mirror(deleted, deleted.text)
 
 
 async def _ask(
@@ -157,8 +204,10 @@ def _settle(
     answer: Classification | None,
     failure: str,
     text: str,
-) -> Decision:
-    """Stores the decision and has it told."""
+) -> Decision | None:
+    """Stores the decision and has it told; None when the complaint was deleted meanwhile."""
+    if _overtaken(uow, team, event, complaint):
+        return None
     notices = Notices(team, uow)
     if answer is None:
         decision = Decision(reasons=(Reason(code=ReasonCode.MODEL_FAILED, text=failure),))
@@ -214,6 +263,8 @@ async def _repeated(complaint: Complaint, team: Team) -> Complaint | None:
 
 
 def _thread(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint, original: Complaint, text: str) -> None:
+    if _overtaken(uow, team, event, complaint):
+        return
     repeat = replace(complaint, state=ComplaintState.DUPLICATE, duplicate_of=original.id)
     uow.complaints.save(repeat)
     uow.audit.append("duplicate", complaint=repeat.id, facts={"of": original.id})

@@ -71,6 +71,8 @@ class Notices:
         if complaint.decider is None and complaint.reasons:
             shown = review_post(_card(complaint, text), complaint.reasons, guess_of(complaint), self.policy)
             self._uow.posts.update(review_name(complaint.id), shown.payload())
+        if complaint.state is ComplaintState.DELETED:
+            self._uow.posts.update(note_name(complaint.id), thread_note(self._status(complaint)).payload())
 
     def ask_people(self, complaint: Complaint, text: str) -> None:
         """Asks in the review channel."""
@@ -89,7 +91,7 @@ class Notices:
         status = self._status(complaint)
         shown = thread_note(status)
         if complaint.thread_ts is not None:
-            name = f"note:{complaint.id}"
+            name = note_name(complaint.id)
             if self._uow.posts.get(name) is not None:
                 self._uow.posts.update(name, shown.payload())
                 return
@@ -208,6 +210,11 @@ def routed_label(name: str, complaint: str) -> str | None:
 def review_name(complaint: str) -> str:
     """Name of the post in the review channel."""
     return f"review:{complaint}"
+
+
+def note_name(complaint: str) -> str:
+    """Name of what its author reads below a complaint."""
+    return f"note:{complaint}"
 
 
 def guess_of(complaint: Complaint) -> Guess | None:
