@@ -30,6 +30,7 @@ _log = get_logger(__name__)
 
 _INTERVAL_SECONDS = 600.0
 _OVERLAP = timedelta(hours=6)  # an event may have been lost while later ones came, and this loop may have been stopped
+_LATEST_DELIVERY = timedelta(minutes=10)  # of an event that Slack has to send again
 _LOOK_BACK = timedelta(days=3)
 _PAGE = 200
 _MOST_ATTEMPTS = 10
@@ -86,9 +87,13 @@ class CatchUp:
         known = await team.store.read(team.id, lambda uow: uow.complaints.span(channel))
         if known is None:
             return 0
-        oldest, newest = known
-        horizon = (team.clock.now() - _LOOK_BACK).timestamp()
-        since = max(float(oldest), float(newest) - _OVERLAP.total_seconds(), horizon)
+        since = max(
+            float(known.oldest),
+            # The oldest may be an old message that somebody had routed; it does not make the bot any older.
+            (known.first_receive_time - _LATEST_DELIVERY).timestamp(),
+            float(known.newest) - _OVERLAP.total_seconds(),
+            (team.clock.now() - _LOOK_BACK).timestamp(),
+        )
         seen = await team.store.read(team.id, lambda uow: uow.complaints.timestamps(channel, f"{since:.6f}"))
         found, cursor = 0, ""
         while True:

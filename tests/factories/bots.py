@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sqlalchemy import or_, select
+
 from factories.api import LABELS
 from foreword.client import Client
 from foreword_slack.app import Bot, build_bot
@@ -16,6 +18,8 @@ from foreword_slack.config import BotConfig
 from foreword_slack.hooks import Hooks
 from foreword_slack.outbox import OutboxSettings
 from foreword_slack.secrets import Secrets
+from foreword_slack.store import EventState, Operator
+from foreword_slack.store.tables import InboxRow
 from foreword_slack.testing import Channel, FakeSlack, FaultPlan, Limits, Message, Person, View, Workspace
 
 SPEED = 8.0
@@ -100,12 +104,18 @@ class Office:
         await self.slack.wait_for(lambda: True)
         while True:
             before = (self.bot.inbox.counts.total(), self.bot.outbox.counts.total())
-            due = await self.bot.store.survey(lambda operator: operator.events.next_due())
-            if due is None or due > self.bot.store.clock.now():
+            if not await self.bot.store.survey(_work_left):
                 await self.bot.outbox.settled()
                 if before == (self.bot.inbox.counts.total(), self.bot.outbox.counts.total()):
                     return
             await self.slack.clock.sleep(1)
+
+
+def _work_left(operator: Operator) -> bool:
+    """Whether an event is in hand, or due."""
+    in_hand_or_due = or_(InboxRow.lease_expire_time.is_not(None), InboxRow.due_time <= operator.now)
+    pending = InboxRow.state == EventState.PENDING.value
+    return operator.session.scalars(select(InboxRow.key).where(pending, in_hand_or_due)).first() is not None
 
 
 def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]:

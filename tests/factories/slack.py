@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 from foreword_slack.store import InstallationState, NewEvent, Store, Workspace
 from foreword_slack.store.tables import Base
+from foreword_slack.testing import Channel, Message
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -96,6 +97,13 @@ async def install(store: Store, team: str = "T1", **changes: Any) -> None:
     }
     workspace = Workspace(**values | changes)
     await store.operate(lambda operator: operator.workspaces.save(workspace))
+
+
+def written_before(channel: Channel, message: Message, hours: float) -> None:
+    """Makes a message so much older, as if it had been there before everything else."""
+    del channel.messages[message.ts]
+    message.ts = f"{float(message.ts) - hours * 3600:.6f}"
+    channel.messages[message.ts] = message
 
 
 async def eventually(condition: Any, seconds: float = 10.0) -> None:

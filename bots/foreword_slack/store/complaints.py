@@ -88,6 +88,21 @@ class Complaint:
         return complaint_id(self.channel, self.ts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSpan:
+    """Between which messages a channel's complaints lie.
+
+    Attributes:
+        oldest: Timestamp of the oldest message, which somebody may have pointed at long after it was written.
+        newest: Timestamp of the newest one.
+        first_receive_time: When the bot heard of the first of them.
+    """
+
+    oldest: str
+    newest: str
+    first_receive_time: datetime
+
+
 _NO_TIMESTAMP = ":"  # follows all digits; what came by a command has no timestamp of Slack's
 _FIELDS = tuple(field.name for field in fields(Complaint))
 _SEQUENCES = ("guess", "departments", "reasons", "signature")
@@ -137,13 +152,13 @@ class Complaints:
         query = query.order_by(ComplaintRow.receive_time.desc(), ComplaintRow.ts.desc()).limit(limit)
         return [_to_complaint(row) for row in self._session.scalars(query)]
 
-    def span(self, channel: str) -> tuple[str, str] | None:
-        """Timestamps of the oldest and the newest message of a channel that is a complaint; None when there is none."""
-        query = select(func.min(ComplaintRow.ts), func.max(ComplaintRow.ts)).where(
+    def span(self, channel: str) -> ChannelSpan | None:
+        """What is known of a channel's messages that are complaints; None when there is none."""
+        query = select(func.min(ComplaintRow.ts), func.max(ComplaintRow.ts), func.min(ComplaintRow.receive_time)).where(
             ComplaintRow.team == self._team, ComplaintRow.channel == channel, ComplaintRow.ts < _NO_TIMESTAMP
         )
-        oldest, newest = self._session.execute(query).one()
-        return None if oldest is None else (oldest, newest)
+        oldest, newest, first = self._session.execute(query).one()
+        return None if oldest is None else ChannelSpan(oldest=oldest, newest=newest, first_receive_time=first)
 
     def timestamps(self, channel: str, since: str) -> frozenset[str]:
         """Timestamps of a channel's messages that are complaints, from `since` on."""

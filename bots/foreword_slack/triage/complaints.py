@@ -20,6 +20,7 @@ from foreword_slack.triage.team import Team
 
 _UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
 _MOST_COMPARED = 500
+_LATEST_MESSAGE = timedelta(hours=1)  # one that is deleted later than this has come, or never will
 
 _log = get_logger("slack.triage")
 
@@ -113,7 +114,10 @@ async def take_back(event: Event, team: Team) -> None:
     def change(uow: UnitOfWork) -> None:
         uow.inbox.done(event)
         known = uow.complaints.get(id)
-        if known is None and message.channel not in team.config.complaint_channels:
+        if known is None and (
+            message.channel not in team.config.complaint_channels
+            or event.receive_time.timestamp() - float(message.ts) > _LATEST_MESSAGE.total_seconds()
+        ):
             return
         complaint = known or Complaint(
             channel=message.channel, ts=message.ts, author="", receive_time=event.receive_time

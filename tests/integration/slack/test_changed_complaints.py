@@ -8,7 +8,7 @@ import pytest
 
 from factories.bots import Access, running_office
 from factories.keyword_service import KeywordService
-from factories.slack import eventually
+from factories.slack import eventually, written_before
 from foreword_slack.store import ComplaintState, complaint_id
 
 
@@ -84,3 +84,14 @@ async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanw
             office.departments[label].id for label in ("Warehouse", "Marketing")
         ]
         assert not any("Planning" in post.shown_text for post in office.department_posts())
+
+
+async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        message = office.ann.post(office.complaints, "Long forgotten", deliver=False)
+        written_before(office.complaints, message, hours=30)
+
+        office.ann.delete(message)
+        await office.handled()
+
+        assert await stored(office, message) is None

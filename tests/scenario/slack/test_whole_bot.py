@@ -7,6 +7,7 @@ import asyncio
 from cryptography.fernet import Fernet
 
 from factories.keyword_service import KeywordService
+from factories.slack import written_before
 from factories.slack_flood import Place, make_place
 from foreword_slack.testing import CallFault, Channel, FakeSlack, Message
 
@@ -71,6 +72,26 @@ async def test_a_complaint_written_while_the_bot_was_down_for_hours_is_found_whe
 
     assert len(posts(acme.departments["Service"], "complaint 1")) == 1
     assert len(slack.journal.posts_in(acme.departments["Planning"].id)) == 0, "replies are no complaints"
+
+
+async def test_an_old_message_that_somebody_has_routed_does_not_bring_all_talk_since_then(
+    slack: FakeSlack, acme: Place, start_bot
+) -> None:
+    channel = acme.complaints[0]
+    old, talk = (acme.author.post(channel, f"complaint {number} for Service", deliver=False) for number in range(1, 3))
+    written_before(channel, old, hours=40)
+    written_before(channel, talk, hours=20)
+    bot = await start_bot(acme)
+    await acme.author.use_shortcut("route_complaint", old)
+    await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 1"))
+    await bot.stop()
+    acme.author.post(channel, "complaint 3 for Marketing", deliver=False)
+
+    await start_bot(acme)
+    await slack.wait_for(lambda: posts(acme.departments["Marketing"], "complaint 3"), "the missed complaint")
+    await asyncio.sleep(0.2)
+
+    assert posts(acme.departments["Service"], "complaint 2") == []
 
 
 async def test_a_complaint_that_slack_could_not_deliver_is_found_after_a_while(
