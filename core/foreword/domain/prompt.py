@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from foreword.errors import FieldViolation, InvalidArgumentError
@@ -141,6 +142,29 @@ def check_verbalizer(template: str, field: str) -> None:
 def apply_verbalizer(template: str, text: str) -> str:
     """Puts `text` where the template says `{{input}}`."""
     return _VARIABLE.sub(lambda _: text, template)
+
+
+def compose_to_fit(
+    text: str, max_tokens: int, *, compose: Callable[[str], str], count_tokens: Callable[[str], int]
+) -> str:
+    """What `compose` makes of a text, of which as much of the beginning stays as there is room for.
+
+    What stands around the text is never cut: a model that was tuned without the end of its template does not know it
+    when it is served.
+
+    Args:
+        max_tokens: Longest result; exceeded only where what stands around the text is as long as that by itself.
+        count_tokens: Counts the tokens of a composed text.
+    """
+    whole = compose(text)
+    if count_tokens(whole) <= max_tokens:
+        return whole
+    # By characters of the text itself, since decoded tokens need not read like it. The halves shrink towards what
+    # fits: all in all about two passes over the whole text.
+    text = text.strip()
+    lengths = range(1, len(text) + 1)
+    kept = bisect_right(lengths, max_tokens, key=lambda length: count_tokens(compose(text[:length].rstrip())))
+    return compose(text[: max(1, kept)].rstrip())
 
 
 def input_offset(template: str) -> int:

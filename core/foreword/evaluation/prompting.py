@@ -10,9 +10,8 @@ from typing import Final
 
 from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
-from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer
+from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer, compose_to_fit
 from foreword.inference.runner import ModelRunner
-from foreword.plugin.encoding import encode_plain
 from foreword.plugin.interfaces import Schema, Task
 
 SHOTS: Final = 3
@@ -35,15 +34,9 @@ class Prompting:
 
     def text(self, row: Row, runner: ModelRunner) -> str:
         """The request for a row."""
-        text = self._compose(row.input)
-        excess = len(runner.tokenize(text)) - self.max_tokens
-        if excess <= 0:
-            return text
-        tokenizer = runner.model.tokenizer
-        ids = encode_plain(tokenizer, row.input)
-        # One token to spare: a cut text may be split into one more token than it had as part of the whole.
-        kept = str(tokenizer.decode(ids[: max(1, len(ids) - excess - 1)], skip_special_tokens=True))
-        return self._compose(kept.strip())
+        return compose_to_fit(
+            row.input, self.max_tokens, compose=self._compose, count_tokens=lambda text: len(runner.tokenize(text))
+        )
 
     def leaves_room(self, rows: Sequence[Row], runner: ModelRunner) -> bool:
         """Whether at least half of the rows fit whole; otherwise the answers would tell of the cuts."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import torch
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
-from foreword.domain.prompt import apply_verbalizer
+from foreword.domain.prompt import apply_verbalizer, compose_to_fit
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import LoadedModel, Task
@@ -91,14 +92,23 @@ def parts_of(batch: Sequence[EncodedRow]) -> Iterator[Sequence[EncodedRow]]:
 def encode_rows(
     rows: Sequence[Row], *, model: LoadedModel, task: Task, plan: TunePlan, verbalizer: str
 ) -> list[EncodedRow]:
-    """Rows in token ids: template applied, answers in canonical form, both cut to the plan's limits."""
+    """Rows in token ids, inputs with their template and answers in canonical form, both within the plan's limits.
+
+    An input that is too long loses its end and keeps the template, as it does where the run is measured.
+    """
     limits, tokenizer = plan.parameters, model.tokenizer
-    frame = chat_frame(tokenizer, model.spec)
+    encode = partial(encode_input, tokenizer, frame=chat_frame(tokenizer, model.spec))
+    compose = partial(apply_verbalizer, verbalizer)
+
+    def input_ids(text: str) -> list[int]:
+        fitting = compose_to_fit(
+            text, limits.max_input_tokens, compose=compose, count_tokens=lambda whole: len(encode(whole))
+        )
+        return encode(fitting, limits.max_input_tokens)
+
     return [
         EncodedRow(
-            input_ids=tuple(
-                encode_input(tokenizer, apply_verbalizer(verbalizer, row.input), limits.max_input_tokens, frame=frame)
-            ),
+            input_ids=tuple(input_ids(row.input)),
             target_ids=tuple(encode_target(model, task.target(row.output, plan.schema), limits.max_output_tokens)),
         )
         for row in rows

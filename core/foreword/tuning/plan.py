@@ -66,6 +66,8 @@ def make_plan(
     if method_plan is not None:
         violations += _context_violations(parameters, method_plan, spec)
     _collect(violations, lambda: check_verbalizer(config.verbalizer, "verbalizer"))
+    if not violations:
+        violations += _template_violations(config.verbalizer, parameters, count_tokens)
     schema = _collect(violations, lambda: task.fit(rows, config.task_options))
     if violations or method_plan is None or schema is None:
         raise InvalidArgumentError(
@@ -172,6 +174,22 @@ def _context_violations(
             )
         )
     return violations
+
+
+def _template_violations(
+    verbalizer: str, parameters: ResolvedParameters, count_tokens: Callable[[str], int]
+) -> list[FieldViolation]:
+    """Inputs are cut, templates are not."""
+    around = count_tokens(apply_verbalizer(verbalizer, ""))
+    if around < parameters.max_input_tokens:
+        return []
+    return [
+        FieldViolation(
+            field="parameters.max_input_tokens",
+            description=f"is {parameters.max_input_tokens}, but what stands around every input takes {around} tokens; "
+            "raise it or shorten the verbalizer",
+        )
+    ]
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:

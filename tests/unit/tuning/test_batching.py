@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
+import pytest
+
 from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.tiny_models import tiny_model
+from foreword.domain.dataset import Row
+from foreword.evaluation.prompting import Prompting
+from foreword.inference.runner import ModelRunner
 from foreword.tuning import batches
 from foreword.tuning.batches import IGNORED, EncodedRow, batch_order, collate, encode_rows, parts_of
 from foreword_tasks.classification import Classification
@@ -62,6 +70,28 @@ def test_answers_are_encoded_in_canonical_order_with_their_end_and_inputs_with_t
     tokenizer = model.tokenizer
     assert tokenizer.decode(encoded[0].input_ids) == f"<s> classify {{0, 1}} {rows[0].input}</s>"
     assert encoded[3].target_ids == (*tokenizer("Planning, Service", add_special_tokens=False).input_ids, 2)
+
+
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize("shape", ["bart", "llama"])
+def test_a_row_is_trained_on_as_it_is_measured_and_keeps_the_end_of_its_template(shape, chat):
+    model = tiny_model(shape)
+    if chat:
+        tokenizer = copy(model.tokenizer)
+        tokenizer.chat_template = "Q: {{ messages[0].content }}\nA:"
+        model = replace(model, spec=replace(model.spec, chat_template=True), tokenizer=tokenizer)
+    runner, verbalizer = ModelRunner(model), "Complaint: {{input}}\nDepartments:"
+    rows = [*make_rows(8), Row(number=9, input="Très long, " * 30 + "the end", output="Planning")]
+    plan = make_plan_of(rows, make_parameters(max_input_tokens=40))
+
+    encoded = encode_rows(rows, model=model, task=Classification(), plan=plan, verbalizer=verbalizer)
+
+    prompting = Prompting(verbalizer=verbalizer, max_tokens=40)
+    assert [list(row.input_ids) for row in encoded] == [runner.tokenize(prompting.text(row, runner)) for row in rows]
+    read = model.tokenizer.decode(encoded[-1].input_ids, skip_special_tokens=True)
+    assert "Complaint: Très long, Très" in read
+    assert read.removesuffix("A:").rstrip().endswith("Departments:")
+    assert 36 <= len(encoded[-1].input_ids) <= 40
 
 
 def test_inputs_and_answers_are_cut_to_the_plans_limits():

@@ -182,6 +182,14 @@ def test_a_base_model_that_is_not_tunable_is_refused():
         _plan(spec=replace(SPEC, tunable=False))
 
 
+def test_a_template_that_leaves_nothing_for_the_input_is_refused():
+    with pytest.raises(InvalidArgumentError, match="takes 6 tokens") as raised:
+        _plan(verbalizer="Which departments take: {{input}} Departments:", max_input_tokens=6)
+
+    assert raised.value.violations[0].field == "tune_experiment.parameters.max_input_tokens"
+    assert _plan(verbalizer="Which departments take: {{input}} Departments:", max_input_tokens=7)
+
+
 def test_rows_that_lose_their_end_are_counted_and_named():
     rows = [*make_rows(30), Row(number=31, input="word " * 60, output="Planning")]
 
