@@ -37,17 +37,24 @@ def check_parameters(
 def fit_to_context(
     parameters: ResolvedParameters, sources: Mapping[str, str], spec: BaseModelSpec
 ) -> ResolvedParameters:
-    """Shrinks lengths that came from the defaults to what the base model has room for; set values are honoured."""
+    """Shrinks lengths that nobody set to what the base model has room for; set values are honoured.
+
+    A causal model writes its answer into the same context. What is left of it then goes to the input, and to the answer
+    no more than a quarter where the two do not fit together.
+    """
     room = spec.context_tokens - (parameters.num_virtual_tokens or 0)
-    values = {"max_input_tokens": room, "max_output_tokens": spec.context_tokens}
-    if spec.architecture is Architecture.CAUSAL:
-        values["max_output_tokens"] = max(1, room // 4)
-        values["max_input_tokens"] = room - min(parameters.max_output_tokens, values["max_output_tokens"])
-    smaller: dict[str, Any] = {
-        name: limit
-        for name, limit in values.items()
-        if sources[name] == "default" and 1 <= limit < getattr(parameters, name)
-    }
+    longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
+    input_set, output_set = (sources[name] == "set" for name in ("max_input_tokens", "max_output_tokens"))
+    if spec.architecture is not Architecture.CAUSAL:
+        input_room, output_room = room, spec.context_tokens
+    else:
+        output_room = room - longest_input if input_set else max(room // 4, room - longest_input)
+        input_room = room - (longest_output if output_set else min(longest_output, output_room))
+    smaller: dict[str, Any] = {}
+    if not input_set and input_room >= 1:
+        smaller["max_input_tokens"] = min(longest_input, input_room)
+    if not output_set and output_room >= 1:
+        smaller["max_output_tokens"] = min(longest_output, output_room)
     return replace(parameters, **smaller)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from foreword.domain.base_model import BaseModelSpec
+from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
@@ -154,23 +154,36 @@ def _collect(violations: list[FieldViolation], call: Callable[[], Result]) -> Re
 def _context_violations(
     parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
 ) -> list[FieldViolation]:
-    """Prompt and input share the context; an answer is never longer than it."""
+    """Prompt and input share the context, on a causal model with the answer; no answer is longer than it."""
+    longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
+    virtual = method_plan.context_tokens
+    room = spec.context_tokens - virtual
+    beside = f"beside {virtual} virtual tokens " if virtual else ""
+    if spec.architecture is Architecture.CAUSAL:
+        if longest_input + longest_output <= room:
+            return []
+        return [
+            FieldViolation(
+                field="parameters.max_input_tokens",
+                description=f"is {longest_input} and max_output_tokens {longest_output}, but {spec.id} writes its "
+                f"answer behind the input, and {beside}its context of {spec.context_tokens} tokens has room for {room} "
+                "of both; lower one of them",
+            )
+        ]
     violations: list[FieldViolation] = []
-    room = spec.context_tokens - method_plan.context_tokens
-    if parameters.max_input_tokens > room:
+    if longest_input > room:
         violations.append(
             FieldViolation(
                 field="parameters.max_input_tokens",
-                description=f"is {parameters.max_input_tokens}, but beside {method_plan.context_tokens} virtual tokens "
-                f"the context of {spec.context_tokens} tokens has room for {room}; lower one of the two",
+                description=f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room "
+                f"for {room}; lower {'one of the two' if virtual else 'it'}",
             )
         )
-    if parameters.max_output_tokens > spec.context_tokens:
+    if longest_output > spec.context_tokens:
         violations.append(
             FieldViolation(
                 field="parameters.max_output_tokens",
-                description=f"must be in [1, {spec.context_tokens}], the context of {spec.id}, not "
-                f"{parameters.max_output_tokens}",
+                description=f"must be in [1, {spec.context_tokens}], the context of {spec.id}, not {longest_output}",
             )
         )
     return violations

@@ -10,23 +10,35 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.evaluation import held_out_metric
+from foreword.inference.runner import ModelRunner
 from foreword.tuning.plan import make_plan
 from foreword.tuning.split import split_for
+from foreword.tuning.trainer import Trainer
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
+from foreword_tasks.generation import Generation
 
 SPEC = tiny_model("bart").spec
 
 
 def _plan(
-    rows=None, *, spec=SPEC, method=None, verbalizer="{{input}}", task_options=None, seconds_per_row=0.0, **parameters
+    rows=None,
+    *,
+    spec=SPEC,
+    method=None,
+    task=None,
+    verbalizer="{{input}}",
+    task_options=None,
+    seconds_per_row=0.0,
+    **parameters,
 ):
-    method = method or PromptTuning()
+    method, task = method or PromptTuning(), task or Classification()
     config = ExperimentConfig(
         base_model=spec.id,
         dataset="d",
-        task="classification",
+        task=task.id,
         task_options=task_options or TaskOptions(),
         tuning_type=method.id,
         verbalizer=verbalizer,
@@ -35,7 +47,7 @@ def _plan(
     return make_plan(
         config=config,
         spec=spec,
-        task=Classification(),
+        task=task,
         method=method,
         rows=make_rows(200) if rows is None else rows,
         count_tokens=lambda text: len(text.split()) + 2,
@@ -168,6 +180,59 @@ def test_causal_models_leave_room_for_the_answer():
     parameters = _plan(spec=tiny_model("llama").spec).parameters
 
     assert parameters.max_input_tokens + parameters.max_output_tokens + parameters.num_virtual_tokens <= 128
+
+
+@pytest.mark.parametrize(
+    ("given", "planned"),
+    [
+        ({"max_input_tokens": 110}, (110, 14)),
+        ({"max_output_tokens": 100}, (24, 100)),
+        ({"max_input_tokens": 24, "max_output_tokens": 100}, (24, 100)),
+        ({"num_virtual_tokens": 100}, (21, 7)),
+    ],
+)
+def test_the_lengths_that_a_causal_model_was_not_given_give_way_to_those_that_it_was(given, planned):
+    parameters = _plan(spec=tiny_model("llama").spec, **given).parameters
+
+    assert (parameters.max_input_tokens, parameters.max_output_tokens) == planned
+
+
+def test_a_recipes_length_gives_way_to_a_longer_prompt():
+    spec = replace(SPEC, recipes={"prompt_tuning": TuneParameters(num_virtual_tokens=4, max_input_tokens=120)})
+
+    assert _plan(spec=spec, num_virtual_tokens=20).parameters.max_input_tokens == 108
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"max_input_tokens": 120, "max_output_tokens": 100}, {"max_input_tokens": 124}, {"max_output_tokens": 124}],
+)
+def test_input_and_answer_of_a_causal_model_must_fit_the_context_together(given):
+    with pytest.raises(InvalidArgumentError, match=r"and max_output_tokens .* has room for 124 of both") as raised:
+        _plan(spec=tiny_model("llama").spec, **given)
+
+    assert [violation.field for violation in raised.value.violations] == ["tune_experiment.parameters.max_input_tokens"]
+
+
+@pytest.mark.parametrize("shape", ["gpt2", "llama"])
+def test_the_longest_rows_that_a_plan_admits_can_be_tuned_and_measured(shape):
+    rows = [Row(number=number, input=f"word {number} " * 90, output="word " * 90) for number in range(1, 13)]
+    model, task = tiny_model(shape), Generation()
+    plan = _plan(rows, spec=model.spec, task=task, max_input_tokens=64, num_epochs=1, init_method="sample_vocab")
+    runner = ModelRunner(model)
+
+    def measure(contributions):
+        return held_out_metric(
+            runner=runner, task=task, schema=plan.schema, verbalizer="{{input}}", rows=trainer.validation_rows,
+            contributions=contributions, parameters=plan.parameters,
+        )  # fmt: skip
+
+    trainer = Trainer(
+        model=model, method=PromptTuning(), task=task, plan=plan, verbalizer="{{input}}", rows=rows, evaluate=measure
+    )
+
+    assert plan.parameters.max_output_tokens == 60
+    assert [report.validation_metric for report in trainer.run()][-1] is not None
 
 
 def test_too_few_rows_are_a_failed_precondition():
