@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import pytest
 import torch
 from safetensors.torch import save
 
@@ -182,6 +183,35 @@ async def answer(engine: InferenceEngine, text: str, **fields):
     pieces = [piece async for piece in engine.generate(make_request(text, **fields))]
     assert all(piece.final is None for piece in pieces[:-1])
     return "".join(piece.text for piece in pieces), pieces[-1].final
+
+
+@asynccontextmanager
+async def paused(engine: InferenceEngine, base_model: str = "tiny--bart") -> AsyncIterator[None]:
+    """Keeps the engine's thread busy with a probe, so that requests made in the block are all taken in at its end."""
+    entered, released = threading.Event(), threading.Event()
+
+    def probe(self: ModelRunner, adapter: object) -> float:
+        entered.set()
+        return float(released.wait(10))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModelRunner, "probe", probe)
+        probing = asyncio.create_task(engine.probe(base_model, None))
+        assert await asyncio.to_thread(entered.wait, 10)
+        try:
+            yield
+        finally:
+            released.set()
+            await probing
+
+
+async def queued(engine: InferenceEngine, requests: int) -> None:
+    """Waits until so many requests wait for the engine's thread."""
+    for _ in range(500):
+        if engine.load().queued_requests >= requests:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(engine.load())
 
 
 async def settled(engine: InferenceEngine) -> None:

@@ -119,6 +119,21 @@ class RowEvent:
     final: DecodedText | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunRows:
+    """Rows whose inputs were read and whose first tokens were chosen, but which have joined no batch yet.
+
+    Attributes:
+        rows: As they were asked for.
+        events: Their news. Rows that ended with their first token are in no group.
+        groups: Those that were begun together.
+    """
+
+    rows: list[ActiveRow]
+    events: list[RowEvent]
+    groups: list[DecodeBatch]
+
+
 class DecodeBatch:
     """The rows of one base model that are being decoded together.
 
@@ -147,13 +162,24 @@ class DecodeBatch:
         Returns:
             The new rows in order, and their news. Rows that ended with their first token have not joined.
         """
+        begun = self.begin(rows)
+        self.absorb(begun)
+        return begun.rows, begun.events
+
+    def begin(self, rows: Sequence[DecodeRow]) -> BegunRows:
+        """Reads the inputs of new rows and chooses their first tokens. This batch stays as it is, also on an error."""
         new = [ActiveRow(row, self._tokenizer, strip_space=self._strip_space) for row in rows]
-        events = []
+        events, groups = list[RowEvent](), list[DecodeBatch]()
         for group in self._groups(new):
-            joining = DecodeBatch(self._network)
-            events += joining._begin(group)
-            self._absorb(joining)
-        return new, events
+            begun = DecodeBatch(self._network)
+            events += begun._begin(group)
+            groups.append(begun)
+        return BegunRows(rows=new, events=events, groups=groups)
+
+    def absorb(self, begun: BegunRows) -> None:
+        """Lets rows that were begun join. After an error the batch is good for nothing: some layers may hold them."""
+        for group in begun.groups:
+            self._absorb(group)
 
     def step(self) -> list[RowEvent]:
         """Generates one token for every row; rows that end leave."""

@@ -128,7 +128,7 @@ class ServedModel:
             try:
                 events = self.batch.step()
             except Exception:  # the thread's root: an answer that fails must not end the others of other models
-                self.fail_active()
+                self.fail_active("engine_step_failed")
                 return
             self._report(events)
 
@@ -142,9 +142,9 @@ class ServedModel:
         if gone:
             self._report(self.batch.remove(gone, StopReason.TIME_LIMIT))
 
-    def fail_active(self) -> None:
+    def fail_active(self, event: str) -> None:
         """Tells all running answers that the engine failed, and starts with an empty batch."""
-        error = internal_error("engine_step_failed")
+        error = internal_error(event)
         jobs, self.active = list(self.active.values()), {}
         self.batch = DecodeBatch(self.runner.network)
         for job in jobs:
@@ -182,11 +182,11 @@ class ServedModel:
             self.deliver(job, deadline_error())
 
     def _join(self, jobs: Sequence[Job]) -> None:
-        """Begins answers; one that fails is begun alone, so that the others do not suffer."""
+        """Begins answers; after a fault each is begun alone, so that the others do not suffer."""
         if not jobs:
             return
         try:
-            rows, events = self.batch.join(
+            begun = self.batch.begin(
                 [
                     DecodeRow(
                         ids=job.ids, adapter=job.adapter, parameters=job.request.parameters, stream=job.request.stream
@@ -201,8 +201,12 @@ class ServedModel:
             for job in jobs:
                 self._join([job])
             return
-        self.active.update(zip(rows, jobs, strict=True))
-        self._report(events)
+        self.active.update(zip(begun.rows, jobs, strict=True))
+        self._report(begun.events)
+        try:
+            self.batch.absorb(begun)
+        except Exception:  # likewise, but the batch is lost, and with it the answers that were running
+            self.fail_active("engine_join_failed")
 
     def _score(self, jobs: Sequence[Job]) -> None:
         """Answers closed tasks; one that fails is tried alone, so that the others do not suffer."""

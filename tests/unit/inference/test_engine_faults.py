@@ -15,11 +15,14 @@ from factories.serving import (
     TinyBaseModel,
     answer,
     make_request,
+    paused,
     prompt_vectors,
+    queued,
     running_engine,
     settled,
 )
 from factories.tiny_models import CONTEXT_TOKENS
+from foreword.domain.inference import ReturnOptions
 from foreword.errors import (
     ArtifactError,
     InternalError,
@@ -28,6 +31,8 @@ from foreword.errors import (
 )
 from foreword.inference.decoding import DecodeBatch
 from foreword.inference.interfaces import AdapterReference
+from foreword.inference.kv_cache import SlackLayer
+from foreword.inference.networks import Network
 
 
 async def test_a_failed_look_up_fails_one_request_and_moves_no_other_row():
@@ -89,14 +94,14 @@ async def test_a_prompt_that_breaks_the_network_takes_no_other_request_with_it(m
     """A fault in the pass over one row, which only shows inside the engine's thread."""
     adapters = Adapters()
     bad = adapters.add("bad", prompt_vectors(9))
-    join = DecodeBatch.join
+    begin = DecodeBatch.begin
 
     def failing(self, rows):
         if any(row.adapter is not None and row.adapter.length == 9 for row in rows):
             raise RuntimeError("out of memory")
-        return join(self, rows)
+        return begin(self, rows)
 
-    monkeypatch.setattr(DecodeBatch, "join", failing)
+    monkeypatch.setattr(DecodeBatch, "begin", failing)
     async with running_engine(adapters=adapters) as engine:
         expected = await answer(engine, "Hello")
         found = await asyncio.gather(
@@ -106,6 +111,67 @@ async def test_a_prompt_that_breaks_the_network_takes_no_other_request_with_it(m
     assert isinstance(found[2], InternalError)
     assert found[2].error_id in found[2].message
     assert [found[place] for place in (0, 1, 3, 4)] == [expected] * 4
+
+
+async def test_a_momentary_fault_while_inputs_are_read_begins_no_row_twice(monkeypatch):
+    """A row with details of its input is read after the others; they must not be in the batch when that fails."""
+    base = TinyBaseModel("llama")
+    feed_many, failed = Network.feed_many, []
+
+    def failing(self, rows, ids_BT, *arguments, keep, **named):
+        if keep > 1 and not failed:
+            failed.append(True)
+            raise RuntimeError("out of memory")
+        return feed_many(self, rows, ids_BT, *arguments, keep=keep, **named)
+
+    monkeypatch.setattr(Network, "feed_many", failing)
+    detailed = {"return_options": ReturnOptions(input_tokens=True, token_log_probabilities=True)}
+    asked = [{"max_new_tokens": 8, "min_new_tokens": 8}, {**LONG, **detailed}, LONG, LONG]
+    async with running_engine(base) as engine:
+        async with paused(engine, base.spec.id):
+            tasks = [
+                asyncio.create_task(answer(engine, f"Hello {number}", base_model=base.spec.id, parameters=parameters))
+                for number, parameters in enumerate(asked)
+            ]
+            await queued(engine, len(asked))
+        found = await asyncio.gather(*tasks)
+        again = [
+            await answer(engine, f"Hello {number}", base_model=base.spec.id, parameters=parameters)
+            for number, parameters in enumerate(asked)
+        ]
+        await settled(engine)
+    assert failed
+    assert found == again
+
+
+async def test_a_fault_while_rows_join_is_told_to_those_concerned_and_spoils_no_later_answer(monkeypatch):
+    """The rows are in the first layer's keys and values, and not in the second's."""
+    join, torn = SlackLayer.set, []
+
+    async with running_engine(TinyBaseModel("bart"), TinyBaseModel("llama")) as engine:
+        expected = await answer(engine, "Hello")
+        elsewhere = engine.generate(make_request("Long story", base_model="tiny--llama", parameters=LONG))
+        await anext(elsewhere)
+        running = engine.generate(make_request("Long story", parameters=LONG))
+        await anext(running)
+
+        def failing(self, keys, values):
+            if len(keys) == 2 and len(torn) < 2:
+                torn.append(True)
+                if len(torn) == 2:
+                    raise RuntimeError("out of memory")
+            join(self, keys, values)
+
+        monkeypatch.setattr(SlackLayer, "set", failing)
+        with pytest.raises(InternalError):
+            await answer(engine, "Joins", parameters=LONG)
+        with pytest.raises(InternalError):
+            async for _ in running:
+                pass
+        pieces = [piece async for piece in elsewhere]
+        await settled(engine)
+        assert pieces[-1].final is not None
+        assert await answer(engine, "Hello") == expected
 
 
 async def test_a_crash_of_a_step_is_told_to_those_concerned_and_the_engine_goes_on(monkeypatch):
