@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
@@ -88,6 +89,13 @@ class TokenBudget:
         return timedelta(seconds=min(max(seconds, _SHORTEST_RETRY), _LONGEST_RETRY))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting(Generic[Item]):
+    item: Item
+    tokens: int
+    first: int
+
+
 class FairQueue(Generic[Item]):
     """Waiting items, handed out so that tenants get equal shares of tokens whatever each of them asks for.
 
@@ -97,7 +105,7 @@ class FairQueue(Generic[Item]):
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[tuple[Item, int]]] = {}
+        self._waiting: dict[str, deque[_Waiting[Item]]] = {}
         self._clocks: dict[str, int] = {}
         self._now = 0
         self._count = 0
@@ -105,28 +113,38 @@ class FairQueue(Generic[Item]):
     def __len__(self) -> int:
         return self._count
 
-    def push(self, tenant: str, item: Item, tokens: int) -> None:
-        """Lets an item wait that will take so many tokens."""
+    def push(self, tenant: str, item: Item, tokens: int, *, first: int | None = None) -> None:
+        """Lets an item wait.
+
+        Args:
+            tokens: What it will take in all, by which tenants get equal shares.
+            first: Those of them that it takes as soon as it is handed out; None for all.
+        """
         queue = self._waiting.setdefault(tenant, deque())
         if not queue:
             self._clocks[tenant] = max(self._clocks.get(tenant, 0), self._now)
-        queue.append((item, tokens))
+        queue.append(_Waiting(item=item, tokens=tokens, first=tokens if first is None else first))
         self._count += 1
 
     def pop(self, max_tokens: int, max_items: int) -> list[Item]:
-        """The next items, within the limits; always one, however large, if any is allowed and waiting."""
+        """The next items, within the limits; always one, however large, if any is allowed and waiting.
+
+        Args:
+            max_tokens: Bounds what the items take as soon as they are handed out.
+            max_items: 0 hands out none.
+        """
         taken: list[Item] = []
         while self._count and len(taken) < max_items:
             tenant = min(self._waiting, key=self._clocks.__getitem__)
             queue = self._waiting[tenant]
-            tokens = queue[0][1]
-            if taken and tokens > max_tokens:
+            if taken and queue[0].first > max_tokens:
                 break
-            max_tokens -= tokens
-            taken.append(queue.popleft()[0])
+            waiting = queue.popleft()
+            max_tokens -= waiting.first
+            taken.append(waiting.item)
             self._count -= 1
             self._now = self._clocks[tenant]
-            self._clocks[tenant] += tokens
+            self._clocks[tenant] += waiting.tokens
             if not queue:
                 del self._waiting[tenant]
         if not self._count:
@@ -139,12 +157,12 @@ class FairQueue(Generic[Item]):
         """Takes out items wherever they stand."""
         removed: list[Item] = []
         for tenant in list(self._waiting):
-            kept: deque[tuple[Item, int]] = deque()
-            for item, tokens in self._waiting[tenant]:
-                if unwanted(item):
-                    removed.append(item)
+            kept: deque[_Waiting[Item]] = deque()
+            for waiting in self._waiting[tenant]:
+                if unwanted(waiting.item):
+                    removed.append(waiting.item)
                 else:
-                    kept.append((item, tokens))
+                    kept.append(waiting)
             self._waiting[tenant] = kept
             if not kept:
                 del self._waiting[tenant]

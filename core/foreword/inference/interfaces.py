@@ -26,7 +26,8 @@ class EngineSettings:
         max_queued_tokens: Tokens (input and asked for) that may wait before requests are turned away.
         prompt_cache_bytes: Memory for loaded adapters.
         base_model_budget: Memory for the weights of base models that are kept loaded.
-        prefill_tokens: New tokens taken in between two decoding steps; bounds how long running answers pause for it.
+        prefill_tokens: Tokens of new requests (inputs, soft prompts, candidates to score) read between two decoding
+            steps; bounds how long running answers pause for it.
     """
 
     device: str = "cpu"

@@ -40,7 +40,7 @@ class Job:
         hold: Keeps its base model in memory until the caller leaves.
         loop: Event loop of the caller.
         answers: What the caller awaits; filled on its loop only.
-        tokens: What it costs: input, and what may be generated.
+        tokens: What it costs: input, and what may be generated or is to be scored.
         ends_at: Reading of `time.monotonic()` when the answer ends as it is; None for no time limit.
         candidates: Answers of a closed task; None for free text.
         labels: Whether the caller wants labels instead of text.
@@ -61,6 +61,13 @@ class Job:
     cancelled: bool = False
     shown: bool = False
     decoded: DecodedText | None = None
+
+    @property
+    def first_tokens(self) -> int:
+        """Tokens that are read at once when it is begun: of free text, all but those that are generated one by one."""
+        if self.candidates is not None:
+            return self.tokens
+        return len(self.ids) + (self.adapter.length if self.adapter else 0)
 
     def usage(self, generated_tokens: int) -> TokenUsage:
         """Tokens of the request."""
@@ -86,7 +93,7 @@ class ServedModel:
     Args:
         runner: Runs the model.
         max_rows: Rows decoded together.
-        prefill_tokens: New tokens per turn while answers are running.
+        prefill_tokens: Tokens of inputs read per turn while answers are running.
         deliver: Hands an answer to the caller of a job.
         admitted: Called for each job that no longer waits.
     """
@@ -117,7 +124,7 @@ class ServedModel:
     def push(self, job: Job) -> None:
         """Lets a job wait."""
         queue = self.decode_queue if job.candidates is None else self.score_queue
-        queue.push(job.request.tenant, job, job.tokens)
+        queue.push(job.request.tenant, job, job.tokens, first=job.first_tokens)
 
     def turn(self) -> None:
         """Takes in what fits, and generates one token for every running answer."""

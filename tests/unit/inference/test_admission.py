@@ -72,6 +72,16 @@ def test_one_item_is_handed_out_however_large_and_none_when_there_is_no_room():
     assert queue.pop(10, 5) == []
 
 
+def test_what_an_item_takes_later_counts_for_its_tenant_s_share_and_not_for_the_limit():
+    queue: FairQueue[str] = FairQueue()
+    for number in range(4):
+        queue.push("greedy", f"greedy{number}", 100, first=10)
+        queue.push("modest", f"modest{number}", 50, first=10)
+
+    assert queue.pop(30, 10) == ["greedy0", "modest0", "modest1"]
+    assert queue.pop(30, 10) == ["greedy1", "modest2", "modest3"]
+
+
 def test_items_can_be_taken_out_wherever_they_stand():
     queue: FairQueue[int] = FairQueue()
     for number in range(6):

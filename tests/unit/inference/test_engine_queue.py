@@ -8,12 +8,16 @@ from factories.serving import (
     LONG,
     HeldBaseModel,
     answer,
+    paused,
+    queued,
     running_engine,
     settled,
 )
+from foreword.domain.inference import LengthPenalty
 from foreword.errors import (
     ExhaustedError,
 )
+from foreword.inference.decoding import DecodeBatch
 
 
 async def test_a_full_queue_turns_requests_away_and_recovers():
@@ -63,3 +67,24 @@ async def test_one_tenant_s_backlog_does_not_make_the_others_wait_for_all_of_it(
         await asyncio.sleep(0)
         await asyncio.gather(*backlog, *(ask("modest") for _ in range(2)))
     assert max(place for place, tenant in enumerate(order) if tenant == "modest") < 12
+
+
+async def test_as_many_answers_run_together_as_their_inputs_allow_however_long_they_may_become(monkeypatch):
+    rows: list[int] = []
+    step = DecodeBatch.step
+
+    def counted(self):
+        rows.append(len(self))
+        return step(self)
+
+    monkeypatch.setattr(DecodeBatch, "step", counted)
+    short = {"max_new_tokens": 100, "length_penalty": LengthPenalty(decay_factor=10.0, start_index=4)}
+    async with running_engine(max_queued_tokens=10**6, max_batch_rows=32, prefill_tokens=160) as engine:
+        async with paused(engine):
+            asked = [
+                asyncio.create_task(answer(engine, "Story of you", stream=False, parameters=short)) for _ in range(128)
+            ]
+            await queued(engine, len(asked))
+        usage = [final.usage for _, final in await asyncio.gather(*asked)]
+    assert {(item.input_tokens, item.generated_tokens) for item in usage} == {(5, 6)}
+    assert rows == [32] * 4 * 5, "the first token comes with the input, each other one takes a step"
