@@ -115,6 +115,8 @@ class EngineThread:
 
     def remove(self, model: ServedModel) -> None:
         """Gives a model no more turns; what is left in its queues fails. Call it on this thread, through `call`."""
+        # A request may have come and been cancelled since this turn took in what was new. It would wait for good.
+        self._take_in()
         with self._wake:
             self._served = tuple(other for other in self._served if other is not model)
         model.fail_all(going_down())
@@ -169,6 +171,8 @@ class EngineThread:
                 except Exception:  # the thread's root: it reports, drops what it was doing and goes on
                     self._fail_all(internal_error("engine_turn_failed"))
                 self._send()
+        while self._calls:
+            self._calls.popleft().fail(going_down())
         self._fail_all(going_down())
         self._send()
 
@@ -220,8 +224,6 @@ class EngineThread:
 
     def _fail_all(self, error: ForewordError) -> None:
         """Tells every request that is waiting or running."""
-        while self._calls:
-            self._calls.popleft().fail(error)
         self._take_in()
         for model in self._served:
             model.fail_all(error)

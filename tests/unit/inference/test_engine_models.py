@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -12,14 +13,18 @@ from factories.serving import (
     answer,
     make_request,
     prompt_vectors,
+    queued,
     running_engine,
     settled,
 )
 from foreword.errors import (
     ExhaustedError,
+    InternalError,
 )
 from foreword.inference.engine import InferenceEngine
+from foreword.inference.engine_thread import EngineThread
 from foreword.inference.residency import MemoryBudget
+from foreword.inference.served_model import ServedModel
 
 
 async def test_a_base_model_is_loaded_once_on_first_use_and_several_can_be_served():
@@ -81,6 +86,70 @@ async def test_what_was_left_of_a_cancelled_request_goes_with_its_model():
         await settled(engine)
 
         assert [served.runner.model.spec.id for served in engine.served] == ["tiny--t5"]
+
+
+async def test_a_request_that_comes_and_goes_while_its_model_is_about_to_leave_is_counted_no_more(monkeypatch):
+    bart, t5 = TinyBaseModel("bart"), TinyBaseModel("t5")
+    take_in, call = EngineThread._take_in, EngineThread.call
+    held, released, dropping = threading.Event(), threading.Event(), threading.Event()
+
+    def holding(self):
+        take_in(self)
+        if not held.is_set() and self.served:
+            held.set()
+            assert released.wait(10)
+
+    def noted(self, work):
+        outcome = call(self, work)
+        dropping.set()
+        return outcome
+
+    async with running_engine(bart, t5, base_model_budget=_room_for(bart)) as engine:
+        await engine.preload("tiny--bart")
+        monkeypatch.setattr(EngineThread, "_take_in", holding)
+        monkeypatch.setattr(EngineThread, "call", noted)
+        turning = asyncio.create_task(answer(engine, "Begins a turn"))
+        assert await asyncio.to_thread(held.wait, 10)
+        late = asyncio.create_task(answer(engine, "Comes in the middle of it"))
+        await queued(engine, 2)
+        for task in (turning, late):
+            task.cancel()
+        await asyncio.gather(turning, late, return_exceptions=True)
+        loading = asyncio.create_task(_when_there_is_room(engine, "tiny--t5"))
+        assert await asyncio.to_thread(dropping.wait, 10)
+        released.set()
+        await loading
+        await settled(engine)
+
+
+async def test_a_model_leaves_although_a_turn_crashes_meanwhile(monkeypatch):
+    bart, llama, t5 = TinyBaseModel("bart"), TinyBaseModel("llama"), TinyBaseModel("t5")
+    turn, call = ServedModel.turn, EngineThread.call
+    dropping, crashed = threading.Event(), threading.Event()
+
+    def noted(self, work):
+        outcome = call(self, work)
+        dropping.set()
+        return outcome
+
+    def crashing(self):
+        if not crashed.is_set():
+            crashed.set()
+            assert dropping.wait(10)
+            raise RuntimeError("crash")
+        turn(self)
+
+    async with running_engine(bart, llama, t5, base_model_budget=_room_for(bart, llama)) as engine:
+        await engine.preload("tiny--bart")
+        await engine.preload("tiny--llama")
+        monkeypatch.setattr(EngineThread, "call", noted)
+        monkeypatch.setattr(ServedModel, "turn", crashing)
+        running = asyncio.create_task(answer(engine, "Hello", base_model="tiny--llama"))
+        await _when_there_is_room(engine, "tiny--t5")
+        with pytest.raises(InternalError):
+            await running
+        assert [served.runner.model.spec.id for served in engine.served] == ["tiny--llama", "tiny--t5"]
+        await settled(engine)
 
 
 async def _when_there_is_room(engine: InferenceEngine, base_model: str) -> None:
