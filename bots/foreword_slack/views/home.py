@@ -35,7 +35,7 @@ def home_view(card: HomeCard) -> Block:
     """The view for `views.publish`."""
     counts = card.counts
     blocks = [
-        header("Complaints today"),
+        header("Complaints today (UTC)"),
         section(
             f"*{counts.received}* received · *{counts.routed}* routed · *{counts.reviewed}* left to people · "
             f"*{counts.waiting}* waiting"

@@ -63,6 +63,7 @@ async def test_the_app_home_counts_the_day_and_shows_the_mapping(access, tmp_pat
         await office.slack.wait_for(lambda: office.ann.home, "the App Home")
 
         shown = str(office.ann.home.content["blocks"])
+        assert "Complaints today (UTC)" in shown
         assert "*1* received · *1* routed" in shown
         assert office.departments["Service"].id in shown
         assert "Administrators of the bot can change this" in shown
