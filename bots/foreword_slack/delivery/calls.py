@@ -59,7 +59,8 @@ async def call(client: AsyncWebClient, sending: Sending) -> str | None:
             response = await client.api_call("chat.postMessage", json=content)
             return str(response["ts"])
         case Operation.UPDATE:
-            content |= {"channel": sending.channel, "ts": sending.target_ts}
+            # Where a post's text is taken as it is, that of an update is by default searched for names and links.
+            content |= {"channel": sending.channel, "ts": sending.target_ts, "parse": "none"}
             await client.api_call("chat.update", json=content)
         case Operation.DELETE:
             await client.api_call("chat.delete", json={"channel": sending.channel, "ts": sending.target_ts})

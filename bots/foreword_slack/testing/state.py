@@ -64,6 +64,7 @@ class Message:
         shown_to: The one user who sees it, when it is ephemeral.
         edited_ts: When it was last edited.
         revisions: How often it was edited.
+        parse: How its text is read: `none` takes it as it is; `client` and `full` find names and links in it.
     """
 
     team_id: str
@@ -84,6 +85,7 @@ class Message:
     revisions: int = 0
     deleted: bool = False
     unfurls: bool = True
+    parse: str = "none"
     reactions: dict[str, list[str]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
 

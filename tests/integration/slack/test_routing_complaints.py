@@ -138,6 +138,7 @@ async def test_edits_are_mirrored_and_a_deletion_is_marked(access, tmp_path):
         office.ann.edit(message, "Three screws are missing.")
         await office.slack.wait_for(lambda: "Three screws" in post.shown_text)
         assert "Edited by its author" in post.shown_text
+        assert post.parse == "none", "an edit is no more searched for names than the post was"
 
         office.ann.delete(message)
         await office.slack.wait_for(lambda: "deleted this complaint" in post.shown_text)

@@ -9,7 +9,7 @@ from foreword_slack.testing.block_kit import MESSAGE_BLOCKS, check_blocks, with_
 from foreword_slack.testing.errors import SlackError
 from foreword_slack.testing.rate_limits import Tier
 from foreword_slack.testing.state import Channel, Message, PostingRule
-from foreword_slack.testing.web_api.method import Call, Method
+from foreword_slack.testing.web_api.method import Call, Method, invalid_arguments
 
 
 def post_message(call: Call) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def post_message(call: Call) -> dict[str, Any]:
         client_msg_id=client_msg_id,
         unfurls=call.arguments.get("unfurl_links", True) not in (False, "false", "0"),
         metadata=_metadata(call),
+        parse=_parse(call, default="none"),
         **content,
     )
     if client_msg_id:
@@ -74,6 +75,7 @@ def update(call: Call) -> dict[str, Any]:
         given["text"],
         blocks=blocks,
         metadata=message.metadata if metadata is None else metadata,
+        parse=_parse(call, default="client"),  # whatever it was posted with
     )
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": message.as_json()}
 
@@ -165,6 +167,13 @@ def _content(call: Call, *, most: int) -> dict[str, Any]:
         if missing:
             raise SlackError("invalid_blocks", response_metadata={"messages": ["[ERROR] invalid slack file"]})
     return {"text": text, "blocks": with_ids(blocks or [], call.backend.ids)}
+
+
+def _parse(call: Call, *, default: str) -> str:
+    parse = call.text("parse", default)
+    if parse not in ("none", "full", default):
+        raise invalid_arguments([f"[ERROR] invalid parse: {parse}"])
+    return parse
 
 
 def _metadata(call: Call) -> dict[str, Any] | None:

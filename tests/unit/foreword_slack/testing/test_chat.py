@@ -55,6 +55,20 @@ async def test_archived_and_restricted_channels_take_no_posts(acme: Workspace, w
     await web.chat_postMessage(channel=threads.id, text="Yes", thread_ts=question.ts)
 
 
+async def test_an_update_is_searched_for_names_unless_it_says_otherwise(acme: Workspace, web: AsyncWebClient):
+    channel = acme.add_channel("complaints")
+    ts = (await web.chat_postMessage(channel=channel.id, text="Hello"))["ts"]
+    (message,) = channel.shown
+
+    posted = message.parse
+    await web.chat_update(channel=channel.id, ts=ts, text="Hello @ann")
+    updated = message.parse
+    await web.chat_update(channel=channel.id, ts=ts, text="Hello @ann", parse="none")
+
+    assert (posted, updated, message.parse) == ("none", "client", "none")
+    assert await refused(web.chat_update(channel=channel.id, ts=ts, text="x", parse="some")) == "invalid_arguments"
+
+
 async def test_one_workspace_knows_nothing_of_another(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
     other = slack.add_team("Other")
     channel = other.add_channel("complaints")
