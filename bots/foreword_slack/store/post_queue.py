@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from foreword.errors import LeaseLostError
 from foreword_slack.store.audit import Audit
-from foreword_slack.store.posts import ENDED, Operation, PostState
+from foreword_slack.store.posts import ENDED, Operation, PostState, replace_content
 from foreword_slack.store.tables import InstallationRow, OutboxRow
 from foreword_slack.store.workspaces import InstallationState
 
@@ -252,9 +252,22 @@ class PostQueue:
         # The content stays until it is purged: somebody may invite the bot to the channel and have it sent again.
         row.state, row.reason, row.unsure = PostState.FAILED.value, reason, False
         row.lease_expire_time, row.finish_time = None, self._now
+        self._fold_changes(row)
         Audit(self._session, row.team, self._now).append(
             "post_failed", complaint=row.complaint, facts={"name": row.name, "channel": row.channel, "reason": reason}
         )
+
+    def _fold_changes(self, post: OutboxRow) -> None:
+        """Has a failed post say the newest that it was to say, for the case that it is sent again."""
+        changes = select(OutboxRow).where(
+            OutboxRow.team == post.team,
+            OutboxRow.target == post.name,
+            OutboxRow.operation == Operation.UPDATE.value,
+            OutboxRow.state == PostState.PENDING.value,
+        )
+        for change in self._session.scalars(changes.order_by(OutboxRow.key)).all():
+            replace_content(post, change.payload or {})
+            change.state, change.payload, change.finish_time = PostState.SUPERSEDED.value, None, self._now
 
     def _fail_orphans(self, team: str) -> None:
         post = aliased(OutboxRow)

@@ -37,6 +37,7 @@ class PostState(StrEnum):
 
 
 ENDED = (PostState.SENT.value, PostState.FAILED.value, PostState.SUPERSEDED.value)
+_ENDED_UNSENT = (PostState.FAILED.value, PostState.SUPERSEDED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +101,9 @@ class Posts:
         return self._add(name, Operation.POST, channel, payload, target=thread_of, complaint=complaint)
 
     def post_again(self, name: str, channel: str, content: Mapping[str, Any], *, thread_ts: str | None = None) -> bool:
-        """Asks once more for a post that failed, perhaps for another channel; False when it has not failed."""
+        """Asks once more for a post that failed or was dropped, perhaps for another channel; False when it was not."""
         row = self._row(name)
-        if row is None or row.operation != Operation.POST.value or row.state != PostState.FAILED.value:
+        if row is None or row.operation != Operation.POST.value or row.state not in _ENDED_UNSENT:
             return False
         row.channel = channel
         row.payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
@@ -115,6 +116,8 @@ class Posts:
     def update(self, target: str, content: Mapping[str, Any]) -> bool:
         """Changes a post once it was sent. Of several changes that wait, only the newest is made.
 
+        A post that failed takes the new content, for the case that it is sent again.
+
         Returns:
             False when there is no such post, or it failed or was deleted, so that nothing is left to change.
 
@@ -123,16 +126,31 @@ class Posts:
         """
         row = self._target(target)
         if row is None:
+            self._change_failed(target, content)
             return False
         if row.state == PostState.PENDING.value and not row.attempts and not row.unsure:
             # Never tried: the message may as well say the new thing at once. Where it goes stays.
-            assert row.payload is not None
-            kept = {name: row.payload[name] for name in ("thread_ts",) if name in row.payload}
-            row.payload = {**content, **kept}
+            replace_content(row, content)
             self._session.flush()
             return True
         self._supersede(target, Operation.UPDATE)
         return self._change(row, Operation.UPDATE, content)
+
+    def retire(self, target: str, content: Mapping[str, Any]) -> bool:
+        """Changes a post that stands no more, as `update` does; one that failed is dropped, and never sent again.
+
+        Returns:
+            False when there is no such post, or it failed or was deleted.
+
+        Raises:
+            FailedPreconditionError: The name is not that of a post.
+        """
+        row = self._row(target)
+        if row is None or row.state != PostState.FAILED.value:
+            return self.update(target, content)
+        _end(row, PostState.SUPERSEDED, "retired", self._now)
+        self._session.flush()
+        return False
 
     def delete(self, target: str) -> bool:
         """Deletes a post once it was sent, or keeps it from being sent.
@@ -198,7 +216,7 @@ class Posts:
 
     def _target(self, name: str) -> OutboxRow | None:
         row = self._row(name)
-        if row is None or row.state in (PostState.FAILED.value, PostState.SUPERSEDED.value):
+        if row is None or row.state in _ENDED_UNSENT:
             return None
         if row.operation != Operation.POST.value:
             raise FailedPreconditionError(f"{name} is no post that could be changed, but {row.operation}.")
@@ -212,6 +230,12 @@ class Posts:
         ).first()
         return row if deleted is None else None
 
+    def _change_failed(self, name: str, content: Mapping[str, Any]) -> None:
+        row = self._row(name)
+        if row is not None and row.state == PostState.FAILED.value and row.payload is not None:
+            replace_content(row, content)
+            self._session.flush()
+
     def _change(self, row: OutboxRow, operation: Operation, content: Mapping[str, Any]) -> bool:
         name = self._next_name(row.name)
         return self._add(name, operation, row.channel, content, target=row.name, complaint=row.complaint)
@@ -221,13 +245,13 @@ class Posts:
         return f"{target}#{self._session.scalars(query).one() + 1}"
 
     def _supersede(self, target: str, operation: Operation) -> None:
-        # One that is being sent goes on: whether it took effect is not known yet.
+        # One that is being sent goes on: whether it took effect is not known yet. One that failed must not come back.
         for row in self._session.scalars(
             select(OutboxRow).where(
                 OutboxRow.team == self._team,
                 OutboxRow.target == target,
                 OutboxRow.operation == operation.value,
-                OutboxRow.state == PostState.PENDING.value,
+                OutboxRow.state.in_((PostState.PENDING.value, PostState.FAILED.value)),
             )
         ):
             _end(row, PostState.SUPERSEDED, "newer", self._now)
@@ -271,6 +295,13 @@ class Posts:
         return self._session.scalars(
             select(OutboxRow).where(OutboxRow.team == self._team, OutboxRow.name == name)
         ).one_or_none()
+
+
+def replace_content(row: OutboxRow, content: Mapping[str, Any]) -> None:
+    """Gives a post that is still to be sent other content. Where it goes stays."""
+    assert row.payload is not None
+    kept = {name: row.payload[name] for name in ("thread_ts",) if name in row.payload}
+    row.payload = {**content, **kept}
 
 
 def _end(row: OutboxRow, state: PostState, reason: str, now: datetime) -> None:

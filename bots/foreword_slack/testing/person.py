@@ -215,6 +215,10 @@ class Person:
             ts = self._backend.message_times.next()
             self._courier.send_events(self._team, [events.archived(channel, self.id, ts=ts)])
 
+    def unarchive(self, channel: Channel) -> None:
+        """Opens an archived channel again."""
+        channel.is_archived = False
+
     async def _act(
         self, shown: Message | View, block_id: str, element: dict[str, Any], action: dict[str, Any]
     ) -> Answer:

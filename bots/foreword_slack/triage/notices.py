@@ -40,7 +40,7 @@ class Notices:
     def withdraw(self, complaint: Complaint, label: str, status: str) -> None:
         """Tells a department that a complaint is not its own any more."""
         shown = withdrawn_post(_card(complaint, complaint.text), label, self.policy, status=status)
-        self._uow.posts.update(route_name(complaint.id, label), shown.payload())
+        self._uow.posts.retire(route_name(complaint.id, label), shown.payload())
         self._uow.acknowledgements.save(
             Acknowledgement(complaint=complaint.id, department=label, state=AcknowledgementState.WITHDRAWN)
         )
@@ -55,6 +55,8 @@ class Notices:
 
     def mirror(self, complaint: Complaint, text: str) -> None:
         """Shows an edited or deleted complaint wherever it was posted."""
+        # What Slack refused before the deletion must not be sent when somebody has refused posts sent again.
+        show = self._uow.posts.retire if complaint.state is ComplaintState.DELETED else self._uow.posts.update
         for part in self._uow.acknowledgements.of(complaint.id):
             if part.state is AcknowledgementState.WITHDRAWN:
                 continue
@@ -67,10 +69,10 @@ class Notices:
                 status="Taken." if taken else "",
                 open=not taken,
             )
-            self._uow.posts.update(route_name(complaint.id, part.department), shown.payload())
+            show(route_name(complaint.id, part.department), shown.payload())
         if complaint.decider is None and complaint.reasons:
             shown = review_post(_card(complaint, text), complaint.reasons, guess_of(complaint), self.policy)
-            self._uow.posts.update(review_name(complaint.id), shown.payload())
+            show(review_name(complaint.id), shown.payload())
         if complaint.state is ComplaintState.DELETED:
             self._uow.posts.update(note_name(complaint.id), thread_note(self._status(complaint)).payload())
 

@@ -362,6 +362,77 @@ async def test_changes_of_a_post_that_failed_fail_too(store, slack):
     assert not await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
 
 
+async def refused_once(store, slack):
+    """A post that Slack refused; whatever happens to it then, it is sent again only when somebody asks for that."""
+    await install(store)
+    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
+    async with running(store, slack) as outbox:
+        await post(store, thread_ts="1.1")
+        await settled(outbox)
+
+
+async def retried(store, slack):
+    async with running(store, slack) as outbox:
+        await store.operate(lambda operator: operator.posts.revive("T1"))
+        outbox.wake("T1")
+        await settled(outbox)
+
+
+async def test_a_post_that_is_sent_again_says_the_newest(store, slack):
+    await refused_once(store, slack)
+
+    await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Found"}))
+    assert (await found(store)).state is PostState.FAILED
+    await retried(store, slack)
+
+    assert [(message["text"], message["thread_ts"]) for message in slack.posted] == [("Found", "1.1")]
+
+
+async def test_a_change_that_waits_for_a_post_that_fails_is_what_is_sent_again(store, slack):
+    await install(store)
+
+    async def refuse(request):
+        await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Found"}))
+        return web.json_response({"ok": False, "error": "is_archived"})
+
+    slack.script["chat.postMessage"].append(refuse)
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+    await retried(store, slack)
+
+    assert [message["text"] for message in slack.posted] == ["Found"]
+    assert slack.of("chat.update") == []
+
+
+async def test_a_change_that_failed_does_not_come_back_after_a_newer_one(store, slack):
+    await install(store)
+    slack.script["chat.update"].append({"ok": False, "error": "is_archived"})
+    async with running(store, slack) as outbox:
+        await post(store)
+        await settled(outbox)
+        for text in ("older", "newer"):
+            await store.write("T1", lambda uow, t=text: uow.posts.update("route", {"text": t}))
+            await settled(outbox)
+    await retried(store, slack)
+
+    assert [update["text"] for update in slack.of("chat.update")] == ["older", "newer"]
+
+
+@BOTH_DATABASES
+async def test_a_post_that_was_retired_is_not_sent_again_unless_it_is_asked_for_anew(store, slack):
+    await refused_once(store, slack)
+
+    await store.write("T1", lambda uow: uow.posts.retire("route", {"text": "Not yours any more"}))
+    await retried(store, slack)
+    assert slack.posted == []
+
+    async with running(store, slack) as outbox:
+        assert await store.write("T1", lambda uow: uow.posts.post_again("route", "C1", {"text": "Yours again"}))
+        await settled(outbox)
+    assert [message["text"] for message in slack.posted] == ["Yours again"]
+
+
 async def test_a_post_that_failed_is_asked_for_again_in_another_channel(store, slack):
     await install(store)
     slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
