@@ -93,6 +93,7 @@ class Settings(BaseSettings):
     )
     checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between checkpoints of a run.")
     max_queued_experiments: int = Field(default=100, ge=1, description="Experiments a tenant may have waiting.")
+    max_watches: int = Field(default=200, ge=1, description="Experiments a tenant may watch at once on each server.")
     max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Largest dataset in bytes.")
     max_batch_rows: int = Field(default=32, ge=1, description="Rows that the engine decodes together.")
     max_queued_tokens: int = Field(

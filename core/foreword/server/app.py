@@ -36,6 +36,7 @@ from foreword.server.token_counts import TokenCounters
 from foreword.server.tune_experiment_service import TuneExperimentService
 from foreword.server.tuned_model_service import TunedModelService
 from foreword.server.uploads import UploadChecker
+from foreword.server.watches import ExperimentWatches
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository
@@ -119,7 +120,7 @@ class ForewordServer:
         self._clock = clock
         self._now = now
         self._tenants = TenantRepository(database)
-        self._draining = asyncio.Event()
+        self._watches = ExperimentWatches(database, max_per_tenant=settings.max_watches)
         self._health = Health()
         self._work = LongWork()
         self._server: grpc.aio.Server | None = None
@@ -169,7 +170,7 @@ class ForewordServer:
         server, self._server = self._server, None
         _log.info("draining", grace_seconds=grace)
         await self._health.enter_graceful_shutdown()
-        self._draining.set()
+        self._watches.close()
         for task in (self._probing, self._preloading):
             if task is not None:
                 task.cancel()
@@ -234,8 +235,8 @@ class ForewordServer:
                     database=database,
                     planner=planner,
                     work=self._work,
+                    watches=self._watches,
                     max_queued=settings.max_queued_experiments,
-                    draining=self._draining,
                 ),
             ),
             (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +92,11 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
     if handler.response_streaming:
         inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
-        # Written here, not yielded on: a generator that is suspended when the client goes away would be closed by the
-        # garbage collector only, and with it what it waits for in the engine.
+        # Written and closed here, not yielded on: a generator that is suspended when the client goes away would be
+        # closed by the garbage collector only, and with it what it waits for in the engine.
         async def stream(request: Any, context: Any) -> None:
-            async with around(context):
-                async for response in inner(parsed(request), context):
+            async with around(context), aclosing(inner(parsed(request), context)) as responses:
+                async for response in responses:
                     await context.write(response)
 
         if handler.request_streaming:

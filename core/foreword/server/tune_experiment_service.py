@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
 
 from google.protobuf import empty_pb2
 
 from foreword.domain.experiment import TuneExperiment
-from foreword.errors import InvalidArgumentError, UnavailableError
+from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import experiment as convert
@@ -19,11 +17,12 @@ from foreword.server.convert.fields import page_size
 from foreword.server.idempotency import request_key
 from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
+from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
 
-WATCH_SECONDS = 0.25
+RECHECK_SECONDS = 1.0
 
 
 class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer):
@@ -31,17 +30,16 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
 
     Args:
         max_queued: Experiments that a tenant may have waiting.
-        draining: Set when the server is going down: watches end, so that they hold nothing up.
     """
 
     def __init__(
-        self, *, database: Database, planner: Planner, work: LongWork, max_queued: int, draining: asyncio.Event
+        self, *, database: Database, planner: Planner, work: LongWork, watches: ExperimentWatches, max_queued: int
     ) -> None:
         self._work = work
         self._database = database
         self._planner = planner
         self._max_queued = max_queued
-        self._draining = draining
+        self._watches = watches
 
     async def CreateTuneExperiment(
         self, request: tune_experiment_service_pb2.CreateTuneExperimentRequest, context: Any
@@ -104,24 +102,16 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         sequence = request.after_sequence
         if sequence < 0:
             raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
-        sent: TuneExperiment | None = None
-        while True:
-            seen = await self._get(name, after_sequence=sequence)
-            # A worker's heartbeat alone moves these two; nobody wants to be woken four times a second for that.
-            bare = dataclasses.replace(seen, snapshots=(), update_time=seen.create_time, compute_seconds=0.0)
-            if seen.snapshots or bare != sent:
+        with self._watches.open(name, sequence) as watch:
+            while True:
+                seen = await watch.next(RECHECK_SECONDS)
+                if seen is None:
+                    continue
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(
                     tune_experiment=convert.tune_experiment(seen)
                 )
-                sent = bare
-                sequence = max(sequence, *(snapshot.sequence for snapshot in seen.snapshots), 0)
-            if seen.state.ended:
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._draining.wait(), WATCH_SECONDS)
-                raise UnavailableError(
-                    f"The service is restarting. Watch again with after_sequence {sequence}.", reason="DRAINING"
-                )
+                if seen.state.ended:
+                    return
 
     async def CancelTuneExperiment(
         self, request: tune_experiment_service_pb2.CancelTuneExperimentRequest, context: Any

@@ -111,7 +111,8 @@ class TuneExperimentServiceServicer:
         """Streams an experiment whenever it changes, each time with the snapshots that are new, and ends when the
         experiment has ended. A broken stream continues where `after_sequence` says.
 
-        NOT_FOUND: no such experiment. UNAVAILABLE: the service is restarting; watch again.
+        NOT_FOUND: no such experiment. RESOURCE_EXHAUSTED: the tenant has too many watches open; RetryInfo says when to try
+        again. UNAVAILABLE: the service is restarting; watch again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,188 @@
+"""Watches of experiments: the database is asked once an interval, however many watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from foreword.domain.experiment import TuneExperiment
+from foreword.errors import ExhaustedError, ForewordError, NotFoundError, UnavailableError
+from foreword.names import TuneExperimentName
+from foreword.observability.logging import get_logger
+from foreword.storage.database import Database
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.versions import ExperimentVersions, Version
+
+POLL_SECONDS = 0.25
+_RETRY_AFTER = timedelta(seconds=10)
+_log = get_logger("watches")
+
+
+class Watch:
+    """One caller's view of an experiment; it tells what the caller has not seen.
+
+    Attributes:
+        sequence: Snapshots up to this one were told.
+        version: Of the experiment as it was last given; None before the first time.
+    """
+
+    def __init__(self, after_sequence: int) -> None:
+        self.sequence = after_sequence
+        self.version: Version | None = None
+        self._given: TuneExperiment | None = None
+        self._told: TuneExperiment | None = None
+        self._error: Exception | None = None
+        self._woken = asyncio.Event()
+
+    def give(self, seen: TuneExperiment, version: Version) -> None:
+        """Hands in the experiment with its snapshots beyond `sequence`; a caller who is slow misses nothing by it."""
+        self.version, self._given = version, seen
+        self._woken.set()
+
+    def fail(self, error: Exception) -> None:
+        """Ends the watch."""
+        self._error = error
+        self._woken.set()
+
+    async def next(self, timeout_seconds: float) -> TuneExperiment | None:
+        """The experiment with the snapshots that are new; None when nothing has changed for so long.
+
+        Raises:
+            NotFoundError: It does not exist, or was deleted.
+            UnavailableError: The server is going down, or the database cannot be reached.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), timeout_seconds)
+        self._woken.clear()
+        if self._error is not None:
+            raise self._error
+        given, self._given = self._given, None
+        if given is None:
+            return None
+        snapshots = tuple(snapshot for snapshot in given.snapshots if snapshot.sequence > self.sequence)
+        # A worker's heartbeat alone moves these two; nobody wants to be woken four times a second for that.
+        bare = dataclasses.replace(given, snapshots=(), update_time=given.create_time, compute_seconds=0.0)
+        if not snapshots and bare == self._told:
+            return None
+        self._told = bare
+        self.sequence = max(self.sequence, *(snapshot.sequence for snapshot in snapshots), 0)
+        return dataclasses.replace(given, snapshots=snapshots)
+
+
+class ExperimentWatches:
+    """All watches of this server. Lives on one event loop.
+
+    One query an interval finds the experiments that have changed, and only those are read, each once for all who
+    watch it.
+
+    Args:
+        max_per_tenant: Watches that a tenant may have open here.
+    """
+
+    def __init__(self, database: Database, *, max_per_tenant: int) -> None:
+        self._database = database
+        self._versions = ExperimentVersions(database)
+        self._max_per_tenant = max_per_tenant
+        self._open: dict[TuneExperimentName, set[Watch]] = {}
+        self._counts: Counter[str] = Counter()
+        self._woken = asyncio.Event()
+        self._polling: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @contextmanager
+    def open(self, name: TuneExperimentName, after_sequence: int) -> Iterator[Watch]:
+        """Watches an experiment until the block ends.
+
+        Raises:
+            ExhaustedError: The tenant has too many watches open.
+            UnavailableError: The server is going down.
+        """
+        if self._closed:
+            raise _restarting(after_sequence)
+        if self._counts[name.tenant] >= self._max_per_tenant:
+            raise ExhaustedError(
+                f"{self._max_per_tenant} experiments are watched already, and no more may be at once. End a watch, or "
+                "raise FOREWORD_MAX_WATCHES.",
+                reason="TOO_MANY_WATCHES",
+                metadata={"limit": str(self._max_per_tenant)},
+                retry_after=_RETRY_AFTER,
+            )
+        watch = Watch(after_sequence)
+        self._counts[name.tenant] += 1
+        self._open.setdefault(name, set()).add(watch)
+        self._woken.set()
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll(), name="watches")
+        try:
+            yield watch
+        finally:
+            self._leave(name, watch)
+
+    def close(self) -> None:
+        """Ends every watch, so that they hold nothing up; their callers are told where to go on."""
+        self._closed = True
+        for watches in self._open.values():
+            for watch in watches:
+                watch.fail(_restarting(watch.sequence))
+
+    def _leave(self, name: TuneExperimentName, watch: Watch) -> None:
+        self._open[name].remove(watch)
+        if not self._open[name]:
+            del self._open[name]
+        self._counts[name.tenant] -= 1
+        if not self._counts[name.tenant]:
+            del self._counts[name.tenant]
+        if not self._open:
+            self._woken.set()  # so that the task ends now
+
+    async def _poll(self) -> None:
+        """Gives watches what has changed, as long as there are any."""
+        while self._open:
+            self._woken.clear()
+            try:
+                await self._give_changes()
+            except Exception as error:  # the root of a task: every caller learns of it, as each would by asking
+                if not isinstance(error, ForewordError):
+                    _log.exception("watching_failed")
+                for watches in self._open.values():
+                    for watch in watches:
+                        watch.fail(error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+
+    async def _give_changes(self) -> None:
+        asked = list(self._open)
+        versions = await asyncio.to_thread(self._versions.read, asked)
+        for name in asked:
+            version = versions.get(name)
+            behind = [watch for watch in self._open.get(name, ()) if version is None or watch.version != version]
+            if not behind:
+                continue
+            if version is None:
+                _fail(behind, NotFoundError.of(str(name)))
+                continue
+            repository = ExperimentRepository(self._database, name.tenant)
+            after = min(watch.sequence for watch in behind)
+            try:
+                seen = await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=after)
+            except ForewordError as error:  # of this experiment; the others are read all the same
+                _fail(behind, error)
+                continue
+            for watch in behind:
+                watch.give(seen, version)
+
+
+def _fail(watches: list[Watch], error: ForewordError) -> None:
+    for watch in watches:
+        watch.fail(error)
+
+
+def _restarting(sequence: int) -> UnavailableError:
+    return UnavailableError(
+        f"The service is restarting. Watch again with after_sequence {sequence}.", reason="DRAINING"
+    )

@@ -1,0 +1,37 @@
+"""Which experiments have changed, told without reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, tuple_
+
+from foreword.names import TuneExperimentName
+from foreword.storage.database import Database
+from foreword.storage.tables import ExperimentRow
+
+Version = tuple[int, str, int, datetime]
+"""Differs whenever an experiment has changed: its row, state, newest snapshot and time of change."""
+
+_CHUNK = 1000  # names in one statement; databases bound its variables
+
+
+class ExperimentVersions:
+    """Versions of experiments of any tenant, for whoever waits for changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, names: Sequence[TuneExperimentName]) -> Mapping[TuneExperimentName, Version]:
+        """The versions of those that exist."""
+        found: dict[TuneExperimentName, Version] = {}
+        row = ExperimentRow
+        with self._database.read() as session:
+            for start in range(0, len(names), _CHUNK):
+                chunk = [(name.tenant, name.tune_experiment) for name in names[start : start + _CHUNK]]
+                query = select(row.tenant, row.id, row.key, row.state, row.last_sequence, row.update_time)
+                for tenant, id, *version in session.execute(query.where(tuple_(row.tenant, row.id).in_(chunk))):
+                    key, state, last_sequence, update_time = version
+                    found[TuneExperimentName(tenant, id)] = (key, state, last_sequence, update_time)
+        return found
