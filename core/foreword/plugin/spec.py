@@ -85,7 +85,8 @@ def before_generate(call: InferenceCall, text: str) -> str | None:
 
     Return another text to have that answered instead, such as one without names; None leaves it. Every plugin is handed
     what the one before made of it. Raise an error of `foreword.errors` to refuse the request; any other is logged,
-    and the request fails: a text that was to be changed never goes on as it was. Runs on a thread; the request waits.
+    and the request fails: a text that was to be changed never goes on as it was. Runs on a thread that does
+    nothing else; the request waits.
 
     Args:
         call: Who asks whom.

@@ -69,6 +69,8 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 4 * 2**20),
     ("grpc.so_reuseport", 0),
 )
+_HOOK_THREADS = 32
+"""Plugins at work on requests at a time: as many as the engine decodes together. Most of them wait for others."""
 _log = get_logger("server")
 
 
@@ -122,7 +124,8 @@ class ForewordServer:
         self._tenants = TenantRepository(database)
         self._watches = ExperimentWatches(database, max_per_tenant=settings.max_watches)
         self._health = Health()
-        self._work = LongWork()
+        self._work = LongWork("foreword-long")
+        self._hook_work = LongWork("foreword-before", threads=_HOOK_THREADS)
         self._server: grpc.aio.Server | None = None
         self._probing: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
@@ -180,6 +183,7 @@ class ForewordServer:
         # Nobody waits for an answer any more: what is left in the engine belongs to requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         self._work.close()
+        self._hook_work.close()
 
     async def _preload(self) -> None:
         """Loads the base models that the operator named; one that cannot be loaded is logged and tried on first use."""
@@ -223,7 +227,7 @@ class ForewordServer:
             ),
             (
                 inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
-                InferenceService(engine=hooked(self._engine, self._plugins), models=models),
+                InferenceService(engine=hooked(self._engine, self._plugins, self._hook_work), models=models),
             ),
             (
                 tenant_service_pb2_grpc.add_TenantServiceServicer_to_server,

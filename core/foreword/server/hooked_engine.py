@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,27 +14,37 @@ from foreword.errors import ForewordError
 from foreword.inference.interfaces import AdapterReference, EngineClient, EngineLoad, EngineRequest, Piece, Tokens
 from foreword.plugin.manager import PluginManager
 from foreword.server.closable import closable
+from foreword.server.long_work import LongWork
 
 BEFORE = "before_generate"
 AFTER = "after_generate"
 
 
-def hooked(engine: EngineClient, plugins: PluginManager) -> EngineClient:
+def hooked(engine: EngineClient, plugins: PluginManager, work: LongWork) -> EngineClient:
     """The engine, or one that calls hooks around it if a plugin implements any: nobody else pays for them."""
-    return HookedEngine(engine, plugins) if plugins.implements(BEFORE) or plugins.implements(AFTER) else engine
+    return HookedEngine(engine, plugins, work) if plugins.implements(BEFORE) or plugins.implements(AFTER) else engine
 
 
 class HookedEngine(EngineClient):
     """Calls `before_generate` and `after_generate` around requests for text and labels.
 
-    Plugins run on threads, so that a slow one delays no other request; `after_generate` delays not even its own.
+    Plugins run on threads that do nothing else, so that a slow one delays no call that has no need of it;
+    `after_generate` delays not even its own request.
+
+    Args:
+        work: Runs `before_generate`.
     """
 
     def __init__(
-        self, engine: EngineClient, plugins: PluginManager, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: EngineClient,
+        plugins: PluginManager,
+        work: LongWork,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._plugins = plugins
+        self._work = work
         self._clock = clock
         self._notifier = ThreadPoolExecutor(1, "foreword-hooks")
 
@@ -88,7 +97,7 @@ class HookedEngine(EngineClient):
         """The request with the text that plugins made of it."""
         if not self._plugins.implements(BEFORE):
             return request
-        text = await asyncio.to_thread(self._plugins.change, BEFORE, "text", request.text, call=call)
+        text = await self._work.run(self._plugins.change, BEFORE, "text", request.text, call=call)
         return replace(request, text=text)
 
     def _after(self, call: InferenceCall, usage: TokenUsage | None, begin: float, error: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
@@ -10,6 +12,7 @@ from factories.serving import DEPARTMENTS, Adapters, answer, make_request, promp
 from foreword.errors import InvalidArgumentError, PermissionDeniedError
 from foreword.plugin.manager import PluginManager
 from foreword.server.hooked_engine import HookedEngine, hooked
+from foreword.server.long_work import LongWork
 
 
 class Meter:
@@ -34,15 +37,22 @@ def meter() -> Meter:
 
 
 @pytest.fixture
+def work() -> Iterator[LongWork]:
+    made = LongWork("hooks")
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def plugins(meter: Meter) -> PluginManager:
     return PluginManager([make_plugin("meter", before_generate=meter.before, after_generate=meter.after)])
 
 
-async def test_a_plugin_is_told_who_asks_and_how_it_ended(meter, plugins):
+async def test_a_plugin_is_told_who_asks_and_how_it_ended(meter, plugins, work):
     adapters = Adapters()
     reference = adapters.add("a", prompt_vectors(3))
     async with running_engine(adapters=adapters) as engine:
-        watched = hooked(engine, plugins)
+        watched = hooked(engine, plugins, work)
         _, final = await answer(watched, "Hello", adapter=reference)
         labels = await watched.classify(make_request("Hello", label_space=DEPARTMENTS))
         (first, second) = await meter.all_ended(2)
@@ -57,10 +67,10 @@ async def test_a_plugin_is_told_who_asks_and_how_it_ended(meter, plugins):
     assert first[1].error == ""
 
 
-async def test_the_model_is_asked_what_a_plugin_made_of_the_text(meter):
+async def test_the_model_is_asked_what_a_plugin_made_of_the_text(meter, work):
     plugins = PluginManager([make_plugin("redact", before_generate=lambda text: text.replace("Anna", "[name]"))])
     async with running_engine() as engine:
-        watched = hooked(engine, plugins)
+        watched = hooked(engine, plugins, work)
         redacted = await answer(watched, "Anna waits")
         scored = await watched.classify(make_request("Anna waits", label_space=DEPARTMENTS))
 
@@ -68,23 +78,44 @@ async def test_the_model_is_asked_what_a_plugin_made_of_the_text(meter):
         assert scored == await engine.classify(make_request("[name] waits", label_space=DEPARTMENTS))
 
 
-async def test_a_refused_request_never_reaches_the_engine_and_is_told_of(meter):
+async def test_a_refused_request_never_reaches_the_engine_and_is_told_of(meter, work):
     def refuse(text):
         raise PermissionDeniedError("No names, please.")
 
     plugins = PluginManager([make_plugin("strict", before_generate=refuse, after_generate=meter.after)])
     async with running_engine() as engine:
         with pytest.raises(PermissionDeniedError, match="No names"):
-            await answer(hooked(engine, plugins), "Anna")
+            await answer(hooked(engine, plugins, work), "Anna")
         ((_, outcome),) = await meter.all_ended(1)
 
         assert (outcome.usage, outcome.error) == (None, "SCOPE_MISSING")
         assert engine.load().queued_tokens == 0
 
 
-async def test_errors_and_callers_who_leave_are_told_of(meter, plugins):
+async def test_a_slow_plugin_holds_up_nobody_who_looks_up_a_key(work):
+    released = threading.Event()
+    busy = threading.Semaphore(0)
+
+    def wait(text):
+        busy.release()
+        assert released.wait(20)
+        return text
+
+    plugins = PluginManager([make_plugin("slow", before_generate=wait)])
+    more_than_the_loop_has_threads = 33
     async with running_engine() as engine:
-        watched = hooked(engine, plugins)
+        watched = hooked(engine, plugins, work)
+        waiting = [asyncio.create_task(answer(watched, "Hello")) for _ in range(more_than_the_loop_has_threads)]
+        try:
+            await asyncio.wait_for(asyncio.to_thread(busy.acquire), 5)  # looked up while the plugin is at work
+        finally:
+            released.set()
+        await asyncio.gather(*waiting)
+
+
+async def test_errors_and_callers_who_leave_are_told_of(meter, plugins, work):
+    async with running_engine() as engine:
+        watched = hooked(engine, plugins, work)
         with pytest.raises(InvalidArgumentError):
             await answer(watched, "word " * 400)
         async with aclosing(
@@ -97,9 +128,9 @@ async def test_errors_and_callers_who_leave_are_told_of(meter, plugins):
     assert all(outcome.usage is None for _, outcome in ended)
 
 
-async def test_what_is_no_request_for_an_answer_passes_by(meter, plugins):
+async def test_what_is_no_request_for_an_answer_passes_by(meter, plugins, work):
     async with running_engine() as engine:
-        watched = hooked(engine, plugins)
+        watched = hooked(engine, plugins, work)
         await watched.preload("tiny--bart")
         assert await watched.probe("tiny--bart", None) == 0.0
         assert await watched.tokenize("acme", "tiny--bart", "Hi") == await engine.tokenize("acme", "tiny--bart", "Hi")
@@ -108,8 +139,8 @@ async def test_what_is_no_request_for_an_answer_passes_by(meter, plugins):
     assert meter.begun == []
 
 
-async def test_without_such_a_plugin_the_engine_is_left_alone():
+async def test_without_such_a_plugin_the_engine_is_left_alone(work):
     async with running_engine() as engine:
-        assert hooked(engine, PluginManager([])) is engine
+        assert hooked(engine, PluginManager([]), work) is engine
         quiet = PluginManager([make_plugin("quiet", experiment_finished=lambda experiment: None)])
-        assert not isinstance(hooked(engine, quiet), HookedEngine)
+        assert not isinstance(hooked(engine, quiet, work), HookedEngine)
