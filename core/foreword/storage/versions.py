@@ -31,7 +31,8 @@ class ExperimentVersions:
             for start in range(0, len(names), _CHUNK):
                 chunk = [(name.tenant, name.tune_experiment) for name in names[start : start + _CHUNK]]
                 query = select(row.tenant, row.id, row.key, row.state, row.last_sequence, row.update_time)
-                for tenant, id, *version in session.execute(query.where(tuple_(row.tenant, row.id).in_(chunk))):
-                    key, state, last_sequence, update_time = version
-                    found[TuneExperimentName(tenant, id)] = (key, state, last_sequence, update_time)
+                for tenant, id, key, state, sequence, changed in session.execute(
+                    query.where(tuple_(row.tenant, row.id).in_(chunk))
+                ):
+                    found[TuneExperimentName(tenant, id)] = (key, state, sequence, changed)
         return found
