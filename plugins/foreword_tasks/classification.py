@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
@@ -75,3 +76,10 @@ class Classification(Task):
     def label_space(self, schema: Schema) -> LabelSpace:
         """All answers that are possible."""
         return LabelSchema.from_json(schema).space
+
+    def trained_schema(self, schema: Schema, rows: Sequence[Row]) -> Schema:
+        """Keeps the label sets that these rows have."""
+        labels = LabelSchema.from_json(schema)
+        seen = {labels.read(row.output) for row in rows}
+        kept = tuple(label_set for label_set in labels.label_sets if label_set in seen)
+        return replace(labels, label_sets=kept).to_json()

@@ -129,7 +129,7 @@ class Tuner:
 
         def measure(contributions: Any) -> float:
             return held_out_metric(
-                runner=self._runner, task=task, schema=plan.schema, verbalizer=setup.verbalizer,
+                runner=self._runner, task=task, schema=trainer.training_schema, verbalizer=setup.verbalizer,
                 rows=trainer.validation_rows, contributions=contributions, parameters=plan.parameters,
             )  # fmt: skip
 
@@ -145,8 +145,9 @@ class Tuner:
                 held_out.append(f"{report.validation_metric:.2f}/{report.validation_loss:.2f}")
         result = trainer.result()
         seconds = time.perf_counter() - started
+        schema = plan.schema if result.refitted else trainer.training_schema
         evaluations = evaluate(
-            runner=self._runner, task=task, schema=plan.schema, verbalizer=setup.verbalizer, rows=split.test,
+            runner=self._runner, task=task, schema=schema, verbalizer=setup.verbalizer, rows=split.test,
             training_rows=rows, contributions=method.contributions(result.artifact), instruction=setup.instruction,
             with_base=with_base, parameters=plan.parameters, example_count=len(split.test),
         )  # fmt: skip

@@ -35,8 +35,11 @@ class Shout(Task):
         return Scores(metrics={"same": same / max(1, len(references))})
 
     def label_space(self, schema):
-        words = tuple(schema["words"])
-        return LabelSpace(labels=words, separator=", ", multi_label=False, label_sets=tuple((word,) for word in words))
+        seen = tuple((word,) for word in schema.get("seen", schema["words"]))
+        return LabelSpace(labels=tuple(schema["words"]), separator=", ", multi_label=False, label_sets=seen)
+
+    def trained_schema(self, schema, rows):
+        return {**schema, "seen": sorted({row.output.upper() for row in rows})}
 
 
 class Nameless(Shout):
@@ -138,6 +141,16 @@ class SpaceInLowerCase(Shout):
         return LabelSpace(labels=words, separator=", ", multi_label=False, label_sets=tuple((word,) for word in words))
 
 
+class RememberingHeldOut(Shout):
+    def trained_schema(self, schema, rows):
+        return schema
+
+
+class ForgettingLabels(Shout):
+    def trained_schema(self, schema, rows):
+        return self.fit(rows, None)
+
+
 BROKEN = {
     "test_it_describes_itself_its_options_and_its_metrics": (Nameless, UndeclaredMain, WrongDefault),
     "test_its_template_holds_the_input": (NoInput,),
@@ -150,6 +163,7 @@ BROKEN = {
     "test_text_that_is_no_answer_counts_as_wrong_and_breaks_nothing": (Fragile,),
     "test_what_its_checks_find_names_rows_and_remedies": (NoRemedy, UnknownRow),
     "test_its_label_space_holds_every_target": (OpenThoughClosed, SpaceWithoutSome, SpaceInLowerCase),
+    "test_a_model_trained_on_some_rows_knows_all_labels_and_their_answers_only": (RememberingHeldOut, ForgettingLabels),
 }
 
 

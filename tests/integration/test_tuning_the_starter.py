@@ -41,7 +41,7 @@ def test_a_few_epochs_on_forty_rows_beat_the_base_model():
 
     reports = list(trainer.run())
     tuned, *base = evaluate(
-        runner=ModelRunner(model), task=Classification(), schema=plan.schema, verbalizer="{{input}}",
+        runner=ModelRunner(model), task=Classification(), schema=trainer.training_schema, verbalizer="{{input}}",
         rows=trainer.validation_rows, training_rows=trainer.training_rows,
         contributions=PromptTuning().contributions(trainer.result().artifact),
         instruction=INSTRUCTION, with_base=True, parameters=parameters,

@@ -50,6 +50,8 @@ def evaluate(
     tuned model, so that the gain of tuning is told apart from that of constraints.
 
     Args:
+        schema: Of what was trained on; with the label sets of the held-out rows, answers that nothing was trained on
+            would be candidates.
         rows: Held-out rows, at least one.
         training_rows: Where examples may come from.
         contributions: What was tuned.
@@ -95,7 +97,7 @@ def held_out_metric(
     parameters: ResolvedParameters,
     check: Check = lambda: None,
 ) -> float:
-    """The task's main metric of what has been tuned so far."""
+    """The task's main metric of what has been tuned so far; the arguments are those of `evaluate`."""
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
     return bench.main_metric(prompting, contributions, task.label_space(schema))

@@ -125,6 +125,19 @@ class Task(ABC):
         """The closed set of answers, or None for an open task."""
         return None
 
+    def trained_schema(self, schema: Schema, rows: Sequence[Row]) -> Schema:
+        """The schema of a model that was trained on some of the rows only.
+
+        What outputs mean stays, the labels above all; answers that occur in no row that was trained on are no longer
+        among the label sets. A task whose schema holds nothing of the kind leaves it as it is.
+
+        Args:
+            schema: That of all rows.
+            rows: Those trained on.
+        """
+        del rows
+        return schema
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSpace:

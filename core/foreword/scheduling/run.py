@@ -21,7 +21,7 @@ from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
+from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
@@ -116,7 +116,9 @@ class ExperimentRun:
         self._heartbeat.beat(recorder.in_phase(Phase.EVALUATING))
         evaluations = self._evaluate(runner, trainer, result)
         self._heartbeat.beat(recorder.in_phase(Phase.STORING))
-        self._store(result, evaluations)
+        # Only a refit has learnt the answers of the rows held out.
+        schema = self._experiment.plan.schema if result.refitted else trainer.training_schema
+        self._store(result, schema, evaluations)
 
     def _rows(self) -> tuple[Row, ...]:
         """The rows of the experiment's dataset."""
@@ -132,7 +134,7 @@ class ExperimentRun:
             return held_out_metric(
                 runner=runner,
                 task=self._task,
-                schema=plan.schema,
+                schema=trainer.training_schema,
                 verbalizer=config.verbalizer,
                 rows=trainer.validation_rows,
                 contributions=contributions,
@@ -192,7 +194,7 @@ class ExperimentRun:
         return evaluate(
             runner=runner,
             task=self._task,
-            schema=plan.schema,
+            schema=trainer.training_schema,
             verbalizer=config.verbalizer,
             rows=trainer.validation_rows,
             training_rows=trainer.training_rows,
@@ -216,7 +218,7 @@ class ExperimentRun:
             "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
         }
 
-    def _store(self, result: TrainResult, evaluations: tuple[Evaluation, ...]) -> None:
+    def _store(self, result: TrainResult, schema: Schema, evaluations: tuple[Evaluation, ...]) -> None:
         """Writes the adapter, then commits the end of the experiment and the tuned model together."""
         experiment, plan, workshop = self._experiment, self._experiment.plan, self._workshop
         spec = self._base.spec
@@ -240,7 +242,7 @@ class ExperimentRun:
                 task=self._task.id,
                 tuning_type=self._method.id,
                 verbalizer=experiment.config.verbalizer,
-                schema=plan.schema,
+                schema=schema,
                 labels=plan.labels,
                 multi_label=plan.multi_label,
                 artifact=artifact,

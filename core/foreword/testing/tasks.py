@@ -148,6 +148,22 @@ class TaskTests(ABC):
             target = task.target(text, schema)
             assert target == text, f"the answer {text!r} of the label space has the target {target!r}"
 
+    def test_a_model_trained_on_some_rows_knows_all_labels_and_their_answers_only(self) -> None:
+        """Candidates that only the held-out rows have would make results look better than they are."""
+        task, rows = self.make_task(), self.rows()
+        schema = self._schema(task)
+        trained = task.trained_schema(schema, rows[:1])
+        for row in rows:
+            whole, part = task.target(row.output, schema), task.target(row.output, trained)
+            assert whole == part, f"the target of {row.output!r} is {whole!r} and, trained on one row, {part!r}"
+        space, seen = task.label_space(schema), task.label_space(trained)
+        if space is None or seen is None:
+            assert space is seen, "the label space is there for some rows only"
+            return
+        assert seen.labels == space.labels, f"the labels are {space.labels} and, trained on one row, {seen.labels}"
+        answers, target = {seen.text(labels) for labels in seen.label_sets}, task.target(rows[0].output, schema)
+        assert answers <= {target}, f"trained on {target!r} alone, the label sets are {sorted(answers)}"
+
     @staticmethod
     def _check_space(space: LabelSpace) -> None:
         assert len(set(space.labels)) == len(space.labels), "labels of the label space are named twice"

@@ -24,7 +24,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, TunePlan
 from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.interfaces import Artifact, LoadedModel, Task, Trainable, TuningMethod
+from foreword.plugin.interfaces import Artifact, LoadedModel, Schema, Task, Trainable, TuningMethod
 from foreword.tuning import checkpoint
 from foreword.tuning.batches import Batch, EncodedRow, batch_order, collate, encode_rows, length_order, parts_of
 from foreword.tuning.fingerprint import run_fingerprint
@@ -114,6 +114,11 @@ class Trainer:
     def training_rows(self) -> tuple[Row, ...]:
         """Rows that are trained on before any refit."""
         return self._split.training
+
+    @property
+    def training_schema(self) -> Schema:
+        """What the task knows of the rows that are trained on before any refit: held-out rows are measured with it."""
+        return self._task.trained_schema(self._plan.schema, self._split.training)
 
     @property
     def validation_rows(self) -> tuple[Row, ...]:

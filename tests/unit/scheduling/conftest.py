@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from factories.serving import TinyBaseModel
 from factories.stored import make_config, store_dataset
 from foreword.config import Settings
 from foreword.data.rows import write_rows
+from foreword.domain.dataset import Row
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.parameters import TuneParameters
 from foreword.plugin.manager import PluginManager
@@ -40,14 +41,21 @@ class Shop:
         """The tenant's experiments."""
         return ExperimentRepository(self.workshop.database, "acme")
 
-    def queue_run(self, *, base_model: str = "tiny--bart", **parameters: object) -> TuneExperiment:
+    def queue_run(
+        self,
+        *,
+        base_model: str = "tiny--bart",
+        task: str = "classification",
+        rows: Sequence[Row] = tuple(make_rows()),
+        **parameters: object,
+    ) -> TuneExperiment:
         """Queues a run of a moment."""
-        rows = make_rows()
         dataset = store_dataset(self.workshop.database)
         self.workshop.artifacts.write(dataset.artifact, {ROWS_FILE: write_rows(rows)})
         config = replace(
             make_config(dataset.id),
             base_model=base_model,
+            task=task,
             verbalizer="{{input}}",
             parameters=TuneParameters(),
             evaluate_base=False,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import entry_points
+from itertools import combinations
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from sqlalchemy import update
 from factories.plugins import make_plugin
 from factories.serving import TinyBaseModel
 from factories.stored import MOMENT
+from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentState, TuneExperiment
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
@@ -25,6 +27,8 @@ from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
 from foreword.tuning import checkpoint
+from foreword.tuning.split import split_for
+from foreword_tasks.classification import Classification
 
 MINUTE = timedelta(minutes=1)
 
@@ -97,6 +101,41 @@ def test_a_run_ends_with_a_tuned_model_and_leaves_no_checkpoint(shop):
     assert [point.step for point in found.snapshots] == [1, 2, 3, 4, 5, 6]
     assert shop.workshop.checkpoints.latest_checkpoint(run_key(run)) is None
     assert content(shop, run)
+
+
+class Witness(Classification):
+    """Keeps the label sets that are candidates while it measures and is served."""
+
+    id = "witness"
+
+    def __init__(self):
+        self.candidates: list[set[tuple[str, ...]]] = []
+
+    def label_space(self, schema):
+        space = super().label_space(schema)
+        self.candidates.append(set(space.label_sets))
+        return space
+
+
+def test_answers_that_only_held_out_rows_have_become_candidates_by_a_refit_alone(shop):
+    pairs = [", ".join(pair) for pair in combinations(("Planning", "Quality", "Sales", "Service", "Warehouse"), 2)]
+    rows = [Row(number=number, input=f"Text {number}", output=pair) for number, pair in enumerate(pairs, start=1)]
+    witness, tasks = Witness(), shop.workshop.plugins.tasks
+    tasks.claim("tests")
+    tasks.add(witness)
+    runs = [shop.queue_run(task="witness", rows=rows, num_epochs=1, refit=refit) for refit in (False, True)]
+
+    work(shop)
+
+    everything = {tuple(pair.split(", ")) for pair in pairs}
+    trained = {tuple(row.output.split(", ")) for row in split_for(runs[0].plan, witness, rows).training}
+    assert trained < everything
+    assert witness.candidates
+    assert all(candidates == trained for candidates in witness.candidates)
+    models = TunedModelRepository(shop.workshop.database, "acme")
+    stored = [models.get(shop.repository.get(run.id).tuned_model).schema for run in runs]
+    assert [{tuple(labels) for labels in schema["label_sets"]} for schema in stored] == [trained, everything]
+    assert stored[0]["labels"] == stored[1]["labels"]
 
 
 def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):
