@@ -51,7 +51,6 @@ class Store:
             UnavailableError: The database cannot be reached.
         """
         store = cls(url, clock=clock)
-        store._database.make_private()
         try:
             await store._run(store._writers, store._database.migrate)
         except BaseException:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_home
 
 
 @click.command(short_help="Sets up a home, a first tenant and its key.")
@@ -26,6 +26,7 @@ def init(home: Path | None, tenant: str, new_key: bool) -> None:
 
     settings = read_settings(home=home)
     make_home(settings)
+    warn_of_open_home(settings)
     console = out_console()
     database = Database(settings.resolved_database_url)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_home
 from foreword.cli.threads import let_idle_threads_sleep
 from foreword.errors import FailedPreconditionError
 
@@ -57,6 +57,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.storage.database import Database
 
     make_home(settings)
+    warn_of_open_home(settings)
     database = Database(settings.resolved_database_url)
     try:
         database.migrate()

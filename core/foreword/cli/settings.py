@@ -52,3 +52,14 @@ def read_settings(**flags: Any) -> Settings:
 def make_home(settings: Settings) -> None:
     """Makes the home folder, which only its owner may enter: it holds everybody's data."""
     settings.home_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def warn_of_open_home(settings: Settings) -> None:
+    """Says when a home that somebody else made lets every user of the machine in. A group may be let in on purpose."""
+    home = settings.home_folder
+    if home.stat().st_mode & 0o007:
+        click.echo(
+            f"Warning: every user of this machine may enter {home}, which holds everybody's data. "
+            f"Close it with `chmod 700 {home}`.",
+            err=True,
+        )

@@ -60,19 +60,18 @@ class Database:
         self._engine = engine
         self._write_engine = engine.execution_options(foreword_write=True)
 
-    def make_private(self) -> None:
-        """Makes a new SQLite file for its owner's eyes only; its write-ahead log follows it. Not for PostgreSQL."""
-        if self.is_sqlite:
-            assert self._engine.url.database is not None
-            Path(self._engine.url.database).touch(mode=0o600, exist_ok=True)
-
     def migrate(self, revision: str = "head") -> None:
         """Brings the schema up to date; processes that start together wait for the first.
+
+        A new SQLite file is for its owner's eyes only; its write-ahead log follows it.
 
         Raises:
             FailedPreconditionError: The schema is from a newer version of Foreword.
             UnavailableError: The database cannot be reached.
         """
+        path = self._engine.url.database
+        if self.is_sqlite and path is not None and not path.startswith("file:"):
+            Path(path).touch(mode=0o600, exist_ok=True)
         with self._connection("migrations") as connection:
             migration.upgrade(connection, self._migrations, revision)
 

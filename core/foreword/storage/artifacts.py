@@ -137,7 +137,7 @@ class _Folder(Place):
     """A folder: fsync makes content durable, and renaming a folder onto its place makes it appear whole."""
 
     def __init__(self, root: Path, failpoint: Callable[[str], None]) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._root = root.resolve()
         self._failpoint = failpoint
         self._sweep()

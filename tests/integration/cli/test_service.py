@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -22,6 +23,10 @@ def own_logging():
     structlog.reset_defaults()
 
 
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
 def test_a_home_is_set_up_once_and_its_key_told_once(tmp_path, capsys):
     home = str(tmp_path / "home")
 
@@ -37,7 +42,29 @@ def test_a_home_is_set_up_once_and_its_key_told_once(tmp_path, capsys):
     assert not keys[1]
     assert keys[2]
     assert keys[2] != keys[0]
-    assert (tmp_path / "home").stat().st_mode & 0o077 == 0
+
+
+def test_a_new_home_is_open_to_nobody_else(tmp_path, capsys):
+    home = tmp_path / "home"
+
+    assert run(["init", "--home", str(home)]) == 0
+
+    assert mode(home) == mode(home / "artifacts") == 0o700
+    assert mode(home / "foreword.db") == 0o600
+    assert "Warning" not in capsys.readouterr().err
+
+
+def test_a_home_that_stood_open_is_told_and_gets_a_private_database_and_artifacts(tmp_path, capsys):
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o755)
+
+    assert run(["init", "--home", str(home)]) == 0
+
+    assert f"chmod 700 {home}" in capsys.readouterr().err
+    assert mode(home) == 0o755
+    assert mode(home / "artifacts") == 0o700
+    assert mode(home / "foreword.db") == 0o600
 
 
 def test_a_home_without_a_tenant_is_not_served(tmp_path, capsys, own_logging):
