@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from foreword.client.message import text_problem
 from foreword.domain.dataset import Row
@@ -37,6 +40,8 @@ def default_name(rows: Rows) -> str:
 
 def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return _Pipe(path).chunks
         path.open("rb").close()
     except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -50,9 +55,59 @@ def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
                 while chunk := file.read(CHUNK_BYTES):
                     yield chunk
         except OSError as error:  # it went away, or its disk did, since it was named
-            raise InvalidArgumentError.of("rows", f"{path} cannot be read: {error.strerror}.") from error
+            raise _unreadable(path, error) from error
 
     return read
+
+
+class _Pipe:
+    """What can be read once only, such as `/dev/stdin` or `<(zcat rows.gz)`, kept so that it can be sent again.
+
+    It is read as it is sent, never ahead: one that does not end is refused by the service once it is too large, and
+    only so much of it was kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._ended = False
+        # An attempt that failed may still be waiting for a chunk, on a thread of gRPC's, when the next one begins.
+        self._reading = threading.Lock()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Everything from the start: first what is kept, then the rest."""
+        for place in count():
+            chunk = self._chunk(place)
+            if not chunk:
+                return
+            yield chunk
+
+    def _chunk(self, place: int) -> bytes:
+        """The chunk in a place; empty beyond the end."""
+        with self._reading:
+            if place == len(self._kept) and not self._ended:
+                self._read()
+            return self._kept[place] if place < len(self._kept) else b""
+
+    def _read(self) -> None:
+        try:
+            if self._file is None:
+                # Not before, and only once: a named pipe takes a reader who goes away for the last one.
+                self._file = self._path.open("rb")
+                weakref.finalize(self, self._file.close)
+            chunk = self._file.read(CHUNK_BYTES)
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+        if chunk:
+            self._kept.append(chunk)
+        else:
+            self._ended = True
+            self._file.close()
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidArgumentError:
+    return InvalidArgumentError.of("rows", f"{path} cannot be read: {error.strerror}.")
 
 
 def _jsonl(rows: Iterable[Row] | Iterable[Mapping[str, Any]]) -> bytes:

@@ -13,7 +13,9 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from factories.clients import DrivenAsyncClient
+from factories.pipes import anonymous_pipe
 from foreword.client import Client, ExperimentState
+from foreword.client.rows import CHUNK_BYTES
 from foreword.errors import (
     DeadlineExceededError,
     InvalidArgumentError,
@@ -152,6 +154,43 @@ def test_an_upload_is_repeated_whole_with_the_same_request_id(serving):
     assert first == second
     assert first[0].header.request_id
     assert b"".join(message.chunk for message in second[1:]) == b'{"input": "a", "output": "b"}\n'
+
+
+def test_an_upload_from_a_pipe_is_repeated_whole(serving):
+    service = TroubledService()
+    arrived = []
+
+    def upload(messages, context):
+        if not arrived:
+            arrived.append([next(messages), next(messages), next(messages)])
+            context.abort(grpc.StatusCode.UNAVAILABLE, "scripted")
+        arrived.append(list(messages))
+        return dataset_service_pb2.UploadDatasetResponse(dataset=dataset_pb2.Dataset(name="d"))
+
+    service.UploadDataset = upload
+    content = b"".join(b"%07d\n" % number for number in range(CHUNK_BYTES // 2))
+
+    with anonymous_pipe(content) as pipe, serving(service) as client:
+        client.upload_dataset(pipe)
+
+    broken_off, whole = arrived
+    assert whole[:3] == broken_off
+    assert b"".join(message.chunk for message in whole) == content
+    assert whole[-1].end == len(content)
+
+
+def test_a_pipe_that_never_ends_is_read_until_the_service_has_had_enough(serving):
+    service = TroubledService()
+
+    def refuse(messages, context):
+        for _ in range(8):
+            next(messages)
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "too large")
+
+    service.UploadDataset = refuse
+
+    with serving(service) as client, pytest.raises(InvalidArgumentError, match="too large"):
+        client.upload_dataset("/dev/zero")
 
 
 def test_a_refused_call_waits_as_long_as_the_service_asks(serving):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from factories.pipes import named_pipe
 from foreword.client import Row
 from foreword.client.rows import CHUNK_BYTES, chunks, default_name
 from foreword.errors import InvalidArgumentError
@@ -38,6 +39,19 @@ def test_a_large_file_is_sent_in_chunks(tmp_path):
     path.write_bytes(b"x" * (2 * CHUNK_BYTES + 1))
 
     assert [len(chunk) for chunk in chunks(path)()] == [CHUNK_BYTES, CHUNK_BYTES, 1]
+
+
+def test_a_pipe_can_be_sent_twice(tmp_path):
+    content = b"".join(b"%07d\n" % number for number in range(CHUNK_BYTES // 4))
+
+    with named_pipe(tmp_path, content) as path:
+        start = chunks(path)
+        broken_off = start()
+        next(broken_off)
+
+        assert b"".join(start()) == content
+        assert b"".join(start()) == content
+        assert b"".join(broken_off) == content[CHUNK_BYTES:]
 
 
 def test_a_file_that_is_not_there_is_an_invalid_argument(tmp_path):
