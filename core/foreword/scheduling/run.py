@@ -16,7 +16,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, Snapshot, TuneExperiment
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
-from foreword.errors import ArtifactError, FailedPreconditionError
+from foreword.errors import ArtifactError, FailedPreconditionError, UnavailableError
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
@@ -101,6 +101,7 @@ class ExperimentRun:
             WorkerStoppingError: The worker is to stop. Between two updates a checkpoint has been written; while the
                 rows held out are measured, the last one holds.
             LeaseLostError: Another worker owns the run.
+            UnavailableError: Database or artifact store are away; the run can go on from its last checkpoint.
             ForewordError: The run cannot succeed; the error says why.
         """
         rows = self._rows()
@@ -182,9 +183,15 @@ class ExperimentRun:
         self._checkpoint(trainer)
 
     def _checkpoint(self, trainer: Trainer) -> None:
-        self._workshop.checkpoints.write_checkpoint(
-            run_key(self._experiment), self._lease.epoch, trainer.step, trainer.state()
-        )
+        """Writes a checkpoint; when the store is away, the one before still holds and the run goes on."""
+        try:
+            self._workshop.checkpoints.write_checkpoint(
+                run_key(self._experiment), self._lease.epoch, trainer.step, trainer.state()
+            )
+        except UnavailableError as error:
+            _log.warning(
+                "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
+            )
 
     def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
         """The adapter of the best epoch against the base model, on the rows held out."""

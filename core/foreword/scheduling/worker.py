@@ -83,7 +83,10 @@ class Worker:
             log.warning("lease_lost")
             return
         if ended:
-            self._workshop.checkpoints.delete_checkpoints(run_key(experiment))
+            try:
+                self._workshop.checkpoints.delete_checkpoints(run_key(experiment))
+            except UnavailableError as error:
+                log.warning("checkpoints_left", error=error.message)
             try:
                 finished = ExperimentRepository(self._workshop.database, experiment.tenant).get(experiment.id)
             except NotFoundError:
@@ -108,9 +111,14 @@ class Worker:
                 with ExitStack() as holds:
                     ExperimentRun(self._workshop, lease, heartbeat, partial(self._load, holds)).execute()
             log.info("experiment_succeeded")
-        except (LeaseLostError, UnavailableError):
-            # Without the database the run cannot end: its lease runs out and it goes on from the last checkpoint.
+        except LeaseLostError:
             raise
+        except UnavailableError as error:
+            # Database or artifact store are away: the run goes on from its last checkpoint when they may be back.
+            # If the database is not even there to note that, the lease runs out, which takes as long.
+            log.warning("experiment_put_off", reason=error.reason, error=error.message)
+            queue.release(lease, pause=duration)
+            return False
         except RunCancelledError:
             queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
             log.info("experiment_cancelled")

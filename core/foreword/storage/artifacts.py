@@ -9,8 +9,8 @@ import secrets
 import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,6 +18,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
+from foreword.storage.outages import MISSING, as_os_error, outages_told
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 _TEMPORARY = ".tmp"
@@ -42,16 +43,21 @@ def check_key(key: str) -> str:
 class ArtifactStore:
     """Writes artifacts whole or not at all, and never changes one.
 
-    Methods block and may be called from any thread; keys are checked, so that none leaves the root.
+    Methods block and may be called from any thread; keys are checked, so that none leaves the root. Each raises
+    UnavailableError when the store is away or full: nothing is wrong with the request then, and it may come again.
 
     Args:
         url: A folder, or any fsspec URL.
         failpoint: Called with each name of FAILPOINTS as the moment comes.
+
+    Raises:
+        UnavailableError: The root cannot be made.
     """
 
     def __init__(self, url: str, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
         self._place = open_place(url, failpoint)
 
+    @outages_told()
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
         """Stores files below a prefix. Storing the same again changes nothing.
 
@@ -71,34 +77,41 @@ class ArtifactStore:
             ArtifactError: There is none.
         """
         with self.open(prefix, name) as stream:
-            return stream.read()
+            return as_os_error(stream.read)
 
-    def open(self, prefix: str, name: str) -> BinaryIO:
-        """Opens a file to read; close it after use.
+    @contextmanager
+    def open(self, prefix: str, name: str) -> Iterator[BinaryIO]:
+        """Opens a file to read while the block runs.
 
         Raises:
             ArtifactError: There is none.
         """
+        with outages_told(), self._opened(prefix, name) as stream:
+            yield stream
+
+    @outages_told()
+    def exists(self, prefix: str) -> bool:
+        """Whether the prefix holds a complete artifact."""
+        return self._place.exists(check_key(prefix))
+
+    @outages_told()
+    def delete(self, prefix: str) -> None:
+        """Deletes what the prefix holds; nothing happens when it holds nothing."""
+        self._place.delete(check_key(prefix))
+
+    def _opened(self, prefix: str, name: str) -> BinaryIO:
         try:
             return self._place.open(check_key(f"{prefix}/{name}"))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError):
+        except MISSING:
             raise ArtifactError(
                 f"The artifact {prefix}/{name} is missing from the store. Restore it from a backup, or make it again.",
                 reason="ARTIFACT_MISSING",
                 metadata={"artifact": f"{prefix}/{name}"},
             ) from None
 
-    def exists(self, prefix: str) -> bool:
-        """Whether the prefix holds a complete artifact."""
-        return self._place.exists(check_key(prefix))
-
-    def delete(self, prefix: str) -> None:
-        """Deletes what the prefix holds; nothing happens when it holds nothing."""
-        self._place.delete(check_key(prefix))
-
 
 class Place(ABC):
-    """Where files are kept; keys are checked already."""
+    """Where files are kept; keys are checked already. A place that is away or full raises OSError."""
 
     @abstractmethod
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
@@ -125,8 +138,13 @@ class Place(ABC):
         """Deletes a file, or all below a prefix."""
 
 
+@outages_told()
 def open_place(url: str, failpoint: Callable[[str], None]) -> Place:
-    """The place that an URL means."""
+    """The place that an URL means.
+
+    Raises:
+        UnavailableError: It is a folder that cannot be made.
+    """
     system, root = fsspec.url_to_fs(url)
     if isinstance(system, LocalFileSystem):
         return _Folder(Path(root), failpoint)
@@ -238,43 +256,45 @@ class _ObjectStore(Place):
 
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
         if self.exists(prefix):
-            found = {name: self._system.cat_file(self._path(f"{prefix}/{name}")) for name in self.names(prefix)}
+            found = {
+                name: as_os_error(self._system.cat_file, self._path(f"{prefix}/{name}")) for name in self.names(prefix)
+            }
             if found != dict(files):
                 raise _other_content(prefix)
             return
         for name, content in files.items():
-            self._system.pipe_file(self._path(f"{prefix}/{name}"), content)
+            as_os_error(self._system.pipe_file, self._path(f"{prefix}/{name}"), content)
             self._failpoint("artifacts.file_written")
         self._failpoint("artifacts.before_rename")
-        self._system.pipe_file(self._path(f"{prefix}/{_COMPLETE}"), b"")
+        as_os_error(self._system.pipe_file, self._path(f"{prefix}/{_COMPLETE}"), b"")
         self._failpoint("artifacts.after_rename")
 
     def write_file(self, key: str, content: bytes) -> None:
-        self._system.pipe_file(self._path(key), content)
+        as_os_error(self._system.pipe_file, self._path(key), content)
         self._failpoint("artifacts.file_written")
 
     def open(self, key: str) -> BinaryIO:
-        return cast("BinaryIO", self._system.open(self._path(key), "rb"))
+        return cast("BinaryIO", as_os_error(self._system.open, self._path(key), "rb"))
 
     def names(self, prefix: str) -> list[str]:
         # A listing that fsspec remembers would miss what other processes wrote.
         self._system.invalidate_cache()
         try:
-            found = self._system.ls(self._path(prefix), detail=False)
+            found = as_os_error(self._system.ls, self._path(prefix), detail=False)
         except FileNotFoundError:
             return []
         return [name for name in (path.rsplit("/", 1)[-1] for path in found) if name != _COMPLETE]
 
     def exists(self, prefix: str) -> bool:
         self._system.invalidate_cache()
-        return bool(self._system.exists(self._path(f"{prefix}/{_COMPLETE}")))
+        return bool(as_os_error(self._system.exists, self._path(f"{prefix}/{_COMPLETE}")))
 
     def delete(self, prefix: str) -> None:
         self._system.invalidate_cache()
         with suppress(FileNotFoundError):
-            self._system.rm(self._path(f"{prefix}/{_COMPLETE}"))
+            as_os_error(self._system.rm, self._path(f"{prefix}/{_COMPLETE}"))
         with suppress(FileNotFoundError):
-            self._system.rm(self._path(prefix), recursive=True)
+            as_os_error(self._system.rm, self._path(prefix), recursive=True)
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"

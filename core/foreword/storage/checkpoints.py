@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from foreword.errors import LeaseLostError
 from foreword.storage.artifacts import check_key, open_place
+from foreword.storage.outages import as_os_error, outages_told
 
 _MARK = b"FWCHKPT1"
 _HEADER_LENGTH = len(_MARK) + 32 + 8
@@ -26,6 +27,8 @@ FAILPOINTS = ("checkpoints.before_prune",)
 class CheckpointStore:
     """Checkpoints below the artifact store's root, apart from the artifacts.
 
+    Each method raises UnavailableError when the store is away or full.
+
     Args:
         artifacts_url: That of the artifact store.
         failpoint: Called with each name of FAILPOINTS as the moment comes.
@@ -35,6 +38,7 @@ class CheckpointStore:
         self._place = open_place(artifacts_url, failpoint)
         self._failpoint = failpoint
 
+    @outages_told()
     def write_checkpoint(self, run_key: str, epoch: int, step: int, payload: bytes) -> None:
         """Stores a checkpoint durably, then drops all but the newest two.
 
@@ -56,17 +60,19 @@ class CheckpointStore:
         for name in self._newest_first(folder)[_KEPT:]:
             self._place.delete(f"{folder}/{name}")
 
+    @outages_told()
     def latest_checkpoint(self, run_key: str) -> bytes | None:
         """The newest complete checkpoint; corrupt and partial ones are passed over. None when there is none."""
         folder = _folder(run_key)
         for name in self._newest_first(folder):
             # Another worker may prune while this one looks.
             with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
-                payload = _payload(stream.read())
+                payload = _payload(as_os_error(stream.read))
                 if payload is not None:
                     return payload
         return None
 
+    @outages_told()
     def delete_checkpoints(self, run_key: str) -> None:
         """Deletes all checkpoints of a run; nothing happens when there are none."""
         self._place.delete(_folder(run_key))

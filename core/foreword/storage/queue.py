@@ -80,7 +80,7 @@ class ExperimentQueue:
             held = ExperimentRow.state.in_(_HELD_STATES)
             running = (
                 select(ExperimentRow.tenant, func.count().label("running"))
-                .where(held, ExperimentRow.lease_expire_time > now)
+                .where(held, ExperimentRow.lease_worker.is_not(None), ExperimentRow.lease_expire_time > now)
                 .group_by(ExperimentRow.tenant)
                 .subquery()
             )
@@ -238,15 +238,19 @@ class ExperimentQueue:
             self._failpoint("queue.cancelled.before_commit")
         self._failpoint("queue.cancelled.after_commit")
 
-    def release(self, lease: Lease) -> None:
-        """Gives a run back at once, so that another worker can go on; it stays RUNNING.
+    def release(self, lease: Lease, *, pause: timedelta = timedelta()) -> None:
+        """Gives a run back, so that another worker can go on; it stays RUNNING.
+
+        Args:
+            pause: How long nobody takes it up, because it cannot go on yet.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
             row = _owned(session, lease)
-            row.lease_worker = row.lease_expire_time = None
+            row.lease_worker = None
+            row.lease_expire_time = self._database.clock(session) + pause if pause else None
             session.flush()
             self._failpoint("queue.release.before_commit")
         self._failpoint("queue.release.after_commit")

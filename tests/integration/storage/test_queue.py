@@ -220,6 +220,27 @@ def test_a_run_given_back_is_leased_again_at_once(database):
     assert queue.lease("w1", MINUTE).epoch == 2
 
 
+def test_a_run_put_off_is_nobodys_until_its_pause_has_passed(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    lease = queue.lease("w1", MINUTE)
+    queue.release(lease, pause=timedelta(seconds=0.2))
+    assert queue.lease("w2", MINUTE) is None
+    with pytest.raises(LeaseLostError):
+        queue.heartbeat(lease, duration=MINUTE)
+    time.sleep(0.25)
+    again = queue.lease("w2", MINUTE)
+    assert (again.epoch, again.lost_before) == (2, 0)
+
+
+def test_a_run_put_off_takes_no_turn_from_its_tenant(database):
+    for tenant in ("unlucky", "unlucky", "busy"):
+        store_experiment(database, tenant)
+    queue = ExperimentQueue(database)
+    queue.release(queue.lease("w", MINUTE), pause=MINUTE)
+    assert queue.lease("w", MINUTE).experiment.tenant == "unlucky"
+
+
 def test_a_cancelling_run_whose_worker_died_is_leased_to_end(database):
     experiment = store_experiment(database)
     store_experiment(database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,6 +23,7 @@ from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.run import run_key
 from foreword.scheduling.worker import Worker
+from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import ExperimentRow
@@ -74,6 +76,10 @@ def once(moment: str, call: Callable[[], None], *, at: int = 1) -> Callable[[str
 
 def away() -> None:
     raise UnavailableError("The database cannot be reached.")
+
+
+def full(_: str) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def expire(shop, run: TuneExperiment) -> None:
@@ -183,6 +189,42 @@ def test_an_end_that_could_not_be_stored_does_not_end_the_worker(shop, moment):
     work(shop)
 
     assert state(shop, run) is (ExperimentState.CANCELLED if "cancelled" in moment else ExperimentState.FAILED)
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(shop):
+    undisturbed = shop.queue_run()
+    work(shop)
+    run = shop.queue_run()
+    settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": 1e-6})
+    store = CheckpointStore(settings.resolved_artifacts_url, failpoint=full)
+
+    Worker(dataclasses.replace(shop.workshop, settings=settings, checkpoints=store)).run(StopWhenIdle())
+
+    assert state(shop, run) is ExperimentState.SUCCEEDED
+    assert content(shop, run) == content(shop, undisturbed)
+
+
+def test_a_run_whose_artifact_store_was_away_is_put_off_and_ends_from_its_checkpoint(shop):
+    undisturbed = shop.queue_run()
+    work(shop)
+    run, queue = shop.queue_run(), shop.workshop.queue
+    store = ArtifactStore(shop.workshop.settings.resolved_artifacts_url, failpoint=full)
+
+    Worker(dataclasses.replace(shop.workshop, artifacts=store)).run(StopWhenIdle())
+    left = state(shop, run)
+    kept = shop.workshop.checkpoints.latest_checkpoint(run_key(run))
+    at_once = queue.lease("impatient", MINUTE)
+    expire(shop, run)
+    later = queue.lease("w", MINUTE)
+    queue.release(later)
+    work(shop)
+
+    assert left is ExperimentState.RUNNING
+    assert kept is not None
+    assert at_once is None
+    assert later.lost_before == 0
+    assert content(shop, run) == content(shop, undisturbed)
+    assert shop.workshop.checkpoints.latest_checkpoint(run_key(run)) is None
 
 
 def test_an_experiment_that_is_deleted_while_it_ends_is_done_with(shop):

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
-from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
+from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError, UnavailableError
 from foreword.storage.artifacts import ArtifactStore
 
 FILES = {"rows.jsonl": b'{"input": "a"}\n', "notes.txt": b""}
+
+
+class UnreachableFileSystem(MemoryFileSystem):
+    """A driver with exceptions of its own kind, as those of object stores have."""
+
+    protocol = "unreachable"
+
+    def _fail(self, *_: object, **__: object) -> None:
+        class EndpointConnectionError(Exception): ...
+
+        raise EndpointConnectionError("Could not connect to https://bucket.internal")
+
+    cat_file = pipe_file = open = ls = rm = _fail
 
 
 @pytest.fixture(params=["folder", "object store"])
@@ -133,3 +149,40 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path):
     os.utime(tmp_path / ".tmp" / "old", (0, 0))
     ArtifactStore(str(tmp_path))
     assert [path.name for path in (tmp_path / ".tmp").iterdir()] == ["new"]
+
+
+def test_a_full_store_is_unavailable_and_what_was_begun_is_gone(tmp_path):
+    def full(_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    store = ArtifactStore(str(tmp_path), failpoint=full)
+
+    with pytest.raises(UnavailableError, match=r"No space left on device.*check artifacts_url") as caught:
+        store.write("d1", FILES)
+
+    assert caught.value.reason == "ARTIFACT_STORE_UNAVAILABLE"
+    assert str(tmp_path) not in caught.value.message
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_store_that_fails_while_a_file_is_read_is_unavailable(url):
+    store = ArtifactStore(url)
+    store.write("d1", FILES)
+
+    with pytest.raises(UnavailableError), store.open("d1", "rows.jsonl"):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_store_out_of_reach_is_unavailable_whatever_its_driver_raises():
+    fsspec.register_implementation("unreachable", UnreachableFileSystem, clobber=True)
+    store = ArtifactStore("unreachable://bucket")
+
+    for attempt in (
+        lambda: store.write("d1", FILES),
+        lambda: store.read("d1", "rows.jsonl"),
+        lambda: store.delete("d1"),
+    ):
+        with pytest.raises(UnavailableError) as caught:
+            attempt()
+        assert caught.value.reason == "ARTIFACT_STORE_UNAVAILABLE"
+        assert "bucket.internal" not in caught.value.message

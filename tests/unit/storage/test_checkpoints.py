@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from pathlib import Path
 
 import pytest
 
-from foreword.errors import LeaseLostError
+from foreword.errors import LeaseLostError, UnavailableError
 from foreword.storage.checkpoints import CheckpointStore
 
 
@@ -93,3 +94,16 @@ def test_a_writer_whose_folder_was_deleted_meanwhile_learns_that_it_lost_the_run
 
     with pytest.raises(LeaseLostError):
         CheckpointStore(str(tmp_path), failpoint=owner_ends_the_run).write_checkpoint("e1", 1, 1, b"x")
+
+
+def test_a_store_that_is_full_keeps_the_checkpoint_before(tmp_path):
+    store = CheckpointStore(str(tmp_path))
+    store.write_checkpoint("e1", 1, 1, b"before")
+
+    def full(_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UnavailableError):
+        CheckpointStore(str(tmp_path), failpoint=full).write_checkpoint("e1", 1, 2, b"lost")
+
+    assert store.latest_checkpoint("e1") == b"before"
