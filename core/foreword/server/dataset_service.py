@@ -13,6 +13,7 @@ from google.protobuf import empty_pb2
 from foreword.data.checker import CheckedData, report_error
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.tenant import Caller
+from foreword.errors import UnavailableError
 from foreword.names import DatasetName, TenantName
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import dataset as convert
@@ -109,9 +110,16 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         one could take the rows of another that is being uploaded at this moment.
         """
         prefix = f"tenants/{caller.tenant}/datasets/{checked.content_sha256}-{secrets.token_hex(4)}"
+        files = {ROWS_FILE: checked.canonical}
+
+        def drop_rows(kind: type[BaseException] | None, *_: object) -> None:
+            # Unanswered, the commit may have happened: rows that nobody names do less harm than a dataset without any.
+            if kind is None or not issubclass(kind, UnavailableError):
+                self._artifacts.delete(prefix)
+
         with ExitStack() as cleanup:
-            cleanup.callback(self._artifacts.delete, prefix)
-            self._artifacts.write(prefix, {ROWS_FILE: checked.canonical})
+            cleanup.push(drop_rows)
+            self._artifacts.write(prefix, files)
             stored = DatasetRepository(self._database, caller.tenant).create(
                 display_name=header.display_name,
                 description=header.description,
@@ -123,8 +131,11 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 creator=caller.api_key,
                 request=request_key("UploadDataset", message, checked.content_sha256),
             )
-            if stored.artifact == prefix:  # else the request was a repetition, and its dataset has rows already
+            if stored.artifact == prefix:
                 cleanup.pop_all()
+            elif not self._artifacts.exists(stored.artifact):
+                # A repetition whose rows were lost since; the request's fingerprint says that these are the same.
+                self._artifacts.write(stored.artifact, files)
             return stored
 
     async def _get(self, text: str) -> Dataset:

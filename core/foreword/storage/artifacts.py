@@ -162,7 +162,7 @@ class _Folder(Place):
 
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
         target = self._path(prefix)
-        if not target.exists():
+        if not self.exists(prefix):  # a folder without files is none: renaming replaces it
             temporary = self._temporary()
             temporary.mkdir()
             try:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from factories.api import (
     wait_for_deployment,
 )
 from factories.servers import RunningServer
+from foreword.errors import UnavailableError
 from foreword.server.app import SERVICES
 from foreword.v1 import (
     dataset_service_pb2,
@@ -170,6 +172,42 @@ def test_a_replayed_upload_leaves_no_second_copy_of_the_rows(server: RunningServ
     copies = list((server.settings.home / "artifacts").rglob("rows.jsonl"))
 
     assert sum(dataset.content_sha256 in str(path) for path in copies) == 1
+
+
+def rows_of(stubs, name: str) -> int:
+    return len(stubs.datasets.ListDatasetRows(dataset_service_pb2.ListDatasetRowsRequest(name=name)).rows)
+
+
+def test_an_upload_whose_answer_got_lost_has_its_rows_when_it_is_repeated(
+    server: RunningServer, stubs, monkeypatch: pytest.MonkeyPatch
+):
+    write_tenant = server.database.write_tenant
+
+    @contextmanager
+    def answer_lost(tenant: str) -> Iterator[Any]:
+        with write_tenant(tenant) as session:
+            yield session
+        raise UnavailableError("The connection broke after the commit.", reason="DATABASE_UNAVAILABLE")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.database, "write_tenant", answer_lost)
+        failure = refused(stubs.datasets.UploadDataset, upload_messages(make_file(16), request_id="unanswered"))
+    dataset = upload(stubs, make_file(16), request_id="unanswered")
+
+    assert failure.code is grpc.StatusCode.UNAVAILABLE
+    assert rows_of(stubs, dataset.name) == 16
+
+
+def test_a_replay_brings_rows_back_that_were_lost_since(server: RunningServer, stubs):
+    dataset = upload(stubs, make_file(17), request_id="lost rows")
+    for path in (server.settings.home / "artifacts").rglob("rows.jsonl"):
+        if dataset.content_sha256 in str(path):
+            path.unlink()
+
+    again = upload(stubs, make_file(17), request_id="lost rows")
+
+    assert again.name == dataset.name
+    assert rows_of(stubs, dataset.name) == 17
 
 
 def test_a_replay_is_answered_although_its_dataset_is_gone(server: RunningServer, stubs):
