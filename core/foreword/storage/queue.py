@@ -67,7 +67,8 @@ class ExperimentQueue:
     def lease(self, worker: str, duration: timedelta) -> Lease | None:
         """Takes the next experiment: one that is queued, or whose worker fell silent; None when there is none.
 
-        The tenant with the fewest running experiments comes first, then the oldest experiment.
+        The tenant with the fewest running experiments comes first, then the one whose turn is longest ago, so that with
+        a single worker the tenants take turns as well; then the oldest experiment.
 
         Args:
             worker: Who asks; unique among workers.
@@ -84,14 +85,25 @@ class ExperimentQueue:
                 .group_by(ExperimentRow.tenant)
                 .subquery()
             )
+            queued = ExperimentRow.state == ExperimentState.QUEUED.value
+            # Only of tenants that wait: an idle worker asks several times a second, and history only grows.
+            turns = (
+                select(ExperimentRow.tenant, func.max(ExperimentRow.start_time).label("last"))
+                .where(ExperimentRow.tenant.in_(select(ExperimentRow.tenant).where(queued)))
+                .group_by(ExperimentRow.tenant)
+                .subquery()
+            )
             row = session.scalars(
                 select(ExperimentRow)
                 .outerjoin(running, running.c.tenant == ExperimentRow.tenant)
-                .where(or_(ExperimentRow.state == ExperimentState.QUEUED.value, and_(held, free)))
+                .outerjoin(turns, turns.c.tenant == ExperimentRow.tenant)
+                .where(or_(queued, and_(held, free)))
                 .order_by(
                     # A cancelled run needs a worker only to end: it takes nobody's turn.
                     case((ExperimentRow.state == ExperimentState.CANCELLING.value, 0), else_=1),
                     func.coalesce(running.c.running, 0),
+                    # A run that was interrupted has had its turn and only goes on with it.
+                    case((queued, turns.c.last)).nulls_first(),
                     ExperimentRow.key,
                 )
                 .limit(1)

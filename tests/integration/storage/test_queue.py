@@ -67,6 +67,25 @@ def test_the_tenant_with_the_fewest_running_experiments_comes_first(database):
     assert [queue.lease("w", MINUTE).experiment.tenant for _ in range(4)] == ["busy", "quiet", "busy", "busy"]
 
 
+def test_tenants_take_turns_at_a_single_worker(database):
+    for tenant in ("busy", "busy", "busy", "busy", "quiet", "other", "quiet"):
+        store_experiment(database, tenant)
+    queue, order = ExperimentQueue(database), []
+    while lease := queue.lease("w", MINUTE):
+        order.append(lease.experiment.tenant)
+        queue.fail(lease, FAILURE, 1.0)
+    assert order == ["busy", "quiet", "other", "busy", "quiet", "busy", "busy"]
+
+
+def test_a_run_that_was_interrupted_goes_on_before_others_begin(database):
+    interrupted = store_experiment(database, "busy")
+    queue = ExperimentQueue(database)
+    queue.release(queue.lease("w", MINUTE))
+    store_experiment(database, "busy")
+    store_experiment(database, "quiet")
+    assert queue.lease("w", MINUTE).experiment.id == interrupted.id
+
+
 def test_a_run_whose_worker_fell_silent_goes_to_another_with_a_new_epoch(database):
     experiment = store_experiment(database)
     queue = ExperimentQueue(database)
@@ -233,11 +252,12 @@ def test_a_run_put_off_is_nobodys_until_its_pause_has_passed(database):
     assert (again.epoch, again.lost_before) == (2, 0)
 
 
-def test_a_run_put_off_takes_no_turn_from_its_tenant(database):
-    for tenant in ("unlucky", "unlucky", "busy"):
+def test_a_run_put_off_takes_no_worker_from_its_tenant(database):
+    for tenant in ("unlucky", "busy", "busy", "unlucky"):
         store_experiment(database, tenant)
     queue = ExperimentQueue(database)
     queue.release(queue.lease("w", MINUTE), pause=MINUTE)
+    queue.fail(queue.lease("w", MINUTE), FAILURE, 1.0)
     assert queue.lease("w", MINUTE).experiment.tenant == "unlucky"
 
 
