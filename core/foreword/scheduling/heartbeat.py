@@ -91,6 +91,15 @@ class Heartbeat:
                 self._renew(progress, snapshots)
         self.check()
 
+    def get_further(self) -> None:
+        """Notes that a checkpoint beyond where the lease began is there.
+
+        Raises:
+            LeaseLostError: Another worker owns the run.
+        """
+        with self._lock:
+            self._renew(None, (), got_further=True)
+
     def check(self) -> None:
         """Tells whether to go on, from what the last beat heard.
 
@@ -106,13 +115,14 @@ class Heartbeat:
         if self._stop.is_set():
             raise WorkerStoppingError
 
-    def _renew(self, progress: Progress | None, snapshots: Sequence[Snapshot]) -> None:
+    def _renew(self, progress: Progress | None, snapshots: Sequence[Snapshot], *, got_further: bool = False) -> None:
         self._cancelled = self._queue.heartbeat(
             self._lease,
             progress=progress,
             snapshots=snapshots,
             compute_seconds=self.compute_seconds,
             duration=self._duration,
+            got_further=got_further,
         )
         self._last = self._clock()
 

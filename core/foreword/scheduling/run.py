@@ -86,6 +86,7 @@ class ExperimentRun:
         self._experiment = lease.experiment
         self._heartbeat = heartbeat
         self._load = load
+        self._first_step = 0
         plugins, config = workshop.plugins, self._experiment.config
         self._base: BaseModel = plugins.base_model(config.base_model)
         self._task: Task = _installed("task", config.task, plugins.tasks.get(config.task))
@@ -159,6 +160,7 @@ class ExperimentRun:
             # Corrupt, or of another version: time is lost, the run is not.
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
             trainer = make()
+        self._first_step = trainer.step
         self._workshop.queue.rewind(self._lease, trainer.step)
         return trainer
 
@@ -192,6 +194,10 @@ class ExperimentRun:
             _log.warning(
                 "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
             )
+            return
+        # Points of the curve would not do: a run that always dies before its first checkpoint makes them as well.
+        if self._lease.lost_before and trainer.step > self._first_step:
+            self._heartbeat.get_further()
 
     def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
         """The adapter of the best epoch against the base model, on the rows held out."""

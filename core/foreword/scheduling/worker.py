@@ -147,7 +147,8 @@ class Worker:
 
 def _crashing(lease: Lease) -> ForewordError:
     return ForewordError(
-        f"The run was taken up {lease.lost_before} times and its worker died each time. Most often the "
-        "memory does not suffice: try a smaller batch_size or max_input_tokens, then create the experiment again.",
+        f"The run was taken up {lease.lost_before} times and its worker died each time before the run got further. "
+        "Most often the memory does not suffice: try a smaller batch_size or max_input_tokens, then create the "
+        "experiment again.",
         reason="WORKER_KEEPS_DYING",
     )

@@ -44,7 +44,8 @@ class Lease:
         experiment: As it was when leased, with its learning curve.
         epoch: Counted from 1 over the life of the experiment.
         worker: Who holds it.
-        lost_before: How many earlier leases ran out; those that were given back do not count.
+        lost_before: How many earlier leases ran out since the run last got further; those that were given back do
+            not count.
     """
 
     experiment: TuneExperiment
@@ -142,6 +143,7 @@ class ExperimentQueue:
         progress: Progress | None = None,
         snapshots: Sequence[Snapshot] = (),
         compute_seconds: float = 0.0,
+        got_further: bool = False,
     ) -> bool:
         """Renews a lease and stores what is new.
 
@@ -149,6 +151,8 @@ class ExperimentQueue:
             progress: None leaves it as it is.
             snapshots: New points of the learning curve; they get their sequence numbers here.
             compute_seconds: Worker time used so far in all; never counts down.
+            got_further: Whether a checkpoint beyond where this lease began is there: leases lost before do not count
+                any more.
 
         Returns:
             Whether somebody asked to cancel the run.
@@ -161,6 +165,8 @@ class ExperimentQueue:
             now = self._database.clock(session)
             row.lease_expire_time = now + duration
             row.compute_seconds = max(row.compute_seconds, compute_seconds)
+            if got_further:
+                row.lost_leases = 0
             if progress is not None:
                 row.progress = encode(Progress, progress, "progress")
             for snapshot in snapshots:

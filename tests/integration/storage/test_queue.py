@@ -112,6 +112,17 @@ def test_leases_that_ran_out_are_counted_and_those_given_back_are_not(database):
     assert (last.epoch, last.lost_before) == (5, 1)
 
 
+def test_lost_leases_count_until_a_run_gets_further(database):
+    store_experiment(database)
+    queue = ExperimentQueue(database)
+    queue.lease("w1", NOW)
+    second = queue.lease("w2", NOW)
+    queue.heartbeat(second, snapshots=[make_snapshot(1)], duration=NOW)
+    third = queue.lease("w3", NOW)
+    queue.heartbeat(third, got_further=True, duration=NOW)
+    assert [lease.lost_before for lease in (second, third, queue.lease("w4", NOW))] == [1, 2, 1]
+
+
 def test_a_heartbeat_keeps_a_lease_alive(database):
     store_experiment(database)
     queue = ExperimentQueue(database)

@@ -292,6 +292,42 @@ def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
     assert "20 times" in failure.message
 
 
+def die_once_more(shop, run: TuneExperiment, checkpoint_seconds: float) -> None:
+    """Nineteen leases were lost; the next one's worker dies after some updates."""
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with shop.workshop.database.write() as session:
+        session.execute(update(ExperimentRow).values(lost_leases=19))
+    settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": checkpoint_seconds})
+    disturbed = shop.with_queue(
+        lambda database: ExperimentQueue(database, failpoint=once("queue.heartbeat.before_commit", die, at=6))
+    )
+    with pytest.raises(KeyboardInterrupt):
+        Worker(dataclasses.replace(disturbed.workshop, settings=settings)).run(StopWhenIdle())
+    assert shop.repository.get(run.id, after_sequence=0).snapshots
+    expire(shop, run)
+
+
+def test_lost_leases_are_forgotten_once_a_run_gets_further(shop):
+    run = shop.queue_run()
+
+    die_once_more(shop, run, checkpoint_seconds=1e-6)
+    work(shop)
+
+    assert state(shop, run) is ExperimentState.SUCCEEDED
+
+
+def test_lost_leases_count_as_long_as_every_worker_dies_before_its_first_checkpoint(shop):
+    run = shop.queue_run()
+
+    die_once_more(shop, run, checkpoint_seconds=3600.0)
+    work(shop)
+
+    assert shop.repository.get(run.id).failure.reason == "WORKER_KEEPS_DYING"
+
+
 @pytest.mark.parametrize(
     "payload",
     [b"nonsense", checkpoint.pack({}, {"version": 99}), checkpoint.pack({"x": torch.zeros(1)}, {})],
