@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from foreword.domain.experiment import Progress, Snapshot
+from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.errors import LeaseLostError
 from foreword.observability.logging import get_logger
 from foreword.storage.queue import ExperimentQueue, Lease
@@ -57,6 +57,7 @@ class Heartbeat:
         self._clock = clock
         self._started = clock()
         self._last = float("-inf")
+        self._phase: Phase | None = None
         self._lock = threading.Lock()
         self._cancelled = False
         self._lost = False
@@ -87,7 +88,9 @@ class Heartbeat:
             LeaseLostError: Another worker owns the run.
         """
         with self._lock:
-            if snapshots or self._clock() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS:
+            # A new phase may be the last word for long: measuring the rows held out takes as long as tuning can.
+            turns = progress is not None and progress.phase is not self._phase
+            if snapshots or turns or self._clock() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS:
                 self._renew(progress, snapshots)
         self.check()
 
@@ -125,6 +128,8 @@ class Heartbeat:
             got_further=got_further,
         )
         self._last = self._clock()
+        if progress is not None:
+            self._phase = progress.phase
 
     def _beat_while_busy(self) -> None:
         """Beats when the run's own loop has not for a third of the lease: loading and evaluating take long."""

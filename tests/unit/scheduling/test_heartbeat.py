@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from factories.stored import MOMENT, make_snapshot
-from foreword.domain.experiment import Progress
+from foreword.domain.experiment import Phase, Progress
 from foreword.errors import LeaseLostError
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
 from foreword.storage.tables import ExperimentRow
@@ -59,6 +59,16 @@ def test_progress_is_stored_now_and_then_and_a_point_of_the_curve_at_once(shop):
         beats.beat(Progress(step=step), snapshots)
         seen.append(shop.repository.get(run.id).progress.step)
     assert seen == [1, 1, 3, 4]
+
+
+def test_a_new_phase_is_stored_at_once(shop):
+    run = shop.queue_run()
+    beats = heartbeat(shop)
+    seen = []
+    for phase in (Phase.TUNING, Phase.EVALUATING, Phase.STORING):
+        beats.beat(Progress(phase=phase))
+        seen.append(shop.repository.get(run.id).progress.phase)
+    assert seen == [Phase.TUNING, Phase.EVALUATING, Phase.STORING]
 
 
 def test_time_that_earlier_workers_spent_counts(shop):
