@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import sqrt
+from statistics import median
 from typing import Final
 
 from foreword.domain.experiment import Phase, Snapshot, TunePlan
 from foreword.tuning.plan_warnings import FEW_UPDATES
+from foreword.tuning.schedule import updates_per_epoch
 
 _PARTS: Final = 5
 _FEWEST_POINTS: Final = 5
+_CLEAR: Final = 3
+"""Standard errors of a difference that is no chance even where the lowest of five parts is picked out."""
+_LIKELY: Final = 2
+"""Standard errors where two given parts are compared."""
+_LEAST_CHANGE: Final = 0.05
+"""Share of the first loss that is worth a word, however little noise there is."""
 
 
 def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
     """One sentence about the curve and what to try next; empty when there are too few points to tell.
 
-    The curve is read in five parts of equal length. Held-out results come first where there are any: they, not the
-    training loss, are what a run is for.
+    The curve is read in five parts of equal length; what differs by no more than the noise between updates is taken for
+    equal. Held-out results come first where there are any: they, not the training loss, are what a run is for.
     """
     curve = [snapshot for snapshot in snapshots if snapshot.phase is Phase.TUNING]
     if len(curve) < _FEWEST_POINTS:
         return ""
     rate = f"{plan.parameters.learning_rate:g}"
     losses = _parts([snapshot.loss for snapshot in curve])
+    error = _standard_error([snapshot.loss for snapshot in curve])
+    least = max(_CLEAR * error, _LEAST_CHANGE * losses[0])
     drop = losses[0] - min(losses)
-    if losses[-1] > losses[0] or drop <= 0:
+    if losses[-1] - losses[0] > least:
         return f"The loss rose from {losses[0]:.2f} to {losses[-1]:.2f}: it diverged; try a smaller rate than {rate}."
-    if losses[-1] - min(losses) > 0.3 * drop:
+    if drop > least and losses[-1] - min(losses) > max(0.3 * drop, least):
         return (
             f"The loss fell to {min(losses):.2f} and rose to {losses[-1]:.2f} again: it overshot; "
             f"try a smaller rate than {rate}."
@@ -35,15 +46,21 @@ def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
     overfitted = _overfitted(curve)
     if overfitted:
         return overfitted
-    if losses[-2] - losses[-1] > 0.08 * drop:
+    updates = _fit_updates(plan)
+    if updates < FEW_UPDATES:
+        return (
+            f"The loss reached {losses[-1]:.2f} in {updates} updates, too few to tell: "
+            f"try more epochs than {plan.parameters.num_epochs}, or smaller batches."
+        )
+    if drop <= least:
+        return (
+            f"The loss hardly moved ({losses[0]:.2f} to {losses[-1]:.2f}): "
+            f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
+        )
+    if losses[-2] - losses[-1] > max(0.08 * drop, _LIKELY * error):
         return (
             f"The loss was still falling at the end ({losses[-2]:.2f} to {losses[-1]:.2f}): "
             f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
-        )
-    if plan.planned_updates < FEW_UPDATES:
-        return (
-            f"The loss reached {losses[-1]:.2f} in {plan.planned_updates} updates, too few to tell: "
-            f"try more epochs than {plan.parameters.num_epochs}, or smaller batches."
         )
     if losses[1] - losses[-1] < 0.1 * drop:
         return (
@@ -68,6 +85,24 @@ def _overfitted(curve: Sequence[Snapshot]) -> str:
         f"The held-out loss was lowest at epoch {best_epoch:.0f} ({best:.2f}) and {last:.2f} at the end: later epochs "
         "fitted the training rows only; more data helps, or fewer epochs."
     )
+
+
+def _fit_updates(plan: TunePlan) -> int:
+    """Updates that the curve was to have; those of a refit are no part of it."""
+    parameters = plan.parameters
+    return parameters.num_epochs * updates_per_epoch(
+        plan.training_row_count, parameters.batch_size, parameters.accumulate_steps
+    )
+
+
+def _standard_error(losses: Sequence[float]) -> float:
+    """That of the difference between the means of two parts.
+
+    The median step between neighbours tells the noise of one update (0.954 of its standard deviation where it is
+    normal), whatever the trend and whatever few steps are far larger.
+    """
+    deviation = median(abs(after - before) for before, after in pairwise(losses)) / 0.954
+    return deviation * sqrt(2 * _PARTS / len(losses))
 
 
 def _parts(values: Sequence[float]) -> list[float]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,11 @@ from factories.runs import make_parameters, make_plan_of, make_rows
 from foreword.domain.experiment import Phase, Snapshot
 from foreword.tuning.advice import curve_advice
 
-PLAN = replace(make_plan_of(make_rows(), make_parameters(num_epochs=20, learning_rate=0.1)), planned_updates=400)
+PLAN = replace(
+    make_plan_of(make_rows(), make_parameters(num_epochs=20, learning_rate=0.1, batch_size=4)),
+    training_row_count=80,
+    planned_updates=900,
+)
 
 
 def _curve(losses, held_out=None, phase=Phase.TUNING):
@@ -25,7 +30,6 @@ def _curve(losses, held_out=None, phase=Phase.TUNING):
 
 
 FALLING = [2.0 - 0.09 * place for place in range(20)]
-LEVEL = [0.7 + 1.3 * 0.7**place for place in range(20)]
 
 
 @pytest.mark.parametrize(
@@ -52,9 +56,53 @@ def test_a_held_out_loss_that_rose_again_is_said_before_anything_else():
 
 
 def test_few_updates_are_not_praised_for_levelling_off():
-    advice = curve_advice(_curve([0.7 + 1.3 * 0.82**place for place in range(20)]), replace(PLAN, planned_updates=20))
+    plan = replace(PLAN, training_row_count=4, planned_updates=120)
 
-    assert "20 updates, too few to tell" in advice
+    advice = curve_advice(_curve([0.7 + 1.3 * 0.82**place for place in range(20)]), plan)
+
+    assert "20 updates, too few to tell" in advice, "the updates of a refit do not count"
+
+
+def test_few_updates_that_diverged_are_told_so():
+    advice = curve_advice(_curve([2.0 + 0.1 * place for place in range(20)]), replace(PLAN, training_row_count=4))
+
+    assert "diverged" in advice
+
+
+def _noisy(trend, deviation, seed, points=36):
+    noise = random.Random(seed)
+    return _curve([trend(place / points) + noise.gauss(0, deviation) for place in range(points)])
+
+
+@pytest.mark.parametrize("deviation", [0.001, 0.05, 0.3])
+def test_noise_on_a_flat_curve_is_not_read_as_a_trend(deviation):
+    advices = [curve_advice(_noisy(lambda _: 1.2, deviation, seed), PLAN) for seed in range(100)]
+
+    assert sum("hardly moved" in advice for advice in advices) >= 95
+    assert all("a larger rate than 0.1" in advice for advice in advices if "hardly moved" in advice)
+
+
+def test_a_rise_within_the_noise_is_not_called_divergence_of_few_updates():
+    advices = [
+        curve_advice(_noisy(lambda _: 1.2, 0.05, seed), replace(PLAN, training_row_count=4)) for seed in range(100)
+    ]
+
+    assert sum("too few to tell" in advice for advice in advices) >= 95
+
+
+@pytest.mark.parametrize(
+    ("trend", "expected"),
+    [
+        (lambda time: 2.0 - 1.2 * time, "still falling"),
+        (lambda time: 1.2 + time, "diverged"),
+        (lambda time: 2.0 - 1.6 * min(time, 1.2 - time), "overshot"),
+    ],
+    ids=["falling", "diverged", "overshot"],
+)
+def test_noise_does_not_hide_what_is_clear(trend, expected):
+    advices = [curve_advice(_noisy(trend, 0.05, seed), PLAN) for seed in range(50)]
+
+    assert sum(expected in advice for advice in advices) >= 48
 
 
 def test_too_few_points_say_nothing():
