@@ -24,6 +24,16 @@ _DELIMITERS = (",", ";", "\t")
 _MAX_RESTARTS = 16
 
 
+def is_header(line: bytes) -> bool:
+    """Whether a line names both columns, whatever stands between them."""
+    text = line.decode("utf-8", "replace")
+    return any(_names_columns(text, delimiter) for delimiter in _DELIMITERS)
+
+
+def _names_columns(line: str, delimiter: str) -> bool:
+    return {name.strip().strip('"').lower() for name in line.split(delimiter)}.issuperset(COLUMNS)
+
+
 class _State(Enum):
     FIELD_START = 1
     PLAIN = 2
@@ -224,8 +234,7 @@ class CsvReader:
         text = line[:MAX_ROW_BYTES].decode("utf-8", "replace")
 
         def fitness(delimiter: str) -> tuple[bool, int]:
-            names = {name.strip().strip('"').lower() for name in text.split(delimiter)}
-            return names.issuperset(COLUMNS), text.count(delimiter)
+            return _names_columns(text, delimiter), text.count(delimiter)
 
         self._delimiter = max(_DELIMITERS, key=fitness)
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from foreword.data.csv_records import is_header
 from foreword.data.record import fault
 from foreword.domain.report import Finding
 
@@ -13,6 +16,7 @@ HEAD_BYTES = 1 << 16
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+_OBJECT = re.compile(rb"""\{\s*["'}]""")
 _FOREIGN = (
     (b"\xff\xfe", "is UTF-16 or UTF-32 text", "Save it as UTF-8."),
     (b"\xfe\xff", "is UTF-16 text", "Save it as UTF-8."),
@@ -49,6 +53,8 @@ def detect_format(head: bytes, *, whole: bool) -> str | None:
         return "jsonl"
     if not whole:
         return None
-    # A file whose first line is broken is still JSONL when one of the next lines is an object.
     lines = [line.strip() for line in start[:HEAD_BYTES].splitlines()[:6]]
-    return "jsonl" if not start or any(line.startswith(b"{") for line in lines) else "csv"
+    if not lines:
+        return "jsonl"
+    # A file whose first line is broken is still JSONL when one of the next lines is an object.
+    return "jsonl" if not is_header(lines[0]) and any(map(_OBJECT.match, lines)) else "csv"

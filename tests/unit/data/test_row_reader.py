@@ -231,6 +231,28 @@ def test_jsonl_with_a_broken_first_line_is_still_jsonl() -> None:
     assert (reader.format, len(rows), findings[0].code) == ("jsonl", 1, "NOT_JSON")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_is_csv_whatever_its_texts_begin_with(delimiter: str) -> None:
+    lines = ('id,"Input",output', "1,{name} wrote that it is torn,Packaging", '2,"see:', '{""a"": 1}",Service')
+    table = "\n".join(line.replace(",", delimiter) for line in lines)
+
+    rows, _, reader = read(table.encode())
+
+    assert reader.format == "csv"
+    assert [row.input for row in rows] == ["{name} wrote that it is torn", 'see:\n{"a": 1}']
+
+
+def test_a_table_without_its_header_is_told_so_though_a_text_begins_with_a_brace() -> None:
+    _, findings, reader = read(b"text,label\n{name} wrote that the box is torn,Packaging\n")
+
+    assert (reader.format, findings[0].code) == ("csv", "MISSING_COLUMN")
+
+
+@pytest.mark.parametrize("line", [LINE, LINE.replace(b"{", b"{ "), b"{}\n", b"{'input': 'a', 'output': 'b'}\n"])
+def test_objects_behind_a_broken_first_line_make_it_jsonl(line: bytes) -> None:
+    assert read(b"input and output:\n" + line)[2].format == "jsonl"
+
+
 @pytest.mark.parametrize(
     "data", ["héllo".encode("utf-16"), "ab".encode("utf-16-le"), b"PK\x03\x04xlsx", b"\x1f\x8b\x08gzip"]
 )
