@@ -47,7 +47,8 @@ def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
     schema = distribution.schema
     if schema.multi_label_declared:
         return
-    joined = [row for row in distribution.rows if schema.separator.strip() in row.written[0] or len(row.labels) > 1]
+    mark = schema.separator.strip() or schema.separator
+    joined = [row for row in distribution.rows if mark in row.written[0] or len(row.labels) > 1]
     if schema.multi_label:
         yield _note(
             "READ_AS_MULTI_LABEL",

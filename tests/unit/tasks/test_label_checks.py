@@ -122,6 +122,14 @@ def test_how_outputs_were_read_is_shown_unless_it_was_set() -> None:
     assert "READ_AS_SINGLE_LABEL" not in check({"Portland": 6, "Salem": 6})[0]
 
 
+@pytest.mark.parametrize("separator", ["\n", " "], ids=["line end", "space"])
+def test_a_separator_of_white_space_is_found_only_in_outputs_that_hold_it(separator: str) -> None:
+    outputs = {"Portland": 6, "Salem": 6, f"Bend{separator}Oregon": 2}
+
+    assert "READ_AS_SINGLE_LABEL" not in check({"Portland": 6, "Salem": 6}, separator=separator)[0]
+    assert check(outputs, separator=separator)[0]["READ_AS_SINGLE_LABEL"].rows == (13, 14)
+
+
 def test_the_report_holds_label_counts_label_sets_and_co_occurrence() -> None:
     parts = check({"A, B": 3, "B, A": 2, "A": 4, "C": 1})[1]
 
