@@ -16,6 +16,8 @@ _STEPS = (1, 2, 5)
 class Lengths(RowValidator):
     """Histograms of the lengths, in tokens when a base model is named, else in characters.
 
+    An input's tokens include what the tokenizer or the chat template puts around it, an output's the end token.
+
     Inputs over the limit are a warning, not an error: tuning cuts them and says so in its plan.
     """
 
@@ -30,6 +32,8 @@ class Lengths(RowValidator):
 class _Check(RowCheck):
     def __init__(self, context: ValidationContext) -> None:
         self._count = context.count_tokens or len
+        # Answers are learnt without what stands around an input, and with the token that ends them.
+        self._beyond_output = context.count_tokens("") - 1 if context.count_tokens else 0
         self._unit = "tokens" if context.count_tokens else "characters"
         self._limit = context.max_input_tokens if context.count_tokens else None
         self._lengths: dict[str, Counter[int]] = {"input": Counter(), "output": Counter()}
@@ -37,7 +41,7 @@ class _Check(RowCheck):
     def row(self, row: Row) -> Iterator[Finding]:
         length = self._count(row.input)
         self._lengths["input"][length] += 1
-        self._lengths["output"][self._count(row.output)] += 1
+        self._lengths["output"][self._count(row.output) - self._beyond_output] += 1
         if self._limit is not None and length > self._limit:
             yield Finding(
                 severity=Severity.WARNING,

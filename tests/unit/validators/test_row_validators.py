@@ -89,6 +89,22 @@ def test_texts_that_were_read_with_the_wrong_encoding_are_found(text: str) -> No
     assert findings(GarbledTexts(), (text, "Âge, Ãlso, âme, à l'été")) == []
 
 
+def test_outputs_are_counted_as_answers_without_what_stands_around_an_input() -> None:
+    def count_framed(text: str) -> int:
+        return len(["<user>", *text.split(), "</user>", "<model>"])
+
+    check = Lengths().start(ValidationContext(task="", count_tokens=count_framed, max_input_tokens=100))
+    for number in range(1, 4):
+        list(check.row(Row(number=number, input="one two", output="a word " * number)))
+
+    inputs, outputs = (part.content for part in check.finish()[1])
+
+    assert isinstance(inputs, Histogram)
+    assert isinstance(outputs, Histogram)
+    assert inputs.edges == (5.0, 6.0)
+    assert (outputs.edges[0], outputs.counts) == (3.0, (1, 0, 1, 0, 1)), "the words and the end token"
+
+
 @pytest.mark.parametrize("lengths", [[1], [5, 5, 5], [0, 1, 2, 19], [3, 1000], [120, 77, 4096]])
 def test_length_histograms_hold_every_row_between_round_edges(lengths: list[int]) -> None:
     check = Lengths().start(ValidationContext(task=""))
