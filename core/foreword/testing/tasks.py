@@ -106,20 +106,25 @@ class TaskTests(ABC):
         targets = [task.target(output, schema) for output in outputs]
         right = task.score(targets, outputs, schema).metrics[task.main_metric]
         wrong = task.score([""] * len(outputs), outputs, schema).metrics[task.main_metric]
-        higher = next(metric.higher_is_better for metric in task.metrics if metric.id == task.main_metric)
-        better = right > wrong if higher else right < wrong
-        assert better, f"{task.main_metric} is {right} for the targets and {wrong} for empty answers"
+        assert self._is_better(task, right, wrong), (
+            f"{task.main_metric} is {right} for the targets and {wrong} for empty answers"
+        )
 
     def test_text_that_is_no_answer_counts_as_wrong_and_breaks_nothing(self) -> None:
         """Models write anything, an untuned one above all."""
         task = self.make_task()
         schema, output = self._schema(task), self.rows()[0].output
+        right = task.score([task.target(output, schema)], [output], schema).metrics[task.main_metric]
         for text in _NO_ANSWERS:
             try:
                 scores = task.score([text], [output], schema)
             except Exception as error:
                 raise AssertionError(f"score of the answer {text[:40]!r} raises {error!r}") from error
             check_parts(scores.parts)
+            wrong = scores.metrics[task.main_metric]
+            assert self._is_better(task, right, wrong), (
+                f"{task.main_metric} is {right} for the target and {wrong} for the answer {text[:40]!r}"
+            )
 
     def test_what_its_checks_find_names_rows_and_remedies(self) -> None:
         """The same each time; and one row alone breaks nothing."""
@@ -163,6 +168,12 @@ class TaskTests(ABC):
         assert seen.labels == space.labels, f"the labels are {space.labels} and, trained on one row, {seen.labels}"
         answers, target = {seen.text(labels) for labels in seen.label_sets}, task.target(rows[0].output, schema)
         assert answers <= {target}, f"trained on {target!r} alone, the label sets are {sorted(answers)}"
+
+    @staticmethod
+    def _is_better(task: Task, one: float, other: float) -> bool:
+        """Whether a value of the main metric is better than another."""
+        higher = next(metric.higher_is_better for metric in task.metrics if metric.id == task.main_metric)
+        return one > other if higher else one < other
 
     @staticmethod
     def _check_space(space: LabelSpace) -> None:
