@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from foreword_slack.listeners.content import is_enclosed, words_of
 from foreword_slack.listeners.moments import micros
 from foreword_slack.store import NewEvent, complaint_id
 from foreword_slack.triage.payloads import DELETION, EDIT, HOME, MESSAGE, DeletionPayload, HomePayload, MessagePayload
@@ -43,7 +44,8 @@ def _message(event: Mapping[str, Any], team: Team) -> NewEvent | None:
         channel=channel,
         ts=ts,
         author=str(event["user"]),
-        text=str(event.get("text") or ""),
+        text=words_of(event),
+        enclosed=is_enclosed(event),
         thread_ts=str(event.get("thread_ts") or ts),
     )
     return NewEvent(
@@ -69,7 +71,8 @@ def _edit(event: Mapping[str, Any], team: Team) -> NewEvent | None:
         channel=channel,
         ts=ts,
         author=str(message["user"]),
-        text=str(message.get("text") or ""),
+        text=words_of(message),
+        enclosed=is_enclosed(message),
         thread_ts=ts,
         edit_ts=str(edited),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from foreword_slack.listeners.content import is_enclosed, words_of
 from foreword_slack.listeners.moments import micros
 from foreword_slack.store import NewEvent, complaint_id
 from foreword_slack.triage.payloads import MESSAGE, MessagePayload
@@ -24,7 +25,8 @@ def read_shortcut(body: Mapping[str, Any], team: Team) -> NewEvent | None:
         channel=channel,
         ts=ts,
         author=str(message.get("user") or ""),
-        text=str(message.get("text") or ""),
+        text=words_of(message),
+        enclosed=is_enclosed(message),
         thread_ts=str(message.get("thread_ts") or ts) if listens else None,
         asker=str(body["user"]["id"]),
     )

@@ -15,6 +15,7 @@ class ReasonCode(Enum):
     SMALL_MARGIN = "small_margin"
     UNKNOWN_LABEL = "unknown_label"
     MODEL_FAILED = "model_failed"
+    NO_WORDS = "no_words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ class Complaint:
         channel: Where it was written.
         ts: Slack's timestamp of the message, its id within the channel.
         author: Slack's id of who wrote it.
-        text: What it says, redacted.
+        text: What it says, redacted; empty when it has no words, or none that may be kept.
         model: The model that classified it; empty before.
         scores: Probability of each label, in [0, 1].
         guess: What the model said: its labels, most probable first. Never overwritten by people.

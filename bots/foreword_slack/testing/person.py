@@ -50,7 +50,9 @@ class Person:
         """The messages in a channel that only this person sees."""
         return [message for message in channel.ephemerals if message.shown_to == self.id]
 
-    def post(self, channel: Channel, text: str, *, thread: Message | None = None, deliver: bool = True) -> Message:
+    def post(
+        self, channel: Channel, text: str, *, thread: Message | None = None, deliver: bool = True, **fields: Any
+    ) -> Message:
         """Writes a message.
 
         Args:
@@ -58,6 +60,7 @@ class Person:
             text: The text.
             thread: The message to reply to.
             deliver: Whether the app hears of it now; :meth:`deliver` does it later.
+            fields: Further fields of the message, such as `files`, `attachments` or `blocks`.
         """
         assert self.id in channel.members, f"{self.user.name} is not in {channel.name}"
         thread_ts = thread.thread_ts or thread.ts if thread else ""
@@ -69,6 +72,7 @@ class Person:
             deliver=deliver,
             thread_ts=thread_ts,
             client_msg_id=self._backend.ids.next("m"),
+            **fields,
         )
 
     def deliver(self, message: Message) -> None:

@@ -65,6 +65,8 @@ class Message:
         edited_ts: When it was last edited.
         revisions: How often it was edited.
         parse: How its text is read: `none` takes it as it is; `client` and `full` find names and links in it.
+        files: Ids of what was uploaded with it.
+        attachments: What is below its text: a message that was forwarded, a preview of a link.
     """
 
     team_id: str
@@ -88,6 +90,7 @@ class Message:
     parse: str = "none"
     reactions: dict[str, list[str]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    attachments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def notifies(self) -> list[str]:
@@ -116,6 +119,9 @@ class Message:
             found |= {"bot_id": self.bot_id, "app_id": self.app_id}
         optional = {
             "team": self.team_id,
+            "subtype": "file_share" if self.files else "",
+            "files": [{"id": id} for id in self.files],
+            "attachments": self.attachments,
             "blocks": self.blocks,
             "thread_ts": self.thread_ts,
             "edited": {"user": self.edited_by, "ts": self.edited_ts} if self.edited_ts else None,

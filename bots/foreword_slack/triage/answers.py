@@ -113,16 +113,17 @@ def _answer(
         decide_time=uow.now,
     )
     uow.complaints.save(changed)
-    uow.corrections.save(
-        Correction(
-            complaint=complaint.id,
-            actor=answer.actor,
-            input=complaint.text,
-            said=complaint.guess,
-            corrected=changed.departments,
-            model=complaint.model,
+    if complaint.text:  # nothing is to be learnt from a picture
+        uow.corrections.save(
+            Correction(
+                complaint=complaint.id,
+                actor=answer.actor,
+                input=complaint.text,
+                said=complaint.guess,
+                corrected=changed.departments,
+                model=complaint.model,
+            )
         )
-    )
     uow.audit.append(
         action,
         complaint=complaint.id,

@@ -22,6 +22,8 @@ _UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
 _MOST_COMPARED = 500
 _LATEST_MESSAGE = timedelta(hours=1)  # one that is deleted later than this has come, or never will
 
+_NO_WORDS = Reason(code=ReasonCode.NO_WORDS, text="It has no words; see the source.")
+
 _log = get_logger("slack.triage")
 
 
@@ -49,8 +51,8 @@ async def take_in(event: Event, team: Team) -> None:
     message, known, text = source.message, source.known, source.text
     if known is not None and known.state not in _UNDECIDED:
         return  # decided already, repeats another, or was deleted before it came
-    if not text:
-        return  # a picture alone, or a mention and nothing else
+    if not text and not message.enclosed and known is None:
+        return  # a mention and nothing else
     complaint = _received(event, team, message, known, team.hooks.redact(text))
     if source.deleted:
         await team.store.write(team.id, lambda uow: _overtaken(uow, team, event, complaint))
@@ -59,10 +61,8 @@ async def take_in(event: Event, team: Team) -> None:
     if original is not None:
         await team.store.write(team.id, lambda uow: _thread(uow, team, event, complaint, original, text))
         return
-    answer, failure = await _ask(event, team, complaint, message)
-    decision = await team.store.write(
-        team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, failure, text)
-    )
+    answer = await _ask(event, team, complaint, message) if text else _NO_WORDS
+    decision = await team.store.write(team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, text))
     if decision is None:
         return
     team.hooks.routing_decided(
@@ -134,7 +134,7 @@ def _look(uow: UnitOfWork, event: Event) -> _Source:
     for payload in uow.inbox.pending(event.subject, EDIT):
         edited = MessagePayload.read(payload)
         if float(edited.edit_ts or 0) > float(message.edit_ts or 0):
-            message = replace(message, text=edited.text, edit_ts=edited.edit_ts)
+            message = replace(message, text=edited.text, edit_ts=edited.edit_ts, enclosed=edited.enclosed)
     installation = uow.installation
     text = without_mention(message.text, installation.bot_user) if installation else message.text
     return _Source(
@@ -169,24 +169,21 @@ def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
     Notices(team, uow).mirror(deleted, deleted.text)
 
 
-async def _ask(
-    event: Event, team: Team, complaint: Complaint, message: MessagePayload
-) -> tuple[Classification | None, str]:
-    """The model's answer, or in words why there will be none.
+async def _ask(event: Event, team: Team, complaint: Complaint, message: MessagePayload) -> Classification | Reason:
+    """The model's answer, or why there will be none.
 
     Raises:
         PostponedError: It is worth asking again.
     """
     try:
-        answer = await team.service.classify(
+        return await team.service.classify(
             team.config.deployment, complaint.text, abstain_below=team.config.thresholds.abstain_below
         )
-        return answer, ""
     except ForewordError as error:
         waited = (team.clock.now() - event.receive_time).total_seconds()
         _log.warning("classify_failed", reason=error.reason, waited_seconds=round(waited))
         if not is_transient(error) or waited >= team.timers.review_after_seconds:
-            return None, f"The model could not be asked ({error.reason})."
+            return Reason(code=ReasonCode.MODEL_FAILED, text=f"The model could not be asked ({error.reason}).")
         if waited >= team.timers.tell_waiting_after_seconds and complaint.state is ComplaintState.RECEIVED:
             await team.store.write(team.id, lambda uow: _say_waiting(uow, team, complaint, message))
         raise PostponedError(team.retry_seconds(waited), error.reason) from error
@@ -205,16 +202,15 @@ def _settle(
     event: Event,
     message: MessagePayload,
     complaint: Complaint,
-    answer: Classification | None,
-    failure: str,
+    answer: Classification | Reason,
     text: str,
 ) -> Decision | None:
     """Stores the decision and has it told; None when the complaint was deleted meanwhile."""
     if _overtaken(uow, team, event, complaint):
         return None
     notices = Notices(team, uow)
-    if answer is None:
-        decision = Decision(reasons=(Reason(code=ReasonCode.MODEL_FAILED, text=failure),))
+    if isinstance(answer, Reason):
+        decision = Decision(reasons=(answer,))
     else:
         decision = decide(answer.guess, answer.label_sets, notices.policy)
     guess = decision.guess

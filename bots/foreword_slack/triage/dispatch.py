@@ -69,8 +69,7 @@ class Dispatcher:
             ts=message.ts,
             author=message.author,
             state=ComplaintState.IN_REVIEW,
-            # Not its words: redacting them may be what failed. People follow the link.
-            text="(see the source)",
+            text="",  # redacting its words may be what failed; people follow the link
             permalink=team.permalink(message.channel, message.ts, message.thread_ts) if message.linked else "",
             thread_ts=message.thread_ts,
             reasons=(f"It could not be handled ({reason}).",),

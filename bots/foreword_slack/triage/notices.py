@@ -229,7 +229,7 @@ def guess_of(complaint: Complaint) -> Guess | None:
 def _card(complaint: Complaint, text: str) -> ComplaintCard:
     return ComplaintCard(
         id=complaint.id,
-        text=text,
+        text=text or "(see the source)",
         revision=complaint.edit_ts or "",
         permalink=complaint.permalink,
         deleted=complaint.state is ComplaintState.DELETED,

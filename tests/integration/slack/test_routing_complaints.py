@@ -206,6 +206,43 @@ async def test_mentions_direct_messages_and_the_shortcut_are_routed_too(access, 
         assert office.notes(other) == []
 
 
+async def test_a_complaint_without_words_goes_to_people_who_find_its_source(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        message = office.ann.post(office.complaints, "", files=["F0PICTURE"])
+        office.ann.post(office.complaints, f"<@{office.workspace.bot.id}>")
+
+        (asked,) = await office.asked()
+        await office.noted(message, "People are deciding")
+        assert "It has no words; see the source" in asked.shown_text
+        await office.bob.choose(asked, view.CHOOSE, "Service")
+        await office.bob.click(asked, view.DECIDE)
+        (post,) = await office.posted()
+        await office.noted(message, "Told: Service")
+        await office.handled()
+
+        assert message.ts.replace(".", "") in post.shown_text
+        assert len(office.review_posts()) == 1, "a mention and nothing else is no complaint"
+        assert await office.bot.store.read(office.workspace.id, lambda uow: uow.corrections.all()) == []
+
+
+async def test_a_forwarded_message_and_a_form_are_routed_by_their_words(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        forwarded = {"is_share": True, "text": COMPLAINT, "fallback": f"[Jan 5] eve: {COMPLAINT}"}
+        message = office.ann.post(office.complaints, "", attachments=[forwarded])
+        await office.noted(message, "Told: ")
+        await office.handled()
+        count = len(office.department_posts())
+        lobby = office.workspace.add_channel("lobby", office.ann)
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": "The lid of the form is torn."}}
+        form = office.ann.post(lobby, "", blocks=[section])
+
+        await office.ann.use_shortcut("route_complaint", form)
+
+        posts = await office.posted(count + 1)
+        assert COMPLAINT in posts[0].shown_text
+        assert "The lid of the form is torn." in posts[count].shown_text
+
+
 async def test_talk_that_is_no_complaint_is_left_alone(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         lobby = office.workspace.add_channel("lobby", office.ann)
