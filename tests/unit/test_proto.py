@@ -1,10 +1,20 @@
-"""The API's files: linted, and the checked-in stubs fresh."""
+"""The API's files: linted, the checked-in stubs fresh, and the comments true where the code can tell."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+
+from foreword import errors
+from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
+from foreword.inference.interfaces import EngineClient
+from foreword.server.status import CODES
+from foreword.v1 import dataset_service_pb2, dataset_service_pb2_grpc, inference_pb2, inference_service_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,3 +41,48 @@ def test_proto_files_pass_buf_lint(tmp_path: Path) -> None:
 
     assert result.stdout + result.stderr == ""
     assert result.returncode == 0
+
+
+@pytest.mark.parametrize("method", ["UploadDataset", "CheckDataset"])
+def test_what_a_file_consists_of_and_may_be_refused_for_is_told(method: str) -> None:
+    comment = getattr(dataset_service_pb2_grpc.DatasetServiceServicer, method).__doc__
+
+    parts = dataset_service_pb2.UploadDatasetRequest.DESCRIPTOR.oneofs_by_name["content"].fields
+    assert [part.name for part in parts if not re.search(rf"\b{part.name}\b", comment)] == []
+    assert "DATASET_TOO_LARGE" in comment
+
+
+def test_every_error_that_an_engine_promises_is_told_of_inference() -> None:
+    comment = inference_service_pb2_grpc.InferenceServiceServicer.__doc__
+    promised = set(re.findall(r"\b\w+Error\b", EngineClient.__doc__)) - {"InternalError"}  # any RPC may fail so
+
+    codes = {CODES[getattr(errors, name).kind].name for name in promised}
+    assert len(codes) > 3
+    assert [code for code in sorted(codes) if code not in comment] == []
+
+
+def test_a_parameter_that_is_sent_in_another_form_than_it_is_told_says_so() -> None:
+    text = (ROOT / "proto" / "foreword" / "v1" / "catalog_service.proto").read_text()
+    comment = re.search(r"((?: *//.*\n)+) *repeated ParameterSpec generate_parameters", text)[1]
+
+    other = [spec.name for spec in GENERATE_PARAMETER_SPECS if spec.type != _type_on_the_wire(spec.name)]
+    assert other == ["decoding_method", "time_limit"]
+    assert [name for name in other if f"`{name}`" not in comment] == []
+
+
+def _type_on_the_wire(path: str) -> str | None:
+    """The type of a field of GenerateParameters in the terms of a ParameterSpec, if it has one."""
+    message = inference_pb2.GenerateParameters.DESCRIPTOR
+    *outer, last = path.split(".")
+    for name in outer:
+        message = message.fields_by_name[name].message_type
+    field = message.fields_by_name[last]
+    if field.is_repeated:
+        return "string_list" if field.cpp_type == FieldDescriptor.CPPTYPE_STRING else None
+    return {
+        FieldDescriptor.CPPTYPE_INT32: "int",
+        FieldDescriptor.CPPTYPE_INT64: "int",
+        FieldDescriptor.CPPTYPE_DOUBLE: "float",
+        FieldDescriptor.CPPTYPE_BOOL: "bool",
+        FieldDescriptor.CPPTYPE_STRING: "string",
+    }.get(field.cpp_type)

@@ -31,7 +31,7 @@ class DatasetServiceStub:
     """Stores and checks training data.
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark, at most 200 MB. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
+    order mark; at most 1,000,000 rows, and 200 MB unless the operator has set another limit. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
     key lacks the scope: `write` to upload and delete, `read` for the rest).
     """
 
@@ -77,17 +77,19 @@ class DatasetServiceServicer:
     """Stores and checks training data.
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark, at most 200 MB. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
+    order mark; at most 1,000,000 rows, and 200 MB unless the operator has set another limit. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
     key lacks the scope: `write` to upload and delete, `read` for the rest).
     """
 
     def UploadDataset(self, request_iterator, context):
-        """Uploads a file in chunks; the rows are checked as they arrive. The first message carries `header`, all later
-        ones `chunk`.
+        """Uploads a file in chunks; the rows are checked as they arrive. The first message carries `header`, then
+        come `chunk`s, and the last one carries `end`, the size of the file.
 
-        INVALID_ARGUMENT: a bad header, or faulty rows, named in BadRequest as `rows[N].column`; those that do not fit
-        into an error (about 6 KiB) are counted there, and CheckDataset tells all. NOT_FOUND: the parent or base model.
-        ALREADY_EXISTS: the `request_id` was used for other content.
+        INVALID_ARGUMENT: a bad header; a message out of this order, a chunk of more than 1 MiB, or another size than
+        `end` tells; a file that is too large, with the reason DATASET_TOO_LARGE and the field `chunk`; or faulty rows,
+        named in BadRequest as `rows[N].column`; those that do not fit into an error (about 6 KiB) are counted there, and
+        CheckDataset tells all. NOT_FOUND: the parent or base model. ALREADY_EXISTS: the `request_id` was used for other
+        content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +98,8 @@ class DatasetServiceServicer:
     def CheckDataset(self, request_iterator, context):
         """Checks a file as UploadDataset does and stores nothing. Faulty rows are in the report, not an error.
 
-        INVALID_ARGUMENT: a bad header. NOT_FOUND: the parent or base model.
+        INVALID_ARGUMENT: a bad header; `chunk`s and `end` that UploadDataset would refuse, as those of a file that is too
+        large (DATASET_TOO_LARGE). NOT_FOUND: the parent or base model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,7 +183,7 @@ class DatasetService:
     """Stores and checks training data.
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark, at most 200 MB. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
+    order mark; at most 1,000,000 rows, and 200 MB unless the operator has set another limit. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
     key lacks the scope: `write` to upload and delete, `read` for the rest).
     """
 

@@ -34,8 +34,9 @@ class InferenceServiceStub:
     Every RPC may answer UNAUTHENTICATED (no or wrong key), PERMISSION_DENIED (the key lacks the scope `infer`),
     NOT_FOUND (the model), INVALID_ARGUMENT (a value out of range, an empty input, an input longer than the model's
     context; the field in BadRequest), FAILED_PRECONDITION (the deployment is not ready, its model was deleted or its
-    artifact is corrupt), RESOURCE_EXHAUSTED (the queue is full; RetryInfo says when to try again) and
-    DEADLINE_EXCEEDED.
+    artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
+    models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
+    UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
     """
 
     def __init__(self, channel):
@@ -80,8 +81,9 @@ class InferenceServiceServicer:
     Every RPC may answer UNAUTHENTICATED (no or wrong key), PERMISSION_DENIED (the key lacks the scope `infer`),
     NOT_FOUND (the model), INVALID_ARGUMENT (a value out of range, an empty input, an input longer than the model's
     context; the field in BadRequest), FAILED_PRECONDITION (the deployment is not ready, its model was deleted or its
-    artifact is corrupt), RESOURCE_EXHAUSTED (the queue is full; RetryInfo says when to try again) and
-    DEADLINE_EXCEEDED.
+    artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
+    models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
+    UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
     """
 
     def Generate(self, request, context):
@@ -174,8 +176,9 @@ class InferenceService:
     Every RPC may answer UNAUTHENTICATED (no or wrong key), PERMISSION_DENIED (the key lacks the scope `infer`),
     NOT_FOUND (the model), INVALID_ARGUMENT (a value out of range, an empty input, an input longer than the model's
     context; the field in BadRequest), FAILED_PRECONDITION (the deployment is not ready, its model was deleted or its
-    artifact is corrupt), RESOURCE_EXHAUSTED (the queue is full; RetryInfo says when to try again) and
-    DEADLINE_EXCEEDED.
+    artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
+    models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
+    UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
     """
 
     @staticmethod
