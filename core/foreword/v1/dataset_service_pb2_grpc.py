@@ -31,8 +31,9 @@ class DatasetServiceStub:
     """Stores and checks training data.
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark; at most 1,000,000 rows, and 200 MB unless the operator has set another limit. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
-    key lacks the scope: `write` to upload and delete, `read` for the rest).
+    order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
+    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload and
+    delete, `read` for the rest).
     """
 
     def __init__(self, channel):
@@ -77,8 +78,9 @@ class DatasetServiceServicer:
     """Stores and checks training data.
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark; at most 1,000,000 rows, and 200 MB unless the operator has set another limit. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
-    key lacks the scope: `write` to upload and delete, `read` for the rest).
+    order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
+    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload and
+    delete, `read` for the rest).
     """
 
     def UploadDataset(self, request_iterator, context):
@@ -183,8 +185,9 @@ class DatasetService:
     """Stores and checks training data.
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark; at most 1,000,000 rows, and 200 MB unless the operator has set another limit. Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the
-    key lacks the scope: `write` to upload and delete, `read` for the rest).
+    order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
+    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload and
+    delete, `read` for the rest).
     """
 
     @staticmethod
