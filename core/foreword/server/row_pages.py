@@ -26,7 +26,10 @@ def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str)
         InvalidArgumentError: The token is none of this dataset.
     """
     offset, number = _parse_token(page_token, dataset)
-    file.seek(offset)
+    if offset:
+        file.seek(offset - 1)
+        if file.read(1) != b"\n":
+            raise _foreign_token()
     rows: list[Row] = []
     end = offset
     while len(rows) < page_size and end - offset < MAX_PAGE_BYTES:
@@ -51,9 +54,15 @@ def _parse_token(token: str, dataset: Dataset) -> tuple[int, int]:
         content, offset, number = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
     except (ValueError, TypeError, RecursionError, binascii.Error):
         content = offset = number = None
-    valid = type(offset) is int and type(number) is int and 0 < offset <= dataset.byte_size and number > 0
+    valid = type(offset) is int and type(number) is int
     if content != dataset.content_sha256[:16] or not valid:
-        raise InvalidArgumentError.of(
-            "page_token", "does not belong to this list; pass next_page_token of the page before"
-        )
+        raise _foreign_token()
+    if not (0 < offset < dataset.byte_size and 1 < number <= dataset.row_count):
+        raise _foreign_token()
     return offset, number
+
+
+def _foreign_token() -> InvalidArgumentError:
+    return InvalidArgumentError.of(
+        "page_token", "does not belong to this list; pass next_page_token of the page before"
+    )
