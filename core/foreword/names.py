@@ -19,7 +19,7 @@ from typing import ClassVar, Self
 from foreword.errors import InvalidArgumentError
 
 _SEGMENT = r"[A-Za-z0-9_.-]{1,128}"
-_ID = re.compile(r"[a-z0-9-]{1,63}")
+_ID = re.compile(r"(?!-\Z)[a-z0-9-]{1,63}")  # in place of an id, `-` alone stands for all of them
 _SERVING_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -130,14 +130,14 @@ class BaseModelName(ResourceName):
 
 
 def check_id(text: str, field: str) -> str:
-    """Returns `text` if a caller may choose it as the last part of a name (`[a-z0-9-]{1,63}`).
+    """Returns `text` if a caller may choose it as the last part of a name (`[a-z0-9-]{1,63}`, not `-` alone).
 
     Raises:
         InvalidArgumentError: It has another shape.
     """
     if _ID.fullmatch(text) is None:
         raise InvalidArgumentError.of(
-            field, f"must be 1 to 63 of a-z, 0-9 and -, not {text[:80]!r}", reason="NAME_INVALID"
+            field, f"must be 1 to 63 of a-z, 0-9 and -, and not - alone; it is {text[:80]!r}", reason="NAME_INVALID"
         )
     return text
 

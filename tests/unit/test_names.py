@@ -79,12 +79,18 @@ def test_a_refusal_names_the_field_and_stays_short(text):
 
 @given(text=TEXTS)
 def test_an_id_is_of_lower_case_letters_digits_and_hyphens(text):
-    allowed = 1 <= len(text) <= 63 and set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    allowed = 1 <= len(text) <= 63 and text != "-" and set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     if allowed:
         assert check_id(text, "space_id") == text
     else:
         with pytest.raises(InvalidArgumentError, match="space_id"):
             check_id(text, "space_id")
+
+
+def test_no_id_is_the_sign_for_all_of_them():
+    with pytest.raises(InvalidArgumentError, match="not - alone"):
+        check_id("-", "space_id")
+    assert check_id("--", "space_id") == "--"
 
 
 @given(text=st.from_regex(r"[A-Za-z0-9_-]{1,63}", fullmatch=True), unwanted=st.sampled_from("/. \né\u0661"))
