@@ -79,6 +79,7 @@ class Deployment:
 
     Attributes:
         serving_revision: Number of the revision that is served; 0 while there is none.
+        passed_over_revision: Revisions up to this one do not start to serve by themselves: somebody rolled back.
         revisions: Newest first.
     """
 
@@ -90,6 +91,7 @@ class Deployment:
     description: str
     tags: tuple[str, ...]
     serving_revision: int
+    passed_over_revision: int
     revisions: tuple[Revision, ...]
     etag: str
     creator: str
@@ -99,11 +101,17 @@ class Deployment:
     @property
     def state(self) -> DeploymentState:
         """State that follows from the revisions."""
-        newest = self.revisions[0]
         if self.serving_revision:
-            probing = newest.state is RevisionState.PROBING
-            return DeploymentState.UPDATING if probing else DeploymentState.READY
-        return DeploymentState.FAILED if newest.state is RevisionState.FAILED else DeploymentState.INITIALIZING
+            return DeploymentState.READY if self.coming is None else DeploymentState.UPDATING
+        failed = self.revisions[0].state is RevisionState.FAILED
+        return DeploymentState.FAILED if failed else DeploymentState.INITIALIZING
+
+    @property
+    def coming(self) -> Revision | None:
+        """The revision that is being probed, and serves once it has passed."""
+        newest = self.revisions[0]
+        probing = newest.state is RevisionState.PROBING
+        return newest if probing and newest.number > self.passed_over_revision else None
 
     @property
     def serving(self) -> Revision | None:

@@ -346,6 +346,7 @@ def _to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Depl
         description=row.description,
         tags=tuple(row.tags),
         serving_revision=row.serving_revision,
+        passed_over_revision=row.passed_over_revision,
         revisions=tuple(
             Revision(
                 number=item.number,

@@ -246,7 +246,7 @@ def test_a_revision_probed_during_a_rollback_does_not_take_over(deployments, pro
     deploy(deployments)
     probes.ready("acme", "default", "triage", 1, 0.0)
     deployments.update("default", "triage", model=OTHER)
-    deployments.rollback("default", "triage", 1)
+    assert deployments.rollback("default", "triage", 1).state is DeploymentState.READY
     probes.ready("acme", "default", "triage", 2, 0.0)
     assert deployments.get("default", "triage").serving_revision == 1
     assert deployments.rollback("default", "triage", 2).serving_revision == 2

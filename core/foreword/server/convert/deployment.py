@@ -54,7 +54,7 @@ def model_name(tenant: str, model: ModelReference) -> str:
 def deployment(item: Deployment) -> deployment_pb2.Deployment:
     """A deployment as a message. Its model is the one that serves, or the one that is being probed to replace it."""
     newest = item.revisions[0]
-    shown = newest if item.serving is None or newest.state is RevisionState.PROBING else item.serving
+    shown = item.coming or item.serving or newest
     return deployment_pb2.Deployment(
         name=str(DeploymentName(item.tenant, item.space, item.id)),
         display_name=item.display_name,
