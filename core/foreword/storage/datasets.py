@@ -53,11 +53,11 @@ class DatasetRepository:
         check_texts(display_name=display_name, description=description)
         document = encode(DataReport, report, "report")
         with self._database.write_tenant(self._tenant) as session:
-            made = find_replay(session, self._tenant, request)
-            if made is not None:
-                row = _find(session, self._tenant, made)
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                row = _find(session, self._tenant, replay.resource)
                 if row is None:
-                    raise deleted_since(str(DatasetName(self._tenant, made)))
+                    raise deleted_since(str(DatasetName(self._tenant, replay.resource)))
                 return to_dataset(row)
             require_tenant(session, self._tenant)
             now = self._database.clock(session)

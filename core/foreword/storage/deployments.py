@@ -15,7 +15,7 @@ from foreword.names import DeploymentName, TunedModelName, check_serving_name
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
-from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.spaces import require_space
 from foreword.storage.tables import DeploymentRow, RevisionRow
 from foreword.storage.texts import check_texts
@@ -53,9 +53,9 @@ class DeploymentRepository:
         check_serving_name(serving_name, "deployment.serving_name")
         check_texts(display_name=display_name, description=description)
         with self._database.write_tenant(self._tenant) as session:
-            made = find_replay(session, self._tenant, request)
-            if made is not None:
-                return self._replayed(session, made)
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                return self._replayed(session, replay)
             require_space(session, self._tenant, space)
             self._require_model(session, model)
             self._check_free(session, space, id, serving_name)
@@ -159,9 +159,9 @@ class DeploymentRepository:
         """
         check_texts(display_name=display_name, description=description)
         with self._database.write_tenant(self._tenant) as session:
-            made = find_replay(session, self._tenant, request)
-            if made is not None:
-                return self._replayed(session, made)
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                return self._replayed(session, replay)
             row = self._require(session, space, id)
             if etag and etag != _etag(row):
                 raise AbortedError(
@@ -193,9 +193,9 @@ class DeploymentRepository:
             AlreadyExistsError: The request id was used for other content.
         """
         with self._database.write_tenant(self._tenant) as session:
-            made = find_replay(session, self._tenant, request)
-            if made is not None:
-                return self._replayed(session, made)
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                return self._replayed(session, replay)
             row = self._require(session, space, id)
             revisions = _read_revisions(session, row.key)
             target = self._rollback_target(session, row, revisions, revision)
@@ -228,10 +228,10 @@ class DeploymentRepository:
             raise NotFoundError.of(str(DeploymentName(self._tenant, space, id)))
         return row
 
-    def _replayed(self, session: Session, made: str) -> Deployment:
-        space, id = made.split("/")
+    def _replayed(self, session: Session, replay: Replay) -> Deployment:
+        space, id = replay.resource.split("/")
         row = self._find(session, space, id)
-        if row is None:
+        if row is None or not replay.made(row.create_time):
             raise deleted_since(str(DeploymentName(self._tenant, space, id)))
         return _to_deployment(row, _read_revisions(session, row.key))
 

@@ -208,12 +208,12 @@ class ExperimentRepository:
             session.delete(row)
 
     def _made(self, session: Session, request: RequestKey | None) -> TuneExperiment | None:
-        made = find_replay(session, self._tenant, request)
-        if made is None:
+        replay = find_replay(session, self._tenant, request)
+        if replay is None:
             return None
-        row = _find(session, self._tenant, made)
-        if row is None:
-            raise deleted_since(str(TuneExperimentName(self._tenant, made)))
+        row = _find(session, self._tenant, replay.resource)
+        if row is None or not replay.made(row.create_time):
+            raise deleted_since(str(TuneExperimentName(self._tenant, replay.resource)))
         return to_experiment(row)
 
     def _check_room(self, session: Session, max_queued: int) -> None:

@@ -31,8 +31,25 @@ class RequestKey:
     fingerprint: str
 
 
-def find_replay(session: Session, tenant: str, request: RequestKey | None) -> str | None:
-    """What the request made when it came the first time; None when it is new or carries no id.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a request did when it came the first time.
+
+    Attributes:
+        resource: What it made or changed.
+        time: When, by the database's clock.
+    """
+
+    resource: str
+    time: datetime
+
+    def made(self, create_time: datetime) -> bool:
+        """Whether what goes by that name now is what it was then. An id may be given out anew after a deletion."""
+        return create_time <= self.time
+
+
+def find_replay(session: Session, tenant: str, request: RequestKey | None) -> Replay | None:
+    """What the request did when it came the first time; None when it is new or carries no id.
 
     Raises:
         AlreadyExistsError: The id came with other content.
@@ -49,7 +66,7 @@ def find_replay(session: Session, tenant: str, request: RequestKey | None) -> st
             reason="REQUEST_ID_REUSED",
             metadata={"request_id": request.request_id},
         )
-    return row.resource
+    return Replay(resource=row.resource, time=row.create_time)
 
 
 def remember(session: Session, tenant: str, request: RequestKey | None, resource: str, now: datetime) -> None:

@@ -46,11 +46,11 @@ class SpaceRepository:
         check_id(id, "space_id")
         check_texts(display_name=display_name, description=description)
         with self._database.write_tenant(self._tenant) as session:
-            made = find_replay(session, self._tenant, request)
-            if made is not None:
-                row = session.get(SpaceRow, (self._tenant, made))
-                if row is None:
-                    raise deleted_since(str(SpaceName(self._tenant, made)))
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                row = session.get(SpaceRow, (self._tenant, replay.resource))
+                if row is None or not replay.made(row.create_time):
+                    raise deleted_since(str(SpaceName(self._tenant, replay.resource)))
                 return _to_space(row)
             require_tenant(session, self._tenant)
             if session.get(SpaceRow, (self._tenant, id)) is not None:

@@ -60,11 +60,11 @@ class TenantRepository:
         check_id(id, "tenant_id")
         check_texts(display_name=display_name)
         with self._database.write("tenants") as session:
-            made = find_replay(session, _NO_TENANT, request)
-            if made is not None:
-                row = session.get(TenantRow, made)
+            replay = find_replay(session, _NO_TENANT, request)
+            if replay is not None:
+                row = session.get(TenantRow, replay.resource)
                 if row is None:
-                    raise deleted_since(str(TenantName(made)))
+                    raise deleted_since(str(TenantName(replay.resource)))
                 return _tenant(row)
             if session.get(TenantRow, id) is not None:
                 raise AlreadyExistsError(

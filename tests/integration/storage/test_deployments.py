@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -320,6 +321,23 @@ def test_the_same_requests_again_get_the_same_deployment(deployments):
     deployments.delete("default", "triage")
     with pytest.raises(NotFoundError, match="deleted since"):
         deploy(deployments, request=create)
+
+
+def test_a_replay_is_not_answered_with_what_got_the_same_id_later(database, deployments):
+    create, space = RequestKey("CreateDeployment", "r1", "f1"), RequestKey("CreateSpace", "r1", "f1")
+    spaces = SpaceRepository(database, "acme")
+    deploy(deployments, request=create)
+    spaces.create("zoo", request=space)
+    deployments.delete("default", "triage")
+    spaces.delete("zoo")
+    time.sleep(0.005)  # the database's clock counts milliseconds
+    deploy(deployments, model=OTHER)
+    spaces.create("zoo")
+
+    with pytest.raises(NotFoundError, match="deleted since"):
+        deploy(deployments, request=create)
+    with pytest.raises(NotFoundError, match="deleted since"):
+        spaces.create("zoo", request=space)
 
 
 def test_deployments_are_listed_newest_first_by_space_in_pages(database, deployments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -100,6 +101,19 @@ def test_a_replay_answers_with_the_experiment_as_it_is_now(database):
     first = store_experiment(database, request=request)
     ExperimentRepository(database, "acme").request_cancel(first.id)
     assert store_experiment(database, request=request).state is ExperimentState.CANCELLED
+
+
+def test_a_replay_is_not_answered_with_an_experiment_that_got_the_same_id_later(database):
+    request = RequestKey("CreateTuneExperiment", "r1", "f1")
+    dataset = store_dataset(database).id
+    store_experiment(database, dataset=dataset, id="nightly", request=request)
+    repository = ExperimentRepository(database, "acme")
+    repository.request_cancel("nightly")
+    repository.delete("nightly")
+    time.sleep(0.005)  # the database's clock counts milliseconds
+    store_experiment(database, dataset=dataset, id="nightly")
+    with pytest.raises(NotFoundError, match="deleted since"):
+        store_experiment(database, dataset=dataset, id="nightly", request=request)
 
 
 def test_experiments_are_listed_newest_first_by_state_in_pages(database):
