@@ -23,15 +23,17 @@ async def ring(event: Event, team: Team) -> None:
         if part.due_time is None or part.due_time > uow.now:
             return  # a newer clock runs
         notices = Notices(team, uow)
-        if part.state is AcknowledgementState.WAITING:
+        known = clock.label in notices.policy.departments
+        if part.state is AcknowledgementState.WAITING and known:
             reminded = replace(part, state=AcknowledgementState.REMINDED, due_time=None)
             uow.acknowledgements.save(reminded)
-            notices.remind(complaint, clock.label, escalate=False)
+            notices.remind(complaint, clock.label, part.due_time)
             notices.set_clock(reminded)
             uow.audit.append("reminded", complaint=complaint.id, facts={"department": clock.label})
-        elif part.state is AcknowledgementState.REMINDED:
+        elif part.state in (AcknowledgementState.WAITING, AcknowledgementState.REMINDED):
+            # Also at once where the department is not configured any more: it may be nobody's.
             uow.acknowledgements.save(replace(part, state=AcknowledgementState.ESCALATED, due_time=None))
-            notices.remind(complaint, clock.label, escalate=True)
+            notices.escalate(complaint, clock.label, part.due_time)
             uow.audit.append("escalated", complaint=complaint.id, facts={"department": clock.label})
 
     await team.store.write(team.id, change)

@@ -6,7 +6,7 @@ Everything goes through here, so that nothing is ever posted into a channel that
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from foreword_slack.config import AcknowledgementConfig
 from foreword_slack.routing import Guess, RoutingPolicy
@@ -33,6 +33,9 @@ class Notices:
         posted = self._post(name, rule.channel, shown, complaint.id)
         if not posted and not self._uow.posts.post_again(name, rule.channel, shown.payload()):
             self._uow.posts.update(name, shown.payload())
+            # Slack tells nobody of an edit; a reply is news.
+            again = f"again:{complaint.id}:{label}:{_moment(self._uow.now)}"
+            self._post(again, rule.channel, thread_note("This is for you again."), complaint.id, thread_of=name)
         waiting = Acknowledgement(complaint=complaint.id, department=label)
         self._uow.acknowledgements.save(waiting)
         self.set_clock(waiting)
@@ -106,20 +109,29 @@ class Notices:
                 f"answer:{complaint.id}:{complaint.state.value}", complaint.channel, asker, shown.payload()
             )
 
-    def remind(self, complaint: Complaint, label: str, *, escalate: bool) -> None:
-        """Reminds a department below its post, or tells those it escalates to."""
+    def remind(self, complaint: Complaint, label: str, due_time: datetime) -> None:
+        """Reminds a department below its post.
+
+        Args:
+            due_time: Of the clock: a department that a complaint comes back to has another.
+        """
+        shown = thread_note(f"Nobody of {self.policy.title(label)} has taken this complaint yet.")
+        name = f"remind:{complaint.id}:{label}:{_moment(due_time)}"
+        channel = self.policy.departments[label].channel
+        self._post(name, channel, shown, complaint.id, thread_of=route_name(complaint.id, label))
+
+    def escalate(self, complaint: Complaint, label: str, due_time: datetime) -> None:
+        """Tells those to whom a department escalates, or people in review, that it has not taken a complaint.
+
+        Args:
+            due_time: Of the clock, as in `remind`.
+        """
         title = self.policy.title(label)
-        name = route_name(complaint.id, label)
-        if not escalate:
-            shown = thread_note(f"Nobody of {title} has taken this complaint yet.")
-            channel = self.policy.departments[label].channel
-            self._post(f"remind:{complaint.id}:{label}", channel, shown, complaint.id, thread_of=name)
-            return
         clock = self._clock(label)
         channel = (clock.escalate_to if clock else None) or self._team.config.review_channel
         status = f"{title} has not taken this complaint in time."
         shown = decided_post(_card(complaint, complaint.text), guess_of(complaint), self.policy, status=status)
-        self._post(f"escalate:{complaint.id}:{label}", channel, shown, complaint.id)
+        self._post(f"escalate:{complaint.id}:{label}:{_moment(due_time)}", channel, shown, complaint.id)
 
     def tell_untold(self, complaint: Complaint, label: str, reason: str) -> None:
         """Tells people that a department cannot be told."""
@@ -150,7 +162,7 @@ class Notices:
         due = self._uow.now + timedelta(minutes=minutes)
         self._uow.acknowledgements.save(replace(part, due_time=due))
         subject = f"clock:{part.complaint}:{part.department}"
-        moment = int(due.timestamp() * 1e6)
+        moment = _moment(due)
         self._uow.inbox.add(
             NewEvent(
                 team=self._team.id,
@@ -224,6 +236,11 @@ def guess_of(complaint: Complaint) -> Guess | None:
     if not complaint.model:
         return None
     return Guess(labels=tuple(complaint.guess), probability=0.0, scores=complaint.scores, model_version=complaint.model)
+
+
+def _moment(time: datetime) -> int:
+    """A time as a part of names, in microseconds."""
+    return int(time.timestamp() * 1e6)
 
 
 def _card(complaint: Complaint, text: str) -> ComplaintCard:
