@@ -53,9 +53,22 @@ async def _roll_back(event: Event, team: Team, decision: LearningPayload) -> Non
     retraining = await team.store.read(team.id, lambda uow: uow.retrainings.get(decision.retraining))
     if retraining is None or retraining.state is not RetrainingState.PROMOTED:
         return
-    deployment = await patiently(team.service.deployment(team.config.deployment))
-    if deployment is not None and deployment.model == retraining.tuned_model:
-        await patiently(team.service.roll_back(deployment, int(retraining.metrics["current_revision"])))
+    try:
+        deployment = await patiently(team.service.deployment(team.config.deployment))
+        serving = deployment.model if deployment else ""
+        if deployment is not None and serving == retraining.tuned_model:
+            await patiently(team.service.roll_back(deployment, int(retraining.metrics["current_revision"])))
+    except ForewordError as error:
+        message = error.message
+        await team.store.write(
+            team.id, lambda uow: _say_not_rolled_back(uow, team, event, decision, retraining, error=message)
+        )
+        return
+    if serving not in (retraining.tuned_model, retraining.metrics["current_model"]):
+        await team.store.write(
+            team.id, lambda uow: _say_not_rolled_back(uow, team, event, decision, retraining, serving=serving)
+        )
+        return
     await _end_with(event, team, decision, retraining, RetrainingState.ROLLED_BACK)
 
 
@@ -78,6 +91,7 @@ async def _end_with(
             buttons=() if back else (ROLL_BACK,),
         )
         show(uow, team, card)
+        _show_other_promotions(uow, team, retraining, model)
 
     await team.store.write(team.id, change)
     team.hooks.model_changed(
@@ -90,6 +104,53 @@ async def _end_with(
             time=team.clock.now(),
         )
     )
+
+
+def _show_other_promotions(uow: UnitOfWork, team: Team, retraining: Retraining, serving: str) -> None:
+    """Has the promotion that this one follows offer a rollback only while its model serves."""
+    for other in uow.retrainings.latest(states=(RetrainingState.PROMOTED,)):
+        if other.key == retraining.key or other.tuned_model != retraining.metrics["current_model"]:
+            continue
+        serves = other.tuned_model == serving
+        card = RetrainingCard(
+            key=other.key,
+            headline="This model serves again." if serves else "This model was promoted; another serves now.",
+            facts=(f"Model {short(other.tuned_model)}.",),
+            comparison=stored_comparison(other.metrics),
+            buttons=(ROLL_BACK,) if serves else (),
+        )
+        show(uow, team, card)
+
+
+def _say_not_rolled_back(
+    uow: UnitOfWork,
+    team: Team,
+    event: Event,
+    decision: LearningPayload,
+    retraining: Retraining,
+    *,
+    serving: str = "",
+    error: str = "",
+) -> None:
+    uow.inbox.done(event)
+    facts = {"retraining": retraining.key, "serving": serving, "reason": error}
+    uow.audit.append("not_rolled_back", actor=decision.actor, facts=facts)
+    deployment = team.config.deployment
+    if error:
+        headline, fact = "The rollback failed; the new model stays.", error
+    elif serving:
+        headline = "Another model serves now; nothing was rolled back."
+        fact = f"{deployment} is served by {short(serving)}."
+    else:
+        headline, fact = "No model serves now; nothing was rolled back.", f"There is no deployment {deployment}."
+    card = RetrainingCard(
+        key=retraining.key,
+        headline=headline,
+        facts=(fact,),
+        comparison=stored_comparison(retraining.metrics),
+        buttons=(ROLL_BACK,) if error else (),
+    )
+    show(uow, team, card)
 
 
 def _begin(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayload) -> None:

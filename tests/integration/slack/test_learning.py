@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,29 @@ from factories.stored import make_snapshot
 from foreword.client import Client
 from foreword.domain.experiment import Progress
 from foreword.samples import load_rows
-from foreword_slack.hooks import Hooks, hookimpl
-from foreword_slack.store import RetrainingState
+from foreword_slack.hooks import Hooks, ModelChanged, hookimpl
+from foreword_slack.learning.progress import show
+from foreword_slack.store import RetrainingState, UnitOfWork
 from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK
 from foreword_slack.views import complaint as view
+from foreword_slack.views.learning import RetrainingCard
 
 LEARNING = {"propose_after": 6, "minimum_held_out_rows": 2, "held_out_share": 0.5, "most_per_corrector": 100}
 ALWAYS_SERVICE = "Service Service Service service"
 ALWAYS_PLANNING = "planning"
 TAUGHT = 12  # complaints that people decide about; the words of three of them have them held out
 TEXTS = [row["input"] for row in load_rows("complaints_unseen")]
+
+
+class Recorder:
+    """A plugin that notes which way models were changed."""
+
+    def __init__(self) -> None:
+        self.changes: list[bool] = []
+
+    @hookimpl
+    def model_changed(self, event: ModelChanged) -> None:
+        self.changes.append(event.rolled_back)
 
 
 class School:
@@ -39,6 +53,16 @@ class School:
         self.model = server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, text=ALWAYS_SERVICE)
         created = stubs.deployments.CreateDeployment(deployment_request(self.model, serving_name="complaints"))
         wait_for_deployment(stubs, created.name)
+
+    def tune(self, text: str) -> str:
+        """Another model."""
+        stubs = self.server.stubs(self.access.key)
+        return self.server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, text=text)
+
+    def serve(self, model: str) -> None:
+        """Puts another model behind the serving name, as somebody beside the bot would."""
+        with Client(self.access.endpoint, self.access.key) as client:
+            client.update_deployment(client.list_deployments()[0], model=model, wait=True)
 
     def served(self) -> str:
         """The model behind the serving name."""
@@ -100,14 +124,6 @@ async def play_run(school: School, office: Office, text: str, *, curve: bool = F
 
 
 async def test_a_better_model_is_offered_promoted_and_rolled_back_by_buttons(school, tmp_path):
-    class Recorder:
-        def __init__(self):
-            self.changes = []
-
-        @hookimpl
-        def model_changed(self, event):
-            self.changes.append(event.rolled_back)
-
     recorder = Recorder()
     async with taught(school, tmp_path, hooks=Hooks(recorder)) as office:
         post = await proposal(office)
@@ -216,10 +232,8 @@ async def test_a_model_that_was_deployed_meanwhile_is_compared_with(school, tmp_
         await office.boss.click(post, RETRAIN)
         await play_run(school, office, ALWAYS_PLANNING)
         await proposal(office, "Promote it?")
-        stubs = school.server.stubs(school.access.key)
-        other = school.server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, text=ALWAYS_PLANNING)
-        with Client(school.access.endpoint, school.access.key) as client:
-            client.update_deployment(client.list_deployments()[0], model=other)
+        other = school.tune(ALWAYS_PLANNING)
+        school.serve(other)
 
         await office.boss.click(post, PROMOTE)
 
@@ -238,3 +252,81 @@ async def test_a_bot_that_is_stopped_while_a_model_is_tuned_goes_on_when_it_is_b
         await play_run(school, office, ALWAYS_PLANNING)
 
         await proposal(office, "Promote it?")
+
+
+async def add_retraining(office: Office, state: RetrainingState, button: str, model: str, before: str, revision: int):
+    """A retraining of before, and its message in the review channel.
+
+    Args:
+        before: The model that served until this one did.
+        revision: The deployment's revision with that model.
+    """
+    measured = {"rows": 10, "right": 8, "micro_f1": 0.8}
+    metrics = {"new": measured, "current": measured, "current_model": before, "current_revision": revision}
+    (team,) = office.bot.teams.values()
+
+    def add(uow: UnitOfWork) -> int:
+        retraining = replace(uow.retrainings.propose(), state=state, tuned_model=model, metrics=metrics)
+        uow.retrainings.save(retraining)
+        show(uow, team, RetrainingCard(key=retraining.key, headline=f"About {model}", buttons=(button,)))
+        return retraining.key
+
+    key = await office.bot.store.write(office.workspace.id, add)
+    post = await proposal(office, f"About {model}")
+    return post, lambda: office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.get(key))
+
+
+def offers(post: Any, button: str) -> bool:
+    try:
+        post.find_element(button)
+    except LookupError:
+        return False
+    return True
+
+
+async def test_a_rollback_while_another_model_serves_says_so_and_changes_nothing(school, tmp_path):
+    recorder = Recorder()
+    async with running_office(school.access, tmp_path, hooks=Hooks(recorder)) as office:
+        post, stored = await add_retraining(
+            office, RetrainingState.PROMOTED, ROLL_BACK, "tunedModels/new", "tunedModels/old", 1
+        )
+
+        await office.boss.click(post, ROLL_BACK)
+        await proposal(office, "Another model serves now; nothing was rolled back")
+
+        assert school.served() == school.model
+        assert (await stored()).state is RetrainingState.PROMOTED
+        assert not offers(post, ROLL_BACK)
+        assert recorder.changes == []
+
+
+async def test_a_rollback_that_the_service_refuses_says_why_and_can_be_tried_again(school, tmp_path):
+    async with running_office(school.access, tmp_path) as office:
+        post, stored = await add_retraining(
+            office, RetrainingState.PROMOTED, ROLL_BACK, school.model, "tunedModels/old", 99
+        )
+
+        await office.boss.click(post, ROLL_BACK)
+        await proposal(office, "The rollback failed")
+
+        assert "99" in post.shown_text
+        assert offers(post, ROLL_BACK)
+        assert (await stored()).state is RetrainingState.PROMOTED
+
+
+async def test_only_the_promotion_whose_model_serves_offers_a_rollback(school, tmp_path):
+    first, second = school.tune(ALWAYS_PLANNING), school.tune(ALWAYS_SERVICE)
+    school.serve(first)
+    async with running_office(school.access, tmp_path) as office:
+        older, _ = await add_retraining(office, RetrainingState.PROMOTED, ROLL_BACK, first, school.model, 1)
+        newer, _ = await add_retraining(office, RetrainingState.READY, PROMOTE, second, first, 2)
+
+        await office.boss.click(newer, PROMOTE)
+        await office.slack.wait_for(lambda: offers(newer, ROLL_BACK) and not offers(older, ROLL_BACK), wall_seconds=20)
+        await office.boss.click(newer, ROLL_BACK)
+        await office.slack.wait_for(lambda: offers(older, ROLL_BACK), wall_seconds=20)
+        assert school.served() == first
+        await office.boss.click(older, ROLL_BACK)
+        await office.slack.wait_for(lambda: "boss rolled back" in older.shown_text, wall_seconds=20)
+
+        assert school.served() == school.model
