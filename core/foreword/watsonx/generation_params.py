@@ -64,7 +64,8 @@ def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArgument
                 violations.append(FieldViolation(field=f"params.{name}", description="must hold decay_factor"))
     if violations:
         raise InvalidArgumentError(violations, reason="PARAMETERS_UNSUPPORTED")
-    values.setdefault(Names.MAX_NEW_TOKENS, max(DEFAULT_MAX_NEW_TOKENS, values.get(Names.MIN_NEW_TOKENS, 0)))
+    least = values.get(Names.MIN_NEW_TOKENS)
+    values.setdefault(Names.MAX_NEW_TOKENS, max(DEFAULT_MAX_NEW_TOKENS, least if isinstance(least, int) else 0))
     if values.get(Names.STOP_SEQUENCES):
         # There, unlike here, an answer keeps the stop sequence that ended it unless told otherwise.
         values.setdefault(Names.INCLUDE_STOP_SEQUENCE, True)

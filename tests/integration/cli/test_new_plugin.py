@@ -43,7 +43,7 @@ def test_it_installs_is_listed_and_passes_its_own_tests(tmp_path, monkeypatch):
     tested = run("pytest", "-q", "-p", "no:cacheprovider", written / "tests", site=site)
 
     assert shown.exit_code == 0, shown.output
-    assert "pip install --editable foreword-acme-corp" in shown.output
+    assert 'pip install --editable "./foreword-acme-corp[test]"' in shown.output
     assert installed.returncode == 0, installed.stderr
     (status,) = [item for item in json.loads(listed.stdout) if item["id"] == "acme-corp"]
     assert (status["state"], status["distribution"]) == ("loaded", "foreword-acme-corp"), status

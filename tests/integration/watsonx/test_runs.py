@@ -1,11 +1,13 @@
 import pytest
 
+from foreword.client import TaskOptions
 from foreword.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError
 from foreword.watsonx import APIClient, Credentials
 from foreword.watsonx.experiment import TuneExperiment
 from foreword.watsonx.findings import FindingWarning
 from foreword.watsonx.foundation_models.utils.enums import ModelTypes
 from foreword.watsonx.helpers import DataConnection
+from foreword.watsonx.names import resource_id
 from foreword.watsonx.wml_client_error import WMLClientError
 
 
@@ -85,6 +87,26 @@ def test_a_run_of_the_past_is_found_by_its_id(experiment, tuned):
     assert experiment.runs.get_run_details(tuned.id)["entity"]["status"]["state"] == "completed"
     assert tuned.get_run_details(include_metrics=True)["entity"]["status"]["metrics"] == []
     assert tuned.id in set(experiment.runs.list()["run_id"])
+
+
+def test_a_run_that_is_repeated_keeps_what_it_was_started_with_elsewhere(client, experiment, training_data):
+    options = TaskOptions(labels=("0", "1", "2"), multi_label=True, separator=";")
+    first = client.foreword.create_tune_experiment(
+        training_data[0].data_asset_id,
+        display_name="from elsewhere",
+        task="classification",
+        task_options=options,
+        instruction="Satisfied?",
+        evaluate_base=False,
+    )
+
+    again = experiment.runs.get_tuner(resource_id(first.name))
+    again.run(training_data, background_mode=True)
+    second = client.foreword.get_tune_experiment(again.id)
+    again.cancel_run()
+
+    assert second.name != first.name
+    assert (second.task_options, second.instruction, second.evaluate_base) == (options, "Satisfied?", False)
 
 
 def test_a_task_that_is_not_installed_is_refused_by_name(experiment, training_data):

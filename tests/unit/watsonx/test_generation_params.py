@@ -84,4 +84,6 @@ def test_every_parameter_of_the_client_has_a_name_there():
 def test_unsaid_values_are_those_of_the_retired_service():
     assert generation_arguments(None) == {"max_new_tokens": 20}
     assert generation_arguments({"min_new_tokens": 30})["max_new_tokens"] == 30
+    # What is no number is the client's to refuse, by name.
+    assert generation_arguments({"min_new_tokens": "5"}) == {"min_new_tokens": "5", "max_new_tokens": 20}
     assert generation_arguments({"stop_sequences": ["\n"]})["include_stop_sequence"] is True

@@ -46,7 +46,7 @@ def new(name: str, kinds: tuple[str, ...], folder: Path | None) -> None:
 
     written = write_package(name, kinds, folder or Path(f"foreword-{name}"))
     click.echo(f"Wrote {written}. Next:\n")
-    click.echo(f"  pip install --editable {written}")
+    click.echo(f'  pip install --editable "{"" if written.is_absolute() else "./"}{written}[test]"')
     click.echo(f"  pytest {written}")
     click.echo("  foreword plugins")
 

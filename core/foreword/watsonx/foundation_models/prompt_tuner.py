@@ -68,6 +68,8 @@ class PromptTuner:
             max_output_tokens=max_output_tokens,
             num_epochs=num_epochs,
         )
+        # What a run has that no argument here has a name for; a run that is repeated keeps it.
+        self._unnamed: dict[str, Any] = {}
 
     @classmethod
     def of_run(cls, client: APIClient, run_id: str) -> Self:
@@ -87,6 +89,11 @@ class PromptTuner:
             verbalizer=experiment.verbalizer,
         )
         tuner._parameters = experiment.parameters
+        tuner._unnamed = {
+            "task_options": experiment.task_options,
+            "instruction": experiment.instruction,
+            "evaluate_base": experiment.evaluate_base,
+        }
         tuner.id = resource_id(experiment.name)
         return tuner
 
@@ -148,6 +155,7 @@ class PromptTuner:
             tuning_type=self.tuning_type or "",
             verbalizer=self.verbalizer or "",
             parameters=self._parameters,
+            **self._unnamed,
         )
         self.id = resource_id(experiment.name)
         print(f"Tuning run {self.id}, {experiment.display_name}: {experiment.plan.planned_updates} updates planned")
