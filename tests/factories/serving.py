@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -152,7 +152,10 @@ class Adapters:
 
 @asynccontextmanager
 async def running_engine(
-    *models: BaseModel, adapters: Adapters | None = None, **settings: object
+    *models: BaseModel,
+    adapters: Adapters | None = None,
+    on_lost: Callable[[], object] = lambda: None,
+    **settings: object,
 ) -> AsyncIterator[InferenceEngine]:
     """An engine on its thread, in fp32."""
     offered = models or (TinyBaseModel(),)
@@ -162,7 +165,7 @@ async def running_engine(
         read_artifact=(adapters or Adapters()).read,
         settings=EngineSettings(dtype="float32", **settings),
     )
-    engine.start()
+    engine.start(on_lost)
     try:
         yield engine
     finally:

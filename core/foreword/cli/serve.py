@@ -11,7 +11,7 @@ import click
 
 from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_home
 from foreword.cli.threads import let_idle_threads_sleep
-from foreword.errors import FailedPreconditionError
+from foreword.errors import FailedPreconditionError, InternalError
 
 if TYPE_CHECKING:
     from foreword.config import Settings
@@ -66,6 +66,12 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)
         _warn_of_failed_plugins(plugins)
         artifacts = ArtifactStore(settings.resolved_artifacts_url)
+        stop, lost = _stop_signal(), asyncio.Event()
+
+        def end() -> None:
+            lost.set()
+            stop.set()
+
         server = ForewordServer(
             settings=settings,
             plugins=plugins,
@@ -73,9 +79,9 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             artifacts=artifacts,
             engine=_engine(settings, plugins, artifacts),
             dev_key=settings.dev,
+            on_engine_lost=end,
         )
         executor = LocalExecutor(settings, settings.workers)
-        stop = _stop_signal()
         if until_stdin_closes:
             loop = asyncio.get_running_loop()
             when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
@@ -85,6 +91,12 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         await stop.wait()
         click.echo("Stopping: running requests finish, tuning runs are kept for the next start.", err=True)
         await asyncio.gather(server.stop(), executor.stop())
+        if lost.is_set():
+            raise InternalError(
+                "The engine failed and cannot go on in this process; the log tells why under engine_lost. Start the "
+                "service again.",
+                reason="ENGINE_LOST",
+            )
     finally:
         database.close()
 

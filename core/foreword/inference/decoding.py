@@ -198,6 +198,12 @@ class DecodeBatch:
         self._keep([place for place in range(len(self.rows)) if self.rows[place] not in gone])
         return events
 
+    def clear(self) -> None:
+        """Forgets all rows, without an operation on the device: that may be what failed."""
+        self.rows = []
+        self._sequences = self._choice = None
+        self._work, self._any_watched = Work(), False
+
     def _groups(self, rows: Sequence[ActiveRow]) -> list[list[ActiveRow]]:
         """Rows to begin together: whoever wants details of the input is alone, as these take all columns' logits."""
         if self._network.model.spec.architecture is Architecture.ENCODER_DECODER:

@@ -79,9 +79,14 @@ class InferenceEngine:
         self._in_flight = 0
         self._idle = asyncio.Event()
 
-    def start(self) -> None:
-        """Starts the engine's thread."""
-        self._thread.start()
+    def start(self, on_lost: Callable[[], object] = lambda: None) -> None:
+        """Starts the engine's thread.
+
+        Args:
+            on_lost: Called on that thread when it ends by itself, as it does when its device is lost. Requests fail
+                with UnavailableError from then on, and only a new process can answer them.
+        """
+        self._thread.start(on_lost)
 
     async def drain(self, timeout_seconds: float) -> bool:
         """Takes no new requests and waits for those under way.

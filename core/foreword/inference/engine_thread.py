@@ -20,10 +20,13 @@ from foreword.errors import ForewordError
 from foreword.inference.admission import TokenBudget
 from foreword.inference.residency import going_down
 from foreword.inference.served_model import Answer, Job, ServedModel, internal_error
+from foreword.observability.logging import get_logger
 
 _SWEEP_SECONDS: Final = 0.02
 _RATE_SECONDS: Final = 1.0
 """Busy time over which the engine's speed is measured."""
+
+_log = get_logger("inference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +72,19 @@ class EngineThread:
         self._outbox: list[tuple[Job, Answer]] = []
         self._cancels = False
         self._stopping = False
+        self._on_lost: Callable[[], object] = _nothing
         self._next_sweep = 0.0
         self._busy_seconds = 0.0
         self._admitted_tokens = 0
 
-    def start(self) -> None:
-        """Starts it."""
+    def start(self, on_lost: Callable[[], object]) -> None:
+        """Starts it.
+
+        Args:
+            on_lost: Called on the thread when it ends without having been told to stop.
+        """
         assert self._thread is None, "the engine was started already"
+        self._on_lost = on_lost
         self._thread = threading.Thread(target=self._run, name="foreword-engine", daemon=True)
         self._thread.start()
 
@@ -90,8 +99,8 @@ class EngineThread:
 
     @property
     def runs(self) -> bool:
-        """Whether it was started and not stopped."""
-        return self._thread is not None
+        """Whether it was started, and neither stopped nor ended by itself."""
+        return self._thread is not None and self._thread.is_alive()
 
     @property
     def served(self) -> tuple[ServedModel, ...]:
@@ -162,19 +171,33 @@ class EngineThread:
 
     def _run(self) -> None:
         """The thread."""
-        if self._num_threads:
-            torch.set_num_threads(self._num_threads)
-        with torch.inference_mode():
-            while self._wait():
-                try:
-                    self._turn()
-                except Exception:  # the thread's root: it reports, drops what it was doing and goes on
-                    self._fail_all(internal_error("engine_turn_failed"))
-                self._send()
+        try:
+            if self._num_threads:
+                torch.set_num_threads(self._num_threads)
+            with torch.inference_mode():
+                while self._wait():
+                    try:
+                        self._turn()
+                    except Exception:  # the thread's root: it reports, drops what it was doing and goes on
+                        self._fail_all(internal_error("engine_turn_failed"))
+                        for model in self._served:
+                            model.runner.network.check_device()
+                    self._send()
+        except Exception:  # nothing can be computed any more; who waits must not wait for good
+            _log.exception("engine_lost")
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Refuses what is left and what still comes. Touches no tensor: the device may be lost."""
+        with self._wake:
+            told, self._stopping = self._stopping, True
         while self._calls:
             self._calls.popleft().fail(going_down())
         self._fail_all(going_down())
         self._send()
+        if not told:
+            self._on_lost()
 
     def _wait(self) -> bool:
         """Waits for work; False when the engine is to stop."""
@@ -227,6 +250,10 @@ class EngineThread:
         self._take_in()
         for model in self._served:
             model.fail_all(error)
+
+
+def _nothing() -> None:
+    """What an ending is told to before there is a thread."""
 
 
 def _receive(answers: list[tuple[Job, Answer]]) -> None:

@@ -61,6 +61,13 @@ class Network(ABC):
         self._embed = self.module.get_input_embeddings()
         self._scaling = Scaling(self.module, model.spec.sites)
 
+    def check_device(self) -> None:
+        """Raises what torch raises when the device is lost: after some faults only a new process can use it again.
+
+        CUDA's device-side assert is one; every later operation fails with it.
+        """
+        torch.zeros(1, device=self.device).item()
+
     @abstractmethod
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
         """Begins rows.

@@ -107,6 +107,8 @@ class ServedModel:
     decode_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
     score_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
     active: dict[ActiveRow, Job] = field(init=False, default_factory=dict)
+    taken: list[Job] = field(init=False, default_factory=list)
+    """Jobs that a turn has taken from a queue and neither answered nor made active yet, or not all of them."""
 
     def __post_init__(self) -> None:
         self.batch = DecodeBatch(self.runner.network)
@@ -131,6 +133,7 @@ class ServedModel:
         budget = self.prefill_tokens * (1 if self.active else _IDLE_FACTOR)
         self._score(self._take(self.score_queue, budget, self.max_rows))
         self._join(self._take(self.decode_queue, budget, self.max_rows - len(self.batch)))
+        self.taken.clear()
         if self.batch.rows:
             try:
                 events = self.batch.step()
@@ -150,23 +153,33 @@ class ServedModel:
             self._report(self.batch.remove(gone, StopReason.TIME_LIMIT))
 
     def fail_active(self, event: str) -> None:
-        """Tells all running answers that the engine failed, and starts with an empty batch."""
-        error = internal_error(event)
+        """Tells all running answers that the engine failed, and goes on with an empty batch."""
         jobs, self.active = list(self.active.values()), {}
-        self.batch = DecodeBatch(self.runner.network)
-        for job in jobs:
-            self.deliver(job, error)
+        self.batch.clear()
+        self._fail(jobs, event)
 
     def fail_all(self, error: ForewordError) -> None:
-        """Tells every request, running or waiting."""
+        """Tells every request, running or waiting, and forgets it. Touches no tensor: the device may be lost."""
         waiting = [*self.decode_queue.remove(_any), *self.score_queue.remove(_any)]
-        jobs = [*self.active.values(), *waiting]
-        self.active = {}
-        self.batch = DecodeBatch(self.runner.network)
+        # A job may have been taken and be active. Whoever has an answer already looks at no second one.
+        jobs = dict.fromkeys([*self.active.values(), *self.taken, *waiting])
+        self.active, self.taken = {}, []
+        self.batch.clear()
         for job in waiting:
             self.admitted(job)
         for job in jobs:
             self.deliver(job, error)
+
+    def _fail(self, jobs: Sequence[Job], event: str) -> None:
+        """Tells jobs of the exception being handled.
+
+        Raises:
+            Exception: The device is lost, so that nobody else can be answered either.
+        """
+        error = internal_error(event)
+        for job in jobs:
+            self.deliver(job, error)
+        self.runner.network.check_device()
 
     def _take(self, queue: FairQueue[Job], budget: int, max_rows: int) -> list[Job]:
         """The next jobs, without those that nobody waits for."""
@@ -178,6 +191,7 @@ class ServedModel:
                 self._end_waiting(job, now)
             else:
                 taken.append(job)
+        self.taken += taken
         return taken
 
     def _end_waiting(self, job: Job, now: float) -> None:
@@ -203,7 +217,7 @@ class ServedModel:
             )
         except Exception:  # whatever torch raises, it must not reach other requests
             if len(jobs) == 1:
-                self.deliver(jobs[0], internal_error("engine_prefill_failed"))
+                self._fail(jobs, "engine_prefill_failed")
                 return
             for job in jobs:
                 self._join([job])
@@ -230,7 +244,7 @@ class ServedModel:
             scored = score(self.runner.network, rows)
         except Exception:  # whatever torch raises, it must not reach other requests
             if len(jobs) == 1:
-                self.deliver(jobs[0], internal_error("engine_score_failed"))
+                self._fail(jobs, "engine_score_failed")
                 return
             for job, row in zip(jobs, rows, strict=True):
                 self._score_group([job], [row])

@@ -77,8 +77,8 @@ _log = get_logger("server")
 class LocalEngine(EngineClient, Protocol):
     """An engine that lives and ends with the server."""
 
-    def start(self) -> None:
-        """Starts answering."""
+    def start(self, on_lost: Callable[[], object]) -> None:
+        """Starts answering; `on_lost` is called, on any thread, if it ends by itself and can answer nothing more."""
         ...
 
     def stop(self) -> None:
@@ -93,6 +93,8 @@ class ForewordServer:
         database: Migrated; it is not closed here.
         engine: Started and stopped with the server.
         dev_key: Whether the key `dev` speaks for tenant `dev`; loopback only, and nothing of it is stored.
+        on_engine_lost: Called on the event loop when the engine has ended by itself. Health says NOT_SERVING; the
+            process should stop the server and end, as a device that was lost comes back only with a new one.
         clock: Monotonic time in seconds, by which keys and models are looked up again.
         now: Wall clock, by which keys expire.
 
@@ -109,6 +111,7 @@ class ForewordServer:
         artifacts: ArtifactStore,
         engine: LocalEngine,
         dev_key: bool = False,
+        on_engine_lost: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -119,6 +122,7 @@ class ForewordServer:
         self._artifacts = artifacts
         self._engine = engine
         self._dev_key = dev_key
+        self._on_engine_lost = on_engine_lost
         self._clock = clock
         self._now = now
         self._tenants = TenantRepository(database)
@@ -129,6 +133,7 @@ class ForewordServer:
         self._server: grpc.aio.Server | None = None
         self._probing: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Listens, and returns the port.
@@ -143,7 +148,8 @@ class ForewordServer:
         port = listen(server, self._settings)
         if self._dev_key:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
-        self._engine.start()
+        loop = asyncio.get_running_loop()
+        self._engine.start(lambda: loop.call_soon_threadsafe(self._engine_lost))
         models = ServedModels(database=self._database, plugins=self._plugins, clock=self._clock)
         prober = Prober(database=self._database, engine=self._engine, models=models)
         self._register(server, authenticator, models, prober)
@@ -184,6 +190,10 @@ class ForewordServer:
         await asyncio.to_thread(self._engine.stop)
         self._work.close()
         self._hook_work.close()
+
+    def _engine_lost(self) -> None:
+        self._telling = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")
+        self._on_engine_lost()
 
     async def _preload(self) -> None:
         """Loads the base models that the operator named; one that cannot be loaded is logged and tried on first use."""

@@ -12,6 +12,7 @@ import structlog
 
 from foreword.cli.application import run
 from foreword.client import Client, Scope
+from foreword.inference.engine_thread import EngineThread
 
 
 @pytest.fixture
@@ -105,3 +106,16 @@ def test_a_service_says_where_it_is_and_ends_in_order(tmp_path, capsys):
     assert process.returncode == 0
     assert "Fatal" not in log
     assert "Traceback" not in log
+
+
+def test_a_service_whose_engine_is_lost_ends_with_an_error_so_that_a_supervisor_starts_it_again(
+    tmp_path, capsys, own_logging, monkeypatch
+):
+    def fault(self):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(EngineThread, "_wait", fault)
+
+    assert run(["serve", "--dev", "--home", str(tmp_path / "home"), "--port", "0", "--workers", "0"]) == 1
+
+    assert "Start the service again" in capsys.readouterr().err

@@ -4,9 +4,12 @@ import threading
 
 import grpc
 import pytest
+import torch
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import deployed, refused
 from factories.servers import RunningServer
+from foreword.inference.networks import Network
 from foreword.v1 import inference_pb2
 from foreword.v1 import inference_service_pb2 as pb2
 
@@ -367,3 +370,24 @@ def test_a_long_input_is_classified_by_its_end_when_it_may_be_cut(stubs, complai
 
     assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
     assert answer.usage.input_tokens == 100
+
+
+def test_health_tells_that_the_engine_has_lost_its_device(start_server, monkeypatch):
+    server = start_server()
+    stubs, health = server.stubs(), health_pb2_grpc.HealthStub(server.channel())
+    request = pb2.GenerateRequest(model=BASE, text=TEXT, parameters={"max_new_tokens": 2, "min_new_tokens": 2})
+    stubs.inference.Generate(request)
+    watched = health.Watch(health_pb2.HealthCheckRequest(service="foreword.v1.InferenceService"), timeout=30)
+    statuses = [next(watched).status]
+
+    def fault(self, *_):
+        self.device = torch.device("meta")  # nothing on it can be read
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(Network, "feed", fault)
+    assert refused(stubs.inference.Generate, request, timeout=30).code is grpc.StatusCode.INTERNAL
+    statuses += [answer.status for answer in watched]
+
+    assert statuses == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
+    assert health.Check(health_pb2.HealthCheckRequest()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert refused(stubs.inference.Generate, request, timeout=30).code is grpc.StatusCode.UNAVAILABLE

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
+import torch
 
 from factories.serving import (
     DEPARTMENTS,
@@ -28,11 +30,13 @@ from foreword.errors import (
     InternalError,
     InvalidArgumentError,
     NotFoundError,
+    UnavailableError,
 )
 from foreword.inference.decoding import DecodeBatch
 from foreword.inference.interfaces import AdapterReference
 from foreword.inference.kv_cache import SlackLayer
-from foreword.inference.networks import Network
+from foreword.inference.networks import EncoderDecoder, Network
+from foreword.inference.runner import ModelRunner
 
 
 async def test_a_failed_look_up_fails_one_request_and_moves_no_other_row():
@@ -223,3 +227,59 @@ async def test_a_text_after_which_the_longest_label_does_not_fit_is_refused(labe
         with pytest.raises(InvalidArgumentError, match="the longest answer needs") as caught:
             await (engine.classify(make_request(text, **request)) if labels else answer(engine, text, **request))
     assert caught.value.reason == "TEXT_TOO_LONG"
+
+
+async def test_a_request_that_a_crashed_turn_had_taken_is_told(monkeypatch):
+    """It waits no more and is not active yet."""
+
+    def failing(self, rows, **limits):
+        raise RuntimeError("crash")
+
+    async with running_engine() as engine:
+        await engine.preload("tiny--bart")
+        with monkeypatch.context() as patch:
+            patch.setattr(ModelRunner, "score_groups", failing)
+            with pytest.raises(InternalError):
+                await asyncio.wait_for(engine.classify(make_request("Good", label_space=SENTIMENT)), 10)
+        assert (await engine.classify(make_request("Good", label_space=SENTIMENT))).label_sets
+        await settled(engine)
+
+
+@pytest.mark.parametrize("operation", ["begin", "feed"])
+async def test_a_device_that_is_lost_leaves_nobody_waiting_and_takes_nobody_in(monkeypatch, operation: str):
+    """Faults like CUDA's device-side assert stay: every later operation of the process fails with them."""
+
+    def fault(self, *_):
+        self.device = torch.device("meta")  # nothing on it can be read
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    lost = threading.Event()
+    async with running_engine(max_batch_rows=2, on_lost=lost.set) as engine:
+        async with paused(engine):
+            texts = [asyncio.create_task(answer(engine, f"Story {number}", parameters=LONG)) for number in range(4)]
+            await queued(engine, len(texts))
+            monkeypatch.setattr(EncoderDecoder, operation, fault)
+        found = await asyncio.wait_for(asyncio.gather(*texts, return_exceptions=True), 10)
+        assert await asyncio.to_thread(lost.wait, 10)
+        for refused in (answer(engine, "Hello"), engine.probe("tiny--bart", None), engine.preload("tiny--bart")):
+            with pytest.raises(UnavailableError):
+                await asyncio.wait_for(refused, 10)
+        await settled(engine)
+    assert [type(item) for item in found] == [InternalError] * 4
+
+
+async def test_a_fault_that_passes_ends_no_engine(monkeypatch):
+    lost = threading.Event()
+
+    def fault(*_):
+        raise RuntimeError("out of memory")
+
+    async with running_engine(on_lost=lost.set) as engine:
+        await engine.preload("tiny--bart")
+        with monkeypatch.context() as patch:
+            patch.setattr(EncoderDecoder, "begin", fault)
+            for asked in (answer(engine, "Hello"), engine.classify(make_request("Good", label_space=SENTIMENT))):
+                with pytest.raises(InternalError):
+                    await asyncio.wait_for(asked, 10)
+        assert (await answer(engine, "Hello"))[0]
+    assert not lost.is_set()
