@@ -108,14 +108,15 @@ async def _end_with(
 
 def _show_other_promotions(uow: UnitOfWork, team: Team, retraining: Retraining, serving: str) -> None:
     """Has the promotion that this one follows offer a rollback only while its model serves."""
+    model = str(retraining.metrics["current_model"])
     for other in uow.retrainings.latest(states=(RetrainingState.PROMOTED,)):
-        if other.key == retraining.key or other.tuned_model != retraining.metrics["current_model"]:
+        if other.key == retraining.key or other.tuned_model != model:
             continue
-        serves = other.tuned_model == serving
+        serves = model == serving
         card = RetrainingCard(
             key=other.key,
             headline="This model serves again." if serves else "This model was promoted; another serves now.",
-            facts=(f"Model {short(other.tuned_model)}.",),
+            facts=(f"Model {short(model)}.",),
             comparison=stored_comparison(other.metrics),
             buttons=(ROLL_BACK,) if serves else (),
         )
