@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -23,11 +23,22 @@ DEV_TENANT = "dev"
 _MAX_AGE_SECONDS = 1.0
 _NO_HASH = "0" * 64
 _caller: ContextVar[Caller] = ContextVar("caller")
+_admit: ContextVar[Callable[[], Awaitable[Caller]]] = ContextVar("admit")
 
 
 def current_caller() -> Caller:
     """Who called the RPC that this task serves."""
     return _caller.get()
+
+
+async def admit_again() -> None:
+    """Checks the caller of the RPC that this task serves anew. A call that may last for days outlives keys.
+
+    Raises:
+        UnauthenticatedError: The key was revoked since, or has expired.
+        PermissionDeniedError: It has lost the scope.
+    """
+    await _admit.get()()
 
 
 class Authenticator:
@@ -56,17 +67,12 @@ class Authenticator:
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
         """Authenticates the caller, checks the scope and makes `current_caller` known."""
-        caller = await self.authenticate(call.metadata.get("authorization", ""))
-        scope = SCOPES[call.method]
-        if scope is not None and scope not in caller.scopes:
-            raise PermissionDeniedError(
-                f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",
-                metadata={"scope": scope.value},
-            )
-        token = _caller.set(caller)
+        token = _caller.set(await self._admit(call))
+        again = _admit.set(lambda: self._admit(call))
         try:
             yield
         finally:
+            _admit.reset(again)
             _caller.reset(token)
 
     async def authenticate(self, authorization: str) -> Caller:
@@ -97,6 +103,17 @@ class Authenticator:
     def forget(self, key_id: str) -> None:
         """Drops what is remembered of a key that was just changed here."""
         self._keys.forget(key_id)
+
+    async def _admit(self, call: Call) -> Caller:
+        """Who makes a call, which the key must allow."""
+        caller = await self.authenticate(call.metadata.get("authorization", ""))
+        scope = SCOPES[call.method]
+        if scope is not None and scope not in caller.scopes:
+            raise PermissionDeniedError(
+                f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",
+                metadata={"scope": scope.value},
+            )
+        return caller
 
     async def _find(self, secret: str) -> ApiKey | None:
         """The key that a secret claims to be, by the id in it."""

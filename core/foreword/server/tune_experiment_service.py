@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 from foreword.domain.experiment import TuneExperiment
 from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
-from foreword.server.auth import current_caller, require_own
+from foreword.server.auth import admit_again, current_caller, require_own
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.fields import page_size
 from foreword.server.idempotency import request_key
@@ -105,6 +105,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         with self._watches.open(name, sequence) as watch:
             while True:
                 seen = await watch.next(RECHECK_SECONDS)
+                await admit_again()
                 if seen is None:
                     continue
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(

@@ -112,7 +112,7 @@ class TuneExperimentServiceServicer:
         experiment has ended. A broken stream continues where `after_sequence` says.
 
         NOT_FOUND: no such experiment. RESOURCE_EXHAUSTED: the tenant has too many watches open; RetryInfo says when to try
-        again. UNAVAILABLE: the service is restarting; watch again.
+        again. UNAVAILABLE: the service is restarting; watch again. UNAUTHENTICATED also ends a stream whose key was revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -5,10 +5,10 @@ import datetime as dt
 import grpc
 import pytest
 
-from factories.api import refused
+from factories.api import create_experiment, failure_of, refused, upload
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
-from foreword.v1 import dataset_service_pb2, tenant_pb2, tenant_service_pb2
+from foreword.v1 import dataset_service_pb2, tenant_pb2, tenant_service_pb2, tune_experiment_service_pb2
 
 WHO = tenant_service_pb2.WhoAmIRequest()
 
@@ -104,3 +104,21 @@ def test_a_key_revoked_elsewhere_is_refused_within_a_second(server: RunningServe
     server.pass_time(1.05)
 
     assert refused(stubs.tenants.WhoAmI, WHO).code is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_watch_ends_when_its_key_is_revoked(start_server):
+    server = start_server()
+    server.tenants.ensure_tenant("acme")
+    key, secret = server.tenants.create_api_key("acme", "watching", [Scope.READ, Scope.WRITE])
+    stubs = server.stubs(secret)
+    name = create_experiment(stubs, upload(stubs).name).name
+    watch = stubs.experiments.WatchTuneExperiment(
+        tune_experiment_service_pb2.WatchTuneExperimentRequest(name=name), timeout=20
+    )
+    next(watch)
+
+    server.tenants.delete_api_key("acme", key.id)
+    with pytest.raises(grpc.RpcError) as caught:
+        next(watch)
+
+    assert failure_of(caught.value).code is grpc.StatusCode.UNAUTHENTICATED
