@@ -192,7 +192,12 @@ class AbortedError(ForewordError):
 
 
 class ExhaustedError(ForewordError):
-    """Too much at once. `retry_after` says when it is worth trying again."""
+    """Too much at once.
+
+    Attributes:
+        retry_after: When it is worth trying again.
+        quota: Whose limit is reached, such as `tenants/acme`; empty when the service as a whole is busy.
+    """
 
     kind = ErrorKind.EXHAUSTED
     default_reason = "QUEUE_FULL"
@@ -204,9 +209,11 @@ class ExhaustedError(ForewordError):
         reason: str = "",
         metadata: Mapping[str, str] | None = None,
         retry_after: timedelta = timedelta(seconds=1),
+        quota: str = "",
     ) -> None:
         super().__init__(message, reason=reason, metadata=metadata)
         self.retry_after = retry_after
+        self.quota = quota
 
 
 class DeadlineExceededError(ForewordError):

@@ -38,6 +38,7 @@ class RpcFailure:
     violations: Mapping[str, str]
     retry_seconds: float | None
     resource: str
+    quota: str
     trailers: Mapping[str, str]
 
 
@@ -48,13 +49,14 @@ def failure_of(error: grpc.RpcError) -> RpcFailure:
     info = error_details_pb2.ErrorInfo()
     violations: dict[str, str] = {}
     retry_seconds = None
-    resource = ""
+    resource = quota = ""
     for packed in status.details if status is not None else ():
         packed.Unpack(info)
-        bad, retry, named = (
+        bad, retry, named, limited = (
             error_details_pb2.BadRequest(),
             error_details_pb2.RetryInfo(),
             error_details_pb2.ResourceInfo(),
+            error_details_pb2.QuotaFailure(),
         )
         if packed.Unpack(bad):
             violations = {item.field: item.description for item in bad.field_violations}
@@ -62,6 +64,8 @@ def failure_of(error: grpc.RpcError) -> RpcFailure:
             retry_seconds = retry.retry_delay.ToTimedelta().total_seconds()
         if packed.Unpack(named):
             resource = named.resource_name
+        if packed.Unpack(limited):
+            (quota,) = (violation.subject for violation in limited.violations)
     assert info.domain in ("", "foreword")
     return RpcFailure(
         code=call.code(),
@@ -71,6 +75,7 @@ def failure_of(error: grpc.RpcError) -> RpcFailure:
         violations=violations,
         retry_seconds=retry_seconds,
         resource=resource,
+        quota=quota,
         trailers={item.key: item.value for item in call.trailing_metadata() or ()},
     )
 

@@ -100,7 +100,15 @@ def error_from_status(status: Status) -> ForewordError:
         return kind(violations, status.message, reason=reason, metadata=metadata)
     if status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]:
         retry_after = _retry_after(status) or timedelta(seconds=1)
-        return ExhaustedError(status.message, reason=reason, metadata=metadata, retry_after=retry_after)
+        quota = error_details_pb2.QuotaFailure()
+        _unpack(status, quota)
+        return ExhaustedError(
+            status.message,
+            reason=reason,
+            metadata=metadata,
+            retry_after=retry_after,
+            quota=quota.violations[0].subject if quota.violations else "",
+        )
     if reason == ArtifactError.default_reason:
         return ArtifactError(status.message, reason=reason, metadata=metadata)
     return _BY_CODE.get(status.code, InternalError)(status.message, reason=reason, metadata=metadata)

@@ -54,6 +54,8 @@ def status_of(error: ForewordError) -> tuple[grpc.StatusCode, str, status_pb2.St
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromTimedelta(error.retry_after)
         details.append(retry)
+        if error.quota:
+            details.append(_quota_failure(error.quota, message))
     if error.kind in (ErrorKind.NOT_FOUND, ErrorKind.ALREADY_EXISTS) and "resource" in metadata:
         details.append(_resource_info(metadata["resource"], message))
     if isinstance(error, InvalidArgumentError):
@@ -89,6 +91,11 @@ def _pack(detail: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(detail)
     return packed
+
+
+def _quota_failure(subject: str, description: str) -> error_details_pb2.QuotaFailure:
+    violation = error_details_pb2.QuotaFailure.Violation(subject=subject, description=description)
+    return error_details_pb2.QuotaFailure(violations=[violation])
 
 
 def _resource_info(resource: str, description: str) -> error_details_pb2.ResourceInfo:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from foreword.domain.experiment import TuneExperiment
 from foreword.errors import ExhaustedError, ForewordError, NotFoundError, UnavailableError
-from foreword.names import TuneExperimentName
+from foreword.names import TenantName, TuneExperimentName
 from foreword.observability.logging import get_logger
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
@@ -111,6 +111,7 @@ class ExperimentWatches:
                 reason="TOO_MANY_WATCHES",
                 metadata={"limit": str(self._max_per_tenant)},
                 retry_after=_RETRY_AFTER,
+                quota=str(TenantName(name.tenant)),
             )
         watch = Watch(after_sequence)
         self._counts[name.tenant] += 1

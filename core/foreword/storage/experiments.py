@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
@@ -18,7 +19,7 @@ from foreword.domain.experiment import (
 )
 from foreword.domain.report import Evaluation
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
-from foreword.names import TuneExperimentName, check_id
+from foreword.names import TenantName, TuneExperimentName, check_id
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
@@ -27,6 +28,8 @@ from foreword.storage.requests import RequestKey, deleted_since, find_replay, re
 from foreword.storage.tables import ExperimentRow, SnapshotRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
+
+_MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
 
 
 class ExperimentRepository:
@@ -70,7 +73,7 @@ class ExperimentRepository:
                 return made
             require_tenant(session, self._tenant)
             require_dataset(session, self._tenant, config.dataset)
-            self._check_room(session, max_queued)
+            self._check_room(session, max_queued, plan)
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:
                 name = TuneExperimentName(self._tenant, id)
@@ -216,7 +219,7 @@ class ExperimentRepository:
             raise deleted_since(str(TuneExperimentName(self._tenant, replay.resource)))
         return to_experiment(row)
 
-    def _check_room(self, session: Session, max_queued: int) -> None:
+    def _check_room(self, session: Session, max_queued: int, plan: TunePlan) -> None:
         queued = session.scalars(
             select(func.count())
             .select_from(ExperimentRow)
@@ -227,7 +230,17 @@ class ExperimentRepository:
                 f"{queued} experiments are queued already, and {max_queued} may be. "
                 "Wait until one has started, or cancel one.",
                 metadata={"limit": str(max_queued)},
+                # A place is free when a run ends, and runs of a tenant are much alike.
+                retry_after=_retry_after(plan),
+                quota=str(TenantName(self._tenant)),
             )
+
+
+def _retry_after(plan: TunePlan) -> timedelta:
+    """When a full queue is likely to have moved."""
+    if not plan.estimated_seconds:  # nothing is known of the machine yet
+        return _USUAL_RETRY
+    return min(max(timedelta(seconds=plan.estimated_seconds), _MIN_RETRY), _MAX_RETRY)
 
 
 def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | None) -> tuple[Snapshot, ...]:

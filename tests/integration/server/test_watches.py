@@ -218,5 +218,6 @@ def test_a_watch_that_its_caller_left_makes_room(start_server: Any):
     assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert failure.reason == "TOO_MANY_WATCHES"
     assert failure.retry_seconds
+    assert failure.quota == "tenants/dev"
     assert second.is_active()
     second.cancel()

@@ -89,6 +89,15 @@ def test_a_full_queue_takes_no_more_until_one_has_started(database):
     assert store_experiment(database, max_queued=2)
 
 
+def test_a_full_queue_is_worth_asking_again_after_the_time_of_a_run(database):
+    dataset = store_dataset(database).id
+    store_experiment(database, dataset=dataset)
+    with pytest.raises(ExhaustedError) as caught:
+        store_experiment(database, dataset=dataset, max_queued=1)
+    assert caught.value.retry_after == timedelta(seconds=make_plan().estimated_seconds)
+    assert caught.value.quota == "tenants/acme"
+
+
 def test_the_same_request_again_gets_the_same_experiment_even_when_the_queue_is_full(database):
     request = RequestKey("CreateTuneExperiment", "r1", "f1")
     dataset = store_dataset(database).id

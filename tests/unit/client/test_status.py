@@ -140,6 +140,7 @@ def test_what_keeps_a_connection_from_being_made_is_told_with_its_remedy(details
         (FailedPreconditionError("no", reason="TOO_FEW_ROWS", metadata={"minimum": "8"}), {"reason": "TOO_FEW_ROWS"}),
         (PermissionDeniedError("no", metadata={"scope": "write"}), {"scope": "write"}),
         (ExhaustedError("full", retry_after=timedelta(seconds=2.5)), {"retry_after": timedelta(seconds=2.5)}),
+        (ExhaustedError("full", quota="tenants/acme"), {"quota": "tenants/acme"}),
         (InternalError("oh", metadata={"error_id": "7f"}), {"error_id": "7f"}),
         (ArtifactError("corrupt"), {"resource": ""}),
     ],
