@@ -21,7 +21,7 @@ from factories.stored import make_evaluation, make_snapshot, make_tuned_model
 from foreword.domain.experiment import ExperimentState, Failure, Progress
 from foreword.errors import LeaseLostError
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.checkpoints import CheckpointStore, run_key
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import ExperimentQueue, Lease
@@ -105,9 +105,9 @@ class _Loop:
         """One run, from its newest checkpoint to its end."""
         self.note("leased", lease)
         experiment, mode = lease.experiment, lease.experiment.description
-        run_key = f"{experiment.tenant}/{experiment.id}"
+        key = run_key(experiment.tenant, experiment.id, experiment.create_time)
         value, start = experiment.id, 0
-        payload = self._checkpoints.latest_checkpoint(run_key)
+        payload = self._checkpoints.latest_checkpoint(key)
         if payload is not None:
             state = json.loads(payload)
             value, start = state["value"], state["step"]
@@ -129,7 +129,7 @@ class _Loop:
                 return
             if step % CHECKPOINT_STEPS == 0:
                 state = {"value": value, "step": step, "epoch": lease.epoch, "padding": _PADDING}
-                self._checkpoints.write_checkpoint(run_key, lease.epoch, step, json.dumps(state).encode())
+                self._checkpoints.write_checkpoint(key, lease.epoch, step, json.dumps(state).encode())
                 self.note("checkpoint", lease, step=step)
             if mode == "release" and lease.epoch == 1 and step == STEPS // 2:
                 queue.release(lease)
@@ -138,7 +138,7 @@ class _Loop:
                 ExperimentRepository(self._database, experiment.tenant).request_cancel(experiment.id)
                 self.note("cancel", lease)
         self._end(queue, lease, mode, value)
-        self._checkpoints.delete_checkpoints(run_key)
+        self._checkpoints.delete_checkpoints(key)
 
     def _end(self, queue: ExperimentQueue, lease: Lease, mode: str, value: str) -> None:
         if mode == "fail":

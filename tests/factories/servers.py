@@ -29,6 +29,7 @@ from foreword.plugin.manager import PluginManager
 from foreword.server.adapters import adapter_reader
 from foreword.server.app import ForewordServer
 from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tenants import TenantRepository
@@ -136,6 +137,7 @@ class RunningServer:
         self.database = Database(settings.resolved_database_url)
         self.database.migrate()
         self.artifacts = ArtifactStore(settings.resolved_artifacts_url)
+        self.checkpoints = CheckpointStore(settings.resolved_artifacts_url)
         self.tenants = TenantRepository(self.database)
         self.queue = ExperimentQueue(self.database)
         self._loop = loop
@@ -162,6 +164,7 @@ class RunningServer:
             plugins=self.plugins,
             database=self.database,
             artifacts=self.artifacts,
+            checkpoints=self.checkpoints,
             engine=self.engine,
             dev_key=self.settings.dev,
             clock=lambda: time.monotonic() + self._ahead_seconds,

@@ -13,10 +13,10 @@ from typing import TypeVar
 from foreword.config import Settings
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import Phase, Snapshot, TuneExperiment
+from foreword.domain.experiment import Phase, Snapshot
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
-from foreword.errors import ArtifactError, FailedPreconditionError, UnavailableError
+from foreword.errors import ArtifactError, FailedPreconditionError, LeaseLostError, UnavailableError
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
@@ -26,7 +26,7 @@ from foreword.plugin.manager import PluginManager
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.checkpoints import CheckpointStore, run_key
 from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
@@ -65,11 +65,6 @@ def _installed(noun: str, id: str, item: Item | None) -> Item:
     return item
 
 
-def run_key(experiment: TuneExperiment) -> str:
-    """Where a run's checkpoints are."""
-    return f"{experiment.tenant}/{experiment.id}"
-
-
 class ExperimentRun:
     """Runs a leased experiment; every write is conditional on the lease's epoch.
 
@@ -84,6 +79,7 @@ class ExperimentRun:
         self._workshop = workshop
         self._lease = lease
         self._experiment = lease.experiment
+        self._run_key = run_key(lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time)
         self._heartbeat = heartbeat
         self._load = load
         self._first_step = 0
@@ -155,7 +151,7 @@ class ExperimentRun:
             evaluate=measure,
         )
         try:
-            trainer = make(state=self._workshop.checkpoints.latest_checkpoint(run_key(self._experiment)))
+            trainer = make(state=self._workshop.checkpoints.latest_checkpoint(self._run_key))
         except ArtifactError as error:
             # Corrupt, or of another version: time is lost, the run is not.
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
@@ -187,9 +183,7 @@ class ExperimentRun:
     def _checkpoint(self, trainer: Trainer) -> None:
         """Writes a checkpoint; when the store is away, the one before still holds and the run goes on."""
         try:
-            self._workshop.checkpoints.write_checkpoint(
-                run_key(self._experiment), self._lease.epoch, trainer.step, trainer.state()
-            )
+            self._workshop.checkpoints.write_checkpoint(self._run_key, self._lease.epoch, trainer.step, trainer.state())
         except UnavailableError as error:
             _log.warning(
                 "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
@@ -239,11 +233,11 @@ class ExperimentRun:
         digest = hashlib.sha256(files[TENSORS_FILE]).hexdigest()
         model_id = uuid.uuid4().hex[:20]
         artifact = f"tenants/{experiment.tenant}/tunedModels/{model_id}-{digest[:16]}"
-        workshop.artifacts.write(artifact, files)
         snapshots = (
             ExperimentRepository(workshop.database, experiment.tenant).get(experiment.id, after_sequence=0).snapshots
         )
-        workshop.queue.succeed(
+        end = partial(
+            workshop.queue.succeed,
             self._lease,
             tuned_model=TunedModel(
                 tenant=experiment.tenant,
@@ -273,3 +267,10 @@ class ExperimentRun:
             curve_advice=curve_advice(snapshots, plan),
             compute_seconds=self._heartbeat.compute_seconds,
         )
+        workshop.artifacts.write(artifact, files)
+        try:
+            end()
+        except LeaseLostError:
+            # Refused for certain, so nothing refers to it. Without an answer the commit may have happened.
+            workshop.artifacts.delete(artifact)
+            raise

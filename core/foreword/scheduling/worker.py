@@ -17,7 +17,8 @@ from foreword.inference.residency import MemoryBudget, ModelResidency
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
-from foreword.scheduling.run import ExperimentRun, Workshop, run_key
+from foreword.scheduling.run import ExperimentRun, Workshop
+from foreword.storage.checkpoints import run_key
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import Lease
 
@@ -84,7 +85,9 @@ class Worker:
             return
         if ended:
             try:
-                self._workshop.checkpoints.delete_checkpoints(run_key(experiment))
+                self._workshop.checkpoints.delete_checkpoints(
+                    run_key(experiment.tenant, experiment.id, experiment.create_time)
+                )
             except UnavailableError as error:
                 log.warning("checkpoints_left", error=error.message)
             try:

@@ -38,6 +38,7 @@ from foreword.server.tuned_model_service import TunedModelService
 from foreword.server.uploads import UploadChecker
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository
 from foreword.v1 import (
@@ -109,6 +110,7 @@ class ForewordServer:
         plugins: PluginManager,
         database: Database,
         artifacts: ArtifactStore,
+        checkpoints: CheckpointStore,
         engine: LocalEngine,
         dev_key: bool = False,
         on_engine_lost: Callable[[], object] = lambda: None,
@@ -120,6 +122,7 @@ class ForewordServer:
         self._plugins = plugins
         self._database = database
         self._artifacts = artifacts
+        self._checkpoints = checkpoints
         self._engine = engine
         self._dev_key = dev_key
         self._on_engine_lost = on_engine_lost
@@ -247,6 +250,7 @@ class ForewordServer:
                 tune_experiment_service_pb2_grpc.add_TuneExperimentServiceServicer_to_server,
                 TuneExperimentService(
                     database=database,
+                    checkpoints=self._checkpoints,
                     planner=planner,
                     work=self._work,
                     watches=self._watches,

@@ -18,6 +18,7 @@ from foreword.server.idempotency import request_key
 from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
 from foreword.server.watches import ExperimentWatches
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
@@ -33,8 +34,16 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     """
 
     def __init__(
-        self, *, database: Database, planner: Planner, work: LongWork, watches: ExperimentWatches, max_queued: int
+        self,
+        *,
+        database: Database,
+        checkpoints: CheckpointStore,
+        planner: Planner,
+        work: LongWork,
+        watches: ExperimentWatches,
+        max_queued: int,
     ) -> None:
+        self._checkpoints = checkpoints
         self._work = work
         self._database = database
         self._planner = planner
@@ -127,7 +136,9 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     ) -> empty_pb2.Empty:
         """Deletes an experiment that has ended."""
         name = self._name(request.name)
-        await asyncio.to_thread(ExperimentRepository(self._database, name.tenant).delete, name.tune_experiment)
+        repository = ExperimentRepository(self._database, name.tenant)
+        run_key = await asyncio.to_thread(repository.delete, name.tune_experiment)
+        await asyncio.to_thread(self._checkpoints.delete_checkpoints, run_key)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TuneExperimentName:

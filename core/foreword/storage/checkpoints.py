@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from foreword.errors import LeaseLostError
 from foreword.storage.artifacts import check_key, open_place
@@ -22,6 +23,15 @@ _KEPT = 2
 
 FAILPOINTS = ("checkpoints.before_prune",)
 """Moments at which `failpoint` is called, besides those of artifacts, for tests that kill the process there."""
+
+
+def run_key(tenant: str, experiment: str, create_time: datetime) -> str:
+    """Where the checkpoints of an experiment are.
+
+    The time sets it apart from an earlier experiment of the same id, whose checkpoints may be left: their epochs can
+    be higher, so that they would be taken for the newest.
+    """
+    return f"{tenant}/{experiment}.{create_time.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 class CheckpointStore:

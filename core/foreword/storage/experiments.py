@@ -20,6 +20,7 @@ from foreword.domain.experiment import (
 from foreword.domain.report import Evaluation
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id
+from foreword.storage.checkpoints import run_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
@@ -192,8 +193,11 @@ class ExperimentRepository:
                 row.update_time = now
             return to_experiment(row)
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str) -> str:
         """Deletes an experiment that has ended. Its tuned model stays.
+
+        Returns:
+            Where checkpoints may be left: the worker that ended the run may have died before it deleted them.
 
         Raises:
             NotFoundError: The tenant has none of that id.
@@ -209,6 +213,7 @@ class ExperimentRepository:
                     metadata={"resource": str(name), "state": row.state},
                 )
             session.delete(row)
+            return run_key(self._tenant, id, row.create_time)
 
     def _made(self, session: Session, request: RequestKey | None) -> TuneExperiment | None:
         replay = find_replay(session, self._tenant, request)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 def run_fingerprint(
     plan: TunePlan,
     *,
+    base_model: BaseModelSpec,
+    tuning_type: str,
     verbalizer: str,
     rows: Sequence[Row],
     encoded: Sequence[EncodedRow],
@@ -32,6 +35,7 @@ def run_fingerprint(
         encoded: All rows in token ids.
     """
     parts = [
+        [base_model.id, base_model.revision, tuning_type],
         asdict(plan.parameters),
         plan.schema,
         verbalizer,

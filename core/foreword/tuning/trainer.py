@@ -98,6 +98,8 @@ class Trainer:
         self._targets = {Phase.TUNING: self._distinct(self._split.training), Phase.REFITTING: self._distinct(rows)}
         self._fingerprint = run_fingerprint(
             plan,
+            base_model=model.spec,
+            tuning_type=method.id,
             verbalizer=verbalizer,
             rows=rows,
             encoded=self._training[Phase.REFITTING],

@@ -10,6 +10,7 @@ import pytest
 from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload
 from factories.servers import RunningServer
 from foreword.domain.experiment import Failure, Phase, Progress, Snapshot
+from foreword.storage.checkpoints import run_key
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
 
@@ -304,6 +305,19 @@ def test_a_run_that_has_ended_cannot_be_cancelled_but_deleted(server: RunningSer
     assert refused_delete.code is refused_cancel.code is grpc.StatusCode.FAILED_PRECONDITION
     gone = refused(stubs.experiments.GetTuneExperiment, pb2.GetTuneExperimentRequest(name=name))
     assert gone.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_an_experiment_is_deleted_with_checkpoints_that_were_left(server: RunningServer, stubs, dataset: str):
+    name = create_experiment(stubs, dataset, display_name="killed").name
+    lease = server.queue.lease("killed before it deleted them", timedelta(seconds=60))
+    key = run_key(lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time)
+    server.checkpoints.write_checkpoint(key, lease.epoch, 1, b"left")
+    server.queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message="It broke."), 1.0)
+
+    stubs.experiments.DeleteTuneExperiment(pb2.DeleteTuneExperimentRequest(name=name))
+
+    assert name.endswith(lease.experiment.id)
+    assert server.checkpoints.latest_checkpoint(key) is None
 
 
 def test_a_dataset_in_use_cannot_be_deleted(server: RunningServer, stubs):

@@ -45,6 +45,7 @@ class Shop:
         self,
         *,
         base_model: str = "tiny--bart",
+        id: str | None = None,
         task: str = "classification",
         rows: Sequence[Row] = tuple(make_rows()),
         **parameters: object,
@@ -63,7 +64,7 @@ class Shop:
         return self.repository.create(
             display_name="Tuning",
             description="",
-            id=None,
+            id=id,
             config=config,
             plan=make_plan_of(rows, make_parameters(**{"num_epochs": 2, **parameters})),
             creator="key-1",

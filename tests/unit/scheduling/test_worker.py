@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import entry_points
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,10 +22,9 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentState, TuneExperiment
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
-from foreword.scheduling.run import run_key
 from foreword.scheduling.worker import Worker
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.checkpoints import CheckpointStore, run_key
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
@@ -88,6 +88,10 @@ def expire(shop, run: TuneExperiment) -> None:
         session.execute(update(ExperimentRow).where(ExperimentRow.id == run.id).values(lease_expire_time=MOMENT))
 
 
+def key_of(run: TuneExperiment) -> str:
+    return run_key(run.tenant, run.id, run.create_time)
+
+
 def state(shop, run: TuneExperiment) -> ExperimentState:
     return shop.repository.get(run.id).state
 
@@ -105,7 +109,7 @@ def test_a_run_ends_with_a_tuned_model_and_leaves_no_checkpoint(shop):
     found = shop.repository.get(run.id, after_sequence=0)
     assert found.state is ExperimentState.SUCCEEDED
     assert [point.step for point in found.snapshots] == [1, 2, 3, 4, 5, 6]
-    assert shop.workshop.checkpoints.latest_checkpoint(run_key(run)) is None
+    assert shop.workshop.checkpoints.latest_checkpoint(key_of(run)) is None
     assert content(shop, run)
 
 
@@ -212,7 +216,7 @@ def test_a_run_whose_artifact_store_was_away_is_put_off_and_ends_from_its_checkp
 
     Worker(dataclasses.replace(shop.workshop, artifacts=store)).run(StopWhenIdle())
     left = state(shop, run)
-    kept = shop.workshop.checkpoints.latest_checkpoint(run_key(run))
+    kept = shop.workshop.checkpoints.latest_checkpoint(key_of(run))
     at_once = queue.lease("impatient", MINUTE)
     expire(shop, run)
     later = queue.lease("w", MINUTE)
@@ -224,7 +228,36 @@ def test_a_run_whose_artifact_store_was_away_is_put_off_and_ends_from_its_checkp
     assert at_once is None
     assert later.lost_before == 0
     assert content(shop, run) == content(shop, undisturbed)
-    assert shop.workshop.checkpoints.latest_checkpoint(run_key(run)) is None
+    assert shop.workshop.checkpoints.latest_checkpoint(key_of(run)) is None
+
+
+def test_a_refused_end_leaves_no_adapter(shop):
+    run = shop.queue_run()
+
+    def steal(moment: str) -> None:
+        if moment == "artifacts.after_rename":
+            expire(shop, run)
+            assert shop.workshop.queue.lease("thief", MINUTE)
+
+    url = shop.workshop.settings.resolved_artifacts_url
+    Worker(dataclasses.replace(shop.workshop, artifacts=ArtifactStore(url, failpoint=steal))).run(StopWhenIdle())
+
+    assert state(shop, run) is ExperimentState.RUNNING
+    assert not [path for path in Path(url).glob("tenants/*/tunedModels/**/*") if path.is_file()]
+
+
+def test_checkpoints_left_by_an_earlier_run_of_the_same_id_are_not_taken_up(shop):
+    checkpoints = shop.workshop.checkpoints
+    earlier = shop.queue_run(id="nightly")
+    for step in (400, 500):
+        checkpoints.write_checkpoint(key_of(earlier), 2, step, b"left behind")
+    shop.repository.request_cancel(earlier.id)
+    shop.repository.delete(earlier.id)
+    run = shop.queue_run(id="nightly")
+
+    checkpoints.write_checkpoint(key_of(run), 1, 10, b"its own")
+
+    assert checkpoints.latest_checkpoint(key_of(run)) == b"its own"
 
 
 def test_an_experiment_that_is_deleted_while_it_ends_is_done_with(shop):
@@ -335,7 +368,7 @@ def test_lost_leases_count_as_long_as_every_worker_dies_before_its_first_checkpo
 )
 def test_a_checkpoint_that_is_of_no_use_costs_time_and_not_the_run(shop, payload):
     undisturbed, run = shop.queue_run(), shop.queue_run()
-    shop.workshop.checkpoints.write_checkpoint(run_key(run), 1, 5, payload)
+    shop.workshop.checkpoints.write_checkpoint(key_of(run), 1, 5, payload)
 
     work(shop)
 

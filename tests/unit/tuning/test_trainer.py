@@ -123,11 +123,32 @@ def test_a_checkpoint_of_rows_that_were_read_as_other_tokens_is_refused():
         make_trainer(other, rows, make_parameters(), state=state)
 
 
+@pytest.mark.parametrize("change", [{"id": "tiny--other"}, {"revision": "2"}])
+def test_a_checkpoint_of_another_base_model_or_other_weights_is_refused(change):
+    model, rows = tiny_model("bart"), make_rows()
+    state = make_trainer(model, rows, make_parameters()).state()
+    other = replace(model, spec=replace(model.spec, **change))
+
+    with pytest.raises(ArtifactError, match="another run"):
+        make_trainer(other, rows, make_parameters(), state=state)
+
+
+def test_a_checkpoint_of_another_tuning_method_is_refused():
+    model, rows = tiny_model("bart"), make_rows()
+    state = make_trainer(model, rows, make_parameters()).state()
+
+    with pytest.raises(ArtifactError, match="another run"):
+        make_trainer(model, rows, make_parameters(), method=IA3(), state=state)
+
+
 def test_runs_that_hold_out_other_rows_are_told_apart():
     rows = make_rows()
     plan = make_plan_of(rows, make_parameters())
     encoded = encode_rows(rows, model=tiny_model("bart"), task=Classification(), plan=plan, verbalizer="{{input}}")
-    fingerprint = partial(run_fingerprint, plan, verbalizer="{{input}}", rows=rows, encoded=encoded)
+    fingerprint = partial(
+        run_fingerprint, plan, base_model=tiny_model("bart").spec, tuning_type="prompt_tuning", verbalizer="{{input}}",
+        rows=rows, encoded=encoded,
+    )  # fmt: skip
 
     assert fingerprint(held_out=rows[:3]) == fingerprint(held_out=rows[:3]) != fingerprint(held_out=rows[1:4])
 
