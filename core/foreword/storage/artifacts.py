@@ -51,6 +51,7 @@ class ArtifactStore:
         failpoint: Called with each name of FAILPOINTS as the moment comes.
 
     Raises:
+        InvalidArgumentError: The URL needs a driver that is not installed, or names none.
         UnavailableError: The root cannot be made.
     """
 
@@ -143,9 +144,17 @@ def open_place(url: str, failpoint: Callable[[str], None]) -> Place:
     """The place that an URL means.
 
     Raises:
+        InvalidArgumentError: No installed driver knows its kind.
         UnavailableError: It is a folder that cannot be made.
     """
-    system, root = fsspec.url_to_fs(url)
+    try:
+        system, root = fsspec.url_to_fs(url)
+    except ImportError as error:  # fsspec names the package
+        raise InvalidArgumentError.of("artifacts_url", f"needs a driver that is not installed: {error}") from error
+    except ValueError as error:
+        raise InvalidArgumentError.of(
+            "artifacts_url", f"must be a folder or a URL that fsspec knows, such as s3://bucket/folder ({error})"
+        ) from error
     if isinstance(system, LocalFileSystem):
         return _Folder(Path(root), failpoint)
     return _ObjectStore(system, root.rstrip("/"), failpoint)

@@ -151,6 +151,16 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path):
     assert [path.name for path in (tmp_path / ".tmp").iterdir()] == ["new"]
 
 
+@pytest.mark.parametrize(
+    ("url", "said"), [("shelf://x", "not installed: Install shelffs"), ("cupboard://x", "must be a folder or a URL")]
+)
+def test_a_place_that_no_installed_driver_reaches_is_a_fault_of_the_setting(url, said):
+    fsspec.register_implementation("shelf", "shelffs.ShelfFileSystem", clobber=True, errtxt="Install shelffs")
+    with pytest.raises(InvalidArgumentError, match=said) as caught:
+        ArtifactStore(url)
+    assert [violation.field for violation in caught.value.violations] == ["artifacts_url"]
+
+
 def test_a_full_store_is_unavailable_and_what_was_begun_is_gone(tmp_path):
     def full(_: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
