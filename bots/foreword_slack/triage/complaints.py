@@ -96,7 +96,8 @@ async def edit(event: Event, team: Team) -> None:
         assert current is not None
         uow.inbox.done(event)
         stale = bool(current.edit_ts and message.edit_ts and float(current.edit_ts) >= float(message.edit_ts))
-        if stale or current.state is ComplaintState.DELETED or current.text == redacted:
+        # Not compared with what is stored: that is redacted, and an edit may correct just a telephone number.
+        if stale or current.state is ComplaintState.DELETED:
             return
         changed = replace(current, text=redacted, edit_ts=message.edit_ts)
         uow.complaints.save(changed)

@@ -95,3 +95,14 @@ async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing
         await office.handled()
 
         assert await stored(office, message) is None
+
+
+async def test_an_edit_of_personal_data_alone_reaches_those_who_need_it(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        message = office.ann.post(office.complaints, "Call 555-123-4567, it is about Service")
+        (post,) = await office.posted()
+
+        office.ann.edit(message, "Call 555-999-8888, it is about Service")
+
+        await office.slack.wait_for(lambda: "555-999-8888" in post.shown_text)
+        assert (await stored(office, message)).text == "Call [phone number], it is about Service"
