@@ -32,8 +32,7 @@ def read_message_event(body: Mapping[str, Any], team: Team) -> NewEvent | None:
     listens = event.get("channel") in team.config.complaint_channels or event.get("channel_type") == "im"
     if not listens or subtype not in _WRITTEN:
         return None
-    replies = event.get("thread_ts") not in (None, event.get("ts"))
-    return None if replies and subtype != "thread_broadcast" else _message(event, team)
+    return None if _is_reply(event) else _message(event, team)
 
 
 def _message(event: Mapping[str, Any], team: Team) -> NewEvent | None:
@@ -64,8 +63,8 @@ def _edit(event: Mapping[str, Any], team: Team) -> NewEvent | None:
     edited = (message.get("edited") or {}).get("ts")
     if message.get("subtype") == "tombstone":  # deleted, but its thread stays
         return _deletion({**event, "deleted_ts": message.get("ts")}, team)
-    if not edited or _is_bot(message) or message.get("thread_ts") not in (None, message.get("ts")):
-        return None  # a link was unfurled, or a reply was edited
+    if not edited or _is_bot(message):
+        return None  # a link was unfurled
     channel, ts = str(event["channel"]), str(message["ts"])
     payload = MessagePayload(
         channel=channel,
@@ -73,7 +72,8 @@ def _edit(event: Mapping[str, Any], team: Team) -> NewEvent | None:
         author=str(message["user"]),
         text=words_of(message),
         enclosed=is_enclosed(message),
-        thread_ts=ts,
+        thread_ts=str(message.get("thread_ts") or ts),
+        reply=_is_reply(message),
         edit_ts=str(edited),
     )
     return NewEvent(
@@ -112,6 +112,12 @@ def _home(event: Mapping[str, Any], team: Team) -> NewEvent:
         position=micros(ts),
         payload=HomePayload(user=user).values(),
     )
+
+
+def _is_reply(message: Mapping[str, Any]) -> bool:
+    """Whether a message stands in a thread alone, and not in the channel as well."""
+    threaded = message.get("thread_ts") not in (None, message.get("ts"))
+    return threaded and message.get("subtype") != "thread_broadcast"
 
 
 def _is_bot(message: Mapping[str, Any]) -> bool:

@@ -28,7 +28,8 @@ class Acknowledgement:
 
     Attributes:
         due_time: When to remind or escalate next; None: never.
-        actor: Slack's id of who took it.
+        actor: Slack's id of who took it, or corrected that it is for this department.
+        actor_name: How people call them.
     """
 
     complaint: str
@@ -36,6 +37,7 @@ class Acknowledgement:
     state: AcknowledgementState = AcknowledgementState.WAITING
     due_time: datetime | None = None
     actor: str | None = None
+    actor_name: str | None = None
     take_time: datetime | None = None
 
 
@@ -72,7 +74,8 @@ class Acknowledgements:
             )
             self._session.add(row)
         row.state, row.due_time = acknowledgement.state.value, acknowledgement.due_time
-        row.actor, row.take_time = acknowledgement.actor, acknowledgement.take_time
+        row.actor, row.actor_name = acknowledgement.actor, acknowledgement.actor_name
+        row.take_time = acknowledgement.take_time
         self._session.flush()
 
     def due(self, limit: int = 100) -> list[Acknowledgement]:
@@ -97,5 +100,6 @@ def _to_acknowledgement(row: AcknowledgementRow) -> Acknowledgement:
         state=AcknowledgementState(row.state),
         due_time=row.due_time,
         actor=row.actor,
+        actor_name=row.actor_name,
         take_time=row.take_time,
     )

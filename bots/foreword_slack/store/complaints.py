@@ -57,6 +57,7 @@ class Complaint:
         departments: What was decided, by the model or by people.
         reasons: Why it went to review, in sentences for people; the audit has stable words.
         decider: Slack's id of who decided; None: the model.
+        decider_name: How people call them.
         duplicate_of: Id of the earlier complaint that it repeats.
         signature: What near-duplicates are recognised by.
         edit_ts: Timestamp of the last edit that was taken in.
@@ -75,6 +76,7 @@ class Complaint:
     departments: Sequence[str] = ()
     reasons: Sequence[str] = ()
     decider: str | None = None
+    decider_name: str | None = None
     duplicate_of: str | None = None
     signature: Sequence[int] = ()
     edit_ts: str | None = None

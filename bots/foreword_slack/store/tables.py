@@ -144,6 +144,7 @@ class ComplaintRow(Base):
     departments: Mapped[list[Any]]
     reasons: Mapped[list[Any]]
     decider: Mapped[str | None]
+    decider_name: Mapped[str | None]
     duplicate_of: Mapped[str | None]
     signature: Mapped[list[Any]]
     edit_ts: Mapped[str | None]
@@ -164,6 +165,7 @@ class AcknowledgementRow(Base):
     state: Mapped[str]
     due_time: Mapped[datetime | None]
     actor: Mapped[str | None]
+    actor_name: Mapped[str | None]
     take_time: Mapped[datetime | None]
     create_time: Mapped[datetime]
 

@@ -16,8 +16,9 @@ from foreword_slack.store import (
     Event,
     UnitOfWork,
 )
-from foreword_slack.triage.notices import Notices, guess_of
+from foreword_slack.triage.notices import Notices
 from foreword_slack.triage.payloads import AnswerPayload, TakePayload
+from foreword_slack.triage.showing import guess_of
 from foreword_slack.triage.team import Team
 
 
@@ -31,12 +32,19 @@ async def take(event: Event, team: Team) -> None:
         part = uow.acknowledgements.get(complaint.id, click.label)
         if part is None or part.state in (AcknowledgementState.TAKEN, AcknowledgementState.WITHDRAWN):
             return
-        taken = replace(part, state=AcknowledgementState.TAKEN, due_time=None, actor=click.actor, take_time=uow.now)
+        taken = replace(
+            part,
+            state=AcknowledgementState.TAKEN,
+            due_time=None,
+            actor=click.actor,
+            actor_name=click.actor_name,
+            take_time=uow.now,
+        )
         uow.acknowledgements.save(taken)
         uow.audit.append("taken", complaint=complaint.id, actor=click.actor, facts={"department": click.label})
         notices = Notices(team, uow)
         text = _original(complaint, click.text, click.revision)
-        notices.show_taken(complaint, click.label, text, click.actor_name)
+        notices.show_taken(complaint, taken, text)
         notices.tell_author(complaint)
 
     await team.store.write(team.id, change)
@@ -53,7 +61,7 @@ async def decide_in_review(event: Event, team: Team) -> None:
             return None
         text = _original(complaint, answer.text, answer.revision)
         decided = _answer(uow, team, complaint, answer, text, "decided")
-        Notices(team, uow).show_decided(decided, text, answer.actor_name)
+        Notices(team, uow).show_decided(decided, text)
         return decided
 
     decided = await team.store.write(team.id, change)
@@ -110,6 +118,7 @@ def _answer(
         state=ComplaintState.DECIDED,
         departments=tuple(target.label for target in targets),
         decider=answer.actor,
+        decider_name=answer.actor_name,
         decide_time=uow.now,
     )
     uow.complaints.save(changed)
@@ -135,10 +144,9 @@ def _answer(
             "departments": list(changed.departments),
         },
     )
-    others = ", ".join(notices.policy.title(label) for label in changed.departments) or "no department"
     for label in before:
         if label not in changed.departments:
-            notices.withdraw(changed, label, f"{answer.actor_name} corrected this: it is for {others}.")
+            notices.withdraw(changed, label, answer.actor, answer.actor_name)
     for target in targets:
         if target.label not in before:
             notices.tell_department(changed, target.label, text)

@@ -86,7 +86,8 @@ async def edit(event: Event, team: Team) -> None:
     source = await team.store.read(team.id, lambda uow: _look(uow, event))
     message, known, text = source.message, source.known, source.text
     if known is None or known.state in _UNDECIDED:
-        if message.channel in team.config.complaint_channels:
+        listens = message.channel in team.config.complaint_channels and not message.reply
+        if known is not None or listens:
             await take_in(event, team)
         return
     redacted = team.hooks.redact(text)

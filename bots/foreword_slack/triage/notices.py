@@ -5,16 +5,27 @@ Everything goes through here, so that nothing is ever posted into a channel that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from foreword_slack.config import AcknowledgementConfig
-from foreword_slack.routing import Guess, RoutingPolicy
-from foreword_slack.store import Acknowledgement, AcknowledgementState, Complaint, ComplaintState, NewEvent, UnitOfWork
+from foreword_slack.routing import RoutingPolicy
+from foreword_slack.store import (
+    Acknowledgement,
+    AcknowledgementState,
+    Complaint,
+    ComplaintState,
+    NewEvent,
+    Operation,
+    PostState,
+    UnitOfWork,
+)
 from foreword_slack.triage.payloads import CLOCK, ClockPayload
+from foreword_slack.triage.showing import Showing
 from foreword_slack.triage.team import Team
-from foreword_slack.views import ComplaintCard, Message, department_post, review_post
-from foreword_slack.views.complaint import decided_post, thread_note, titles, withdrawn_post
+from foreword_slack.views import Message
+from foreword_slack.views.complaint import thread_note
 
 
 class Notices:
@@ -28,7 +39,8 @@ class Notices:
     def tell_department(self, complaint: Complaint, label: str, text: str) -> None:
         """Posts a complaint to a department, or opens its post again, and starts its clock."""
         rule = self.policy.departments[label]
-        shown = department_post(_card(complaint, text), label, guess_of(complaint), self.policy)
+        waiting = Acknowledgement(complaint=complaint.id, department=label)
+        shown = self._showing(complaint, text).department(waiting)
         name = route_name(complaint.id, label)
         posted = self._post(name, rule.channel, shown, complaint.id)
         if not posted and not self._uow.posts.post_again(name, rule.channel, shown.payload()):
@@ -36,60 +48,70 @@ class Notices:
             # Slack tells nobody of an edit; a reply is news.
             again = f"again:{complaint.id}:{label}:{_moment(self._uow.now)}"
             self._post(again, rule.channel, thread_note("This is for you again."), complaint.id, thread_of=name)
-        waiting = Acknowledgement(complaint=complaint.id, department=label)
         self._uow.acknowledgements.save(waiting)
         self.set_clock(waiting)
 
-    def withdraw(self, complaint: Complaint, label: str, status: str) -> None:
-        """Tells a department that a complaint is not its own any more."""
-        shown = withdrawn_post(_card(complaint, complaint.text), label, self.policy, status=status)
+    def withdraw(self, complaint: Complaint, label: str, actor: str, actor_name: str) -> None:
+        """Tells a department that somebody gave a complaint to others."""
+        part = Acknowledgement(
+            complaint=complaint.id,
+            department=label,
+            state=AcknowledgementState.WITHDRAWN,
+            actor=actor,
+            actor_name=actor_name,
+        )
+        self._uow.acknowledgements.save(part)
+        shown = self._showing(complaint, complaint.text).department(part)
         self._uow.posts.retire(route_name(complaint.id, label), shown.payload())
-        self._uow.acknowledgements.save(
-            Acknowledgement(complaint=complaint.id, department=label, state=AcknowledgementState.WITHDRAWN)
-        )
 
-    def show_taken(self, complaint: Complaint, label: str, text: str, actor_name: str) -> None:
+    def show_taken(self, complaint: Complaint, part: Acknowledgement, text: str) -> None:
         """Shows in the department's channel who takes care of a complaint."""
-        status = f"Taken by {actor_name}."
-        shown = department_post(
-            _card(complaint, text), label, guess_of(complaint), self.policy, status=status, open=False
-        )
-        self._uow.posts.update(route_name(complaint.id, label), shown.payload())
+        shown = self._showing(complaint, text).department(part)
+        self._uow.posts.update(route_name(complaint.id, part.department), shown.payload())
 
     def mirror(self, complaint: Complaint, text: str) -> None:
         """Shows an edited or deleted complaint wherever it was posted."""
         # What Slack refused before the deletion must not be sent when somebody has refused posts sent again.
         show = self._uow.posts.retire if complaint.state is ComplaintState.DELETED else self._uow.posts.update
-        for part in self._uow.acknowledgements.of(complaint.id):
-            if part.state is AcknowledgementState.WITHDRAWN:
-                continue
-            taken = part.state is AcknowledgementState.TAKEN
-            shown = department_post(
-                _card(complaint, text),
-                part.department,
-                guess_of(complaint),
-                self.policy,
-                status="Taken." if taken else "",
-                open=not taken,
-            )
-            show(route_name(complaint.id, part.department), shown.payload())
-        if complaint.decider is None and complaint.reasons:
-            shown = review_post(_card(complaint, text), complaint.reasons, guess_of(complaint), self.policy)
-            show(review_name(complaint.id), shown.payload())
-        if complaint.state is ComplaintState.DELETED:
-            self._uow.posts.update(note_name(complaint.id), thread_note(self._status(complaint)).payload())
+        posts = [post for post in self._uow.posts.about(complaint.id) if post.operation is Operation.POST]
+        reasons = {post.name: post.reason for post in posts if post.state is PostState.FAILED}
+        for post in posts:
+            shown = self._mirrored(post.name, self._showing(complaint, text), reasons)
+            if shown is not None:
+                show(post.name, shown.payload())
+
+    def _mirrored(self, name: str, showing: Showing, reasons: Mapping[str, str]) -> Message | None:
+        """What a post shows after its complaint has changed; None when it shows nothing of it."""
+        complaint = showing.complaint
+        kind, _, rest = name.partition(":")
+        place = rest.removeprefix(f"{complaint.id}:")
+        parts = {part.department: part for part in self._uow.acknowledgements.of(complaint.id)}
+        # A clock's moment may follow the label, and a label may have colons.
+        named = (label for label in parts if place == label or place.startswith(f"{label}:"))
+        label = max(named, key=len, default=None)
+        match kind:
+            case "review":
+                return showing.review()
+            case "repeat":
+                return showing.repeat()
+            case "note" if complaint.state is ComplaintState.DELETED:
+                return thread_note(self._status(complaint))
+            case "route" if label is not None:
+                return showing.department(parts[label])
+            case "escalate" if label is not None:
+                return showing.escalation(label)
+            case "untold" if label is not None:
+                return showing.untold(label, reasons.get(route_name(complaint.id, label), ""))
+        return None
 
     def ask_people(self, complaint: Complaint, text: str) -> None:
         """Asks in the review channel."""
-        shown = review_post(_card(complaint, text), complaint.reasons, guess_of(complaint), self.policy)
+        shown = self._showing(complaint, text).review()
         self._post(review_name(complaint.id), self._team.config.review_channel, shown, complaint.id)
 
-    def show_decided(self, complaint: Complaint, text: str, actor_name: str) -> None:
+    def show_decided(self, complaint: Complaint, text: str) -> None:
         """Shows in the review channel what was decided."""
-        chosen = titles(complaint.departments, self.policy) or "no department"
-        status = f"{actor_name} decided: {chosen}."
-        shown = decided_post(_card(complaint, text), guess_of(complaint), self.policy, status=status)
-        self._uow.posts.update(review_name(complaint.id), shown.payload())
+        self._uow.posts.update(review_name(complaint.id), self._showing(complaint, text).review().payload())
 
     def tell_author(self, complaint: Complaint, asker: str = "") -> None:
         """Says in the thread of a complaint where it stands now."""
@@ -126,23 +148,19 @@ class Notices:
         Args:
             due_time: Of the clock, as in `remind`.
         """
-        title = self.policy.title(label)
         clock = self._clock(label)
         channel = (clock.escalate_to if clock else None) or self._team.config.review_channel
-        status = f"{title} has not taken this complaint in time."
-        shown = decided_post(_card(complaint, complaint.text), guess_of(complaint), self.policy, status=status)
+        shown = self._showing(complaint, complaint.text).escalation(label)
         self._post(f"escalate:{complaint.id}:{label}:{_moment(due_time)}", channel, shown, complaint.id)
 
     def tell_untold(self, complaint: Complaint, label: str, reason: str) -> None:
         """Tells people that a department cannot be told."""
-        title = self.policy.title(label)
-        status = f"{title} has not heard of this: its channel refused the post ({reason})."
-        shown = decided_post(_card(complaint, complaint.text), guess_of(complaint), self.policy, status=status)
+        shown = self._showing(complaint, complaint.text).untold(label, reason)
         self._post(f"untold:{complaint.id}:{label}", self._team.config.review_channel, shown, complaint.id)
 
     def add_repeat(self, original: Complaint, complaint: Complaint, text: str) -> None:
         """Adds a complaint that repeats another below the posts of that one."""
-        shown = decided_post(_card(complaint, text), None, self.policy, status="The same was reported again.")
+        shown = self._showing(complaint, text).repeat()
         places = {route_name(original.id, label): label for label in original.departments}
         for name, label in places.items():
             rule = self.policy.departments.get(label)
@@ -174,6 +192,9 @@ class Notices:
                 due_time=due,
             )
         )
+
+    def _showing(self, complaint: Complaint, text: str) -> Showing:
+        return Showing(complaint=complaint, text=text, policy=self.policy)
 
     def _status(self, complaint: Complaint) -> str:
         match complaint.state:
@@ -231,23 +252,6 @@ def note_name(complaint: str) -> str:
     return f"note:{complaint}"
 
 
-def guess_of(complaint: Complaint) -> Guess | None:
-    """What the model said of a complaint; None when it never could."""
-    if not complaint.model:
-        return None
-    return Guess(labels=tuple(complaint.guess), probability=0.0, scores=complaint.scores, model_version=complaint.model)
-
-
 def _moment(time: datetime) -> int:
     """A time as a part of names, in microseconds."""
     return int(time.timestamp() * 1e6)
-
-
-def _card(complaint: Complaint, text: str) -> ComplaintCard:
-    return ComplaintCard(
-        id=complaint.id,
-        text=text or "(see the source)",
-        revision=complaint.edit_ts or "",
-        permalink=complaint.permalink,
-        deleted=complaint.state is ComplaintState.DELETED,
-    )

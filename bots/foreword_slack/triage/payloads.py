@@ -47,6 +47,7 @@ class MessagePayload(Payload):
         thread_ts: Where its author is told what becomes of it; None where nothing may be posted.
         asker: Who asked to route somebody else's message, and is told in private; empty for none.
         edit_ts: When its author edited it last, if it is known by its edit only.
+        reply: Whether it stands in a thread alone: a complaint only if somebody said so.
         enclosed: Whether files or attachments came with it, so that it says something even without words.
         linked: Whether it is a message that can be linked to; what came with a slash command is not.
     """
@@ -58,6 +59,7 @@ class MessagePayload(Payload):
     thread_ts: str | None = None
     asker: str = ""
     edit_ts: str | None = None
+    reply: bool = False
     enclosed: bool = False
     linked: bool = True
 

@@ -88,7 +88,7 @@ def withdrawn_post(card: ComplaintCard, label: str, policy: RoutingPolicy, *, st
     title = escape(policy.title(label))
     return Message(
         text=f"Complaint, no longer for {title}: {preview(card.text)}",
-        blocks=(section(f"~Complaint for {title}~"), literal(card.text), context(escape(status), block_id="status")),
+        blocks=(section(f"~Complaint for {title}~"), *_body(card), context(escape(status), block_id="status")),
     )
 
 

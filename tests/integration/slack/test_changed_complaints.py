@@ -10,6 +10,9 @@ from factories.bots import Access, running_office
 from factories.keyword_service import KeywordService
 from factories.slack import eventually, written_before
 from foreword_slack.store import ComplaintState, complaint_id
+from foreword_slack.views import complaint as view
+
+DOUBTS = {"thresholds": {"probability": 0.5, "margin": 0.2}}
 
 
 @pytest.fixture
@@ -106,3 +109,117 @@ async def test_an_edit_of_personal_data_alone_reaches_those_who_need_it(access, 
 
         await office.slack.wait_for(lambda: "555-999-8888" in post.shown_text)
         assert (await stored(office, message)).text == "Call [phone number], it is about Service"
+
+
+async def test_who_took_a_complaint_is_still_shown_when_it_is_edited(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        message = office.ann.post(office.complaints, "It is about Service")
+        (post,) = await office.posted()
+        await office.bob.click(post, view.TAKE)
+        await office.slack.wait_for(lambda: "Taken by bob." in post.shown_text)
+
+        office.ann.edit(message, "It is still about Service")
+
+        await office.slack.wait_for(lambda: "It is still" in post.shown_text)
+        assert "Taken by bob." in post.shown_text
+
+
+async def test_what_people_have_decided_is_edited_and_deleted_in_the_review_channel_too(access, tmp_path):
+    async with running_office(access, tmp_path, **DOUBTS) as office:
+        message = office.ann.post(office.complaints, "Call 555-123-4567, unsure about Service")
+        (asked,) = await office.asked()
+        await office.bob.choose(asked, view.CHOOSE, "Marketing")
+        await office.bob.click(asked, view.DECIDE)
+        await office.slack.wait_for(lambda: "bob decided: Marketing." in asked.shown_text)
+
+        office.ann.edit(message, "Call 555-999-8888, unsure about Service")
+        await office.slack.wait_for(lambda: "555-999-8888" in asked.shown_text)
+        assert "bob decided: Marketing." in asked.shown_text
+
+        office.ann.delete(message)
+        await office.slack.wait_for(lambda: "deleted this complaint" in asked.shown_text)
+        assert "555" not in asked.shown_text
+
+
+async def test_a_department_that_a_complaint_was_taken_from_sees_what_became_of_it(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        message = office.ann.post(office.complaints, "It is about Service")
+        (post,) = await office.posted()
+        await office.bob.click(post, view.WRONG)
+        modal = await office.opened(office.bob)
+        office.bob.fill(modal, "choice", "Marketing")
+        await office.bob.submit(modal)
+        await office.slack.wait_for(lambda: "bob corrected this: it is for Marketing." in post.shown_text)
+
+        office.ann.edit(message, "It is about the Service contract")
+        await office.slack.wait_for(lambda: "the Service contract" in post.shown_text)
+        assert "bob corrected this: it is for Marketing." in post.shown_text
+
+        office.ann.delete(message)
+        await office.slack.wait_for(lambda: "deleted this complaint" in post.shown_text)
+
+
+async def test_a_repeat_is_edited_and_deleted_below_the_first_complaint(access, tmp_path):
+    async with running_office(access, tmp_path, duplicates={"window_minutes": 60}) as office:
+        first = office.ann.post(office.complaints, "The lamp for Service flickers all day long")
+        await office.noted(first, "Told: ")
+        message = office.bob.post(office.complaints, "The lamp for Service flickers all day long")
+        note = await office.noted(message, "reported already")
+        (post,) = office.department_posts()
+        (repeat,) = office.notes(post)
+
+        office.bob.edit(message, "The lamp for Service is dark all day long")
+        await office.slack.wait_for(lambda: "is dark" in repeat.shown_text)
+        office.bob.delete(message)
+        await office.slack.wait_for(lambda: "deleted this complaint" in repeat.shown_text)
+        await office.slack.wait_for(lambda: "was deleted" in note.shown_text)
+        assert "deleted" not in post.shown_text
+
+
+async def test_an_escalation_follows_its_complaint(access, tmp_path):
+    times = {"remind_after_minutes": 0.5, "escalate_after_minutes": 1}
+    async with running_office(access, tmp_path, speed=30.0, acknowledgement=times) as office:
+        message = office.ann.post(office.complaints, "It is about Service")
+        (escalated,) = await office.asked()
+
+        office.ann.edit(message, "It is about the Service contract")
+        await office.slack.wait_for(lambda: "the Service contract" in escalated.shown_text)
+        office.ann.delete(message)
+
+        await office.slack.wait_for(lambda: "deleted this complaint" in escalated.shown_text)
+        assert "Service has not taken this complaint in time." in escalated.shown_text
+
+
+async def test_word_that_a_department_cannot_be_told_follows_its_complaint(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        office.boss.archive(office.departments["Service"])
+        message = office.ann.post(office.complaints, "It is about Service")
+        (untold,) = await office.asked()
+
+        office.ann.edit(message, "It is about the Service contract")
+        await office.slack.wait_for(lambda: "the Service contract" in untold.shown_text)
+        assert "Service has not heard of this: its channel refused the post (is_archived)." in untold.shown_text
+
+        office.ann.delete(message)
+        await office.slack.wait_for(lambda: "deleted this complaint" in untold.shown_text)
+
+
+async def test_a_complaint_in_a_thread_is_edited_and_other_talk_there_is_not_one(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        lobby = office.workspace.add_channel("lobby", office.ann, office.bob)
+        talk = office.bob.post(lobby, "Good morning")
+        bot = f"<@{office.workspace.bot.id}>"
+        reply = office.ann.post(lobby, f"{bot} It is about Service", thread=talk)
+        (post,) = await office.posted()
+        first = office.ann.post(office.complaints, "It is about Marketing")
+        aside = office.bob.post(office.complaints, "So what", thread=first)
+
+        office.ann.edit(reply, f"{bot} It is about the Service contract")
+        await office.slack.wait_for(lambda: "the Service contract" in post.shown_text)
+        office.ann.delete(reply)
+        await office.slack.wait_for(lambda: "deleted this complaint" in post.shown_text)
+        office.bob.edit(aside, "So what about Service")
+        await office.handled()
+
+        assert await stored(office, aside) is None
+        assert len(office.department_posts()) == 2
