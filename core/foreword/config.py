@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     max_queued_experiments: int = Field(default=100, ge=1, description="Experiments a tenant may have waiting.")
     max_watches: int = Field(default=200, ge=1, description="Experiments a tenant may watch at once on each server.")
     max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Largest dataset in bytes.")
+    max_open_upload_bytes: int = Field(
+        default=500_000_000, ge=1, description="Bytes of files that may be uploaded or checked at once."
+    )
     max_batch_rows: int = Field(default=32, ge=1, description="Rows that the engine decodes together.")
     max_queued_tokens: int = Field(
         default=65_536, ge=1, description="Tokens waiting for the engine before it answers RESOURCE_EXHAUSTED."

@@ -35,6 +35,7 @@ from foreword.server.tenant_service import TenantService
 from foreword.server.token_counts import TokenCounters
 from foreword.server.tune_experiment_service import TuneExperimentService
 from foreword.server.tuned_model_service import TunedModelService
+from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.artifacts import ArtifactStore
@@ -232,7 +233,12 @@ class ForewordServer:
             ),
             (
                 dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server,
-                DatasetService(database=database, artifacts=artifacts, checker=checker),
+                DatasetService(
+                    database=database,
+                    artifacts=artifacts,
+                    checker=checker,
+                    budget=UploadBudget(settings.max_open_upload_bytes),
+                ),
             ),
             (
                 deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server,

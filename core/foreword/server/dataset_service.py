@@ -21,6 +21,7 @@ from foreword.server.convert.fields import page_size
 from foreword.server.convert.report import data_report
 from foreword.server.idempotency import request_key
 from foreword.server.row_pages import read_page
+from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker, read_header
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
@@ -33,10 +34,13 @@ DEFAULT_ROWS_PAGE_SIZE = 100
 class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     """Implements `foreword.v1.DatasetService`."""
 
-    def __init__(self, *, database: Database, artifacts: ArtifactStore, checker: UploadChecker) -> None:
+    def __init__(
+        self, *, database: Database, artifacts: ArtifactStore, checker: UploadChecker, budget: UploadBudget
+    ) -> None:
         self._database = database
         self._artifacts = artifacts
         self._checker = checker
+        self._budget = budget
 
     async def UploadDataset(
         self, request_iterator: AsyncIterator[dataset_service_pb2.UploadDatasetRequest], context: Any
@@ -47,10 +51,11 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         request_key("UploadDataset", message, field="header.request_id")  # its faults are told before the upload
         caller = current_caller()
         require_own(header.tenant or caller.tenant, message.parent)
-        checked = await self._checker.check(header, request_iterator)
-        if checked.report.errors:
-            raise report_error(checked.report)
-        stored = await asyncio.to_thread(self._store, caller, header, message, checked)
+        with self._budget.open(caller.tenant) as hold:
+            checked = await self._checker.check(header, request_iterator, hold)
+            if checked.report.errors:
+                raise report_error(checked.report)
+            stored = await asyncio.to_thread(self._store, caller, header, message, checked)
         return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored))
 
     async def CheckDataset(
@@ -60,7 +65,8 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         message = await read_header(request_iterator)
         header = convert.parse_header(message, named=False)
         require_own(header.tenant or current_caller().tenant, message.parent)
-        checked = await self._checker.check(header, request_iterator)
+        with self._budget.open(current_caller().tenant) as hold:
+            checked = await self._checker.check(header, request_iterator, hold)
         return dataset_service_pb2.CheckDatasetResponse(report=data_report(checked.report))
 
     async def GetDataset(self, request: dataset_service_pb2.GetDatasetRequest, context: Any) -> dataset_pb2.Dataset:

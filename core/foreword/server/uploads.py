@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from foreword.data.checker import CheckedData, DatasetChecker
 from foreword.data.start import start_checker
@@ -44,10 +44,16 @@ class UploadChecker:
         self._tokens = tokens
         self._max_bytes = max_bytes
 
-    async def check(self, header: Header, messages: AsyncIterator[UploadMessage]) -> CheckedData:
+    async def check(
+        self, header: Header, messages: AsyncIterator[UploadMessage], hold: Callable[[int], None]
+    ) -> CheckedData:
         """Reads a file to its end.
 
+        Args:
+            hold: Called with the size that has arrived before it is kept; see `UploadBudget`.
+
         Raises:
+            ExhaustedError: Too much is uploaded at once.
             InvalidArgumentError: The header names what is not installed, a message is out of its place, or the file
                 is too large or has another size than its end says. Faulty rows are in the result.
         """
@@ -67,6 +73,7 @@ class UploadChecker:
                     "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller ones"
                 )
             arrived += len(message.chunk)
+            hold(arrived)
             await self._work.run(checker.feed, message.chunk)
         # A stream that its caller cancels can end here as one that is complete does.
         if size is None:

@@ -91,7 +91,7 @@ class DatasetServiceServicer:
         `end` tells; a file that is too large, with the reason DATASET_TOO_LARGE and the field `chunk`; or faulty rows,
         named in BadRequest as `rows[N].column`; those that do not fit into an error (about 6 KiB) are counted there, and
         CheckDataset tells all. NOT_FOUND: the parent or base model. ALREADY_EXISTS: the `request_id` was used for other
-        content.
+        content. RESOURCE_EXHAUSTED: too much is being uploaded at once; RetryInfo says when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,7 +101,7 @@ class DatasetServiceServicer:
         """Checks a file as UploadDataset does and stores nothing. Faulty rows are in the report, not an error.
 
         INVALID_ARGUMENT: a bad header; `chunk`s and `end` that UploadDataset would refuse, as those of a file that is too
-        large (DATASET_TOO_LARGE). NOT_FOUND: the parent or base model.
+        large (DATASET_TOO_LARGE). NOT_FOUND: the parent or base model. RESOURCE_EXHAUSTED: as for UploadDataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import grpc
 import pytest
 
-from factories.api import make_file, refused, to_jsonl, upload, upload_messages
+from factories.api import failure_of, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
 from foreword.v1 import dataset_service_pb2 as pb2
 from foreword.v1 import report_pb2
@@ -53,6 +54,34 @@ def test_an_upload_that_is_cut_between_two_rows_stores_nothing(server: RunningSe
 
     assert stubs.datasets.ListDatasets(pb2.ListDatasetsRequest()).datasets == []
     assert upload(stubs, make_file(40)).row_count == 40
+
+
+def test_too_much_at_once_is_refused_until_an_upload_has_ended(start_server):
+    server = start_server(max_open_upload_bytes=2 * 2**20)
+    stubs, other = server.stubs(), server.stubs(server.new_key("other"))
+    messages = list(upload_messages(make_file(40)))
+    large = to_jsonl({"input": f"{number} {'long ' * 4000}", "output": "L3"} for number in range(80))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly():
+        yield messages[0]
+        begun.set()
+        assert go_on.wait(20)
+        yield from messages[1:]
+
+    first = stubs.datasets.UploadDataset.future(slowly())
+    assert begun.wait(10)
+    for _ in range(20):  # until the header has arrived
+        check = other.datasets.CheckDataset.future(upload_messages(large, pb2.CheckDatasetRequest, 2**19))
+        if check.code() is not grpc.StatusCode.OK:
+            break
+    failure = failure_of(check.exception())
+    go_on.set()
+
+    assert first.result(10).dataset.row_count == 40
+    assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert (failure.reason, failure.retry_seconds) == ("TOO_MANY_UPLOADS", 5)
+    assert upload(other, large).row_count == 80
 
 
 def test_nothing_comes_after_the_end(stubs):
