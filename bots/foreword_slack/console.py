@@ -17,7 +17,8 @@ from foreword_slack.reports import complaint_report, process_report, status_repo
 from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
 from foreword_slack.slack_api import SLACK_URL, SlackApi
-from foreword_slack.store import Store
+from foreword_slack.store import NewEvent, Operator, Store
+from foreword_slack.triage.payloads import RETRY, RetryPayload
 
 
 async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLACK_URL) -> list[Fault]:
@@ -115,5 +116,21 @@ async def lookup_lines(store: Store, config: BotConfig, complaint: str, team: st
 
 async def retry_lines(store: Store, team: str | None) -> list[str]:
     """Makes what was given up due again."""
-    events, posts = await store.operate(lambda operator: (operator.events.revive(team), operator.posts.revive(team)))
+
+    def revive(operator: Operator) -> tuple[int, int]:
+        events = operator.events.revive(team)
+        moment = int(operator.now.timestamp() * 1e6)
+        for workspace, complaint in operator.posts.refused_complaints(team):
+            again = NewEvent(
+                team=workspace,
+                kind=RETRY,
+                dedupe_key=f"{RETRY}:{complaint}:{moment}",
+                subject=complaint,
+                position=moment,
+                payload=RetryPayload(complaint=complaint).values(),
+            )
+            operator.of(workspace).inbox.add(again)
+        return events, operator.posts.revive(team)
+
+    events, posts = await store.operate(revive)
     return [f"Due again: {events} events, {posts} posts."]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
 from foreword.errors import UnavailableError
 from foreword_slack.store import Store
+from foreword_slack.store.post_queue import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +74,18 @@ class HealthServer:
 
     async def _is_ready(self, request: web.Request) -> web.Response:
         readiness = self._ready()
-        if readiness.is_ready:
-            try:
-                await self._store.survey(lambda operator: operator.events.next_due())
-            except UnavailableError:
+        refusals: list[Refusal] = []
+        try:
+            refusals = await self._store.survey(lambda operator: operator.posts.refusals())
+        except UnavailableError:
+            if readiness.is_ready:
                 readiness = Readiness(is_ready=False, reason="the store cannot be reached")
-        status = {"status": "ready" if readiness.is_ready else "not ready", "reason": readiness.reason}
+        status = {
+            "status": "ready" if readiness.is_ready else "not ready",
+            "reason": readiness.reason,
+            # No reason to send events elsewhere: another bot would be refused as well. Somebody must open the channel.
+            "refused": [asdict(refusal) for refusal in refusals],
+        }
         return web.json_response(status, status=200 if readiness.is_ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:

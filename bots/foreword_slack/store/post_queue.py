@@ -47,6 +47,16 @@ class Sending:
     first_send_time: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Posts about complaints that a channel did not take. `reason` is Slack's error code."""
+
+    team: str
+    channel: str
+    reason: str
+    posts: int
+
+
 class PostQueue:
     """Rows of installed workspaces that are due."""
 
@@ -184,6 +194,23 @@ class PostQueue:
         due: datetime | None = self._session.scalars(select(when).where(OutboxRow.team == team, _open())).one()
         return due
 
+    def refusals(self) -> list[Refusal]:
+        """Where posts about complaints were given up and nobody has had them sent again, by workspace and channel."""
+        rows = self._session.execute(
+            select(OutboxRow.team, OutboxRow.channel, OutboxRow.reason, func.count())
+            .where(*_refused())
+            .group_by(OutboxRow.team, OutboxRow.channel, OutboxRow.reason)
+            .order_by(OutboxRow.team, OutboxRow.channel, OutboxRow.reason)
+        )
+        return [Refusal(team=row[0], channel=row[1], reason=row[2], posts=row[3]) for row in rows]
+
+    def refused_complaints(self, team: str | None = None) -> list[tuple[str, str]]:
+        """Workspace and id of each complaint with posts that `revive` would have sent again."""
+        query = select(OutboxRow.team, OutboxRow.complaint).where(*_refused()).distinct()
+        if team is not None:
+            query = query.where(OutboxRow.team == team)
+        return [(row[0], str(row[1])) for row in self._session.execute(query)]
+
     def revive(self, team: str | None = None) -> int:
         """Makes failed calls pending again whose content is still there; returns how many."""
         query = update(OutboxRow).where(OutboxRow.state == PostState.FAILED.value, OutboxRow.payload.is_not(None))
@@ -300,3 +327,14 @@ class PostQueue:
 
 def _open() -> Any:
     return OutboxRow.state.in_(UNSENT)
+
+
+def _refused() -> tuple[Any, ...]:
+    """Posts about complaints that were given up, without those that only wait for another to be above them."""
+    return (
+        OutboxRow.state == PostState.FAILED.value,
+        OutboxRow.operation == Operation.POST.value,
+        OutboxRow.complaint.is_not(None),
+        OutboxRow.payload.is_not(None),
+        OutboxRow.reason != TARGET_FAILED,
+    )

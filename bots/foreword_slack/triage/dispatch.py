@@ -9,8 +9,8 @@ from foreword_slack.inbox import HopelessError
 from foreword_slack.learning import decisions, proposal, run
 from foreword_slack.store import Complaint, ComplaintState, Event, Operation, UnitOfWork, complaint_id
 from foreword_slack.store.post_queue import Sending
-from foreword_slack.triage import answers, clocks, complaints, payloads
-from foreword_slack.triage.notices import Notices, routed_label
+from foreword_slack.triage import answers, clocks, complaints, payloads, refusals
+from foreword_slack.triage.notices import Notices
 from foreword_slack.triage.team import Team
 
 Handle = Callable[[Event, Team], Awaitable[None]]
@@ -23,6 +23,7 @@ HANDLERS: Mapping[str, Handle] = {
     payloads.DECISION: answers.decide_in_review,
     payloads.CORRECTION: answers.correct,
     payloads.CLOCK: clocks.ring,
+    payloads.RETRY: refusals.try_again,
     payloads.HOME: show_home,
     payloads.PROPOSAL: proposal.propose,
     payloads.LEARNING_STEP: run.step,
@@ -81,13 +82,7 @@ class Dispatcher:
         notices.tell_author(complaint, message.asker)
 
     def post_given_up(self, uow: UnitOfWork, sending: Sending, reason: str) -> None:
-        """Tells people of a department that cannot be told, because its channel is archived or closed to the bot."""
+        """Tells others of a complaint whose post Slack refused, because a channel is archived or closed to the bot."""
         team = self._teams.get(sending.team)
-        if team is None or sending.complaint is None or sending.operation is not Operation.POST:
-            return
-        label = routed_label(sending.name, sending.complaint)
-        complaint = uow.complaints.get(sending.complaint)
-        if label is None or complaint is None:
-            return
-        uow.audit.append("untold", complaint=complaint.id, facts={"department": label, "reason": reason})
-        Notices(team, uow).tell_untold(complaint, label, reason)
+        if team is not None and sending.complaint is not None and sending.operation is Operation.POST:
+            refusals.pass_on(uow, team, sending, reason)

@@ -1,6 +1,7 @@
 """Where a complaint shows: the posts of its departments, the review channel, and the thread of its author.
 
-Everything goes through here, so that nothing is ever posted into a channel that nobody named.
+Everything goes through here, so that nothing is ever posted into a channel that nobody named, and nothing to a person
+who is no administrator.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from foreword_slack.triage.payloads import CLOCK, ClockPayload
 from foreword_slack.triage.showing import Showing
 from foreword_slack.triage.team import Team
 from foreword_slack.views import Message
-from foreword_slack.views.complaint import thread_note
+from foreword_slack.views.complaint import refusal_note, thread_note
+
+_ASK = "Ask an administrator of the bot."
 
 
 class Notices:
@@ -156,7 +159,20 @@ class Notices:
     def tell_untold(self, complaint: Complaint, label: str, reason: str) -> None:
         """Tells people that a department cannot be told."""
         shown = self._showing(complaint, complaint.text).untold(label, reason)
-        self._post(f"untold:{complaint.id}:{label}", self._team.config.review_channel, shown, complaint.id)
+        name, review = untold_name(complaint.id, label), self._team.config.review_channel
+        if not self._post(name, review, shown, complaint.id):
+            self._uow.posts.post_again(name, review, shown.payload())
+
+    def tell_administrators(self, channel: str, reason: str) -> None:
+        """Tells administrators, once a day each, that nobody hears of complaints because a channel refuses posts.
+
+        Args:
+            reason: Slack's error code, or what happened to the connection.
+        """
+        shown = refusal_note(channel, reason)
+        for user in self._team.config.administrators:
+            name = f"refusal:{channel}:{reason}:{user}:{self._uow.now:%Y-%m-%d}"
+            self._uow.posts.post(name, user, shown.payload())
 
     def add_repeat(self, original: Complaint, complaint: Complaint, text: str) -> None:
         """Adds a complaint that repeats another below the posts of that one."""
@@ -200,6 +216,8 @@ class Notices:
         match complaint.state:
             case ComplaintState.WAITING | ComplaintState.RECEIVED:
                 return "Received. It is taking longer than usual to decide who should hear of it."
+            case ComplaintState.IN_REVIEW if review_name(complaint.id) in self._refused(complaint):
+                return f"Received, but nobody could be asked who should hear of it. {_ASK}"
             case ComplaintState.IN_REVIEW:
                 return "Received. People are deciding who should hear of it."
             case ComplaintState.DUPLICATE:
@@ -210,12 +228,33 @@ class Notices:
             return "People decided that this is for no department."
         parts = {part.department: part for part in self._uow.acknowledgements.of(complaint.id)}
         taken = {label for label, part in parts.items() if part.state is AcknowledgementState.TAKEN}
-        told = (
-            f"{self.policy.title(label)} (taken)" if label in taken else self.policy.title(label)
-            for label in complaint.departments
+        refused = self._refused(complaint)
+        told, known, unheard, late = [], [], [], []
+        for label in complaint.departments:
+            title = self.policy.title(label)
+            if route_name(complaint.id, label) not in refused:
+                told.append(f"{title} (taken)" if label in taken else title)
+            elif untold_name(complaint.id, label) not in refused:
+                known.append(title)
+            else:
+                unheard.append(title)
+            if label not in taken and any(name.startswith(f"escalate:{complaint.id}:{label}:") for name in refused):
+                late.append(title)
+        sentences = (
+            (told, f"Told: {', '.join(told)}."),
+            (known, f"Could not be told: {', '.join(known)}. People in review know."),
+            (unheard, f"Could not be told: {', '.join(unheard)}. {_ASK}"),
+            (late, f"Not taken in time: {', '.join(late)}, and nobody else could be told. {_ASK}"),
+            (complaint.decider and complaint.reasons == (), "People corrected this."),
         )
-        corrected = " People corrected this." if complaint.decider and complaint.reasons == () else ""
-        return f"Told: {', '.join(told)}.{corrected}"
+        return " ".join(sentence for applies, sentence in sentences if applies)
+
+    def _refused(self, complaint: Complaint) -> frozenset[str]:
+        """Names of the posts about a complaint that Slack did not take."""
+        posts = self._uow.posts.about(complaint.id)
+        return frozenset(
+            post.name for post in posts if post.operation is Operation.POST and post.state is PostState.FAILED
+        )
 
     def _clock(self, label: str) -> AcknowledgementConfig | None:
         found = (item for item in self._team.departments(self._uow) if item.label == label)
@@ -250,6 +289,16 @@ def review_name(complaint: str) -> str:
 def note_name(complaint: str) -> str:
     """Name of what its author reads below a complaint."""
     return f"note:{complaint}"
+
+
+def untold_name(complaint: str, label: str) -> str:
+    """Name of the post that tells people in review of a department that cannot be told."""
+    return f"untold:{complaint}:{label}"
+
+
+def is_last_resort(name: str, complaint: str) -> bool:
+    """Whether nobody may hear of a complaint, or of a department's silence, unless this post is sent."""
+    return name == review_name(complaint) or name.startswith((f"untold:{complaint}:", f"escalate:{complaint}:"))
 
 
 def _moment(time: datetime) -> int:

@@ -13,6 +13,7 @@ TAKE = "take"
 CORRECTION = "correction"
 DECISION = "decision"
 CLOCK = "clock"
+RETRY = "retry"
 HOME = "home"
 RETRAIN = "retrain"
 DECLINE = "decline"
@@ -112,6 +113,13 @@ class ClockPayload(Payload):
 
     complaint: str
     label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPayload(Payload):
+    """Posts about a complaint that Slack had refused are sent again."""
+
+    complaint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

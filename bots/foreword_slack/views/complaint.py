@@ -124,6 +124,20 @@ def thread_note(status: str) -> Message:
     return Message(text=escape(status), blocks=(context(escape(status)),))
 
 
+def refusal_note(channel: str, reason: str) -> Message:
+    """What administrators read when nobody hears of complaints any more.
+
+    Args:
+        channel: Slack's id of the channel that takes no posts.
+        reason: Slack's error code, or what happened to the connection.
+    """
+    text = (
+        f"<#{channel}> takes no posts of the bot ({escape(reason)}), so there are complaints that nobody hears of. "
+        f"Open the channel and invite the bot; then have `foreword slack retry` send them again."
+    )
+    return Message(text=text, blocks=(section(text),))
+
+
 def shown_text(message: Mapping[str, Any]) -> ShownText:
     """The complaint as a message of ours shows it.
 

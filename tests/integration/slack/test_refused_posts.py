@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from factories.bots import Access, running_office
 from factories.keyword_service import KeywordService
 from foreword_slack.console import retry_lines
+from foreword_slack.health import HealthServer
+from foreword_slack.testing import FaultPlan
 from foreword_slack.views import complaint as view
 
 
@@ -23,6 +26,24 @@ async def retry(office) -> None:
     await retry_lines(office.bot.store, None)
     office.bot.outbox.wake(office.workspace.id)
     await office.handled()
+
+
+def direct_messages(office, person) -> list:
+    channel = office.workspace.team.direct_channel(person.id)
+    return [] if channel is None else office.slack.journal.posts_in(channel.id)
+
+
+async def readiness(office) -> dict:
+    """What the operator's probe reads."""
+    bot = office.bot
+    server = HealthServer(bot.store, ready=lambda: bot.readiness, counts=bot.counts, port=0)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{server.port}/readyz") as answer:
+            assert answer.status == 200
+            return await answer.json()
+    finally:
+        await server.stop()
 
 
 async def test_a_complaint_deleted_after_its_post_was_refused_is_not_sent_again(access, tmp_path):
@@ -73,3 +94,88 @@ async def test_a_complaint_corrected_away_after_its_post_was_refused_is_not_sent
         await retry(office)
 
         assert office.department_posts() == [post]
+
+
+async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_authors_and_the_operator(
+    access, tmp_path, capsys
+):
+    async with running_office(access, tmp_path, thresholds={"probability": 1.0}) as office:
+        office.boss.archive(office.review)
+        message = office.ann.post(office.complaints, "My lid is missing, says Service")
+        other = office.ann.post(office.complaints, "My box is torn, says Service")
+
+        note = await office.noted(message, "nobody could be asked")
+        await office.noted(other, "nobody could be asked")
+        await office.handled()
+
+        assert "Ask an administrator of the bot" in note.shown_text
+        (told,) = direct_messages(office, office.boss)
+        assert f"<#{office.review.id}> takes no posts of the bot (is_archived)" in told.shown_text
+        assert "lid" not in told.shown_text
+        assert direct_messages(office, office.ann) == []
+        refused = {"team": office.workspace.id, "channel": office.review.id, "reason": "is_archived", "posts": 2}
+        assert await readiness(office) == {"status": "ready", "reason": "", "refused": [refused]}
+        assert capsys.readouterr().out.count("nobody_told") == 2
+
+        office.boss.unarchive(office.review)
+        await retry(office)
+
+        await office.noted(message, "People are deciding")
+        assert len(office.review_posts()) == 2
+        assert (await readiness(office))["refused"] == []
+
+
+async def test_an_author_reads_which_department_could_not_be_told(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        office.boss.archive(office.departments["Service"])
+        message = office.ann.post(office.complaints, "This is for Marketing and for Service")
+
+        note = await office.noted(message, "Could not be told: Service. People in review know.")
+        assert "Told: Marketing." in note.shown_text
+        assert direct_messages(office, office.boss) == []
+
+        office.boss.unarchive(office.departments["Service"])
+        await retry(office)
+        await office.noted(message, "Told: Service, Marketing.")
+
+
+async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told_to_administrators(access, tmp_path):
+    async with running_office(access, tmp_path) as office:
+        office.boss.archive(office.departments["Service"])
+        office.boss.archive(office.review)
+        message = office.ann.post(office.complaints, "The lid is missing, says Service")
+
+        await office.noted(message, "Could not be told: Service. Ask an administrator of the bot.")
+        await office.handled()
+        assert len(direct_messages(office, office.boss)) == 1
+
+
+async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_administrators(access, tmp_path):
+    times = {"remind_after_minutes": 0.1, "escalate_after_minutes": 0.2}
+    async with running_office(access, tmp_path, acknowledgement=times) as office:
+        office.boss.archive(office.review)
+        message = office.ann.post(office.complaints, "The lid is missing, says Service")
+
+        note = await office.noted(message, "Not taken in time: Service, and nobody else could be told.")
+        assert "Told: Service." in note.shown_text
+        await office.slack.wait_for(lambda: direct_messages(office, office.boss), "word to an administrator")
+
+
+async def test_a_complaint_deleted_before_its_post_is_refused_bothers_nobody(access, tmp_path):
+    plan = FaultPlan()
+    async with running_office(access, tmp_path, faults=plan, thresholds={"probability": 1.0}) as office:
+        plan.fail_calls("service_unavailable", method="chat.postMessage", times=5, channel=office.review.id)
+        plan.fail_calls("is_archived", method="chat.postMessage", channel=office.review.id)
+        message = office.ann.post(office.complaints, "My lid is missing, says Service")
+        await office.noted(message, "People are deciding")
+        tries = office.slack.journal.calls_of
+        await office.slack.wait_for(lambda: any(call.outcome != "ok" for call in tries("chat.postMessage")))
+
+        office.ann.delete(message)
+        await office.slack.wait_for(
+            lambda: any(call.outcome == "is_archived" for call in tries("chat.postMessage")), wall_seconds=20
+        )
+        await retry(office)
+
+        assert office.review_posts() == []
+        assert direct_messages(office, office.boss) == []
