@@ -6,6 +6,7 @@ Workers are identical and pull their work from the database; the executor hands 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -35,7 +36,7 @@ class LocalExecutor:
         self._count = count
         self._processes: dict[int, Process] = {}
         self._supervisors: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Spawns the workers and returns at once."""
@@ -43,7 +44,7 @@ class LocalExecutor:
 
     async def stop(self) -> None:
         """Asks the workers to checkpoint and give back their runs; kills those that take too long."""
-        self._stopping = True
+        self._stopping.set()
         for process in self._processes.values():
             if process.returncode is None:
                 process.terminate()
@@ -63,26 +64,39 @@ class LocalExecutor:
         """Keeps one worker alive; pauses longer each time it ends soon after its start."""
         pause_seconds = _FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
-        while not self._stopping:
+        while not self._stopping.is_set():
             started = loop.time()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "foreword",
-                "worker",
-                "--until-stdin-closes",
-                stdin=PIPE,
-                env={**os.environ, **self._settings.to_environment()},
-                start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then drains its workers
-            )
-            self._processes[slot] = process
-            if self._stopping:
-                process.terminate()
-            status = await process.wait()
-            if self._stopping:
-                return
-            if loop.time() - started > _HEALTHY_AFTER_SECONDS:
-                pause_seconds = _FIRST_PAUSE_SECONDS
-            _log.error("worker_ended", status=status, restart_in_seconds=pause_seconds)
-            await asyncio.sleep(pause_seconds)
+            try:
+                status = await self._work(slot)
+            except OSError:  # no memory or no file descriptors to start one: there may be later
+                _log.exception("worker_not_started", restart_in_seconds=pause_seconds)
+            else:
+                if self._stopping.is_set():
+                    return
+                if loop.time() - started > _HEALTHY_AFTER_SECONDS:
+                    pause_seconds = _FIRST_PAUSE_SECONDS
+                _log.error("worker_ended", status=status, restart_in_seconds=pause_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_seconds)
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+
+    async def _work(self, slot: int) -> int:
+        """Spawns a worker and waits until it has ended; returns its exit status.
+
+        Raises:
+            OSError: It cannot be spawned.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "foreword",
+            "worker",
+            "--until-stdin-closes",
+            stdin=PIPE,
+            env={**os.environ, **self._settings.to_environment()},
+            start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then drains its workers
+        )
+        self._processes[slot] = process
+        if self._stopping.is_set():
+            process.terminate()
+        return await process.wait()
