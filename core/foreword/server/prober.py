@@ -106,7 +106,6 @@ class Prober:
 
     async def _answer(self, revision: PendingRevision) -> float:
         """Probes a revision and stores what was found. Returns the seconds to wait before trying again; 0 for never."""
-        place = (revision.tenant, revision.space, revision.deployment, revision.number)
         try:
             effect = await self._effect(revision.tenant, revision.model)
         except ForewordError as error:
@@ -116,17 +115,15 @@ class Prober:
             failure = failure_of(error)
         except Exception as unforeseen:
             # Foreign code (a base model's plugin) runs in a probe. The revision fails; the log has the traceback.
-            _log.exception(
-                "probe_failed", tenant=revision.tenant, deployment=revision.deployment, revision=revision.number
-            )
+            _log.exception("probe_failed", tenant=revision.tenant, deployment=revision.deployment)
             failure = failure_of(
                 InternalError(f"The probe ended with {type(unforeseen).__name__}. The service's log tells more.")
             )
         else:
-            await asyncio.to_thread(self._queue.ready, *place, effect)
+            await asyncio.to_thread(self._queue.ready, revision.tenant, revision.key, effect)
             self._models.forget()
             return 0.0
-        await asyncio.to_thread(self._queue.failed, *place, failure)
+        await asyncio.to_thread(self._queue.failed, revision.tenant, revision.key, failure)
         return 0.0
 
     async def _effect(self, tenant: str, model: ModelReference) -> float:

@@ -24,9 +24,7 @@ class PendingRevision:
 
     key: RevisionKey
     tenant: str
-    space: str
     deployment: str
-    number: int
     model: ModelReference
 
 
@@ -79,15 +77,13 @@ class ProbeQueue:
                 PendingRevision(
                     key=(row.key, revision.number),
                     tenant=row.tenant,
-                    space=row.space,
                     deployment=row.id,
-                    number=revision.number,
                     model=ModelReference(tuned_model=revision.tuned_model, base_model=revision.base_model),
                 )
                 for row, revision in found
             ]
 
-    def ready(self, tenant: str, space: str, id: str, number: int, probe_effect: float) -> None:
+    def ready(self, tenant: str, key: RevisionKey, probe_effect: float) -> None:
         """Notes that a revision passed, and serves it unless a newer one serves or somebody rolled back meanwhile.
 
         Nothing happens when the revision is gone or was answered already.
@@ -96,24 +92,24 @@ class ProbeQueue:
             probe_effect: Largest change of a token's log-probability, in nats; 0 for a base model.
         """
         with self._database.write_tenant(tenant) as session:
-            found = _probing(session, tenant, space, id, number)
+            found = _probing(session, tenant, key)
             if found is None:
                 return
             row, revision = found
             revision.state = RevisionState.READY.value
             revision.probe_effect = probe_effect
-            if number > max(row.serving_revision, row.passed_over_revision):
-                row.serving_revision = number
+            if revision.number > max(row.serving_revision, row.passed_over_revision):
+                row.serving_revision = revision.number
             row.change_count += 1
             row.update_time = self._database.clock(session)
 
-    def failed(self, tenant: str, space: str, id: str, number: int, failure: Failure) -> None:
+    def failed(self, tenant: str, key: RevisionKey, failure: Failure) -> None:
         """Notes that a revision did not pass; what serves goes on serving.
 
         Nothing happens when the revision is gone or was answered already.
         """
         with self._database.write_tenant(tenant) as session:
-            found = _probing(session, tenant, space, id, number)
+            found = _probing(session, tenant, key)
             if found is None:
                 return
             row, revision = found
@@ -123,17 +119,13 @@ class ProbeQueue:
             row.update_time = self._database.clock(session)
 
 
-def _probing(
-    session: Session, tenant: str, space: str, id: str, number: int
-) -> tuple[DeploymentRow, RevisionRow] | None:
+def _probing(session: Session, tenant: str, key: RevisionKey) -> tuple[DeploymentRow, RevisionRow] | None:
     found = session.execute(
         select(DeploymentRow, RevisionRow)
         .join(RevisionRow, RevisionRow.deployment_key == DeploymentRow.key)
         .where(
-            DeploymentRow.tenant == tenant,
-            DeploymentRow.space == space,
-            DeploymentRow.id == id,
-            RevisionRow.number == number,
+            RevisionRow.tenant == tenant,
+            tuple_(RevisionRow.deployment_key, RevisionRow.number) == key,
             RevisionRow.state == RevisionState.PROBING.value,
         )
     ).first()

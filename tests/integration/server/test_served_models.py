@@ -56,7 +56,7 @@ def test_a_deployment_that_is_not_ready_says_what_to_wait_for(database: Database
 def test_a_deployment_that_failed_says_why(database: Database, models: ServedModels):
     deploy(database, "failed")
     failure = Failure(kind="failed_precondition", reason="ARTIFACT_CORRUPT", message="The tensors are damaged.")
-    ProbeQueue(database).failed("acme", "default", "failed", 1, failure)
+    ProbeQueue(database).failed("acme", (1, 1), failure)
 
     with pytest.raises(FailedPreconditionError, match=r"The tensors are damaged\.") as caught:
         find(models, "failed")

@@ -19,7 +19,7 @@ from foreword.errors import (
 )
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
-from foreword.storage.probes import ProbeQueue
+from foreword.storage.probes import ProbeQueue, RevisionKey
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.requests import RequestKey
 from foreword.storage.spaces import SpaceRepository
@@ -65,6 +65,11 @@ def store_model(database: Database, id: str = "model-1") -> ModelReference:
     return ModelReference(tuned_model=id)
 
 
+def revision(number: int) -> RevisionKey:
+    """A revision of the first deployment that a test makes."""
+    return (1, number)
+
+
 def states(deployment: Deployment) -> list[tuple[int, RevisionState]]:
     return [(item.number, item.state) for item in deployment.revisions]
 
@@ -106,13 +111,13 @@ def test_a_new_deployment_waits_for_its_probe(deployments, probes):
     assert deployment.state is DeploymentState.INITIALIZING
     assert deployment.serving is None
     (pending,) = probes.pending(10)
-    assert (pending.tenant, pending.space, pending.deployment, pending.number) == ("acme", "default", "triage", 1)
+    assert (pending.tenant, pending.deployment, pending.key) == ("acme", "triage", revision(1))
     assert pending.model == BASE
 
 
 def test_a_revision_serves_once_it_has_passed_its_probe(deployments, probes):
     deploy(deployments)
-    probes.ready("acme", "default", "triage", 1, 0.25)
+    probes.ready("acme", revision(1), 0.25)
     deployment = deployments.get("default", "triage")
     assert deployment.state is DeploymentState.READY
     assert deployment.serving.probe_effect == 0.25
@@ -134,7 +139,7 @@ def test_tenants_take_turns_at_their_probes(database, deployments, probes):
 
 def test_a_first_revision_that_fails_its_probe_says_why(deployments, probes):
     deploy(deployments)
-    probes.failed("acme", "default", "triage", 1, FAILURE)
+    probes.failed("acme", revision(1), FAILURE)
     deployment = deployments.get("default", "triage")
     assert deployment.state is DeploymentState.FAILED
     assert deployment.revisions[0].failure == FAILURE
@@ -142,29 +147,38 @@ def test_a_first_revision_that_fails_its_probe_says_why(deployments, probes):
 
 def test_the_first_answer_of_a_probe_counts(deployments, probes):
     deploy(deployments)
-    probes.ready("acme", "default", "triage", 1, 0.25)
+    probes.ready("acme", revision(1), 0.25)
     before = deployments.get("default", "triage")
-    probes.failed("acme", "default", "triage", 1, FAILURE)
-    probes.ready("acme", "default", "triage", 1, 0.5)
-    probes.ready("acme", "default", "gone", 1, 0.5)
+    probes.failed("acme", revision(1), FAILURE)
+    probes.ready("acme", revision(1), 0.5)
+    probes.ready("acme", (99, 1), 0.5)
     assert deployments.get("default", "triage") == before
+
+
+def test_a_probe_says_nothing_of_a_deployment_that_got_the_same_id_later(deployments, probes):
+    deploy(deployments)
+    (pending,) = probes.pending(10)
+    deployments.delete("default", "triage")
+    deploy(deployments, model=OTHER)
+    probes.ready("acme", pending.key, 0.25)
+    assert deployments.get("default", "triage").state is DeploymentState.INITIALIZING
 
 
 def test_another_model_makes_a_revision_that_takes_over_when_it_is_ready(deployments, probes):
     deploy(deployments)
-    probes.ready("acme", "default", "triage", 1, 0.0)
+    probes.ready("acme", revision(1), 0.0)
     updated = deployments.update("default", "triage", model=OTHER)
     assert updated.state is DeploymentState.UPDATING
     assert updated.serving.model == BASE
-    probes.ready("acme", "default", "triage", 2, 0.0)
+    probes.ready("acme", revision(2), 0.0)
     assert deployments.get("default", "triage").serving.model == OTHER
 
 
 def test_a_revision_that_fails_leaves_the_old_one_serving(deployments, probes):
     deploy(deployments)
-    probes.ready("acme", "default", "triage", 1, 0.0)
+    probes.ready("acme", revision(1), 0.0)
     deployments.update("default", "triage", model=OTHER)
-    probes.failed("acme", "default", "triage", 2, FAILURE)
+    probes.failed("acme", revision(2), FAILURE)
     deployment = deployments.get("default", "triage")
     assert deployment.serving.model == BASE
     assert deployment.state is DeploymentState.READY
@@ -174,15 +188,15 @@ def test_a_revision_that_fails_leaves_the_old_one_serving(deployments, probes):
 def test_a_slow_probe_of_an_older_revision_does_not_take_over(deployments, probes):
     deploy(deployments)
     deployments.update("default", "triage", model=OTHER)
-    probes.ready("acme", "default", "triage", 2, 0.0)
-    probes.ready("acme", "default", "triage", 1, 0.0)
+    probes.ready("acme", revision(2), 0.0)
+    probes.ready("acme", revision(1), 0.0)
     assert deployments.get("default", "triage").serving_revision == 2
 
 
 def test_the_model_that_is_intended_already_makes_no_revision(deployments, probes):
     deploy(deployments)
     assert len(deployments.update("default", "triage", model=BASE).revisions) == 1
-    probes.ready("acme", "default", "triage", 1, 0.0)
+    probes.ready("acme", revision(1), 0.0)
     assert len(deployments.update("default", "triage", model=BASE).revisions) == 1
     deployments.update("default", "triage", model=OTHER)
     assert len(deployments.update("default", "triage", model=BASE).revisions) == 3
@@ -190,7 +204,7 @@ def test_the_model_that_is_intended_already_makes_no_revision(deployments, probe
 
 def test_a_model_that_failed_may_be_tried_again(deployments, probes):
     deploy(deployments)
-    probes.failed("acme", "default", "triage", 1, FAILURE)
+    probes.failed("acme", revision(1), FAILURE)
     assert len(deployments.update("default", "triage", model=BASE).revisions) == 2
 
 
@@ -212,7 +226,7 @@ def test_an_update_with_an_old_etag_is_refused(deployments):
 
 def test_every_change_makes_a_new_etag_also_over_the_life_of_a_name(deployments, probes):
     etags = [deploy(deployments).etag]
-    probes.ready("acme", "default", "triage", 1, 0.0)
+    probes.ready("acme", revision(1), 0.0)
     etags.append(deployments.get("default", "triage").etag)
     deployments.delete("default", "triage")
     etags.append(deploy(deployments).etag)
@@ -223,8 +237,8 @@ def test_a_rollback_serves_the_newest_ready_revision_before_at_once(deployments,
     deploy(deployments)
     for number, model in ((2, OTHER), (3, THIRD)):
         deployments.update("default", "triage", model=model)
-        probes.ready("acme", "default", "triage", number, 0.0)
-    probes.ready("acme", "default", "triage", 1, 0.0)
+        probes.ready("acme", revision(number), 0.0)
+    probes.ready("acme", revision(1), 0.0)
     assert deployments.rollback("default", "triage").serving_revision == 2
     assert deployments.rollback("default", "triage").serving_revision == 1
     with pytest.raises(FailedPreconditionError, match=r"no ready revision .* Update it to the model"):
@@ -236,8 +250,8 @@ def test_a_rollback_sent_twice_goes_back_once(deployments, probes):
     deploy(deployments)
     for number, model in ((2, OTHER), (3, THIRD)):
         deployments.update("default", "triage", model=model)
-        probes.ready("acme", "default", "triage", number, 0.0)
-    probes.ready("acme", "default", "triage", 1, 0.0)
+        probes.ready("acme", revision(number), 0.0)
+    probes.ready("acme", revision(1), 0.0)
     request = RequestKey("RollbackDeployment", "once", "fingerprint")
     assert deployments.rollback("default", "triage", request=request).serving_revision == 2
     assert deployments.rollback("default", "triage", request=request).serving_revision == 2
@@ -245,10 +259,10 @@ def test_a_rollback_sent_twice_goes_back_once(deployments, probes):
 
 def test_a_revision_probed_during_a_rollback_does_not_take_over(deployments, probes):
     deploy(deployments)
-    probes.ready("acme", "default", "triage", 1, 0.0)
+    probes.ready("acme", revision(1), 0.0)
     deployments.update("default", "triage", model=OTHER)
     assert deployments.rollback("default", "triage", 1).state is DeploymentState.READY
-    probes.ready("acme", "default", "triage", 2, 0.0)
+    probes.ready("acme", revision(2), 0.0)
     assert deployments.get("default", "triage").serving_revision == 1
     assert deployments.rollback("default", "triage", 2).serving_revision == 2
 
@@ -263,9 +277,9 @@ def test_a_rollback_to_what_never_served_or_is_missing_is_refused(deployments, p
 
 def test_a_rollback_to_a_deleted_model_is_refused(database, deployments, probes):
     deploy(deployments, model=store_model(database))
-    probes.ready("acme", "default", "triage", 1, 0.5)
+    probes.ready("acme", revision(1), 0.5)
     deployments.update("default", "triage", model=BASE)
-    probes.ready("acme", "default", "triage", 2, 0.0)
+    probes.ready("acme", revision(2), 0.0)
     TunedModelRepository(database, "acme").delete("model-1")
     with pytest.raises(FailedPreconditionError, match="was deleted"):
         deployments.rollback("default", "triage")
@@ -276,7 +290,7 @@ def test_a_tuned_model_is_kept_while_a_deployment_serves_or_probes_it(database, 
     deploy(deployments, model=store_model(database))
     with pytest.raises(FailedPreconditionError, match="deployments/triage serves"):
         models.delete("model-1")
-    probes.ready("acme", "default", "triage", 1, 0.5)
+    probes.ready("acme", revision(1), 0.5)
     with pytest.raises(FailedPreconditionError):
         models.delete("model-1")
     deployments.delete("default", "triage")
