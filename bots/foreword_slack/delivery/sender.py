@@ -20,7 +20,7 @@ from foreword_slack.delivery.calls import Absence, call, find
 from foreword_slack.delivery.settings import OutboxSettings
 from foreword_slack.delivery.verdicts import Failure, Verdict, judge
 from foreword_slack.store import InstallationState, Operation, Operator, Store, UnitOfWork
-from foreword_slack.store.post_queue import Sending
+from foreword_slack.store.post_queue import TARGET_FAILED, Sending
 from foreword_slack.wakeup import Wakeup
 
 _log = get_logger(__name__)
@@ -117,9 +117,14 @@ class TeamSender:
             return self._settings.poll_seconds
         if team_wait > 0:
             return team_wait
-        claimed = await self._store.operate(
-            lambda operator: operator.posts.claim(self._team, off, room, self._lease), team=self._team
-        )
+
+        def claim(operator: Operator) -> list[Sending]:
+            for orphan in operator.posts.fail_orphans(self._team):
+                if self._on_failed is not None:
+                    self._on_failed(operator.of(self._team), orphan, TARGET_FAILED)
+            return operator.posts.claim(self._team, off, room, self._lease)
+
+        claimed = await self._store.operate(claim, team=self._team)
         for sending in claimed:
             self._bucket.take(now)
             self._channels[sending.channel].take(now)

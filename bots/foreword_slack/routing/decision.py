@@ -16,6 +16,7 @@ class ReasonCode(Enum):
     UNKNOWN_LABEL = "unknown_label"
     MODEL_FAILED = "model_failed"
     NO_WORDS = "no_words"
+    ORIGINAL_REFUSED = "original_refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class PostQueue:
     def claim(self, team: str, channels_off: Collection[str], limit: int, lease: timedelta) -> list[Sending]:
         """Takes a workspace's calls that are due, oldest first and at most one of each channel.
 
-        A call that changes a post, or goes into its thread, waits until that was sent; if that failed, it fails.
+        A call that changes a post, or goes into its thread, waits until that was sent; see `fail_orphans`.
 
         Args:
             channels_off: Channels whose turn it is not yet.
@@ -87,7 +87,6 @@ class PostQueue:
             return []
         post = aliased(OutboxRow)
         target = and_(post.team == OutboxRow.team, post.name == OutboxRow.target)
-        self._fail_orphans(team)
         earlier = aliased(OutboxRow)
         # Changes of one post are made in order: an update that is being sent holds up the next one.
         held_up = (
@@ -125,6 +124,25 @@ class PostQueue:
                 break
         self._session.flush()
         return list(claimed.values())
+
+    def fail_orphans(self, team: str) -> list[Sending]:
+        """Ends a workspace's calls that change a post which failed, or go into its thread, and returns them."""
+        if not self._installed(team):
+            return []
+        post = aliased(OutboxRow)
+        orphans = (
+            select(OutboxRow)
+            .join(post, and_(post.team == OutboxRow.team, post.name == OutboxRow.target))
+            .where(
+                OutboxRow.team == team,
+                OutboxRow.state == PostState.PENDING.value,
+                post.state.in_((PostState.FAILED.value, PostState.SUPERSEDED.value)),
+            )
+        )
+        rows = self._session.scalars(orphans).all()
+        for row in rows:
+            self._fail(row, TARGET_FAILED)
+        return [_to_sending(row, None, self._now) for row in rows]
 
     def sent(self, sending: Sending, ts: str | None) -> None:
         """Ends a call that took effect, and drops what it said.
@@ -259,21 +277,7 @@ class PostQueue:
         row.lease_expire_time = self._now + lease
         row.unsure = unsure
         row.first_send_time = row.first_send_time or self._now
-        return Sending(
-            key=row.key,
-            epoch=row.lease_epoch,
-            team=row.team,
-            name=row.name,
-            operation=Operation(row.operation),
-            channel=row.channel,
-            target_ts=target_ts,
-            complaint=row.complaint,
-            payload=row.payload or {},
-            unsure=unsure,
-            attempt=row.attempts,
-            create_time=row.create_time,
-            first_send_time=row.first_send_time,
-        )
+        return _to_sending(row, target_ts, row.first_send_time)
 
     def _fail(self, row: OutboxRow, reason: str) -> None:
         # The content stays until it is purged: somebody may invite the bot to the channel and have it sent again.
@@ -296,20 +300,6 @@ class PostQueue:
             replace_content(post, change.payload or {})
             change.state, change.payload, change.finish_time = PostState.SUPERSEDED.value, None, self._now
 
-    def _fail_orphans(self, team: str) -> None:
-        post = aliased(OutboxRow)
-        orphans = (
-            select(OutboxRow)
-            .join(post, and_(post.team == OutboxRow.team, post.name == OutboxRow.target))
-            .where(
-                OutboxRow.team == team,
-                OutboxRow.state == PostState.PENDING.value,
-                post.state.in_((PostState.FAILED.value, PostState.SUPERSEDED.value)),
-            )
-        )
-        for row in self._session.scalars(orphans).all():
-            self._fail(row, TARGET_FAILED)
-
     def _owned(self, sending: Sending) -> OutboxRow:
         row = self._session.scalars(
             select(OutboxRow)
@@ -323,6 +313,24 @@ class PostQueue:
         if row is None:
             raise LeaseLostError(f"Call {sending.key} is no longer this sender's (epoch {sending.epoch}).")
         return row
+
+
+def _to_sending(row: OutboxRow, target_ts: str | None, first_send_time: datetime) -> Sending:
+    return Sending(
+        key=row.key,
+        epoch=row.lease_epoch,
+        team=row.team,
+        name=row.name,
+        operation=Operation(row.operation),
+        channel=row.channel,
+        target_ts=target_ts,
+        complaint=row.complaint,
+        payload=row.payload or {},
+        unsure=row.unsure,
+        attempt=row.attempts,
+        create_time=row.create_time,
+        first_send_time=first_send_time,
+    )
 
 
 def _open() -> Any:

@@ -13,13 +13,13 @@ from foreword_slack.markup import plain_text, without_mention
 from foreword_slack.routing import Decision, Reason, ReasonCode, decide
 from foreword_slack.service import Classification, is_transient
 from foreword_slack.store import Complaint, ComplaintState, Event, UnitOfWork, complaint_id
-from foreword_slack.triage.duplicates import signature, similarity
+from foreword_slack.triage.duplicates import signature
 from foreword_slack.triage.notices import Notices
 from foreword_slack.triage.payloads import DELETION, EDIT, DeletionPayload, MessagePayload
+from foreword_slack.triage.repeats import add_to_original, original_of
 from foreword_slack.triage.team import Team
 
 _UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
-_MOST_COMPARED = 500
 _LATEST_MESSAGE = timedelta(hours=1)  # one that is deleted later than this has come, or never will
 
 _NO_WORDS = Reason(code=ReasonCode.NO_WORDS, text="It has no words; see the source.")
@@ -54,12 +54,11 @@ async def take_in(event: Event, team: Team) -> None:
     if not text and not message.enclosed and known is None:
         return  # a mention and nothing else
     complaint = _received(event, team, message, known, team.hooks.redact(text))
-    if source.deleted:
-        await team.store.write(team.id, lambda uow: _overtaken(uow, team, event, complaint))
-        return
-    original = await _repeated(complaint, team)
-    if original is not None:
-        await team.store.write(team.id, lambda uow: _thread(uow, team, event, complaint, original, text))
+    original = await team.store.read(team.id, lambda uow: original_of(uow, team, complaint))
+    # What was read is looked at again where it counts.
+    if (source.deleted or original is not None) and await team.store.write(
+        team.id, lambda uow: _is_over(uow, team, event, message, complaint, text)
+    ):
         return
     answer = await _ask(event, team, complaint, message) if text else _NO_WORDS
     decision = await team.store.write(team.id, lambda uow: _settle(uow, team, event, message, complaint, answer, text))
@@ -164,6 +163,17 @@ def _overtaken(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint) 
     return False
 
 
+def _is_over(
+    uow: UnitOfWork, team: Team, event: Event, message: MessagePayload, complaint: Complaint, text: str
+) -> bool:
+    """Whether nothing is left to decide: the complaint was deleted, or repeats another.
+
+    Raises:
+        PostponedError: It was edited since it was read.
+    """
+    return _overtaken(uow, team, event, complaint) or add_to_original(uow, team, event, message, complaint, text)
+
+
 def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
     deleted = replace(complaint, state=ComplaintState.DELETED)
     uow.complaints.save(deleted)
@@ -207,9 +217,9 @@ def _settle(
     answer: Classification | Reason,
     text: str,
 ) -> Decision | None:
-    """Stores the decision and has it told; None when the complaint was deleted meanwhile."""
-    if _overtaken(uow, team, event, complaint):
-        return None
+    """Stores the decision and has it told; None when there is none to make, after what has happened meanwhile."""
+    if _is_over(uow, team, event, message, complaint, text):
+        return None  # of two equal complaints in hand at once, this is the second
     notices = Notices(team, uow)
     if isinstance(answer, Reason):
         decision = Decision(reasons=(answer,))
@@ -245,35 +255,6 @@ def _settle(
     notices.tell_author(complaint, message.asker)
     uow.inbox.done(event)
     return decision
-
-
-async def _repeated(complaint: Complaint, team: Team) -> Complaint | None:
-    """The earlier complaint of the same words within the window."""
-    window = team.config.duplicates.window_minutes
-    if not window:
-        return None
-    since = complaint.receive_time - timedelta(minutes=window)
-    states = (ComplaintState.ROUTED, ComplaintState.IN_REVIEW, ComplaintState.DECIDED)
-    earlier = await team.store.read(
-        team.id, lambda uow: uow.complaints.latest(states=states, since=since, limit=_MOST_COMPARED)
-    )
-    for other in reversed(earlier):
-        alike = similarity(other.signature, complaint.signature) >= team.config.duplicates.similarity
-        if alike and other.id != complaint.id:
-            return other
-    return None
-
-
-def _thread(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint, original: Complaint, text: str) -> None:
-    if _overtaken(uow, team, event, complaint):
-        return
-    repeat = replace(complaint, state=ComplaintState.DUPLICATE, duplicate_of=original.id)
-    uow.complaints.save(repeat)
-    uow.audit.append("duplicate", complaint=repeat.id, facts={"of": original.id})
-    notices = Notices(team, uow)
-    notices.add_repeat(original, repeat, text)
-    notices.tell_author(repeat)
-    uow.inbox.done(event)
 
 
 def _received(event: Event, team: Team, message: MessagePayload, known: Complaint | None, redacted: str) -> Complaint:

@@ -19,6 +19,7 @@ from foreword_slack.store import (
     ComplaintState,
     NewEvent,
     Operation,
+    Post,
     PostState,
     UnitOfWork,
 )
@@ -177,14 +178,18 @@ class Notices:
     def add_repeat(self, original: Complaint, complaint: Complaint, text: str) -> None:
         """Adds a complaint that repeats another below the posts of that one."""
         shown = self._showing(complaint, text).repeat()
-        places = {route_name(original.id, label): label for label in original.departments}
-        for name, label in places.items():
-            rule = self.policy.departments.get(label)
-            if rule is not None:
-                self._post(f"repeat:{complaint.id}:{label}", rule.channel, shown, complaint.id, thread_of=name)
-        if original.state is ComplaintState.IN_REVIEW:
-            review = self._team.config.review_channel
-            self._post(f"repeat:{complaint.id}:review", review, shown, complaint.id, thread_of=review_name(original.id))
+        for above in self.standing_posts(original):
+            place = routed_label(above.name, original.id) or "review"
+            self._post(f"repeat:{complaint.id}:{place}", above.channel, shown, complaint.id, thread_of=above.name)
+
+    def standing_posts(self, complaint: Complaint) -> list[Post]:
+        """The posts in which departments, or people in review, read a complaint; without those that Slack refused."""
+        names = [route_name(complaint.id, label) for label in complaint.departments]
+        if complaint.state is ComplaintState.IN_REVIEW:
+            names.append(review_name(complaint.id))
+        posts = (self._uow.posts.get(name) for name in names)
+        ended = (PostState.FAILED, PostState.SUPERSEDED)
+        return [post for post in posts if post is not None and post.state not in ended]
 
     def set_clock(self, part: Acknowledgement) -> None:
         """Starts the next clock of a department, if it has one."""

@@ -7,6 +7,7 @@ from foreword_slack.store import AcknowledgementState, Complaint, ComplaintState
 from foreword_slack.store.post_queue import Sending
 from foreword_slack.triage.notices import Notices, is_last_resort, routed_label
 from foreword_slack.triage.payloads import RetryPayload
+from foreword_slack.triage.repeats import is_repeat, leave_to_people
 from foreword_slack.triage.team import Team
 
 _log = get_logger("slack.triage")
@@ -34,8 +35,9 @@ def pass_on(uow: UnitOfWork, team: Team, sending: Sending, reason: str) -> None:
         _log.error("nobody_told", team=team.id, complaint=complaint.id, channel=sending.channel, reason=reason)
         uow.audit.append("nobody_told", complaint=complaint.id, facts={"channel": sending.channel, "reason": reason})
         notices.tell_administrators(sending.channel, reason)
-    else:
+    elif not (is_repeat(sending.name, complaint.id) and leave_to_people(uow, team, complaint, sending.payload)):
         return
+    complaint = uow.complaints.get(complaint.id) or complaint
     notices.tell_author(complaint)
 
 

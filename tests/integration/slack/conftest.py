@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from factories.api import deployed
 from factories.bots import Access
+from factories.keyword_service import KeywordService
 from factories.servers import RunningServer
 from factories.slack import HandClock, empty_store_url
 from foreword.sql.database import Database
@@ -71,3 +72,16 @@ def access(server: RunningServer) -> Access:
     key = server.new_key("complaints-office")
     deployed(server, server.stubs(key), "complaints")
     return Access(endpoint=server.endpoint, tenant="complaints-office", key=key)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[KeywordService]:
+    """A service that answers by keyword, and as slowly or as badly as a test wants."""
+    async with KeywordService() as running:
+        yield running
+
+
+@pytest.fixture
+def keyword_access(service: KeywordService) -> Access:
+    """To the service that answers by keyword."""
+    return Access(endpoint=service.endpoint, tenant="dev", key="dev")

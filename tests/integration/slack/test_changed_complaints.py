@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from factories.bots import Access, running_office
-from factories.keyword_service import KeywordService
+from factories.bots import running_office
 from factories.slack import eventually, written_before
 from foreword_slack.store import ComplaintState, complaint_id
 from foreword_slack.views import complaint as view
@@ -15,24 +10,13 @@ from foreword_slack.views import complaint as view
 DOUBTS = {"thresholds": {"probability": 0.5, "margin": 0.2}}
 
 
-@pytest.fixture
-async def service() -> AsyncIterator[KeywordService]:
-    async with KeywordService() as running:
-        yield running
-
-
-@pytest.fixture
-def access(service: KeywordService) -> Access:
-    return Access(endpoint=service.endpoint, tenant="dev", key="dev")
-
-
 async def stored(office, message):
     id = complaint_id(message.channel_id, message.ts)
     return await office.bot.store.read(office.workspace.id, lambda uow: uow.complaints.get(id))
 
 
-async def test_a_complaint_deleted_while_it_waits_for_the_service_reaches_nobody(access, service, tmp_path):
-    async with running_office(access, tmp_path, timers={"tell_waiting_after_seconds": 1}) as office:
+async def test_a_complaint_deleted_while_it_waits_for_the_service_reaches_nobody(keyword_access, service, tmp_path):
+    async with running_office(keyword_access, tmp_path, timers={"tell_waiting_after_seconds": 1}) as office:
         service.refuses = True
         message = office.ann.post(office.complaints, "My password is hunter2, says Service")
         note = await office.noted(message, "taking longer than usual")
@@ -48,8 +32,8 @@ async def test_a_complaint_deleted_while_it_waits_for_the_service_reaches_nobody
         assert (complaint.state, complaint.text) == (ComplaintState.DELETED, "")
 
 
-async def test_a_complaint_deleted_while_the_model_reads_it_reaches_nobody(access, service, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_complaint_deleted_while_the_model_reads_it_reaches_nobody(keyword_access, service, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         service.answers.clear()
         message = office.ann.post(office.complaints, "My password is hunter2, says Service")
         await eventually(lambda: service.asked)
@@ -63,8 +47,8 @@ async def test_a_complaint_deleted_while_the_model_reads_it_reaches_nobody(acces
         assert (await stored(office, message)).state is ComplaintState.DELETED
 
 
-async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanwhile(access, service, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanwhile(keyword_access, service, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         service.refuses = True
         waits = office.ann.post(office.complaints, "It is about Planning")
         await office.slack.settle()
@@ -89,8 +73,8 @@ async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanw
         assert not any("Planning" in post.shown_text for post in office.department_posts())
 
 
-async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "Long forgotten", deliver=False)
         written_before(office.complaints, message, hours=30)
 
@@ -100,8 +84,8 @@ async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing
         assert await stored(office, message) is None
 
 
-async def test_an_edit_of_personal_data_alone_reaches_those_who_need_it(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_an_edit_of_personal_data_alone_reaches_those_who_need_it(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "Call 555-123-4567, it is about Service")
         (post,) = await office.posted()
 
@@ -111,8 +95,8 @@ async def test_an_edit_of_personal_data_alone_reaches_those_who_need_it(access, 
         assert (await stored(office, message)).text == "Call [phone number], it is about Service"
 
 
-async def test_who_took_a_complaint_is_still_shown_when_it_is_edited(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_who_took_a_complaint_is_still_shown_when_it_is_edited(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "It is about Service")
         (post,) = await office.posted()
         await office.bob.click(post, view.TAKE)
@@ -124,8 +108,8 @@ async def test_who_took_a_complaint_is_still_shown_when_it_is_edited(access, tmp
         assert "Taken by bob." in post.shown_text
 
 
-async def test_what_people_have_decided_is_edited_and_deleted_in_the_review_channel_too(access, tmp_path):
-    async with running_office(access, tmp_path, **DOUBTS) as office:
+async def test_what_people_have_decided_is_edited_and_deleted_in_the_review_channel_too(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path, **DOUBTS) as office:
         message = office.ann.post(office.complaints, "Call 555-123-4567, unsure about Service")
         (asked,) = await office.asked()
         await office.bob.choose(asked, view.CHOOSE, "Marketing")
@@ -141,8 +125,8 @@ async def test_what_people_have_decided_is_edited_and_deleted_in_the_review_chan
         assert "555" not in asked.shown_text
 
 
-async def test_a_department_that_a_complaint_was_taken_from_sees_what_became_of_it(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_department_that_a_complaint_was_taken_from_sees_what_became_of_it(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "It is about Service")
         (post,) = await office.posted()
         await office.bob.click(post, view.WRONG)
@@ -159,13 +143,14 @@ async def test_a_department_that_a_complaint_was_taken_from_sees_what_became_of_
         await office.slack.wait_for(lambda: "deleted this complaint" in post.shown_text)
 
 
-async def test_a_repeat_is_edited_and_deleted_below_the_first_complaint(access, tmp_path):
-    async with running_office(access, tmp_path, duplicates={"window_minutes": 60}) as office:
+async def test_a_repeat_is_edited_and_deleted_below_the_first_complaint(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path, duplicates={"window_minutes": 60}) as office:
         first = office.ann.post(office.complaints, "The lamp for Service flickers all day long")
         await office.noted(first, "Told: ")
         message = office.bob.post(office.complaints, "The lamp for Service flickers all day long")
         note = await office.noted(message, "reported already")
         (post,) = office.department_posts()
+        await office.slack.wait_for(lambda: office.notes(post), "the repeat below the post")
         (repeat,) = office.notes(post)
 
         office.bob.edit(message, "The lamp for Service is dark all day long")
@@ -176,9 +161,9 @@ async def test_a_repeat_is_edited_and_deleted_below_the_first_complaint(access, 
         assert "deleted" not in post.shown_text
 
 
-async def test_an_escalation_follows_its_complaint(access, tmp_path):
+async def test_an_escalation_follows_its_complaint(keyword_access, tmp_path):
     times = {"remind_after_minutes": 0.5, "escalate_after_minutes": 1}
-    async with running_office(access, tmp_path, speed=30.0, acknowledgement=times) as office:
+    async with running_office(keyword_access, tmp_path, speed=30.0, acknowledgement=times) as office:
         message = office.ann.post(office.complaints, "It is about Service")
         (escalated,) = await office.asked()
 
@@ -190,8 +175,8 @@ async def test_an_escalation_follows_its_complaint(access, tmp_path):
         assert "Service has not taken this complaint in time." in escalated.shown_text
 
 
-async def test_word_that_a_department_cannot_be_told_follows_its_complaint(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_word_that_a_department_cannot_be_told_follows_its_complaint(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         office.boss.archive(office.departments["Service"])
         message = office.ann.post(office.complaints, "It is about Service")
         (untold,) = await office.asked()
@@ -204,8 +189,8 @@ async def test_word_that_a_department_cannot_be_told_follows_its_complaint(acces
         await office.slack.wait_for(lambda: "deleted this complaint" in untold.shown_text)
 
 
-async def test_a_complaint_in_a_thread_is_edited_and_other_talk_there_is_not_one(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_complaint_in_a_thread_is_edited_and_other_talk_there_is_not_one(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         lobby = office.workspace.add_channel("lobby", office.ann, office.bob)
         talk = office.bob.post(lobby, "Good morning")
         bot = f"<@{office.workspace.bot.id}>"
