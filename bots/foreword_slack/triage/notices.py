@@ -24,12 +24,19 @@ from foreword_slack.store import (
     UnitOfWork,
 )
 from foreword_slack.triage.payloads import CLOCK, ClockPayload
+from foreword_slack.triage.post_names import (
+    escalation_name,
+    note_name,
+    review_name,
+    route_name,
+    routed_label,
+    untold_name,
+)
 from foreword_slack.triage.showing import Showing
+from foreword_slack.triage.standing import standing
 from foreword_slack.triage.team import Team
 from foreword_slack.views import Message
 from foreword_slack.views.complaint import refusal_note, thread_note
-
-_ASK = "Ask an administrator of the bot."
 
 
 class Notices:
@@ -99,7 +106,7 @@ class Notices:
             case "repeat":
                 return showing.repeat()
             case "note" if complaint.state is ComplaintState.DELETED:
-                return thread_note(self._status(complaint))
+                return thread_note(standing(self._uow, complaint, self.policy))
             case "route" if label is not None:
                 return showing.department(parts[label])
             case "escalate" if label is not None:
@@ -119,8 +126,7 @@ class Notices:
 
     def tell_author(self, complaint: Complaint, asker: str = "") -> None:
         """Says in the thread of a complaint where it stands now."""
-        status = self._status(complaint)
-        shown = thread_note(status)
+        shown = thread_note(standing(self._uow, complaint, self.policy))
         if complaint.thread_ts is not None:
             name = note_name(complaint.id)
             if self._uow.posts.get(name) is not None:
@@ -155,7 +161,7 @@ class Notices:
         clock = self._clock(label)
         channel = (clock.escalate_to if clock else None) or self._team.config.review_channel
         shown = self._showing(complaint, complaint.text).escalation(label)
-        self._post(f"escalate:{complaint.id}:{label}:{_moment(due_time)}", channel, shown, complaint.id)
+        self._post(escalation_name(complaint.id, label, _moment(due_time)), channel, shown, complaint.id)
 
     def tell_untold(self, complaint: Complaint, label: str, reason: str) -> None:
         """Tells people that a department cannot be told."""
@@ -217,50 +223,6 @@ class Notices:
     def _showing(self, complaint: Complaint, text: str) -> Showing:
         return Showing(complaint=complaint, text=text, policy=self.policy)
 
-    def _status(self, complaint: Complaint) -> str:
-        match complaint.state:
-            case ComplaintState.WAITING | ComplaintState.RECEIVED:
-                return "Received. It is taking longer than usual to decide who should hear of it."
-            case ComplaintState.IN_REVIEW if review_name(complaint.id) in self._refused(complaint):
-                return f"Received, but nobody could be asked who should hear of it. {_ASK}"
-            case ComplaintState.IN_REVIEW:
-                return "Received. People are deciding who should hear of it."
-            case ComplaintState.DUPLICATE:
-                return "This was reported already; it was added to the earlier complaint."
-            case ComplaintState.DELETED:
-                return "This complaint was deleted."
-        if not complaint.departments:
-            return "People decided that this is for no department."
-        parts = {part.department: part for part in self._uow.acknowledgements.of(complaint.id)}
-        taken = {label for label, part in parts.items() if part.state is AcknowledgementState.TAKEN}
-        refused = self._refused(complaint)
-        told, known, unheard, late = [], [], [], []
-        for label in complaint.departments:
-            title = self.policy.title(label)
-            if route_name(complaint.id, label) not in refused:
-                told.append(f"{title} (taken)" if label in taken else title)
-            elif untold_name(complaint.id, label) not in refused:
-                known.append(title)
-            else:
-                unheard.append(title)
-            if label not in taken and any(name.startswith(f"escalate:{complaint.id}:{label}:") for name in refused):
-                late.append(title)
-        sentences = (
-            (told, f"Told: {', '.join(told)}."),
-            (known, f"Could not be told: {', '.join(known)}. People in review know."),
-            (unheard, f"Could not be told: {', '.join(unheard)}. {_ASK}"),
-            (late, f"Not taken in time: {', '.join(late)}, and nobody else could be told. {_ASK}"),
-            (complaint.decider and complaint.reasons == (), "People corrected this."),
-        )
-        return " ".join(sentence for applies, sentence in sentences if applies)
-
-    def _refused(self, complaint: Complaint) -> frozenset[str]:
-        """Names of the posts about a complaint that Slack did not take."""
-        posts = self._uow.posts.about(complaint.id)
-        return frozenset(
-            post.name for post in posts if post.operation is Operation.POST and post.state is PostState.FAILED
-        )
-
     def _clock(self, label: str) -> AcknowledgementConfig | None:
         found = (item for item in self._team.departments(self._uow) if item.label == label)
         department = next(found, None)
@@ -273,37 +235,6 @@ class Notices:
         else:
             assert channel in self._channels, "posts go only into configured channels"
         return self._uow.posts.post(name, channel, message.payload(), complaint=complaint, thread_of=thread_of)
-
-
-def route_name(complaint: str, label: str) -> str:
-    """Name of a department's post."""
-    return f"route:{complaint}:{label}"
-
-
-def routed_label(name: str, complaint: str) -> str | None:
-    """The department whose post has this name; None when it is no department's."""
-    prefix = route_name(complaint, "")
-    return name.removeprefix(prefix) if name.startswith(prefix) else None
-
-
-def review_name(complaint: str) -> str:
-    """Name of the post in the review channel."""
-    return f"review:{complaint}"
-
-
-def note_name(complaint: str) -> str:
-    """Name of what its author reads below a complaint."""
-    return f"note:{complaint}"
-
-
-def untold_name(complaint: str, label: str) -> str:
-    """Name of the post that tells people in review of a department that cannot be told."""
-    return f"untold:{complaint}:{label}"
-
-
-def is_last_resort(name: str, complaint: str) -> bool:
-    """Whether nobody may hear of a complaint, or of a department's silence, unless this post is sent."""
-    return name == review_name(complaint) or name.startswith((f"untold:{complaint}:", f"escalate:{complaint}:"))
 
 
 def _moment(time: datetime) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from foreword.observability.logging import get_logger
 from foreword_slack.store import AcknowledgementState, Complaint, ComplaintState, Event, UnitOfWork
 from foreword_slack.store.post_queue import Sending
-from foreword_slack.triage.notices import Notices, is_last_resort, routed_label
+from foreword_slack.triage.notices import Notices
 from foreword_slack.triage.payloads import RetryPayload
-from foreword_slack.triage.repeats import is_repeat, leave_to_people
+from foreword_slack.triage.post_names import is_last_resort, is_repeat, routed_label
+from foreword_slack.triage.repeats import leave_to_people
 from foreword_slack.triage.team import Team
 
 _log = get_logger("slack.triage")

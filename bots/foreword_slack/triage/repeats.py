@@ -12,6 +12,7 @@ from foreword_slack.store import Complaint, ComplaintState, Event, Operation, Po
 from foreword_slack.triage.duplicates import similarity
 from foreword_slack.triage.notices import Notices
 from foreword_slack.triage.payloads import MessagePayload
+from foreword_slack.triage.post_names import is_repeat
 from foreword_slack.triage.team import Team
 from foreword_slack.views.complaint import shown_text
 
@@ -52,11 +53,6 @@ def add_to_original(
     notices.tell_author(repeat, message.asker)
     uow.inbox.done(event)
     return True
-
-
-def is_repeat(name: str, complaint: str) -> bool:
-    """Whether a post is one of those that show a complaint below another."""
-    return name.startswith(f"repeat:{complaint}:")
 
 
 def leave_to_people(uow: UnitOfWork, team: Team, complaint: Complaint, content: Mapping[str, Any]) -> bool:
