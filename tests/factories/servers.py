@@ -164,7 +164,6 @@ class RunningServer:
             plugins=self.plugins,
             database=self.database,
             artifacts=self.artifacts,
-            checkpoints=self.checkpoints,
             engine=self.engine,
             dev_key=self.settings.dev,
             clock=lambda: time.monotonic() + self._ahead_seconds,

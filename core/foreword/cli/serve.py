@@ -54,7 +54,6 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.scheduling.parent import when_stdin_closes
     from foreword.server.app import ForewordServer
     from foreword.storage.artifacts import ArtifactStore
-    from foreword.storage.checkpoints import CheckpointStore
     from foreword.storage.database import Database
 
     make_home(settings)
@@ -78,7 +77,6 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             plugins=plugins,
             database=database,
             artifacts=artifacts,
-            checkpoints=CheckpointStore(settings.resolved_artifacts_url),
             engine=_engine(settings, plugins, artifacts),
             dev_key=settings.dev,
             on_engine_lost=end,

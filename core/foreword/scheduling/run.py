@@ -29,6 +29,7 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore, run_key
 from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import ExperimentQueue, Lease
 from foreword.tuning.adapter import adapter_files
@@ -267,10 +268,12 @@ class ExperimentRun:
             curve_advice=curve_advice(snapshots, plan),
             compute_seconds=self._heartbeat.compute_seconds,
         )
+        deletions = ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts)
+        deletions.begin_write(experiment.tenant, artifact)
         workshop.artifacts.write(artifact, files)
         try:
             end()
         except LeaseLostError:
             # Refused for certain, so nothing refers to it. Without an answer the commit may have happened.
-            workshop.artifacts.delete(artifact)
+            deletions.carry_out(artifact)
             raise

@@ -39,8 +39,8 @@ from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
+from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.tenants import TenantRepository
 from foreword.v1 import (
     catalog_service_pb2_grpc,
@@ -73,6 +73,7 @@ _OPTIONS = (
 )
 _HOOK_THREADS = 32
 """Plugins at work on requests at a time: as many as the engine decodes together. Most of them wait for others."""
+_DELETIONS_SECONDS = 60.0
 _log = get_logger("server")
 
 
@@ -111,7 +112,6 @@ class ForewordServer:
         plugins: PluginManager,
         database: Database,
         artifacts: ArtifactStore,
-        checkpoints: CheckpointStore,
         engine: LocalEngine,
         dev_key: bool = False,
         on_engine_lost: Callable[[], object] = lambda: None,
@@ -123,7 +123,7 @@ class ForewordServer:
         self._plugins = plugins
         self._database = database
         self._artifacts = artifacts
-        self._checkpoints = checkpoints
+        self._deletions = ArtifactDeletions(database=database, artifacts=artifacts)
         self._engine = engine
         self._dev_key = dev_key
         self._on_engine_lost = on_engine_lost
@@ -137,6 +137,7 @@ class ForewordServer:
         self._server: grpc.aio.Server | None = None
         self._probing: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
+        self._deleting: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -163,6 +164,7 @@ class ForewordServer:
         self._server = server
         self._probing = asyncio.create_task(prober.run(), name="prober")
         self._preloading = asyncio.create_task(self._preload(), name="preload")
+        self._deleting = asyncio.create_task(self._delete_pending(), name="deletions")
         _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
         return port
 
@@ -184,7 +186,7 @@ class ForewordServer:
         _log.info("draining", grace_seconds=grace)
         await self._health.enter_graceful_shutdown()
         self._watches.close()
-        for task in (self._probing, self._preloading):
+        for task in (self._probing, self._preloading, self._deleting):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -208,6 +210,15 @@ class ForewordServer:
                 _log.warning("preload_failed", base_model=name, reason=error.reason, error=error.message)
             except Exception:  # the task's root: foreign code loads, and the other models are to be loaded too
                 _log.exception("preload_failed", base_model=name)
+
+    async def _delete_pending(self) -> None:
+        """Deletes files that were left because a process had died or the store was away."""
+        while True:
+            try:
+                await asyncio.to_thread(self._deletions.carry_out_due)
+            except Exception:  # the root of a background task: the database may be away, and come back
+                _log.exception("deletions_failed")
+            await asyncio.sleep(_DELETIONS_SECONDS)
 
     def _register(
         self, server: grpc.aio.Server, authenticator: Authenticator, models: ServedModels, prober: Prober
@@ -236,6 +247,7 @@ class ForewordServer:
                 DatasetService(
                     database=database,
                     artifacts=artifacts,
+                    deletions=self._deletions,
                     checker=checker,
                     budget=UploadBudget(settings.max_open_upload_bytes),
                 ),
@@ -256,7 +268,7 @@ class ForewordServer:
                 tune_experiment_service_pb2_grpc.add_TuneExperimentServiceServicer_to_server,
                 TuneExperimentService(
                     database=database,
-                    checkpoints=self._checkpoints,
+                    deletions=self._deletions,
                     planner=planner,
                     work=self._work,
                     watches=self._watches,
@@ -265,7 +277,7 @@ class ForewordServer:
             ),
             (
                 tuned_model_service_pb2_grpc.add_TunedModelServiceServicer_to_server,
-                TunedModelService(database=database, artifacts=artifacts, models=models),
+                TunedModelService(database=database, artifacts=artifacts, deletions=self._deletions, models=models),
             ),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
         )

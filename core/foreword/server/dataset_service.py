@@ -26,6 +26,7 @@ from foreword.server.uploads import UploadChecker, read_header
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.deletions import ArtifactDeletions
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
 DEFAULT_ROWS_PAGE_SIZE = 100
@@ -35,10 +36,17 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     """Implements `foreword.v1.DatasetService`."""
 
     def __init__(
-        self, *, database: Database, artifacts: ArtifactStore, checker: UploadChecker, budget: UploadBudget
+        self,
+        *,
+        database: Database,
+        artifacts: ArtifactStore,
+        deletions: ArtifactDeletions,
+        checker: UploadChecker,
+        budget: UploadBudget,
     ) -> None:
         self._database = database
         self._artifacts = artifacts
+        self._deletions = deletions
         self._checker = checker
         self._budget = budget
 
@@ -104,7 +112,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         require_own(name.tenant, request.name)
         artifact = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).delete, name.dataset)
         if artifact is not None:
-            await asyncio.to_thread(self._artifacts.delete, artifact)
+            await asyncio.to_thread(self._deletions.carry_out, artifact)
         return empty_pb2.Empty()
 
     def _store(
@@ -119,12 +127,13 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         files = {ROWS_FILE: checked.canonical}
 
         def drop_rows(kind: type[BaseException] | None, *_: object) -> None:
-            # Unanswered, the commit may have happened: rows that nobody names do less harm than a dataset without any.
+            # Unanswered, the commit may have happened. If it has not, the rows go in a day.
             if kind is None or not issubclass(kind, UnavailableError):
-                self._artifacts.delete(prefix)
+                self._deletions.carry_out(prefix)
 
         with ExitStack() as cleanup:
             cleanup.push(drop_rows)
+            self._deletions.begin_write(caller.tenant, prefix)
             self._artifacts.write(prefix, files)
             stored = DatasetRepository(self._database, caller.tenant).create(
                 display_name=header.display_name,

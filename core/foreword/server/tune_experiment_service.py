@@ -18,8 +18,8 @@ from foreword.server.idempotency import request_key
 from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
 from foreword.server.watches import ExperimentWatches
-from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
+from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
 
@@ -37,13 +37,13 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         self,
         *,
         database: Database,
-        checkpoints: CheckpointStore,
+        deletions: ArtifactDeletions,
         planner: Planner,
         work: LongWork,
         watches: ExperimentWatches,
         max_queued: int,
     ) -> None:
-        self._checkpoints = checkpoints
+        self._deletions = deletions
         self._work = work
         self._database = database
         self._planner = planner
@@ -137,8 +137,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         """Deletes an experiment that has ended."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
-        run_key = await asyncio.to_thread(repository.delete, name.tune_experiment)
-        await asyncio.to_thread(self._checkpoints.delete_checkpoints, run_key)
+        checkpoints = await asyncio.to_thread(repository.delete, name.tune_experiment)
+        await asyncio.to_thread(self._deletions.carry_out, checkpoints)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TuneExperimentName:

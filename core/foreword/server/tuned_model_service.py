@@ -18,6 +18,7 @@ from foreword.server.convert.fields import page_size
 from foreword.server.served_models import ServedModels
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
+from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.tuned_models import TunedModelRepository
 from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2, tuned_model_service_pb2_grpc
 
@@ -27,9 +28,12 @@ _CHUNK_BYTES = 512 * 2**10
 class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     """Implements `foreword.v1.TunedModelService`."""
 
-    def __init__(self, *, database: Database, artifacts: ArtifactStore, models: ServedModels) -> None:
+    def __init__(
+        self, *, database: Database, artifacts: ArtifactStore, deletions: ArtifactDeletions, models: ServedModels
+    ) -> None:
         self._database = database
         self._artifacts = artifacts
+        self._deletions = deletions
         self._models = models
 
     async def GetTunedModel(
@@ -72,7 +76,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         name = self._name(request.name)
         artifact = await asyncio.to_thread(self._repository(name.tenant).delete, name.tuned_model)
         self._models.forget()
-        await asyncio.to_thread(self._artifacts.delete, artifact)
+        await asyncio.to_thread(self._deletions.carry_out, artifact)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TunedModelName:

@@ -60,7 +60,7 @@ class CheckpointStore:
         Raises:
             LeaseLostError: Whoever owns the run now has ended it and deleted its checkpoints meanwhile.
         """
-        folder = _folder(run_key)
+        folder = checkpoints_prefix(run_key)
         header = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
         try:
             self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
@@ -73,7 +73,7 @@ class CheckpointStore:
     @outages_told()
     def latest_checkpoint(self, run_key: str) -> bytes | None:
         """The newest complete checkpoint; corrupt and partial ones are passed over. None when there is none."""
-        folder = _folder(run_key)
+        folder = checkpoints_prefix(run_key)
         for name in self._newest_first(folder):
             # Another worker may prune while this one looks.
             with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
@@ -85,14 +85,15 @@ class CheckpointStore:
     @outages_told()
     def delete_checkpoints(self, run_key: str) -> None:
         """Deletes all checkpoints of a run; nothing happens when there are none."""
-        self._place.delete(_folder(run_key))
+        self._place.delete(checkpoints_prefix(run_key))
 
     def _newest_first(self, folder: str) -> list[str]:
         names = [name for name in self._place.names(folder) if _NAME.fullmatch(name)]
         return sorted(names, reverse=True)
 
 
-def _folder(run_key: str) -> str:
+def checkpoints_prefix(run_key: str) -> str:
+    """The prefix below which the checkpoints of a run are in the artifact store."""
     return check_key(f"checkpoints/{run_key}")
 
 

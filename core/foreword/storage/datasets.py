@@ -12,6 +12,7 @@ from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DatasetName, TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
+from foreword.storage.deletions import drop_note, note_deletion
 from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
@@ -76,6 +77,7 @@ class DatasetRepository:
                 create_time=now,
             )
             session.add(row)
+            drop_note(session, artifact)
             remember(session, self._tenant, request, row.id, now)
             return to_dataset(row)
 
@@ -109,7 +111,8 @@ class DatasetRepository:
         """Deletes a dataset.
 
         Returns:
-            The prefix of its rows in the artifact store if no other dataset of the tenant refers to it, else None.
+            The prefix of its rows in the artifact store, noted for `ArtifactDeletions` to carry out, if no other
+            dataset of the tenant refers to it; else None.
 
         Raises:
             NotFoundError: The tenant has none of that id.
@@ -140,7 +143,10 @@ class DatasetRepository:
                 .where(DatasetRow.tenant == self._tenant, DatasetRow.artifact == row.artifact)
                 .limit(1)
             ).one_or_none()
-            return row.artifact if shared is None else None
+            if shared is not None:
+                return None
+            note_deletion(session, self._tenant, row.artifact, self._database.clock(session))
+            return row.artifact
 
 
 def require_dataset(session: Session, tenant: str, id: str) -> None:

@@ -20,10 +20,11 @@ from foreword.domain.experiment import (
 from foreword.domain.report import Evaluation
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id
-from foreword.storage.checkpoints import run_key
+from foreword.storage.checkpoints import checkpoints_prefix, run_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
+from foreword.storage.deletions import note_deletion
 from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow
@@ -197,7 +198,8 @@ class ExperimentRepository:
         """Deletes an experiment that has ended. Its tuned model stays.
 
         Returns:
-            Where checkpoints may be left: the worker that ended the run may have died before it deleted them.
+            The prefix of its checkpoints in the artifact store, noted for `ArtifactDeletions` to carry out. Some may be
+            left, because the worker that ended the run may have died before it deleted them.
 
         Raises:
             NotFoundError: The tenant has none of that id.
@@ -213,7 +215,9 @@ class ExperimentRepository:
                     metadata={"resource": str(name), "state": row.state},
                 )
             session.delete(row)
-            return run_key(self._tenant, id, row.create_time)
+            checkpoints = checkpoints_prefix(run_key(self._tenant, id, row.create_time))
+            note_deletion(session, self._tenant, checkpoints, self._database.clock(session))
+            return checkpoints
 
     def _made(self, session: Session, request: RequestKey | None) -> TuneExperiment | None:
         replay = find_replay(session, self._tenant, request)

@@ -98,6 +98,17 @@ class DatasetRow(Base):
     create_time: Mapped[datetime]
 
 
+class ArtifactDeletionRow(Base):
+    """A prefix of the artifact store that no row refers to, until its files are deleted."""
+
+    __tablename__ = "artifact_deletions"
+    __table_args__ = (Index(None, "due_time"),)
+
+    artifact: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    due_time: Mapped[datetime]
+
+
 class ExperimentRow(Base):
     """An experiment with its lease.
 

@@ -15,6 +15,7 @@ from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
+from foreword.storage.deletions import drop_note, note_deletion
 from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
 from foreword.storage.tables import DeploymentRow, RevisionRow, TunedModelRow
 
@@ -60,7 +61,7 @@ class TunedModelRepository:
         """Deletes a tuned model.
 
         Returns:
-            The prefix of its files in the artifact store, which nothing refers to any more.
+            The prefix of its files in the artifact store, noted for `ArtifactDeletions` to carry out.
 
         Raises:
             NotFoundError: The tenant has none of that id.
@@ -90,12 +91,14 @@ class TunedModelRepository:
                 )
             artifact = _to_tuned_model(row, with_evaluations=False).artifact
             session.delete(row)
+            note_deletion(session, self._tenant, artifact, self._database.clock(session))
             return artifact
 
 
 def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
     """Stores a tuned model, with the database's time as its own."""
     stored = dataclasses.replace(model, evaluations=(), create_time=now)
+    drop_note(session, model.artifact)
     session.add(
         TunedModelRow(
             tenant=model.tenant,

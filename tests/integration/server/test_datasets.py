@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import grpc
 import pytest
 
 from factories.api import failure_of, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
+from foreword.storage.datasets import DatasetRepository
 from foreword.v1 import dataset_service_pb2 as pb2
 from foreword.v1 import report_pb2
 
@@ -267,6 +269,22 @@ def test_a_deleted_dataset_is_gone_with_its_rows(server: RunningServer, stubs):
 
     assert refused(stubs.datasets.GetDataset, pb2.GetDatasetRequest(name=gone.name)).code is grpc.StatusCode.NOT_FOUND
     assert len(stubs.datasets.ListDatasetRows(pb2.ListDatasetRowsRequest(name=kept.name)).rows) == 7
+
+
+def test_rows_go_although_the_server_died_after_it_had_deleted_their_dataset(start_server):
+    first = start_server()
+    name = upload(first.stubs()).name
+    artifact = DatasetRepository(first.database, "dev").delete(name.rsplit("/", 1)[-1])
+    first.stop()
+    left = first.artifacts.exists(artifact)
+
+    second = start_server(home=first.settings.home)
+    at_most = time.monotonic() + 20
+    while second.artifacts.exists(artifact) and time.monotonic() < at_most:
+        time.sleep(0.02)
+
+    assert left
+    assert not second.artifacts.exists(artifact)
 
 
 def test_a_dataset_whose_rows_are_missing_is_a_failed_precondition(server: RunningServer, stubs):
