@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from factories.bots import Access, running_office
-from factories.keyword_service import KeywordService
+from factories.bots import running_office
 from foreword_slack.store import AcknowledgementState
 from foreword_slack.views import complaint as view
-
-
-@pytest.fixture
-async def access() -> AsyncIterator[Access]:
-    async with KeywordService() as service:
-        yield Access(endpoint=service.endpoint, tenant="dev", key="dev")
 
 
 def below(office, post, words: str) -> list[str]:
@@ -29,9 +18,9 @@ async def correct(office, post, label: str) -> None:
     await office.bob.submit(modal)
 
 
-async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_reminded_again(access, tmp_path):
+async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_reminded_again(keyword_access, tmp_path):
     times = {"remind_after_minutes": 1, "escalate_after_minutes": 3}
-    async with running_office(access, tmp_path, speed=60.0, acknowledgement=times) as office:
+    async with running_office(keyword_access, tmp_path, speed=60.0, acknowledgement=times) as office:
         office.ann.post(office.complaints, "The lid is missing, says Service")
         (post,) = await office.posted()
         await office.slack.wait_for(lambda: below(office, post, "has taken"), "a reminder")
@@ -46,9 +35,9 @@ async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_re
         assert office.department_posts() == [post, other]
 
 
-async def test_a_complaint_of_a_department_that_is_not_configured_any_more_goes_to_people(access, tmp_path):
+async def test_a_complaint_of_a_department_that_is_not_configured_any_more_goes_to_people(keyword_access, tmp_path):
     times = {"remind_after_minutes": 4, "escalate_after_minutes": 8}
-    async with running_office(access, tmp_path, speed=60.0, acknowledgement=times) as office:
+    async with running_office(keyword_access, tmp_path, speed=60.0, acknowledgement=times) as office:
         message = office.ann.post(office.complaints, "The lid is missing, says Service")
         (post,) = await office.posted()
         config = office.bot.config
@@ -56,7 +45,7 @@ async def test_a_complaint_of_a_department_that_is_not_configured_any_more_goes_
         (team,) = config.teams
         left = tuple(department for department in team.departments if department.label != "Service")
         team = team.model_copy(update={"departments": left})
-        bot = await office.restart(config.model_copy(update={"teams": (team,)}), access)
+        bot = await office.restart(config.model_copy(update={"teams": (team,)}), keyword_access)
 
         await office.slack.clock.sleep(240)
         (told,) = await office.asked()

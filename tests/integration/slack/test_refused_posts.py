@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import aiohttp
-import pytest
 
-from factories.bots import Access, running_office
-from factories.keyword_service import KeywordService
+from factories.bots import running_office
 from foreword_slack.console import retry_lines
 from foreword_slack.health import HealthServer
 from foreword_slack.testing import FaultPlan
 from foreword_slack.views import complaint as view
-
-
-@pytest.fixture
-async def access() -> AsyncIterator[Access]:
-    async with KeywordService() as service:
-        yield Access(endpoint=service.endpoint, tenant="dev", key="dev")
 
 
 async def retry(office) -> None:
@@ -46,8 +36,8 @@ async def readiness(office) -> dict:
         await server.stop()
 
 
-async def test_a_complaint_deleted_after_its_post_was_refused_is_not_sent_again(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_complaint_deleted_after_its_post_was_refused_is_not_sent_again(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         channel = office.departments["Service"]
         office.boss.archive(channel)
         message = office.ann.post(office.complaints, "Secret 4711, says Service")
@@ -61,8 +51,8 @@ async def test_a_complaint_deleted_after_its_post_was_refused_is_not_sent_again(
         assert office.department_posts() == []
 
 
-async def test_a_post_that_is_sent_again_has_what_its_author_wrote_last(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_post_that_is_sent_again_has_what_its_author_wrote_last(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         channel = office.departments["Service"]
         office.boss.archive(channel)
         message = office.ann.post(office.complaints, "Two screws are missing, says Service")
@@ -77,8 +67,8 @@ async def test_a_post_that_is_sent_again_has_what_its_author_wrote_last(access, 
         assert "Three screws" in post.shown_text
 
 
-async def test_a_complaint_corrected_away_after_its_post_was_refused_is_not_sent_again(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_complaint_corrected_away_after_its_post_was_refused_is_not_sent_again(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         channel = office.departments["Service"]
         office.boss.archive(channel)
         office.ann.post(office.complaints, "This is for Marketing and for Service")
@@ -97,9 +87,9 @@ async def test_a_complaint_corrected_away_after_its_post_was_refused_is_not_sent
 
 
 async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_authors_and_the_operator(
-    access, tmp_path, capsys
+    keyword_access, tmp_path, capsys
 ):
-    async with running_office(access, tmp_path, thresholds={"probability": 1.0}) as office:
+    async with running_office(keyword_access, tmp_path, thresholds={"probability": 1.0}) as office:
         office.boss.archive(office.review)
         message = office.ann.post(office.complaints, "My lid is missing, says Service")
         other = office.ann.post(office.complaints, "My box is torn, says Service")
@@ -125,8 +115,8 @@ async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_au
         assert (await readiness(office))["refused"] == []
 
 
-async def test_an_author_reads_which_department_could_not_be_told(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_an_author_reads_which_department_could_not_be_told(keyword_access, tmp_path):
+    async with running_office(keyword_access, tmp_path) as office:
         office.boss.archive(office.departments["Service"])
         message = office.ann.post(office.complaints, "This is for Marketing and for Service")
 
@@ -139,8 +129,10 @@ async def test_an_author_reads_which_department_could_not_be_told(access, tmp_pa
         await office.noted(message, "Told: Service, Marketing.")
 
 
-async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told_to_administrators(access, tmp_path):
-    async with running_office(access, tmp_path) as office:
+async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told_to_administrators(
+    keyword_access, tmp_path
+):
+    async with running_office(keyword_access, tmp_path) as office:
         office.boss.archive(office.departments["Service"])
         office.boss.archive(office.review)
         message = office.ann.post(office.complaints, "The lid is missing, says Service")
@@ -150,9 +142,9 @@ async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told
         assert len(direct_messages(office, office.boss)) == 1
 
 
-async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_administrators(access, tmp_path):
+async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_administrators(keyword_access, tmp_path):
     times = {"remind_after_minutes": 0.1, "escalate_after_minutes": 0.2}
-    async with running_office(access, tmp_path, acknowledgement=times) as office:
+    async with running_office(keyword_access, tmp_path, acknowledgement=times) as office:
         office.boss.archive(office.review)
         message = office.ann.post(office.complaints, "The lid is missing, says Service")
 
@@ -161,9 +153,9 @@ async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_ad
         await office.slack.wait_for(lambda: direct_messages(office, office.boss), "word to an administrator")
 
 
-async def test_a_complaint_deleted_before_its_post_is_refused_bothers_nobody(access, tmp_path):
+async def test_a_complaint_deleted_before_its_post_is_refused_bothers_nobody(keyword_access, tmp_path):
     plan = FaultPlan()
-    async with running_office(access, tmp_path, faults=plan, thresholds={"probability": 1.0}) as office:
+    async with running_office(keyword_access, tmp_path, faults=plan, thresholds={"probability": 1.0}) as office:
         plan.fail_calls("service_unavailable", method="chat.postMessage", times=5, channel=office.review.id)
         plan.fail_calls("is_archived", method="chat.postMessage", channel=office.review.id)
         message = office.ann.post(office.complaints, "My lid is missing, says Service")
