@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from factories.bots import running_office
 from foreword.samples import load_rows
 
@@ -31,11 +33,12 @@ ATTACKS = (
 )
 
 
-async def test_no_complaint_escapes_its_channels_or_calls_anybody(access, tmp_path):
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.soak)])
+async def test_no_complaint_escapes_its_channels_or_calls_anybody(access, tmp_path, count):
     async with running_office(access, tmp_path, speed=8.0, thresholds={"probability": 0.3, "margin": 0.0}) as office:
         lobby = office.workspace.add_channel("lobby", office.ann, office.bob)
         configured = {office.complaints.id, office.review.id, *(item.id for item in office.departments.values())}
-        for number, row in enumerate(load_rows("complaints"), start=1):
+        for number, row in enumerate(load_rows("complaints")[:count], start=1):
             attack = ATTACKS[number % len(ATTACKS)]
             office.ann.post(office.complaints, attack.format(text=row["input"], victim=office.bob.id, lobby=lobby.id))
             if number % 20 == 0:
@@ -43,7 +46,7 @@ async def test_no_complaint_escapes_its_channels_or_calls_anybody(access, tmp_pa
         await office.handled()
 
         posts = [post.message for post in office.slack.journal.posts]
-        assert len(posts) >= 400
+        assert len(posts) >= 2 * count
         assert {post.channel_id for post in posts} <= configured
         assert [post.notifies for post in posts if post.notifies] == []
         assert all(post.thread_ts for post in posts if post.channel_id == office.complaints.id)
