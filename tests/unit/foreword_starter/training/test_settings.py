@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_an_unknown_value_is_named_with_what_there_is(tmp_path):
 
 def test_a_missing_value_is_named(tmp_path):
     file = tmp_path / "settings.toml"
-    file.write_text((FOLDER / "cpu.toml").read_text().replace("slots = 32\n", ""))
+    file.write_text(re.sub(r"slots = \d+\n", "", (FOLDER / "cpu.toml").read_text()))
 
     with pytest.raises(ValueError, match=r"\[pool\] .*slots"):
         read_settings(file)
