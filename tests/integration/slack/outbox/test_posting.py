@@ -1,98 +1,21 @@
-"""What the outbox promises: once, at Slack's pace, and every failure told apart."""
+"""What the outbox promises of a post: once, at Slack's pace, and every failure told apart."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from random import Random
 
 import pytest
 from aiohttp import web
 
-from factories.scripted_slack import ScriptedSlack, scripted_slack, slow_down, status
-from factories.slack import empty_store_url, eventually, install
+from factories.outbox import BOTH_DATABASES, Clients, found, post, running, settled
+from factories.scripted_slack import slow_down, status
+from factories.slack import eventually, install
 from foreword.errors import FailedPreconditionError
-from foreword_slack.clock import ScaledClock
-from foreword_slack.outbox import Outbox, OutboxSettings
 from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import InstallationState, PostState, Store
 from foreword_slack.store.tables import OutboxRow
-
-SPEED = 50
-
-# On a busy machine a call may take a while, which on a fast clock is long.
-SETTINGS = {"settle_seconds": 0.5, "first_wait_seconds": 0.5, "call_seconds": 500, "lease_seconds": 2000}
-
-
-BOTH_DATABASES = pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def clock() -> ScaledClock:
-    return ScaledClock(SPEED)
-
-
-@pytest.fixture
-async def slack():
-    async with scripted_slack() as scripted:
-        yield scripted
-
-
-class Clients:
-    """Clients of every team, each with a token that names it."""
-
-    def __init__(self, api: SlackApi) -> None:
-        self.api = api
-        self.renewed: list[str] = []
-        self.can_renew = True
-
-    async def client(self, team: str):
-        return self.api.client(f"xoxb-{team}-{len(self.renewed)}")
-
-    async def renew(self, team: str) -> bool:
-        self.renewed.append(team)
-        return self.can_renew
-
-
-@pytest.fixture
-def store_url(request, tmp_path) -> str:
-    """SQLite, unless a test asks for both databases: most are about Slack, not about the store."""
-    return empty_store_url(request, getattr(request, "param", "sqlite"), tmp_path)
-
-
-@asynccontextmanager
-async def running(store: Store, slack: ScriptedSlack, *, clients=None, on_failed=None, **settings):
-    api = SlackApi(slack.url)
-    outbox = Outbox(
-        store,
-        clients or Clients(api),
-        settings=OutboxSettings(**SETTINGS | settings),
-        random=Random(1),
-        on_failed=on_failed,
-    )
-    if clients is not None:
-        clients.api = api
-    outbox.start()
-    try:
-        yield outbox
-    finally:
-        await outbox.stop(grace_seconds=0.1)
-        await api.close()
-
-
-async def post(store, name="route", channel="C1", text="Late", team="T1", **options):
-    return await store.write(team, lambda uow: uow.posts.post(name, channel, {"text": text}, **options))
-
-
-async def found(store, name="route", team="T1"):
-    return await store.read(team, lambda uow: uow.posts.get(name))
-
-
-async def settled(outbox):
-    async with asyncio.timeout(20):
-        await outbox.settled()
 
 
 @BOTH_DATABASES
@@ -317,161 +240,6 @@ async def test_a_workspace_in_trouble_delays_no_other(store, slack):
         await eventually(lambda: slack.posted)
         assert outbox.counts["sent"] <= 1
         over.set()
-
-
-@BOTH_DATABASES
-async def test_an_update_waits_for_its_post_and_only_the_newest_is_made(store, slack):
-    await install(store)
-    go = asyncio.Event()
-
-    async def wait(request):
-        await go.wait()
-        return web.json_response(slack.accept(*slack.calls[-1]))
-
-    slack.script["chat.postMessage"].append(wait)
-    async with running(store, slack) as outbox:
-        await post(store)
-        await eventually(lambda: slack.calls)
-        for text in ("first", "second", "third"):
-            assert await store.write("T1", lambda uow, t=text: uow.posts.update("route", {"text": t}))
-        go.set()
-        await settled(outbox)
-    (update,) = slack.of("chat.update")
-    assert (update["text"], update["ts"]) == ("third", slack.posted[0]["ts"])
-
-
-async def test_an_update_of_a_post_that_was_never_tried_changes_what_will_be_posted(store, slack):
-    await install(store)
-    await post(store, thread_ts="1.1")
-    await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
-    async with running(store, slack) as outbox:
-        await settled(outbox)
-    assert [name for name, _ in slack.calls] == ["chat.postMessage"]
-    assert (slack.posted[0]["text"], slack.posted[0]["thread_ts"]) == ("Lost", "1.1")
-
-
-@BOTH_DATABASES
-async def test_changes_of_a_post_that_failed_fail_too(store, slack):
-    await install(store)
-    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
-    async with running(store, slack) as outbox:
-        await post(store)
-        await post(store, "reply", thread_of="route")
-        await settled(outbox)
-    assert (await found(store, "reply")).reason == "target_failed"
-    assert not await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
-
-
-async def refused_once(store, slack):
-    """A post that Slack refused; whatever happens to it then, it is sent again only when somebody asks for that."""
-    await install(store)
-    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
-    async with running(store, slack) as outbox:
-        await post(store, thread_ts="1.1")
-        await settled(outbox)
-
-
-async def retried(store, slack):
-    async with running(store, slack) as outbox:
-        await store.operate(lambda operator: operator.posts.revive("T1"))
-        outbox.wake("T1")
-        await settled(outbox)
-
-
-async def test_a_post_that_is_sent_again_says_the_newest(store, slack):
-    await refused_once(store, slack)
-
-    await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Found"}))
-    assert (await found(store)).state is PostState.FAILED
-    await retried(store, slack)
-
-    assert [(message["text"], message["thread_ts"]) for message in slack.posted] == [("Found", "1.1")]
-
-
-async def test_a_change_that_waits_for_a_post_that_fails_is_what_is_sent_again(store, slack):
-    await install(store)
-
-    async def refuse(request):
-        await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Found"}))
-        return web.json_response({"ok": False, "error": "is_archived"})
-
-    slack.script["chat.postMessage"].append(refuse)
-    async with running(store, slack) as outbox:
-        await post(store)
-        await settled(outbox)
-    await retried(store, slack)
-
-    assert [message["text"] for message in slack.posted] == ["Found"]
-    assert slack.of("chat.update") == []
-
-
-async def test_a_change_that_failed_does_not_come_back_after_a_newer_one(store, slack):
-    await install(store)
-    slack.script["chat.update"].append({"ok": False, "error": "is_archived"})
-    async with running(store, slack) as outbox:
-        await post(store)
-        await settled(outbox)
-        for text in ("older", "newer"):
-            await store.write("T1", lambda uow, t=text: uow.posts.update("route", {"text": t}))
-            await settled(outbox)
-    await retried(store, slack)
-
-    assert [update["text"] for update in slack.of("chat.update")] == ["older", "newer"]
-
-
-@BOTH_DATABASES
-async def test_a_post_that_was_retired_is_not_sent_again_unless_it_is_asked_for_anew(store, slack):
-    await refused_once(store, slack)
-
-    await store.write("T1", lambda uow: uow.posts.retire("route", {"text": "Not yours any more"}))
-    await retried(store, slack)
-    assert slack.posted == []
-
-    async with running(store, slack) as outbox:
-        assert await store.write("T1", lambda uow: uow.posts.post_again("route", "C1", {"text": "Yours again"}))
-        await settled(outbox)
-    assert [message["text"] for message in slack.posted] == ["Yours again"]
-
-
-async def test_a_post_that_failed_is_asked_for_again_in_another_channel(store, slack):
-    await install(store)
-    slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
-    async with running(store, slack) as outbox:
-        await post(store)
-        await settled(outbox)
-        again = [
-            await store.write("T1", lambda uow: uow.posts.post_again("route", "C7", {"text": "Once more"}))
-            for _ in range(2)
-        ]
-        await settled(outbox)
-    assert again == [True, False]
-    assert (await found(store)).state is PostState.SENT
-    assert [(message["channel"], message["text"]) for message in slack.posted] == [("C7", "Once more")]
-
-
-async def test_a_reply_goes_into_the_thread_of_its_post(store, slack):
-    await install(store)
-    async with running(store, slack) as outbox:
-        await post(store)
-        await post(store, "reply", thread_of="route")
-        await settled(outbox)
-    assert slack.posted[1]["thread_ts"] == slack.posted[0]["ts"]
-
-
-@BOTH_DATABASES
-async def test_a_deleted_post_is_deleted_once_or_never_made(store, slack):
-    await install(store)
-    await post(store, "never")
-    assert await store.write("T1", lambda uow: uow.posts.delete("never"))
-    slack.script["chat.delete"].append({"ok": False, "error": "message_not_found"})
-    async with running(store, slack) as outbox:
-        await post(store)
-        await settled(outbox)
-        assert await store.write("T1", lambda uow: uow.posts.delete("route"))
-        assert not await store.write("T1", lambda uow: uow.posts.delete("route"))
-        await settled(outbox)
-    assert len(slack.posted) == 1
-    assert slack.of("chat.delete") == [{"channel": "C1", "ts": slack.posted[0]["ts"]}]
 
 
 async def test_small_calls_are_made_and_done_already_is_done(store, slack):
