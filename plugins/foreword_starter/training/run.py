@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from foreword_starter.training.alignment import nearest_turn
 from foreword_starter.training.canary import canary
 from foreword_starter.training.corpus import Corpus, read_corpus
 from foreword_starter.training.distillation import Distillation, mean_cosine
 from foreword_starter.training.export import save_model
 from foreword_starter.training.instructions import Instructions
 from foreword_starter.training.loop import LoopSettings, Stage, run_loop
-from foreword_starter.training.minilm import MiniLM
 from foreword_starter.training.precision import MasterWeights, RateGroup, compute_dtype
 from foreword_starter.training.probe import held_out_tasks, promptability
 from foreword_starter.training.prompt_pool import PromptPool
-from foreword_starter.training.sentence_space import build_space
+from foreword_starter.training.sentence_encoder import SentenceEncoder
+from foreword_starter.training.sentence_space import SentenceSpace, build_space
 from foreword_starter.training.settings import Rates, read_settings
 from foreword_starter.training.soft_tasks import SoftTasks
 from foreword_starter.training.starter import Starter
@@ -33,18 +34,23 @@ from foreword_starter.training.steering import Steering
 from foreword_starter.training.tokenizer import train_tokenizer
 from foreword_starter.training.transplant import transplant
 
+_TURNED_BY: Final = 8192
+"""Texts by which the teacher's vectors are turned to the student's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where things are read from.
 
     Attributes:
+        teacher: Folder of the encoder whose sentence vectors are learnt.
         canary: Labelled texts that training never sees; None measures no canary.
         begin_from: A model to go on from; None makes one from MiniLM.
     """
 
     corpus: Path
     minilm: Path
+    teacher: Path
     canary: Path | None
     begin_from: Path | None
 
@@ -67,12 +73,34 @@ class Run:
         return read_corpus(self._sources.corpus)
 
     @cached_property
-    def _teacher(self) -> MiniLM:
-        return MiniLM(self._sources.minilm, device=self._device, dtype=self._dtype)
+    def _space(self) -> SentenceSpace:
+        data = self._settings.data
+        return build_space(
+            self._corpus,
+            lambda: SentenceEncoder(self._sources.teacher, device=self._device, dtype=self._dtype),
+            Random(data.seed),  # noqa: S311 - no secret
+            per_source=data.space_texts,
+            num_feedback=data.space_feedback,
+            file=self._state / "space.pt",
+        )
 
     @cached_property
-    def _texts(self) -> list[str]:
-        return [text for text in self._corpus.texts() if len(text) <= self._settings.data.longest_text]
+    def _targets(self) -> tuple[list[str], Tensor]:
+        """The texts of the space with the vectors that the encoder shall give, `[N, D]`; the same in every stage."""
+        texts, vectors_NW = self._space.all()
+        file = self._state / "turn.pt"
+        if not file.is_file():
+            starter = self._load(self._sources.begin_from or self._begin())
+            places = Random(0).sample(range(len(texts)), min(_TURNED_BY, len(texts)))  # noqa: S311 - no secret
+            with torch.no_grad():
+                pooled = [
+                    starter.pooled([texts[place] for place in places[first : first + 64]]).cpu()
+                    for first in range(0, len(places), 64)
+                ]
+            student_ND = torch.nn.functional.normalize(torch.cat(pooled), dim=-1)
+            torch.save(nearest_turn(vectors_NW[places], student_ND), file)
+        turn_WD = torch.load(file, weights_only=True)
+        return texts, (vectors_NW.float() @ turn_WD).half()
 
     def train(self, *, stop_at: float = math.inf) -> bool:
         """Every stage that is not finished yet.
@@ -100,9 +128,9 @@ class Run:
         folder = self._state / "start" / "model"
         if not (folder / "tokenizer_config.json").is_file():
             data = self._settings.data
-            tokenizer = train_tokenizer(self._texts, vocabulary_size=data.vocabulary_size)
-            teacher = MiniLM(self._sources.minilm, device=torch.device("cpu"), dtype=torch.float32)
-            save_model(transplant(teacher, tokenizer, seed=data.seed), tokenizer, folder)
+            tokenizer = train_tokenizer(self._corpus.texts(), vocabulary_size=data.vocabulary_size)
+            minilm = SentenceEncoder(self._sources.minilm, device=torch.device("cpu"), dtype=torch.float32)
+            save_model(transplant(minilm, tokenizer, seed=data.seed), tokenizer, folder)
         return folder
 
     def _load(self, folder: Path) -> Starter:
@@ -112,27 +140,19 @@ class Run:
         """The encoder learns the teacher's vectors."""
         settings = self._settings
         starter = self._load(start)
-        stage = Distillation(
-            starter, self._teacher, self._texts, batch_size=settings.data.batch_texts, seed=settings.data.seed
-        )
+        stage = Distillation(starter, *self._targets, batch_size=settings.data.batch_texts, seed=settings.data.seed)
         return self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, stop_at)
 
     def _steer(self, start: Path, stop_at: float) -> bool:
         """The model learns to follow prompts."""
         settings, seed = self._settings, self._settings.data.seed
         starter = self._load(start)
-        space = build_space(
-            self._corpus, self._teacher, Random(seed), per_source=settings.data.space_texts,  # noqa: S311 - no secret
-            file=self._state / "space.pt",
-        )  # fmt: skip
-        tasks = SoftTasks(self._corpus, space)
+        tasks = SoftTasks(self._corpus, self._space)
         stage = Steering(
             starter,
             PromptPool(starter, tasks, settings.pool, Random(seed + 1)),  # noqa: S311
             Instructions(starter, self._corpus, tasks, max_input_tokens=settings.data.instruction_tokens),
-            Distillation(
-                starter, self._teacher, self._texts, batch_size=settings.data.batch_texts, seed=seed + 2
-            ),
+            Distillation(starter, *self._targets, batch_size=settings.data.batch_texts, seed=seed + 2),
             settings.mixture,
             Random(seed + 3),  # noqa: S311
         )  # fmt: skip
@@ -164,8 +184,10 @@ class Run:
     def _measure(self, starter: Starter, name: str, counters: Mapping[str, Any]) -> dict[str, Any]:
         """Adds a line of figures to `checkpoints.jsonl`."""
         figures: dict[str, Any] = {"checkpoint": name, **counters}
-        sample = Random(0).sample(self._texts, min(256, len(self._texts)))  # noqa: S311 - no secret
-        figures["cosine"] = round(mean_cosine(starter, self._teacher, sample), 4)
+        texts, targets_ND = self._targets
+        places = Random(1).sample(range(len(texts)), min(256, len(texts)))  # noqa: S311 - no secret
+        sample = [texts[place] for place in places]
+        figures["cosine"] = round(mean_cosine(starter, sample, targets_ND[places]), 4)
         if self._sources.canary is not None:
             rows = [json.loads(line) for line in self._sources.canary.read_text(encoding="utf-8").splitlines()]
             answers = [", ".join(sorted(part.strip() for part in row["output"].split(","))) for row in rows]

@@ -1,11 +1,11 @@
-"""Short texts with the teacher's sentence vectors, and labels that stand for directions among them.
+"""Short texts with the teacher's sentence vectors: what the encoder learns, and labels that stand for directions.
 
-Shapes: N texts, L labels, D width.
+Shapes: N texts, L labels, W the teacher's width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -13,8 +13,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from foreword_starter.training.corpus import Corpus
-from foreword_starter.training.minilm import MiniLM
+from foreword_starter.training.corpus import Corpus, sentences
+from foreword_starter.training.feedback import made_up_feedback
+from foreword_starter.training.sentence_encoder import SentenceEncoder
 
 _ANCHORS: Final = 3
 """Texts whose mean is a label's direction."""
@@ -23,30 +24,48 @@ _HIGH: Final = 1.3
 _MOST_LABELS: Final = 3
 _LONGEST: Final = 240
 """Characters."""
+_INSTRUCTIONS: Final = {
+    "reviews": ("amazon_polarity", "app_reviews", "yelp_review"),
+    "films": ("imdb", "rotten_tomatoes"),
+    "questions": ("glue_qqp", "social_i_qa", "samsum", "trec", "dream"),
+}
+"""Templates whose inputs are what people say, by the source that they make."""
 
 
 class SentenceSpace:
     """Texts by source with their vectors.
 
     Args:
-        vectors_ND: Of each source's texts, normalised, in half precision.
+        vectors_NW: Of each source's texts, normalised, in half precision.
     """
 
-    def __init__(self, texts: dict[str, list[str]], vectors_ND: dict[str, Tensor]) -> None:
+    def __init__(self, texts: dict[str, list[str]], vectors_NW: dict[str, Tensor]) -> None:
         self._texts = texts
-        self._vectors = vectors_ND
+        self._vectors = vectors_NW
+
+    def all(self) -> tuple[list[str], Tensor]:
+        """Every text with its vector, in a fixed order.
+
+        Shape:
+            The vectors are `[N, W]`.
+        """
+        names = sorted(self._texts)
+        texts = [text for name in names for text in self._texts[name]]
+        return texts, torch.cat([self._vectors[name] for name in names])
 
     def draw(self, generator: Random, *, num_labels: int, num_rows: int) -> list[tuple[str, list[int]]]:
-        """Texts of one source or two and the places of the labels that apply, at least one each."""
-        sources = generator.sample(sorted(self._texts), generator.choice((1, 1, 1, 2)))
+        """Texts of one source or two, large ones more often, and the places of the labels that apply, at least one."""
+        names = sorted(self._texts)
+        sizes = [len(self._texts[name]) for name in names]
+        sources = sorted(set(generator.choices(names, sizes, k=generator.choice((1, 1, 1, 2)))))
         texts = [text for source in sources for text in self._texts[source]]
-        vectors_ND = torch.cat([self._vectors[source] for source in sources]).float()
-        vectors_ND = vectors_ND - vectors_ND.mean(dim=0)
+        vectors_NW = torch.cat([self._vectors[source] for source in sources]).float()
+        vectors_NW = vectors_NW - vectors_NW.mean(dim=0)
         anchors = torch.tensor(generator.sample(range(len(texts)), num_labels * _ANCHORS))
         # The first anchor leads: a mean of three texts drawn at random is a direction that nobody would name.
         weights = torch.tensor([1.0, *[generator.choice((0.0, 0.4))] * (_ANCHORS - 1)])
-        directions_LD = (vectors_ND[anchors].view(num_labels, _ANCHORS, -1) * weights[:, None]).sum(dim=1)
-        scores_NL = vectors_ND @ directions_LD.T
+        directions_LW = (vectors_NW[anchors].view(num_labels, _ANCHORS, -1) * weights[:, None]).sum(dim=1)
+        scores_NL = vectors_NW @ directions_LW.T
         scores_NL = (scores_NL - scores_NL.mean(dim=0)) / scores_NL.std(dim=0).clamp_min(1e-4)
         best_N, place_N = scores_NL.max(dim=1)
         # As many of each label, clear cases first: what fits no label well teaches nothing.
@@ -60,25 +79,52 @@ class SentenceSpace:
         return [(texts[row], _labels(scores_NL[row], single=single)) for row in rows]
 
 
-def build_space(corpus: Corpus, teacher: MiniLM, generator: Random, *, per_source: int, file: Path) -> SentenceSpace:
-    """Encodes a sample of each source; reads the file instead where a former run has written it."""
+def build_space(
+    corpus: Corpus,
+    teacher: Callable[[], SentenceEncoder],
+    generator: Random,
+    *,
+    per_source: int,
+    num_feedback: int,
+    file: Path,
+) -> SentenceSpace:
+    """Encodes a sample of each source; reads the file instead where a former run has written it.
+
+    Args:
+        teacher: Loads it; not called where the file is.
+        num_feedback: Made-up texts beside the corpus.
+    """
     if file.is_file():
         found = torch.load(file, weights_only=True)
         return SentenceSpace(found["texts"], found["vectors"])
-    sources: dict[str, Sequence[str]] = {name: [row.text for row in rows] for name, rows in corpus.intents.items()}
-    sources["emotions"] = [row.text for row in corpus.emotions]
-    sources["glossary"] = [row.text for row in corpus.glossary]
-    for opinion in corpus.opinions:
-        sources[opinion.source] = [*sources.get(opinion.source, []), opinion.text]
+    encoder = teacher()
     texts, vectors = {}, {}
-    for name, rows in sources.items():
+    for name, rows in _by_source(corpus).items():
         fitting = sorted({row for row in rows if 12 < len(row) <= _LONGEST})
         texts[name] = sorted(generator.sample(fitting, min(per_source, len(fitting))), key=len)
-        encoded = [teacher.encode(texts[name][first : first + 64]) for first in range(0, len(texts[name]), 64)]
+    texts["feedback"] = sorted(made_up_feedback(num_feedback, generator), key=len)
+    for name in texts:
+        encoded = [encoder.encode(texts[name][first : first + 64]) for first in range(0, len(texts[name]), 64)]
         vectors[name] = torch.nn.functional.normalize(torch.cat(encoded), dim=-1).half().cpu()
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"texts": texts, "vectors": vectors}, file)
     return SentenceSpace(texts, vectors)
+
+
+def _by_source(corpus: Corpus) -> dict[str, list[str]]:
+    """Texts by where they come from."""
+    sources = {name: [row.text for row in rows] for name, rows in corpus.intents.items()}
+    sources["emotions"] = [row.text for row in corpus.emotions]
+    sources["glossary"] = [row.text for row in corpus.glossary]
+    sources["turns"] = [turn.answer for turn in corpus.turns]
+    sources["textbooks"] = [sentence for text in corpus.paragraphs for sentence in sentences(text)]
+    for opinion in corpus.opinions:
+        sources.setdefault(opinion.source, []).append(opinion.text)
+    for row in corpus.instructions:
+        for name, templates in _INSTRUCTIONS.items():
+            if row.template.startswith(templates):
+                sources.setdefault(name, []).extend(sentences(row.input))
+    return sources
 
 
 def _labels(scores_L: Tensor, *, single: bool) -> list[int]:

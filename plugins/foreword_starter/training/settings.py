@@ -33,8 +33,8 @@ class DataSettings:
 
     Attributes:
         vocabulary_size: Of a new tokenizer.
-        space_texts: Of each source, for tasks about directions of meaning.
-        longest_text: Characters of a text that the encoder learns vectors from.
+        space_texts: Of each source, whose vectors the encoder learns and tasks about directions of meaning are made of.
+        space_feedback: Made-up texts beside these; see `feedback`.
         batch_texts: Of a batch of these.
         instruction_tokens: Longest input of an instruction in text.
         seed: Of everything that is drawn.
@@ -42,7 +42,7 @@ class DataSettings:
 
     vocabulary_size: int = 16_000
     space_texts: int
-    longest_text: int = 300
+    space_feedback: int
     batch_texts: int
     instruction_tokens: int = 160
     seed: int = 0

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import BartForConditionalGeneration
 
 from foreword_starter.training.batching import pad, to_device
-from foreword_starter.training.minilm import mean_over_tokens
+from foreword_starter.training.sentence_encoder import mean_over_tokens
 
 PAD: Final = 0
 START: Final = 1

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import BartConfig, BartForConditionalGeneration
 
-from foreword_starter.training.minilm import MiniLM
+from foreword_starter.training.sentence_encoder import SentenceEncoder
 from foreword_starter.training.starter import END, PAD, START
 
 DECODER_SOURCES: Final = (0, 2, 3, 5)
@@ -24,7 +24,7 @@ _WORD_START: Final = "Ġ"
 """How byte-level tokenizers write a space."""
 
 
-def transplant(minilm: MiniLM, tokenizer: Tokenizer, *, seed: int) -> BartForConditionalGeneration:
+def transplant(minilm: SentenceEncoder, tokenizer: Tokenizer, *, seed: int) -> BartForConditionalGeneration:
     """Makes the model before any training: an encoder that already knows English, a decoder that knows nothing.
 
     Raises:
@@ -32,6 +32,8 @@ def transplant(minilm: MiniLM, tokenizer: Tokenizer, *, seed: int) -> BartForCon
     """
     source = minilm.module
     width, num_layers = source.config.hidden_size, source.config.num_hidden_layers
+    if source.config.model_type != "bert":
+        raise ValueError(f"MiniLM is of type {source.config.model_type}; only layers of a bert fit into BART's encoder")
     if max(DECODER_SOURCES) >= num_layers:
         raise ValueError(f"MiniLM has {num_layers} layers; the decoder starts from layers {DECODER_SOURCES}")
     torch.manual_seed(seed)
@@ -59,7 +61,7 @@ def transplant(minilm: MiniLM, tokenizer: Tokenizer, *, seed: int) -> BartForCon
     return model
 
 
-def token_embeddings(minilm: MiniLM, tokenizer: Tokenizer) -> Tensor:
+def token_embeddings(minilm: SentenceEncoder, tokenizer: Tokenizer) -> Tensor:
     """Each new token as the mean of the word pieces of its text; one without a text as the mean of all.
 
     Shape:

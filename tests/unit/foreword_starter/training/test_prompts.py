@@ -9,8 +9,8 @@ from factories.tiny_training import write_corpus, write_minilm
 from foreword_starter.model import WEIGHTS
 from foreword_starter.training.corpus import read_corpus
 from foreword_starter.training.forward import PromptedRow, answer_losses
-from foreword_starter.training.minilm import MiniLM
 from foreword_starter.training.prompt_pool import PoolSettings, PromptPool, divide
+from foreword_starter.training.sentence_encoder import SentenceEncoder
 from foreword_starter.training.sentence_space import build_space
 from foreword_starter.training.soft_tasks import Example, SoftTasks
 from foreword_starter.training.starter import Starter
@@ -25,9 +25,9 @@ def starter():
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    minilm = MiniLM(write_minilm(folder / "minilm"), device=torch.device("cpu"), dtype=torch.float32)
+    teacher = SentenceEncoder(write_minilm(folder / "minilm"), device=torch.device("cpu"), dtype=torch.float32)
     corpus = read_corpus(write_corpus(folder / "corpus"))
-    space = build_space(corpus, minilm, Random(0), per_source=40, file=folder / "space.pt")
+    space = build_space(corpus, lambda: teacher, Random(0), per_source=40, num_feedback=30, file=folder / "space.pt")
     return SoftTasks(corpus, space)
 
 

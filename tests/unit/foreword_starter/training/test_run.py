@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from factories.tiny_training import TEXTS, write_corpus, write_minilm, write_settings
+from factories.tiny_training import TEXTS, write_corpus, write_minilm, write_settings, write_teacher
 from foreword_starter.training.run import Run, Sources
 
 
@@ -16,8 +16,10 @@ def sources(tmp_path_factory):
     canary = folder / "canary.jsonl"
     rows = ({"input": text, "output": text.split()[1]} for text in TEXTS)
     canary.write_text("\n".join(json.dumps(row) for row in rows))
-    corpus, minilm = write_corpus(folder / "corpus"), write_minilm(folder / "minilm")
-    return Sources(corpus=corpus, minilm=minilm, canary=canary, begin_from=None)
+    return Sources(
+        corpus=write_corpus(folder / "corpus"), minilm=write_minilm(folder / "minilm"),
+        teacher=write_teacher(folder / "teacher"), canary=canary, begin_from=None,
+    )  # fmt: skip
 
 
 def read(file):

