@@ -96,7 +96,11 @@ def test_a_value_that_is_not_what_its_annotation_says_is_not_written():
         encode(Progress, Progress(step=1.5))  # type: ignore[arg-type] # the fault under test
 
 
-@pytest.mark.parametrize("free", [float("nan"), {1: 2}, object(), b"x"], ids=repr)
+@pytest.mark.parametrize(
+    "free",
+    [float("nan"), {1: 2}, object(), b"x"],
+    ids=["a number that is none", "a key that is none", "an object", "bytes"],
+)
 def test_a_free_form_part_that_json_cannot_hold_is_the_callers_fault(free):
     with pytest.raises(InvalidArgumentError) as caught:
         encode(TuneParameters, TuneParameters(method_parameters={"depth": free}), "parameters")
