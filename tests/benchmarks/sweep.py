@@ -78,11 +78,11 @@ def main() -> None:
     parser.add_argument("variants", type=Path, help="a TOML file; its first table is the reference")
     parser.add_argument("--records", type=Path, required=True, help="folder for the answers of each variant")
     parser.add_argument("--jobs", type=int, default=1, help="variants at a time")
-    parser.add_argument("rest", nargs="*", help="arguments of starter.py")
-    arguments = parser.parse_args()
+    split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments, rest = parser.parse_args(sys.argv[1:split]), sys.argv[split + 1 :]
     variants = tomllib.loads(arguments.variants.read_text(encoding="utf-8"))
     arguments.records.mkdir(parents=True, exist_ok=True)
-    work = partial(run, variants=variants, folder=arguments.records, jobs=arguments.jobs, rest=arguments.rest)
+    work = partial(run, variants=variants, folder=arguments.records, jobs=arguments.jobs, rest=rest)
     reference = next(iter(variants))
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for name in pool.map(work, variants):

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import pytest
 
 from factories.fake_training import STEPS, Place, value_at, work
@@ -165,7 +166,7 @@ def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, plac
 
 
 def _put_to_sleep(process: BaseProcess, place: Place) -> None:
-    """Stops a process between its transactions; in one, it would keep SQLite's only write lock to itself."""
+    """Stops a process between its transactions; in one, it would keep its locks to itself."""
     while True:
         os.kill(process.pid or 0, signal.SIGSTOP)
         if not _is_locked(place.database_url):
@@ -174,9 +175,14 @@ def _put_to_sleep(process: BaseProcess, place: Place) -> None:
 
 
 def _is_locked(database_url: str) -> bool:
-    """Whether somebody is writing to a SQLite file; asked without its usual patience."""
+    """Whether somebody else is in a transaction that may hold locks; asked of SQLite without its usual patience."""
     if not database_url.startswith("sqlite"):
-        return False
+        with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+                " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchone()
+            return found is not None and found[0] > 0
     with contextlib.closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), timeout=0.05)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")

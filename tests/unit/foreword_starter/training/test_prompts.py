@@ -147,7 +147,7 @@ def rate(update, length):
 def test_tasks_are_drawn_afresh_and_answer_with_their_own_labels(tasks):
     generator = Random(0)
 
-    drawn = [tasks.draw(generator) for _ in range(30)]
+    drawn = [tasks.draw(generator) for _ in range(60)]
 
     assert {"directions", "departments", "sentiment", "rewriting"} <= {task.kind for task in drawn}
     for task in drawn:
