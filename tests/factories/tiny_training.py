@@ -51,23 +51,20 @@ def write_corpus(folder: Path) -> Path:
 
 def write_minilm(folder: Path) -> Path:
     """A six-layer BERT of random weights that knows the corpus's words, in the layout of MiniLM's files."""
-    tokenizer = _write_word_pieces(folder)
-    config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=6, num_attention_heads=4,
-        intermediate_size=64, max_position_embeddings=512,
-    )  # fmt: skip
-    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    return folder
+    return _write_encoder(folder, BertConfig, BertModel, width=32, num_layers=6)
 
 
 def write_teacher(folder: Path) -> Path:
     """An MPNet of random weights, of another kind and wider than the model that learns from it."""
-    tokenizer = _write_word_pieces(folder)
-    config = MPNetConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=48, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=64, max_position_embeddings=512,
+    return _write_encoder(folder, MPNetConfig, MPNetModel, width=48, num_layers=2)
+
+
+def _write_encoder(folder: Path, config_type: Any, model_type: Any, *, width: int, num_layers: int) -> Path:
+    config = config_type(
+        vocab_size=_write_word_pieces(folder).get_vocab_size(), hidden_size=width, num_hidden_layers=num_layers,
+        num_attention_heads=4, intermediate_size=64, max_position_embeddings=512,
     )  # fmt: skip
-    MPNetModel(config, add_pooling_layer=False).save_pretrained(folder)
+    model_type(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
 
 

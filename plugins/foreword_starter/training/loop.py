@@ -106,7 +106,7 @@ def run_loop(
         return True
 
     def save() -> None:
-        _write(state_file, {"weights": weights.state_dict(), "stage": stage.state_dict(), "counters": counters})
+        write_whole(state_file, {"weights": weights.state_dict(), "stage": stage.state_dict(), "counters": counters})
         on_save(counters)
 
     while counters["seconds"] < budget and mark < stop_at:
@@ -134,7 +134,7 @@ def run_loop(
     return counters["seconds"] >= budget
 
 
-def _write(file: Path, state: dict[str, Any]) -> None:
+def write_whole(file: Path, state: Any) -> None:
     """Replaces a file at once, so that a stop leaves the old state or the new one."""
     temporary = file.with_suffix(".writing")
     torch.save(state, temporary)

@@ -21,7 +21,7 @@ from foreword_starter.training.corpus import Corpus, read_corpus
 from foreword_starter.training.distillation import Distillation, mean_cosine
 from foreword_starter.training.export import save_model
 from foreword_starter.training.instructions import Instructions
-from foreword_starter.training.loop import LoopSettings, Stage, run_loop
+from foreword_starter.training.loop import LoopSettings, Stage, run_loop, write_whole
 from foreword_starter.training.precision import MasterWeights, RateGroup, compute_dtype
 from foreword_starter.training.probe import held_out_tasks, promptability
 from foreword_starter.training.prompt_pool import PromptPool
@@ -98,7 +98,7 @@ class Run:
                     for first in range(0, len(places), 64)
                 ]
             student_ND = torch.nn.functional.normalize(torch.cat(pooled), dim=-1)
-            torch.save(nearest_turn(vectors_NW[places], student_ND), file)
+            write_whole(file, nearest_turn(vectors_NW[places], student_ND))
         turn_WD = torch.load(file, weights_only=True)
         return texts, (vectors_NW.float() @ turn_WD).half()
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from foreword_starter.training.corpus import Corpus, sentences
 from foreword_starter.training.feedback import made_up_feedback
+from foreword_starter.training.loop import write_whole
 from foreword_starter.training.sentence_encoder import SentenceEncoder
 
 _ANCHORS: Final = 3
@@ -107,7 +108,7 @@ def build_space(
         encoded = [encoder.encode(texts[name][first : first + 64]) for first in range(0, len(texts[name]), 64)]
         vectors[name] = torch.nn.functional.normalize(torch.cat(encoded), dim=-1).half().cpu()
     file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"texts": texts, "vectors": vectors}, file)
+    write_whole(file, {"texts": texts, "vectors": vectors})
     return SentenceSpace(texts, vectors)
 
 
