@@ -53,8 +53,8 @@ class Boundless(PromptTuning):
 class _Started(PromptTuning):
     """Changes a run when it starts."""
 
-    def start(self, model, parameters, targets, generator):
-        run = super().start(model, parameters, targets, generator)
+    def start(self, model, parameters, rows, generator):
+        run = super().start(model, parameters, rows, generator)
         self.change(run, model)
         return run
 

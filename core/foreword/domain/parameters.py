@@ -120,8 +120,9 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
         description="Longest answer.",
     ),
     ParameterSpec(
-        name="init_method", type="string", default="random", choices=("random", "text", "sample_vocab", "labels"),
-        description="How the prompt starts.",
+        name="init_method", type="string", default="random",
+        choices=("random", "text", "sample_vocab", "labels", "regression"),
+        description="How the prompt starts; `regression` from what one finds in the base model's states of the rows.",
     ),
     ParameterSpec(
         name="init_text", type="string",

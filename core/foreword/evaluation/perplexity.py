@@ -10,8 +10,8 @@ import torch
 
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.encoding import encode_target
-from foreword.tuning.batches import EncodedRow, collate, length_order, parts_of
+from foreword.plugin.encoding import EncodedRow, encode_target
+from foreword.tuning.batches import collate, length_order, parts_of
 from foreword.tuning.forward import answer_loss
 
 _BATCH_ROWS: Final = 16

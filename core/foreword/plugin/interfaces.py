@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from foreword.plugin.contributions import Contribution
+    from foreword.plugin.encoding import EncodedRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,13 +298,13 @@ class TuningMethod(ABC):
         self,
         model: LoadedModel,
         parameters: ResolvedParameters,
-        targets: Sequence[str],
+        rows: Sequence[EncodedRow],
         generator: Generator,
     ) -> Trainable:
         """Begins a run.
 
         Args:
-            targets: Distinct canonical outputs of the training rows, for initialisation from labels.
+            rows: Those that it is trained on, for a start that is made from them; at least one.
             generator: The only source of randomness.
         """
 

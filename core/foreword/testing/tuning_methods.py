@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from foreword.plugin.contributions import Contribution
+    from foreword.plugin.encoding import EncodedRow
 
 _KIND: Final = re.compile(r".+/\d+")
 _TARGETS: Final = ("Planning", "Warehouse", "Service, L3")
@@ -314,21 +315,14 @@ class TuningMethodTests(ABC):
         import torch
 
         generator = torch.Generator().manual_seed(seed)
-        return self.make_method().start(model, self._resolved(model), _TARGETS, generator)
+        return self.make_method().start(model, self._resolved(model), _rows(model), generator)
 
     def _loss(self, model: LoadedModel, trainable: Trainable) -> Tensor:
         """Mean loss over the tokens of three answers, as a trainer computes it."""
-        from foreword.plugin.encoding import encode_input, encode_target
-        from foreword.tuning.batches import EncodedRow, collate
+        from foreword.tuning.batches import collate
         from foreword.tuning.forward import answer_loss
 
-        rows = [
-            EncodedRow(
-                input_ids=tuple(encode_input(model.tokenizer, f"Complaint {number}")),
-                target_ids=tuple(encode_target(model, target)),
-            )
-            for number, target in enumerate(_TARGETS)
-        ]
+        rows = _rows(model)
         loss = answer_loss(model)(collate(rows), trainable.contribute())
         return loss / sum(len(row.target_ids) for row in rows)
 
@@ -343,6 +337,19 @@ class TuningMethodTests(ABC):
                     tensor.sub_(tensor.grad, alpha=0.1)
                     tensor.grad = None
         trainable.after_step()
+
+
+def _rows(model: LoadedModel) -> list[EncodedRow]:
+    """Three rows, as a trainer encodes them."""
+    from foreword.plugin.encoding import EncodedRow, encode_input, encode_target
+
+    return [
+        EncodedRow(
+            input_ids=tuple(encode_input(model.tokenizer, f"Complaint {number}")),
+            target_ids=tuple(encode_target(model, target)),
+        )
+        for number, target in enumerate(_TARGETS)
+    ]
 
 
 def _parameters(trainable: Trainable) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 from foreword.domain.prompt import apply_verbalizer, compose_to_fit
 from foreword.plugin.chat import chat_frame
-from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.encoding import EncodedRow, encode_input, encode_target
 from foreword.plugin.interfaces import LoadedModel, Task
 
 if TYPE_CHECKING:
@@ -31,19 +31,6 @@ FORWARD_TOKENS: Final = 16_384
 
 IGNORED: Final = -100
 """Label of a position that carries no loss."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedRow:
-    """One row in token ids; the answer includes the token that closes it."""
-
-    input_ids: tuple[int, ...]
-    target_ids: tuple[int, ...]
-
-    @property
-    def length(self) -> int:
-        """Tokens of input and answer."""
-        return len(self.input_ids) + len(self.target_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 
 if TYPE_CHECKING:
-    from foreword.tuning.batches import EncodedRow
+    from foreword.plugin.encoding import EncodedRow
 
 
 def run_fingerprint(

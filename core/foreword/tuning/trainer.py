@@ -24,9 +24,10 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, TunePlan
 from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.plugin.contributions import Contribution
+from foreword.plugin.encoding import EncodedRow
 from foreword.plugin.interfaces import Artifact, LoadedModel, Schema, Task, Trainable, TuningMethod
 from foreword.tuning import checkpoint
-from foreword.tuning.batches import Batch, EncodedRow, batch_order, collate, encode_rows, length_order, parts_of
+from foreword.tuning.batches import Batch, batch_order, collate, encode_rows, length_order, parts_of
 from foreword.tuning.fingerprint import run_fingerprint
 from foreword.tuning.forward import answer_loss
 from foreword.tuning.optimisation import clip, make_optimizer, set_rate
@@ -95,7 +96,6 @@ class Trainer:
         self._held_out = encode(self._split.held_out)
         encoded = encode(rows)
         self._training = {Phase.TUNING: encode(self._split.training), Phase.REFITTING: encoded}
-        self._targets = {Phase.TUNING: self._distinct(self._split.training), Phase.REFITTING: self._distinct(rows)}
         self._fingerprint = run_fingerprint(
             plan,
             base_model=model.spec,
@@ -186,8 +186,8 @@ class Trainer:
     def _begin(self) -> None:
         """Starts the phase at the cursor from the method's own beginning."""
         generator = torch.Generator().manual_seed(self._parameters.seed)
-        targets = self._targets[self._cursor.phase]
-        self._trainable: Trainable = self._method.start(self._model, self._parameters, targets, generator)
+        rows = self._training[self._cursor.phase]
+        self._trainable: Trainable = self._method.start(self._model, self._parameters, rows, generator)
         self._optimizer = make_optimizer(self._trainable.groups, self._parameters)
         self._windows = self._windows_of(self._cursor.epoch)
 
@@ -343,10 +343,6 @@ class Trainer:
                 len(self._training[Phase.REFITTING]), parameters.batch_size, parameters.accumulate_steps
             )
         return left
-
-    def _distinct(self, rows: Sequence[Row]) -> list[str]:
-        """Distinct canonical answers in the order of the file."""
-        return list(dict.fromkeys(self._task.target(row.output, self._plan.schema) for row in rows))
 
     def _named(self) -> dict[str, Tensor]:
         """The trained tensors by name."""

@@ -16,6 +16,8 @@ from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from foreword.plugin.encoding import EncodedRow
+
 _BYTES_PER_NUMBER: Final = 4
 _SCALED: Final = frozenset({SiteKind.KEY, SiteKind.VALUE, SiteKind.FEED_FORWARD})
 """As in the paper, in every attention, also across. PEFT's defaults have queries instead of keys on BART and Qwen, and
@@ -45,10 +47,10 @@ class IA3(TuningMethod):
         return MethodPlan(trainable_parameter_count=count, context_tokens=0, resident_bytes=count * _BYTES_PER_NUMBER)
 
     def start(
-        self, model: LoadedModel, parameters: ResolvedParameters, targets: Sequence[str], generator: Generator
+        self, model: LoadedModel, parameters: ResolvedParameters, rows: Sequence[EncodedRow], generator: Generator
     ) -> Trainable:
         """Begins a run from factors of 1, so from the base model as it is; nothing in it is random."""
-        del targets, generator
+        del rows, generator
         from foreword_methods.ia3.training import Scales
 
         return Scales(

@@ -18,6 +18,8 @@ from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from foreword.plugin.encoding import EncodedRow
+
 _BYTES_PER_NUMBER = 4
 
 
@@ -58,14 +60,14 @@ class PromptTuning(TuningMethod):
         )
 
     def start(
-        self, model: LoadedModel, parameters: ResolvedParameters, targets: Sequence[str], generator: Generator
+        self, model: LoadedModel, parameters: ResolvedParameters, rows: Sequence[EncodedRow], generator: Generator
     ) -> Trainable:
-        """Begins a run from text, labels, the vocabulary or random numbers."""
+        """Begins a run as `init_method` says."""
         from foreword_methods.prompt_tuning.start import initial_prompt
         from foreword_methods.prompt_tuning.training import Prompt
 
         return Prompt(
-            initial_prompt(model, parameters, targets, generator),
+            initial_prompt(model, parameters, rows, generator),
             shape=_shape_of(model),
             special_tokens=frozenset(model.tokenizer.all_special_ids),
             token_dropout=float(parameters.method_parameters.get("token_dropout", 0.0)),

@@ -1,29 +1,36 @@
 """How a prompt starts: it decides much of how far tuning gets (Lester et al. 2021, section 3.2).
 
-Shapes: P virtual tokens, D width of the embeddings, N token ids.
+Shapes: P virtual tokens, D width of the embeddings, N token ids, B rows, T text tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
+from foreword.domain.base_model import Architecture
 from foreword.domain.parameters import ResolvedParameters
 from foreword.plugin.encoding import encode_plain
+from foreword.plugin.regression import answer_vectors
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from foreword.plugin.encoding import EncodedRow
     from foreword.plugin.interfaces import LoadedModel
 
-FREQUENT_TOKENS = 5000
+FREQUENT_TOKENS: Final = 5000
 """Sampled from: tokenizers number their tokens by frequency, and rare ones make poor starts (ibid.)."""
+
+_MOST_REGRESSED_ROWS: Final = 2000
+"""A regression on more of them takes longer than it is worth: tuning goes on from there."""
+_ROWS_AT_ONCE: Final = 32
 
 
 def initial_prompt(
-    model: LoadedModel, parameters: ResolvedParameters, targets: Sequence[str], generator: Generator
+    model: LoadedModel, parameters: ResolvedParameters, rows: Sequence[EncodedRow], generator: Generator
 ) -> Tensor:
     """The vectors that a prompt starts from, in fp32 on the model's device.
 
@@ -38,7 +45,9 @@ def initial_prompt(
         case "sample_vocab":
             vectors_PD = _from_vocabulary(model, num_virtual_tokens, generator)
         case "labels":
-            vectors_PD = _from_labels(model, targets, num_virtual_tokens, generator)
+            vectors_PD = _from_labels(model, rows, num_virtual_tokens, generator)
+        case "regression":
+            vectors_PD = _from_regression(model, rows, num_virtual_tokens, generator)
         case _:
             vectors_PD = _random(model, num_virtual_tokens, generator)
     return vectors_PD.to(device=model.module.device, dtype=torch.float32).contiguous()
@@ -71,12 +80,57 @@ def _from_vocabulary(model: LoadedModel, num_virtual_tokens: int, generator: Gen
     return _embed(model, [ordinary[place] for place in drawn.tolist()])
 
 
-def _from_labels(model: LoadedModel, targets: Sequence[str], num_virtual_tokens: int, generator: Generator) -> Tensor:
+def _from_labels(
+    model: LoadedModel, rows: Sequence[EncodedRow], num_virtual_tokens: int, generator: Generator
+) -> Tensor:
     """The mean embedding of each answer's tokens; frequent tokens fill the rest."""
-    encoded = (encode_plain(model.tokenizer, target) for target in targets)
-    means = [_embed(model, ids).mean(dim=0) for ids in encoded if ids][:num_virtual_tokens]
+    answers = dict.fromkeys(answer for answer in _answers(model, rows) if answer)
+    means = [_embed(model, ids).mean(dim=0) for ids in answers][:num_virtual_tokens]
     rest_PD = _from_vocabulary(model, num_virtual_tokens, generator)
     return torch.cat([torch.stack(means), rest_PD[len(means) :]]) if means else rest_PD
+
+
+def _from_regression(
+    model: LoadedModel, rows: Sequence[EncodedRow], num_virtual_tokens: int, generator: Generator
+) -> Tensor:
+    """What a regression on the model's own sentence vectors finds; frequent tokens fill the rest."""
+    drawn = torch.randperm(len(rows), generator=generator)[:_MOST_REGRESSED_ROWS].tolist()
+    chosen = sorted((rows[place] for place in drawn), key=lambda row: len(row.input_ids))
+    pooled_ND = torch.cat(
+        [_pooled(model, chosen[first : first + _ROWS_AT_ONCE]) for first in range(0, len(chosen), _ROWS_AT_ONCE)]
+    )
+    found_UD = answer_vectors(
+        pooled_ND, _answers(model, chosen), most=num_virtual_tokens, embed=lambda ids: _embed(model, ids)
+    )
+    rest_PD = _from_vocabulary(model, num_virtual_tokens, generator)
+    return torch.cat([found_UD, rest_PD[len(found_UD) :]])
+
+
+def _answers(model: LoadedModel, rows: Sequence[EncodedRow]) -> list[tuple[int, ...]]:
+    """Answers in token ids, without what opens and closes them."""
+    special = set(model.tokenizer.all_special_ids)
+    return [tuple(token for token in row.target_ids if token not in special) for row in rows]
+
+
+@torch.no_grad()
+def _pooled(model: LoadedModel, rows: Sequence[EncodedRow]) -> Tensor:
+    """Mean of the last states over each input's tokens, without any prompt: of the encoder where there is one.
+
+    Shape:
+        Returns `[B, D]`, float32.
+    """
+    ids_BT = torch.zeros(len(rows), max(len(row.input_ids) for row in rows), dtype=torch.long)
+    mask_BT = torch.zeros_like(ids_BT)
+    for place, row in enumerate(rows):
+        ids_BT[place, : len(row.input_ids)] = torch.tensor(row.input_ids)
+        mask_BT[place, : len(row.input_ids)] = 1
+    ids_BT, mask_BT = ids_BT.to(model.module.device), mask_BT.to(model.module.device)
+    encodes = model.spec.architecture is Architecture.ENCODER_DECODER
+    network = model.module.get_encoder() if encodes else model.module.base_model
+    states_BTD = network(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state.float()
+    weights_BT1 = mask_BT[..., None].float()
+    pooled_BD: Tensor = (states_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1)
+    return pooled_BD
 
 
 def _random(model: LoadedModel, num_virtual_tokens: int, generator: Generator) -> Tensor:

@@ -12,6 +12,7 @@ from factories.tiny_models import HIDDEN_SIZE, SHAPES, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import ArtifactError
 from foreword.plugin.contributions import soft_prompt
+from foreword.plugin.encoding import EncodedRow, encode_input, encode_target
 from foreword.plugin.interfaces import Artifact
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
@@ -19,9 +20,13 @@ from foreword_methods import plugin
 from foreword_methods.prompt_tuning import PromptTuning
 
 
-def _start(model, targets=("Planning", "Warehouse"), seed=0, **parameters):
+def _start(model, rows=(("A part is missing", "Warehouse"), ("The manual", "Planning")), seed=0, **parameters):
     generator = torch.Generator().manual_seed(seed)
-    return PromptTuning().start(model, make_parameters(**parameters), targets, generator)
+    encoded = [
+        EncodedRow(input_ids=tuple(encode_input(model.tokenizer, text)), target_ids=tuple(encode_target(model, answer)))
+        for text, answer in rows
+    ]
+    return PromptTuning().start(model, make_parameters(**parameters), encoded, generator)
 
 
 def _vectors(trainable):
@@ -68,10 +73,42 @@ def test_labels_start_the_prompt_with_their_mean_embeddings_and_the_vocabulary_f
     model = tiny_model("bart")
     ids = model.tokenizer("Planning", add_special_tokens=False, return_tensors="pt").input_ids
 
-    vectors = _vectors(_start(model, targets=["Planning"], init_method="labels", num_virtual_tokens=3))
+    vectors = _vectors(_start(model, rows=[("The manual", "Planning")], init_method="labels", num_virtual_tokens=3))
 
     torch.testing.assert_close(vectors[0], model.module.model.shared(ids)[0].mean(dim=0))
     assert vectors.shape == (3, HIDDEN_SIZE)
+
+
+def test_a_regression_starts_the_prompt_with_a_vector_for_each_answer_that_tells_its_rows_from_others():
+    model = tiny_model("bart")
+    rows = [("planning the manual", "Planning"), ("a part", "Warehouse")] * 4 + [("the manual", "Planning")]
+
+    vectors = _vectors(_start(model, rows=rows, init_method="regression", num_virtual_tokens=5))
+
+    names = [
+        model.module.model.shared(torch.tensor(model.tokenizer(answer, add_special_tokens=False).input_ids)).mean(dim=0)
+        for answer in ("Planning", "Warehouse")
+    ]
+    pooled = [
+        model.module.model.encoder(**model.tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(dim=0)
+        for text in ("planning the manual", "a part")
+    ]
+    difference = pooled[0] / pooled[0].norm() - pooled[1] / pooled[1].norm()
+    directions = vectors[:2] - torch.stack(names)
+    assert directions[0] @ difference > 0 > directions[1] @ difference
+    assert vectors.shape == (5, HIDDEN_SIZE)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_regression_over_answers_that_never_repeat_is_left_out(shape):
+    rows = [(f"Complaint {number}", f"Dear customer {number}") for number in range(4)]
+
+    found = _vectors(_start(tiny_model(shape), rows=rows, init_method="regression", num_virtual_tokens=5))
+
+    table = tiny_model(shape).module.get_input_embeddings()(
+        torch.arange(5000).clamp_max(len(tiny_model(shape).tokenizer) - 1)
+    )
+    assert all((vector == table).all(dim=1).any() for vector in found)
 
 
 @pytest.mark.parametrize("init_method", ["random", "sample_vocab"])

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from foreword.plugin.regression import answer_directions, answer_vectors
+
+
+def pooled(counts, *, width=16):
+    """Vectors around one axis for each answer, and the places of the answers."""
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.cat([torch.full((count,), place) for place, count in enumerate(counts)])
+    return torch.eye(width)[targets] * 3 + torch.randn(len(targets), width, generator=generator), targets
+
+
+def test_each_direction_tells_its_answer_s_rows_from_the_others():
+    vectors, targets = pooled([20, 20, 20])
+
+    directions = answer_directions(vectors, targets, 3)
+
+    scores = torch.nn.functional.normalize(vectors, dim=-1) @ directions.T
+    assert (scores.argmax(dim=1) == targets).float().mean() > 0.95
+
+
+def test_directions_have_a_mean_length_of_one_and_rare_answers_shorter_ones():
+    vectors, targets = pooled([40, 40, 4])
+
+    lengths = answer_directions(vectors, targets, 3).norm(dim=-1)
+
+    assert lengths.mean().item() == pytest.approx(1.0)
+    assert lengths[2] < lengths[:2].min()
+
+
+def test_rows_whose_answer_has_no_place_count_against_all_others():
+    vectors, targets = pooled([20, 20, 20])
+
+    directions = answer_directions(vectors, torch.where(targets == 2, -1, targets), 2)
+
+    scores = torch.nn.functional.normalize(vectors[targets == 2], dim=-1) @ directions.T
+    own = torch.nn.functional.normalize(vectors[targets == 0], dim=-1) @ directions[0]
+    assert scores.max() < own.mean()
+
+
+def test_frequent_answers_come_first_and_rare_ones_without_room_are_left_out():
+    vectors, targets = pooled([3, 9, 6])
+    table = torch.randn(10, 16) * 100
+
+    found = answer_vectors(
+        vectors, [(int(target) + 4,) for target in targets], most=2, embed=lambda ids: table[list(ids)]
+    )
+
+    size = table[5:7].norm(dim=-1).mean()
+    directions = answer_directions(vectors, torch.tensor([-1] * 3 + [0] * 9 + [1] * 6), 2)
+    torch.testing.assert_close(found, table[5:7] + directions * size)
+
+
+@pytest.mark.parametrize(
+    "answers", [[(place,) for place in range(6)], [()] * 6], ids=["that never repeat", "without any token"]
+)
+def test_answers_that_tell_nothing_make_no_vectors(answers):
+    found = answer_vectors(torch.randn(6, 16), answers, most=4, embed=lambda ids: torch.randn(len(ids), 16))
+
+    assert found.shape == (0, 16)
