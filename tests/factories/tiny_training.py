@@ -101,6 +101,14 @@ log_updates = 1
 embeddings = 1e-2
 encoder = 1e-3
 
+[matching]
+minutes = {minutes}
+log_updates = 1
+
+[matching_rates]
+embeddings = 1e-3
+encoder = 1e-3
+
 [steering]
 minutes = {minutes}
 log_updates = 1

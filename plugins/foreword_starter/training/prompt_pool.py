@@ -19,9 +19,11 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from foreword.plugin.regression import answer_vectors
 from foreword_starter.training.soft_tasks import Example, SoftTask, SoftTasks
 from foreword_starter.training.starter import END, Starter
 
@@ -29,6 +31,7 @@ FREQUENT_TOKENS: Final = 5000
 """Sampled from, as the service's own start does."""
 _BETAS: Final = (0.9, 0.98)
 _TYPICAL_TEXTS: Final = 12
+_ROWS_AT_ONCE: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +44,19 @@ class PoolSettings:
         lives: Least and most updates of a life; drawn evenly on a logarithmic scale.
         rates: Least and most of AdamW's at the peak, drawn likewise; it rises over the first tenth of a life,
             then falls to nothing.
+        regression_rates: The same for prompts that begin from a regression, which larger steps would only spoil.
         support: Least and most rows that a prompt learns from; drawn likewise.
-        starts: Shares of the starts: tokens of the vocabulary, the labels' names, what is typical of each label.
+        starts: Shares of the starts: tokens of the vocabulary, the labels' names, what is typical of each label, and
+            a regression over the support rows' vectors.
     """
 
     slots: int
     lengths: tuple[int, ...] = (8, 12, 16, 16, 20, 32)
     lives: tuple[int, int] = (40, 240)
     rates: tuple[float, float] = (0.02, 0.1)
+    regression_rates: tuple[float, float] = (0.001, 0.02)
     support: tuple[int, int] = (24, 480)
-    starts: tuple[float, float, float] = (0.5, 0.2, 0.3)
+    starts: tuple[float, float, float, float] = (0.2, 0.1, 0.1, 0.6)
     max_input_tokens: int = 96
     max_output_tokens: int = 48
 
@@ -141,18 +147,23 @@ class PromptPool:
         """A new task with a new prompt."""
         settings, generator = self._settings, self._generator
         task = self._tasks.draw(generator)
-        start = generator.choices(("vocabulary", "labels", "typical"), settings.starts)[0]
+        start = generator.choices(("vocabulary", "labels", "typical", "regression"), settings.starts)[0]
         start = start if task.labels else "vocabulary"
         num_virtual = generator.choice(settings.lengths)
         support, queries = divide(task.examples, round(_logarithmic(settings.support, generator)))
         task, examples = replace(task, examples=support), (*support, *queries)
-        self._vectors_SPD[slot] = 0
-        self._vectors_SPD[slot, :num_virtual] = initial_vectors(self._starter, task, start, num_virtual, generator)
-        self._mean_SPD[slot], self._square_SPD[slot] = 0, 0
         inputs = self._starter.encode([row.text for row in examples], settings.max_input_tokens)
         answers = self._starter.encode_answers([row.answer for row in examples], settings.max_output_tokens)
+        vectors_PD = initial_vectors(self._starter, task, start, num_virtual, generator)
+        if start == "regression":
+            found_UD = regression_vectors(self._starter, inputs[: len(support)], answers[: len(support)], num_virtual)
+            vectors_PD[: len(found_UD)] = found_UD
+        self._vectors_SPD[slot] = 0
+        self._vectors_SPD[slot, :num_virtual] = vectors_PD
+        self._mean_SPD[slot], self._square_SPD[slot] = 0, 0
+        rates = settings.regression_rates if start == "regression" else settings.rates
         return Life(
-            kind=task.kind, start=start, num_virtual=num_virtual, rate=_logarithmic(settings.rates, generator),
+            kind=task.kind, start=start, num_virtual=num_virtual, rate=_logarithmic(rates, generator),
             length_of_life=round(_logarithmic(settings.lives, generator)), num_support=len(support),
             inputs=tuple(map(tuple, inputs)), answers=tuple(map(tuple, answers)),
         )  # fmt: skip
@@ -200,7 +211,7 @@ def initial_vectors(starter: Starter, task: SoftTask, start: str, num_virtual: i
     table_VD = starter.embeddings_VD
     ordinary = [generator.randrange(END + 30, min(FREQUENT_TOKENS, len(table_VD))) for _ in range(num_virtual)]
     vectors_PD = table_VD[torch.tensor(ordinary)].float()
-    if start == "vocabulary":
+    if start in ("vocabulary", "regression"):
         return vectors_PD
     labels = task.labels[:num_virtual]
     names = starter.tokenizer.encode_batch(list(labels), add_special_tokens=False)
@@ -223,3 +234,23 @@ def initial_vectors(starter: Starter, task: SoftTask, start: str, num_virtual: i
             mean_D = (table_VD[torch.tensor(tokens)].float() * weights[:, None]).sum(dim=0) / weights.sum()
             vectors_PD[place] = (vectors_PD[place] + mean_D) / 2
     return vectors_PD
+
+
+@torch.no_grad()
+def regression_vectors(
+    starter: Starter, inputs: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], most: int
+) -> Tensor:
+    """Where a prompt begins that knows what a regression over these rows finds, as the service makes it.
+
+    Args:
+        inputs, answers: In token ids; answers with the token that closes them.
+
+    Shape:
+        Returns `[U, D]`, U at most `most`.
+    """
+    order = sorted(range(len(inputs)), key=lambda place: len(inputs[place]))
+    parts = [order[first : first + _ROWS_AT_ONCE] for first in range(0, len(order), _ROWS_AT_ONCE)]
+    pooled_ND = torch.cat([starter.pooled_ids([inputs[place] for place in part]) for part in parts])
+    pooled_ND = pooled_ND[starter.tensor(np.argsort(order))]
+    closed = [tuple(token for token in answer if token != END) for answer in answers]
+    return answer_vectors(pooled_ND, closed, most=most, embed=lambda ids: starter.embeddings_VD[list(ids)].float())

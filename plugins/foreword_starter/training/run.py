@@ -22,6 +22,7 @@ from foreword_starter.training.distillation import Distillation, mean_cosine
 from foreword_starter.training.export import save_model
 from foreword_starter.training.instructions import Instructions
 from foreword_starter.training.loop import LoopSettings, Stage, run_loop, write_whole
+from foreword_starter.training.matching import MatchingStage
 from foreword_starter.training.precision import MasterWeights, RateGroup, compute_dtype
 from foreword_starter.training.probe import held_out_tasks, promptability
 from foreword_starter.training.prompt_pool import PromptPool
@@ -58,8 +59,9 @@ class Sources:
 class Run:
     """A training run.
 
-    Folders of the state: `start`, `distilled` and `steered` hold a `model` each, the latter two also a log, what is
-    needed to go on and, where promptability is probed, the `best` model. `checkpoints.jsonl` has the figures of all.
+    Folders of the state: `start`, `distilled`, `matched` and `steered` hold a `model` each, all but the first also a
+    log, what is needed to go on and, where promptability is probed, the `best` model. `checkpoints.jsonl` has the
+    figures of all.
     """
 
     def __init__(self, sources: Sources, settings_file: Path, state: Path, device: torch.device) -> None:
@@ -116,6 +118,10 @@ class Run:
             if not self._distil(start, stop_at):
                 return False
             start = self._state / "distilled" / "model"
+        if self._settings.matching.minutes:
+            if not self._match(start, stop_at):
+                return False
+            start = self._state / "matched" / "model"
         return self._steer(start, stop_at)
 
     def measure_model(self) -> None:
@@ -142,6 +148,14 @@ class Run:
         starter = self._load(start)
         stage = Distillation(starter, *self._targets, batch_size=settings.data.batch_texts, seed=settings.data.seed)
         return self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, stop_at)
+
+    def _match(self, start: Path, stop_at: float) -> bool:
+        settings, starter = self._settings, self._load(start)
+        texts, targets_ND = self._space.texts, self._targets[1]
+        names = sorted(texts)
+        parts = torch.split(targets_ND, [len(texts[name]) for name in names])
+        stage = MatchingStage(starter, texts, dict(zip(names, parts, strict=True)), seed=settings.data.seed + 4)
+        return self._loop("matched", starter, stage, settings.matching_rates, settings.matching, stop_at)
 
     def _steer(self, start: Path, stop_at: float) -> bool:
         """The model learns to follow prompts."""

@@ -54,6 +54,11 @@ class SentenceSpace:
         texts = [text for name in names for text in self._texts[name]]
         return texts, torch.cat([self._vectors[name] for name in names])
 
+    @property
+    def texts(self) -> dict[str, list[str]]:
+        """By source."""
+        return self._texts
+
     def draw(self, generator: Random, *, num_labels: int, num_rows: int) -> list[tuple[str, list[int]]]:
         """Texts of one source or two, large ones more often, and the places of the labels that apply, at least one."""
         names = sorted(self._texts)

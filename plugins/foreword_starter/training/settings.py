@@ -55,6 +55,8 @@ class TrainingSettings:
     data: DataSettings
     distillation: LoopSettings
     distillation_rates: Rates
+    matching: LoopSettings
+    matching_rates: Rates
     steering: LoopSettings
     steering_rates: Rates
     mixture: SteeringSettings
@@ -70,8 +72,9 @@ def read_settings(file: Path) -> TrainingSettings:
     """
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     types: Mapping[str, type[Any]] = {
-        "data": DataSettings, "distillation": LoopSettings, "distillation_rates": Rates, "steering": LoopSettings,
-        "steering_rates": Rates, "mixture": SteeringSettings, "pool": PoolSettings, "probe": ProbeSettings,
+        "data": DataSettings, "distillation": LoopSettings, "distillation_rates": Rates, "matching": LoopSettings,
+        "matching_rates": Rates, "steering": LoopSettings, "steering_rates": Rates, "mixture": SteeringSettings,
+        "pool": PoolSettings, "probe": ProbeSettings,
     }  # fmt: skip
     unknown = sorted(set(tables) - set(types))
     if unknown:

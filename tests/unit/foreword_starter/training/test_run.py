@@ -38,7 +38,7 @@ def test_one_command_makes_a_model_that_loads_as_any_other(sources, tmp_path):
     assert answer.shape[0] == 1
     assert model.dtype == torch.bfloat16
     checkpoints = read(tmp_path / "state" / "checkpoints.jsonl")
-    assert [found["checkpoint"] for found in checkpoints] == ["distilled", "steered"]
+    assert [found["checkpoint"] for found in checkpoints] == ["distilled", "matched", "steered"]
     assert all({"cosine", "canary", "probe_mean", "tokens"} <= set(found) for found in checkpoints)
 
 

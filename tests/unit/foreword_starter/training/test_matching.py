@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from factories.tiny_training import TEXTS
+from foreword_starter.model import WEIGHTS
+from foreword_starter.training.forward import PromptedRow
+from foreword_starter.training.matching import Matcher
+from foreword_starter.training.prompt_pool import regression_vectors
+from foreword_starter.training.starter import Starter
+
+
+@pytest.fixture(scope="module")
+def starter():
+    return Starter(WEIGHTS, device=torch.device("cpu"), dtype=torch.float32)
+
+
+def row(*, length):
+    return PromptedRow(input_ids=[1, 2], answer_ids=[2], prompt=(0, length))
+
+
+def test_a_matcher_finds_the_direction_in_which_states_differ():
+    generator = torch.Generator().manual_seed(0)
+    matcher, planted = Matcher(8, torch.device("cpu")), torch.zeros(8)
+    planted[3] = 2.0
+
+    for _ in range(300):
+        states, matches = torch.randn(6, 4, 8, generator=generator), torch.randint(4, (6,), generator=generator)
+        states[range(6), matches] += planted
+        found = matcher.log_probabilities(states, [row(length=4)] * 6)
+        torch.nn.functional.nll_loss(found, matches).backward()
+        matcher.update()
+
+    states = torch.zeros(1, 4, 8)
+    states[0, 2] = planted
+    assert matcher.log_probabilities(states, [row(length=4)]).argmax() == 2
+
+
+def test_vectors_beyond_the_prompt_s_own_length_never_match():
+    matcher = Matcher(8, torch.device("cpu"))
+
+    found = matcher.log_probabilities(torch.randn(2, 6, 8), [row(length=6), row(length=2)]).exp()
+
+    torch.testing.assert_close(found[1], torch.tensor([0.5, 0.5, 0.0, 0.0, 0.0, 0.0]))
+
+
+@torch.no_grad()
+def test_a_regression_does_not_depend_on_how_rows_are_batched(starter):
+    inputs = starter.encode(TEXTS, 64)
+    answers = starter.encode_answers([("Service", "Warehouse")[place % 2] for place in range(len(TEXTS))], 8)
+    longest_first = sorted(range(len(TEXTS)), key=lambda place: -len(inputs[place]))
+
+    found, again = (
+        regression_vectors(starter, [inputs[place] for place in order], [answers[place] for place in order], 4)
+        for order in (range(len(TEXTS)), longest_first)
+    )
+
+    assert len(found) == 2
+    torch.testing.assert_close(found.sort(dim=0).values, again.sort(dim=0).values, atol=1e-3, rtol=1e-3)
