@@ -26,7 +26,8 @@ FREQUENT_TOKENS: Final = 5000
 
 _MOST_REGRESSED_ROWS: Final = 2000
 """A regression on more of them takes longer than it is worth: tuning goes on from there."""
-_ROWS_AT_ONCE: Final = 32
+_TOKENS_AT_ONCE: Final = 4096
+"""Padded, of one forward pass."""
 
 
 def initial_prompt(
@@ -96,14 +97,23 @@ def _from_regression(
     """What a regression on the model's own sentence vectors finds; frequent tokens fill the rest."""
     drawn = torch.randperm(len(rows), generator=generator)[:_MOST_REGRESSED_ROWS].tolist()
     chosen = sorted((rows[place] for place in drawn), key=lambda row: len(row.input_ids))
-    pooled_ND = torch.cat(
-        [_pooled(model, chosen[first : first + _ROWS_AT_ONCE]) for first in range(0, len(chosen), _ROWS_AT_ONCE)]
-    )
+    pooled_ND = torch.cat([_pooled(model, part) for part in _parts(chosen)])
     found_UD = answer_vectors(
         pooled_ND, _answers(model, chosen), most=num_virtual_tokens, embed=lambda ids: _embed(model, ids)
     )
     rest_PD = _from_vocabulary(model, num_virtual_tokens, generator)
     return torch.cat([found_UD, rest_PD[len(found_UD) :]])
+
+
+def _parts(rows: Sequence[EncodedRow]) -> list[list[EncodedRow]]:
+    """Rows, short ones first, in parts that fit into one forward pass."""
+    parts: list[list[EncodedRow]] = []
+    for row in rows:
+        if parts and (len(parts[-1]) + 1) * len(row.input_ids) <= _TOKENS_AT_ONCE:
+            parts[-1].append(row)
+        else:
+            parts.append([row])
+    return parts
 
 
 def _answers(model: LoadedModel, rows: Sequence[EncodedRow]) -> list[tuple[int, ...]]:

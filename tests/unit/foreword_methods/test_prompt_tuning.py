@@ -17,7 +17,7 @@ from foreword.plugin.interfaces import Artifact
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
 from foreword_methods import plugin
-from foreword_methods.prompt_tuning import PromptTuning
+from foreword_methods.prompt_tuning import PromptTuning, start
 
 
 def _start(model, rows=(("A part is missing", "Warehouse"), ("The manual", "Planning")), seed=0, **parameters):
@@ -97,6 +97,17 @@ def test_a_regression_starts_the_prompt_with_a_vector_for_each_answer_that_tells
     directions = vectors[:2] - torch.stack(names)
     assert directions[0] @ difference > 0 > directions[1] @ difference
     assert vectors.shape == (5, HIDDEN_SIZE)
+
+
+def test_a_regression_is_the_same_however_many_rows_fit_into_one_pass(monkeypatch):
+    model = tiny_model("bart")
+    rows = [("planning the manual " * number, "Planning") for number in (1, 3, 5)] + [("a part", "Warehouse")] * 3
+    together = _vectors(_start(model, rows=rows, init_method="regression", num_virtual_tokens=4))
+
+    monkeypatch.setattr(start, "_TOKENS_AT_ONCE", 10)
+
+    apart = _vectors(_start(model, rows=rows, init_method="regression", num_virtual_tokens=4))
+    torch.testing.assert_close(apart, together, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
