@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PENALTY: Final = 2.0
-"""Of the ridge. 1 to 3 do equally well on vectors of length 1, some dozen to some hundred rows."""
+"""Of the ridge. Between 1 and 3 lay the best on 160 complaints and sentence vectors of length 1."""
 
 
 def answer_vectors(

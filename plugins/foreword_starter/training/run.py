@@ -150,6 +150,7 @@ class Run:
         return self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, stop_at)
 
     def _match(self, start: Path, stop_at: float) -> bool:
+        """The encoder learns to compare texts with what is in its prompt."""
         settings, starter = self._settings, self._load(start)
         texts, targets_ND = self._space.texts, self._targets[1]
         names = sorted(texts)
