@@ -58,15 +58,24 @@ def answer_losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Te
 
 def _losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None) -> Tensor:
     """Of rows of like length, padded to the longest."""
-    model = starter.module.model
     embeds_BTD, mask_BT = prompted_embeddings(starter, rows, prompts_GPD)
+    memory_BTD = starter.module.model.encoder(inputs_embeds=embeds_BTD, attention_mask=mask_BT).last_hidden_state
+    return decoder_losses(starter, rows, memory_BTD, mask_BT)
+
+
+def decoder_losses(starter: Starter, rows: Sequence[PromptedRow], memory_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+    """Mean loss of each row's answer tokens, in nats, given the encoder's states.
+
+    Shape:
+        Returns `[B]`.
+    """
+    model = starter.module.model
     longest = max(len(row.answer_ids) for row in rows)
     fed_BL, _ = pad([[START, *row.answer_ids[:-1]] for row in rows], starter.device)
     # Places and owners are counted here and not found by a mask there, which an accelerator would have to wait for.
     places = [place * longest + step for place, row in enumerate(rows) for step in range(len(row.answer_ids))]
     owners = [place for place, row in enumerate(rows) for _ in row.answer_ids]
     answers = [token for row in rows for token in row.answer_ids]
-    memory_BTD = model.encoder(inputs_embeds=embeds_BTD, attention_mask=mask_BT).last_hidden_state
     hidden_BLD = model.decoder(
         input_ids=fed_BL, encoder_hidden_states=memory_BTD, encoder_attention_mask=mask_BT, use_cache=False
     ).last_hidden_state

@@ -152,11 +152,15 @@ class Run:
     def _match(self, start: Path, stop_at: float) -> bool:
         """The encoder learns to compare texts with what is in its prompt."""
         settings, starter = self._settings, self._load(start)
+        stage = self._matching(starter, reads=settings.matching_rates.decoder > 0)
+        return self._loop("matched", starter, stage, settings.matching_rates, settings.matching, stop_at)
+
+    def _matching(self, starter: Starter, *, reads: bool) -> MatchingStage:
         texts, targets_ND = self._space.texts, self._targets[1]
         names = sorted(texts)
         parts = torch.split(targets_ND, [len(texts[name]) for name in names])
-        stage = MatchingStage(starter, texts, dict(zip(names, parts, strict=True)), seed=settings.data.seed + 4)
-        return self._loop("matched", starter, stage, settings.matching_rates, settings.matching, stop_at)
+        by_source = dict(zip(names, parts, strict=True))
+        return MatchingStage(starter, texts, by_source, reads=reads, seed=self._settings.data.seed + 4)
 
     def _steer(self, start: Path, stop_at: float) -> bool:
         """The model learns to follow prompts."""
@@ -168,6 +172,7 @@ class Run:
             PromptPool(starter, tasks, settings.pool, Random(seed + 1)),  # noqa: S311
             Instructions(starter, self._corpus, tasks, max_input_tokens=settings.data.instruction_tokens),
             Distillation(starter, *self._targets, batch_size=settings.data.batch_texts, seed=seed + 2),
+            self._matching(starter, reads=True),
             settings.mixture,
             Random(seed + 3),  # noqa: S311
         )  # fmt: skip

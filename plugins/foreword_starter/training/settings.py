@@ -90,5 +90,5 @@ def _section(file: Path, name: str, kind: type[_Section], values: Mapping[str, A
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:
         return kind(**frozen)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{file}: [{name}] {error}") from None

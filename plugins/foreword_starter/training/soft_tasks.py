@@ -76,8 +76,8 @@ class SoftTasks:
         for opinion in corpus.opinions:
             self._by_source.setdefault(opinion.source, []).append(opinion)
         self._kinds: tuple[tuple[float, Callable[[Random], SoftTask]], ...] = (
-            (0.34, self._directions), (0.18, self._departments), (0.08, self._intents), (0.08, self._emotions),
-            (0.12, self._sentiment), (0.20, self._rewriting),
+            (0.30, self._directions), (0.16, self._departments), (0.07, self._intents), (0.07, self._emotions),
+            (0.10, self._sentiment), (0.30, self._rewriting),
         )  # fmt: skip
 
     def draw(self, generator: Random) -> SoftTask:

@@ -1,7 +1,7 @@
 """The stage that makes the model promptable.
 
-Three kinds of batches take turns: tasks that only a soft prompt announces, instructions in text, and the teacher's
-sentence vectors, which keep the encoder where it knows most.
+Four kinds of batches take turns: tasks that only a soft prompt announces, instructions in text, the teacher's sentence
+vectors, which keep the encoder where it knows most, and prompts whose fitting vector is to be found and named.
 
 Shapes: B rows, R rows of a prompt, G prompts, P virtual tokens, D width.
 """
@@ -19,13 +19,14 @@ from foreword_starter.training.distillation import Distillation
 from foreword_starter.training.forward import PromptedRow, answer_losses
 from foreword_starter.training.instructions import Instructions
 from foreword_starter.training.loop import Step
+from foreword_starter.training.matching import MatchingStage
 from foreword_starter.training.prompt_pool import PromptPool
 from foreword_starter.training.starter import END, START, Starter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteeringSettings:
-    """Of the mixture.
+    """Of the mixture; what the shares leave is for soft tasks.
 
     Attributes:
         groups: Soft tasks of one batch.
@@ -33,6 +34,7 @@ class SteeringSettings:
         queries_per_group: Other rows of each, which the model alone learns from.
         instruction_share: Of the batches, in text.
         distillation_share: Of the batches, for the encoder.
+        matching_share: Of the batches, as in the stage before, and the decoder names what fits.
         instruction_tokens: Of a batch in text: inputs and twice the answers.
         token_dropout: Share of an input's tokens that half of the batches leave out.
     """
@@ -42,8 +44,19 @@ class SteeringSettings:
     queries_per_group: int
     instruction_share: float = 0.15
     distillation_share: float = 0.15
+    matching_share: float = 0.0
     instruction_tokens: int = 1500
     token_dropout: float = 0.15
+
+    def __post_init__(self) -> None:
+        """Checks.
+
+        Raises:
+            ValueError: The shares leave nothing for soft tasks.
+        """
+        shares = self.instruction_share + self.distillation_share + self.matching_share
+        if shares > 1:
+            raise ValueError(f"instruction, distillation and matching share add up to {shares:g}; 1 is the most")
 
 
 class Steering:
@@ -55,26 +68,36 @@ class Steering:
         pool: PromptPool,
         instructions: Instructions,
         distillation: Distillation,
+        matching: MatchingStage,
         settings: SteeringSettings,
         generator: Random,
     ) -> None:
         self._starter, self._pool, self._settings = starter, pool, settings
-        self._instructions, self._distillation, self._generator = instructions, distillation, generator
+        self._instructions, self._distillation, self._matching = instructions, distillation, matching
+        self._generator = generator
+        self._matched = False
         self._learning: tuple[list[int], Tensor] | None = None
 
     def forward(self, progress: float) -> Step:
         """One batch of one kind."""
-        kind = self._generator.random()
-        if kind < self._settings.distillation_share:
+        settings = self._settings
+        shares = (settings.distillation_share, settings.instruction_share, settings.matching_share)
+        kind = self._generator.choices(("vectors", "text", "matching", "soft"), (*shares, 1 - sum(shares)))[0]
+        self._matched = kind == "matching"
+        if kind == "vectors":
             return self._distillation.forward(progress)
-        if kind < self._settings.distillation_share + self._settings.instruction_share:
-            rows = self._instructions.batch(self._settings.instruction_tokens, self._generator)
+        if kind == "text":
+            rows = self._instructions.batch(settings.instruction_tokens, self._generator)
             losses_B = answer_losses(self._starter, rows, None)
             return Step(loss=losses_B.mean(), tokens=_count(rows), figures={"in_text": losses_B.detach().mean()})
+        if self._matched:
+            return self._matching.forward(progress)
         return self._soft_batch()
 
     def after_update(self) -> None:
-        """The prompts of the last batch learn too."""
+        """The prompts of the last batch learn too, or what compares its vectors."""
+        if self._matched:
+            self._matching.after_update()
         if self._learning is not None:
             self._pool.update(*self._learning)
             self._learning = None
@@ -123,6 +146,7 @@ class Steering:
         return {
             "pool": self._pool.state_dict(), "generator": self._generator.getstate(),
             "distillation": self._distillation.state_dict(), "instructions": self._instructions.state_dict(),
+            "matching": self._matching.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -131,6 +155,7 @@ class Steering:
         self._generator.setstate(state["generator"])
         self._distillation.load_state_dict(state["distillation"])
         self._instructions.load_state_dict(state["instructions"])
+        self._matching.load_state_dict(state["matching"])
 
 
 def _count(rows: list[PromptedRow]) -> int:

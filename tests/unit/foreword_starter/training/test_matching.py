@@ -6,7 +6,7 @@ import torch
 from factories.tiny_training import TEXTS
 from foreword_starter.model import WEIGHTS
 from foreword_starter.training.forward import PromptedRow
-from foreword_starter.training.matching import Matcher
+from foreword_starter.training.matching import Matcher, MatchingStage
 from foreword_starter.training.prompt_pool import regression_vectors
 from foreword_starter.training.starter import Starter
 
@@ -58,3 +58,45 @@ def test_a_regression_does_not_depend_on_how_rows_are_batched(starter):
 
     assert len(found) == 2
     torch.testing.assert_close(found.sort(dim=0).values, again.sort(dim=0).values, atol=1e-3, rtol=1e-3)
+
+
+def stage(starter, *, reads):
+    vectors = torch.randn(len(TEXTS), starter.width, generator=torch.Generator().manual_seed(0))
+    return MatchingStage(starter, {"shop": list(TEXTS)}, {"shop": vectors}, reads=reads, seed=0)
+
+
+def gradients(starter, *, reads):
+    starter.module.zero_grad(set_to_none=True)
+    stage(starter, reads=reads).forward(0.0).loss.backward()
+    model = starter.module.model
+    return [
+        None if part.grad is None else part.grad.clone()
+        for part in (model.encoder.layers[0].fc1.weight, model.decoder.layers[0].fc1.weight)
+    ]
+
+
+def test_the_decoder_learns_to_read_at_no_expense_of_the_encoder(starter):
+    encoder, decoder = gradients(starter, reads=False)
+    encoder_of_reader, decoder_of_reader = gradients(starter, reads=True)
+
+    assert decoder is None
+    assert decoder_of_reader.abs().sum() > 0
+    torch.testing.assert_close(encoder_of_reader, encoder, atol=1e-4, rtol=1e-3)
+
+
+def test_answers_of_several_labels_have_the_names_of_all(starter):
+    drawn = stage(starter, reads=False)
+
+    answers, directions, _, fits = drawn._regressed("shop")
+
+    assert len(answers) == len(directions) == fits.shape[1]
+    assert any(len(answer) == 2 for answer in answers)
+    torch.testing.assert_close(fits.sum(dim=1), torch.ones(len(fits)))
+
+
+def test_frequent_answers_have_longer_directions(starter):
+    drawn = stage(starter, reads=False)
+
+    lengths = torch.stack([drawn._regressed("shop")[1].norm(dim=-1)[[0, -1]] for _ in range(10)]).mean(dim=0)
+
+    assert lengths[0] > lengths[1]

@@ -106,9 +106,16 @@ def test_prompts_move_as_adamw_moves_them(starter, tasks):
 def test_a_prompt_learns_from_support_rows_alone_and_the_model_from_all(starter, tasks, support, queries):
     pool = PromptPool(starter, tasks, PoolSettings(slots=2, lengths=(4,)), Random(0))
     settings = SteeringSettings(
-        groups=2, rows_per_group=support, queries_per_group=queries, instruction_share=0, distillation_share=0
+        groups=2,
+        rows_per_group=support,
+        queries_per_group=queries,
+        instruction_share=0,
+        distillation_share=0,
+        matching_share=0,
     )
-    steering = Steering(starter, pool, instructions=None, distillation=None, settings=settings, generator=Random(0))
+    steering = Steering(
+        starter, pool, instructions=None, distillation=None, matching=None, settings=settings, generator=Random(0)
+    )
     before = [pool.prompts([slot]).detach().clone() for slot in (0, 1)]
     starter.module.zero_grad()
 
