@@ -122,6 +122,7 @@ decoder = 1e-3
 groups = 3
 rows_per_group = 2
 queries_per_group = 1
+matching_share = 0.3
 instruction_tokens = 200
 
 [pool]

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foreword_starter.training.batching import mask, pad
+from foreword_starter.training.batching import mask, pad, round_up
 from foreword_starter.training.starter import START, Starter
 
 _PARTS: Final = 4
 """That a batch is split into by length."""
 _LEAST_ROWS: Final = 8
 """Of a part; smaller ones cost more than the padding that they save."""
+_ANSWERS_STEP: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +71,8 @@ def decoder_losses(starter: Starter, rows: Sequence[PromptedRow], memory_BTD: Te
         Returns `[B]`.
     """
     model = starter.module.model
-    longest = max(len(row.answer_ids) for row in rows)
     fed_BL, _ = pad([[START, *row.answer_ids[:-1]] for row in rows], starter.device)
+    longest = fed_BL.shape[1]
     # Places and owners are counted here and not found by a mask there, which an accelerator would have to wait for.
     places = [place * longest + step for place, row in enumerate(rows) for step in range(len(row.answer_ids))]
     owners = [place for place, row in enumerate(rows) for _ in row.answer_ids]
@@ -79,8 +80,10 @@ def decoder_losses(starter: Starter, rows: Sequence[PromptedRow], memory_BTD: Te
     hidden_BLD = model.decoder(
         input_ids=fed_BL, encoder_hidden_states=memory_BTD, encoder_attention_mask=mask_BT, use_cache=False
     ).last_hidden_state
+    # Of these too a number that is often met.
+    places += [0] * (round_up(len(places), _ANSWERS_STEP) - len(places))
     hidden_ND = hidden_BLD.reshape(len(rows) * longest, -1)[starter.tensor(places)]
-    logits_NV = functional.linear(hidden_ND, model.shared.weight) + starter.module.final_logits_bias[0]
+    logits_NV = functional.linear(hidden_ND, model.shared.weight)[: len(answers)] + starter.module.final_logits_bias[0]
     losses_N = functional.cross_entropy(logits_NV.float(), starter.tensor(answers), reduction="none")
     losses_B = losses_N.new_zeros(len(rows)).index_add(0, starter.tensor(owners), losses_N)
     return losses_B / starter.tensor([len(row.answer_ids) for row in rows])
@@ -98,7 +101,7 @@ def prompted_embeddings(
     tokens_BTD = starter.module.get_input_embeddings()(ids_BT)
     if prompts_GPD is None:
         return tokens_BTD, input_mask_BT
-    num_positions = max(row.length for row in rows)
+    num_positions = round_up(max(row.length for row in rows))
     # One gather from prompts and tokens laid out behind each other, instead of a copy per row.
     groups, num_virtual, width = prompts_GPD.shape
     source_ND = torch.cat([prompts_GPD.to(tokens_BTD.dtype).reshape(-1, width), tokens_BTD.reshape(-1, width)])

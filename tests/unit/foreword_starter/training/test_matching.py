@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 import torch
 
 from factories.tiny_training import TEXTS
 from foreword_starter.model import WEIGHTS
 from foreword_starter.training.forward import PromptedRow
-from foreword_starter.training.matching import Matcher, MatchingStage
+from foreword_starter.training.matching import MatchingStage
+from foreword_starter.training.matching_prompts import MatchingPrompts
 from foreword_starter.training.prompt_pool import regression_vectors
+from foreword_starter.training.readouts import Legibility, Matcher
 from foreword_starter.training.starter import Starter
 
 
@@ -84,19 +88,37 @@ def test_the_decoder_learns_to_read_at_no_expense_of_the_encoder(starter):
     torch.testing.assert_close(encoder_of_reader, encoder, atol=1e-4, rtol=1e-3)
 
 
-def test_answers_of_several_labels_have_the_names_of_all(starter):
-    drawn = stage(starter, reads=False)
-
-    answers, directions, _, fits = drawn._regressed("shop")
-
-    assert len(answers) == len(directions) == fits.shape[1]
-    assert any(len(answer) == 2 for answer in answers)
-    torch.testing.assert_close(fits.sum(dim=1), torch.ones(len(fits)))
+@pytest.fixture
+def prompts(starter):
+    vectors = torch.randn(len(TEXTS), starter.width, generator=torch.Generator().manual_seed(0))
+    return MatchingPrompts(starter, {"shop": list(TEXTS)}, {"shop": vectors}, rows=5, generator=Random(0))
 
 
-def test_frequent_answers_have_longer_directions(starter):
-    drawn = stage(starter, reads=False)
+def test_an_answer_of_two_labels_is_named_after_both(prompts, starter):
+    comma = starter.tokenizer.encode("a, b", add_special_tokens=False).ids[1]
+    drawn = [prompts.draw("shop") for _ in range(10)]
 
-    lengths = torch.stack([drawn._regressed("shop")[1].norm(dim=-1)[[0, -1]] for _ in range(10)]).mean(dim=0)
+    assert any(comma in name for prompt in drawn for name in prompt.names)
+    for prompt in drawn:
+        assert len(prompt.names) == len(prompt.vectors_UD) == prompt.fits_RU.shape[1]
+        torch.testing.assert_close(prompt.fits_RU.sum(dim=1), torch.ones(5))
+
+
+def test_frequent_answers_have_longer_directions(prompts):
+    lengths = torch.stack([prompts._regressed("shop")[1].norm(dim=-1)[[0, -1]] for _ in range(10)]).mean(dim=0)
 
     assert lengths[0] > lengths[1]
+
+
+def test_tokens_become_legible_that_were_turned(starter):
+    turn, _ = torch.linalg.qr(torch.randn(starter.width, starter.width, generator=torch.Generator().manual_seed(0)))
+    tokens = torch.arange(100, 140)
+    memory = (starter.embeddings_VD[tokens].detach() @ turn)[None] * 2
+    found, legibility = [(0, place, token) for place, token in enumerate(tokens.tolist())], Legibility(starter)
+    before = float(legibility.loss(memory, found))
+
+    for _ in range(100):
+        legibility.loss(memory, found).backward()
+        legibility.update()
+
+    assert float(legibility.loss(memory, found)) < 0.2 * before

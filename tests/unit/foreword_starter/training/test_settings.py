@@ -35,3 +35,11 @@ def test_a_missing_value_is_named(tmp_path):
 
     with pytest.raises(ValueError, match=r"\[pool\] .*slots"):
         read_settings(file)
+
+
+def test_shares_that_leave_nothing_are_refused(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text(re.sub(r"matching_share = .*", "matching_share = 0.9", (FOLDER / "cpu.toml").read_text()))
+
+    with pytest.raises(ValueError, match=r"\[mixture\] .* add up to 1\.05; 1 is the most"):
+        read_settings(file)
