@@ -38,9 +38,14 @@ class PromptedRow:
     prompt: tuple[int, int] | None = None
 
     @property
+    def num_virtual(self) -> int:
+        """Positions of the prompt."""
+        return self.prompt[1] if self.prompt else 0
+
+    @property
     def length(self) -> int:
         """Positions of the encoder."""
-        return len(self.input_ids) + (self.prompt[1] if self.prompt else 0)
+        return len(self.input_ids) + self.num_virtual
 
 
 def answer_losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None) -> Tensor:

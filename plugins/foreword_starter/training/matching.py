@@ -60,9 +60,7 @@ class MatchingStage:
         self._starter, self._texts, self._reads = starter, texts, reads
         self._targets = {name: vectors_ND.float() for name, vectors_ND in targets_ND.items()}
         self._generator = Random(seed)  # noqa: S311 - no secret
-        self._prompts = MatchingPrompts(
-            starter, texts, self._targets, rows=_ROWS_PER_GROUP, generator=self._generator
-        )  # fmt: skip
+        self._prompts = MatchingPrompts(starter, texts, self._targets, rows=_ROWS_PER_GROUP, generator=self._generator)
         self._matcher, self._legibility = Matcher(starter.width, starter.device), Legibility(starter)
 
     def forward(self, progress: float) -> Step:
@@ -155,7 +153,7 @@ def _mean_of_texts(memory_BTD: Tensor, mask_BT: Tensor, rows: Sequence[PromptedR
     """
     mask_BT = mask_BT.clone()
     for place, row in enumerate(rows):
-        mask_BT[place, : _num_virtual(row)] = 0
+        mask_BT[place, : row.num_virtual] = 0
     return mean_over_tokens(memory_BTD, mask_BT)
 
 
@@ -173,11 +171,7 @@ def _tokens_of_names(prompts: Sequence[MatchingPrompt]) -> list[tuple[int, int, 
 def _tokens_of_texts(rows: Sequence[PromptedRow]) -> list[tuple[int, int, int]]:
     """Row, position and token of each text's tokens."""
     return [
-        (place, _num_virtual(row) + position, token)
+        (place, row.num_virtual + position, token)
         for place, row in enumerate(rows)
         for position, token in enumerate(row.input_ids)
     ]
-
-
-def _num_virtual(row: PromptedRow) -> int:
-    return row.prompt[1] if row.prompt else 0

@@ -32,7 +32,7 @@ class Matcher:
         Shape:
             memory_BTD: The encoder's states. Returns `[B, P]`, hardly anything beyond a prompt's own length.
         """
-        lengths = [0 if row.prompt is None else row.prompt[1] for row in rows]
+        lengths = [row.num_virtual for row in rows]
         scores_BP = (memory_BTD[:, : max(lengths)].float() @ self._direction_D) * self._logarithm.exp()
         device = memory_BTD.device
         outside_BP = torch.arange(max(lengths), device=device) >= torch.tensor(lengths, device=device)[:, None]
