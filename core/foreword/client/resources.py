@@ -138,7 +138,7 @@ class TunePlan:
 
     Attributes:
         parameters: Every parameter with its value.
-        sources: `set`, `recipe` or `default` by parameter name.
+        sources: `set`, `recipe`, `default` or `few_rows` by parameter name.
         planned_updates: Updates of the prompt, a refit included.
         estimated_seconds: Run time on one worker; 0 while nothing is known of the machine.
     """

@@ -91,7 +91,7 @@ class TunePlan:
     """What an experiment will do: every value with its source, sizes, cost and warnings.
 
     Attributes:
-        sources: `set`, `recipe` or `default` by parameter name.
+        sources: `set`, `recipe`, `default` or `few_rows` by parameter name.
         planned_updates: Updates of the prompt, a refit included.
         estimated_seconds: Run time on one worker; 0 when nothing is known of the machine yet.
         schema: What the task read from the data (labels, label sets, ...), as the task's own JSON.

@@ -1,15 +1,20 @@
-"""Ranges of tuning parameters, and how values that nobody set give way to a small context."""
+"""Ranges of tuning parameters, and how values that nobody set give way to a small context or to few rows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, ResolvedParameters, TuneParameters
 from foreword.errors import FieldViolation
 from foreword.plugin.interfaces import TuningMethod
+
+FEWEST_READINGS: Final = 1200
+"""Rows read in all, each once an epoch. On 20 rows of intents the embedded model was right in 0.64 of cases after 20
+epochs and in 0.68 after 60; on 100 rows 20 epochs read enough."""
 
 
 def check_parameters(
@@ -56,6 +61,21 @@ def fit_to_context(
     if not output_set and output_room >= 1:
         smaller["max_output_tokens"] = min(longest_output, output_room)
     return replace(parameters, **smaller)
+
+
+def fit_to_rows(
+    parameters: ResolvedParameters, sources: Mapping[str, str], row_count: int
+) -> tuple[ResolvedParameters, dict[str, str]]:
+    """More epochs where rows are few and nobody set the epochs: a recipe is made for some hundred rows.
+
+    Returns:
+        The parameters and where they came from, `few_rows` for epochs that were added to.
+    """
+    training = max(1, round(row_count * (1 - parameters.validation_split)))
+    needed = math.ceil(FEWEST_READINGS / training)
+    if sources["num_epochs"] == "set" or needed <= parameters.num_epochs:
+        return parameters, dict(sources)
+    return replace(parameters, num_epochs=needed), {**sources, "num_epochs": "few_rows"}
 
 
 def _check(spec: ParameterSpec, value: Any, field: str) -> list[FieldViolation]:

@@ -15,7 +15,7 @@ from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.prompt import apply_verbalizer, check_verbalizer
 from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
-from foreword.tuning.limits import check_parameters, fit_to_context
+from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows
 from foreword.tuning.plan_warnings import Lengths, plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import split_rows
@@ -84,6 +84,7 @@ def make_plan(
             reason="TOO_FEW_ROWS",
             metadata={"row_count": str(len(rows)), "minimum": str(MINIMUM_ROWS)},
         )
+    parameters, sources = fit_to_rows(parameters, sources, len(rows))
     return _plan(config, spec, task, rows, count_tokens, seconds_per_row, parameters, sources, method_plan, schema)
 
 

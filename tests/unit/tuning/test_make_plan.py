@@ -12,6 +12,7 @@ from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.evaluation import held_out_metric
 from foreword.inference.runner import ModelRunner
+from foreword.tuning.limits import FEWEST_READINGS
 from foreword.tuning.plan import make_plan
 from foreword.tuning.split import split_for
 from foreword.tuning.trainer import Trainer
@@ -65,6 +66,14 @@ def test_unset_values_come_from_the_recipe_then_the_defaults_and_set_ones_are_ho
     assert (plan.parameters.batch_size, plan.sources["batch_size"]) == (4, "set")
     assert (plan.parameters.num_virtual_tokens, plan.sources["num_virtual_tokens"]) == (4, "recipe")
     assert (plan.parameters.num_epochs, plan.sources["num_epochs"]) == (20, "default")
+
+
+def test_few_rows_are_read_in_more_epochs_unless_somebody_set_them():
+    few, asked = _plan(make_rows(20), validation_split=0.2), _plan(make_rows(20), validation_split=0.2, num_epochs=20)
+
+    assert (few.parameters.num_epochs, few.sources["num_epochs"]) == (75, "few_rows")
+    assert (asked.parameters.num_epochs, asked.sources["num_epochs"]) == (20, "set")
+    assert few.training_row_count * few.parameters.num_epochs == FEWEST_READINGS
 
 
 def test_each_method_has_a_recipe_of_its_own_and_leaves_out_what_means_nothing_to_it():

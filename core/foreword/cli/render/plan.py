@@ -11,7 +11,12 @@ from foreword.cli.render.listing import duration, print_facts, print_table
 from foreword.cli.render.report import print_findings
 from foreword.client import TuneParameters, TunePlan
 
-_SOURCES = {"set": ("set by you", "bold"), "recipe": ("the model's recipe", "dim"), "default": ("default", "dim")}
+_SOURCES = {
+    "set": ("set by you", "bold"),
+    "recipe": ("the model's recipe", "dim"),
+    "default": ("default", "dim"),
+    "few_rows": ("more, as rows are few", "dim"),
+}
 
 
 def print_plan(console: Console, plan: TunePlan) -> None:
