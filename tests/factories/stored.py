@@ -83,7 +83,12 @@ def make_plan() -> TunePlan:
         trainable_parameter_count=19_200,
         estimated_seconds=12.5,
         warnings=(Finding(severity=Severity.WARNING, code="FEW_UPDATES", message="Only 30 updates are planned."),),
-        schema={"labels": ["Warehouse", "Packaging"], "multi_label": True, "label_sets": [["Warehouse", "Packaging"]]},
+        schema={
+            "labels": ["Warehouse", "Packaging"],
+            "multi_label": True,
+            "separator": ", ",
+            "label_sets": [["Warehouse", "Packaging"]],
+        },
         labels=("Warehouse", "Packaging"),
         multi_label=True,
     )

@@ -83,7 +83,8 @@ class ServedModels:
         """What a deployment's model stands for. Blocks.
 
         Raises:
-            FailedPreconditionError: The tuned model was deleted, or its base model or task is not installed.
+            FailedPreconditionError: The tuned model was deleted, its base model or task is not installed, or the base
+                model has other weights now.
         """
         if model.base_model is not None:
             return self._installed(model.base_model, str(BaseModelName(model.base_model)))
@@ -158,6 +159,14 @@ class ServedModels:
                     metadata={"resource": name},
                 )
         assert task is not None
+        revision = self._plugins.base_model(tuned.base_model).spec.revision
+        if tuned.provenance.get("base_model", revision) != revision:
+            raise FailedPreconditionError(
+                f"{name} was tuned on other weights of {tuned.base_model} than are installed now (revision "
+                f"{revision[:12]}), so it would answer at random. Tune it again, or install the former weights.",
+                reason="BASE_MODEL_CHANGED",
+                metadata={"resource": name, "revision": revision},
+            )
         return ServedModel(
             version=name,
             base_model=tuned.base_model,

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from factories.servers import shared_plugins
+from factories.stored import make_tuned_model, store_experiment
 from foreword.domain.deployment import ModelReference
 from foreword.domain.experiment import Failure
 from foreword.errors import FailedPreconditionError, NotFoundError
@@ -15,6 +17,7 @@ from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.probes import ProbeQueue
 from foreword.storage.tenants import TenantRepository
+from foreword.storage.tuned_models import add_tuned_model
 
 BASE = ModelReference(base_model="foreword--starter")
 
@@ -88,6 +91,31 @@ def test_a_tuned_model_that_was_deleted_is_named(models: ServedModels):
         models.resolve("acme", ModelReference(tuned_model="gone"))
 
     assert caught.value.reason == "MODEL_DELETED"
+
+
+def store_model_tuned_on(database: Database, revision: str) -> ModelReference:
+    made = make_tuned_model(store_experiment(database))
+    with database.write() as session:
+        add_tuned_model(session, dataclasses.replace(made, provenance={"base_model": revision}), database.now())
+    return ModelReference(tuned_model=made.id)
+
+
+def test_a_model_tuned_on_other_weights_of_its_base_is_refused_and_not_served_at_random(
+    database: Database, models: ServedModels
+):
+    with pytest.raises(FailedPreconditionError, match="Tune it again, or install the former weights") as caught:
+        models.resolve("acme", store_model_tuned_on(database, "former"))
+
+    assert caught.value.reason == "BASE_MODEL_CHANGED"
+    assert caught.value.metadata["resource"] == "tenants/acme/tunedModels/model-1"
+
+
+def test_a_model_tuned_on_the_weights_that_are_installed_is_served(database: Database, models: ServedModels):
+    installed = shared_plugins().base_model("foreword--starter").spec.revision
+
+    served = models.resolve("acme", store_model_tuned_on(database, installed))
+
+    assert served.version == "tenants/acme/tunedModels/model-1"
 
 
 def test_a_base_model_whose_plugin_is_gone_is_named(models: ServedModels):
