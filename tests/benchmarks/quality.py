@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--fold-limit", type=int, default=None, help="stop after so many folds")
     parser.add_argument("--test", type=Path, default=None, help="train on all of FILE and test on this file instead")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--instruction", default="", help="for the base model, and where the prompt starts")
+    parser.add_argument("--instruction", default="", help="for the base model")
     parser.add_argument("--verbalizer", default="{{input}}")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a tuning parameter")
     parser.add_argument("--records", type=Path, default=None, help="file to add every answer to, for paired.py")
@@ -68,8 +68,6 @@ def main() -> None:
     tuner = Tuner(plugins, plugins.base_model(arguments.model), dtype=arguments.dtype)
     records = Records(arguments.records)
     values = {name: json.loads(value) for name, value in (item.split("=", 1) for item in arguments.set)}
-    if arguments.instruction and "init_method" not in {*values, *tuner.method(arguments.tuning_type).unused_parameters}:
-        values |= {"init_method": "text", "init_text": arguments.instruction}
     setup = Setup(
         task=arguments.task, tuning_type=arguments.tuning_type, instruction=arguments.instruction,
         verbalizer=arguments.verbalizer, values=values,
