@@ -13,7 +13,7 @@ from foreword_slack.demo.office import SERVING_NAME
 _LINE_EVERY_PERCENT = 25.0
 
 
-def tune_first_model(client: Client, console: Console, *, num_epochs: int) -> str:
+def tune_first_model(client: Client, console: Console, *, num_epochs: int | None) -> str:
     """Tunes and deploys it.
 
     Returns:

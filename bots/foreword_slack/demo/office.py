@@ -35,14 +35,14 @@ class Office:
         """All channels, in the order in which they are shown."""
         return [self.complaints, *self.departments.values(), self.review]
 
-    def config(self, *, endpoint: str, home: Path, held_out: str, num_epochs: int) -> BotConfig:
+    def config(self, *, endpoint: str, home: Path, held_out: str, num_epochs: int | None) -> BotConfig:
         """What a configuration file for this workspace would say.
 
         Args:
             endpoint: Of the Foreword service.
             home: Folder for the bot's store.
             held_out: Dataset to measure with.
-            num_epochs: Of a retrain.
+            num_epochs: Of a retrain; None for the recipe's.
         """
         team = {
             "team": self.workspace.id,

@@ -20,7 +20,6 @@ from foreword_slack.demo.office import furnish
 from foreword_slack.testing import FakeSlack, Limits
 
 _SPEED = 4.0
-_EPOCHS = 25
 # Slack's clock runs faster here; the machine and the people of the demo do not.
 _LIMITS = Limits(trigger_seconds=30.0, ack_seconds=30.0)
 
@@ -33,17 +32,17 @@ def walk(*, client: Client, endpoint: str, console: Console, home: Path, epochs:
         endpoint: Of the same.
         console: Where to tell.
         home: Folder for the bot's store; ends with the demo.
-        epochs: Passes over the rows in each of the two runs. Default: few.
+        epochs: Passes over the rows in each of the two runs; None for the recipe's.
 
     Raises:
         ForewordError: The service refused something.
         TimeoutError: Something that must happen in Slack did not.
     """
     logging.configure("error")  # the terminal is for Slack
-    asyncio.run(_walk(client, endpoint, console, home, epochs or _EPOCHS))
+    asyncio.run(_walk(client, endpoint, console, home, epochs))
 
 
-async def _walk(client: Client, endpoint: str, console: Console, home: Path, num_epochs: int) -> None:
+async def _walk(client: Client, endpoint: str, console: Console, home: Path, num_epochs: int | None) -> None:
     held_out = await asyncio.to_thread(tune_first_model, client, console, num_epochs=num_epochs)
     async with FakeSlack(speed=_SPEED, limits=_LIMITS) as slack:
         office = furnish(slack)

@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 
-_EPOCHS = 30
-
 
 @click.command(short_help="Shows the whole product at work, on this machine.")
 @click.option("--slack", is_flag=True, help="Show the Slack bot at work instead, in a Slack on this machine.")
@@ -25,7 +23,7 @@ _EPOCHS = 30
 @click.option(
     "--epochs",
     type=click.IntRange(1, 200),
-    help=f"Passes over the rows.  [default: {_EPOCHS}; fewer with --slack]",
+    help="Passes over the rows.  [default: the recipe's]",
 )
 @click.option("--keep-home", is_flag=True, help="Keep the temporary home, with the database and the log.")
 def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> None:
@@ -47,7 +45,7 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
             if added_walk is not None:
                 added_walk(client=client, endpoint=service.endpoint, console=console, home=home, epochs=epochs)
             else:
-                Walk(client, console, output, epochs or _EPOCHS).run()
+                Walk(client, console, output, epochs).run()
         if keep_home:
             console.print(f"\nThe home is kept: FOREWORD_HOME={home} foreword serve --dev")
     finally:
@@ -59,7 +57,7 @@ def _added_walk(name: str) -> Any:
     """A walk-through that another package brings, by entry point of the group `foreword.demos`.
 
     It is called with `client` (of a running service), `endpoint`, `console` (rich), `home` (a folder that ends with the
-    demo) and `epochs` (or None for its own), all by name.
+    demo) and `epochs` (or None for the recipe's), all by name.
     """
     for entry in entry_points(group="foreword.demos", name=name):
         try:

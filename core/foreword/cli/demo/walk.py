@@ -52,10 +52,10 @@ class Walk:
         client: Of a running service.
         console: Where to tell.
         output: Folder for pictures and files.
-        epochs: Passes over the rows.
+        epochs: Passes over the rows; None for the recipe's.
     """
 
-    def __init__(self, client: Client, console: Console, output: Path, epochs: int) -> None:
+    def __init__(self, client: Client, console: Console, output: Path, epochs: int | None) -> None:
         self._client = client
         self._console = console
         self._output = output
@@ -134,7 +134,7 @@ class Walk:
             instruction=INSTRUCTION,
             # No refit on all rows, which would be a little better: what is shown on held-out rows is then just what is
             # deployed, and the demo takes less than half the time.
-            parameters=TuneParameters(init_text=INSTRUCTION, num_epochs=self._epochs, refit=False),
+            parameters=TuneParameters(num_epochs=self._epochs, refit=False),
         )
         print_plan(self._console, experiment.plan)
         with TuneProgressView(self._console) as view:
