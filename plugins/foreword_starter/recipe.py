@@ -1,7 +1,7 @@
 """Tuning values that suit the embedded base model, found by a sweep on this very model.
 
-Five folds, bfloat16: 200 complaints, several departments each, 0.46 exact match and 0.72 micro F1 by prompt tuning (three
-seeds), 0.46 and 0.75 by IA3 (one seed). MODEL_CARD.md has the other figures, training/README.md the sweep.
+Five folds, bfloat16: 200 complaints, several departments each, 0.46 exact match and 0.72 micro F1 by prompt tuning
+(three seeds), 0.46 and 0.75 by IA3 (one seed). MODEL_CARD.md has the other figures, training/README.md the sweep.
 """
 
 from foreword.domain.parameters import TuneParameters

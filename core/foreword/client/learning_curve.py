@@ -50,7 +50,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
         _draw_metric(axes[1], measured, experiment)
     best = _best_epoch(snapshots)
     if best is not None:
-        _mark_best(list(axes), best, snapshots[-1].epoch)
+        _mark_best(list(axes), best, snapshots[-1].epoch, kept=experiment.plan.parameters.keep_best is not False)
     axes[-1].set_xlabel("epoch", color=_INK)
     axes[0].set_title(experiment.display_name, loc="left", color=_INK, fontsize=12, fontweight="bold")
     if experiment.curve_advice:
@@ -120,13 +120,14 @@ def _smoothed(snapshots: list[TuneSnapshot]) -> tuple[list[float], list[float]]:
     return epochs, [fmean(item.loss for item in half) for half in halves.values()]
 
 
-def _mark_best(axes: list[Axes], best: TuneSnapshot, last_epoch: float) -> None:
+def _mark_best(axes: list[Axes], best: TuneSnapshot, last_epoch: float, *, kept: bool) -> None:
+    """A line through all panels, and what it means where no curve usually runs: losses end low, metrics high."""
     for part in axes:
         part.axvline(best.epoch, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     late = best.epoch > last_epoch / 2
-    axes[0].annotate(
-        f"best epoch: {best.epoch:.0f}",
-        (best.epoch, 0.0),
+    axes[-1].annotate(
+        f"best epoch: {best.epoch:.0f}" + ("" if kept else "; the last one is kept"),
+        (best.epoch, 0.0 if len(axes) > 1 else 0.5),
         xycoords=("data", "axes fraction"),
         xytext=(-5 if late else 5, 6),
         textcoords="offset points",

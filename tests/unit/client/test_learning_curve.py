@@ -5,10 +5,10 @@ import pytest
 from foreword.client import decode
 from foreword.client.learning_curve import draw_learning_curve
 from foreword.errors import FailedPreconditionError
-from foreword.v1 import tune_experiment_pb2
+from foreword.v1 import tune_experiment_pb2, tune_parameters_pb2
 
 
-def make_experiment(num_epochs=4, *, measured=True):
+def make_experiment(num_epochs=4, *, measured=True, **parameters):
     snapshots = []
     for step in range(num_epochs * 10):
         last = step % 10 == 9
@@ -22,7 +22,11 @@ def make_experiment(num_epochs=4, *, measured=True):
         snapshots.append(snapshot)
     return decode.tune_experiment(
         tune_experiment_pb2.TuneExperiment(
-            name="tenants/a/tuneExperiments/e", display_name="complaints", state=2, snapshots=snapshots
+            name="tenants/a/tuneExperiments/e",
+            display_name="complaints",
+            state=2,
+            snapshots=snapshots,
+            plan=tune_experiment_pb2.TunePlan(parameters=tune_parameters_pb2.TuneParameters(**parameters)),
         )
     )
 
@@ -32,10 +36,16 @@ def test_losses_and_metric_are_drawn_and_the_best_epoch_is_marked(tmp_path):
 
     loss_axes, metric_axes = figure.axes
     assert [text.get_text() for text in loss_axes.get_legend().get_texts()] == ["training loss", "held-out loss"]
-    assert [text.get_text() for text in loss_axes.texts] == ["best epoch: 3"]
+    assert [text.get_text() for text in metric_axes.texts] == ["best epoch: 3"]
     assert metric_axes.get_ylabel() == "held-out\nmetric"
     figure.savefig(tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 10_000
+
+
+def test_the_mark_says_where_not_the_best_but_the_last_epoch_is_kept():
+    figure = draw_learning_curve(make_experiment(keep_best=False))
+
+    assert [text.get_text() for text in figure.axes[1].texts] == ["best epoch: 3; the last one is kept"]
 
 
 def test_a_run_without_held_out_rows_is_drawn_without_them():
