@@ -32,6 +32,7 @@ from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.requests import RequestKey
 from foreword.storage.tenants import TenantRepository
+from foreword_starter.model import REVISION
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -142,7 +143,7 @@ def make_tuned_model(experiment: TuneExperiment, id: str = "model-1") -> TunedMo
         num_virtual_tokens=50,
         max_input_tokens=256,
         max_output_tokens=128,
-        provenance={"base_model": "r1"},
+        provenance={"base_model": REVISION},
         evaluations=(make_evaluation(),),
         creator="key-1",
         create_time=MOMENT,

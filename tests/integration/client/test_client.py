@@ -78,7 +78,8 @@ def test_checking_stores_nothing(client):
 def test_a_plan_is_made_without_creating_anything(client, dataset):
     planned = client.create_tune_experiment(dataset, display_name="try", validate_only=True)
 
-    assert planned.plan.sources["num_epochs"] == "recipe"
+    assert planned.plan.sources["learning_rate"] == "recipe"
+    assert planned.plan.sources["num_epochs"] == "few_rows"
     assert planned.plan.labels == ("Service", "Warehouse")
     assert client.list_tune_experiments() == []
 

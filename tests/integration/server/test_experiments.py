@@ -62,7 +62,7 @@ def test_an_experiment_is_planned_and_queued_with_every_default_told(server: Run
     assert (created.task, created.tuning_type) == ("classification", "prompt_tuning")
     assert "{{input}}" in created.verbalizer
     assert created.evaluate_base
-    assert set(created.plan.sources.values()) <= {"recipe", "default"}
+    assert set(created.plan.sources.values()) == {"recipe", "default", "few_rows"}
     assert created.plan.parameters.num_virtual_tokens > 0
     assert created.plan.planned_updates > 0
     assert created.plan.training_row_count + created.plan.validation_row_count == 30

@@ -62,7 +62,7 @@ def test_a_run_in_the_background_waits_is_listed_and_is_cancelled(experiment, tr
     with pytest.raises(FailedPreconditionError, match=r"Call run\(\) first"):
         tuner.get_run_status()
 
-    with pytest.warns(FindingWarning, match="40 updates"):
+    with pytest.warns(FindingWarning, match="makes 20 updates"):
         details = tuner.run(training_data, background_mode=True)
     waiting = tuner.get_run_status()
     tuner.cancel_run()
