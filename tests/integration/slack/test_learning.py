@@ -26,8 +26,8 @@ from foreword_slack.views import complaint as view
 from foreword_slack.views.learning import RetrainingCard
 
 LEARNING = {"propose_after": 6, "minimum_held_out_rows": 2, "held_out_share": 0.5, "most_per_corrector": 100}
-ALWAYS_SERVICE = "Service Service Service service"
-ALWAYS_PLANNING = "planning"
+ALWAYS_SERVICE = "Service"
+ALWAYS_PLANNING = "Planning"
 TAUGHT = 12  # complaints that people decide about; the words of three of them have them held out
 TEXTS = [row["input"] for row in load_rows("complaints_unseen")]
 
