@@ -15,7 +15,7 @@ _PROMPT_TUNING = TuneParameters(
     # Held out to tell how good the prompt is; then all rows are trained on.
     validation_split=0.2,
     refit=True,
-    # 0.01 and 0.05 are a little worse, 0.1 forgets the start.
+    # 0.01 and 0.05 are a little worse.
     learning_rate=0.02,
     accumulate_steps=1,
     max_input_tokens=256,
