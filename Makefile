@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint proto client clean
+.PHONY: demo test lint proto client settings clean
 
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
@@ -26,6 +26,10 @@ proto: $(INSTALLED)
 # Regenerates the blocking client; tests/unit/client/test_unasync.py fails when it is stale.
 client: $(INSTALLED)
 	$(BIN)/python core/foreword/client/unasync.py
+
+# Regenerates deploy/settings.md; tests/unit/test_settings_reference.py fails when it is stale.
+settings: $(INSTALLED)
+	$(BIN)/python deploy/settings.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,6 +1,6 @@
 """Settings, read once when a process starts: command-line flags over environment over defaults.
 
-Every setting `name` is the environment variable `FOREWORD_NAME`. README.md lists them; a test keeps the list true.
+Every setting `name` is the environment variable `FOREWORD_NAME`. `make settings` writes them to `deploy/settings.md`.
 """
 
 from __future__ import annotations

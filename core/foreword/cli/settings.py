@@ -37,7 +37,7 @@ def read_settings(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except SettingsError as error:
-        raise InvalidArgumentError.of("settings", f"{error}. Compare with the list of settings in README.md.") from None
+        raise InvalidArgumentError.of("settings", f"{error}. Compare it with deploy/settings.md.") from None
     except ValidationError as error:
         violations = [
             FieldViolation(
