@@ -16,6 +16,11 @@ class Architecture(Enum):
     ENCODER_DECODER = "encoder_decoder"
     CAUSAL = "causal"
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether the answer continues the input, so that both share one context."""
+        return self is Architecture.CAUSAL
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModelSpec:
@@ -50,6 +55,11 @@ class BaseModelSpec:
     tunable: bool = True
     chat_template: bool = False
     sites: tuple[Site, ...] = ()
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether the answer continues the input, so that both share one context."""
+        return self.architecture.is_causal
 
     def recipe(self, tuning_type: str) -> TuneParameters:
         """Values that suit this model under a tuning method; nothing is set where none are known."""

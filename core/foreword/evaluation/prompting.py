@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
 from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer, compose_to_fit
 from foreword.inference.runner import ModelRunner
@@ -50,7 +49,7 @@ class Prompting:
 def request_limit(runner: ModelRunner, max_new_tokens: int) -> int:
     """Tokens that a request without a soft prompt may have; causal models write their answer into the same context."""
     spec = runner.model.spec
-    if spec.architecture is Architecture.CAUSAL:
+    if spec.is_causal:
         return max(1, spec.context_tokens - max_new_tokens)
     return spec.context_tokens
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from foreword.domain.base_model import Architecture
 from foreword.domain.inference import GenerateParameters, ReturnOptions, StopReason
 from foreword.inference.answer_text import StopFilter, TextDecoder, adds_space, whole_text
 from foreword.inference.choice import Choice, Work
@@ -206,7 +205,7 @@ class DecodeBatch:
 
     def _groups(self, rows: Sequence[ActiveRow]) -> list[list[ActiveRow]]:
         """Rows to begin together: whoever wants details of the input is alone, as these take all columns' logits."""
-        if self._network.model.spec.architecture is Architecture.ENCODER_DECODER:
+        if not self._network.model.spec.is_causal:
             return [list(rows)]
         alone = [row for row in rows if row.options.input_details]
         others = [row for row in rows if not row.options.input_details]
@@ -219,7 +218,7 @@ class DecodeBatch:
         sequences, ids_BT, valid_BT = network.begin(
             [NetworkInput(ids=row.row.ids, adapter=row.row.adapter) for row in rows]
         )
-        causal = network.model.spec.architecture is Architecture.CAUSAL
+        causal = network.model.spec.is_causal
         if causal and rows[0].options.input_details:
             logits_BV, rows[0].input_details = feed_detailed(
                 network, sequences, ids_BT, top=rows[0].options.top_n_tokens

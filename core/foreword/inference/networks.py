@@ -24,7 +24,6 @@ from torch.nn import functional
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from foreword.domain.base_model import Architecture
 from foreword.domain.site import Stream
 from foreword.errors import FailedPreconditionError
 from foreword.inference import kv_cache
@@ -281,7 +280,7 @@ def make_network(model: LoadedModel) -> Network:
     Raises:
         FailedPreconditionError: Its positions cannot be given per row, or its attention skips tokens.
     """
-    if model.spec.architecture is Architecture.ENCODER_DECODER:
+    if not model.spec.is_causal:
         return EncoderDecoder(model)
     config = model.module.config
     if "position_ids" not in inspect.signature(model.module.forward).parameters:

@@ -55,13 +55,13 @@ def room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> in
     """Tokens that can be generated after an input of `num_tokens`; below 1 when it is too long."""
     spec = network.model.spec
     taken = num_tokens + (adapter.length if adapter else 0)
-    if network.model.module.config.is_encoder_decoder:
-        return spec.context_tokens if taken <= spec.context_tokens else 0
-    return spec.context_tokens - taken
+    if spec.is_causal:
+        return spec.context_tokens - taken
+    return spec.context_tokens if taken <= spec.context_tokens else 0
 
 
 def scoring_room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> int:
     """Tokens of the longest answer, end token included, that can be scored after an input of `num_tokens`."""
     left = room(network, num_tokens, adapter)
     # A causal model does not read the last token: nothing follows it. Another decoder reads a start token instead.
-    return left if network.model.module.config.is_encoder_decoder else left + 1
+    return left + 1 if network.model.spec.is_causal else left

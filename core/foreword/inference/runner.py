@@ -172,7 +172,7 @@ class ModelRunner:
         """
         spec = self.model.spec
         room = spec.context_tokens - (adapter.length if adapter else 0)
-        causal = not self.model.module.config.is_encoder_decoder
+        causal = spec.is_causal
         answer = candidates.longest if candidates else 1
         most = room if causal else spec.context_tokens
         if answer > most:
