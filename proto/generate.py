@@ -1,4 +1,6 @@
-"""Generates the Python stubs of `proto/foreword/v1` into `core/foreword/v1` (or another folder).
+"""Generate the Python stubs of `proto/foreword/v1` into `core/foreword/v1` (or another folder).
+
+`proto/google` is only read: at run time, the stubs import these modules from `googleapis-common-protos`.
 
 Usage: python proto/generate.py [OUTPUT_FOLDER]
 """
@@ -7,7 +9,6 @@ import sys
 from pathlib import Path
 
 import grpc_tools
-from google.rpc import status_pb2
 from grpc_tools import protoc
 
 PROTO = Path(__file__).parent
@@ -23,8 +24,7 @@ def generate(output: Path) -> None:
         RuntimeError: protoc refused a file; it has said why on standard error.
     """
     well_known = Path(grpc_tools.__file__).parent / "_proto"
-    google_apis = Path(status_pb2.__file__).parents[2]
-    arguments = ["protoc", f"-I{PROTO}", f"-I{google_apis}", f"-I{well_known}"]
+    arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}"]
     sources = sorted((PROTO / "foreword" / "v1").glob("*.proto"))
     services = [path for path in sources if path.stem.endswith("_service")]
     messages_status = protoc.main([*arguments, f"--python_out={output}", f"--pyi_out={output}", *map(str, sources)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import FieldDescriptor
 
 from foreword import errors
@@ -29,18 +32,54 @@ def test_checked_in_stubs_are_what_the_proto_files_generate(tmp_path: Path) -> N
     assert [name for name in fresh if fresh[name] != checked_in[name]] == [], "run: make proto"
 
 
-def test_proto_files_pass_buf_lint(tmp_path: Path) -> None:
-    image = tmp_path / "image.binpb"
-    google_apis = Path(__import__("google.rpc.status_pb2", fromlist=["status_pb2"]).__file__).parents[2]
-    protoc = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"-I{google_apis}"]
-    sources = sorted((ROOT / "proto" / "foreword" / "v1").glob("*.proto"))
-    subprocess.run([*protoc, "--include_imports", "--include_source_info", f"-o{image}", *sources], check=True)
+def buf(*arguments: str) -> str:
+    """The output of buf in `proto/`; empty when it finds nothing."""
+    command = [Path(sys.executable).parent / "buf", *arguments]
+    result = subprocess.run(command, cwd=ROOT / "proto", capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
 
-    buf = [Path(sys.executable).parent / "buf", "lint", image, "--config", ROOT / "proto" / "buf.yaml"]
-    result = subprocess.run([*buf, "--path", "foreword/v1"], capture_output=True, text=True, check=False)
 
-    assert result.stdout + result.stderr == ""
-    assert result.returncode == 0
+def test_proto_files_pass_buf_lint() -> None:
+    assert buf("lint") == ""
+
+
+def test_buf_compares_with_an_earlier_version_but_for_what_comes_from_googleapis(tmp_path: Path) -> None:
+    earlier = tmp_path / "proto"
+    shutil.copytree(ROOT / "proto", earlier)
+    vendored = earlier / "google" / "rpc" / "status.proto"
+    vendored.write_text(vendored.read_text().replace("int32 code = 1;", "int64 code = 1;"))
+
+    assert buf("breaking", "--against", str(earlier)) == ""
+
+
+def test_the_folder_proto_loads_by_itself(tmp_path: Path) -> None:
+    sources = [str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto")]
+    # It adds its own folder of well-known types only, as every protoc does.
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-o{tmp_path / 'image.binpb'}", "--include_imports"]
+
+    subprocess.run([*protoc, *sources], cwd=ROOT / "proto", check=True)
+
+    assert len([name for name in sources if name.startswith("foreword/v1/")]) > 10
+
+
+def test_files_from_googleapis_declare_what_the_installed_modules_do(tmp_path: Path) -> None:
+    buf("build", "--output", str(tmp_path / "image.binpb"))
+    image = descriptor_pb2.FileDescriptorSet.FromString((tmp_path / "image.binpb").read_bytes())
+    vendored = {file.name: file for file in image.file if file.name.startswith(("google/api/", "google/rpc/"))}
+    licence = (ROOT / "proto" / "google" / "LICENSE").read_text()
+
+    assert vendored.keys() == {
+        str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto" / "google").rglob("*.proto")
+    }
+    for name, file in vendored.items():
+        installed = descriptor_pb2.FileDescriptorProto()
+        importlib.import_module(name.removesuffix(".proto").replace("/", ".") + "_pb2").DESCRIPTOR.CopyToProto(
+            installed
+        )
+        file.ClearField("source_code_info")
+        assert re.sub(r" *json_name: .*\n", "", str(file)) == str(installed)
+    assert "Apache License" in licence
 
 
 @pytest.mark.parametrize("method", ["UploadDataset", "CheckDataset"])

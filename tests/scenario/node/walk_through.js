@@ -1,7 +1,6 @@
 // The walk-through from Node.js: upload, tune, watch, deploy, ask, and read an error with its details.
 //
-// It needs the folder proto/ of this repository and nothing generated. What those files import of googleapis
-// (google/api, google/rpc) comes from the npm package google-proto-files.
+// It needs the folder proto/ of this repository and nothing generated.
 //
 //   npm ci
 //   FOREWORD_ENDPOINT=127.0.0.1:50051 FOREWORD_API_KEY=dev node walk_through.js complaints.jsonl
@@ -15,14 +14,12 @@ import { promisify } from 'node:util';
 
 import * as grpc from '@grpc/grpc-js';
 import * as protoLoader from '@grpc/proto-loader';
-import { getProtoPath } from 'google-proto-files';
 
 const PROTO = fileURLToPath(new URL('../../../proto', import.meta.url));
-const GOOGLEAPIS = getProtoPath('..');
 const FILES = ['dataset', 'deployment', 'inference', 'tune_experiment'].map((noun) => `foreword/v1/${noun}_service.proto`);
 
 const definition = protoLoader.loadSync([...FILES, 'google/rpc/status.proto', 'google/rpc/error_details.proto'], {
-  includeDirs: [PROTO, GOOGLEAPIS],
+  includeDirs: [PROTO],
   keepCase: true, // field names as the proto files and the errors write them
   enums: String,
   longs: Number,
