@@ -18,7 +18,8 @@ from datetime import timedelta
 from typing import Any
 
 from factories.stored import make_evaluation, make_snapshot, make_tuned_model
-from foreword.domain.experiment import ExperimentState, Failure, Progress
+from foreword.domain.experiment import ExperimentState, Progress
+from foreword.domain.failure import Failure
 from foreword.errors import LeaseLostError
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore, run_key

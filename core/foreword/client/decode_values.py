@@ -12,7 +12,8 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
 from foreword.client.status import failure_from_status
-from foreword.domain.experiment import Failure, TaskOptions
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.failure import Failure
 from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.report import (
     DataReport,

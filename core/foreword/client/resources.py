@@ -12,7 +12,8 @@ from enum import Enum
 
 from foreword.domain.base_model import Architecture
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
-from foreword.domain.experiment import ExperimentState, Failure, TaskOptions
+from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.failure import Failure
 from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage
 from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.report import DataReport, Evaluation, Finding, MetricSpec

@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -117,7 +117,7 @@ def error_from_status(status: Status) -> ForewordError:
 def failure_from_status(status: Status) -> Failure:
     """Why an experiment or a revision failed, as the resource tells it."""
     error = error_from_status(status)
-    return Failure(kind=error.kind.value, reason=error.reason, message=error.message)
+    return Failure.of(error)
 
 
 def _status(call: Any) -> Status | None:

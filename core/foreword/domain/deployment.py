@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 
 
 class Stage(Enum):

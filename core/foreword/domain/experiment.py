@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from foreword.domain.failure import Failure
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Evaluation, Finding
 
@@ -151,15 +152,6 @@ class Progress:
     loss: float | None = None
     remaining_seconds: float | None = None
     phase: Phase = Phase.LOADING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why something failed: the reason and message of a ForewordError, its kind by value."""
-
-    kind: str
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from uuid import uuid4
 
 from foreword.domain.inference import Classification, Generation, StopReason, TokenUsage
 from foreword.errors import DeadlineExceededError, ForewordError, InternalError
@@ -18,7 +17,7 @@ from foreword.inference.loaded_adapter import LoadedAdapter
 from foreword.inference.residency import Hold
 from foreword.inference.runner import ModelRunner
 from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
-from foreword.observability.logging import get_logger
+from foreword.observability.faults import log_fault
 
 Answer = Piece | Classification | ForewordError
 """What a caller is handed; an error is raised there."""
@@ -28,8 +27,6 @@ _IDLE_FACTOR: Final = 4
 
 _NOTHING: Final = DecodedText(text="", stop_reason=StopReason.TIME_LIMIT, ids=())
 """What an answer is that never began."""
-
-_log = get_logger("inference")
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -307,12 +304,8 @@ def deadline_error() -> DeadlineExceededError:
 
 
 def internal_error(event: str) -> InternalError:
-    """Logs the exception being handled and makes the error that refers to it; texts never get into the log."""
-    fault = uuid4().hex[:16]
-    _log.exception(event, fault=fault)
-    return InternalError(
-        f"The engine failed on this request. Its log says more under {fault}.", metadata={"error_id": fault}
-    )
+    """Log the exception being handled and return the error that refers to it; texts never get into the log."""
+    return log_fault(event, "The engine failed on this request.", component="inference")
 
 
 def _any(_: Job) -> bool:

@@ -1,1 +1,1 @@
-"""Logs."""
+"""Logs, and the ids of faults in them."""

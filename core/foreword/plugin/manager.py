@@ -9,11 +9,11 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import pluggy
 
-from foreword.errors import FailedPreconditionError, ForewordError, InternalError, NotFoundError
+from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
+from foreword.observability.faults import log_fault
 from foreword.plugin import NAME, spec
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
@@ -131,12 +131,13 @@ class PluginManager:
             except ForewordError:
                 raise
             except Exception as error:  # plugins are foreign code
-                fault = uuid4().hex[:16]
-                _log.exception("plugin %s raised in the hook %s (%s)", implementation.plugin_name, hook, fault)
-                raise InternalError(
-                    f"The plugin {implementation.plugin_name} failed on this request, and it is not answered without. "
-                    f"The service's log says more under {fault}.",
-                    metadata={"error_id": fault},
+                plugin = implementation.plugin_name
+                raise log_fault(
+                    "plugin_hook_failed",
+                    f"The plugin {plugin} failed on this request, and the request is not answered without it.",
+                    component="plugins",
+                    plugin=plugin,
+                    hook=hook,
                 ) from error
             value = value if changed is None else changed
         return value

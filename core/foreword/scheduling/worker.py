@@ -11,9 +11,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
 from foreword.inference.residency import MemoryBudget, ModelResidency
+from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
@@ -104,8 +105,8 @@ class Worker:
             LeaseLostError: Another worker owns the run.
         """
         queue = self._workshop.queue
-        spent_seconds = lease.experiment.compute_seconds
-        heartbeat = Heartbeat(queue, lease, duration=duration, stop=stop, spent_seconds=spent_seconds)
+        experiment = lease.experiment
+        heartbeat = Heartbeat(queue, lease, duration=duration, stop=stop, spent_seconds=experiment.compute_seconds)
         try:
             with heartbeat:
                 heartbeat.beat()
@@ -130,15 +131,18 @@ class Worker:
             log.info("experiment_given_back")
             return False
         except ForewordError as error:
-            failure = Failure(kind=error.kind.value, reason=error.reason, message=error.message)
-            queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
+            queue.fail(lease, Failure.of(error), compute_seconds=heartbeat.compute_seconds)
             log.warning("experiment_failed", reason=error.reason)
         except Exception as error:  # the process root: a run must never take the worker down with it
-            incident = uuid.uuid4().hex[:12]
-            log.exception("experiment_crashed", incident=incident)
-            message = f"The run crashed ({type(error).__name__}). The worker's log has the details under {incident}."
-            failure = Failure(kind="internal", reason="INTERNAL", message=message)
-            queue.fail(lease, failure, compute_seconds=heartbeat.compute_seconds)
+            fault = log_fault(
+                "experiment_crashed",
+                f"The run crashed with {type(error).__name__}.",
+                component="worker",
+                experiment=experiment.id,
+                tenant=experiment.tenant,
+                epoch=lease.epoch,
+            )
+            queue.fail(lease, Failure.of(fault), compute_seconds=heartbeat.compute_seconds)
         return True
 
     def _load(self, holds: ExitStack, base: BaseModel) -> LoadedModel:

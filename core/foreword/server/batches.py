@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from foreword.errors import ExhaustedError, ForewordError
-from foreword.server.unforeseen import logged_fault
+from foreword.server.unforeseen import request_fault
 
 Result = TypeVar("Result")
 
@@ -33,7 +33,7 @@ async def settled(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: in
             except ForewordError as error:
                 return error
             except Exception:  # the root of one request: the others have their answers
-                return logged_fault()
+                return request_fault()
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(settle(call)) for call in calls]

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.server.status import status_of, trailing_metadata
-from foreword.server.unforeseen import logged_fault
+from foreword.server.unforeseen import request_fault
 
 _PREFIX = "/foreword.v1."
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -153,7 +153,7 @@ async def answer_errors(call: Call) -> AsyncIterator[None]:
     except ForewordError as error:
         await _abort(call, error)
     except Exception:
-        await _abort(call, logged_fault())
+        await _abort(call, request_fault())
 
 
 async def _abort(call: Call, error: ForewordError) -> None:

@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from foreword.domain.deployment import ModelReference
-from foreword.errors import ErrorKind, ExhaustedError, ForewordError, InternalError
+from foreword.domain.failure import Failure
+from foreword.errors import ErrorKind, ExhaustedError, ForewordError
 from foreword.inference.interfaces import EngineClient
+from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
 from foreword.server.served_models import ServedModels
-from foreword.server.status import failure_of
 from foreword.storage.database import Database
 from foreword.storage.probes import PendingRevision, ProbeQueue, RevisionKey
 
@@ -112,12 +113,17 @@ class Prober:
             if error.kind in _TRANSIENT:
                 wished = error.retry_after.total_seconds() if isinstance(error, ExhaustedError) else 1.0
                 return min(max(wished, POLL_SECONDS), _MAX_RETRY_SECONDS)
-            failure = failure_of(error)
+            failure = Failure.of(error)
         except Exception as unforeseen:
             # Foreign code (a base model's plugin) runs in a probe. The revision fails; the log has the traceback.
-            _log.exception("probe_failed", tenant=revision.tenant, deployment=revision.deployment)
-            failure = failure_of(
-                InternalError(f"The probe ended with {type(unforeseen).__name__}. The service's log tells more.")
+            failure = Failure.of(
+                log_fault(
+                    "probe_failed",
+                    f"The probe ended with {type(unforeseen).__name__}.",
+                    component="prober",
+                    tenant=revision.tenant,
+                    deployment=revision.deployment,
+                )
             )
         else:
             await asyncio.to_thread(self._queue.ready, revision.tenant, revision.key, effect)

@@ -9,7 +9,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.errors import (
     ErrorKind,
     ExhaustedError,
@@ -76,11 +76,6 @@ def failure_status(failure: Failure | None) -> status_pb2.Status | None:
     code = CODES.get(_kind(failure.kind), grpc.StatusCode.UNKNOWN)
     info = error_details_pb2.ErrorInfo(reason=failure.reason, domain=DOMAIN)
     return status_pb2.Status(code=code.value[0], message=failure.message, details=[_pack(info)])
-
-
-def failure_of(error: ForewordError) -> Failure:
-    """An error as it is stored."""
-    return Failure(kind=error.kind.value, reason=error.reason, message=error.message)
 
 
 def _kind(value: str) -> ErrorKind:

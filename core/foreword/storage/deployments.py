@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.errors import AbortedError, AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName, check_serving_name
 from foreword.storage.codec import decode

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session, defer
 from foreword.domain.experiment import (
     ExperimentConfig,
     ExperimentState,
-    Failure,
     Progress,
     Snapshot,
     TuneExperiment,
     TunePlan,
 )
+from foreword.domain.failure import Failure
 from foreword.domain.report import Evaluation
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id

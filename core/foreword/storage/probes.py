@@ -9,7 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import ModelReference, RevisionState
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
 from foreword.storage.tables import DeploymentRow, RevisionRow

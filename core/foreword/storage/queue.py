@@ -15,7 +15,8 @@ from datetime import timedelta
 from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentState, Failure, Progress, Snapshot, TuneExperiment
+from foreword.domain.experiment import ExperimentState, Progress, Snapshot, TuneExperiment
+from foreword.domain.failure import Failure
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import InternalError, LeaseLostError
@@ -124,8 +125,7 @@ class ExperimentQueue:
                 experiment = to_experiment(row, read_snapshots(session, row, 0))
             except InternalError as error:
                 # Left queued, a row that nobody can read would be the next one for ever.
-                failure = Failure(kind=error.kind.value, reason=error.reason, message=error.message)
-                row.state, row.failure = ExperimentState.FAILED.value, encode(Failure, failure, "failure")
+                row.state, row.failure = ExperimentState.FAILED.value, encode(Failure, Failure.of(error), "failure")
                 row.lease_worker = row.lease_expire_time = None
                 row.end_time = row.update_time = now
                 return None

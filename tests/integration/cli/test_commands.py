@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from foreword.cli.application import run
-from foreword.domain.experiment import ExperimentState, Failure
+from foreword.domain.experiment import ExperimentState
+from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 
 ROWS = "".join(

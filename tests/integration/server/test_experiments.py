@@ -9,7 +9,8 @@ import pytest
 
 from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload
 from factories.servers import RunningServer
-from foreword.domain.experiment import Failure, Phase, Progress, Snapshot
+from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.domain.failure import Failure
 from foreword.storage.checkpoints import run_key
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2

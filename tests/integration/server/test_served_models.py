@@ -10,7 +10,7 @@ import pytest
 from factories.servers import shared_plugins
 from factories.stored import make_tuned_model, store_experiment
 from foreword.domain.deployment import ModelReference
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.server.served_models import ServedModel, ServedModels
 from foreword.storage.database import Database

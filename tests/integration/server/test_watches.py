@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from factories.api import create_experiment, refused, upload
 from factories.stored import make_snapshot, store_experiment
-from foreword.domain.experiment import ExperimentState, Failure, Progress, TuneExperiment
+from foreword.domain.experiment import ExperimentState, Progress, TuneExperiment
+from foreword.domain.failure import Failure
 from foreword.errors import ExhaustedError, NotFoundError, UnavailableError
 from foreword.names import TuneExperimentName
 from foreword.server.watches import POLL_SECONDS, ExperimentWatches, Watch

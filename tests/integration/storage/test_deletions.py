@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from factories.stored import MOMENT, make_report, make_tuned_model, store_experiment, store_tenant
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import UnavailableError
 from foreword.storage.artifacts import ArtifactStore

@@ -9,7 +9,7 @@ import pytest
 
 from factories.stored import make_evaluation, make_tuned_model, store_experiment, store_tenant
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference, RevisionState, Stage
-from foreword.domain.experiment import Failure
+from foreword.domain.failure import Failure
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,

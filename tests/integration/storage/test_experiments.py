@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from factories.stored import make_config, make_plan, make_snapshot, store_dataset, store_experiment, store_tenant
-from foreword.domain.experiment import ExperimentState, Failure
+from foreword.domain.experiment import ExperimentState
+from foreword.domain.failure import Failure
 from foreword.errors import (
     AlreadyExistsError,
     ExhaustedError,

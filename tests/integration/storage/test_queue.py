@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from factories.stored import make_evaluation, make_snapshot, make_tuned_model, store_experiment
-from foreword.domain.experiment import ExperimentState, Failure, Phase, Progress
+from foreword.domain.experiment import ExperimentState, Phase, Progress
+from foreword.domain.failure import Failure
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import FAILPOINTS, ExperimentQueue, Lease

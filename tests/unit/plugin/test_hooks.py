@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 import foreword
 from factories.plugins import make_plugin
@@ -75,12 +76,14 @@ def test_each_plugin_changes_what_the_one_before_made_of_a_text():
 
 
 @pytest.mark.parametrize("wrong", [lambda text: 1 / 0, lambda text: 42])
-def test_a_text_never_goes_on_as_it_was_when_a_plugin_fails(wrong, caplog: pytest.LogCaptureFixture):
+def test_a_text_never_goes_on_as_it_was_when_a_plugin_fails(wrong):
     manager = PluginManager([make_plugin("wrong", before_generate=wrong)])
 
-    with caplog.at_level(logging.ERROR), pytest.raises(InternalError, match="plugin wrong failed") as raised:
+    with capture_logs() as logs, pytest.raises(InternalError, match="plugin wrong failed") as raised:
         manager.change("before_generate", "text", "Anna", call=None)
-    assert raised.value.error_id in caplog.text
+    (entry,) = logs
+    assert entry["error_id"] == raised.value.error_id
+    assert (entry["plugin"], entry["hook"], entry["exc_info"]) == ("wrong", "before_generate", True)
 
 
 def test_a_plugin_may_refuse_a_text():

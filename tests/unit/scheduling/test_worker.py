@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from factories.plugins import make_plugin
 from factories.serving import TinyBaseModel
@@ -206,6 +207,24 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(shop):
 
     assert state(shop, run) is ExperimentState.SUCCEEDED
     assert content(shop, run) == content(shop, undisturbed)
+
+
+def test_a_run_that_crashes_fails_with_an_id_under_which_the_log_has_the_cause(shop):
+    class Broken(CheckpointStore):
+        def latest_checkpoint(self, run_key: str) -> bytes | None:
+            raise RuntimeError("inner workings")
+
+    run = shop.queue_run()
+    store = Broken(shop.workshop.settings.resolved_artifacts_url)
+
+    with capture_logs() as logs:
+        Worker(dataclasses.replace(shop.workshop, checkpoints=store)).run(StopWhenIdle())
+
+    failure = shop.repository.get(run.id).failure
+    (entry,) = [entry for entry in logs if entry["event"] == "experiment_crashed"]
+    assert (failure.kind, failure.reason) == ("internal", "INTERNAL")
+    assert failure.message == f"The run crashed with RuntimeError. See the server log for error_id={entry['error_id']}."
+    assert (entry["experiment"], entry["tenant"], entry["exc_info"]) == (run.id, "acme", True)
 
 
 def test_a_run_whose_artifact_store_was_away_is_put_off_and_ends_from_its_checkpoint(shop):

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories.stored import make_config, make_evaluation, make_plan, make_report, make_snapshot
-from foreword.domain.experiment import ExperimentConfig, Failure, Progress, Snapshot, TaskOptions, TunePlan
+from foreword.domain.experiment import ExperimentConfig, Progress, Snapshot, TaskOptions, TunePlan
+from foreword.domain.failure import Failure
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.report import DataReport, Evaluation
 from foreword.errors import InternalError, InvalidArgumentError
