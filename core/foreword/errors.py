@@ -2,7 +2,7 @@
 
     ForewordError
     ├── InvalidArgumentError        a request is wrong whatever the state; names every faulty field
-    │   └── InvalidRowsError        rows of a dataset are faulty; carries the whole report
+    │   └── InvalidRowsError        rows of a dataset are faulty; names every one
     ├── UnauthenticatedError        no key, or a wrong, expired or revoked one
     ├── PermissionDeniedError       the key lacks a scope
     ├── NotFoundError               no such resource in the caller's tenant
@@ -28,10 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from foreword.domain.report import DataReport
+from typing import ClassVar
 
 
 class ErrorKind(Enum):
@@ -116,21 +113,9 @@ class InvalidArgumentError(ForewordError):
 
 
 class InvalidRowsError(InvalidArgumentError):
-    """Rows of a dataset are faulty. `report` holds every finding; it is None when the error came over the wire."""
+    """Rows of a dataset are faulty; each violation names a row and column, such as `rows[12].output`."""
 
     default_reason = "DATASET_INVALID"
-
-    def __init__(
-        self,
-        violations: Sequence[FieldViolation],
-        message: str = "",
-        *,
-        reason: str = "",
-        metadata: Mapping[str, str] | None = None,
-        report: DataReport | None = None,
-    ) -> None:
-        super().__init__(violations, message, reason=reason, metadata=metadata)
-        self.report = report
 
 
 class UnauthenticatedError(ForewordError):

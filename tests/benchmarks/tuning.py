@@ -27,8 +27,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.parameters import TuneParameters, resolve_parameters
-from foreword.plugin.encoding import EncodedRow
-from foreword.plugin.interfaces import LoadedModel, TuningMethod
+from foreword.plugin.interfaces import EncodedRow, LoadedModel, TuningMethod
 from foreword.plugin.sites import find_sites
 from foreword.tuning.batches import IGNORED, batch_order, collate
 from foreword.tuning.forward import answer_loss

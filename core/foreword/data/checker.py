@@ -278,7 +278,6 @@ def report_error(report: DataReport) -> InvalidRowsError:
         violations,
         message,
         metadata={"row_count": str(report.row_count), "usable_row_count": str(report.usable_row_count)},
-        report=report,
     )
 
 

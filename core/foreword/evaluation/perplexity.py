@@ -10,7 +10,8 @@ import torch
 
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.encoding import EncodedRow, encode_target
+from foreword.plugin.encoding import encode_target
+from foreword.plugin.interfaces import EncodedRow
 from foreword.tuning.batches import collate, length_order, parts_of
 from foreword.tuning.forward import answer_loss
 

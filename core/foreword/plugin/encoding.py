@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foreword.domain.base_model import Architecture
@@ -13,20 +12,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from foreword.plugin.chat import ChatFrame
-    from foreword.plugin.interfaces import LoadedModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedRow:
-    """One row in token ids; the answer includes the token that closes it."""
-
-    input_ids: tuple[int, ...]
-    target_ids: tuple[int, ...]
-
-    @property
-    def length(self) -> int:
-        """Tokens of input and answer."""
-        return len(self.input_ids) + len(self.target_ids)
+    from foreword.plugin.loaded_model import LoadedModel
 
 
 def encode_input(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from foreword.domain.base_model import Architecture
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ResolvedParameters, TuneParameters, resolve_parameters
 from foreword.errors import ArtifactError, ForewordError, InvalidArgumentError
-from foreword.plugin.interfaces import BaseModel, LoadedModel, Trainable, TuningMethod
+from foreword.plugin.interfaces import BaseModel, EncodedRow, LoadedModel, Trainable, TuningMethod
 from foreword.testing.descriptions import check_identity, check_json, check_parameters
 from foreword.testing.tiny_models import TinyModel
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from foreword.plugin.contributions import Contribution
-    from foreword.plugin.encoding import EncodedRow
 
 _KIND: Final = re.compile(r".+/\d+")
 _TARGETS: Final = ("Planning", "Warehouse", "Service, L3")
@@ -341,7 +340,7 @@ class TuningMethodTests(ABC):
 
 def _rows(model: LoadedModel) -> list[EncodedRow]:
     """Three rows, as a trainer encodes them."""
-    from foreword.plugin.encoding import EncodedRow, encode_input, encode_target
+    from foreword.plugin.encoding import encode_input, encode_target
 
     return [
         EncodedRow(

@@ -17,8 +17,8 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 from foreword.domain.prompt import apply_verbalizer, compose_to_fit
 from foreword.plugin.chat import chat_frame
-from foreword.plugin.encoding import EncodedRow, encode_input, encode_target
-from foreword.plugin.interfaces import LoadedModel, Task
+from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.interfaces import EncodedRow, LoadedModel, Task
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,7 +13,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 
 if TYPE_CHECKING:
-    from foreword.plugin.encoding import EncodedRow
+    from foreword.plugin.interfaces import EncodedRow
 
 
 def run_fingerprint(

@@ -24,8 +24,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, TunePlan
 from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.encoding import EncodedRow
-from foreword.plugin.interfaces import Artifact, LoadedModel, Schema, Task, Trainable, TuningMethod
+from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, Schema, Task, Trainable, TuningMethod
 from foreword.tuning import checkpoint
 from foreword.tuning.batches import Batch, batch_order, collate, encode_rows, length_order, parts_of
 from foreword.tuning.fingerprint import run_fingerprint

@@ -10,13 +10,11 @@ from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.site import Site, SiteKind
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.contributions import Affine, Contribution
-from foreword.plugin.interfaces import Artifact, LoadedModel, MethodPlan, Trainable, TuningMethod
+from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, MethodPlan, Trainable, TuningMethod
 from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from foreword.plugin.encoding import EncodedRow
 
 _BYTES_PER_NUMBER: Final = 4
 _SCALED: Final = frozenset({SiteKind.KEY, SiteKind.VALUE, SiteKind.FEED_FORWARD})

@@ -12,13 +12,11 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.parameters import ResolvedParameters
 from foreword.errors import FieldViolation, InvalidArgumentError
 from foreword.plugin.contributions import Contribution, Embeds
-from foreword.plugin.interfaces import Artifact, LoadedModel, MethodPlan, Trainable, TuningMethod
+from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, MethodPlan, Trainable, TuningMethod
 from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from foreword.plugin.encoding import EncodedRow
 
 _BYTES_PER_NUMBER = 4
 

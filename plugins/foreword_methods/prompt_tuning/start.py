@@ -18,8 +18,7 @@ from foreword.plugin.regression import answer_vectors
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from foreword.plugin.encoding import EncodedRow
-    from foreword.plugin.interfaces import LoadedModel
+    from foreword.plugin.interfaces import EncodedRow, LoadedModel
 
 FREQUENT_TOKENS: Final = 5000
 """Sampled from: tokenizers number their tokens by frequency, and rare ones make poor starts (ibid.)."""

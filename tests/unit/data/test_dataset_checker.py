@@ -104,7 +104,6 @@ def test_all_faults_are_reported_the_most_severe_first_and_named_by_row_and_colu
     assert [violation.field for violation in error.violations] == ["rows[2].input", "rows[4]", "rows[5].output"]
     assert "The input is empty. Give it a text" in error.violations[0].description
     assert "DUPLICATE_ROWS" in codes(checked)
-    assert error.report is checked.report
     assert error.reason == "DATASET_INVALID"
     assert [row.number for row in checked.rows] == [1, 3]
     assert (checked.report.row_count, checked.report.usable_row_count) == (5, 2)

@@ -12,8 +12,8 @@ from factories.tiny_models import HIDDEN_SIZE, SHAPES, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import ArtifactError
 from foreword.plugin.contributions import soft_prompt
-from foreword.plugin.encoding import EncodedRow, encode_input, encode_target
-from foreword.plugin.interfaces import Artifact
+from foreword.plugin.encoding import encode_input, encode_target
+from foreword.plugin.interfaces import Artifact, EncodedRow
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
 from foreword_methods import plugin

@@ -12,7 +12,7 @@ from factories.tiny_models import HIDDEN_SIZE, SHAPES, merged_model, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.contributions import Affine, Embeds
-from foreword.plugin.encoding import EncodedRow
+from foreword.plugin.interfaces import EncodedRow
 from foreword.tuning import forward
 from foreword.tuning.batches import collate
 from foreword.tuning.forward import answer_loss, language_head

@@ -10,7 +10,7 @@ from factories.tiny_models import tiny_model
 from foreword.domain.dataset import Row
 from foreword.evaluation.prompting import Prompting
 from foreword.inference.runner import ModelRunner
-from foreword.plugin.encoding import EncodedRow
+from foreword.plugin.interfaces import EncodedRow
 from foreword.tuning import batches
 from foreword.tuning.batches import IGNORED, batch_order, collate, encode_rows, parts_of
 from foreword_tasks.classification import Classification
