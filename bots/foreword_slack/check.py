@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -13,8 +14,9 @@ from foreword.errors import ForewordError
 from foreword_slack.config import TeamConfig
 from foreword_slack.scopes import OPTIONAL, REQUIRED
 from foreword_slack.service import TenantService, is_transient
+from foreword_slack.slack_api import without_password
 
-_UNREACHABLE = (OSError, TimeoutError)  # aiohttp's connection errors are OSErrors
+_UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ async def check_app_token(client: AsyncWebClient) -> list[Fault]:
             )
         ]
     except _UNREACHABLE as error:
-        return [_unreachable(error)]
+        return [_unreachable(error, client)]
     return []
 
 
@@ -109,7 +111,7 @@ async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> li
             )
         ]
     except _UNREACHABLE as error:
-        return [_unreachable(error)]
+        return [_unreachable(error, client)]
     if identity.team != team.team:
         return [
             Fault(
@@ -290,10 +292,11 @@ def _label_faults(where: str, team: TeamConfig, labels: Iterable[str]) -> Iterat
         )
 
 
-def _unreachable(error: BaseException) -> Fault:
+def _unreachable(error: BaseException, client: AsyncWebClient) -> Fault:
+    way = f" through the proxy {without_password(client.proxy)}" if client.proxy else ""
     return Fault(
         where="Slack",
-        problem=f"it cannot be reached ({type(error).__name__})",
-        remedy="See the network, a proxy, and https://slack-status.com.",
+        problem=f"it cannot be reached{way} ({type(error).__name__})",
+        remedy="Check the network, the proxy of the environment (HTTPS_PROXY, no_proxy) and https://slack-status.com.",
         bearable=True,
     )

@@ -18,6 +18,7 @@ from typing import Any
 import grpc
 import torch
 
+from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.tenant import Scope
@@ -178,7 +179,7 @@ class RunningServer:
 
     def channel(self) -> grpc.Channel:
         """A plain channel, closed with the server."""
-        channel = grpc.insecure_channel(self.endpoint)
+        channel = grpc.insecure_channel(self.endpoint, DIRECT)
         self._channels.append(channel)
         return channel
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -15,6 +15,7 @@ from foreword_slack.listeners.actions import chosen_labels
 from foreword_slack.listeners.commands import COMMAND, answer
 from foreword_slack.listeners.reading import team_of
 from foreword_slack.listeners.settings import open_settings, save_settings
+from foreword_slack.slack_api import answer_privately
 from foreword_slack.triage.team import Team
 from foreword_slack.views import complaint as view
 from foreword_slack.views import home, settings
@@ -39,14 +40,10 @@ def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
             await _open_correction(team, body, client)
 
     @app.action(view.DECIDE)
-    async def check_decision(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+    async def check_decision(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         if not chosen_labels(body):
-            await respond(
-                text="Choose departments first, or click “For no department”.",
-                response_type="ephemeral",
-                replace_original=False,
-            )
+            await answer_privately(str(body["response_url"]), "Choose departments first, or click “For no department”.")
 
     @app.action(home.SETTINGS)
     async def open_window(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:

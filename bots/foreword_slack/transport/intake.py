@@ -21,6 +21,7 @@ from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword_slack.inbox import Inbox
 from foreword_slack.installations import Installations
+from foreword_slack.slack_api import set_proxy
 from foreword_slack.store import InstallationState, NewEvent, Store
 
 _log = get_logger(__name__)
@@ -94,6 +95,7 @@ class Intake:
             ssl_check_enabled=False,
             url_verification_enabled=False,
         )
+        self._bolt.middleware(_choose_proxy)
         return self._bolt
 
     async def admit(self, body: dict[str, Any]) -> bool:
@@ -178,6 +180,12 @@ class _Admission(AsyncMiddleware):
             return BoltResponse(status=503)
         await next()
         return resp
+
+
+async def _choose_proxy(client: AsyncWebClient, next: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
+    """Set the proxy of a listener's client, which Bolt makes anew for each request."""
+    set_proxy(client)
+    return await next()
 
 
 def _payload(response: BoltResponse) -> dict[str, Any] | None:

@@ -153,7 +153,7 @@ class SocketMode:
             url, self._spare_url = self._spare_url or await self._ticket(), ""
             async with self._clock.timeout(self._settings.greet_seconds):
                 # Pings are answered by hand, so that every sign of the other end is seen.
-                websocket = await self._api.session.ws_connect(url, autoping=False, timeout=_CLOSE)
+                websocket = await self._api.connect(url, patience=_CLOSE)
                 connection = SocketConnection(
                     websocket,
                     self._clock,

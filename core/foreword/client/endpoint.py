@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import grpc
 
+from foreword.addresses import is_loopback
+from foreword.client.proxy import DIRECT, is_on_this_machine
 from foreword.errors import InvalidArgumentError, UnauthenticatedError
 
 Tls = bool | bytes | str | PathLike[str] | None
@@ -17,7 +19,7 @@ DEFAULT_ENDPOINT = "127.0.0.1:50051"
 _DEFAULT_PORT = 50051
 _LARGEST_MESSAGE_BYTES = 64 * 2**20  # an experiment with a long learning curve outgrows gRPC's 4 MiB
 
-CHANNEL_OPTIONS = (
+_CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
     ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
     # The defaults wait a second, then longer: a service that restarts would be missed by every retry between.
@@ -49,8 +51,13 @@ def parse_endpoint(text: str) -> Endpoint:
     if found is None:
         raise InvalidArgumentError.of("endpoint", f"must look like HOST:PORT or https://HOST:PORT, not {text[:200]!r}")
     scheme, host, port = found.groups()
-    loopback = host in ("localhost", "[::1]") or host.startswith("127.")
-    return Endpoint(f"{host}:{port or _DEFAULT_PORT}", tls=scheme == "https" or (scheme is None and not loopback))
+    tls = scheme == "https" or (scheme is None and not is_loopback(host))
+    return Endpoint(f"{host}:{port or _DEFAULT_PORT}", tls=tls)
+
+
+def channel_options(target: str) -> tuple[tuple[str, int], ...]:
+    """Return the options of a channel to `target`. One that stays on this machine never uses a proxy."""
+    return (*_CHANNEL_OPTIONS, *DIRECT) if is_on_this_machine(target) else _CHANNEL_OPTIONS
 
 
 def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials | None:

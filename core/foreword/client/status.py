@@ -10,6 +10,7 @@ from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from foreword.client.proxy import Proxy
 from foreword.domain.failure import Failure
 from foreword.errors import (
     AbortedError,
@@ -62,17 +63,18 @@ class AttemptError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-def call_failure(raised: grpc.RpcError, endpoint: str) -> AttemptError:
+def call_failure(raised: grpc.RpcError, endpoint: str, proxy: Proxy | None = None) -> AttemptError:
     """What an attempt's gRPC error means.
 
     Args:
         endpoint: Where the call went, for the message.
+        proxy: The proxy of the environment, for the message.
     """
     call: Any = raised  # every RpcError of a call is a grpc.Call as well
     code: grpc.StatusCode = call.code()
     status = _status(call)
     if status is None:
-        error = _transport_error(code, call.details() or "", endpoint)
+        error = _transport_error(code, call.details() or "", endpoint, proxy)
         repeatable = code in _REPEATABLE or call.details() == _STATUS_LOST
         return AttemptError(error, repeatable=repeatable, retry_after_seconds=None)
     retry_after = _retry_after(status)
@@ -128,12 +130,14 @@ def _status(call: Any) -> Status | None:
         return None
 
 
-def _transport_error(code: grpc.StatusCode, details: str, endpoint: str) -> ForewordError:
+def _transport_error(code: grpc.StatusCode, details: str, endpoint: str, proxy: Proxy | None) -> ForewordError:
     """An error that no service of ours worded."""
     if code is grpc.StatusCode.UNAVAILABLE:
-        return UnavailableError(_unreachable(details, endpoint))
+        return UnavailableError(f"{_unreachable(details, endpoint, proxy)}{_proxy_advice(proxy, endpoint)}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineExceededError(f"{endpoint} did not answer in time. Try again, or allow a longer timeout.")
+        return DeadlineExceededError(
+            f"{endpoint} did not answer in time. Try again, or allow a longer timeout.{_proxy_advice(proxy, endpoint)}"
+        )
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return InternalError(
             f"{endpoint} does not know this call ({details}). It is another service or an older version; "
@@ -148,16 +152,34 @@ def _transport_error(code: grpc.StatusCode, details: str, endpoint: str) -> Fore
     return _BY_CODE.get(code.value[0], InternalError)(message)
 
 
-def _unreachable(details: str, endpoint: str) -> str:
+def _unreachable(details: str, endpoint: str, proxy: Proxy | None) -> str:
     """Why no service answers, and the remedy. gRPC tells the cause in words only."""
     if "CERTIFICATE_VERIFY_FAILED" in details:
         return f"The certificate of {endpoint} is not trusted. Name the certificates to trust with `tls` or --tls-ca."
     if "WRONG_VERSION_NUMBER" in details:
         return f"{endpoint} does not speak TLS. Write http://{endpoint} if the way there is safe without."
     cause = details.rsplit(": ", 1)[-1].rstrip("]") or "no connection"  # gRPC puts its own path to the cause in front
+    if proxy is not None and proxy.used:
+        return f"No service answers at {endpoint} ({cause})."
     return (
         f"No service answers at {endpoint} ({cause}). Start one with `foreword serve --dev`, or set FOREWORD_ENDPOINT "
         f"to where it runs (http://HOST:PORT without TLS, https://HOST:PORT with)."
+    )
+
+
+def _proxy_advice(proxy: Proxy | None, endpoint: str) -> str:
+    """A sentence, with a blank before it, that names the proxy of a call that got no answer; empty without a proxy."""
+    if proxy is None:
+        return ""
+    if not proxy.used:
+        return (
+            f" The proxy {proxy} was not used: gRPC knows only proxies whose URL begins with http://. Set grpc_proxy "
+            "to such a URL if the service is behind a proxy."
+        )
+    host = endpoint.rpartition(":")[0].strip("[]")
+    return (
+        f" The connection went through the proxy {proxy}. Add {host} to {proxy.exceptions} if the service can be "
+        f"reached without it; otherwise check that the proxy runs and lets {endpoint} pass."
     )
 
 

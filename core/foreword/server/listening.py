@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from pathlib import Path
 
 import grpc
 
+from foreword.addresses import is_loopback
 from foreword.config import Settings
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_listening(settings: Settings, *, dev_key: bool) -> None:

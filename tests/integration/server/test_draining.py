@@ -12,9 +12,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import create_experiment, refused, upload
 from factories.servers import Stubs
+from foreword.addresses import is_loopback
+from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
-from foreword.server.listening import check_listening, is_loopback
+from foreword.server.listening import check_listening
 from foreword.v1 import inference_service_pb2, tenant_service_pb2, tune_experiment_service_pb2
 
 BASE = "baseModels/foreword--starter"
@@ -156,7 +158,7 @@ def test_with_tls_clients_that_trust_the_certificate_are_answered(start_server, 
     server = start_server(tls_certificate=chain, tls_private_key=key)
     credentials = grpc.ssl_channel_credentials(chain.read_bytes())
 
-    with grpc.secure_channel(f"localhost:{server.port}", credentials) as channel:
+    with grpc.secure_channel(f"localhost:{server.port}", credentials, DIRECT) as channel:
         answer = Stubs(channel, "dev").tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest(), timeout=10)
 
     assert answer.tenant == "tenants/dev"

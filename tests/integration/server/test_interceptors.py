@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from factories.api import RpcFailure, failure_of, refused
 from factories.servers import EventLoopThread
+from foreword.client.proxy import DIRECT
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -62,7 +63,7 @@ def serving(error: Exception) -> Iterator[Any]:
         return server, port
 
     server, port = loop.run(start())
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{port}", DIRECT) as channel:
         yield catalog_service_pb2_grpc.CatalogServiceStub(channel)
     loop.run(server.stop(0))
     loop.close()
@@ -169,7 +170,7 @@ def test_a_client_that_gives_up_ends_the_work():
         return server, port
 
     server, port = loop.run(start())
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{port}", DIRECT) as channel:
         with pytest.raises(grpc.RpcError) as caught:
             catalog_service_pb2_grpc.CatalogServiceStub(channel).ListTasks(REQUEST, timeout=0.2)
         loop.run(asyncio.wait_for(ended.wait(), 5))

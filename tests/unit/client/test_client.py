@@ -56,6 +56,7 @@ def test_importing_the_client_is_fast_and_loads_no_part_of_a_server():
         ("localhost", "localhost:50051", False),
         ("[::1]:7", "[::1]:7", False),
         ("unix:/tmp/socket", "unix:/tmp/socket", False),
+        ("127.example.com", "127.example.com:50051", True),
         ("foreword.example:443", "foreword.example:443", True),
         ("http://foreword.example", "foreword.example:50051", False),
         ("https://127.0.0.1:8443", "127.0.0.1:8443", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -14,7 +15,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_bef
 from tenacity.wait import wait_random_exponential
 
 from foreword.client._async.waiting import send_stream, sleep
-from foreword.client.endpoint import CHANNEL_OPTIONS, Tls, channel_credentials, key_metadata, parse_endpoint
+from foreword.client.endpoint import Tls, channel_credentials, channel_options, key_metadata, parse_endpoint
+from foreword.client.proxy import Proxy, find_proxy
 from foreword.client.status import AttemptError, call_failure
 from foreword.errors import NotFoundError, UnauthenticatedError
 
@@ -48,6 +50,7 @@ class Connection:
         self._metadata = key_metadata(api_key)
         self._credentials = channel_credentials(place, tls)
         self._channel: grpc.aio.Channel | None = None
+        self._proxy: Proxy | None = None
         self._opening = threading.Lock()
 
     async def close(self) -> None:
@@ -61,10 +64,12 @@ class Connection:
         # client is often made before there is one.
         with self._opening:
             if self._channel is None:
+                self._proxy = find_proxy(self.endpoint, os.environ)  # when gRPC reads it as well
+                options = channel_options(self.endpoint)
                 self._channel = (
-                    grpc.aio.insecure_channel(self.endpoint, CHANNEL_OPTIONS)
+                    grpc.aio.insecure_channel(self.endpoint, options)
                     if self._credentials is None
-                    else grpc.aio.secure_channel(self.endpoint, self._credentials, CHANNEL_OPTIONS)
+                    else grpc.aio.secure_channel(self.endpoint, self._credentials, options)
                 )
             return kind(self._channel)
 
@@ -166,7 +171,7 @@ class Connection:
         return await retrying(attempt)
 
     def _failure(self, raised: grpc.RpcError) -> AttemptError:
-        failure = call_failure(raised, self.endpoint)
+        failure = call_failure(raised, self.endpoint, self._proxy)
         if isinstance(failure.error, UnauthenticatedError) and not self._metadata:
             # The service speaks to every client, so it cannot say how this one takes a key.
             failure.error = UnauthenticatedError(

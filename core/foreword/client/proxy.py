@@ -1,0 +1,90 @@
+"""The HTTP proxy that gRPC reads from the environment.
+
+gRPC does not name the proxy when a call through it fails. These rules repeat gRPC's own, so that an error can name the
+proxy and the variable that sets it (https://github.com/grpc/grpc/blob/master/doc/environment_variables.md).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from foreword.addresses import is_loopback
+
+_PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
+_EXCEPTION_VARIABLES = ("no_grpc_proxy", "no_proxy")
+
+DIRECT = (("grpc.enable_http_proxy", 0),)
+"""Channel options that keep a channel from using a proxy, whatever the environment says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A proxy from the environment.
+
+    Attributes:
+        variable: The environment variable that sets it.
+        address: Its URL without user and password.
+        used: False if gRPC cannot use a proxy of this kind and connects directly.
+        exceptions: The environment variable that lists the hosts to connect to directly.
+    """
+
+    variable: str
+    address: str
+    used: bool
+    exceptions: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}={self.address}"
+
+
+def is_on_this_machine(target: str) -> bool:
+    """Return whether a gRPC target is a Unix socket or a port of this machine."""
+    if target.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = _host(target)
+    return is_loopback(host) or host in ("0.0.0.0", "::")  # noqa: S104 - to connect to, not to listen on
+
+
+def find_proxy(target: str, environment: Mapping[str, str]) -> Proxy | None:
+    """Return the proxy that a channel to `target` uses, or None if it connects directly.
+
+    Args:
+        target: `host:port`, `[v6]:port` or `unix:path`.
+        environment: The environment variables.
+    """
+    if is_on_this_machine(target):
+        return None
+    variable = next((name for name in _PROXY_VARIABLES if name in environment), None)
+    if variable is None or not environment[variable]:
+        return None
+    exceptions = next((name for name in _EXCEPTION_VARIABLES if name in environment), "no_proxy")
+    host, entries = _host(target), environment.get(exceptions, "").split(",")
+    if any(_matches(host, entry.strip()) for entry in entries if entry.strip()):
+        return None
+    scheme, separator, rest = environment[variable].partition("://")
+    address = rest.rpartition("@")[2] if separator else environment[variable].rpartition("@")[2]
+    return Proxy(
+        variable=variable,
+        address=f"{scheme}://{address}" if separator else address,
+        used=bool(separator) and scheme.lower() == "http",
+        exceptions=exceptions,
+    )
+
+
+def _host(target: str) -> str:
+    """The host of a target, in lower case."""
+    return urlsplit(f"//{target}").hostname or ""
+
+
+def _matches(host: str, entry: str) -> bool:
+    """Return whether an entry of `no_proxy` means a host: the end of its name, its address, or a network around it."""
+    name = entry.lower().removeprefix(".")
+    if host == name or host.endswith(f".{name}"):
+        return True
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return False
