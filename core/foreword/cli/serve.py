@@ -38,7 +38,7 @@ def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
     """Runs the service: API and inference in this process, tuning in a worker process beside it.
 
     SIGTERM or Ctrl-C lets running requests finish and tuning runs be taken up again at the next start. Every other
-    setting is an environment variable; README.md lists them.
+    setting is an environment variable; deploy/settings.md lists them.
     """
     let_idle_threads_sleep()
     from foreword.observability import logging
