@@ -100,7 +100,8 @@ class EngineThread:
     @property
     def runs(self) -> bool:
         """Whether it was started, and neither stopped nor ended by itself."""
-        return self._thread is not None and self._thread.is_alive()
+        # A thread that ends is alive until its last line has run; it takes nothing in before that.
+        return not self._stopping and self._thread is not None and self._thread.is_alive()
 
     @property
     def served(self) -> tuple[ServedModel, ...]:

@@ -253,8 +253,13 @@ async def test_a_device_that_is_lost_leaves_nobody_waiting_and_takes_nobody_in(m
         self.device = torch.device("meta")  # nothing on it can be read
         raise RuntimeError("CUDA error: device-side assert triggered")
 
-    lost = threading.Event()
-    async with running_engine(max_batch_rows=2, on_lost=lost.set) as engine:
+    lost, checked = threading.Event(), threading.Event()
+
+    def on_lost():
+        lost.set()
+        checked.wait(10)  # the thread is still alive while the test asks
+
+    async with running_engine(max_batch_rows=2, on_lost=on_lost) as engine:
         async with paused(engine):
             texts = [asyncio.create_task(answer(engine, f"Story {number}", parameters=LONG)) for number in range(4)]
             await queued(engine, len(texts))
@@ -265,6 +270,7 @@ async def test_a_device_that_is_lost_leaves_nobody_waiting_and_takes_nobody_in(m
             with pytest.raises(UnavailableError):
                 await asyncio.wait_for(refused, 10)
         await settled(engine)
+        checked.set()
     assert [type(item) for item in found] == [InternalError] * 4
 
 
