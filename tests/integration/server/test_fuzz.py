@@ -108,9 +108,6 @@ def test_no_request_is_answered_with_a_fault_of_the_service(stubs, service: str,
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        derandomize=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(st.lists(request, max_size=4) if method.client_streaming else request)
@@ -184,10 +181,6 @@ def test_no_bytes_are_answered_with_a_fault_of_the_service(channel, service: str
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.too_slow],
     )
     @given(st.binary(max_size=60))
     def send(data: bytes) -> None:

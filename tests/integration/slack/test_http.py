@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from factories.examples import examples
 from factories.slack import eventually
 from factories.slack_bots import bot_parts, http_server, kept
 from foreword.errors import UnavailableError
@@ -128,7 +129,7 @@ async def test_a_signed_request_that_makes_no_sense_is_refused_for_good(server, 
     assert (answer.status, answer.headers["X-Slack-No-Retry"]) == (400, "1")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     payload=st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories.examples import examples
 from foreword.data import csv_records, json_array, lines, record
 from foreword.data.reader import RowReader
 from foreword.data.record import MAX_ROW_BYTES
@@ -57,7 +58,7 @@ def read(chunks: Iterator[bytes], format: str = "") -> tuple[list[Row | Finding]
 
 
 @given(data=st.binary(max_size=200) | awkward_bytes, format=st.sampled_from(FORMATS))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 def test_no_bytes_raise_and_byte_by_byte_gives_the_same(data: bytes, format: str) -> None:
     whole = read(iter([data]), format)
 
@@ -65,7 +66,7 @@ def test_no_bytes_raise_and_byte_by_byte_gives_the_same(data: bytes, format: str
 
 
 @given(data=awkward_bytes, places=st.lists(st.integers(0, 1000)), format=st.sampled_from(FORMATS))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 def test_where_chunks_end_makes_no_difference(data: bytes, places: list[int], format: str) -> None:
     assert read(cut(data, places), format) == read(iter([data]), format)
 
@@ -83,7 +84,7 @@ def small_rows() -> Iterator[None]:
 @pytest.mark.usefixtures("small_rows")
 def test_where_chunks_end_makes_no_difference_to_rows_over_the_limit() -> None:
     @given(data=awkward_bytes, places=st.lists(st.integers(0, 1000)), format=st.sampled_from(FORMATS[1:]))
-    @settings(deadline=None, max_examples=500)
+    @settings(max_examples=examples(500))
     def check(data: bytes, places: list[int], format: str) -> None:
         if format == "csv":
             data = b"input,output\n" + data
@@ -93,7 +94,6 @@ def test_where_chunks_end_makes_no_difference_to_rows_over_the_limit() -> None:
 
 
 @given(pairs=st.lists(st.tuples(texts, texts), min_size=1), ascii=st.booleans(), indent=st.sampled_from([None, 2]))
-@settings(deadline=None)
 def test_what_the_json_module_writes_is_read_back(
     pairs: list[tuple[str, str]], ascii: bool, indent: int | None
 ) -> None:
@@ -112,7 +112,6 @@ def test_what_the_json_module_writes_is_read_back(
     delimiter=st.sampled_from(",;\t"),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
-@settings(deadline=None)
 def test_what_the_csv_module_writes_is_read_back(
     pairs: list[tuple[str, str]], places: list[int], delimiter: str, end: str
 ) -> None:

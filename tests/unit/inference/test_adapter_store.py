@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from factories.examples import examples
 from factories.serving import Adapters, load_adapter, prompt_vectors, site_scales
 from factories.tiny_models import tiny_model
 from foreword.errors import ArtifactError
@@ -180,7 +181,7 @@ def test_a_hostile_file_is_refused_before_anything_of_its_size_is_allocated(data
 
 
 @given(data=st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_no_bytes_crash_the_reader(data):
     good = save({"prompt_embeddings": prompt_vectors(1)})
     for candidate in (data, good[: len(data)] + data, data + good[len(data) :]):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories.examples import examples
 from factories.tiny_models import tokenizer
 from foreword.inference.answer_text import StopFilter, TextDecoder, adds_space, drop_unfinished, whole_text
 
@@ -21,7 +22,7 @@ def _cut(text: str, sequences: list[str], include: bool) -> str:
 
 
 @given(pieces=st.lists(TEXTS, max_size=8), sequences=STOPS, include=st.booleans())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 def test_stopping_does_not_depend_on_the_pieces_and_never_leaks(pieces, sequences, include):
     stop = StopFilter(sequences, include=include)
     shown = ""
@@ -36,7 +37,7 @@ def test_stopping_does_not_depend_on_the_pieces_and_never_leaks(pieces, sequence
 
 
 @given(text=st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_pieces_of_a_text_add_up_and_hold_whole_characters(text):
     ids = tokenizer()(text, add_special_tokens=False).input_ids
     decoder = TextDecoder(tokenizer(), strip_space=True)
@@ -47,7 +48,7 @@ def test_pieces_of_a_text_add_up_and_hold_whole_characters(text):
 
 
 @given(ids=st.lists(st.integers(5, 15_999), max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_pieces_of_any_tokens_add_up_to_the_whole(ids):
     decoder = TextDecoder(tokenizer(), strip_space=False)
     assert "".join(decoder.push(token) for token in ids) == whole_text(tokenizer(), ids, strip_space=False)

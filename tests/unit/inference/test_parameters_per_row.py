@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories.examples import examples
+from factories.near_ties import assert_same_answer
 from factories.serving import decode_rows, load_adapter
 from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, LengthPenalty, ReturnOptions
-from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow
+from foreword.inference.decoding import DecodeBatch, DecodeRow
 from foreword.inference.runner import ModelRunner
 from foreword.inference.token_details import TokenDetail
 
@@ -64,19 +66,7 @@ def ids_of_top(detail: TokenDetail) -> list[int]:
     return [token for token, _ in detail.top]
 
 
-def assert_same(found: DecodedText, expected: DecodedText) -> None:
-    assert (found.ids, found.text, found.stop_reason) == (expected.ids, expected.text, expected.stop_reason)
-    for mine, theirs in ((found.details, expected.details), (found.input_details, expected.input_details)):
-        assert [item.log_probability for item in mine] == pytest.approx(
-            [item.log_probability for item in theirs], abs=1e-3
-        )
-        assert [item.rank for item in mine] == [item.rank for item in theirs]
-        assert [[token for token, _ in item.top] for item in mine] == [
-            [token for token, _ in item.top] for item in theirs
-        ]
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12))
 @given(
     chosen=st.lists(
         st.tuples(st.sampled_from(TEXTS), st.sampled_from([0, 3, 9]), parameters()), min_size=2, max_size=7
@@ -91,7 +81,7 @@ def test_an_answer_in_a_batch_of_any_parameters_equals_the_one_given_alone(shape
     together = decode_rows(runner, rows, arrive_every=arrive_every)
 
     for row, found in zip(rows, together, strict=True):
-        assert_same(found, decode_rows(runner, [row])[0])
+        assert_same_answer(runner, row, found)
 
 
 def plain_generate(shape: str, runner: ModelRunner, text: str, **options: object) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factories.examples import examples
 from foreword.inference.sampling import gumbel_noise, keep_top_k, keep_top_p, sample
 
 
@@ -73,7 +74,7 @@ def test_each_row_has_its_own_limits():
     top_k=st.integers(0, 15),
     top_p=st.floats(0.01, 1.0),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_the_limits_keep_what_their_definitions_say(logits, top_k, top_p):
     scores = torch.tensor([logits], dtype=torch.float32) / 5
 
