@@ -152,7 +152,7 @@ def _require_tenant(database: Database, settings: Settings) -> None:
 
 
 def _warn_of_failed_plugins(plugins: PluginManager) -> None:
-    from foreword.plugin.manager import PluginState
+    from foreword.plugin.status import PluginState
 
     for status in plugins.statuses:
         if status.state is PluginState.FAILED:

@@ -95,6 +95,7 @@ def plugin(message: catalog_pb2.Plugin) -> resources.Plugin:
         state=values.member(resources.PluginState, catalog_pb2.PluginState, "PLUGIN_STATE_", message.state),
         error=message.error,
         provides=tuple(message.provides),
+        left_out=tuple(message.left_out),
     )
 
 

@@ -106,7 +106,13 @@ class RowValidator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plugin:
-    """An installed plugin, loaded or not; `error` tells why not."""
+    """An installed plugin, loaded or not.
+
+    Attributes:
+        error: Why it is not in use; empty when it is.
+        provides: What it registered, such as `task:classification`.
+        left_out: What it cannot offer, each with problem and remedy.
+    """
 
     id: str
     distribution: str
@@ -115,6 +121,7 @@ class Plugin:
     state: PluginState
     error: str
     provides: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,85 +1,52 @@
-"""Loads plugins through their entry points, and knows what each of them brought."""
+"""The plugins of a process: what they brought, and their hooks as typed methods."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.observability.faults import log_fault
-from foreword.plugin import NAME, spec
-from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
-from foreword.plugin.register import Register
+from foreword.plugin import NAME
+from foreword.plugin.interfaces import BaseModel
+from foreword.plugin.loader import PluginLoader
 
-Item = TypeVar("Item")
+if TYPE_CHECKING:
+    from foreword.domain.experiment import Progress, TuneExperiment
+    from foreword.domain.inference_call import InferenceCall, InferenceOutcome
 
 _log = logging.getLogger(__name__)
-
-
-class PluginState(Enum):
-    """What became of a plugin."""
-
-    LOADED = "loaded"
-    FAILED = "failed"
-    BLOCKED = "blocked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginStatus:
-    """An installed plugin, loaded or not.
-
-    Attributes:
-        id: Entry-point name.
-        distribution: Distribution that it came with, and its version.
-        module: Module that the entry point names.
-        error: Why it is not in use; empty when it is.
-        provides: What it registered, such as `task:classification`.
-        left_out: What it was asked for but cannot offer, each with problem and remedy.
-    """
-
-    id: str
-    distribution: str
-    version: str
-    module: str
-    state: PluginState
-    error: str = ""
-    provides: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
 
 
 class PluginManager:
     """The plugins of this process.
 
-    A plugin that fails, in whatever way, is named with the reason and left out whole; the others load.
+    A plugin that raises while it loads is left out whole, with the reason in its status; the others load.
 
     Args:
-        found: Entry points to load, in order.
+        found: Entry points to load.
         allow: Names that may load; empty means all.
         aliases: Other names for base models, beside those that the models bring themselves.
+
+    Attributes:
+        statuses: One for each plugin, those that come with Foreword first.
     """
 
     def __init__(
         self, found: Iterable[EntryPoint], *, allow: Sequence[str] = (), aliases: Mapping[str, str] | None = None
     ) -> None:
-        self._pluggy = pluggy.PluginManager(NAME)
-        self._pluggy.add_hookspecs(spec)
+        loader = PluginLoader()
+        self.statuses = loader.load(found, allow)
+        self.base_models = loader.base_models
+        self.tasks = loader.tasks
+        self.row_validators = loader.row_validators
+        self.tuning_methods = loader.tuning_methods
         self._aliases = dict(aliases or {})
-        self.base_models: Register[BaseModel] = Register("base model", lambda item: item.spec.id)
-        self.tasks: Register[Task] = Register("task", lambda item: item.id)
-        self.row_validators: Register[RowValidator] = Register("row validator", lambda item: item.id)
-        self.tuning_methods: Register[TuningMethod] = Register("tuning method", lambda item: item.id)
-        found = list(found)
-        self.statuses: tuple[PluginStatus, ...] = (
-            *(self._load(point, allow) for point in found),
-            *_missing(allow, {point.name for point in found}),
-        )
+        self._hook = loader.plugins.hook
 
     @classmethod
     def load(cls, allow: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> PluginManager:
@@ -89,58 +56,46 @@ class PluginManager:
             allow: Names that may load; empty means all.
             aliases: Other names for base models.
         """
-        found = sorted(entry_points(group=NAME), key=lambda point: point.name)
-        return cls(found, allow=allow, aliases=aliases)
+        return cls(entry_points(group=NAME), allow=allow, aliases=aliases)
 
-    def implements(self, hook: str) -> bool:
-        """Whether a plugin implements a hook."""
-        return bool(getattr(self._pluggy.hook, hook).get_hookimpls())
+    @property
+    def changes_texts(self) -> bool:
+        """Whether a plugin implements `before_generate`."""
+        return bool(self._hook.before_generate.get_hookimpls())
 
-    def notify(self, hook: str, **arguments: object) -> None:
-        """Calls a lifecycle hook; what a plugin raises is logged and reaches neither the others nor the work.
+    @property
+    def observes_answers(self) -> bool:
+        """Whether a plugin implements `after_generate`."""
+        return bool(self._hook.after_generate.get_hookimpls())
 
-        Args:
-            hook: Name of the hook.
-            arguments: Its arguments.
-        """
-        for implementation in self._implementations(hook):
-            try:
-                _call(implementation, arguments)
-            except Exception:  # plugins are foreign code
-                _log.exception("plugin %s raised in the hook %s", implementation.plugin_name, hook)
+    def experiment_started(self, experiment: TuneExperiment) -> None:
+        """Notifies the plugins that a worker takes an experiment."""
+        _notify(self._hook.experiment_started, experiment=experiment)
 
-    def change(self, hook: str, name: str, value: Item, **arguments: object) -> Item:
-        """Calls a hook that may replace one of its arguments; each plugin is handed what the one before made of it.
+    def experiment_progressed(self, experiment: TuneExperiment, progress: Progress) -> None:
+        """Notifies the plugins of a new snapshot."""
+        _notify(self._hook.experiment_progressed, experiment=experiment, progress=progress)
 
-        Args:
-            hook: Name of the hook.
-            name: The argument.
-            value: What it is at first.
-            arguments: The others.
+    def experiment_finished(self, experiment: TuneExperiment) -> None:
+        """Notifies the plugins that an experiment has ended, in whatever state."""
+        _notify(self._hook.experiment_finished, experiment=experiment)
+
+    def before_generate(self, call: InferenceCall, text: str) -> str:
+        """Returns the text that the plugins make of an input, one after the other.
 
         Raises:
-            InternalError: A plugin failed. Going on with the value as it was would let through what the plugin is there
-                to take out.
-            ForewordError: A plugin refuses; that is meant.
+            InternalError: A plugin failed. The text does not go on as it was: it may hold what the plugin is there to
+                remove.
+            ForewordError: A plugin refuses the request.
         """
-        for implementation in self._implementations(hook):
-            try:
-                changed = _call(implementation, {**arguments, name: value})
-                if changed is not None and not isinstance(changed, type(value)):
-                    raise TypeError(f"it returned {type(changed).__name__}, not {type(value).__name__}")
-            except ForewordError:
-                raise
-            except Exception as error:  # plugins are foreign code
-                plugin = implementation.plugin_name
-                raise log_fault(
-                    "plugin_hook_failed",
-                    f"The plugin {plugin} failed on this request, and the request is not answered without it.",
-                    component="plugins",
-                    plugin=plugin,
-                    hook=hook,
-                ) from error
-            value = value if changed is None else changed
-        return value
+        for implementation in _implementations(self._hook.before_generate):
+            changed = _changed(implementation, call, text)
+            text = text if changed is None else changed
+        return text
+
+    def after_generate(self, call: InferenceCall, outcome: InferenceOutcome) -> None:
+        """Notifies the plugins that a request was answered, failed or was given up."""
+        _notify(self._hook.after_generate, call=call, outcome=outcome)
 
     def base_model(self, name: str) -> BaseModel:
         """A base model by id, resource name or alias; `/` may stand for `--`.
@@ -155,9 +110,9 @@ class PluginManager:
             found = self.base_models.get(candidate) if candidate else None
             if found is not None:
                 return found
-        for model in self.base_models:
-            if id in model.spec.aliases or name in model.spec.aliases:
-                return model
+        aliased = self.base_models.by_alias(id) or self.base_models.by_alias(name)
+        if aliased is not None:
+            return aliased
         for candidate in candidates:
             if candidate is not None and candidate in self.base_models.left_out:
                 raise FailedPreconditionError(
@@ -171,99 +126,46 @@ class PluginManager:
             metadata={"resource": f"baseModels/{id[:200]}"},
         )
 
-    def _implementations(self, hook: str) -> Sequence[pluggy.HookImpl]:
-        """Implementations of a hook in pluggy's order: the last one registered first."""
-        return tuple(reversed(getattr(self._pluggy.hook, hook).get_hookimpls()))
 
-    def _load(self, point: EntryPoint, allow: Sequence[str]) -> PluginStatus:
-        """Loads one plugin, or tells why not."""
-        distribution = point.dist.name if point.dist else ""
-        version = point.dist.version if point.dist else ""
-
-        def status(state: PluginState, error: str = "", provides: tuple[str, ...] = ()) -> PluginStatus:
-            return PluginStatus(
-                id=point.name,
-                distribution=distribution,
-                version=version,
-                module=point.value,
-                state=state,
-                error=error,
-                provides=provides,
-            )
-
-        if allow and point.name not in allow:
-            return status(PluginState.BLOCKED, "not in FOREWORD_PLUGINS")
+def _notify(hook: pluggy.HookCaller, **arguments: object) -> None:
+    """Calls a lifecycle hook; an exception of a plugin is logged and stops neither the others nor the work."""
+    for implementation in _implementations(hook):
         try:
-            module = point.load()
-            self._pluggy.register(module, name=point.name)
-            self._refuse_misspelt(module)
-            provides, left_out = self._collect(point.name)
-        except Exception as error:  # a plugin is foreign code: whatever it raises, the rest of the service starts
-            self._drop(point.name)
-            return status(PluginState.FAILED, f"{type(error).__name__}: {error}")
-        for reason in left_out:
-            _log.warning("plugin %s: %s", point.name, reason)
-        return replace(status(PluginState.LOADED, provides=provides), left_out=left_out)
+            _call(implementation, arguments)
+        except Exception:  # plugins are foreign code
+            _log.exception("plugin %s raised in the hook %s", implementation.plugin_name, hook.name)
 
-    def _refuse_misspelt(self, module: ModuleType) -> None:
-        """Refuses implementations that would silently never fire: of no hook, as a name is misspelt, and wrappers."""
-        known = {name for name in dir(spec) if hasattr(getattr(spec, name), f"{NAME}_spec")}
-        for name in dir(module):
-            if hasattr(getattr(module, name, None), f"{NAME}_impl") and name not in known:
-                raise pluggy.PluginValidationError(
-                    module, f"{name} is no hook; the hooks are {', '.join(sorted(known))}"
-                )
-            options = getattr(getattr(module, name, None), f"{NAME}_impl", None) or {}
-            if options.get("wrapper") or options.get("hookwrapper"):
-                raise pluggy.PluginValidationError(module, f"{name} is a wrapper, which is never called; implement it")
 
-    def _registers(
-        self,
-    ) -> Mapping[str, Register[BaseModel] | Register[Task] | Register[RowValidator] | Register[TuningMethod]]:
-        return {
-            "register_base_models": self.base_models,
-            "register_tasks": self.tasks,
-            "register_row_validators": self.row_validators,
-            "register_tuning_methods": self.tuning_methods,
-        }
+def _changed(implementation: pluggy.HookImpl, call: InferenceCall, text: str) -> str | None:
+    """The text that one plugin makes of another; None leaves it.
 
-    def _collect(self, plugin: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Calls the register hooks of one plugin and tells what it added, and what it had to leave out and why."""
-        others = [other for name, other in self._pluggy.list_name_plugin() if name != plugin and other is not None]
-        provides: list[str] = []
-        left_out: list[str] = []
-        for hook, register in self._registers().items():
-            before = {*register.items, *register.left_out}
-            register.claim(plugin)
-            self._pluggy.subset_hook_caller(hook, others)(register=register)
-            provides += [f"{register.noun}:{name}" for name in register.items if name not in before]
-            left_out += [reason for name, reason in register.left_out.items() if name not in before]
-        return tuple(provides), tuple(left_out)
+    Raises:
+        InternalError: The plugin failed.
+        ForewordError: The plugin refuses the request.
+    """
+    try:
+        changed = _call(implementation, {"call": call, "text": text})
+        if changed is not None and not isinstance(changed, str):
+            raise TypeError(f"it returned {type(changed).__name__}, not str")
+    except ForewordError:
+        raise
+    except Exception as error:  # plugins are foreign code
+        plugin = implementation.plugin_name
+        raise log_fault(
+            "plugin_hook_failed",
+            f"The plugin {plugin} failed on this request, and the request is not answered without it.",
+            component="plugins",
+            plugin=plugin,
+            hook="before_generate",
+        ) from error
+    return changed
 
-    def _drop(self, plugin: str) -> None:
-        """Leaves a plugin out whole."""
-        if self._pluggy.has_plugin(plugin):
-            self._pluggy.unregister(name=plugin)
-        for register in self._registers().values():
-            register.drop(plugin)
+
+def _implementations(hook: pluggy.HookCaller) -> Sequence[pluggy.HookImpl]:
+    """Implementations of a hook in pluggy's order: the last one registered first."""
+    return tuple(reversed(hook.get_hookimpls()))
 
 
 def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, object]) -> Any:
     """Calls one implementation with the arguments that it names."""
     return implementation.function(*(arguments[name] for name in implementation.argnames))
-
-
-def _missing(allow: Sequence[str], found: set[str]) -> Iterable[PluginStatus]:
-    """Names on the allow-list that nothing installed answers to."""
-    return (
-        PluginStatus(
-            id=name,
-            distribution="",
-            version="",
-            module="",
-            state=PluginState.FAILED,
-            error="FOREWORD_PLUGINS names it, but no installed package has such an entry point",
-        )
-        for name in allow
-        if name not in found
-    )

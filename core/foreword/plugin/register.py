@@ -1,73 +1,112 @@
-"""The typed registers that `register_*` hooks are handed."""
+"""The typed registers that `register_*` hooks add to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
-class DuplicateNameError(ValueError):
-    """Two plugins claim one name; the message names both."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A name that is not offered, or not from this plugin.
+
+    Attributes:
+        plugin: The plugin that was to bring it.
+        reason: The problem and the remedy.
+    """
+
+    plugin: str
+    name: str
+    reason: str
 
 
 class Register(Generic[Item]):
     """Items by name, each with the plugin that brought it.
 
+    The first plugin that adds a name keeps it. The item of a later plugin is left out; the rest of that plugin stays.
+
     Args:
         noun: What is registered, for messages: `task`.
-        name_of: Tells an item's name.
+        name_of: Returns an item's name.
+        aliases_of: Returns the other names that an item answers to.
     """
 
-    def __init__(self, noun: str, name_of: Callable[[Item], str]) -> None:
+    def __init__(
+        self,
+        noun: str,
+        name_of: Callable[[Item], str],
+        aliases_of: Callable[[Item], Collection[str]] = lambda _: (),
+    ) -> None:
         self.noun = noun
         self._name_of = name_of
+        self._aliases_of = aliases_of
         self._items: dict[str, Item] = {}
         self._owners: dict[str, str] = {}
-        self._left_out: dict[str, tuple[str, str]] = {}
+        self._aliases: dict[str, str] = {}
+        self._left_out: list[LeftOut] = []
         self._plugin = ""
+        self._origins: dict[str, str] = {}
 
-    def claim(self, plugin: str) -> None:
-        """Everything added from now on belongs to this plugin."""
+    def claim(self, plugin: str, distribution: str = "") -> None:
+        """Sets the plugin that everything added from now on belongs to.
+
+        Args:
+            distribution: The distribution that the plugin comes with and its version, for messages.
+        """
         self._plugin = plugin
+        self._origins[plugin] = f"{plugin} ({distribution})" if distribution else plugin
 
     def add(self, item: Item) -> None:
-        """Registers an item.
-
-        Raises:
-            DuplicateNameError: Its name is taken.
-        """
+        """Adds an item. One whose name is taken is left out, as is an alias that is taken."""
         name = self._name_of(item)
-        if name in self._items:
-            raise DuplicateNameError(
-                f"{self.noun} {name!r} is registered by both {self._owners[name]} and {self._plugin}; "
-                f"rename one, or leave one plugin out with FOREWORD_PLUGINS"
-            )
+        if self._holder(name) is not None:
+            self.leave_out(name, self._clash(name))
+            return
         self._items[name] = item
         self._owners[name] = self._plugin
+        for alias in self._aliases_of(item):
+            if self._holder(alias) not in (None, name):
+                self.leave_out(alias, self._clash(alias))
+            else:
+                self._aliases[alias] = name
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Names an item that was asked for but cannot be offered; whoever asks for it is told why.
+        """Records why an item that was asked for is not offered. A request for it is refused with this reason.
 
         Args:
             reason: The problem and the remedy.
         """
-        self._left_out[name] = (self._plugin, reason)
+        self._left_out.append(LeftOut(plugin=self._plugin, name=name, reason=reason))
 
     def drop(self, plugin: str) -> None:
-        """Forgets what a plugin added."""
-        self._left_out = {name: item for name, item in self._left_out.items() if item[0] != plugin}
-        for name in [name for name, owner in self._owners.items() if owner == plugin]:
+        """Removes everything that a plugin added."""
+        self._left_out = [item for item in self._left_out if item.plugin != plugin]
+        for name in self.names_of(plugin):
             del self._items[name], self._owners[name]
+        self._aliases = {alias: name for alias, name in self._aliases.items() if name in self._items}
 
     def owner(self, name: str) -> str:
         """The plugin that brought an item."""
         return self._owners[name]
 
+    def names_of(self, plugin: str) -> tuple[str, ...]:
+        """The names of the items that a plugin brought."""
+        return tuple(name for name, owner in self._owners.items() if owner == plugin)
+
+    def left_out_of(self, plugin: str) -> tuple[str, ...]:
+        """The reasons why items of a plugin are left out."""
+        return tuple(item.reason for item in self._left_out if item.plugin == plugin)
+
     def get(self, name: str) -> Item | None:
         """The item of this name, or None."""
         return self._items.get(name)
+
+    def by_alias(self, alias: str) -> Item | None:
+        """The item that answers to this alias, or None."""
+        return self._items.get(self._aliases.get(alias, ""))
 
     @property
     def items(self) -> Mapping[str, Item]:
@@ -76,8 +115,23 @@ class Register(Generic[Item]):
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """Why items that were asked for are not offered, by name."""
-        return {name: reason for name, (_, reason) in self._left_out.items()}
+        """The reasons why items that were asked for are not offered, by name."""
+        return {item.name: item.reason for item in self._left_out}
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items.values())
+
+    def _holder(self, name: str) -> str | None:
+        """The item that a name or alias belongs to."""
+        return name if name in self._items else self._aliases.get(name)
+
+    def _clash(self, name: str) -> str:
+        """The reason why a name that is taken cannot be used again."""
+        holder = self._holder(name)
+        assert holder is not None, f"{name} is not taken"
+        owner, claimant = (self._origins.get(plugin, plugin) for plugin in (self._owners[holder], self._plugin))
+        where = "" if holder == name else f" as another name of {holder!r}"
+        return (
+            f"The plugin {claimant} brings the {self.noun} {name!r}, and so does the plugin {owner}{where}, whose one "
+            f"is used. Rename it in {self._plugin}, or leave one of the plugins out with FOREWORD_PLUGINS."
+        )

@@ -174,7 +174,7 @@ class ExperimentRun:
                 self._checkpoint(trainer)
                 raise
             if snapshot:
-                plugins.notify("experiment_progressed", experiment=experiment, progress=recorder.progress)
+                plugins.experiment_progressed(experiment, recorder.progress)
             if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
                 self._checkpoint(trainer)
                 last_checkpoint = time.monotonic()

@@ -77,7 +77,7 @@ class Worker:
         experiment = lease.experiment
         log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
         log.info("experiment_leased", resumed=lease.epoch > 1)
-        self._workshop.plugins.notify("experiment_started", experiment=experiment)
+        self._workshop.plugins.experiment_started(experiment)
         try:
             ended = self._run(lease, duration, stop, log)
         except LeaseLostError:
@@ -96,7 +96,7 @@ class Worker:
             except NotFoundError:
                 log.info("experiment_deleted")  # its owner was quicker; there is nothing left to tell about
                 return
-            self._workshop.plugins.notify("experiment_finished", experiment=finished)
+            self._workshop.plugins.experiment_finished(finished)
 
     def _run(self, lease: Lease, duration: timedelta, stop: threading.Event, log: Any) -> bool:
         """Runs one experiment; False when it was given back and goes on elsewhere.

@@ -16,13 +16,10 @@ from foreword.plugin.manager import PluginManager
 from foreword.server.closable import closable
 from foreword.server.long_work import LongWork
 
-BEFORE = "before_generate"
-AFTER = "after_generate"
-
 
 def hooked(engine: EngineClient, plugins: PluginManager, work: LongWork) -> EngineClient:
     """The engine, or one that calls hooks around it if a plugin implements any: nobody else pays for them."""
-    return HookedEngine(engine, plugins, work) if plugins.implements(BEFORE) or plugins.implements(AFTER) else engine
+    return HookedEngine(engine, plugins, work) if plugins.changes_texts or plugins.observes_answers else engine
 
 
 class HookedEngine(EngineClient):
@@ -95,15 +92,15 @@ class HookedEngine(EngineClient):
 
     async def _before(self, call: InferenceCall, request: EngineRequest) -> EngineRequest:
         """The request with the text that plugins made of it."""
-        if not self._plugins.implements(BEFORE):
+        if not self._plugins.changes_texts:
             return request
-        text = await self._work.run(self._plugins.change, BEFORE, "text", request.text, call=call)
+        text = await self._work.run(self._plugins.before_generate, call, request.text)
         return replace(request, text=text)
 
     def _after(self, call: InferenceCall, usage: TokenUsage | None, begin: float, error: str) -> None:
         """Tells plugins, one call after the other."""
         outcome = InferenceOutcome(usage=usage, seconds=self._clock() - begin, error=error)
-        self._notifier.submit(self._plugins.notify, AFTER, call=call, outcome=outcome)
+        self._notifier.submit(self._plugins.after_generate, call, outcome)
 
 
 def _call(request: EngineRequest, *, labels: bool) -> InferenceCall:

@@ -112,7 +112,7 @@ class RowValidator(_message.Message):
     def __init__(self, id: _Optional[str] = ..., description: _Optional[str] = ..., plugin: _Optional[str] = ...) -> None: ...
 
 class Plugin(_message.Message):
-    __slots__ = ("id", "distribution", "version", "module", "state", "error", "provides")
+    __slots__ = ("id", "distribution", "version", "module", "state", "error", "provides", "left_out")
     ID_FIELD_NUMBER: _ClassVar[int]
     DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,7 @@ class Plugin(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     PROVIDES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     id: str
     distribution: str
     version: str
@@ -127,7 +128,8 @@ class Plugin(_message.Message):
     state: PluginState
     error: str
     provides: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., distribution: _Optional[str] = ..., version: _Optional[str] = ..., module: _Optional[str] = ..., state: _Optional[_Union[PluginState, str]] = ..., error: _Optional[str] = ..., provides: _Optional[_Iterable[str]] = ...) -> None: ...
+    left_out: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., distribution: _Optional[str] = ..., version: _Optional[str] = ..., module: _Optional[str] = ..., state: _Optional[_Union[PluginState, str]] = ..., error: _Optional[str] = ..., provides: _Optional[_Iterable[str]] = ..., left_out: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ParameterSpec(_message.Message):
     __slots__ = ("name", "description", "type", "minimum", "maximum", "default_value", "unit", "choices", "exclusive_minimum")

@@ -6,7 +6,8 @@ import pytest
 
 from factories.hugging_face import write_model
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.plugin.manager import PluginManager, PluginState
+from foreword.plugin.manager import PluginManager
+from foreword.plugin.status import PluginState
 from foreword_huggingface.settings import VARIABLE
 
 _POINT = EntryPoint(name="huggingface", value="foreword_huggingface.plugin", group="foreword")

@@ -14,7 +14,9 @@ import foreword
 from factories.plugins import make_plugin
 from foreword.errors import InternalError, PermissionDeniedError
 from foreword.plugin import spec
-from foreword.plugin.manager import PluginManager, PluginState
+from foreword.plugin.loader import RegisterHooks
+from foreword.plugin.manager import PluginManager
+from foreword.plugin.status import PluginState
 
 HOOKS = {name: hook for name, hook in vars(spec).items() if hasattr(hook, "foreword_spec")}
 README = Path(__file__).parents[3] / "plugins" / "README.md"
@@ -30,14 +32,23 @@ def test_every_hook_says_when_it_fires_and_what_it_is_handed(name):
     assert f"`{name}`" in README.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", HOOKS)
+def test_every_hook_has_a_method_with_the_same_parameters(name):
+    calls = RegisterHooks if name.startswith("register_") else PluginManager
+
+    (_, *parameters) = inspect.signature(getattr(calls, name), eval_str=False).parameters.values()
+
+    assert parameters == list(inspect.signature(HOOKS[name], eval_str=False).parameters.values())
+
+
 def test_every_hook_is_fired_somewhere():
     """The tests of experiments and of the engine see them fire; this one sees that none was forgotten."""
     folder = Path(foreword.__file__).parent
     fired = {
-        node.value
-        for path in (*folder.rglob("scheduling/*.py"), *folder.rglob("server/*.py"), folder / "plugin" / "manager.py")
+        node.attr
+        for path in (*folder.rglob("scheduling/*.py"), *folder.rglob("server/*.py"), folder / "plugin" / "loader.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if isinstance(node, ast.Attribute)
     }
 
     assert set(HOOKS) <= fired
@@ -57,7 +68,7 @@ def test_one_plugin_that_raises_keeps_no_other_from_being_told(caplog: pytest.Lo
     )
 
     with caplog.at_level(logging.ERROR):
-        manager.notify("after_generate", call=None, outcome=None)
+        manager.after_generate(None, None)
 
     assert sorted(told) == ["first", "last"]
     assert "grumpy" in caplog.text
@@ -72,7 +83,7 @@ def test_each_plugin_changes_what_the_one_before_made_of_a_text():
         ]
     )
 
-    assert manager.change("before_generate", "text", "Anna is here", call=None) == "X IS HERE"
+    assert manager.before_generate(None, "Anna is here") == "X IS HERE"
 
 
 @pytest.mark.parametrize("wrong", [lambda text: 1 / 0, lambda text: 42])
@@ -80,7 +91,7 @@ def test_a_text_never_goes_on_as_it_was_when_a_plugin_fails(wrong):
     manager = PluginManager([make_plugin("wrong", before_generate=wrong)])
 
     with capture_logs() as logs, pytest.raises(InternalError, match="plugin wrong failed") as raised:
-        manager.change("before_generate", "text", "Anna", call=None)
+        manager.before_generate(None, "Anna")
     (entry,) = logs
     assert entry["error_id"] == raised.value.error_id
     assert (entry["plugin"], entry["hook"], entry["exc_info"]) == ("wrong", "before_generate", True)
@@ -93,7 +104,7 @@ def test_a_plugin_may_refuse_a_text():
     manager = PluginManager([make_plugin("strict", before_generate=refuse)])
 
     with pytest.raises(PermissionDeniedError, match="No names"):
-        manager.change("before_generate", "text", "Anna", call=None)
+        manager.before_generate(None, "Anna")
 
 
 def test_a_wrapper_around_a_lifecycle_hook_is_refused_as_it_would_never_run():

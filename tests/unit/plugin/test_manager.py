@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from foreword.errors import NotFoundError
-from foreword.plugin.manager import PluginManager, PluginState
+from foreword.plugin.manager import PluginManager
+from foreword.plugin.status import PluginState
 
 
 @pytest.fixture
@@ -24,23 +25,33 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def write_plugin(folder: Path, name: str, body: str) -> EntryPoint:
+def write_plugin(folder: Path, name: str, body: str, distribution: str = "") -> EntryPoint:
+    """The entry point of a module; with a distribution, one that is installed from it as version 1.0."""
     (folder / f"{name}.py").write_text("from foreword.plugin import hookimpl\n" + dedent(body))
-    return EntryPoint(name=name, value=name, group="foreword")
+    if not distribution:
+        return EntryPoint(name=name, value=name, group="foreword")
+    information = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[foreword]\n{name} = {name}\n")
+    (point,) = Distribution.at(information).entry_points
+    return point
 
 
 VALIDATOR = """
     from foreword.plugin.interfaces import RowValidator
 
     class Nothing(RowValidator):
-        id = "{id}"
         description = "Finds nothing."
+        def __init__(self, id):
+            self.id = id
         def start(self, context):
             return None
 
     @hookimpl
     def register_row_validators(register):
-        register.add(Nothing())
+        for id in "{id}".split():
+            register.add(Nothing(id))
 """
 
 
@@ -76,16 +87,81 @@ def test_a_misspelt_hook_is_refused_by_name(folder: Path) -> None:
     assert "register_tasks" in manager.statuses[0].error
 
 
-def test_a_duplicate_name_is_refused_and_both_claimants_are_named(folder: Path) -> None:
-    first = write_plugin(folder, "first", VALIDATOR.format(id="same"))
-    second = write_plugin(folder, "second", VALIDATOR.format(id="same"))
+def test_what_two_plugins_bring_is_left_out_of_the_later_and_the_rest_of_both_loads(folder: Path) -> None:
+    first = write_plugin(folder, "first", VALIDATOR.format(id="same one"), "first-dist")
+    second = write_plugin(folder, "second", VALIDATOR.format(id="same two"), "second-dist")
 
-    manager = PluginManager([first, second])
+    for found in ([first, second], [second, first]):
+        manager = PluginManager(found)
 
-    assert manager.statuses[1].state is PluginState.FAILED
-    assert "first" in manager.statuses[1].error
-    assert "second" in manager.statuses[1].error
-    assert manager.row_validators.owner("same") == "first"
+        assert [status.state for status in manager.statuses] == [PluginState.LOADED, PluginState.LOADED]
+        assert manager.row_validators.owner("same") == "first"
+        assert set(manager.row_validators.items) == {"same", "one", "two"}
+        assert manager.statuses[0].left_out == ()
+        (reason,) = manager.statuses[1].left_out
+        assert "second (second-dist 1.0) brings the row validator 'same'" in reason
+        assert "first (first-dist 1.0)" in reason
+        assert "Rename it in second" in reason
+
+
+def test_a_name_of_a_built_in_plugin_is_never_taken_from_it(folder: Path) -> None:
+    built_in = list(entry_points(group="foreword"))
+    foreign = write_plugin(folder, "aaa", VALIDATOR.format(id="duplicates mine"), "acme")
+
+    for found in ([foreign, *built_in], [*built_in, foreign]):
+        manager = PluginManager(found)
+
+        assert all(status.state is PluginState.LOADED for status in manager.statuses)
+        assert manager.row_validators.owner("duplicates") == "validators"
+        (status,) = [status for status in manager.statuses if status.id == "aaa"]
+        assert status.provides == ("row validator:mine",)
+        assert "validators (foreword " in status.left_out[0]
+        assert "aaa (acme 1.0)" in status.left_out[0]
+
+
+def test_a_plugin_called_like_a_built_in_one_is_left_out_and_the_built_in_one_stays(folder: Path) -> None:
+    foreign = EntryPoint(name="validators", value="mine", group="foreword")
+    write_plugin(folder, "mine", VALIDATOR.format(id="mine"))
+
+    manager = PluginManager([foreign, *entry_points(group="foreword")])
+
+    states = {status.module: status for status in manager.statuses}
+    assert states["foreword_validators.plugin"].state is PluginState.LOADED
+    assert "duplicates" in manager.row_validators.items
+    assert states["mine"].state is PluginState.FAILED
+    assert "foreword_validators.plugin is called validators too; rename" in states["mine"].error
+
+
+def test_a_base_model_takes_no_name_that_another_answers_to(folder: Path) -> None:
+    point = write_plugin(
+        folder,
+        "aaa",
+        """
+        from dataclasses import replace
+        from foreword.testing.tiny_models import TinyModel
+        from foreword.domain.base_model import Architecture
+
+        class Named(TinyModel):
+            @property
+            def spec(self):
+                return replace(super().spec, id=self.name, aliases=("starter", "mine"))
+
+        @hookimpl
+        def register_base_models(register):
+            for name in ("starter", "aaa--model"):
+                model = Named(Architecture.CAUSAL)
+                model.name = name
+                register.add(model)
+        """,
+    )
+    manager = PluginManager([point, *entry_points(group="foreword")])
+
+    assert manager.base_model("starter").spec.id == "foreword--starter"
+    assert manager.base_model("mine").spec.id == "aaa--model"
+    (status,) = [status for status in manager.statuses if status.id == "aaa"]
+    assert status.provides == ("base model:aaa--model",)
+    assert len(status.left_out) == 2
+    assert "another name of 'foreword--starter'" in status.left_out[0]
 
 
 def test_a_plugin_that_fails_half_way_leaves_nothing_behind(folder: Path) -> None:
@@ -119,7 +195,7 @@ def test_a_lifecycle_hook_that_raises_reaches_nobody(folder: Path, caplog: pytes
     point = write_plugin(folder, "grumpy", "@hookimpl\ndef experiment_finished(experiment): raise ValueError('no')")
     manager = PluginManager([point])
 
-    manager.notify("experiment_finished", experiment=None)
+    manager.experiment_finished(None)
 
     assert "experiment_finished" in caplog.text
 

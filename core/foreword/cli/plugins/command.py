@@ -56,7 +56,8 @@ def _list(as_json: bool) -> None:
     from rich.text import Text
 
     from foreword.cli.render import out_console, print_json, print_table
-    from foreword.plugin.manager import PluginManager, PluginState
+    from foreword.plugin.manager import PluginManager
+    from foreword.plugin.status import PluginState
 
     settings = read_settings()
     statuses = PluginManager.load(settings.plugins, settings.base_model_aliases).statuses

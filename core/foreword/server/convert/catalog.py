@@ -5,7 +5,7 @@ from __future__ import annotations
 from foreword.domain.base_model import BaseModelSpec
 from foreword.names import BaseModelName
 from foreword.plugin.interfaces import RowValidator, Task, TuningMethod
-from foreword.plugin.manager import PluginStatus
+from foreword.plugin.status import PluginStatus
 from foreword.server.convert.parameters import parameter_spec, tune_parameters
 from foreword.server.convert.report import metric_spec
 from foreword.v1 import catalog_pb2
@@ -70,4 +70,5 @@ def plugin(status: PluginStatus) -> catalog_pb2.Plugin:
         state=f"PLUGIN_STATE_{status.state.name}",
         error=status.error,
         provides=status.provides,
+        left_out=status.left_out,
     )

@@ -1,0 +1,199 @@
+"""Loads plugins through their entry points and collects what they register."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import Final
+
+import pluggy
+
+from foreword.plugin import NAME, spec
+from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
+from foreword.plugin.register import Register
+from foreword.plugin.status import PluginState, PluginStatus
+
+_BUILT_IN: Final = "foreword"
+"""The distribution whose plugins come with Foreword."""
+
+_log = logging.getLogger(__name__)
+
+
+class RegisterHooks:
+    """The hooks in which one plugin registers what it brings.
+
+    Args:
+        plugins: The plugins that are loaded.
+        plugin: The name of the one to call.
+    """
+
+    def __init__(self, plugins: pluggy.PluginManager, plugin: str) -> None:
+        self._plugins = plugins
+        self._plugin = plugin
+
+    def register_base_models(self, register: Register[BaseModel]) -> None:
+        """Adds the base models that the plugin offers."""
+        self._only(self._plugins.hook.register_base_models)(register=register)
+
+    def register_tasks(self, register: Register[Task]) -> None:
+        """Adds its tasks."""
+        self._only(self._plugins.hook.register_tasks)(register=register)
+
+    def register_row_validators(self, register: Register[RowValidator]) -> None:
+        """Adds its checks of dataset rows."""
+        self._only(self._plugins.hook.register_row_validators)(register=register)
+
+    def register_tuning_methods(self, register: Register[TuningMethod]) -> None:
+        """Adds its tuning methods."""
+        self._only(self._plugins.hook.register_tuning_methods)(register=register)
+
+    def _only(self, hook: pluggy.HookCaller) -> pluggy.HookCaller:
+        """The hook, with the other plugins left out."""
+        others = [
+            other for name, other in self._plugins.list_name_plugin() if name != self._plugin and other is not None
+        ]
+        return self._plugins.subset_hook_caller(hook.name, others)
+
+
+class PluginLoader:
+    """Loads plugins, those that come with Foreword first, the others by name.
+
+    The result does not depend on the order in which the plugins were found. A plugin that raises is left out whole; a
+    name that is taken is left out of the later plugin.
+
+    Attributes:
+        plugins: The plugins that are loaded.
+    """
+
+    def __init__(self) -> None:
+        self.plugins = pluggy.PluginManager(NAME)
+        self.plugins.add_hookspecs(spec)
+        self.base_models: Register[BaseModel] = Register(
+            "base model", lambda item: item.spec.id, lambda item: item.spec.aliases
+        )
+        self.tasks: Register[Task] = Register("task", lambda item: item.id)
+        self.row_validators: Register[RowValidator] = Register("row validator", lambda item: item.id)
+        self.tuning_methods: Register[TuningMethod] = Register("tuning method", lambda item: item.id)
+
+    def load(self, found: Iterable[EntryPoint], allow: Collection[str]) -> tuple[PluginStatus, ...]:
+        """Loads plugins.
+
+        Args:
+            found: Their entry points.
+            allow: Names that may load; empty means all.
+
+        Returns:
+            A status for each entry point, and for each allowed name that has none.
+        """
+        ordered = sorted(found, key=_order)
+        return (*(self._load(point, allow) for point in ordered), *_missing(allow, {point.name for point in ordered}))
+
+    def _load(self, point: EntryPoint, allow: Collection[str]) -> PluginStatus:
+        """Loads one plugin; the status says why it is not in use."""
+        status = PluginStatus(
+            id=point.name,
+            distribution=point.dist.name if point.dist else "",
+            version=point.dist.version if point.dist else "",
+            module=point.value,
+            state=PluginState.LOADED,
+        )
+        if allow and point.name not in allow:
+            return replace(status, state=PluginState.BLOCKED, error="not in FOREWORD_PLUGINS")
+        if self.plugins.has_plugin(point.name):
+            return replace(
+                status,
+                state=PluginState.FAILED,
+                error=f"the plugin {self._module_of(point.name)} is called {point.name} too; rename the entry point, "
+                "or uninstall one of the two packages",
+            )
+        try:
+            module = point.load()
+            _refuse_misspelt(module)
+            self.plugins.register(module, name=point.name)
+            self._collect(status)
+        except Exception as error:  # a plugin is foreign code: whatever it raises, the rest of the service starts
+            self._drop(point.name)
+            return replace(status, state=PluginState.FAILED, error=f"{type(error).__name__}: {error}")
+        status = self._with_items(status)
+        for reason in status.left_out:
+            _log.warning("plugin %s: %s", point.name, reason)
+        return status
+
+    def _module_of(self, plugin: str) -> str:
+        """The module of a loaded plugin, for messages."""
+        return str(getattr(self.plugins.get_plugin(plugin), "__name__", plugin))
+
+    def _collect(self, status: PluginStatus) -> None:
+        """Calls the register hooks of one plugin."""
+        for register in self._registers():
+            register.claim(status.id, f"{status.distribution} {status.version}".strip())
+        hooks = RegisterHooks(self.plugins, status.id)
+        hooks.register_base_models(self.base_models)
+        hooks.register_tasks(self.tasks)
+        hooks.register_row_validators(self.row_validators)
+        hooks.register_tuning_methods(self.tuning_methods)
+
+    def _with_items(self, status: PluginStatus) -> PluginStatus:
+        """The status with what the plugin registered, and what was left out of it."""
+        registers = self._registers()
+        return replace(
+            status,
+            provides=tuple(
+                f"{register.noun}:{name}" for register in registers for name in register.names_of(status.id)
+            ),
+            left_out=tuple(reason for register in registers for reason in register.left_out_of(status.id)),
+        )
+
+    def _drop(self, plugin: str) -> None:
+        """Removes a plugin whole."""
+        if self.plugins.has_plugin(plugin):
+            self.plugins.unregister(name=plugin)
+        for register in self._registers():
+            register.drop(plugin)
+
+    def _registers(
+        self,
+    ) -> tuple[Register[BaseModel], Register[Task], Register[RowValidator], Register[TuningMethod]]:
+        return self.base_models, self.tasks, self.row_validators, self.tuning_methods
+
+
+def _order(point: EntryPoint) -> tuple[bool, str, str]:
+    """The key to sort entry points by: plugins that come with Foreword first, then by name and distribution."""
+    distribution = point.dist.name if point.dist else ""
+    return distribution != _BUILT_IN, point.name, distribution
+
+
+def _refuse_misspelt(module: ModuleType) -> None:
+    """Refuses implementations that would silently never fire: of an unknown hook, or wrappers.
+
+    Raises:
+        PluginValidationError: The module has one.
+    """
+    known = {name for name in dir(spec) if hasattr(getattr(spec, name), f"{NAME}_spec")}
+    for name in dir(module):
+        options = getattr(getattr(module, name, None), f"{NAME}_impl", None)
+        if options is None:
+            continue
+        if name not in known:
+            raise pluggy.PluginValidationError(module, f"{name} is no hook; the hooks are {', '.join(sorted(known))}")
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise pluggy.PluginValidationError(module, f"{name} is a wrapper, which is never called; implement it")
+
+
+def _missing(allow: Collection[str], found: Collection[str]) -> Iterable[PluginStatus]:
+    """Names on the allow-list that no installed plugin has."""
+    return (
+        PluginStatus(
+            id=name,
+            distribution="",
+            version="",
+            module="",
+            state=PluginState.FAILED,
+            error="FOREWORD_PLUGINS names it, but no installed package has such an entry point",
+        )
+        for name in allow
+        if name not in found
+    )
