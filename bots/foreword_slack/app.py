@@ -165,7 +165,7 @@ async def build_bot(
     chance = random or Random()  # noqa: S311 - jitter
     hooks = hooks or Hooks.load()
     async with AsyncExitStack() as opened:
-        store = await Store.open(secrets.database_url or config.store.url, clock=clock)
+        store = await Store.open(secrets.database_url or config.store.place, clock=clock)
         opened.push_async_callback(store.close)
         api = SlackApi(slack_url)
         opened.push_async_callback(api.close)

@@ -123,7 +123,7 @@ def _with_store(path: Path, work: Callable[[Store, BotConfig], Coroutine[Any, An
     config = load_config(path)
 
     async def tell() -> list[str]:
-        store = await Store.open(os.environ.get(DATABASE_URL, "").strip() or config.store.url)
+        store = await Store.open(os.environ.get(DATABASE_URL, "").strip() or config.store.place)
         try:
             return await work(store, config)
         finally:

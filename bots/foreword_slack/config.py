@@ -57,9 +57,20 @@ class ServiceConfig(_Section):
 
 
 class StoreConfig(_Section):
-    """Where the bot keeps its inbox, outbox, complaints and corrections: a SQLAlchemy URL without a password."""
+    """Where the bot keeps its inbox, outbox, complaints and corrections.
 
-    url: str = "sqlite:///foreword-slack.db"
+    Attributes:
+        url: SQLAlchemy URL without a password; wins over `path`.
+        path: SQLite file, below the folder that the bot is started in unless it is absolute.
+    """
+
+    url: str = ""
+    path: Path = Path("foreword-slack.db")
+
+    @property
+    def place(self) -> str | Path:
+        """What the store is opened with."""
+        return self.url or self.path.expanduser()
 
 
 class SlackConfig(_Section):

@@ -58,9 +58,13 @@ class Settings(BaseSettings):
         description="Folder that holds the database and the artifacts unless these are elsewhere.",
     )
     database_url: str = Field(
-        default="", description="SQLAlchemy URL; SQLite or PostgreSQL. Default: foreword.db below home."
+        default="",
+        description="SQLAlchemy URL; SQLite or PostgreSQL. In the path of a file write %25 for % and %3F for ?. "
+        "Default: foreword.db below home.",
     )
-    artifacts_url: str = Field(default="", description="Any fsspec URL. Default: the folder artifacts below home.")
+    artifacts_url: str = Field(
+        default="", description="A folder, or any fsspec URL. Default: the folder artifacts below home."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on. Any but loopback needs TLS or insecure.")
     port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
     tls_certificate: Path | None = Field(default=None, description="PEM file with the server's certificate chain.")
@@ -134,14 +138,14 @@ class Settings(BaseSettings):
         return self.home.expanduser().absolute()
 
     @property
-    def resolved_database_url(self) -> str:
-        """The database, with the default below home filled in."""
-        return self.database_url or f"sqlite:///{self.home_folder / 'foreword.db'}"
+    def resolved_database_url(self) -> str | Path:
+        """URL of the database, or the path of the default below home: a path may hold what means something in a URL."""
+        return self.database_url or self.home_folder / "foreword.db"
 
     @property
-    def resolved_artifacts_url(self) -> str:
-        """The artifact store, with the default below home filled in."""
-        return self.artifacts_url or str(self.home_folder / "artifacts")
+    def resolved_artifacts_url(self) -> str | Path:
+        """URL of the artifact store, or the path of the default below home."""
+        return self.artifacts_url or self.home_folder / "artifacts"
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make another process read the same settings."""

@@ -63,7 +63,7 @@ class Office:
         }
         values = {
             "service": {"endpoint": endpoint},
-            "store": {"url": f"sqlite:///{home / 'slack.db'}"},
+            "store": {"path": home / "slack.db"},
             "slack": {"mode": "socket"},
             "teams": [team],
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from foreword.sql.database import Database
@@ -23,7 +24,7 @@ class Store:
     What a transaction's function returns must not need the transaction any more: the repositories return plain values.
 
     Args:
-        url: SQLAlchemy URL of an SQLite file or of PostgreSQL.
+        url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
         clock: Where the times of rows, leases and waits come from. Bots that share a store need clocks that agree
             to within a few seconds.
 
@@ -31,7 +32,7 @@ class Store:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+    def __init__(self, url: str | Path, *, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
         self._database = Database(url, migrations=MIGRATIONS)
         # SQLite has one writer at a time: to wait in a queue is quicker and fairer than at its lock.
@@ -42,7 +43,7 @@ class Store:
         self._post_listeners: list[Callable[[str], None]] = []
 
     @classmethod
-    async def open(cls, url: str, *, clock: Clock | None = None) -> Store:
+    async def open(cls, url: str | Path, *, clock: Clock | None = None) -> Store:
         """Opens a store and brings its schema up to date.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -47,5 +48,5 @@ def init(home: Path | None, tenant: str, new_key: bool) -> None:
     console.print("Set up.")
     print_facts(console, facts)
     console.print("\nThe key is shown this once and stored nowhere; keep it safe. What to do next:")
-    console.print("  foreword serve" + (f" --home {settings.home_folder}" if home else ""))
+    console.print("  foreword serve" + (f" --home {shlex.quote(str(settings.home_folder))}" if home else ""))
     console.print(f"  export FOREWORD_API_KEY={secret}", soft_wrap=True)

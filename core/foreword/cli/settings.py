@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,6 @@ def warn_of_open_home(settings: Settings) -> None:
     if home.stat().st_mode & 0o007:
         click.echo(
             f"Warning: every user of this machine may enter {home}, which holds everybody's data. "
-            f"Close it with `chmod 700 {home}`.",
+            f"Close it with `chmod 700 {shlex.quote(str(home))}`.",
             err=True,
         )

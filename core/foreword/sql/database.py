@@ -28,7 +28,7 @@ class Database:
     Methods block and may be called from any thread; async callers use `asyncio.to_thread`.
 
     Args:
-        url: SQLAlchemy URL of an SQLite file or of PostgreSQL.
+        url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
         migrations: Where the schema's migrations are, as `package:folder`.
 
     Attributes:
@@ -38,7 +38,7 @@ class Database:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which no other process sees.
     """
 
-    def __init__(self, url: str, *, migrations: str) -> None:
+    def __init__(self, url: str | Path, *, migrations: str) -> None:
         parsed = _parse_url(url)
         self._migrations = migrations
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
@@ -48,7 +48,7 @@ class Database:
         }
         if self.is_sqlite:
             assert parsed.database is not None
-            Path(parsed.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+            Path(parsed.database).absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             engine = create_engine(parsed, pool_size=8, max_overflow=56, **options)
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -129,7 +129,9 @@ class Database:
             yield connection
 
 
-def _parse_url(url: str) -> URL:
+def _parse_url(url: str | Path) -> URL:
+    if isinstance(url, Path):
+        return URL.create("sqlite", database=str(url.absolute()))
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -139,6 +141,11 @@ def _parse_url(url: str) -> URL:
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
         raise InvalidArgumentError.of(
             "database_url", f"must begin with sqlite:/// or postgresql://, not {parsed.drivername}://"
+        )
+    options = url.partition("?")[2]
+    if not all("=" in option for option in options.split("&") if options):
+        raise InvalidArgumentError.of(
+            "database_url", f"ends its path at ?, and {options[:100]!r} is no option; write %3F for ? and %25 for %"
         )
     if not parsed.database or parsed.database == ":memory:" or "mode=memory" in parsed.database:
         raise InvalidArgumentError.of(

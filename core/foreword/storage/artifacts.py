@@ -55,7 +55,7 @@ class ArtifactStore:
         UnavailableError: The root cannot be made.
     """
 
-    def __init__(self, url: str, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
         self._place = open_place(url, failpoint)
 
     @outages_told()
@@ -140,13 +140,17 @@ class Place(ABC):
 
 
 @outages_told()
-def open_place(url: str, failpoint: Callable[[str], None]) -> Place:
+def open_place(url: str | Path, failpoint: Callable[[str], None]) -> Place:
     """The place that an URL means.
+
+    A path, and text that begins like one, is never read as a URL: folders may hold `::` and `://` in their names.
 
     Raises:
         InvalidArgumentError: No installed driver knows its kind.
         UnavailableError: It is a folder that cannot be made.
     """
+    if isinstance(url, Path) or url.startswith(("/", "~", ".")):
+        return _Folder(Path(url).expanduser(), failpoint)
     try:
         system, root = fsspec.url_to_fs(url)
     except ImportError as error:  # fsspec names the package

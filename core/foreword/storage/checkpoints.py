@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from foreword.errors import LeaseLostError
 from foreword.storage.artifacts import check_key, open_place
@@ -44,7 +45,7 @@ class CheckpointStore:
         failpoint: Called with each name of FAILPOINTS as the moment comes.
     """
 
-    def __init__(self, artifacts_url: str, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, artifacts_url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
         self._place = open_place(artifacts_url, failpoint)
         self._failpoint = failpoint
 

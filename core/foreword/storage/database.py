@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -22,14 +23,14 @@ class Database(SqlDatabase):
     """The database that the server and its workers share.
 
     Args:
-        url: SQLAlchemy URL of an SQLite file or of PostgreSQL.
+        url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
         new_id: Makes ids of resources whose creator chose none.
 
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which no other process sees.
     """
 
-    def __init__(self, url: str, *, new_id: Callable[[], str] = random_id) -> None:
+    def __init__(self, url: str | Path, *, new_id: Callable[[], str] = random_id) -> None:
         super().__init__(url, migrations=MIGRATIONS)
         self.new_id = new_id
 

@@ -165,7 +165,9 @@ def test_a_block_that_raises_writes_nothing(database):
         assert session.get(TenantRow, "acme") is None
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/x", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "mysql://host/x", "sqlite://", "sqlite:///:memory:", "sqlite:////srv/what?/x.db"]
+)
 def test_an_url_of_another_kind_is_refused(url):
     with pytest.raises(InvalidArgumentError) as caught:
         Database(url)

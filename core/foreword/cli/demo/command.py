@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from importlib.metadata import entry_points
@@ -47,7 +48,7 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
             else:
                 Walk(client, console, output, epochs).run()
         if keep_home:
-            console.print(f"\nThe home is kept: FOREWORD_HOME={home} foreword serve --dev")
+            console.print(f"\nThe home is kept: FOREWORD_HOME={shlex.quote(str(home))} foreword serve --dev")
     finally:
         if not keep_home:
             shutil.rmtree(home, ignore_errors=True)

@@ -63,7 +63,7 @@ class LocalService:
         Raises:
             UnavailableError: It ended or did not answer in time; the message holds the end of its log.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.port = _free_port()
         command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", str(self.port), "--until-stdin-closes"]
         with (self.home / "service.log").open("ab") as log:
