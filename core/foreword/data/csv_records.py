@@ -19,7 +19,7 @@ from foreword.domain.report import Finding, Severity, excerpt
 csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
 # Reading again from the line after a broken quote costs up to one row each; a file made of them must not cost more.
 _MAX_RESTARTS = 16
 
@@ -44,7 +44,7 @@ class _State(Enum):
 class CsvReader:
     """Reads CSV with the columns input and output. The header is no row; blank lines are skipped but counted.
 
-    Comma, semicolon and tab are told apart by the header.
+    The header tells which delimiter the file uses: a comma, a semicolon, a tab or a vertical bar.
     """
 
     def __init__(self) -> None:

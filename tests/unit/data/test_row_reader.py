@@ -163,7 +163,7 @@ def test_a_json_object_where_an_array_is_announced_is_named() -> None:
     assert faults(LINE, "json") == [("NOT_AN_ARRAY", ())]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_csv_fields_may_hold_delimiters_quotes_and_line_ends(delimiter: str) -> None:
     data = f'output{delimiter}input\r\n"A, B"{delimiter}"he said ""hi"";\ttwice\r\nand left"\r\n'.encode()
 
@@ -231,7 +231,7 @@ def test_jsonl_with_a_broken_first_line_is_still_jsonl() -> None:
     assert (reader.format, len(rows), findings[0].code) == ("jsonl", 1, "NOT_JSON")
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_a_table_is_csv_whatever_its_texts_begin_with(delimiter: str) -> None:
     lines = ('id,"Input",output', "1,{name} wrote that it is torn,Packaging", '2,"see:', '{""a"": 1}",Service')
     table = "\n".join(line.replace(",", delimiter) for line in lines)

@@ -109,7 +109,7 @@ def test_what_the_json_module_writes_is_read_back(
 @given(
     pairs=st.lists(st.tuples(texts, texts)),
     places=st.lists(st.integers(0, 1000)),
-    delimiter=st.sampled_from(",;\t"),
+    delimiter=st.sampled_from(",;\t|"),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_what_the_csv_module_writes_is_read_back(
