@@ -9,11 +9,12 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, ReportPart
-from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Task
+from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Suitability, Task
 from foreword_tasks.label_checks import check_labels
 from foreword_tasks.label_metrics import METRICS, score_label_sets
 from foreword_tasks.label_reading import read_labels
 from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema
+from foreword_tasks.suitability import LabelSigns, copied_from_inputs
 
 
 class Classification(Task):
@@ -56,6 +57,15 @@ class Classification(Task):
             InvalidArgumentError: The options contradict each other, or rows hold labels that are not declared.
         """
         return read_labels(rows, options).to_json()
+
+    def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability | None:
+        """Suits rows whose outputs are a small set of texts that recur, and rows for which an option is set."""
+        if options.labels or options.multi_label is not None or options.separator is not None:
+            return Suitability(score=1.0, reason="labels, multi_label or separator is set")
+        signs = LabelSigns.of(rows)
+        if not signs.are_labels or (not signs.multi_label and copied_from_inputs(rows)):
+            return None
+        return Suitability(score=0.9, reason=signs.describe(len(rows)))
 
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
         """What the distribution of the labels shows."""

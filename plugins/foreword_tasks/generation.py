@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores
+from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability
 from foreword_tasks.open_text import OpenText, concerned, plain
+from foreword_tasks.suitability import copied_from_inputs
 
 
 class Generation(OpenText):
@@ -30,6 +32,14 @@ class Generation(OpenText):
         PERPLEXITY,
     )
     main_metric = "chrf"
+
+    def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability:
+        """Suits any rows, less than a task that has found more in them."""
+        distinct = len({plain(row.output) for row in rows})
+        reason = f"{len(rows):,} rows have {distinct:,} different outputs"
+        if copied_from_inputs(rows):
+            reason += ", most of them parts of their inputs"
+        return Suitability(score=0.5, reason=reason if len(rows) > 1 else "one row shows no labels")
 
     def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
         """Warns of outputs that say what their inputs say."""

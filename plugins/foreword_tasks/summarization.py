@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from statistics import fmean
 from typing import Final
 
 from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Histogram, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores
+from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability
 from foreword_tasks.open_text import OpenText, concerned, plain
+from foreword_tasks.suitability import describe_summaries
+from foreword_tasks.words import words
 
 _ROUGE: Final = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 _SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
-_UNSPACED: Final = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Chinese characters
-_WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 class Summarization(OpenText):
@@ -44,6 +44,11 @@ class Summarization(OpenText):
         PERPLEXITY,
     )
     main_metric = "rouge_l"
+
+    def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability | None:
+        """Suits rows whose outputs are clearly shorter than their inputs and made of their words."""
+        reason = describe_summaries(rows)
+        return None if reason is None else Suitability(score=0.7, reason=reason)
 
     def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
         """Warns of summaries that are no shorter than their texts, or parts of them; shows how short they are."""
@@ -82,11 +87,6 @@ class Summarization(OpenText):
             scorer.score(reference, prediction) for reference, prediction in zip(references, predictions, strict=True)
         ]
         return Scores(metrics={id: fmean(float(row[name].fmeasure) for row in found) for id, name in _ROUGE.items()})
-
-
-def words(text: str) -> list[str]:
-    """The words of a text without their case; in scripts that put no space between words, its characters."""
-    return _WORD.findall(text.casefold())
 
 
 class _Words:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from foreword.domain.dataset import Row
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, MetricSpec, Severity
-from foreword.plugin.interfaces import LabelSpace, Scores, Task
+from foreword.plugin.interfaces import LabelSpace, Scores, Suitability, Task
 from foreword.testing import TaskTests
 
 ROWS = [Row(number=number, input=f"say {number}", output=f"Word{number % 3}") for number in range(1, 13)]
@@ -81,6 +81,26 @@ class TargetOfTheLastFit(Shout):
 class NotWithoutRows(Shout):
     def fit(self, rows, options):
         return {**super().fit(rows, options), "longest": max(len(row.output) for row in rows)}
+
+
+class TooSure(Shout):
+    def suits(self, rows, options):
+        return Suitability(score=2.0, reason=f"{len(rows)} rows are loud")
+
+
+class NoReason(Shout):
+    def suits(self, rows, options):
+        return Suitability(score=0.4, reason="")
+
+
+class SuitsEverything(Shout):
+    def suits(self, rows, options):
+        return Suitability(score=0.9, reason=f"{len(rows)} rows are loud")
+
+
+class NotForOneRow(Shout):
+    def suits(self, rows, options):
+        return Suitability(score=0.4 if rows[1].output else 0.3, reason="the second row is loud")
 
 
 class GrowingTarget(Shout):
@@ -163,6 +183,7 @@ BROKEN = {
     "test_its_schema_comes_back_from_json": (TupleSchema,),
     "test_it_remembers_nothing_of_other_data": (Remembering, TargetOfTheLastFit),
     "test_options_alone_are_refused_with_the_field_or_accepted": (NotWithoutRows,),
+    "test_it_rates_rows_that_nobody_named_a_task_for": (TooSure, NoReason, SuitsEverything, NotForOneRow),
     "test_a_target_is_its_own_target": (GrowingTarget, EmptyTarget),
     "test_it_returns_every_metric_that_it_declares_and_no_other": (MissingMetric, InfiniteMetric),
     "test_right_answers_score_better_than_wrong_ones": (WorseIsBetter,),

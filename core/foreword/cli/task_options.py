@@ -15,7 +15,9 @@ def task_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command `--task`, and what classification takes; passed as `task` and `options`."""
 
     @click.option(
-        "--task", default="", help="classification, generation, summarization, or what plugins add.  [default: guessed]"
+        "--task",
+        default="",
+        help="classification, generation, summarization, or what plugins add.  [default: chosen from the rows]",
     )
     @click.option("--labels", default="", help="The labels, in the order answers list them, separated by commas.")
     @click.option("--multi-label/--single-label", default=None, help="Whether an answer may hold several labels.")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foreword.data.findings import FindingCollector
-from foreword.data.guess import guess_task
 from foreword.data.reader import RowReader
 from foreword.data.rows import write_rows
+from foreword.data.task_choice import choose_task
 from foreword.domain.dataset import MAX_DATASET_BYTES, Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, ReportPart, Severity
@@ -28,7 +28,7 @@ class CheckedData:
         rows: Those without an error, numbered as in the file.
         canonical: Their stored form; see `foreword.data.rows`.
         content_sha256: SHA-256 of `canonical` in hexadecimal.
-        task: Task whose checks ran; empty when none is installed.
+        task: Task whose checks ran; empty when none was named and none suits the rows.
     """
 
     report: DataReport
@@ -43,7 +43,7 @@ class DatasetChecker:
 
     Args:
         validators: Run on every row in this order. One that raises is named in the report and left out.
-        task: Task whose checks run too; None to guess it among `tasks`.
+        task: Task whose checks run too; None to choose one of `tasks` that suits the rows.
         format: `jsonl`, `json` or `csv`; empty to read it from the content.
         count_tokens: Counts the tokens of a text; None when no base model was named.
         max_input_tokens: Longest input in tokens, used with `count_tokens`.
@@ -112,7 +112,7 @@ class DatasetChecker:
             self._findings.add(self._no_rows())
         for id in tuple(self._checks):
             self._finish(id)
-        task = self._task or guess_task(self._rows, self._tasks, self._options)
+        task = self._task or self._choose_task()
         if task is not None and self._rows:
             self._check_task(task)
         canonical = write_rows(self._rows)
@@ -181,17 +181,16 @@ class DatasetChecker:
             )
         )
 
+    def _choose_task(self) -> Task | None:
+        """The task that suits the rows; None without rows, or when no task does."""
+        if not self._rows:
+            return None
+        choice = choose_task(self._rows, self._tasks, self._options)
+        for finding in choice.findings:
+            self._findings.add(finding)
+        return choice.task
+
     def _check_task(self, task: Task) -> None:
-        if self._task is None:
-            self._findings.add(
-                Finding(
-                    severity=Severity.INFO,
-                    code="TASK_GUESSED",
-                    message=f"No task was named; judging by the outputs, the checks of {task.id} ran.",
-                    remedy="Name the task if another one is meant.",
-                    source="reader",
-                )
-            )
         try:
             findings, parts = task.check(self._rows, self._fit(task))
             for finding in findings:

@@ -25,7 +25,7 @@ def start_checker(
     """A checker with the installed validators.
 
     Args:
-        task: Id of the task; empty to guess it.
+        task: Id of the task; empty to choose one that suits the rows.
         base_model: Name or alias of the base model that counts tokens; empty for none.
         max_input_tokens: Longest input, used with `base_model`; 0 means the model's context.
         counter: What counts the tokens of an input for a base model.

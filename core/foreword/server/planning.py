@@ -8,10 +8,12 @@ from statistics import fmean
 from typing import TypeVar
 
 from foreword.data.rows import read_rows
+from foreword.data.task_choice import choose_task
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.report import Finding, Severity
+from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
@@ -63,6 +65,10 @@ class Planner:
         task, method = self._task_and_method(requested)
         model = self._plugins.base_model(requested.base_model or self._default_base_model)
         dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
+        rows = read_rows(self._artifacts.read(dataset.artifact, ROWS_FILE))
+        chosen: tuple[Finding, ...] = ()
+        if task is None:
+            task, chosen = self._choose_task(rows, requested)
         config = ExperimentConfig(
             base_model=model.spec.id,
             dataset=dataset.id,
@@ -74,9 +80,8 @@ class Planner:
             instruction=requested.instruction or requested.parameters.init_text or "",
             evaluate_base=requested.evaluate_base,
         )
-        rows = read_rows(self._artifacts.read(dataset.artifact, ROWS_FILE))
         plan = self._make_plan(tenant, config, model, task, method, rows)
-        return config, replace(plan, warnings=(*plan.warnings, *_alias(requested.base_model, model.spec)))
+        return config, replace(plan, warnings=(*plan.warnings, *chosen, *_alias(requested.base_model, model.spec)))
 
     def _make_plan(
         self,
@@ -97,15 +102,32 @@ class Planner:
             seconds_per_row=self._seconds_per_row(tenant, model.spec.id, method.id),
         )
 
-    def _task_and_method(self, requested: NewExperiment) -> tuple[Task, TuningMethod]:
+    def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:
+        """What the request names; no task when it leaves the choice to the rows."""
         violations = Violations()
-        task = _installed(violations, "tune_experiment.task", self._plugins.tasks, requested.task)
+        task = None
+        if requested.task:
+            task = _installed(violations, "tune_experiment.task", self._plugins.tasks, requested.task)
         methods = self._plugins.tuning_methods
         method = _installed(violations, "tune_experiment.tuning_type", methods, requested.tuning_type)
         violations.check()
-        assert task is not None
         assert method is not None
         return task, method
+
+    def _choose_task(self, rows: Sequence[Row], requested: NewExperiment) -> tuple[Task, tuple[Finding, ...]]:
+        """The installed task that suits the rows, with its reason.
+
+        Raises:
+            InvalidArgumentError: No task suits them.
+        """
+        tasks = self._plugins.tasks.items
+        choice = choose_task(rows, tasks, requested.task_options)
+        if choice.task is None:
+            names = ", ".join(sorted(tasks)) or "none"
+            raise InvalidArgumentError.of(
+                "tune_experiment.task", f"is unset, and no installed task suits the rows; set it. Installed are {names}"
+            )
+        return choice.task, choice.findings
 
     def _seconds_per_row(self, tenant: str, base_model: str, tuning_type: str) -> float:
         """How long a training row took in the tenant's newest finished run of this kind; 0 when unknown."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.errors import InvalidArgumentError
-from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Task
+from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Suitability, Task
 from foreword.testing.descriptions import (
     check_findings,
     check_identity,
@@ -76,6 +76,20 @@ class TaskTests(ABC):
             assert all(field.startswith(("task_options", "rows")) for field in fields), f"violations name {fields}"
         except Exception as error:
             raise AssertionError(f"fit without rows raises {type(error).__name__}: {error}") from error
+
+    def test_it_rates_rows_that_nobody_named_a_task_for(self) -> None:
+        """The rows may be anybody's: a task that rates them too highly is chosen for data of other tasks."""
+        task, rows = self.make_task(), self.rows()
+        for some in (rows, rows[:2], rows[:1]):
+            try:
+                rating = task.suits(some, self.options())
+            except Exception as error:
+                raise AssertionError(f"suits raises {type(error).__name__} for {len(some)} rows: {error}") from error
+            assert rating == self.make_task().suits(some, self.options()), "suits gives another rating the second time"
+            self._check_rating(rating)
+        unlike = [Row(number=number, input=f"text {number}", output=f"answer {number * 7}") for number in range(1, 21)]
+        rating = task.suits(unlike, TaskOptions())
+        assert rating is None or rating.score <= 0.5, f"suits rates rows of unlike texts {rating}; at most 0.5 is due"
 
     def test_a_target_is_its_own_target(self) -> None:
         """The canonical form of an answer is canonical: models learn it and answers are compared in it."""
@@ -174,6 +188,17 @@ class TaskTests(ABC):
         """Whether a value of the main metric is better than another."""
         higher = next(metric.higher_is_better for metric in task.metrics if metric.id == task.main_metric)
         return one > other if higher else one < other
+
+    @staticmethod
+    def _check_rating(rating: Suitability | None) -> None:
+        if rating is None:
+            return
+        assert 0 <= rating.score <= 1, f"suits gives a score of {rating.score}, which is not in [0, 1]"
+        reason = rating.reason
+        fault = f"the reason {reason!r} is no clause: it stands in a sentence, between a colon and a full stop"
+        assert reason.strip(), fault
+        assert "\n" not in reason, fault
+        assert not reason.endswith("."), fault
 
     @staticmethod
     def _check_space(space: LabelSpace) -> None:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 
-from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload
+from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
+from foreword.samples import sample_path
 from foreword.storage.checkpoints import run_key
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
@@ -71,6 +72,34 @@ def test_an_experiment_is_planned_and_queued_with_every_default_told(server: Run
     assert created.plan.multi_label
     assert stubs.experiments.GetTuneExperiment(pb2.GetTuneExperimentRequest(name=created.name)) == created
     finish_queue(server)
+
+
+@pytest.mark.parametrize(
+    ("sample", "task"), [("complaints", "classification"), ("replies", "generation"), ("summaries", "summarization")]
+)
+def test_an_upload_a_check_and_a_plan_choose_the_same_task_and_give_the_same_reason(stubs, sample: str, task: str):
+    content = sample_path(sample).read_bytes()
+    check = dataset_service_pb2.CheckDatasetRequest
+    checked = stubs.datasets.CheckDataset(upload_messages(content, check, chunk_bytes=2**20, display_name=""))
+    uploaded = upload(stubs, content)
+
+    planned = create_experiment(stubs, uploaded.name, validate_only=True)
+
+    remarks = [
+        [finding for finding in findings if finding.code == "TASK_CHOSEN"]
+        for findings in (checked.report.findings, uploaded.report.findings, planned.plan.warnings)
+    ]
+    assert planned.task == task
+    assert [len(found) for found in remarks] == [1, 1, 1]
+    assert remarks[0][0].message.startswith(f"No task was set, so {task} was chosen: ")
+    assert remarks[0] == remarks[1] == remarks[2]
+
+
+def test_a_task_that_is_set_is_used_and_not_remarked_upon(stubs, dataset: str):
+    planned = create_experiment(stubs, dataset, validate_only=True, task="generation")
+
+    assert planned.task == "generation"
+    assert not [finding for finding in planned.plan.warnings if finding.code == "TASK_CHOSEN"]
 
 
 def test_names_are_counted_up(server: RunningServer, stubs, dataset: str):

@@ -53,7 +53,7 @@ class DatasetMethods(ServiceMethods):
                 pipe, such as `/dev/stdin`, stays in memory until the upload is over, so that it can be repeated.
             display_name: Name for people; uploading again under it makes the next version. Default: the file's.
             format: `jsonl`, `json` or `csv`. Default: read from the content.
-            task: Task whose checks run as well. Default: guessed from the outputs.
+            task: Task whose checks run as well. Default: the one that suits the rows.
             base_model: Base model whose tokenizer counts lengths. Default: none, characters are counted.
             max_input_tokens: Longest input, used with `base_model`; 0 means the model's context.
 

@@ -121,7 +121,7 @@ class TuneExperimentMethods(DatasetMethods):
         Args:
             display_name: Name for people; the service makes it unique with ` (1)`, ` (2)`.
             base_model: Name or alias. Default: the service's.
-            task: Default: `classification`.
+            task: Default: the one that suits the rows; the plan says why.
             verbalizer: Template with `{{input}}` that every input goes through, in tuning and in serving.
             instruction: Used when the base model is evaluated without tuning. Default: `init_text`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.

@@ -34,6 +34,20 @@ PERPLEXITY: Final = MetricSpec(
 """A task that lists this among its metrics has it measured by the service, since only a model knows it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suitability:
+    """How well a task suits rows for which no task was named.
+
+    Attributes:
+        score: In [0, 1]. The task with the highest score is chosen. 0.5 is the score of generation, which suits any
+            text; give more only where the rows show that they are meant for this task.
+        reason: A clause with counts for the plan and the data report, such as `353 rows have 2 labels`.
+    """
+
+    score: float
+    reason: str
+
+
 class Task(ABC):
     """A kind of work: how outputs are read, checked, generated and measured.
 
@@ -56,6 +70,19 @@ class Task(ABC):
         Raises:
             InvalidArgumentError: The options contradict each other or the rows; names fields below `task_options`.
         """
+
+    def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability | None:
+        """Rate how well rows suit this task; called only when no task was named.
+
+        Args:
+            rows: At least one.
+            options: Those that were set; all of them are options of this task.
+
+        Returns:
+            None for a task that is only used when it is named.
+        """
+        del rows, options
+        return None
 
     @abstractmethod
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:

@@ -30,7 +30,6 @@ from foreword.server.status import failure_status
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
 
 _State = tune_experiment_pb2.TuneExperiment.State
-DEFAULT_TASK = "classification"
 DEFAULT_TUNING_TYPE = "prompt_tuning"
 
 
@@ -42,6 +41,7 @@ class NewExperiment:
         tenant: None when the request names no parent.
         id: None when the service is to make one.
         base_model: Name or alias; empty for the service's default.
+        task: Empty to choose one that suits the rows.
         verbalizer: Empty for the task's own.
         instruction: Empty: the text that the prompt starts from.
     """
@@ -91,7 +91,7 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
         description=description,
         base_model=base_model,
         dataset=dataset,
-        task=message.task or DEFAULT_TASK,
+        task=message.task,
         task_options=options,
         tuning_type=message.tuning_type or DEFAULT_TUNING_TYPE,
         verbalizer=verbalizer,

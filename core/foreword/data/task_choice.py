@@ -1,0 +1,85 @@
+"""Chooses the task of rows when nobody named one.
+
+Data checks and plans both use it, so that an upload and a run never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import Finding, Severity
+from foreword.plugin.interfaces import Suitability, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskChoice:
+    """The outcome of a choice.
+
+    Attributes:
+        task: None if no installed task suits the rows.
+        findings: One remark with the choice and its reason, and a warning for each task that failed.
+    """
+
+    task: Task | None
+    findings: tuple[Finding, ...]
+
+
+def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOptions) -> TaskChoice:
+    """Choose the task that suits the rows best.
+
+    Each task rates the rows by itself; see `Task.suits`. A task that does not take an option that is set is left out.
+    The task that was registered first wins a tie.
+    """
+    named = _set_options(options)
+    candidates = {id: task for id, task in tasks.items() if named <= {spec.name for spec in task.options}}
+    ratings: dict[str, Suitability] = {}
+    failures: list[Finding] = []
+    for id, task in candidates.items():
+        try:
+            rating = task.suits(rows, options)
+        except Exception as error:  # a task is foreign code: the others can still be chosen
+            failures.append(_failed(id, error))
+            continue
+        if rating is not None and rating.score > 0:
+            ratings[id] = rating
+    best = max(ratings, key=lambda task: ratings[task].score, default=None)
+    if best is not None:
+        reason = ratings[best].reason
+    elif len(candidates) == 1:
+        best = next(iter(candidates))
+        reason = f"no other task takes {' and '.join(sorted(named))}" if named else "no other task is installed"
+    else:
+        return TaskChoice(task=None, findings=tuple(failures))
+    return TaskChoice(task=candidates[best], findings=(_chosen(best, reason, tasks), *failures))
+
+
+def _set_options(options: TaskOptions) -> set[str]:
+    """The names of the options that are set."""
+    named = {"labels"} if options.labels else set()
+    named |= {"multi_label"} if options.multi_label is not None else set()
+    named |= {"separator"} if options.separator is not None else set()
+    return named | set(options.extra or ())
+
+
+def _chosen(id: str, reason: str, tasks: Mapping[str, Task]) -> Finding:
+    others = ", ".join(sorted(other for other in tasks if other != id))
+    return Finding(
+        severity=Severity.INFO,
+        code="TASK_CHOSEN",
+        message=f"No task was set, so {id} was chosen: {reason}.",
+        remedy=f"Set task to choose another one: {others}." if others else "",
+        source="task",
+    )
+
+
+def _failed(id: str, error: Exception) -> Finding:
+    return Finding(
+        severity=Severity.WARNING,
+        code="TASK_CHOICE_FAILED",
+        message=f"Task {id} could not rate the rows and was not considered: {type(error).__name__}: {error}",
+        remedy="Report this to the author of the plugin, or set task.",
+        source=id,
+    )
