@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.site import SiteKind
-from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.interfaces import LabelSpace

@@ -23,7 +23,7 @@ from foreword.config import Settings
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.tenant import Scope
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
-from foreword.inference.engine import InferenceEngine
+from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.interfaces import EngineSettings
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.manager import PluginManager

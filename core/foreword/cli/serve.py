@@ -15,7 +15,7 @@ from foreword.errors import FailedPreconditionError, InternalError
 
 if TYPE_CHECKING:
     from foreword.config import Settings
-    from foreword.inference.engine import InferenceEngine
+    from foreword.inference.engine.engine import InferenceEngine
     from foreword.plugin.manager import PluginManager
     from foreword.storage.artifacts import ArtifactStore
     from foreword.storage.database import Database
@@ -102,9 +102,9 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
 
 
 def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore) -> InferenceEngine:
-    from foreword.inference.engine import InferenceEngine
+    from foreword.inference.engine.engine import InferenceEngine
     from foreword.inference.interfaces import EngineSettings
-    from foreword.inference.residency import MemoryBudget
+    from foreword.inference.residency.model_residency import MemoryBudget
     from foreword.server.adapters import adapter_reader
 
     return InferenceEngine(

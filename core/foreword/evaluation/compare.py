@@ -13,7 +13,7 @@ from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.report import Evaluation, EvaluationExample
 from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
-from foreword.inference.loaded_adapter import LoadedAdapter
+from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target

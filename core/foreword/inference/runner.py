@@ -13,13 +13,13 @@ from torch import Tensor
 
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
-from foreword.inference.answer_text import decode
-from foreword.inference.batching import length_groups
-from foreword.inference.decoding import DecodeBatch, DecodedText, DecodeRow, RowEvent
-from foreword.inference.loaded_adapter import LoadedAdapter
-from foreword.inference.networks import NetworkInput, make_network
-from foreword.inference.prefill import feed_first
-from foreword.inference.scoring import Candidates, ScoredSets, ScoreRow, score
+from foreword.inference.decoding.answer_text import decode
+from foreword.inference.decoding.decode_batch import DecodeBatch, DecodedText, DecodeRow, RowEvent
+from foreword.inference.labels.scoring import Candidates, ScoredSets, ScoreRow, score
+from foreword.inference.model.batching import length_groups
+from foreword.inference.model.loaded_adapter import LoadedAdapter
+from foreword.inference.model.networks import NetworkInput, make_network
+from foreword.inference.model.prefill import feed_first
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.contributions import Contribution, site_scales, soft_prompt
 from foreword.plugin.encoding import encode_input, encode_target, tokens_around

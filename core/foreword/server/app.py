@@ -28,9 +28,9 @@ from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.listening import check_listening, listen
 from foreword.server.long_work import LongWork
+from foreword.server.model_resolver import ModelResolver
 from foreword.server.planning import Planner
 from foreword.server.prober import Prober
-from foreword.server.served_models import ServedModels
 from foreword.server.tenant_service import TenantService
 from foreword.server.token_counts import TokenCounters
 from foreword.server.tune_experiment_service import TuneExperimentService
@@ -155,7 +155,7 @@ class ForewordServer:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
         loop = asyncio.get_running_loop()
         self._engine.start(lambda: loop.call_soon_threadsafe(self._engine_lost))
-        models = ServedModels(database=self._database, plugins=self._plugins, clock=self._clock)
+        models = ModelResolver(database=self._database, plugins=self._plugins, clock=self._clock)
         prober = Prober(database=self._database, engine=self._engine, models=models)
         self._register(server, authenticator, models, prober)
         for service in ("", *SERVICES):
@@ -221,7 +221,7 @@ class ForewordServer:
             await asyncio.sleep(_DELETIONS_SECONDS)
 
     def _register(
-        self, server: grpc.aio.Server, authenticator: Authenticator, models: ServedModels, prober: Prober
+        self, server: grpc.aio.Server, authenticator: Authenticator, models: ModelResolver, prober: Prober
     ) -> None:
         """Adds every service."""
         settings = self._settings

@@ -16,8 +16,8 @@ from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import deployment as convert
 from foreword.server.convert.fields import page_size
 from foreword.server.idempotency import request_key
+from foreword.server.model_resolver import ModelResolver
 from foreword.server.prober import Prober
-from foreword.server.served_models import ServedModels
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.spaces import SpaceRepository
@@ -29,7 +29,7 @@ _ALL_SPACES = "-"
 class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     """Implements `foreword.v1.DeploymentService`."""
 
-    def __init__(self, *, database: Database, plugins: PluginManager, models: ServedModels, prober: Prober) -> None:
+    def __init__(self, *, database: Database, plugins: PluginManager, models: ModelResolver, prober: Prober) -> None:
         self._database = database
         self._plugins = plugins
         self._models = models

@@ -19,7 +19,7 @@ from foreword.server.batches import settled, with_patience
 from foreword.server.closable import closable
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
-from foreword.server.served_models import ServedModel, ServedModels
+from foreword.server.model_resolver import ModelResolver, ResolvedModel
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
 # A stream or a batch ends itself a little before the caller stops listening, so that what there is arrives.
@@ -32,7 +32,7 @@ _BATCH_ROWS = 32
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     """Implements `foreword.v1.InferenceService`. Writes nothing to the database."""
 
-    def __init__(self, *, engine: EngineClient, models: ServedModels) -> None:
+    def __init__(self, *, engine: EngineClient, models: ModelResolver) -> None:
         self._engine = engine
         self._models = models
 
@@ -48,10 +48,10 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
         """Answers with text in pieces, as it comes."""
         parsed = convert.parse_text_request(request)
-        served, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
+        resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
-                yield convert.stream_response(piece.text, piece.final, served.version)
+                yield convert.stream_response(piece.text, piece.final, resolved.version)
 
     async def BatchGenerate(
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
@@ -75,22 +75,22 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """Answers with labels and their probabilities, and abstains below a threshold."""
         parsed = convert.parse_label_request(request)
         tenant = current_caller().tenant
-        served = await self._models.find(tenant, parsed.model)
-        space = _label_space(served, parsed)
+        resolved = await self._models.find(tenant, parsed.model)
+        space = _label_space(resolved, parsed)
         result = await self._engine.classify(
             EngineRequest(
                 id=secrets.token_hex(8),
                 tenant=tenant,
-                base_model=served.base_model,
-                adapter=served.adapter,
-                text=served.text(parsed.prompt.text),
-                parameters=parsed.fitted(served.context_tokens),
+                base_model=resolved.base_model,
+                adapter=resolved.adapter,
+                text=resolved.text(parsed.prompt.text),
+                parameters=parsed.fitted(resolved.context_tokens),
                 deadline=_deadline(context),
                 label_space=space,
                 stream=False,
             )
         )
-        return convert.classify_response(result, space, parsed, served.version)
+        return convert.classify_response(result, space, parsed, resolved.version)
 
     async def Tokenize(
         self, request: inference_service_pb2.TokenizeRequest, context: Any
@@ -98,37 +98,37 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """Counts tokens, for each part of a structured prompt as well."""
         parsed = convert.parse_count_request(request)
         tenant = current_caller().tenant
-        served = await self._models.find(tenant, parsed.model)
+        resolved = await self._models.find(tenant, parsed.model)
         whole = await self._engine.tokenize(
-            tenant, served.base_model, served.text(parsed.prompt.text), with_texts=parsed.return_tokens
+            tenant, resolved.base_model, resolved.text(parsed.prompt.text), with_texts=parsed.return_tokens
         )
-        parts = await self._part_counts(tenant, served, parsed.prompt, len(whole.ids))
+        parts = await self._part_counts(tenant, resolved, parsed.prompt, len(whole.ids))
         return inference_service_pb2.TokenizeResponse(
             token_count=len(whole.ids),
             tokens=whole.texts,
             part_token_counts=parts,
-            soft_prompt_tokens=served.soft_prompt_tokens,
+            soft_prompt_tokens=resolved.soft_prompt_tokens,
         )
 
     async def _answer(
         self, parsed: convert.TextRequest, deadline: float | None
     ) -> inference_service_pb2.GenerateResponse:
         """The whole answer to one request."""
-        served, engine_request = await self._text_request(parsed, deadline, stream=False)
+        resolved, engine_request = await self._text_request(parsed, deadline, stream=False)
         final: Generation | None = None
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
                 final = piece.final or final
-        return convert.generate_response(_finished(final), served.version)
+        return convert.generate_response(_finished(final), resolved.version)
 
-    async def _part_counts(self, tenant: str, served: ServedModel, prompt: Prompt, total: int) -> dict[str, int]:
+    async def _part_counts(self, tenant: str, resolved: ResolvedModel, prompt: Prompt, total: int) -> dict[str, int]:
         """What each part of a structured prompt adds to the tokens of the whole; `template` is what is left.
 
         A token may span two parts, so a part is counted by how the text up to its end has grown, not on its own.
         """
         if prompt.structured is None:
             return {}
-        text, offset = served.text(prompt.text), input_offset(served.verbalizer)
+        text, offset = resolved.text(prompt.text), input_offset(resolved.verbalizer)
         counts: dict[str, int] = {}
         counted = 0
         for part, (start, end) in prompt.structured.spans().items():
@@ -137,7 +137,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
                 continue
             ends = []
             for place in (start, end):
-                tokens = await self._engine.tokenize(tenant, served.base_model, text[: offset + place])
+                tokens = await self._engine.tokenize(tenant, resolved.base_model, text[: offset + place])
                 ends.append(min(max(counted, len(tokens.ids)), total))
                 counted = ends[-1]
             counts[part] = ends[1] - ends[0]
@@ -146,31 +146,31 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
 
     async def _text_request(
         self, parsed: convert.TextRequest, deadline: float | None, *, stream: bool
-    ) -> tuple[ServedModel, EngineRequest]:
+    ) -> tuple[ResolvedModel, EngineRequest]:
         """The model that is to answer, and what it is asked."""
         tenant = current_caller().tenant
-        served = await self._models.find(tenant, parsed.model)
-        return served, EngineRequest(
+        resolved = await self._models.find(tenant, parsed.model)
+        return resolved, EngineRequest(
             id=secrets.token_hex(8),
             tenant=tenant,
-            base_model=served.base_model,
-            adapter=served.adapter,
-            text=served.text(parsed.prompt.text),
-            parameters=parsed.fitted(served.context_tokens),
+            base_model=resolved.base_model,
+            adapter=resolved.adapter,
+            text=resolved.text(parsed.prompt.text),
+            parameters=parsed.fitted(resolved.context_tokens),
             deadline=deadline,
-            label_space=served.label_space,
+            label_space=resolved.label_space,
             stream=stream,
         )
 
 
-def _label_space(served: ServedModel, parsed: convert.LabelRequest) -> LabelSpace:
+def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> LabelSpace:
     """The labels to choose from: those that the model was tuned for, else the request's."""
-    space = served.label_space or parsed.label_space
+    space = resolved.label_space or parsed.label_space
     if space is None:
         raise FailedPreconditionError(
-            f"{served.version} was not tuned for a closed task. Send the labels to choose from in `labels`.",
+            f"{resolved.version} was not tuned for a closed task. Send the labels to choose from in `labels`.",
             reason="LABELS_MISSING",
-            metadata={"resource": served.version},
+            metadata={"resource": resolved.version},
         )
     return space
 

@@ -14,7 +14,7 @@ from foreword.errors import ErrorKind, ExhaustedError, ForewordError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
-from foreword.server.served_models import ServedModels
+from foreword.server.model_resolver import ModelResolver
 from foreword.storage.database import Database
 from foreword.storage.probes import PendingRevision, ProbeQueue, RevisionKey
 
@@ -47,7 +47,7 @@ class Prober:
         *,
         database: Database,
         engine: EngineClient,
-        models: ServedModels,
+        models: ModelResolver,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = ProbeQueue(database)
@@ -134,8 +134,8 @@ class Prober:
 
     async def _effect(self, tenant: str, model: ModelReference) -> float:
         """How much the model's adapter changes, in nats; 0 for a base model, which only has to load."""
-        served = await asyncio.to_thread(self._models.resolve, tenant, model)
-        if served.adapter is None:
-            await self._engine.preload(served.base_model)
+        resolved = await asyncio.to_thread(self._models.resolve, tenant, model)
+        if resolved.adapter is None:
+            await self._engine.preload(resolved.base_model)
             return 0.0
-        return await self._engine.probe(served.base_model, served.adapter)
+        return await self._engine.probe(resolved.base_model, resolved.adapter)

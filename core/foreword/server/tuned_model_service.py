@@ -15,7 +15,7 @@ from foreword.names import TenantName, TunedModelName
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.fields import page_size
-from foreword.server.served_models import ServedModels
+from foreword.server.model_resolver import ModelResolver
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
@@ -29,7 +29,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     """Implements `foreword.v1.TunedModelService`."""
 
     def __init__(
-        self, *, database: Database, artifacts: ArtifactStore, deletions: ArtifactDeletions, models: ServedModels
+        self, *, database: Database, artifacts: ArtifactStore, deletions: ArtifactDeletions, models: ModelResolver
     ) -> None:
         self._database = database
         self._artifacts = artifacts

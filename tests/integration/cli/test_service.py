@@ -12,7 +12,7 @@ import structlog
 
 from foreword.cli.application import run
 from foreword.client import Client, Scope
-from foreword.inference.engine_thread import EngineThread
+from foreword.inference.engine.thread import EngineThread
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import pytest
 from factories.serving import LONG, HeldBaseModel, TinyBaseModel, make_request, running_engine
 from factories.stored import store_tenant
 from foreword.domain.deployment import DeploymentState, ModelReference
-from foreword.inference.engine import InferenceEngine
-from foreword.inference.residency import MemoryBudget
+from foreword.inference.engine.engine import InferenceEngine
+from foreword.inference.residency.model_residency import MemoryBudget
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.manager import PluginManager
+from foreword.server.model_resolver import ModelResolver
 from foreword.server.prober import Prober
-from foreword.server.served_models import ServedModels
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 
@@ -48,7 +48,7 @@ async def probing(database: Database, engine: InferenceEngine, *models: BaseMode
     plugins.base_models.claim("tests")
     for model in models:
         plugins.base_models.add(model)
-    prober = Prober(database=database, engine=engine, models=ServedModels(database=database, plugins=plugins))
+    prober = Prober(database=database, engine=engine, models=ModelResolver(database=database, plugins=plugins))
     task = asyncio.create_task(prober.run())
     try:
         yield

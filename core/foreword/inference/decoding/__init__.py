@@ -1,0 +1,1 @@
+"""Text generation: a batch whose rows choose their next tokens, each by its own parameters."""

@@ -1,0 +1,62 @@
+"""What an answer tells of its tokens and of the input's, where it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+
+from foreword.domain.inference import ReturnOptions, Token, TopToken
+from foreword.inference.decoding.token_details import TokenDetail
+from foreword.inference.engine.model_scheduler import Job
+from foreword.inference.interfaces import EngineRequest, Piece
+from foreword.inference.runner import ModelRunner
+
+
+def tells_tokens(request: EngineRequest) -> bool:
+    """Whether an answer tells anything besides its text."""
+    options = request.parameters.return_options
+    return options.input_text or options.input_tokens or options.generated_tokens
+
+
+def with_tokens(piece: Piece, job: Job) -> Piece:
+    """The last piece of an answer with what the request asked for besides."""
+    assert piece.final is not None
+    assert job.decoded is not None
+    options, decoded = job.request.parameters.return_options, job.decoded
+    text_of = _texts(job.hold.loaded.result().runner)
+    final = replace(
+        piece.final,
+        input_text=job.request.text if options.input_text else None,
+        input_tokens=_told(job.ids, decoded.input_details, options, text_of) if options.input_tokens else (),
+        generated_tokens=_told(decoded.ids, decoded.details, options, text_of) if options.generated_tokens else (),
+    )
+    return replace(piece, final=final)
+
+
+def _texts(runner: ModelRunner) -> Callable[[int], str]:
+    """The text of a token, made once: the likeliest tokens of an answer's places are often the same."""
+    return cache(lambda token: runner.token_texts([token])[0])
+
+
+def _told(
+    ids: Sequence[int], details: Sequence[TokenDetail], options: ReturnOptions, text_of: Callable[[int], str]
+) -> tuple[Token, ...]:
+    """Tokens with their details, which the first ones may lack."""
+    padded = [*[None] * (len(ids) - len(details)), *details]
+    return tuple(_token(token, detail, options, text_of) for token, detail in zip(ids, padded, strict=True))
+
+
+def _token(token: int, detail: TokenDetail | None, options: ReturnOptions, text_of: Callable[[int], str]) -> Token:
+    if detail is None:
+        return Token(text=text_of(token), id=token)
+    return Token(
+        text=text_of(token),
+        id=token,
+        log_probability=detail.log_probability if options.token_log_probabilities else None,
+        rank=detail.rank if options.token_ranks else None,
+        top_tokens=tuple(
+            TopToken(text=text_of(other), id=other, log_probability=log_probability)
+            for other, log_probability in detail.top
+        ),
+    )

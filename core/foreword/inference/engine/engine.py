@@ -1,0 +1,359 @@
+"""The engine: one thread that owns torch, answering requests with different adapters in the same batch.
+
+Event loop                          loader threads                      engine thread
+----------                          --------------                      -------------
+generate, classify: tokens counted  load the adapter, check length,     take in new rows, one decoding step for all,
+against the queue's bound, base     tokenize                       ->   answers back with call_soon_threadsafe
+model held                     ->
+
+A request reaches the engine's thread complete, so a look-up that fails concerns that request alone and no row of a
+batch ever moves for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, TypeVar
+
+from foreword.domain.inference import Classification
+from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
+from foreword.inference.engine.adapter_store import AdapterStore, ReadArtifact, read_contributions
+from foreword.inference.engine.admission import TokenBudget
+from foreword.inference.engine.answer_tokens import tells_tokens, with_tokens
+from foreword.inference.engine.model_scheduler import Job, ModelScheduler, deadline_error
+from foreword.inference.engine.thread import EngineThread
+from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
+from foreword.inference.model.loaded_adapter import LoadedAdapter
+from foreword.inference.residency.model_residency import Hold, ModelResidency, going_down
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
+
+Result = TypeVar("Result")
+
+_LOADERS: Final = 4
+_CHARACTERS_PER_TOKEN: Final = 3
+"""Rough, for the queue's bound before a text is tokenized."""
+_MOST_CHARACTERS_PER_TOKEN: Final = 32
+"""A text with more than this for each token of the context cannot fit, and is not worth the time to tokenize it."""
+
+
+class InferenceEngine:
+    """Serves base models and tuned models; see EngineClient for what its methods promise.
+
+    Args:
+        base_models: By id; loaded on first use, and kept as the budget allows.
+        methods: By tuning type.
+        read_artifact: Reads an adapter's files; called on a loader thread.
+        settings: How it runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_models: Mapping[str, BaseModel],
+        methods: Mapping[str, TuningMethod],
+        read_artifact: ReadArtifact,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        self._base_models = base_models
+        self._methods = methods
+        self._read_artifact = read_artifact
+        self._settings = settings or EngineSettings()
+        self._adapters = AdapterStore(self._settings.prompt_cache_bytes)
+        self._budget = TokenBudget(self._settings.max_queued_tokens)
+        self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
+        self._residency = ModelResidency(
+            wrap=self._serve,
+            unload=self._unload,
+            budget=self._settings.base_model_budget,
+            device=self._settings.device,
+            dtype=self._settings.dtype,
+        )
+        self._thread = EngineThread(self._budget, self._settings.threads)
+        self._draining = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+
+    def start(self, on_lost: Callable[[], object] = lambda: None) -> None:
+        """Starts the engine's thread.
+
+        Args:
+            on_lost: Called on that thread when it ends by itself, as it does when its device is lost. Requests fail
+                with UnavailableError from then on, and only a new process can answer them.
+        """
+        self._thread.start(on_lost)
+
+    async def drain(self, timeout_seconds: float) -> bool:
+        """Takes no new requests and waits for those under way.
+
+        Returns:
+            Whether all were finished in time.
+        """
+        self._draining = True
+        if self._in_flight:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+        return not self._in_flight
+
+    def stop(self) -> None:
+        """Ends the thread; requests under way fail with UnavailableError."""
+        self._draining = True
+        self._thread.stop()
+        self._residency.close()
+        self._loaders.shutdown(wait=False, cancel_futures=True)
+
+    def load(self) -> EngineLoad:
+        """What the engine has to do at the moment."""
+        return EngineLoad(
+            queued_requests=self._thread.waiting,
+            queued_tokens=self._budget.total,
+            running_rows=self._thread.running,
+        )
+
+    @property
+    def served(self) -> tuple[ModelScheduler, ...]:
+        """The base models that are loaded."""
+        return self._thread.served
+
+    async def preload(self, base_model: str) -> None:
+        """Loads a base model now instead of on first use."""
+        self._check_open()
+        async with self._model(base_model):
+            pass
+
+    async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
+        """Tokens of an input, counted against the tenant's share of the queue like any request."""
+        self._check_characters(base_model, text)
+        tokens = len(text) // _CHARACTERS_PER_TOKEN + 1
+        self._budget.take(tenant, tokens)
+        try:
+            async with self._model(base_model) as model:
+                return await self._on_loader(_tokens, model.runner, text, with_texts)
+        finally:
+            self._budget.give(tenant, tokens)
+
+    async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
+        """Largest change in nats that the adapter makes to the log-probability of a next token."""
+        self._check_open()
+        async with self._model(base_model) as model:
+            loaded = await self._on_loader(partial(self._adapter, model, adapter, stored=True))
+            return await asyncio.wrap_future(self._thread.call(lambda: model.runner.probe(loaded)))
+
+    async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
+        """Answers with text; leaving the iteration cancels the request."""
+        job = await self._submit(request, labels=False)
+        try:
+            while True:
+                answer = await job.answers.get()
+                if isinstance(answer, ForewordError):
+                    raise answer
+                assert isinstance(answer, Piece)
+                if answer.final is not None:
+                    # A call of the tokenizer for each token: neither for the event loop nor for the engine's thread.
+                    yield await self._on_loader(with_tokens, answer, job) if tells_tokens(request) else answer
+                    return
+                yield answer
+        finally:
+            self._leave(job)
+
+    async def classify(self, request: EngineRequest) -> Classification:
+        """Scores the answers of a closed task; cancelling the task cancels the request."""
+        if request.label_space is None:
+            raise InvalidArgumentError.of("labels", "must be given for a model that was not tuned for a closed task")
+        job = await self._submit(request, labels=True)
+        try:
+            answer = await job.answers.get()
+        finally:
+            self._leave(job)
+        if isinstance(answer, ForewordError):
+            raise answer
+        assert isinstance(answer, Classification)
+        return answer
+
+    async def _submit(self, request: EngineRequest, *, labels: bool) -> Job:
+        """Counts a request, prepares it and hands it to the engine's thread."""
+        arrival = time.monotonic()
+        self._check_open()
+        text = self._readable(request)
+        asked = 0 if request.label_space is not None else request.parameters.max_new_tokens
+        tokens = len(text) // _CHARACTERS_PER_TOKEN + asked
+        self._budget.take(request.tenant, tokens)
+        self._in_flight += 1
+        self._idle.clear()
+        hold: Hold[ModelScheduler] | None = None
+        try:
+            hold = await self._hold(request.base_model)
+            job = await self._on_loader(self._prepare, hold, request, text, labels, asyncio.get_running_loop())
+            limit = request.parameters.time_limit
+            if limit is not None and request.label_space is None:
+                job.ends_at = arrival + limit.total_seconds()
+            self._budget.resize(request.tenant, tokens, job.tokens)
+            tokens = job.tokens
+            if request.deadline is not None and time.monotonic() >= request.deadline:
+                raise deadline_error()
+            self._thread.submit(hold.loaded.result(), job)
+        except BaseException:
+            if hold is not None:
+                hold.release()
+            self._ended()
+            self._budget.give(request.tenant, tokens)
+            raise
+        return job
+
+    def _leave(self, job: Job) -> None:
+        """The caller has its answer or has gone."""
+        job.cancelled = True
+        self._thread.note_cancel()
+        job.hold.release()
+        self._ended()
+
+    def _ended(self) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+
+    def _check_open(self) -> None:
+        if self._draining or not self._thread.runs:
+            raise going_down()
+
+    def _readable(self, request: EngineRequest) -> str:
+        """The text to tokenize: of one that is to be cut, no more than can be left of it."""
+        base = self._base_models.get(request.base_model)
+        if base is not None and request.parameters.truncate_input_tokens:
+            return request.text[-base.spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN :]
+        self._check_characters(request.base_model, request.text)
+        return request.text
+
+    def _check_characters(self, base_model: str, text: str) -> None:
+        """Refuses a text that cannot fit before anybody spends time on it."""
+        base = self._base_models.get(base_model)
+        if base is None:
+            return
+        most = base.spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN
+        if len(text) > most:
+            raise InvalidArgumentError.of(
+                "text",
+                f"has {len(text):,} characters, more than the {base.spec.context_tokens} tokens of {base.spec.id} can "
+                f"ever hold; shorten it to at most {most:,} characters",
+                reason="TEXT_TOO_LONG",
+            )
+
+    async def _on_loader(self, function: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._loaders, partial(function, *arguments))
+
+    def _prepare(
+        self,
+        hold: Hold[ModelScheduler],
+        request: EngineRequest,
+        text: str,
+        labels: bool,
+        loop: asyncio.AbstractEventLoop,
+    ) -> Job:
+        """Everything that a request needs before it can be in a batch. Runs on a loader thread."""
+        model = hold.loaded.result()
+        runner = model.runner
+        loaded = self._adapter(model, request.adapter)
+        field = "truncate_input_tokens" if labels else "parameters.truncate_input_tokens"
+        ids = runner.input_ids(text, request.parameters.truncate_input_tokens, field=field)
+        candidates = None
+        if request.label_space is not None:
+            if not request.label_space.labels:
+                raise InvalidArgumentError.of("labels", "must hold at least one label")
+            candidates = runner.candidates(request.label_space)
+        runner.check_length(len(ids), loaded, candidates)
+        cost = candidates.num_tokens if candidates else request.parameters.max_new_tokens
+        return Job(
+            request=request,
+            hold=hold,
+            loop=loop,
+            answers=asyncio.Queue(),
+            ids=ids,
+            adapter=loaded,
+            tokens=len(ids) + cost,
+            candidates=candidates,
+            labels=labels,
+        )
+
+    async def _hold(self, name: str) -> Hold[ModelScheduler]:
+        """Takes a base model, which is loaded if need be; requests for one model wait for a single load."""
+        base = self._base_models.get(name)
+        if base is None:
+            raise NotFoundError.of(f"baseModels/{name[:200]}", "List the installed base models.")
+        hold = self._residency.hold(base)
+        try:
+            if not hold.loaded.done():
+                # Shielded: others may wait for the same load when this request is cancelled.
+                await asyncio.shield(asyncio.wrap_future(hold.loaded))
+            hold.loaded.result()
+        except BaseException:
+            hold.release()
+            raise
+        return hold
+
+    @contextlib.asynccontextmanager
+    async def _model(self, name: str) -> AsyncIterator[ModelScheduler]:
+        """A base model, held while the block runs."""
+        hold = await self._hold(name)
+        try:
+            yield hold.loaded.result()
+        finally:
+            hold.release()
+
+    def _serve(self, model: LoadedModel) -> ModelScheduler:
+        """Begins to serve a base model. Runs on the loading thread."""
+        served = ModelScheduler(
+            ModelRunner(model),
+            max_rows=self._settings.max_batch_rows,
+            prefill_tokens=self._settings.prefill_tokens,
+            deliver=self._thread.deliver,
+            admitted=self._thread.admitted,
+        )
+        self._thread.add(served)
+        return served
+
+    def _unload(self, base: BaseModel, model: ModelScheduler) -> None:
+        """Lets go of a base model that nobody holds, and of its adapters. Runs on the loading thread.
+
+        What is left in its queues was cancelled; the engine's thread ends it, so that no turn still uses the weights.
+        """
+
+        def drop() -> float:
+            self._thread.remove(model)
+            return 0.0
+
+        with contextlib.suppress(UnavailableError):  # the engine is stopping, and everything with it
+            self._thread.call(drop).result()
+        self._adapters.drop(base.spec.id)
+
+    def _adapter(
+        self, model: ModelScheduler, adapter: AdapterReference | None, *, stored: bool = False
+    ) -> LoadedAdapter | None:
+        """The adapter of a tuned model, loaded if need be or, as `stored`, in any case. Runs on a loader thread."""
+        if adapter is None:
+            return None
+        runner = model.runner
+        spec = runner.model.spec
+
+        def load() -> tuple[LoadedAdapter | None, int]:
+            method = self._methods.get(adapter.tuning_type)
+            if method is None:
+                raise NotFoundError(
+                    f"The tuning method {adapter.tuning_type[:80]!r} of this tuned model is not installed. Install its "
+                    "plugin.",
+                    reason="TUNING_METHOD_MISSING",
+                )
+            loaded = runner.load_adapter(read_contributions(adapter, method, spec, self._read_artifact))
+            return loaded, runner.network.adapter_bytes(loaded) if loaded else 1
+
+        return self._adapters.refresh(adapter, load) if stored else self._adapters.get(adapter, load)
+
+
+def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
+    """Tokenizes on a loader thread; texts take a call per token and are made only for those who want them."""
+    ids = tuple(runner.tokenize(text))
+    return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())

@@ -1,0 +1,312 @@
+"""One base model in the engine: what waits for it, what it is decoding, and the work of one turn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from foreword.domain.inference import Classification, Generation, StopReason, TokenUsage
+from foreword.errors import DeadlineExceededError, ForewordError, InternalError
+from foreword.inference.decoding.decode_batch import ActiveRow, DecodeBatch, DecodedText, DecodeRow, RowEvent
+from foreword.inference.engine.admission import FairQueue
+from foreword.inference.interfaces import EngineRequest, Piece
+from foreword.inference.labels.scoring import Candidates, ScoredSets, ScoreRow, score
+from foreword.inference.model.loaded_adapter import LoadedAdapter
+from foreword.inference.residency.model_residency import Hold
+from foreword.inference.runner import ModelRunner
+from foreword.observability.faults import log_fault
+
+Answer = Piece | Classification | ForewordError
+"""What a caller is handed; an error is raised there."""
+
+_IDLE_FACTOR: Final = 4
+"""How much more is taken in at once while no answer is running that would have to pause for it."""
+
+_NOTHING: Final = DecodedText(text="", stop_reason=StopReason.TIME_LIMIT, ids=())
+"""What an answer is that never began."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Job:
+    """A request on its way through the engine. The engine's thread owns it, but for `cancelled` and `answers`.
+
+    Attributes:
+        hold: Keeps its base model in memory until the caller leaves.
+        loop: Event loop of the caller.
+        answers: What the caller awaits; filled on its loop only.
+        tokens: What it costs: input, and what may be generated or is to be scored.
+        ends_at: Reading of `time.monotonic()` when the answer ends as it is; None for no time limit.
+        candidates: Answers of a closed task; None for free text.
+        labels: Whether the caller wants labels instead of text.
+        shown: Whether the caller has text already.
+        decoded: The finished answer as tokens, there before the last piece is delivered.
+    """
+
+    request: EngineRequest
+    hold: Hold[ModelScheduler]
+    loop: asyncio.AbstractEventLoop
+    answers: asyncio.Queue[Answer]
+    ids: Sequence[int]
+    adapter: LoadedAdapter | None
+    tokens: int
+    ends_at: float | None = None
+    candidates: Candidates | None = None
+    labels: bool = False
+    cancelled: bool = False
+    shown: bool = False
+    decoded: DecodedText | None = None
+
+    @property
+    def first_tokens(self) -> int:
+        """Tokens that are read at once when it is begun: of free text, all but those that are generated one by one."""
+        if self.candidates is not None:
+            return self.tokens
+        return len(self.ids) + (self.adapter.length if self.adapter else 0)
+
+    def usage(self, generated_tokens: int) -> TokenUsage:
+        """Tokens of the request."""
+        return TokenUsage(
+            input_tokens=len(self.ids),
+            generated_tokens=generated_tokens,
+            soft_prompt_tokens=self.adapter.length if self.adapter else 0,
+        )
+
+    def expired(self, now: float) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.cancelled or (self.request.deadline is not None and now >= self.request.deadline)
+
+    def ended(self, now: float) -> bool:
+        """Whether its time limit has passed."""
+        return self.ends_at is not None and now >= self.ends_at
+
+
+@dataclass(eq=False, slots=True)
+class ModelScheduler:
+    """A loaded base model with its queues. Everything here happens on the engine's thread.
+
+    Args:
+        runner: Runs the model.
+        max_rows: Rows decoded together.
+        prefill_tokens: Tokens of inputs read per turn while answers are running.
+        deliver: Hands an answer to the caller of a job.
+        admitted: Called for each job that no longer waits.
+    """
+
+    runner: ModelRunner
+    max_rows: int
+    prefill_tokens: int
+    deliver: Callable[[Job, Answer], None]
+    admitted: Callable[[Job], None]
+    batch: DecodeBatch = field(init=False)
+    decode_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
+    score_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
+    active: dict[ActiveRow, Job] = field(init=False, default_factory=dict)
+    taken: list[Job] = field(init=False, default_factory=list)
+    """Jobs that a turn has taken from a queue and neither answered nor made active yet, or not all of them."""
+
+    def __post_init__(self) -> None:
+        self.batch = DecodeBatch(self.runner.network)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have not been begun."""
+        return len(self.decode_queue) + len(self.score_queue)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn has anything to do."""
+        return bool(self.active or self.waiting)
+
+    def push(self, job: Job) -> None:
+        """Lets a job wait."""
+        queue = self.decode_queue if job.candidates is None else self.score_queue
+        queue.push(job.request.tenant, job, job.tokens, first=job.first_tokens)
+
+    def turn(self) -> None:
+        """Takes in what fits, and generates one token for every running answer."""
+        budget = self.prefill_tokens * (1 if self.active else _IDLE_FACTOR)
+        self._score(self._take(self.score_queue, budget, self.max_rows))
+        self._join(self._take(self.decode_queue, budget, self.max_rows - len(self.batch)))
+        self.taken.clear()
+        if self.batch.rows:
+            try:
+                events = self.batch.step()
+            except Exception:  # the thread's root: an answer that fails must not end the others of other models
+                self.fail_active("engine_step_failed")
+                return
+            self._report(events)
+
+    def sweep(self, now: float) -> None:
+        """Lets go of what nobody waits for."""
+        for queue in (self.decode_queue, self.score_queue):
+            for job in queue.remove(lambda job: job.expired(now) or job.ended(now)):
+                self.admitted(job)
+                self._end_waiting(job, now)
+        gone = [row for row, job in self.active.items() if job.expired(now) or job.ended(now)]
+        if gone:
+            self._report(self.batch.remove(gone, StopReason.TIME_LIMIT))
+
+    def fail_active(self, event: str) -> None:
+        """Tells all running answers that the engine failed, and goes on with an empty batch."""
+        jobs, self.active = list(self.active.values()), {}
+        self.batch.clear()
+        self._fail(jobs, event)
+
+    def fail_all(self, error: ForewordError) -> None:
+        """Tells every request, running or waiting, and forgets it. Touches no tensor: the device may be lost."""
+        waiting = [*self.decode_queue.remove(_any), *self.score_queue.remove(_any)]
+        # A job may have been taken and be active. Whoever has an answer already looks at no second one.
+        jobs = dict.fromkeys([*self.active.values(), *self.taken, *waiting])
+        self.active, self.taken = {}, []
+        self.batch.clear()
+        for job in waiting:
+            self.admitted(job)
+        for job in jobs:
+            self.deliver(job, error)
+
+    def _fail(self, jobs: Sequence[Job], event: str) -> None:
+        """Tells jobs of the exception being handled.
+
+        Raises:
+            Exception: The device is lost, so that nobody else can be answered either.
+        """
+        error = internal_error(event)
+        for job in jobs:
+            self.deliver(job, error)
+        self.runner.network.check_device()
+
+    def _take(self, queue: FairQueue[Job], budget: int, max_rows: int) -> list[Job]:
+        """The next jobs, without those that nobody waits for."""
+        now = time.monotonic()
+        taken = []
+        for job in queue.pop(budget, max_rows):
+            self.admitted(job)
+            if job.expired(now) or job.ended(now):
+                self._end_waiting(job, now)
+            else:
+                taken.append(job)
+        self.taken += taken
+        return taken
+
+    def _end_waiting(self, job: Job, now: float) -> None:
+        if job.cancelled:
+            return
+        if job.ended(now):
+            self.deliver(job, self._last_piece(job, "", _NOTHING))
+        else:
+            self.deliver(job, deadline_error())
+
+    def _join(self, jobs: Sequence[Job]) -> None:
+        """Begins answers; after a fault each is begun alone, so that the others do not suffer."""
+        if not jobs:
+            return
+        try:
+            begun = self.batch.begin(
+                [
+                    DecodeRow(
+                        ids=job.ids, adapter=job.adapter, parameters=job.request.parameters, stream=job.request.stream
+                    )
+                    for job in jobs
+                ]
+            )
+        except Exception:  # whatever torch raises, it must not reach other requests
+            if len(jobs) == 1:
+                self._fail(jobs, "engine_prefill_failed")
+                return
+            for job in jobs:
+                self._join([job])
+            return
+        self.active.update(zip(begun.rows, jobs, strict=True))
+        self._report(begun.events)
+        try:
+            self.batch.absorb(begun)
+        except Exception:  # likewise, but the batch is lost, and with it the answers that were running
+            self.fail_active("engine_join_failed")
+
+    def _score(self, jobs: Sequence[Job]) -> None:
+        """Answers closed tasks; one that fails is tried alone, so that the others do not suffer."""
+        rows = [
+            ScoreRow(ids=job.ids, candidates=job.candidates, adapter=job.adapter)
+            for job in jobs
+            if job.candidates is not None
+        ]
+        for group in self.runner.score_groups(rows, max_rows=self.max_rows):
+            self._score_group([jobs[place] for place in group], [rows[place] for place in group])
+
+    def _score_group(self, jobs: Sequence[Job], rows: Sequence[ScoreRow]) -> None:
+        try:
+            scored = score(self.runner.network, rows)
+        except Exception:  # whatever torch raises, it must not reach other requests
+            if len(jobs) == 1:
+                self._fail(jobs, "engine_score_failed")
+                return
+            for job, row in zip(jobs, rows, strict=True):
+                self._score_group([job], [row])
+            return
+        for job, sets in zip(jobs, scored, strict=True):
+            try:
+                self.deliver(job, self._answer(job, sets))
+            except ForewordError as error:
+                self.deliver(job, error)
+
+    def _answer(self, job: Job, sets: ScoredSets) -> Answer:
+        """The answer of a closed task, as labels or as text."""
+        assert job.candidates is not None
+        sets.check()
+        usage = job.usage(sets.token_counts[0])
+        if job.labels:
+            return sets.classification(input_tokens=usage.input_tokens, soft_prompt_tokens=usage.soft_prompt_tokens)
+        parameters = job.request.parameters
+        place = sets.choose(parameters)
+        final = DecodedText(
+            text=sets.text(place),
+            stop_reason=StopReason.EOS_TOKEN,
+            ids=tuple(job.candidates.ids(sets.sets[place])),
+        )
+        return self._last_piece(job, final.text, final)
+
+    def _report(self, events: Sequence[RowEvent]) -> None:
+        """Hands news of rows to their callers."""
+        for event in events:
+            if event.final is None:
+                job = self.active[event.row]
+                job.shown = True
+                self.deliver(job, Piece(text=event.piece))
+                continue
+            job = self.active.pop(event.row)
+            if job.cancelled:
+                continue
+            late = event.final.stop_reason is StopReason.TIME_LIMIT
+            if late and not job.shown and not job.ended(time.monotonic()):
+                self.deliver(job, deadline_error())
+            else:
+                self.deliver(job, self._last_piece(job, event.piece, event.final))
+
+    def _last_piece(self, job: Job, text: str, final: DecodedText) -> Piece:
+        job.decoded = final
+        return Piece(
+            text=text,
+            final=Generation(
+                text=final.text,
+                stop_reason=final.stop_reason,
+                usage=job.usage(final.token_count),
+                seed=job.request.parameters.seed,
+            ),
+        )
+
+
+def deadline_error() -> DeadlineExceededError:
+    """The error of a request that took too long."""
+    return DeadlineExceededError("The deadline came before the answer. Allow more time, or ask for fewer tokens.")
+
+
+def internal_error(event: str) -> InternalError:
+    """Log the exception being handled and return the error that refers to it; texts never get into the log."""
+    return log_fault(event, "The engine failed on this request.", component="inference")
+
+
+def _any(_: Job) -> bool:
+    return True

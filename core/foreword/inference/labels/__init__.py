@@ -1,0 +1,1 @@
+"""Closed tasks: the log-probability of every answer that a request allows."""

@@ -1,0 +1,1 @@
+"""A base model as a network that rows with different adapters share."""

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from foreword.errors import ExhaustedError
+from foreword.inference.engine.admission import FairQueue, TokenBudget
+from foreword.inference.model.batching import length_groups
+
+
+def test_a_full_queue_says_when_to_try_again():
+    budget = TokenBudget(100)
+    budget.worked(tokens=50, seconds=1.0)
+    budget.take("acme", 90)
+
+    with pytest.raises(ExhaustedError) as caught:
+        budget.take("acme", 60)
+
+    assert caught.value.retry_after == timedelta(seconds=1)
+    assert "FOREWORD_MAX_QUEUED_TOKENS" in caught.value.message
+    budget.give("acme", 90)
+    budget.take("acme", 60)
+    assert budget.total == 60
+
+
+def test_a_request_larger_than_the_queue_enters_when_nothing_waits():
+    budget = TokenBudget(100)
+    budget.take("acme", 500)
+    with pytest.raises(ExhaustedError):
+        budget.take("acme", 1)
+
+
+def test_a_tenant_below_its_share_enters_a_queue_that_another_filled():
+    budget = TokenBudget(100)
+    budget.take("greedy", 100)
+    budget.take("modest", 40)
+    with pytest.raises(ExhaustedError):
+        budget.take("modest", 40)
+    with pytest.raises(ExhaustedError):
+        budget.take("greedy", 1)
+
+
+def test_tenants_get_equal_shares_of_tokens_whatever_they_ask_for():
+    queue: FairQueue[str] = FairQueue()
+    for number in range(20):
+        queue.push("greedy", f"greedy{number}", 10)
+    for number in range(2):
+        queue.push("modest", f"modest{number}", 10)
+
+    assert sorted(queue.pop(40, 10)) == ["greedy0", "greedy1", "modest0", "modest1"]
+
+
+def test_a_tenant_that_was_idle_does_not_make_up_for_it():
+    queue: FairQueue[str] = FairQueue()
+    for number in range(10):
+        queue.push("busy", f"busy{number}", 10)
+    queue.pop(60, 10)
+    for number in range(10):
+        queue.push("late", f"late{number}", 10)
+
+    served = queue.pop(40, 10)
+
+    assert sum(item.startswith("late") for item in served) <= 3
+
+
+def test_one_item_is_handed_out_however_large_and_none_when_there_is_no_room():
+    queue: FairQueue[str] = FairQueue()
+    queue.push("acme", "large", 1000)
+    assert queue.pop(10, 0) == []
+    assert queue.pop(10, 5) == ["large"]
+    assert queue.pop(10, 5) == []
+
+
+def test_what_an_item_takes_later_counts_for_its_tenant_s_share_and_not_for_the_limit():
+    queue: FairQueue[str] = FairQueue()
+    for number in range(4):
+        queue.push("greedy", f"greedy{number}", 100, first=10)
+        queue.push("modest", f"modest{number}", 50, first=10)
+
+    assert queue.pop(30, 10) == ["greedy0", "modest0", "modest1"]
+    assert queue.pop(30, 10) == ["greedy1", "modest2", "modest3"]
+
+
+def test_items_can_be_taken_out_wherever_they_stand():
+    queue: FairQueue[int] = FairQueue()
+    for number in range(6):
+        queue.push("acme", number, 1)
+    assert queue.remove(lambda item: item % 2 == 0) == [0, 2, 4]
+    assert len(queue) == 3
+    assert queue.pop(100, 100) == [1, 3, 5]
+
+
+def test_rows_are_grouped_by_length_within_the_limits():
+    groups = length_groups([10, 500, 12, 11, 480, 9], max_rows=3, max_tokens=1000)
+    assert groups == [[5, 0, 3], [2], [4, 1]]
+    assert length_groups([2000], max_rows=3, max_tokens=1000) == [[0]]
+    assert length_groups([], max_rows=3, max_tokens=1000) == []

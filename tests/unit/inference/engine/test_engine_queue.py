@@ -1,0 +1,90 @@
+"""Who waits, for whom, and who is turned away."""
+
+from __future__ import annotations
+
+import asyncio
+
+from factories.serving import (
+    LONG,
+    HeldBaseModel,
+    answer,
+    paused,
+    queued,
+    running_engine,
+    settled,
+)
+from foreword.domain.inference import LengthPenalty
+from foreword.errors import (
+    ExhaustedError,
+)
+from foreword.inference.decoding.decode_batch import DecodeBatch
+
+
+async def test_a_full_queue_turns_requests_away_and_recovers():
+    async with running_engine(max_batch_rows=1, max_queued_tokens=300) as engine:
+        await engine.preload("tiny--bart")
+        found = await asyncio.gather(
+            *(answer(engine, f"Story {number}", parameters=LONG) for number in range(10)), return_exceptions=True
+        )
+        await settled(engine)
+        text, _ = await answer(engine, "And now")
+    refused = [item for item in found if isinstance(item, ExhaustedError)]
+    assert refused
+    assert all(item.retry_after.total_seconds() > 0 for item in refused)
+    assert len(refused) < 10
+    assert all(isinstance(item, ExhaustedError | tuple) for item in found)
+    assert text
+
+
+async def test_one_tenant_s_counting_fills_its_own_share_of_the_queue_and_no_other():
+    held = HeldBaseModel()
+    async with running_engine(held, max_queued_tokens=1000) as engine:
+        text = "word " * 600
+        greedy = [asyncio.create_task(engine.tokenize("greedy", "tiny--bart", text)) for _ in range(4)]
+        modest = asyncio.create_task(answer(engine, "Hello", tenant="modest"))
+        for _ in range(2):
+            await asyncio.sleep(0)
+        refused = [task for task in greedy if task.done()]
+        held.released.set()
+        found = await asyncio.gather(*greedy, modest, return_exceptions=True)
+        await settled(engine)
+    assert len(refused) == 3
+    assert [type(item) for item in found[1:4]] == [ExhaustedError] * 3
+    assert len(found[0].ids) == 603
+    assert not isinstance(found[4], BaseException)
+
+
+async def test_one_tenant_s_backlog_does_not_make_the_others_wait_for_all_of_it():
+    async with running_engine(max_batch_rows=2) as engine:
+        await engine.preload("tiny--bart")
+        order: list[str] = []
+
+        async def ask(tenant: str) -> None:
+            await answer(engine, "Hello", tenant=tenant, stream=False, parameters={"min_new_tokens": 12})
+            order.append(tenant)
+
+        backlog = [asyncio.create_task(ask("greedy")) for _ in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*backlog, *(ask("modest") for _ in range(2)))
+    assert max(place for place, tenant in enumerate(order) if tenant == "modest") < 12
+
+
+async def test_as_many_answers_run_together_as_their_inputs_allow_however_long_they_may_become(monkeypatch):
+    rows: list[int] = []
+    step = DecodeBatch.step
+
+    def counted(self):
+        rows.append(len(self))
+        return step(self)
+
+    monkeypatch.setattr(DecodeBatch, "step", counted)
+    short = {"max_new_tokens": 100, "length_penalty": LengthPenalty(decay_factor=10.0, start_index=4)}
+    async with running_engine(max_queued_tokens=10**6, max_batch_rows=32, prefill_tokens=160) as engine:
+        async with paused(engine):
+            asked = [
+                asyncio.create_task(answer(engine, "Story of you", stream=False, parameters=short)) for _ in range(128)
+            ]
+            await queued(engine, len(asked))
+        usage = [final.usage for _, final in await asyncio.gather(*asked)]
+    assert {(item.input_tokens, item.generated_tokens) for item in usage} == {(5, 6)}
+    assert rows == [32] * 4 * 5, "the first token comes with the input, each other one takes a step"

@@ -1,0 +1,298 @@
+"""Base models in memory: what goes for what, and that nothing goes that is used."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from factories.tiny_models import tiny_model, tokenizer
+from foreword.errors import ExhaustedError, FailedPreconditionError, UnavailableError
+from foreword.inference.residency.model_residency import MemoryBudget, ModelResidency, Resident, choose_evictions
+from foreword.plugin.interfaces import BaseModel, LoadedModel
+
+
+def resident(name: str, byte_size: int, *, last_used: float = 0.0, **fields) -> Resident:
+    return Resident(name=name, byte_size=byte_size, last_used=last_used, **fields)
+
+
+def test_nothing_goes_while_there_is_room():
+    assert choose_evictions([resident("a", 10)], missing_bytes=0, now=9.0).names == ()
+
+
+def test_the_one_unused_longest_goes_first_and_no_more_than_needed():
+    used = {"new": 3.0, "old": 1.0, "middle": 2.0}
+    residents = [resident(name, 10, last_used=last_used) for name, last_used in used.items()]
+
+    assert choose_evictions(residents, missing_bytes=10, now=9.0).names == ("old",)
+    assert choose_evictions(residents, missing_bytes=11, now=9.0).names == ("old", "middle")
+
+
+def test_a_small_one_stays_when_a_large_one_has_to_go_anyway():
+    residents = [resident("small", 1, last_used=1.0), resident("large", 10, last_used=2.0)]
+
+    assert choose_evictions(residents, missing_bytes=10, now=9.0).names == ("large",)
+
+
+def test_what_is_held_stays_and_the_caller_is_told_when_to_ask_again():
+    evictions = choose_evictions([resident("held", 10, held=True)], missing_bytes=5, now=9.0)
+
+    assert evictions.names == ()
+    assert evictions.retry_seconds is not None
+    assert evictions.retry_seconds > 0
+
+
+def test_what_was_loaded_just_now_stays_for_as_long_as_it_may():
+    residents = [resident("fresh", 10, stays_until=12.5), resident("other", 2, held=True)]
+
+    assert choose_evictions(residents, missing_bytes=5, now=9.0).retry_seconds == pytest.approx(3.5)
+    assert choose_evictions(residents, missing_bytes=5, now=12.5).names == ("fresh",)
+
+
+def test_nothing_goes_in_vain():
+    residents = [resident("idle", 10), resident("held", 100, held=True)]
+
+    assert choose_evictions(residents, missing_bytes=50, now=9.0).names == ()
+
+
+@pytest.mark.parametrize(("setting", "strict"), [(5000, True), (0, False)])
+def test_a_budget_is_the_setting_or_a_share_of_the_machine(setting, strict):
+    budget = MemoryBudget.of(setting, device="cpu", processes=2)
+
+    assert budget.strict is strict
+    assert budget.byte_size == 5000 if setting else 2**20 < (budget.byte_size or 0) < 2**50
+
+
+class Offer(BaseModel):
+    """A tiny model under any name; counts its loads and can be made to wait or to fail."""
+
+    def __init__(self, name: str) -> None:
+        self._model = tiny_model("bart")
+        self._spec = replace(self._model.spec, id=name)
+        self.loads = 0
+        self.gate: threading.Event | None = None
+        self.fault: Exception | None = None
+
+    @property
+    def spec(self):
+        return self._spec
+
+    def load_tokenizer(self):
+        return tokenizer()
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        self.loads += 1
+        if self.gate:
+            assert self.gate.wait(10)
+        if self.fault:
+            raise self.fault
+        return replace(self._model, spec=self._spec)
+
+
+_MODULE = tiny_model("bart").module
+SIZE = sum(tensor.nbytes for tensor in (*_MODULE.parameters(), *_MODULE.buffers()))
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_residency(max_models: float, **fields) -> ModelResidency[LoadedModel]:
+    budget = MemoryBudget(byte_size=int(max_models * SIZE * 1.01), strict=True)
+    values = {"wrap": lambda model: model, "budget": budget, "device": "cpu", "dtype": "float32", "stay_factor": 0.0}
+    return ModelResidency(**{**values, **fields})
+
+
+def use(residency: ModelResidency[LoadedModel], *models: BaseModel) -> None:
+    """Loads models one after the other, each released before the next."""
+    for model in models:
+        hold = residency.hold(model)
+        try:
+            hold.loaded.result(10)
+        finally:
+            hold.release()
+
+
+def names(residency: ModelResidency[LoadedModel]) -> set[str]:
+    return {resident.name for resident in residency.residents()}
+
+
+def test_a_model_is_loaded_once_for_all_who_wait_for_it():
+    residency, model = make_residency(1), Offer("a")
+    model.gate = threading.Event()
+
+    holds = [residency.hold(model) for _ in range(5)]
+    model.gate.set()
+
+    assert len({id(hold.loaded.result(10)) for hold in holds}) == 1
+    assert model.loads == 1
+
+
+def test_the_least_recently_used_model_makes_room():
+    clock = Clock()
+    residency = make_residency(2, clock=clock)
+    a, b, c = Offer("a"), Offer("b"), Offer("c")
+
+    for model in (a, b, a):
+        clock.now += 1
+        use(residency, model)
+    use(residency, c)
+
+    assert names(residency) == {"a", "c"}
+    use(residency, b)
+    assert b.loads == 2
+
+
+def test_a_model_that_is_held_stays_and_the_other_request_is_told_to_try_again():
+    residency, a, b = make_residency(1), Offer("a"), Offer("b")
+    held = residency.hold(a)
+    held.loaded.result(10)
+
+    with pytest.raises(ExhaustedError, match="There is no memory for b now: a are answering") as raised:
+        use(residency, b)
+
+    assert raised.value.reason == "BASE_MODELS_BUSY"
+    assert raised.value.retry_after.total_seconds() > 0
+    assert names(residency) == {"a"}
+    held.release()
+    use(residency, b)
+    assert names(residency) == {"b"}
+
+
+def test_models_that_take_turns_do_not_spend_all_time_on_loading():
+    """Each stays for at least as long as it took to load."""
+    clock = Clock()
+
+    class Slow(Offer):
+        def load(self, *, device: str, dtype: str) -> LoadedModel:
+            clock.now += 8.0
+            return super().load(device=device, dtype=dtype)
+
+    residency, a, b = make_residency(1, clock=clock, stay_factor=1.0), Slow("a"), Slow("b")
+    use(residency, a)
+
+    with pytest.raises(ExhaustedError) as raised:
+        use(residency, b)
+    assert raised.value.retry_after.total_seconds() == pytest.approx(8.0)
+
+    clock.now += 8.0
+    use(residency, b)
+    assert names(residency) == {"b"}
+
+
+def test_a_model_larger_than_the_budget_is_refused_with_both_sizes():
+    residency = make_residency(0.5)
+
+    with pytest.raises(FailedPreconditionError, match="FOREWORD_BASE_MODEL_CACHE_BYTES") as raised:
+        use(residency, Offer("a"))
+
+    assert raised.value.reason == "BASE_MODEL_EXCEEDS_BUDGET"
+    assert int(raised.value.metadata["needed_bytes"]) > int(raised.value.metadata["budget_bytes"])
+
+
+def test_a_share_that_nobody_set_refuses_no_model_but_holds_only_one():
+    residency = make_residency(1, budget=MemoryBudget(byte_size=SIZE // 2))
+
+    use(residency, Offer("a"), Offer("b"))
+
+    assert names(residency) == {"b"}
+
+
+def test_idle_models_make_room_when_memory_is_short_whatever_the_budget():
+    left = {"cpu": 10 * SIZE}
+    residency = make_residency(100, available_bytes=left.get)
+    use(residency, Offer("a"))
+    left["cpu"] = SIZE // 2
+
+    use(residency, Offer("b"))
+
+    assert names(residency) == {"b"}
+
+
+def test_a_model_that_fits_nowhere_unloads_no_other():
+    left = {"cpu": 10 * SIZE}
+    residency = make_residency(100, available_bytes=left.get)
+    use(residency, Offer("a"))
+    left["cpu"] = 0
+    huge = Offer("huge")
+    huge._spec = replace(huge.spec, parameter_count=10 * huge.spec.parameter_count)
+
+    with pytest.raises(FailedPreconditionError, match="does not fit"):
+        use(residency, huge)
+
+    assert names(residency) == {"a"}
+
+
+def test_a_load_that_fails_is_told_to_all_and_tried_anew():
+    residency, model = make_residency(1), Offer("a")
+    model.fault = RuntimeError("the disk is gone")
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        use(residency, model)
+
+    model.fault = None
+    use(residency, model)
+
+    assert model.loads == 2
+
+
+def test_those_who_wait_when_the_process_stops_are_told():
+    residency, first, second = make_residency(2), Offer("a"), Offer("b")
+    first.gate = threading.Event()
+    running, waiting = residency.hold(first), residency.hold(second)
+
+    residency.close()
+    first.gate.set()
+
+    with pytest.raises(UnavailableError):
+        waiting.loaded.result(10)
+    assert running.loaded.result(10).spec.id == "a"
+    with pytest.raises(UnavailableError):
+        residency.hold(Offer("c"))
+
+
+class Large(Offer):
+    """148 MB of weights, written to, so that they are really there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._spec = replace(self._spec, parameter_count=37 * 10**6)
+
+    def load(self, *, device: str, dtype: str) -> LoadedModel:
+        config = LlamaConfig(
+            vocab_size=16_000, hidden_size=1024, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
+        )
+        with torch.device("meta"):
+            module = LlamaForCausalLM(config)
+        module = module.to_empty(device="cpu")
+        for parameter in module.parameters():
+            parameter.data.fill_(0.01)
+        return LoadedModel(spec=self.spec, module=module.eval().requires_grad_(False), tokenizer=tokenizer())
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's accounts")
+def test_the_memory_of_an_unloaded_model_comes_back():
+    residency = make_residency(1, budget=MemoryBudget(byte_size=200 * 10**6))
+    use(residency, Large("a"))
+    with_one = resident_bytes()
+
+    use(residency, Large("b"), Large("c"), Large("d"))
+
+    (left,) = residency.residents()
+    assert left.byte_size > 140 * 10**6
+    assert resident_bytes() < with_one + 0.2 * left.byte_size
+
+
+def resident_bytes() -> int:
+    """Main memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
