@@ -19,10 +19,10 @@ import torch
 
 from factories.serving import decode_rows
 from foreword.domain.inference import ReturnOptions
-from foreword.inference.choice import Choice
-from foreword.inference.decoding import DecodedText, DecodeRow
+from foreword.inference.decoding.choice import Choice
+from foreword.inference.decoding.rows import DecodedText, DecodeRow
+from foreword.inference.decoding.token_details import TokenDetail
 from foreword.inference.runner import ModelRunner
-from foreword.inference.token_details import TokenDetail
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -17,7 +17,8 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.site import SiteKind
 from foreword.errors import ArtifactError
-from foreword.inference.decoding.decode_batch import DecodeBatch, DecodedText, DecodeRow
+from foreword.inference.decoding.decode_batch import DecodeBatch
+from foreword.inference.decoding.rows import DecodedText, DecodeRow
 from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.interfaces import AdapterReference, EngineRequest, EngineSettings
 from foreword.inference.runner import ModelRunner

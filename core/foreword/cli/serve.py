@@ -104,7 +104,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
 def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore) -> InferenceEngine:
     from foreword.inference.engine.engine import InferenceEngine
     from foreword.inference.interfaces import EngineSettings
-    from foreword.inference.residency.model_residency import MemoryBudget
+    from foreword.inference.residency.memory_budget import MemoryBudget
     from foreword.server.adapters import adapter_reader
 
     return InferenceEngine(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from foreword.domain.inference import Classification, GenerateParameters, Generation
-from foreword.inference.residency.model_residency import MemoryBudget
+from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.plugin.interfaces import LabelSpace
 
 

@@ -14,8 +14,11 @@ from torch import Tensor
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
 from foreword.inference.decoding.answer_text import decode
-from foreword.inference.decoding.decode_batch import DecodeBatch, DecodedText, DecodeRow, RowEvent
-from foreword.inference.labels.scoring import Candidates, ScoredSets, ScoreRow, score
+from foreword.inference.decoding.decode_batch import DecodeBatch
+from foreword.inference.decoding.rows import DecodedText, DecodeRow, RowEvent
+from foreword.inference.labels.candidates import Candidates
+from foreword.inference.labels.scored_sets import ScoredSets
+from foreword.inference.labels.scoring import ScoreRow, score
 from foreword.inference.model.batching import length_groups
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.model.networks import NetworkInput, make_network

@@ -13,7 +13,8 @@ from typing import Any
 
 from foreword.domain.failure import Failure
 from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
-from foreword.inference.residency.model_residency import MemoryBudget, ModelResidency
+from foreword.inference.residency.memory_budget import MemoryBudget
+from foreword.inference.residency.model_residency import ModelResidency
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel

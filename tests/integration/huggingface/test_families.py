@@ -13,7 +13,8 @@ from factories.serving import Adapters, answer, make_request, running_engine, si
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.domain.site import SiteKind
-from foreword.inference.decoding.decode_batch import DecodeBatch, DecodeRow
+from foreword.inference.decoding.decode_batch import DecodeBatch
+from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.sites import find_sites

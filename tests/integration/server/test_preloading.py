@@ -7,7 +7,7 @@ def test_named_base_models_are_loaded_at_the_start_and_a_wrong_name_stops_nothin
     server = start_server(preload_base_models=("no--such-model", "starter"))
 
     until = time.monotonic() + 30
-    while not server.engine.served and time.monotonic() < until:
+    while not server.engine.schedulers and time.monotonic() < until:
         time.sleep(0.02)
 
-    assert [served.runner.model.spec.id for served in server.engine.served] == ["foreword--starter"]
+    assert [scheduler.runner.model.spec.id for scheduler in server.engine.schedulers] == ["foreword--starter"]

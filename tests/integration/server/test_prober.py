@@ -13,7 +13,7 @@ from factories.serving import LONG, HeldBaseModel, TinyBaseModel, make_request, 
 from factories.stored import store_tenant
 from foreword.domain.deployment import DeploymentState, ModelReference
 from foreword.inference.engine.engine import InferenceEngine
-from foreword.inference.residency.model_residency import MemoryBudget
+from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.manager import PluginManager
 from foreword.server.model_resolver import ModelResolver

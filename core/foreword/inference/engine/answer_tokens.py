@@ -1,4 +1,4 @@
-"""What an answer tells of its tokens and of the input's, where it was asked for."""
+"""The tokens of an answer and of its input, for requests that ask for them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from functools import cache
 
 from foreword.domain.inference import ReturnOptions, Token, TopToken
 from foreword.inference.decoding.token_details import TokenDetail
-from foreword.inference.engine.model_scheduler import Job
+from foreword.inference.engine.job import Job
 from foreword.inference.interfaces import EngineRequest, Piece
 from foreword.inference.runner import ModelRunner
 
 
-def tells_tokens(request: EngineRequest) -> bool:
-    """Whether an answer tells anything besides its text."""
+def returns_tokens(request: EngineRequest) -> bool:
+    """Whether the answer to a request holds anything besides its text."""
     options = request.parameters.return_options
     return options.input_text or options.input_tokens or options.generated_tokens
 
 
-def with_tokens(piece: Piece, job: Job) -> Piece:
-    """The last piece of an answer with what the request asked for besides."""
+def with_tokens(piece: Piece, job: Job, runner: ModelRunner) -> Piece:
+    """Add the tokens that the request asked for to the last piece of its answer."""
     assert piece.final is not None
     assert job.decoded is not None
     options, decoded = job.request.parameters.return_options, job.decoded
-    text_of = _texts(job.hold.loaded.result().runner)
+    text_of = _texts(runner)
     final = replace(
         piece.final,
         input_text=job.request.text if options.input_text else None,
-        input_tokens=_told(job.ids, decoded.input_details, options, text_of) if options.input_tokens else (),
-        generated_tokens=_told(decoded.ids, decoded.details, options, text_of) if options.generated_tokens else (),
+        input_tokens=_tokens(job.ids, decoded.input_details, options, text_of) if options.input_tokens else (),
+        generated_tokens=_tokens(decoded.ids, decoded.details, options, text_of) if options.generated_tokens else (),
     )
     return replace(piece, final=final)
 
@@ -39,7 +39,7 @@ def _texts(runner: ModelRunner) -> Callable[[int], str]:
     return cache(lambda token: runner.token_texts([token])[0])
 
 
-def _told(
+def _tokens(
     ids: Sequence[int], details: Sequence[TokenDetail], options: ReturnOptions, text_of: Callable[[int], str]
 ) -> tuple[Token, ...]:
     """Tokens with their details, which the first ones may lack."""

@@ -24,12 +24,14 @@ from foreword.domain.inference import Classification
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
 from foreword.inference.engine.adapter_store import AdapterStore, ReadArtifact, read_contributions
 from foreword.inference.engine.admission import TokenBudget
-from foreword.inference.engine.answer_tokens import tells_tokens, with_tokens
-from foreword.inference.engine.model_scheduler import Job, ModelScheduler, deadline_error
+from foreword.inference.engine.answer_tokens import returns_tokens, with_tokens
+from foreword.inference.engine.job import Job
+from foreword.inference.engine.model_scheduler import ModelScheduler
 from foreword.inference.engine.thread import EngineThread
+from foreword.inference.errors import deadline_error, draining_error
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.residency.model_residency import Hold, ModelResidency, going_down
+from foreword.inference.residency.model_residency import Hold, ModelResidency
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
 
@@ -68,7 +70,7 @@ class InferenceEngine:
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
         self._residency = ModelResidency(
-            wrap=self._serve,
+            wrap=self._schedule,
             unload=self._unload,
             budget=self._settings.base_model_budget,
             device=self._settings.device,
@@ -116,14 +118,14 @@ class InferenceEngine:
         )
 
     @property
-    def served(self) -> tuple[ModelScheduler, ...]:
-        """The base models that are loaded."""
-        return self._thread.served
+    def schedulers(self) -> tuple[ModelScheduler, ...]:
+        """The schedulers of the base models that are loaded."""
+        return self._thread.schedulers
 
     async def preload(self, base_model: str) -> None:
         """Loads a base model now instead of on first use."""
         self._check_open()
-        async with self._model(base_model):
+        async with self._runner(base_model):
             pass
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
@@ -132,21 +134,21 @@ class InferenceEngine:
         tokens = len(text) // _CHARACTERS_PER_TOKEN + 1
         self._budget.take(tenant, tokens)
         try:
-            async with self._model(base_model) as model:
-                return await self._on_loader(_tokens, model.runner, text, with_texts)
+            async with self._runner(base_model) as runner:
+                return await self._on_loader(_tokens, runner, text, with_texts)
         finally:
             self._budget.give(tenant, tokens)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Largest change in nats that the adapter makes to the log-probability of a next token."""
         self._check_open()
-        async with self._model(base_model) as model:
-            loaded = await self._on_loader(partial(self._adapter, model, adapter, stored=True))
-            return await asyncio.wrap_future(self._thread.call(lambda: model.runner.probe(loaded)))
+        async with self._runner(base_model) as runner:
+            loaded = await self._on_loader(partial(self._adapter, runner, adapter, stored=True))
+            return await asyncio.wrap_future(self._thread.call(lambda: runner.probe(loaded)))
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
         """Answers with text; leaving the iteration cancels the request."""
-        job = await self._submit(request, labels=False)
+        job, hold = await self._submit(request, labels=False)
         try:
             while True:
                 answer = await job.answers.get()
@@ -155,28 +157,34 @@ class InferenceEngine:
                 assert isinstance(answer, Piece)
                 if answer.final is not None:
                     # A call of the tokenizer for each token: neither for the event loop nor for the engine's thread.
-                    yield await self._on_loader(with_tokens, answer, job) if tells_tokens(request) else answer
+                    if returns_tokens(request):
+                        answer = await self._on_loader(with_tokens, answer, job, hold.loaded.result().runner)
+                    yield answer
                     return
                 yield answer
         finally:
-            self._leave(job)
+            self._leave(job, hold)
 
     async def classify(self, request: EngineRequest) -> Classification:
         """Scores the answers of a closed task; cancelling the task cancels the request."""
         if request.label_space is None:
             raise InvalidArgumentError.of("labels", "must be given for a model that was not tuned for a closed task")
-        job = await self._submit(request, labels=True)
+        job, hold = await self._submit(request, labels=True)
         try:
             answer = await job.answers.get()
         finally:
-            self._leave(job)
+            self._leave(job, hold)
         if isinstance(answer, ForewordError):
             raise answer
         assert isinstance(answer, Classification)
         return answer
 
-    async def _submit(self, request: EngineRequest, *, labels: bool) -> Job:
-        """Counts a request, prepares it and hands it to the engine's thread."""
+    async def _submit(self, request: EngineRequest, *, labels: bool) -> tuple[Job, Hold[ModelScheduler]]:
+        """Count a request, prepare it and hand it to the engine's thread.
+
+        Returns:
+            The job, and the hold that keeps its base model in memory until the caller leaves.
+        """
         arrival = time.monotonic()
         self._check_open()
         text = self._readable(request)
@@ -188,7 +196,8 @@ class InferenceEngine:
         hold: Hold[ModelScheduler] | None = None
         try:
             hold = await self._hold(request.base_model)
-            job = await self._on_loader(self._prepare, hold, request, text, labels, asyncio.get_running_loop())
+            loop = asyncio.get_running_loop()
+            job = await self._on_loader(self._prepare, hold.loaded.result().runner, request, text, labels, loop)
             limit = request.parameters.time_limit
             if limit is not None and request.label_space is None:
                 job.ends_at = arrival + limit.total_seconds()
@@ -203,13 +212,13 @@ class InferenceEngine:
             self._ended()
             self._budget.give(request.tenant, tokens)
             raise
-        return job
+        return job, hold
 
-    def _leave(self, job: Job) -> None:
-        """The caller has its answer or has gone."""
+    def _leave(self, job: Job, hold: Hold[ModelScheduler]) -> None:
+        """Let go of a job whose caller has its answer or has gone."""
         job.cancelled = True
         self._thread.note_cancel()
-        job.hold.release()
+        hold.release()
         self._ended()
 
     def _ended(self) -> None:
@@ -219,7 +228,7 @@ class InferenceEngine:
 
     def _check_open(self) -> None:
         if self._draining or not self._thread.runs:
-            raise going_down()
+            raise draining_error()
 
     def _readable(self, request: EngineRequest) -> str:
         """The text to tokenize: of one that is to be cut, no more than can be left of it."""
@@ -248,16 +257,14 @@ class InferenceEngine:
 
     def _prepare(
         self,
-        hold: Hold[ModelScheduler],
+        runner: ModelRunner,
         request: EngineRequest,
         text: str,
         labels: bool,
         loop: asyncio.AbstractEventLoop,
     ) -> Job:
         """Everything that a request needs before it can be in a batch. Runs on a loader thread."""
-        model = hold.loaded.result()
-        runner = model.runner
-        loaded = self._adapter(model, request.adapter)
+        loaded = self._adapter(runner, request.adapter)
         field = "truncate_input_tokens" if labels else "parameters.truncate_input_tokens"
         ids = runner.input_ids(text, request.parameters.truncate_input_tokens, field=field)
         candidates = None
@@ -269,7 +276,6 @@ class InferenceEngine:
         cost = candidates.num_tokens if candidates else request.parameters.max_new_tokens
         return Job(
             request=request,
-            hold=hold,
             loop=loop,
             answers=asyncio.Queue(),
             ids=ids,
@@ -296,47 +302,41 @@ class InferenceEngine:
         return hold
 
     @contextlib.asynccontextmanager
-    async def _model(self, name: str) -> AsyncIterator[ModelScheduler]:
+    async def _runner(self, name: str) -> AsyncIterator[ModelRunner]:
         """A base model, held while the block runs."""
         hold = await self._hold(name)
         try:
-            yield hold.loaded.result()
+            yield hold.loaded.result().runner
         finally:
             hold.release()
 
-    def _serve(self, model: LoadedModel) -> ModelScheduler:
-        """Begins to serve a base model. Runs on the loading thread."""
-        served = ModelScheduler(
+    def _schedule(self, model: LoadedModel) -> ModelScheduler:
+        """Give a loaded base model its turns. Runs on the loading thread."""
+        scheduler = ModelScheduler(
             ModelRunner(model),
             max_rows=self._settings.max_batch_rows,
             prefill_tokens=self._settings.prefill_tokens,
             deliver=self._thread.deliver,
             admitted=self._thread.admitted,
         )
-        self._thread.add(served)
-        return served
+        self._thread.add(scheduler)
+        return scheduler
 
-    def _unload(self, base: BaseModel, model: ModelScheduler) -> None:
+    def _unload(self, base: BaseModel, scheduler: ModelScheduler) -> None:
         """Lets go of a base model that nobody holds, and of its adapters. Runs on the loading thread.
 
         What is left in its queues was cancelled; the engine's thread ends it, so that no turn still uses the weights.
         """
-
-        def drop() -> float:
-            self._thread.remove(model)
-            return 0.0
-
         with contextlib.suppress(UnavailableError):  # the engine is stopping, and everything with it
-            self._thread.call(drop).result()
+            self._thread.call(partial(self._thread.remove, scheduler)).result()
         self._adapters.drop(base.spec.id)
 
     def _adapter(
-        self, model: ModelScheduler, adapter: AdapterReference | None, *, stored: bool = False
+        self, runner: ModelRunner, adapter: AdapterReference | None, *, stored: bool = False
     ) -> LoadedAdapter | None:
         """The adapter of a tuned model, loaded if need be or, as `stored`, in any case. Runs on a loader thread."""
         if adapter is None:
             return None
-        runner = model.runner
         spec = runner.model.spec
 
         def load() -> tuple[LoadedAdapter | None, int]:

@@ -2,85 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from foreword.domain.inference import Classification, Generation, StopReason, TokenUsage
-from foreword.errors import DeadlineExceededError, ForewordError, InternalError
-from foreword.inference.decoding.decode_batch import ActiveRow, DecodeBatch, DecodedText, DecodeRow, RowEvent
+from foreword.domain.inference import Generation, StopReason
+from foreword.errors import ForewordError
+from foreword.inference.decoding.decode_batch import DecodeBatch
+from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
 from foreword.inference.engine.admission import FairQueue
-from foreword.inference.interfaces import EngineRequest, Piece
-from foreword.inference.labels.scoring import Candidates, ScoredSets, ScoreRow, score
-from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.residency.model_residency import Hold
+from foreword.inference.engine.job import Answer, Job
+from foreword.inference.errors import deadline_error, internal_error
+from foreword.inference.interfaces import Piece
+from foreword.inference.labels.scored_sets import ScoredSets
+from foreword.inference.labels.scoring import ScoreRow, score
 from foreword.inference.runner import ModelRunner
-from foreword.observability.faults import log_fault
-
-Answer = Piece | Classification | ForewordError
-"""What a caller is handed; an error is raised there."""
 
 _IDLE_FACTOR: Final = 4
 """How much more is taken in at once while no answer is running that would have to pause for it."""
 
 _NOTHING: Final = DecodedText(text="", stop_reason=StopReason.TIME_LIMIT, ids=())
 """What an answer is that never began."""
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Job:
-    """A request on its way through the engine. The engine's thread owns it, but for `cancelled` and `answers`.
-
-    Attributes:
-        hold: Keeps its base model in memory until the caller leaves.
-        loop: Event loop of the caller.
-        answers: What the caller awaits; filled on its loop only.
-        tokens: What it costs: input, and what may be generated or is to be scored.
-        ends_at: Reading of `time.monotonic()` when the answer ends as it is; None for no time limit.
-        candidates: Answers of a closed task; None for free text.
-        labels: Whether the caller wants labels instead of text.
-        shown: Whether the caller has text already.
-        decoded: The finished answer as tokens, there before the last piece is delivered.
-    """
-
-    request: EngineRequest
-    hold: Hold[ModelScheduler]
-    loop: asyncio.AbstractEventLoop
-    answers: asyncio.Queue[Answer]
-    ids: Sequence[int]
-    adapter: LoadedAdapter | None
-    tokens: int
-    ends_at: float | None = None
-    candidates: Candidates | None = None
-    labels: bool = False
-    cancelled: bool = False
-    shown: bool = False
-    decoded: DecodedText | None = None
-
-    @property
-    def first_tokens(self) -> int:
-        """Tokens that are read at once when it is begun: of free text, all but those that are generated one by one."""
-        if self.candidates is not None:
-            return self.tokens
-        return len(self.ids) + (self.adapter.length if self.adapter else 0)
-
-    def usage(self, generated_tokens: int) -> TokenUsage:
-        """Tokens of the request."""
-        return TokenUsage(
-            input_tokens=len(self.ids),
-            generated_tokens=generated_tokens,
-            soft_prompt_tokens=self.adapter.length if self.adapter else 0,
-        )
-
-    def expired(self, now: float) -> bool:
-        """Whether nobody waits for it any more."""
-        return self.cancelled or (self.request.deadline is not None and now >= self.request.deadline)
-
-    def ended(self, now: float) -> bool:
-        """Whether its time limit has passed."""
-        return self.ends_at is not None and now >= self.ends_at
 
 
 @dataclass(eq=False, slots=True)
@@ -296,16 +239,6 @@ class ModelScheduler:
                 seed=job.request.parameters.seed,
             ),
         )
-
-
-def deadline_error() -> DeadlineExceededError:
-    """The error of a request that took too long."""
-    return DeadlineExceededError("The deadline came before the answer. Allow more time, or ask for fewer tokens.")
-
-
-def internal_error(event: str) -> InternalError:
-    """Log the exception being handled and return the error that refers to it; texts never get into the log."""
-    return log_fault(event, "The engine failed on this request.", component="inference")
 
 
 def _any(_: Job) -> bool:

@@ -1,4 +1,4 @@
-"""The thread that owns torch: it alone touches the networks, in turns of one decoding step for every base model.
+"""The thread that owns torch: it alone touches the networks, in turns of one decoding step for every base scheduler.
 
 Everything comes to it through two queues, requests and calls, and leaves it through the event loops of the callers.
 """
@@ -12,15 +12,18 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 import torch
 
 from foreword.errors import ForewordError
 from foreword.inference.engine.admission import TokenBudget
-from foreword.inference.engine.model_scheduler import Answer, Job, ModelScheduler, internal_error
-from foreword.inference.residency.model_residency import going_down
+from foreword.inference.engine.job import Answer, Job
+from foreword.inference.engine.model_scheduler import ModelScheduler
+from foreword.inference.errors import draining_error, internal_error
 from foreword.observability.logging import get_logger
+
+Result = TypeVar("Result")
 
 _SWEEP_SECONDS: Final = 0.02
 _RATE_SECONDS: Final = 1.0
@@ -30,11 +33,11 @@ _log = get_logger("inference")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """Work that is no request."""
+class _Call(Generic[Result]):
+    """Work on the engine's thread that is no request."""
 
-    work: Callable[[], float]
-    outcome: Future[float]
+    work: Callable[[], Result]
+    outcome: Future[Result]
 
     def run(self) -> None:
         """Does the work, unless nobody waits for it any more."""
@@ -48,13 +51,13 @@ class _Call:
             self.outcome.set_exception(internal_error("engine_call_failed"))
 
     def fail(self, error: ForewordError) -> None:
-        """Tells who waits that it will not be done."""
+        """Raise an error to the caller instead of doing the work."""
         if self.outcome.set_running_or_notify_cancel():
             self.outcome.set_exception(error)
 
 
 class EngineThread:
-    """Runs the served models' batches.
+    """Runs the batches of all loaded base models.
 
     Args:
         budget: Gets back what a request was counted for when it enters a batch, and learns how fast that goes.
@@ -64,11 +67,11 @@ class EngineThread:
     def __init__(self, budget: TokenBudget, num_threads: int | None) -> None:
         self._budget, self._num_threads = budget, num_threads
         # Replaced, never changed: the thread goes through it while another thread loads.
-        self._served: tuple[ModelScheduler, ...] = ()
+        self._schedulers: tuple[ModelScheduler, ...] = ()
         self._thread: threading.Thread | None = None
         self._wake = threading.Condition()
         self._inbox: deque[tuple[ModelScheduler, Job]] = deque()
-        self._calls: deque[_Call] = deque()
+        self._calls: deque[_Call[Any]] = deque()
         self._outbox: list[tuple[Job, Answer]] = []
         self._cancels = False
         self._stopping = False
@@ -104,34 +107,37 @@ class EngineThread:
         return not self._stopping and self._thread is not None and self._thread.is_alive()
 
     @property
-    def served(self) -> tuple[ModelScheduler, ...]:
-        """The models that get turns."""
-        return self._served
+    def schedulers(self) -> tuple[ModelScheduler, ...]:
+        """The schedulers that get turns, one for each base model."""
+        return self._schedulers
 
     @property
     def waiting(self) -> int:
         """Requests that are in no batch yet."""
-        return sum(model.waiting for model in self._served) + len(self._inbox)
+        return sum(scheduler.waiting for scheduler in self._schedulers) + len(self._inbox)
 
     @property
     def running(self) -> int:
         """Rows in batches."""
-        return sum(len(model.batch) for model in self._served)
+        return sum(len(scheduler.batch) for scheduler in self._schedulers)
 
-    def add(self, model: ModelScheduler) -> None:
-        """Begins to give a model its turns."""
+    def add(self, scheduler: ModelScheduler) -> None:
+        """Give a base model turns from now on."""
         with self._wake:
-            self._served = (*self._served, model)
+            self._schedulers = (*self._schedulers, scheduler)
 
-    def remove(self, model: ModelScheduler) -> None:
-        """Gives a model no more turns; what is left in its queues fails. Call it on this thread, through `call`."""
+    def remove(self, scheduler: ModelScheduler) -> None:
+        """Give a base model no more turns, and fail what is left in its queues.
+
+        Call it on this thread, through `call`.
+        """
         # A request may have come and been cancelled since this turn took in what was new. It would wait for good.
         self._take_in()
         with self._wake:
-            self._served = tuple(other for other in self._served if other is not model)
-        model.fail_all(going_down())
+            self._schedulers = tuple(other for other in self._schedulers if other is not scheduler)
+        scheduler.fail_all(draining_error())
 
-    def submit(self, model: ModelScheduler, job: Job) -> None:
+    def submit(self, scheduler: ModelScheduler, job: Job) -> None:
         """Hands a request over.
 
         Raises:
@@ -139,20 +145,23 @@ class EngineThread:
         """
         with self._wake:
             if self._stopping:
-                raise going_down()
-            self._inbox.append((model, job))
+                raise draining_error()
+            self._inbox.append((scheduler, job))
             self._wake.notify()
 
-    def call(self, work: Callable[[], float]) -> Future[float]:
-        """Hands work over that is no request.
+    def call(self, work: Callable[[], Result]) -> Future[Result]:
+        """Run a function on the engine's thread, between two turns.
+
+        Returns:
+            What the function returns or raises, once it has run.
 
         Raises:
             UnavailableError: It is stopping.
         """
-        call = _Call(work=work, outcome=Future())
+        call = _Call(work=work, outcome=Future[Result]())
         with self._wake:
             if self._stopping:
-                raise going_down()
+                raise draining_error()
             self._calls.append(call)
             self._wake.notify()
         return call.outcome
@@ -181,8 +190,8 @@ class EngineThread:
                         self._turn()
                     except Exception:  # the thread's root: it reports, drops what it was doing and goes on
                         self._fail_all(internal_error("engine_turn_failed"))
-                        for model in self._served:
-                            model.runner.network.check_device()
+                        for scheduler in self._schedulers:
+                            scheduler.runner.network.check_device()
                     self._send()
         except Exception:  # nothing can be computed any more; who waits must not wait for good
             _log.exception("engine_lost")
@@ -192,18 +201,23 @@ class EngineThread:
     def _end(self) -> None:
         """Refuses what is left and what still comes. Touches no tensor: the device may be lost."""
         with self._wake:
-            told, self._stopping = self._stopping, True
+            was_asked, self._stopping = self._stopping, True
         while self._calls:
-            self._calls.popleft().fail(going_down())
-        self._fail_all(going_down())
+            self._calls.popleft().fail(draining_error())
+        self._fail_all(draining_error())
         self._send()
-        if not told:
+        if not was_asked:
             self._on_lost()
+
+    @property
+    def _busy(self) -> tuple[ModelScheduler, ...]:
+        """The schedulers that have something to do."""
+        return tuple(scheduler for scheduler in self._schedulers if scheduler.busy)
 
     def _wait(self) -> bool:
         """Waits for work; False when the engine is to stop."""
         with self._wake:
-            while not (self._stopping or self._inbox or self._calls or any(m.busy for m in self._served)):
+            while not (self._stopping or self._inbox or self._calls or self._busy):
                 self._wake.wait()
             return not self._stopping
 
@@ -212,14 +226,14 @@ class EngineThread:
         self._take_in()
         if self._calls:
             self._calls.popleft().run()
-        served = [model for model in self._served if model.busy]
+        busy = self._busy
         begin = time.monotonic()
         if self._cancels or begin >= self._next_sweep:
             self._cancels, self._next_sweep = False, begin + _SWEEP_SECONDS
-            for model in served:
-                model.sweep(begin)
-        for model in served:
-            model.turn()
+            for scheduler in busy:
+                scheduler.sweep(begin)
+        for scheduler in busy:
+            scheduler.turn()
         self._busy_seconds += time.monotonic() - begin
         if self._busy_seconds >= _RATE_SECONDS:
             self._budget.worked(self._admitted_tokens, self._busy_seconds)
@@ -228,8 +242,8 @@ class EngineThread:
     def _take_in(self) -> None:
         """Lets new requests wait for their models."""
         while self._inbox:
-            model, job = self._inbox.popleft()
-            model.push(job)
+            scheduler, job = self._inbox.popleft()
+            scheduler.push(job)
 
     def _send(self) -> None:
         """Hands the answers of a turn to the loops of their callers."""
@@ -247,10 +261,10 @@ class EngineThread:
                 continue
 
     def _fail_all(self, error: ForewordError) -> None:
-        """Tells every request that is waiting or running."""
+        """Fail every request that is waiting or running."""
         self._take_in()
-        for model in self._served:
-            model.fail_all(error)
+        for scheduler in self._schedulers:
+            scheduler.fail_all(error)
 
 
 def _nothing() -> None:

@@ -5,18 +5,12 @@ Legend: B rows, T tokens fed at once, t tokens of a part of them, V vocabulary.
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from foreword.inference.decoding.token_details import TokenDetail, details_of
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.model.networks import Network
 from foreword.inference.model.sequences import Sequences
-
-_DETAILED_TOKENS: Final = 64
-"""Tokens whose logits are all kept at once."""
 
 
 def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor, keep: int = 1) -> Tensor:
@@ -28,27 +22,6 @@ def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT:
     logits = network.feed_many(sequences, ids_BT, valid_BT, visible_BTT=visible_BTT, depth_BT=depth_BT, keep=keep)
     sequences.length_B = sequences.length_B + valid_BT.sum(dim=1)
     return logits
-
-
-def feed_detailed(
-    network: Network, sequences: Sequences, ids_1T: Tensor, *, top: int
-) -> tuple[Tensor, tuple[TokenDetail, ...]]:
-    """Feeds the whole input of one row, and tells what the model thought of each of its tokens but the first.
-
-    A few tokens at a time: the logits of all at once would not fit into memory for a long input.
-
-    Returns:
-        Logits after the last token, `[1, V]`, and the details.
-    """
-    details: list[TokenDetail] = []
-    num_tokens = ids_1T.shape[1]
-    for start in range(0, num_tokens, _DETAILED_TOKENS):
-        ids_1t = ids_1T[:, start : start + _DETAILED_TOKENS]
-        width = ids_1t.shape[1]
-        logits_tV = feed_first(network, sequences, ids_1t, torch.ones_like(ids_1t, dtype=torch.bool), keep=width)[0]
-        following = ids_1T[0, start + 1 : start + width + 1].tolist()
-        details += details_of(logits_tV[: len(following)].float().log_softmax(dim=-1), following, top)
-    return logits_tV[-1:], tuple(details)
 
 
 def room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> int:

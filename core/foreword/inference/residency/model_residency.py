@@ -9,112 +9,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from foreword.domain.base_model import BaseModelSpec
-from foreword.errors import ExhaustedError, FailedPreconditionError, UnavailableError
+from foreword.inference.errors import draining_error, exceeds_budget_error, models_busy_error
+from foreword.inference.residency.evictions import Resident, choose_evictions
+from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-from foreword.plugin.memory import check_memory, give_back, measured_bytes, total_bytes, weight_bytes
+from foreword.plugin.memory import check_memory, give_back, measured_bytes, weight_bytes
 from foreword.plugin.precision import choose_dtype
 
 Loaded = TypeVar("Loaded")
 
-_SHARE: Final = 0.8
-"""Part of a device's memory that weights may take unless the operator says otherwise; activations need the rest."""
-_BUSY_SECONDS: Final = 1.0
-_MIB: Final = 2**20
-
 _log = get_logger("residency")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resident:
-    """A base model in memory, as the decision sees it. Times are readings of a monotonic clock in seconds.
-
-    Attributes:
-        stays_until: Not unloaded before, so that two models that take turns do not spend all time on loading.
-        held: Whether somebody uses it.
-    """
-
-    name: str
-    byte_size: int
-    last_used: float
-    stays_until: float = 0.0
-    held: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evictions:
-    """What to do for room.
-
-    Attributes:
-        names: Models to unload.
-        retry_seconds: None when that suffices; otherwise nothing is unloaded, and it is worth asking again then.
-    """
-
-    names: tuple[str, ...] = ()
-    retry_seconds: float | None = None
-
-
-def choose_evictions(residents: Iterable[Resident], *, missing_bytes: int, now: float) -> Evictions:
-    """Which models to unload so that another one has room: the least recently used, and no more than needed.
-
-    Args:
-        missing_bytes: Memory to free.
-        now: Reading of the clock.
-    """
-    if missing_bytes <= 0:
-        return Evictions()
-    residents = list(residents)
-    idle = [resident for resident in residents if not resident.held]
-    freed, chosen = 0, list[Resident]()
-    for resident in sorted(idle, key=lambda resident: resident.last_used):
-        if freed >= missing_bytes:
-            break
-        if now >= resident.stays_until:
-            chosen.append(resident)
-            freed += resident.byte_size
-    if freed < missing_bytes:
-        waits = [resident.stays_until - now for resident in idle if now < resident.stays_until]
-        return Evictions(retry_seconds=min(waits, default=_BUSY_SECONDS))
-    for resident in reversed(chosen):  # a large one at the end may have made small ones before it unnecessary
-        if freed - resident.byte_size >= missing_bytes:
-            chosen.remove(resident)
-            freed -= resident.byte_size
-    return Evictions(names=tuple(resident.name for resident in chosen))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryBudget:
-    """Memory for the weights of base models in one process.
-
-    Attributes:
-        byte_size: None does not bound it.
-        strict: Whether a model that is larger is refused. Otherwise it is loaded when no other one is.
-    """
-
-    byte_size: int | None = None
-    strict: bool = False
-
-    @classmethod
-    def of(cls, setting: int, *, device: str, processes: int) -> MemoryBudget:
-        """The budget of a setting in bytes; 0 takes an equal share of the device's memory.
-
-        Args:
-            processes: Processes that hold models on this device.
-
-        Raises:
-            FailedPreconditionError: There is no such device.
-        """
-        if setting:
-            return cls(byte_size=setting, strict=True)
-        total = total_bytes(device)
-        return cls(byte_size=None if total is None else int(total * _SHARE / max(1, processes)))
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -209,7 +119,7 @@ class ModelResidency(Generic[Loaded]):
             entry = self._entries.get(base.spec.id)
             if entry is None:
                 if self._closed:
-                    raise going_down()
+                    raise draining_error()
                 entry = self._entries[base.spec.id] = _Entry(base=base)
                 entry.loading = self._loader.submit(self._load, entry)
             entry.users += 1
@@ -228,7 +138,7 @@ class ModelResidency(Generic[Loaded]):
             self._loader.shutdown(wait=False, cancel_futures=True)
             for entry in self._entries.values():
                 if entry.loading is not None and entry.loading.cancelled():
-                    entry.loaded.set_exception(going_down())
+                    entry.loaded.set_exception(draining_error())
 
     def _residents(self) -> tuple[Resident, ...]:
         return tuple(
@@ -279,7 +189,7 @@ class ModelResidency(Generic[Loaded]):
         spec, limit = base.spec, self._budget.byte_size
         needed = weight_bytes(spec.parameter_count, dtype)
         if limit is not None and self._budget.strict and needed > limit:
-            raise _exceeds_budget(spec, dtype, needed, limit)
+            raise exceeds_budget_error(spec, dtype, needed=needed, budget=limit)
         available = self._available_bytes(self._device)
         with self._lock:  # decided and done at once, so that nobody takes a model that is about to go
             residents = self._residents()
@@ -296,7 +206,8 @@ class ModelResidency(Generic[Loaded]):
                 missing = max(missing, needed - available)
             evictions = choose_evictions(residents, missing_bytes=missing, now=self._clock())
             if evictions.retry_seconds is not None:
-                raise _no_room(spec.id, residents, evictions.retry_seconds)
+                names = (resident.name for resident in residents)
+                raise models_busy_error(spec.id, names, evictions.retry_seconds)
             gone = [self._entries.pop(name) for name in evictions.names]
         while gone:
             entry = gone.pop()
@@ -305,31 +216,6 @@ class ModelResidency(Generic[Loaded]):
             del entry  # or the last one would not be free below
         if evictions.names:
             give_back(self._device)
-
-
-def going_down() -> UnavailableError:
-    """The error of a request that comes while the process stops."""
-    return UnavailableError("The service is going down. Try again.", reason="DRAINING")
-
-
-def _exceeds_budget(spec: BaseModelSpec, dtype: str, needed: int, limit: int) -> FailedPreconditionError:
-    return FailedPreconditionError(
-        f"{spec.id} does not fit: its {spec.parameter_count:,} weights take {needed / _MIB:,.1f} MiB in {dtype}, and "
-        f"FOREWORD_BASE_MODEL_CACHE_BYTES allows {limit / _MIB:,.1f} MiB. Raise it, or choose a smaller model.",
-        reason="BASE_MODEL_EXCEEDS_BUDGET",
-        metadata={"needed_bytes": str(needed), "budget_bytes": str(limit)},
-    )
-
-
-def _no_room(id: str, residents: Iterable[Resident], retry_seconds: float) -> ExhaustedError:
-    names = ", ".join(sorted(resident.name for resident in residents))
-    return ExhaustedError(
-        f"There is no memory for {id} now: {names} are answering requests or were loaded just now. Try again later, or "
-        "raise FOREWORD_BASE_MODEL_CACHE_BYTES.",
-        reason="BASE_MODELS_BUSY",
-        metadata={"base_model": id},
-        retry_after=timedelta(seconds=retry_seconds),
-    )
 
 
 def _byte_size(model: LoadedModel) -> int:

@@ -9,7 +9,8 @@ from factories.serving import decode_rows, load_adapter, prompt_vectors, site_sc
 from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
-from foreword.inference.decoding.decode_batch import DecodeBatch, DecodeRow
+from foreword.inference.decoding.decode_batch import DecodeBatch
+from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Affine, Embeds
 

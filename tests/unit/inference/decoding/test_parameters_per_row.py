@@ -12,7 +12,8 @@ from factories.near_ties import assert_same_answer
 from factories.serving import decode_rows, load_adapter
 from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, LengthPenalty, ReturnOptions
-from foreword.inference.decoding.decode_batch import DecodeBatch, DecodeRow
+from foreword.inference.decoding.decode_batch import DecodeBatch
+from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner
 
 TEXTS = ("Where are the 2 extra sets of sheets?", "Long wait.", "word " * 30, "Box")

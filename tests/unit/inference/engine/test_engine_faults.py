@@ -202,8 +202,8 @@ async def test_a_crash_of_a_step_is_told_to_those_concerned_and_the_engine_goes_
 async def test_a_crash_of_the_loop_is_told_to_all_and_the_engine_goes_on(monkeypatch):
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
-        (served,) = engine.served
-        turn = type(served).turn
+        (scheduler,) = engine.schedulers
+        turn = type(scheduler).turn
         crashed = []
 
         def failing(self):
@@ -212,7 +212,7 @@ async def test_a_crash_of_the_loop_is_told_to_all_and_the_engine_goes_on(monkeyp
                 raise RuntimeError("crash")
             turn(self)
 
-        monkeypatch.setattr(type(served), "turn", failing)
+        monkeypatch.setattr(type(scheduler), "turn", failing)
         with pytest.raises(InternalError):
             await answer(engine, "Hello")
         await settled(engine)

@@ -24,7 +24,7 @@ from foreword.errors import (
 from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.engine.model_scheduler import ModelScheduler
 from foreword.inference.engine.thread import EngineThread
-from foreword.inference.residency.model_residency import MemoryBudget
+from foreword.inference.residency.memory_budget import MemoryBudget
 
 
 async def test_a_base_model_is_loaded_once_on_first_use_and_several_can_be_served():
@@ -85,7 +85,7 @@ async def test_what_was_left_of_a_cancelled_request_goes_with_its_model():
         await _when_there_is_room(engine, "tiny--t5")
         await settled(engine)
 
-        assert [served.runner.model.spec.id for served in engine.served] == ["tiny--t5"]
+        assert [scheduler.runner.model.spec.id for scheduler in engine.schedulers] == ["tiny--t5"]
 
 
 async def test_a_request_that_comes_and_goes_while_its_model_is_about_to_leave_is_counted_no_more(monkeypatch):
@@ -95,7 +95,7 @@ async def test_a_request_that_comes_and_goes_while_its_model_is_about_to_leave_i
 
     def holding(self):
         take_in(self)
-        if not held.is_set() and self.served:
+        if not held.is_set() and self.schedulers:
             held.set()
             assert released.wait(10)
 
@@ -148,7 +148,7 @@ async def test_a_model_leaves_although_a_turn_crashes_meanwhile(monkeypatch):
         await _when_there_is_room(engine, "tiny--t5")
         with pytest.raises(InternalError):
             await running
-        assert [served.runner.model.spec.id for served in engine.served] == ["tiny--llama", "tiny--t5"]
+        assert [scheduler.runner.model.spec.id for scheduler in engine.schedulers] == ["tiny--llama", "tiny--t5"]
         await settled(engine)
 
 

@@ -11,8 +11,8 @@ from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters
 from foreword.errors import ArtifactError, InvalidArgumentError
 from foreword.inference.labels import label_trie
+from foreword.inference.labels.candidates import Candidates
 from foreword.inference.labels.label_trie import LabelTrie, build_tries
-from foreword.inference.labels.scoring import Candidates
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.encoding import start_token
 from foreword.plugin.interfaces import LabelSpace
@@ -190,7 +190,7 @@ def test_labels_that_no_input_leaves_room_for_are_refused_whatever_the_text(shap
 
 
 def test_the_bound_of_an_answer_is_never_below_its_probability():
-    from foreword.inference.labels.scoring import _TreePass
+    from foreword.inference.labels.tree_pass import TreePass
     from foreword.inference.model.networks import NetworkInput
 
     runner = ModelRunner(tiny_model("bart"))
@@ -201,7 +201,7 @@ def test_the_bound_of_an_answer_is_never_below_its_probability():
 
     with torch.inference_mode():
         begun = runner.network.begin([NetworkInput(ids=runner.tokenize(row.text), adapter=row.adapter)])
-        tree = _TreePass(runner.network, *begun)
+        tree = TreePass(runner.network, *begun)
         tree.run([trie])
         bounds = tree.bounds(0, [candidates.ids(labels) for labels in longer])
 

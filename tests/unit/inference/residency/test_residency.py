@@ -13,7 +13,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from factories.tiny_models import tiny_model, tokenizer
 from foreword.errors import ExhaustedError, FailedPreconditionError, UnavailableError
-from foreword.inference.residency.model_residency import MemoryBudget, ModelResidency, Resident, choose_evictions
+from foreword.inference.residency.evictions import Resident, choose_evictions
+from foreword.inference.residency.memory_budget import MemoryBudget
+from foreword.inference.residency.model_residency import ModelResidency
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 
 

@@ -10,7 +10,7 @@ from factories.near_ties import TIE_NATS, assert_same_answer, same_order, same_r
 from factories.serving import decode_rows, load_adapter
 from factories.tiny_models import tiny_model
 from foreword.domain.inference import GenerateParameters, ReturnOptions
-from foreword.inference.decoding import DecodeRow
+from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner
 
 LOG_PROBS = {"a": -1.0, "b": -1.0 - TIE_NATS / 2, "c": -2.0}

@@ -1,0 +1,68 @@
+"""Passes of the network in which each candidate is a row, for networks that cannot read a tree.
+
+Legend: B rows, L tokens of the longest candidate, T tokens fed at once, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from foreword.inference.model.networks import Network
+from foreword.inference.model.prefill import feed_first
+from foreword.inference.model.sequences import Sequences
+
+_FLAT_ROWS: Final = 64
+"""Rows at a time where each candidate is a row."""
+
+
+class FlatPass:
+    """Passes with a row for each candidate."""
+
+    def __init__(self, network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
+        self._network = network
+        self._sequences = sequences
+        self._root_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1].float().log_softmax(dim=-1)
+
+    def run(self, candidates: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
+        """Log-probabilities of each row's candidates."""
+        device = self._network.device
+        flat = [(row, ids) for row, items in enumerate(candidates) for ids in items]
+        found: list[list[float]] = [[] for _ in candidates]
+        for start in range(0, len(flat), _FLAT_ROWS):
+            part = flat[start : start + _FLAT_ROWS]
+            rows_B = torch.tensor([row for row, _ in part], device=device)
+            targets_BL = pad_sequence([torch.tensor(ids) for _, ids in part], batch_first=True).to(device)
+            counts_B = torch.tensor([len(ids) for _, ids in part], device=device)
+            log_probs_BL = self._targets(rows_B, targets_BL)
+            kept_BL = torch.arange(targets_BL.shape[1], device=device) < counts_B[:, None]
+            sums = log_probs_BL.double().masked_fill(~kept_BL, 0).sum(dim=1).tolist()
+            for (row, _), value in zip(part, sums, strict=True):
+                found[row].append(value)
+        return found
+
+    def _targets(self, rows_B: Tensor, targets_BL: Tensor) -> Tensor:
+        """Log-probability of each target token given those before it."""
+        root_BV = self._root_BV[rows_B]
+        first_B1 = root_BV.gather(1, targets_BL[:, :1])
+        length = targets_BL.shape[1] - 1
+        if not length:
+            return first_B1
+        branch = self._sequences.picked(rows_B)
+        inputs_BT = targets_BL[:, :-1]
+        valid_BT = torch.ones_like(inputs_BT, dtype=torch.bool)
+        causal_TT = torch.ones(length, length, dtype=torch.bool, device=inputs_BT.device).tril()
+        logits_BTV = self._network.feed_many(
+            branch,
+            inputs_BT,
+            valid_BT,
+            visible_BTT=causal_TT.expand(len(inputs_BT), -1, -1),
+            depth_BT=torch.arange(length, device=inputs_BT.device).expand(len(inputs_BT), -1),
+            keep=length,
+        )
+        rest_BT = logits_BTV.float().log_softmax(dim=-1).gather(2, targets_BL[:, 1:, None]).squeeze(2)
+        return torch.cat([first_B1, rest_BT], dim=1)
