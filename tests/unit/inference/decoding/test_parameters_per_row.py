@@ -14,6 +14,7 @@ from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, LengthPenalty, ReturnOptions
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import DecodeRow
+from foreword.inference.decoding.token_details import TokenDetail
 from foreword.inference.runner import ModelRunner
 
 TEXTS = ("Where are the 2 extra sets of sheets?", "Long wait.", "word " * 30, "Box")
