@@ -102,14 +102,28 @@ class InvalidArgumentError(ForewordError):
         reason: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        text = message or "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
-        super().__init__(text, reason=reason, metadata=metadata)
+        super().__init__(message or _in_one_line(violations), reason=reason, metadata=metadata)
         self.violations = tuple(violations)
 
     @classmethod
     def of(cls, field: str, description: str, *, reason: str = "") -> InvalidArgumentError:
         """The error for one faulty field."""
         return InvalidArgumentError([FieldViolation(field=field, description=description)], reason=reason)
+
+    def put_below(self, prefix: str) -> None:
+        """Put `prefix.` before every field, and in the message where that is the list of violations."""
+        below = tuple(
+            FieldViolation(field=f"{prefix}.{violation.field}", description=violation.description)
+            for violation in self.violations
+        )
+        if self.message == _in_one_line(self.violations):
+            self.message = _in_one_line(below)
+            self.args = (self.message,)
+        self.violations = below
+
+
+def _in_one_line(violations: Sequence[FieldViolation]) -> str:
+    return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
 
 
 class InvalidRowsError(InvalidArgumentError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
 from foreword_tasks.label_order import majority_order
 from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key, split_output
 
@@ -89,23 +89,22 @@ def _parts_declared(outputs: Sequence[str], declared: Sequence[str], separator: 
 
 
 def _check_options(declared: Sequence[str], separator: str, multi_label: bool | None) -> None:
-    violations = []
+    violations = Violations()
     if not separator:
-        violations.append(FieldViolation(field="task_options.separator", description="must not be empty"))
+        violations.add("task_options.separator", "must not be empty")
     keys = Counter(spelling_key(label) for label in declared)
     for key, count in keys.items():
         if not key:
-            violations.append(FieldViolation(field="task_options.labels", description="must not hold an empty label"))
+            violations.add("task_options.labels", "must not hold an empty label")
         elif count > 1:
             text = f"{key!r} is given {count} times; case and spaces do not tell labels apart"
-            violations.append(FieldViolation(field="task_options.labels", description=text))
+            violations.add("task_options.labels", text)
     mark = separator.strip() or separator
     for label in declared if multi_label and separator else ():
         if mark in label:
             text = f"{label!r} holds the separator {separator!r}; choose another separator"
-            violations.append(FieldViolation(field="task_options.labels", description=text))
-    if violations:
-        raise InvalidArgumentError(violations)
+            violations.add("task_options.labels", text)
+    violations.check()
 
 
 def _check_rows(
@@ -120,15 +119,15 @@ def _check_rows(
                 unknown[label].append(row.number)
     if not unknown:
         return
-    violations = []
+    violations = Violations()
     for label, numbers in list(unknown.items())[:_LISTED]:
         shown = ", ".join(map(str, numbers[:_LISTED])) + (", ..." if len(numbers) > _LISTED else "")
         text = f"{label[:80]!r} (row {shown}) is not among the declared labels; declare it or correct the rows"
         parts = {spelling_key(part) for part in split_output(label, draft.separator)}
         if options.multi_label is False and len(parts) > 1 and parts <= known:
             text += ", or set multi_label"
-        violations.append(FieldViolation(field="task_options.labels", description=text))
+        violations.add("task_options.labels", text)
     if len(unknown) > _LISTED:
         text = f"{len(unknown) - _LISTED} more labels are not declared either"
-        violations.append(FieldViolation(field="task_options.labels", description=text))
-    raise InvalidArgumentError(violations)
+        violations.add("task_options.labels", text)
+    violations.check()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import Schema, Task
 
 
@@ -26,13 +26,11 @@ class OpenText(Task):
             "multi_label": options.multi_label is not None,
             "separator": options.separator is not None,
         }
-        violations = [
-            FieldViolation(field=f"task_options.{name}", description=f"{self.id} has no labels; leave it unset")
-            for name, is_set in wrong.items()
-            if is_set
-        ]
-        if violations:
-            raise InvalidArgumentError(violations)
+        violations = Violations()
+        for name, is_set in wrong.items():
+            if is_set:
+                violations.add(f"task_options.{name}", f"{self.id} has no labels; leave it unset")
+        violations.check()
         return {}
 
     def target(self, output: str, schema: Schema) -> str:

@@ -15,7 +15,8 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.inference import LengthPenalty, ReturnOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import StructuredPrompt
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 from foreword.v1 import inference_pb2, inference_service_pb2, tune_parameters_pb2
 
 Prompt = str | StructuredPrompt
@@ -149,15 +150,14 @@ def _variables(values: Mapping[str, str], within: str) -> dict[str, str]:
         raise InvalidArgumentError.of(
             f"{within}prompt_variables", f"must map names to texts, not a {type(values).__name__}"
         )
-    violations = []
+    violations = Violations()
     for name, value in values.items():
         problem = text_problem(value) if isinstance(value, str) else f"must be text, not a {type(value).__name__}"
         problem = problem or (text_problem(name) if isinstance(name, str) else "has a name that is no text")
         if problem:
             shown = ascii(name)[1:-1] if isinstance(name, str) else name
-            violations.append(FieldViolation(field=f"{within}prompt_variables.{shown}", description=problem))
-    if violations:
-        raise InvalidArgumentError(violations)
+            violations.add(f"{within}prompt_variables.{shown}", problem)
+    violations.check()
     return dict(values)
 
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 
 Built = TypeVar("Built", bound=Message)
 
@@ -33,15 +34,14 @@ def build(kind: type[Built], within: str = "", **values: Any) -> Built:
         InvalidArgumentError: Values do not fit their fields; names every one.
     """
     fields = kind.DESCRIPTOR.fields_by_name
-    violations = []
+    violations = Violations()
     for name, value in tuple(values.items()):
         if fields[name].is_repeated and isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
             value = values[name] = list(value)  # it is read more than once
         problem = _problem(kind, name, value)
         if problem:
-            violations.append(FieldViolation(field=f"{within}.{name}" if within else name, description=problem))
-    if violations:
-        raise InvalidArgumentError(violations)
+            violations.add(f"{within}.{name}" if within else name, problem)
+    violations.check()
     return kind(**values)
 
 

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +95,15 @@ def check_variables(texts: Iterable[str], variables: Mapping[str, str], field: s
         InvalidArgumentError: Names every variable without a value, and every value that is not used.
     """
     names = variable_names(texts)
-    violations = [
-        FieldViolation(field=field, description=f"lacks {name}, which the prompt has as {{{{{name}}}}}")
-        for name in sorted(names - set(variables))
-    ]
-    violations += [
-        FieldViolation(
-            field=f"{field}.{name[:80]}",
-            description=f"is not used; write {{{{{name[:80]}}}}} in the prompt where it belongs, or leave it out",
+    violations = Violations()
+    for name in sorted(names - set(variables)):
+        violations.add(field, f"lacks {name}, which the prompt has as {{{{{name}}}}}")
+    for name in sorted(set(variables) - names):
+        violations.add(
+            f"{field}.{name[:80]}",
+            f"is not used; write {{{{{name[:80]}}}}} in the prompt where it belongs, or leave it out",
         )
-        for name in sorted(set(variables) - names)
-    ]
-    if violations:
-        raise InvalidArgumentError(violations)
+    violations.check()
 
 
 def filled_length(texts: Iterable[str], variables: Mapping[str, str]) -> int:

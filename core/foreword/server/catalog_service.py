@@ -7,11 +7,12 @@ from typing import Any
 
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS
+from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert import catalog as convert
-from foreword.server.convert.fields import MAX_DISPLAY_NAME, Violations
 from foreword.server.convert.parameters import parameter_spec
+from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
 from foreword.v1 import catalog_pb2, catalog_service_pb2, catalog_service_pb2_grpc
 
 

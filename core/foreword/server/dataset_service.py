@@ -17,7 +17,7 @@ from foreword.errors import UnavailableError
 from foreword.names import DatasetName, TenantName
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import dataset as convert
-from foreword.server.convert.fields import page_size
+from foreword.server.convert.paging import page_size
 from foreword.server.convert.report import data_report
 from foreword.server.idempotency import request_key
 from foreword.server.row_pages import read_page

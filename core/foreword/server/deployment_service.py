@@ -14,7 +14,7 @@ from foreword.names import DeploymentName, SpaceName, TenantName
 from foreword.plugin.manager import PluginManager
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import deployment as convert
-from foreword.server.convert.fields import page_size
+from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.prober import Prober

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from foreword.server.convert.fields import MAX_REQUEST_ID, Violations
+from foreword.domain.violations import Violations
 from foreword.storage.requests import RequestKey
+
+_MAX_REQUEST_ID = 64
 
 
 def request_key(rpc: str, message: Any, content: str = "", field: str = "request_id") -> RequestKey | None:
@@ -25,7 +27,7 @@ def request_key(rpc: str, message: Any, content: str = "", field: str = "request
     if not request_id:
         return None
     violations = Violations()
-    violations.text(field, request_id, MAX_REQUEST_ID)
+    violations.text(field, request_id, _MAX_REQUEST_ID)
     violations.check()
     bare = type(message)()
     bare.CopyFrom(message)

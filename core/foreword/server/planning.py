@@ -13,12 +13,12 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.report import Finding, Severity
+from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
 from foreword.server.convert.experiment import NewExperiment
-from foreword.server.convert.fields import Violations
 from foreword.server.token_counts import TokenCounters
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database

@@ -11,7 +11,7 @@ import foreword
 from foreword.names import ApiKeyName, TenantName
 from foreword.server.auth import Authenticator, current_caller
 from foreword.server.convert import tenant as convert
-from foreword.server.convert.fields import page_size
+from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
 from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository

@@ -13,7 +13,7 @@ from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
 from foreword.server.auth import admit_again, current_caller, require_own
 from foreword.server.convert import experiment as convert
-from foreword.server.convert.fields import page_size
+from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
 from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner

@@ -14,7 +14,7 @@ from foreword.errors import ArtifactError
 from foreword.names import TenantName, TunedModelName
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import tuned_model as convert
-from foreword.server.convert.fields import page_size
+from foreword.server.convert.paging import page_size
 from foreword.server.model_resolver import ModelResolver
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database

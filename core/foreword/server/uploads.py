@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 
 from foreword.data.checker import CheckedData, DatasetChecker
 from foreword.data.start import start_checker
+from foreword.domain.violations import fields_below
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.dataset import Header
-from foreword.server.convert.fields import fields_below
 from foreword.server.long_work import LongWork
 from foreword.server.token_counts import TokenCounters
 from foreword.v1 import dataset_service_pb2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
 
 
 def check_texts(**texts: str | None) -> None:
@@ -14,10 +14,8 @@ def check_texts(**texts: str | None) -> None:
     Raises:
         InvalidArgumentError: Names every faulty field.
     """
-    violations = [
-        FieldViolation(field=field, description="must not contain NUL or lone surrogate characters; remove them")
-        for field, text in texts.items()
-        if text is not None and any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text)
-    ]
-    if violations:
-        raise InvalidArgumentError(violations)
+    violations = Violations()
+    for field, text in texts.items():
+        if text is not None and any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in text):
+            violations.add(field, "must not contain NUL or lone surrogate characters; remove them")
+    violations.check()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, ResolvedParameters, TuneParameters
-from foreword.errors import FieldViolation
+from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import TuningMethod
 
 FEWEST_READINGS: Final = 1200
@@ -18,25 +18,26 @@ epochs and in 0.68 after 60; on 100 rows 20 epochs read enough."""
 
 
 def check_parameters(
-    parameters: ResolvedParameters, requested: TuneParameters, method: TuningMethod
-) -> list[FieldViolation]:
-    """Every value that is out of its range, and every parameter that the method does not know or has no use for."""
-    violations = [
-        FieldViolation(field=f"parameters.{name}", description=f"means nothing to {method.id}; leave it unset")
-        for name in sorted(method.unused_parameters)
-        if getattr(requested, name) is not None
-    ]
+    violations: Violations, parameters: ResolvedParameters, requested: TuneParameters, method: TuningMethod
+) -> None:
+    """Collect every value that is out of its range, and every parameter that the method does not have or does not use.
+
+    Args:
+        violations: Gets the faulty fields, below `parameters`.
+    """
+    for name in sorted(method.unused_parameters):
+        if getattr(requested, name) is not None:
+            violations.add(f"parameters.{name}", f"means nothing to {method.id}; leave it unset")
     for spec in TUNE_PARAMETER_SPECS:
-        violations += _check(spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
+        _check(violations, spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
     known = {spec.name: spec for spec in method.parameters}
     for name, value in parameters.method_parameters.items():
         field = f"parameters.method_parameters.{name}"
         if name in known:
-            violations += _check(known[name], value, field)
+            _check(violations, known[name], value, field)
         else:
             names = ", ".join(sorted(known)) or "no parameters of its own"
-            violations.append(FieldViolation(field=field, description=f"is unknown; {method.id} has {names}"))
-    return violations
+            violations.add(field, f"is unknown; {method.id} has {names}")
 
 
 def fit_to_context(
@@ -78,7 +79,8 @@ def fit_to_rows(
     return replace(parameters, num_epochs=needed), {**sources, "num_epochs": "few_rows"}
 
 
-def _check(spec: ParameterSpec, value: Any, field: str) -> list[FieldViolation]:
-    """What is wrong with one value; None is left to the defaults."""
+def _check(violations: Violations, spec: ParameterSpec, value: Any, field: str) -> None:
+    """Check one value; None is left to the defaults."""
     fault = None if value is None else spec.fault(value)
-    return [] if fault is None else [FieldViolation(field=field, description=fault)]
+    if fault is not None:
+        violations.add(field, fault)

@@ -6,21 +6,20 @@ Needs no torch, so that the server can plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.prompt import apply_verbalizer, check_verbalizer
-from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations, fields_below
+from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows
 from foreword.tuning.plan_warnings import Lengths, plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import split_rows
-
-Result = TypeVar("Result")
 
 MINIMUM_ROWS: Final = 10
 """Below this nothing can be learnt and measured."""
@@ -59,24 +58,22 @@ def make_plan(
         )
     recipe = spec.recipe(method.id)
     parameters, sources = resolve_parameters(config.parameters, recipe, method.unused_parameters)
-    violations = check_parameters(parameters, config.parameters, method)
+    violations = Violations()
+    check_parameters(violations, parameters, config.parameters, method)
+    method_plan = None
     if not violations:
         parameters = fit_to_context(parameters, sources, spec)
-    method_plan = _collect(violations, lambda: method.plan(spec, parameters)) if not violations else None
+        method_plan = violations.collect(lambda: method.plan(spec, parameters))
     if method_plan is not None:
-        violations += _context_violations(parameters, method_plan, spec)
-    _collect(violations, lambda: check_verbalizer(config.verbalizer, "verbalizer"))
+        _check_context(violations, parameters, method_plan, spec)
+    violations.collect(lambda: check_verbalizer(config.verbalizer, "verbalizer"))
     if not violations:
-        violations += _template_violations(config.verbalizer, parameters, count_tokens)
-    schema = _collect(violations, lambda: task.fit(rows, config.task_options))
-    if violations or method_plan is None or schema is None:
-        raise InvalidArgumentError(
-            [
-                FieldViolation(field=f"tune_experiment.{violation.field}", description=violation.description)
-                for violation in violations
-            ],
-            reason="PARAMETERS_INVALID",
-        )
+        _check_template(violations, config.verbalizer, parameters, count_tokens)
+    schema = violations.collect(lambda: task.fit(rows, config.task_options))
+    with fields_below("tune_experiment"):
+        violations.check(reason="PARAMETERS_INVALID")
+    assert method_plan is not None
+    assert schema is not None
     if len(rows) < MINIMUM_ROWS:
         raise FailedPreconditionError(
             f"The dataset has {len(rows)} rows, and tuning needs at least {MINIMUM_ROWS}; some hundred are better. "
@@ -143,67 +140,47 @@ def _plan(
     )
 
 
-def _collect(violations: list[FieldViolation], call: Callable[[], Result]) -> Result | None:
-    """Calls, and keeps what is wrong for later so that all faults are told at once."""
-    try:
-        return call()
-    except InvalidArgumentError as error:
-        violations += error.violations
-        return None
-
-
-def _context_violations(
-    parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
-) -> list[FieldViolation]:
-    """Prompt and input share the context, on a causal model with the answer; no answer is longer than it."""
+def _check_context(
+    violations: Violations, parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
+) -> None:
+    """Check that prompt and input fit into the context, on a causal model with the answer, and that the answer does."""
     longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
     virtual = method_plan.context_tokens
     room = spec.context_tokens - virtual
     beside = f"beside {virtual} virtual tokens " if virtual else ""
     if spec.architecture is Architecture.CAUSAL:
-        if longest_input + longest_output <= room:
-            return []
-        return [
-            FieldViolation(
-                field="parameters.max_input_tokens",
-                description=f"is {longest_input} and max_output_tokens {longest_output}, but {spec.id} writes its "
-                f"answer behind the input, and {beside}its context of {spec.context_tokens} tokens has room for {room} "
-                "of both; lower one of them",
+        if longest_input + longest_output > room:
+            violations.add(
+                "parameters.max_input_tokens",
+                f"is {longest_input} and max_output_tokens {longest_output}, but {spec.id} writes its answer behind "
+                f"the input, and {beside}its context of {spec.context_tokens} tokens has room for {room} of both; "
+                "lower one of them",
             )
-        ]
-    violations: list[FieldViolation] = []
+        return
     if longest_input > room:
-        violations.append(
-            FieldViolation(
-                field="parameters.max_input_tokens",
-                description=f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room "
-                f"for {room}; lower {'one of the two' if virtual else 'it'}",
-            )
+        violations.add(
+            "parameters.max_input_tokens",
+            f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room for {room}; "
+            f"lower {'one of the two' if virtual else 'it'}",
         )
     if longest_output > spec.context_tokens:
-        violations.append(
-            FieldViolation(
-                field="parameters.max_output_tokens",
-                description=f"must be in [1, {spec.context_tokens}], the context of {spec.id}, not {longest_output}",
-            )
+        violations.add(
+            "parameters.max_output_tokens",
+            f"must be in [1, {spec.context_tokens}], the context of {spec.id}, not {longest_output}",
         )
-    return violations
 
 
-def _template_violations(
-    verbalizer: str, parameters: ResolvedParameters, count_tokens: Callable[[str], int]
-) -> list[FieldViolation]:
-    """Inputs are cut, templates are not."""
+def _check_template(
+    violations: Violations, verbalizer: str, parameters: ResolvedParameters, count_tokens: Callable[[str], int]
+) -> None:
+    """Check that the template leaves room for the input: inputs are cut, templates are not."""
     around = count_tokens(apply_verbalizer(verbalizer, ""))
-    if around < parameters.max_input_tokens:
-        return []
-    return [
-        FieldViolation(
-            field="parameters.max_input_tokens",
-            description=f"is {parameters.max_input_tokens}, but what stands around every input takes {around} tokens; "
+    if around >= parameters.max_input_tokens:
+        violations.add(
+            "parameters.max_input_tokens",
+            f"is {parameters.max_input_tokens}, but what stands around every input takes {around} tokens; "
             "raise it or shorten the verbalizer",
         )
-    ]
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from foreword.client import Client, Deployment, DeploymentState
 from foreword.client.frames import frame
-from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError, NotFoundError
+from foreword.domain.violations import Violations
+from foreword.errors import ForewordError, NotFoundError
 from foreword.watsonx.defaults import Defaults
 from foreword.watsonx.metanames import DeploymentMetaNames
 from foreword.watsonx.names import model_id, resource_id
@@ -194,22 +195,14 @@ def _checked(meta_props: Mapping[str, Any]) -> dict[str, Any]:
         InvalidArgumentError: A property is unknown; names every one.
     """
     properties = dict(meta_props)
-    violations = [
-        FieldViolation(
-            field=f"meta_props.{name}",
-            description=f"is not supported; known are {', '.join(sorted(_KNOWN))}, and every deployment is online",
-        )
-        for name in sorted(set(properties) - _KNOWN)
-    ]
+    violations = Violations()
+    for name in sorted(set(properties) - _KNOWN):
+        known = ", ".join(sorted(_KNOWN))
+        violations.add(f"meta_props.{name}", f"is not supported; known are {known}, and every deployment is online")
     online = properties.pop(DeploymentMetaNames.ONLINE, None) or {}
     parameters = dict(online).pop("parameters", {}) if set(online) <= {"parameters"} else None
     if parameters is None or set(parameters) - {DeploymentMetaNames.SERVING_NAME}:
-        violations.append(
-            FieldViolation(
-                field="meta_props.online", description="may hold nothing but {'parameters': {'serving_name': ...}}"
-            )
-        )
-    if violations:
-        raise InvalidArgumentError(violations)
+        violations.add("meta_props.online", "may hold nothing but {'parameters': {'serving_name': ...}}")
+    violations.check()
     assert parameters is not None
     return {**parameters, **properties}

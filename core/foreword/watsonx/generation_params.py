@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from typing import Any, Final, cast
 
 from foreword.client import GenerateKeywords, LengthPenalty, ReturnOptions
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 from foreword.watsonx.metanames import GenTextParamsMetaNames as Names
 from foreword.watsonx.metanames import GenTextReturnOptMetaNames as ReturnNames
 
@@ -43,12 +45,9 @@ def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArgument
     """
     given = {str(name): value for name, value in (params or {}).items() if value is not None}
     values = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
-    violations = [
-        FieldViolation(
-            field=f"params.{name}", description=f"is no generation parameter; known are {', '.join(sorted(_KNOWN))}"
-        )
-        for name in sorted(set(values) - _KNOWN)
-    ]
+    violations = Violations()
+    for name in sorted(set(values) - _KNOWN):
+        violations.add(f"params.{name}", f"is no generation parameter; known are {', '.join(sorted(_KNOWN))}")
     conversions: dict[str, Callable[[str, Any], Any]] = {
         Names.LENGTH_PENALTY: lambda field, value: LengthPenalty(**_parts(field, value, _LENGTH_PENALTY)),
         Names.RETURN_OPTIONS: lambda field, value: ReturnOptions(**_parts(field, value, _RETURN_OPTIONS)),
@@ -57,13 +56,10 @@ def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArgument
     for name, convert in conversions.items():
         if name in values:
             try:
-                values[name] = convert(f"params.{name}", values[name])
-            except InvalidArgumentError as error:
-                violations += error.violations
+                values[name] = violations.collect(partial(convert, f"params.{name}", values[name]))
             except TypeError:  # the one part that has no default is missing
-                violations.append(FieldViolation(field=f"params.{name}", description="must hold decay_factor"))
-    if violations:
-        raise InvalidArgumentError(violations, reason="PARAMETERS_UNSUPPORTED")
+                violations.add(f"params.{name}", "must hold decay_factor")
+    violations.check(reason="PARAMETERS_UNSUPPORTED")
     least = values.get(Names.MIN_NEW_TOKENS)
     values.setdefault(Names.MAX_NEW_TOKENS, max(DEFAULT_MAX_NEW_TOKENS, least if isinstance(least, int) else 0))
     if values.get(Names.STOP_SEQUENCES):

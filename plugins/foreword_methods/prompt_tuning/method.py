@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.parameters import ResolvedParameters
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
 from foreword.plugin.contributions import Contribution, Embeds
 from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, MethodPlan, Trainable, TuningMethod
 from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
@@ -31,25 +31,17 @@ class PromptTuning(TuningMethod):
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
         """Costs of a run; refuses a prompt without a start or without room."""
-        violations = []
+        violations = Violations()
         if parameters.init_method == "text" and not (parameters.init_text or "").strip():
-            violations.append(
-                FieldViolation(
-                    field="parameters.init_text",
-                    description="is required when init_method is text; give the instruction",
-                )
-            )
+            violations.add("parameters.init_text", "is required when init_method is text; give the instruction")
         num_virtual_tokens = parameters.num_virtual_tokens
         assert num_virtual_tokens is not None
         if num_virtual_tokens >= spec.context_tokens:
-            violations.append(
-                FieldViolation(
-                    field="parameters.num_virtual_tokens",
-                    description=f"must be below the context of {spec.context_tokens} tokens; 20 to 100 are usual",
-                )
+            violations.add(
+                "parameters.num_virtual_tokens",
+                f"must be below the context of {spec.context_tokens} tokens; 20 to 100 are usual",
             )
-        if violations:
-            raise InvalidArgumentError(violations)
+        violations.check()
         count = num_virtual_tokens * spec.hidden_size
         return MethodPlan(
             trainable_parameter_count=count,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.violations import Violations
 from foreword.names import DatasetName, TenantName
-from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, Violations, timestamp
 from foreword.server.convert.parameters import parse_task_options
 from foreword.server.convert.report import data_report
+from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
+from foreword.server.convert.timestamps import timestamp
 from foreword.v1 import dataset_pb2, dataset_service_pb2
 
 FORMATS = ("jsonl", "json", "csv")
@@ -64,7 +66,7 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
         named: Whether `display_name` is required.
     """
     violations = Violations()
-    parent = violations.keep(lambda: TenantName.parse(header.parent, "header.parent")) if header.parent else None
+    parent = violations.collect(lambda: TenantName.parse(header.parent, "header.parent")) if header.parent else None
     name = violations.text("header.display_name", header.display_name, MAX_DISPLAY_NAME, required=named)
     description = violations.text("header.description", header.description, MAX_DESCRIPTION)
     if header.format:

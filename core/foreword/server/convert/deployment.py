@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState, Space, Stage
+from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 from foreword.names import (
     BaseModelName,
@@ -16,12 +17,16 @@ from foreword.names import (
     check_id,
     check_serving_name,
 )
-from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, Violations, timestamp
+from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
+from foreword.server.convert.timestamps import timestamp
 from foreword.server.status import failure_status
 from foreword.v1 import deployment_pb2, deployment_service_pb2
 
 DEFAULT_SPACE = "default"
 MUTABLE_FIELDS = ("model", "display_name", "description", "tags")
+
+_MAX_TAGS = 20
+_MAX_TAG = 63
 
 _Stage = deployment_pb2.Space.Stage
 _STAGES = {_Stage.Value("STAGE_UNSPECIFIED"): Stage.DEVELOPMENT} | {
@@ -100,14 +105,14 @@ def parse_new_space(request: deployment_service_pb2.CreateSpaceRequest) -> NewSp
     """Parses CreateSpace."""
     violations = Violations()
     message = request.space
-    parent = violations.keep(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
-    violations.keep(lambda: check_id(request.space_id, "space_id"))
+    parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
+    violations.collect(lambda: check_id(request.space_id, "space_id"))
     display_name = violations.text("space.display_name", message.display_name, MAX_DISPLAY_NAME)
     stage = _STAGES.get(message.stage)
     if stage is None:
         violations.add("space.stage", f"must be one of {', '.join(_Stage.keys()[1:])}")
     description = violations.text("space.description", message.description, MAX_DESCRIPTION)
-    tags = violations.tags("space.tags", message.tags)
+    tags = _parse_tags(violations, "space.tags", message.tags)
     violations.check()
     assert stage is not None
     return NewSpace(
@@ -165,15 +170,15 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
     """Parses CreateDeployment."""
     violations = Violations()
     message = request.deployment
-    parent = violations.keep(lambda: SpaceName.parse(request.parent, "parent")) if request.parent else None
+    parent = violations.collect(lambda: SpaceName.parse(request.parent, "parent")) if request.parent else None
     if request.deployment_id:
-        violations.keep(lambda: check_serving_name(request.deployment_id, "deployment_id"))
+        violations.collect(lambda: check_serving_name(request.deployment_id, "deployment_id"))
     if message.serving_name:
-        violations.keep(lambda: check_serving_name(message.serving_name, "deployment.serving_name"))
+        violations.collect(lambda: check_serving_name(message.serving_name, "deployment.serving_name"))
     display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME)
     description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
-    tags = violations.tags("deployment.tags", message.tags)
-    model = violations.keep(lambda: parse_model(message.model, "deployment.model"))
+    tags = _parse_tags(violations, "deployment.tags", message.tags)
+    model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
     violations.check()
     assert model is not None
     return NewDeployment(
@@ -203,23 +208,33 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
     """Parses UpdateDeployment."""
     violations = Violations()
     message = request.deployment
-    name = violations.keep(lambda: DeploymentName.parse(message.name, "deployment.name"))
+    name = violations.collect(lambda: DeploymentName.parse(message.name, "deployment.name"))
     etag = violations.text("deployment.etag", message.etag, 200)
     changed = _changed_fields(violations, message, request.update_mask.paths)
     model = display_name = description = tags = None
     if "model" in changed:
-        model = violations.keep(lambda: parse_model(message.model, "deployment.model"))
+        model = violations.collect(lambda: parse_model(message.model, "deployment.model"))
     if "display_name" in changed:
         display_name = violations.text("deployment.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     if "description" in changed:
         description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     if "tags" in changed:
-        tags = violations.tags("deployment.tags", message.tags)
+        tags = _parse_tags(violations, "deployment.tags", message.tags)
     violations.check()
     assert name is not None
     return DeploymentChange(
         name=name, etag=etag, model=model, display_name=display_name, description=description, tags=tags
     )
+
+
+def _parse_tags(violations: Violations, field: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Read at most 20 tags of at most 63 characters."""
+    tags = tuple(values)
+    if len(tags) > _MAX_TAGS:
+        violations.add(field, f"must hold at most {_MAX_TAGS} tags, not {len(tags)}")
+    for place, tag in enumerate(tags[:_MAX_TAGS]):
+        violations.text(f"{field}[{place}]", tag, _MAX_TAG, required=True)
+    return tags
 
 
 def _changed_fields(violations: Violations, message: deployment_pb2.Deployment, paths: Sequence[str]) -> frozenset[str]:

@@ -16,9 +16,9 @@ from foreword.domain.experiment import (
 )
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import check_verbalizer
+from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
-from foreword.server.convert.fields import MAX_DESCRIPTION, MAX_DISPLAY_NAME, MAX_TEMPLATE, Violations, timestamp
 from foreword.server.convert.parameters import (
     parse_task_options,
     parse_tune_parameters,
@@ -26,6 +26,8 @@ from foreword.server.convert.parameters import (
     tune_parameters,
 )
 from foreword.server.convert.report import evaluations, finding
+from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME, MAX_TEMPLATE
+from foreword.server.convert.timestamps import timestamp
 from foreword.server.status import failure_status
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
 
@@ -67,17 +69,17 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
     violations = Violations()
     message = request.tune_experiment
     prefix = "tune_experiment"
-    parent = violations.keep(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
+    parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     if request.tune_experiment_id:
-        violations.keep(lambda: check_id(request.tune_experiment_id, "tune_experiment_id"))
+        violations.collect(lambda: check_id(request.tune_experiment_id, "tune_experiment_id"))
     display_name = violations.text(f"{prefix}.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
     description = violations.text(f"{prefix}.description", message.description, MAX_DESCRIPTION)
     base_model = violations.text(f"{prefix}.base_model", message.base_model, MAX_DISPLAY_NAME)
-    dataset = violations.keep(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))
+    dataset = violations.collect(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))
     options = parse_task_options(violations, f"{prefix}.task_options", message.task_options)
     verbalizer = violations.text(f"{prefix}.verbalizer", message.verbalizer, MAX_TEMPLATE)
     if verbalizer:
-        violations.keep(lambda: check_verbalizer(verbalizer, f"{prefix}.verbalizer"))
+        violations.collect(lambda: check_verbalizer(verbalizer, f"{prefix}.verbalizer"))
     parameters = parse_tune_parameters(violations, f"{prefix}.parameters", message.parameters)
     if parameters.init_method == "text" and not (parameters.init_text or "").strip():
         violations.add(f"{prefix}.parameters.init_text", "must be set when init_method is text")

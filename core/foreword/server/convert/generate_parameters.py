@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from foreword.domain.generate_parameters import SPECS_BY_PATH
 from foreword.domain.inference import GenerateParameters, LengthPenalty, ReturnOptions
-from foreword.server.convert.fields import Violations
+from foreword.domain.violations import Violations
 from foreword.v1 import inference_pb2
 
 MAX_STOP_SEQUENCES = 6

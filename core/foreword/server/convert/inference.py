@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foreword.domain.inference import Classification, GenerateParameters, Generation, StopReason, Token, TokenUsage
+from foreword.domain.violations import Violations
 from foreword.errors import ForewordError
 from foreword.plugin.interfaces import LabelSpace
-from foreword.server.convert.fields import MAX_DISPLAY_NAME, Violations
 from foreword.server.convert.generate_parameters import fitted, parse_generate_parameters
 from foreword.server.convert.parameters import parse_labels
 from foreword.server.convert.prompts import Prompt, parse_prompt
+from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
 from foreword.server.status import status_of
 from foreword.v1 import inference_pb2, inference_service_pb2
 

@@ -12,7 +12,9 @@ from foreword.domain.parameters import (
     ResolvedParameters,
     TuneParameters,
 )
-from foreword.server.convert.fields import MAX_TEMPLATE, Violations, parse_struct, struct_value
+from foreword.domain.violations import Violations
+from foreword.server.convert.structs import parse_struct, struct_value
+from foreword.server.convert.text_limits import MAX_TEMPLATE
 from foreword.v1 import catalog_pb2, tune_parameters_pb2
 
 MAX_LABELS = 1_000

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from foreword.domain.prompt import PromptExample, StructuredPrompt, check_variables, fill_variables, filled_length
-from foreword.server.convert.fields import Violations
+from foreword.domain.violations import Violations
 from foreword.v1 import inference_pb2, inference_service_pb2
 
 MAX_TEXT = 1_000_000
@@ -76,7 +76,7 @@ def _fits(violations: Violations, field: str, texts: Sequence[str], variables: M
     """Whether variables and prompt match, and the prompt stays within bounds with them."""
     if not variables:
         return True
-    violations.keep(lambda: check_variables(texts, variables, "prompt_variables"))
+    violations.collect(lambda: check_variables(texts, variables, "prompt_variables"))
     length = filled_length(texts, variables)
     if length > MAX_TEXT:  # found before it is made: a value may stand in many places
         violations.add(field, f"must hold at most {MAX_TEXT:,} characters with its variables, not {length:,}")

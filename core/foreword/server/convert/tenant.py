@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from foreword.domain.tenant import ApiKey, Scope, Tenant
+from foreword.domain.violations import Violations
 from foreword.names import ApiKeyName, TenantName, check_id
-from foreword.server.convert.fields import MAX_DISPLAY_NAME, Violations, parse_timestamp, timestamp
+from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
+from foreword.server.convert.timestamps import parse_timestamp, timestamp
 from foreword.v1 import tenant_pb2, tenant_service_pb2
 
 _VALUES: Mapping[Scope, tenant_pb2.Scope] = {
@@ -56,7 +58,7 @@ class NewTenant:
 def parse_new_tenant(request: tenant_service_pb2.CreateTenantRequest) -> NewTenant:
     """Parses CreateTenant."""
     violations = Violations()
-    violations.keep(lambda: check_id(request.tenant_id, "tenant_id"))
+    violations.collect(lambda: check_id(request.tenant_id, "tenant_id"))
     name = violations.text("tenant.display_name", request.tenant.display_name, MAX_DISPLAY_NAME)
     violations.check()
     return NewTenant(id=request.tenant_id, display_name=name or request.tenant_id)
@@ -76,7 +78,7 @@ def parse_new_api_key(request: tenant_service_pb2.CreateApiKeyRequest, now: date
     """Parses CreateApiKey."""
     violations = Violations()
     key = request.api_key
-    parent = violations.keep(lambda: TenantName.parse(request.parent, "parent"))
+    parent = violations.collect(lambda: TenantName.parse(request.parent, "parent"))
     name = violations.text("api_key.display_name", key.display_name, MAX_DISPLAY_NAME)
     chosen: set[Scope] = set()
     for place, value in enumerate(key.scopes):
@@ -87,7 +89,7 @@ def parse_new_api_key(request: tenant_service_pb2.CreateApiKeyRequest, now: date
             chosen.add(scope)
     expire_time = None
     if key.HasField("expire_time"):
-        expire_time = violations.keep(lambda: parse_timestamp("api_key.expire_time", key.expire_time))
+        expire_time = violations.collect(lambda: parse_timestamp("api_key.expire_time", key.expire_time))
         if expire_time is not None and expire_time <= now:
             violations.add("api_key.expire_time", "must lie in the future")
     violations.check()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from foreword.domain.tuned_model import TunedModel
 from foreword.names import BaseModelName, DatasetName, TunedModelName, TuneExperimentName
-from foreword.server.convert.fields import timestamp
 from foreword.server.convert.report import evaluations
+from foreword.server.convert.timestamps import timestamp
 from foreword.v1 import tuned_model_pb2
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from foreword.client import ExperimentState, TuneExperiment, TuneParameters
 from foreword.client.frames import frame
-from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.watsonx.api_client import APIClient
 from foreword.watsonx.findings import tell
 from foreword.watsonx.foundation_models.run_details import final_loss, run_details, run_state
@@ -262,24 +263,18 @@ class PromptTuner:
 
 
 def _refuse(*, auto_update_model: bool, group_by_name: bool) -> None:
-    violations = []
+    violations = Violations()
     if not auto_update_model:
-        violations.append(
-            FieldViolation(
-                field="auto_update_model",
-                description="cannot be False: the tuned model is always stored; delete it if it is not wanted",
-            )
+        violations.add(
+            "auto_update_model", "cannot be False: the tuned model is always stored; delete it if it is not wanted"
         )
     if group_by_name:
-        violations.append(
-            FieldViolation(
-                field="group_by_name",
-                description="cannot be True: every run has a name of its own; experiment.runs(filter=name).list() "
-                "lists those of one name",
-            )
+        violations.add(
+            "group_by_name",
+            "cannot be True: every run has a name of its own; experiment.runs(filter=name).list() lists those of one "
+            "name",
         )
-    if violations:
-        raise InvalidArgumentError(violations)
+    violations.check()
 
 
 def _only(references: Sequence[DataConnection]) -> DataConnection:

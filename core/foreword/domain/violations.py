@@ -1,0 +1,111 @@
+"""Faulty fields, collected so that one error can name all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from foreword.errors import FieldViolation, InvalidArgumentError
+
+Result = TypeVar("Result")
+Number = TypeVar("Number", int, float)
+
+
+class Violations:
+    """Collects the faulty fields of one request, in the order in which they are found.
+
+    True when it holds any::
+
+        violations = Violations()
+        name = violations.text("display_name", request.display_name, 200)
+        parent = violations.collect(lambda: TenantName.parse(request.parent, "parent"))
+        violations.check()
+    """
+
+    def __init__(self) -> None:
+        self._found: list[FieldViolation] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, field: str, description: str) -> None:
+        """Add a faulty field.
+
+        Args:
+            field: Path of the field, such as `parameters.batch_size`.
+            description: What is wrong with it and how to correct it.
+        """
+        self._found.append(FieldViolation(field=field, description=description))
+
+    def collect(self, call: Callable[[], Result]) -> Result | None:
+        """Return what `call` returns, or None after adding the violations of the InvalidArgumentError it raises."""
+        try:
+            return call()
+        except InvalidArgumentError as error:
+            self._found += error.violations
+            return None
+
+    def check(self, *, reason: str = "") -> None:
+        """Raise an error with all violations, if there are any.
+
+        Args:
+            reason: Reason of the error. Default: that of InvalidArgumentError.
+
+        Raises:
+            InvalidArgumentError: At least one field is faulty.
+        """
+        if self._found:
+            raise InvalidArgumentError(self._found, reason=reason)
+
+    def text(self, field: str, value: str, maximum: int, *, required: bool = False) -> str:
+        """Return a text after checking that it holds at most `maximum` characters and no NUL."""
+        if required and not value.strip():
+            self.add(field, "must not be empty")
+        elif len(value) > maximum:
+            self.add(field, f"must hold at most {maximum:,} characters, not {len(value):,}")
+        elif "\x00" in value:
+            self.add(field, "must not hold the character NUL")
+        return value
+
+    def number(
+        self,
+        field: str,
+        value: Number,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        above: float | None = None,
+    ) -> Number:
+        """Return a number after checking that it is finite and in `[minimum, maximum]`, or in `(above, maximum]`."""
+        inside = (
+            math.isfinite(value)
+            and (minimum is None or value >= minimum)
+            and (above is None or value > above)
+            and (maximum is None or value <= maximum)
+        )
+        if not inside:
+            low = f"({above:g}" if above is not None else f"[{minimum:.10g}" if minimum is not None else "("
+            high = f"{maximum:.10g}]" if maximum is not None else "inf)"
+            self.add(field, f"must be in {low}, {high}, not {value:.10g}")
+        return value
+
+    def choice(self, field: str, value: str, choices: Sequence[str]) -> str:
+        """Return a value after checking that it is one of `choices`."""
+        if value not in choices:
+            self.add(field, f"must be one of {', '.join(choices)}, not {value[:80]!r}")
+        return value
+
+
+@contextmanager
+def fields_below(prefix: str) -> Iterator[None]:
+    """Put `prefix.` before the fields named by an InvalidArgumentError that the block raises.
+
+    For checks that do not know where in a request their values stand.
+    """
+    try:
+        yield
+    except InvalidArgumentError as error:
+        error.put_below(prefix)
+        raise

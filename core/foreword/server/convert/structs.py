@@ -1,0 +1,47 @@
+"""JSON values as `google.protobuf.Struct` and `google.protobuf.Value`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from google.protobuf import struct_pb2
+
+from foreword.domain.violations import Violations
+from foreword.server.convert.text_limits import MAX_TEMPLATE
+
+
+def struct_value(value: Any) -> struct_pb2.Value:
+    """Convert a JSON value to a message."""
+    holder = struct_pb2.Struct()
+    holder.update({"value": list(value) if isinstance(value, tuple) else value})
+    return holder.fields["value"]
+
+
+def parse_struct(violations: Violations, field: str, message: struct_pb2.Struct) -> dict[str, Any]:
+    """Convert a message to JSON values.
+
+    A Struct holds every number as a double; whole numbers that a double holds exactly become int.
+
+    Args:
+        violations: Gets the values that are not finite, and the texts that are too long.
+    """
+    return {key: _parse_value(violations, f"{field}.{key[:80]}", value) for key, value in message.fields.items()}
+
+
+def _parse_value(violations: Violations, field: str, value: struct_pb2.Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "number_value":
+            number = violations.number(field, value.number_value)
+            return int(number) if math.isfinite(number) and number.is_integer() and abs(number) < 2**53 else number
+        case "string_value":
+            return violations.text(field, value.string_value, MAX_TEMPLATE)
+        case "bool_value":
+            return value.bool_value
+        case "list_value":
+            items = value.list_value.values
+            return [_parse_value(violations, f"{field}[{place}]", item) for place, item in enumerate(items)]
+        case "struct_value":
+            return parse_struct(violations, field, value.struct_value)
+        case _:
+            return None

@@ -1,0 +1,7 @@
+"""The largest texts that requests may hold, in characters."""
+
+from __future__ import annotations
+
+MAX_DISPLAY_NAME = 200
+MAX_DESCRIPTION = 2_000
+MAX_TEMPLATE = 20_000
