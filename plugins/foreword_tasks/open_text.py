@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
-from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import Schema, Task
 
 
@@ -16,21 +15,7 @@ class OpenText(Task):
     """A task whose answers are texts as the rows have them: case, space and line breaks are kept."""
 
     def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        """Free text has nothing to learn beforehand: the schema is empty.
-
-        Raises:
-            InvalidArgumentError: An option of classification is set.
-        """
-        wrong = {
-            "labels": bool(options.labels),
-            "multi_label": options.multi_label is not None,
-            "separator": options.separator is not None,
-        }
-        violations = Violations()
-        for name, is_set in wrong.items():
-            if is_set:
-                violations.add(f"task_options.{name}", f"{self.id} has no labels; leave it unset")
-        violations.check()
+        """Free text has nothing to learn beforehand: the schema is empty."""
         return {}
 
     def target(self, output: str, schema: Schema) -> str:

@@ -15,6 +15,7 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, ReportPart, Severity
 from foreword.errors import FieldViolation, InvalidArgumentError, InvalidRowsError
 from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, ValidationContext
+from foreword.plugin.task_options import check_task_options
 
 MAX_ROWS = 1_000_000
 """Most rows of one file; each takes some 200 bytes of memory beside its texts."""
@@ -75,7 +76,7 @@ class DatasetChecker:
         self._parts: list[ReportPart] = []
         self._rows: list[Row] = []
         if task is not None:
-            _fit_without_rows(task, options)
+            _check_options(task, options)
         context = ValidationContext(
             task=task.id if task else "",
             count_tokens=count_tokens,
@@ -104,7 +105,7 @@ class DatasetChecker:
         """Ends the file and runs the checks of the whole.
 
         Raises:
-            InvalidArgumentError: The options of the task contradict each other.
+            InvalidArgumentError: The task does not have or allow an option, or the options contradict each other.
         """
         for item in self._reader.finish():
             self._take(item)
@@ -214,7 +215,7 @@ class DatasetChecker:
         try:
             return task.fit(self._rows, self._options)
         except InvalidArgumentError as error:
-            _fit_without_rows(task, self._options)
+            _check_options(task, self._options)
             for violation in error.violations:
                 self._findings.add(
                     Finding(
@@ -249,8 +250,13 @@ def _too_large(problem: str) -> InvalidArgumentError:
     return InvalidArgumentError.of("chunk", f"{problem}; upload fewer rows", reason="DATASET_TOO_LARGE")
 
 
-def _fit_without_rows(task: Task, options: TaskOptions) -> None:
-    """Raises InvalidArgumentError for options that contradict each other, whatever the rows."""
+def _check_options(task: Task, options: TaskOptions) -> None:
+    """Checks options before any row is there.
+
+    Raises:
+        InvalidArgumentError: The task does not have or allow one, or they contradict each other, whatever the rows.
+    """
+    check_task_options(task, options)
     try:
         task.fit((), options)
     except InvalidArgumentError:

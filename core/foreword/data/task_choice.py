@@ -5,13 +5,15 @@ Data checks and plans both use it, so that an upload and a run never disagree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Severity
+from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import Suitability, Task
+from foreword.plugin.task_options import option_field, set_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +34,14 @@ def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOpt
 
     Each task rates the rows by itself; see `Task.suits`. A task that does not take an option that is set is left out.
     The task that was registered first wins a tie.
+
+    Raises:
+        InvalidArgumentError: No task takes the options that are set.
     """
-    named = _set_options(options)
+    named = set_options(options).keys()
     candidates = {id: task for id, task in tasks.items() if named <= {spec.name for spec in task.options}}
+    if named and not candidates:
+        _refuse(named, tasks)
     ratings: dict[str, Suitability] = {}
     failures: list[Finding] = []
     for id, task in candidates.items():
@@ -56,12 +63,15 @@ def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOpt
     return TaskChoice(task=candidates[best], findings=(_chosen(best, reason, tasks), *failures))
 
 
-def _set_options(options: TaskOptions) -> set[str]:
-    """The names of the options that are set."""
-    named = {"labels"} if options.labels else set()
-    named |= {"multi_label"} if options.multi_label is not None else set()
-    named |= {"separator"} if options.separator is not None else set()
-    return named | set(options.extra or ())
+def _refuse(named: Collection[str], tasks: Mapping[str, Task]) -> None:
+    """Raise the error for options that no single task has."""
+    known = {spec.name for task in tasks.values() for spec in task.options}
+    unknown = [name for name in named if name not in known]
+    problem = "is an option of no installed task" if unknown else "is not an option of the task that has the others"
+    violations = Violations()
+    for name in unknown or named:
+        violations.add(option_field(name), f"{problem}; set task, and only options that this task has")
+    violations.check()
 
 
 def _chosen(id: str, reason: str, tasks: Mapping[str, Task]) -> Finding:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+
+from foreword.domain.violations import Violations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +38,11 @@ class ParameterSpec:
     def fault(self, value: Any) -> str | None:
         """What is wrong with a value, in words that go behind the parameter's name; None when nothing is."""
         right_type = isinstance(value, _TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
-        if not right_type:
-            return f"must be a {self.type}, not {value!r:.80}"
-        if self.choices and value not in self.choices:
-            return f"must be one of {', '.join(self.choices)}, not {value!r:.80}"
+        items = value if right_type and self.type == "string_list" else ()
+        if not right_type or not all(isinstance(item, str) for item in items):
+            return f"must be {self.allowed}, not {value!r:.80}"
+        if self.choices and not {*(items if self.type == "string_list" else [value])} <= {*self.choices}:
+            return f"must be {self.allowed}, not {value!r:.80}"
         if self.type in ("int", "float"):
             low, high = self.minimum, self.maximum
             # `not >=` also refuses nan.
@@ -47,6 +50,15 @@ class ParameterSpec:
             if outside or not math.isfinite(value) or (self.exclusive_minimum and value == low):
                 return f"must be {self.range}, not {value:.10g}"
         return None
+
+    @property
+    def allowed(self) -> str:
+        """The type and the values allowed, in words that go behind `must be`: `a float in [0, 0.9]`."""
+        if self.choices:
+            names = ", ".join(self.choices)
+            return f"a list of {names}" if self.type == "string_list" else f"one of {names}"
+        name = _TYPE_NAMES[self.type]
+        return name if self.minimum is None and self.maximum is None else f"{name} {self.range}"
 
     @property
     def range(self) -> str:
@@ -66,6 +78,36 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "string_list": (list, tuple),
 }
+_TYPE_NAMES: Mapping[str, str] = {
+    "int": "an int",
+    "float": "a float",
+    "bool": "true or false",
+    "string": "a string",
+    "string_list": "a list of strings",
+}
+
+
+def check_values(
+    violations: Violations, specs: Iterable[ParameterSpec], values: Mapping[str, Any], *, field: str, owner: str
+) -> None:
+    """Collect every value that is unknown, of the wrong type or out of range.
+
+    Args:
+        violations: Gets the faulty fields: `field.NAME`.
+        specs: The parameters that exist.
+        values: Those that are set, by name.
+        owner: What the parameters belong to, for messages: `the tuning method ia3`.
+    """
+    known = {spec.name: spec for spec in specs}
+    for name, value in values.items():
+        fault = known[name].fault(value) if name in known else f"is unknown; {owner} has {listed(known.values())}"
+        if fault is not None:
+            violations.add(f"{field}.{name[:80]}", fault)
+
+
+def listed(specs: Iterable[ParameterSpec]) -> str:
+    """Return the names of parameters with their types and ranges: `dose (a float in [0, 1]), mode (one of a, b)`."""
+    return ", ".join(f"{spec.name} ({spec.allowed})" for spec in sorted(specs, key=lambda spec: spec.name)) or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

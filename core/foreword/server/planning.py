@@ -13,7 +13,7 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.report import Finding, Severity
-from foreword.domain.violations import Violations
+from foreword.domain.violations import Violations, fields_below
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
@@ -118,10 +118,11 @@ class Planner:
         """The installed task that suits the rows, with its reason.
 
         Raises:
-            InvalidArgumentError: No task suits them.
+            InvalidArgumentError: No task suits them, or none takes the options that are set.
         """
         tasks = self._plugins.tasks.items
-        choice = choose_task(rows, tasks, requested.task_options)
+        with fields_below("tune_experiment"):
+            choice = choose_task(rows, tasks, requested.task_options)
         if choice.task is None:
             names = ", ".join(sorted(tasks)) or "none"
             raise InvalidArgumentError.of(

@@ -8,7 +8,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
-from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, ResolvedParameters, TuneParameters
+from foreword.domain.parameters import (
+    TUNE_PARAMETER_SPECS,
+    ParameterSpec,
+    ResolvedParameters,
+    TuneParameters,
+    check_values,
+)
 from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import TuningMethod
 
@@ -30,14 +36,13 @@ def check_parameters(
             violations.add(f"parameters.{name}", f"means nothing to {method.id}; leave it unset")
     for spec in TUNE_PARAMETER_SPECS:
         _check(violations, spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
-    known = {spec.name: spec for spec in method.parameters}
-    for name, value in parameters.method_parameters.items():
-        field = f"parameters.method_parameters.{name}"
-        if name in known:
-            _check(violations, known[name], value, field)
-        else:
-            names = ", ".join(sorted(known)) or "no parameters of its own"
-            violations.add(field, f"is unknown; {method.id} has {names}")
+    check_values(
+        violations,
+        method.parameters,
+        parameters.method_parameters,
+        field="parameters.method_parameters",
+        owner=f"the tuning method {method.id}",
+    )
 
 
 def fit_to_context(

@@ -10,12 +10,13 @@ from typing import Final
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import ExperimentConfig, TunePlan
+from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.prompt import apply_verbalizer, check_verbalizer
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
+from foreword.plugin.task_options import check_task_options
 from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows
 from foreword.tuning.plan_warnings import Lengths, plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
@@ -69,7 +70,7 @@ def make_plan(
     violations.collect(lambda: check_verbalizer(config.verbalizer, "verbalizer"))
     if not violations:
         _check_template(violations, config.verbalizer, parameters, count_tokens)
-    schema = violations.collect(lambda: task.fit(rows, config.task_options))
+    schema = violations.collect(lambda: _fit(task, rows, config.task_options))
     with fields_below("tune_experiment"):
         violations.check(reason="PARAMETERS_INVALID")
     assert method_plan is not None
@@ -181,6 +182,16 @@ def _check_template(
             f"is {parameters.max_input_tokens}, but what stands around every input takes {around} tokens; "
             "raise it or shorten the verbalizer",
         )
+
+
+def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
+    """The task's schema of the rows.
+
+    Raises:
+        InvalidArgumentError: The task does not have or allow an option, or the options contradict the rows.
+    """
+    check_task_options(task, options)
+    return task.fit(rows, options)
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:

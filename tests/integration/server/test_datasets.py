@@ -150,6 +150,8 @@ def test_check_reports_what_an_upload_would_refuse_and_stores_nothing(stubs):
         ({"base_model": "starter", "max_input_tokens": 100_000}, "header.max_input_tokens"),
         ({"request_id": "x" * 65}, "header.request_id"),
         ({"task": "classification", "task_options": {"labels": ["a", "a"]}}, "header.task_options.labels[1]"),
+        ({"task": "generation", "task_options": {"labels": ["a"]}}, "header.task_options.labels"),
+        ({"task_options": {"extra": {"loudness": 1}}}, "header.task_options.extra.loudness"),
     ],
 )
 def test_a_bad_header_is_named(stubs, header: dict, field: str):

@@ -157,6 +157,11 @@ def test_an_alias_of_the_base_model_is_followed(stubs, dataset: str):
         ({"parameters": {"method_parameters": {"unknown": 1}}}, "tune_experiment.parameters.method_parameters.unknown"),
         ({"task_options": {"labels": ["Planning"]}}, "tune_experiment.task_options.labels"),
         ({"task_options": {"separator": ""}}, "tune_experiment.task_options.separator"),
+        ({"task_options": {"extra": {"loudness": 1}}}, "tune_experiment.task_options.extra.loudness"),
+        (
+            {"task": "classification", "task_options": {"extra": {"loudness": 1}}},
+            "tune_experiment.task_options.extra.loudness",
+        ),
     ],
 )
 def test_a_bad_value_is_named_with_its_field(stubs, dataset: str, fields: dict, field: str):

@@ -224,6 +224,16 @@ def test_options_that_contradict_each_other_are_refused_before_a_byte_is_read() 
         check(b"", task=TASKS["classification"], options=TaskOptions(labels=("a", "A ")))
 
 
+@pytest.mark.parametrize(
+    ("task", "fault"), [(None, "is an option of no installed task"), (TASKS["generation"], "is unknown; the task gen")]
+)
+def test_an_option_that_the_task_does_not_have_is_refused_also_when_no_task_is_set(task: Task | None, fault) -> None:
+    prose = jsonl(*((f"text {number}", f"Dear customer {number}, thank you.") for number in range(12)))
+
+    with pytest.raises(InvalidArgumentError, match=rf"task_options\.extra\.tone: {fault}"):
+        check(prose, task=task, options=TaskOptions(extra={"tone": "kind"}))
+
+
 def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
     data = sample_path("complaints_v2").read_bytes()
 

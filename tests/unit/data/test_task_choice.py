@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from foreword.data.task_choice import choose_task
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Severity
+from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import Suitability
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
@@ -62,7 +65,23 @@ def test_a_task_that_lacks_an_option_is_not_considered():
     choice = choose(Generation(), Translation(), Classification(), options=TaskOptions(extra={"language": "French"}))
 
     assert choice.task.id == "translation"
-    assert choose(Generation(), Translation(), options=TaskOptions(extra={"tone": "kind"})).task is None
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        (TaskOptions(extra={"tone": "kind", "language": "French"}), ["task_options.extra.tone"]),
+        (
+            TaskOptions(multi_label=True, extra={"language": "French"}),
+            ["task_options.multi_label", "task_options.extra.language"],
+        ),
+    ],
+)
+def test_options_that_no_task_takes_are_refused_by_name(options, fields):
+    with pytest.raises(InvalidArgumentError) as caught:
+        choose(Generation(), Translation(), Classification(), options=options)
+
+    assert [violation.field for violation in caught.value.violations] == fields
 
 
 def test_the_first_of_two_equals_is_chosen():

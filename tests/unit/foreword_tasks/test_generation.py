@@ -7,6 +7,7 @@ import pytest
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.errors import InvalidArgumentError
+from foreword.plugin.task_options import check_task_options
 from foreword_tasks.generation import Generation
 
 TASK = Generation()
@@ -31,7 +32,7 @@ def test_right_texts_score_one_and_others_by_their_characters() -> None:
 
 def test_options_of_classification_are_refused_by_name() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        TASK.fit([], TaskOptions(labels=("A",), multi_label=True, separator="|"))
+        check_task_options(TASK, TaskOptions(labels=("A",), multi_label=True, separator="|"))
 
     assert [violation.field for violation in caught.value.violations] == [
         "task_options.labels",

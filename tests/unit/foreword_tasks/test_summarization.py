@@ -8,6 +8,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Severity
 from foreword.errors import InvalidArgumentError
+from foreword.plugin.task_options import check_task_options
 from foreword_tasks.summarization import Summarization, words
 
 TASK = Summarization()
@@ -74,5 +75,5 @@ def test_how_short_summaries_are_is_shown() -> None:
 
 
 def test_options_of_classification_are_refused_by_name() -> None:
-    with pytest.raises(InvalidArgumentError, match="summarization has no labels"):
-        TASK.fit([], TaskOptions(multi_label=True))
+    with pytest.raises(InvalidArgumentError, match="multi_label: is no option of the task summarization"):
+        check_task_options(TASK, TaskOptions(multi_label=True))

@@ -26,6 +26,23 @@ def test_a_range_says_what_it_excludes(limits, value: float, fault: str | None):
     assert ParameterSpec(name="x", description="", type="float", **limits).fault(value) == fault
 
 
+@pytest.mark.parametrize(
+    ("spec", "value", "fault"),
+    [
+        ({"type": "int", "minimum": 1, "maximum": 3}, "2", "must be an int in [1, 3], not '2'"),
+        ({"type": "int"}, True, "must be an int, not True"),
+        ({"type": "float", "maximum": 1}, None, "must be a float at most 1, not None"),
+        ({"type": "bool"}, 1, "must be true or false, not 1"),
+        ({"type": "string", "choices": ("a", "b")}, "c", "must be one of a, b, not 'c'"),
+        ({"type": "string_list"}, ["a", 1], "must be a list of strings, not ['a', 1]"),
+        ({"type": "string_list", "choices": ("a", "b")}, ["a", "c"], "must be a list of a, b, not ['a', 'c']"),
+        ({"type": "string_list", "choices": ("a", "b")}, ["b", "a"], None),
+    ],
+)
+def test_a_value_of_the_wrong_type_or_beside_the_choices_is_told_what_is_allowed(spec, value, fault: str | None):
+    assert ParameterSpec(name="x", description="", **spec).fault(value) == fault
+
+
 def test_a_description_survives_the_way_to_a_client():
     spec = ParameterSpec(
         name="dose", description="How much.", type="float", minimum=0, maximum=2, default=0.5, unit="grams",

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from factories.runs import make_rows
+from factories.tasks import Shout
 from factories.tiny_models import tiny_model
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions
@@ -159,6 +160,28 @@ def test_every_faulty_field_is_named_at_once():
         "tune_experiment.verbalizer",
         "tune_experiment.task_options.labels",
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"extra": {"marks": 9}}, "tune_experiment.task_options.extra.marks"),
+        ({"extra": {"loudness": 1}}, "tune_experiment.task_options.extra.loudness"),
+        ({"separator": "; "}, "tune_experiment.task_options.separator"),
+    ],
+)
+def test_options_that_the_task_does_not_have_or_allow_are_refused_by_name(options, field):
+    with pytest.raises(InvalidArgumentError) as raised:
+        _plan(task=Shout(), task_options=TaskOptions(**options))
+
+    assert [violation.field for violation in raised.value.violations] == [field]
+    assert _plan(task=Shout(), task_options=TaskOptions(extra={"marks": 3})).schema == {"marks": 3}
+
+
+@pytest.mark.parametrize("method_parameters", [{"token_dropout": None}, {"averaging": "a lot"}])
+def test_a_parameter_of_the_method_that_is_null_or_of_another_type_is_refused(method_parameters):
+    with pytest.raises(InvalidArgumentError, match=r"method_parameters\.\w+: must be a float in \[0, 0\.9"):
+        _plan(method_parameters=method_parameters)
 
 
 @pytest.mark.parametrize("text", [None, "", "  "])

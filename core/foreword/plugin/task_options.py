@@ -1,0 +1,47 @@
+"""Checks the options of a task against those that the task declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.parameters import check_values, listed
+from foreword.domain.violations import Violations
+from foreword.plugin.interfaces import Task
+
+_COMMON: Final = ("labels", "multi_label", "separator")
+"""Options that are fields of TaskOptions. The others are in its `extra`."""
+
+
+def set_options(options: TaskOptions) -> Mapping[str, Any]:
+    """The options that are set, by name, wherever TaskOptions holds them."""
+    common = {name: getattr(options, name) for name in _COMMON}
+    return {**{name: value for name, value in common.items() if value not in (None, ())}, **(options.extra or {})}
+
+
+def option_field(name: str) -> str:
+    """The path of an option in a request."""
+    return f"task_options.{name}" if name in _COMMON else f"task_options.extra.{name[:80]}"
+
+
+def check_task_options(task: Task, options: TaskOptions) -> None:
+    """Check that the task has every option that is set, and allows its value.
+
+    Raises:
+        InvalidArgumentError: It does not; each violation names a field below `task_options` and what is allowed.
+    """
+    declared = {spec.name: spec for spec in task.options}
+    owner = f"the task {task.id}"
+    violations = Violations()
+    common = {name: value for name, value in set_options(options).items() if name in _COMMON}
+    for name in common:
+        if name not in declared:
+            violations.add(
+                f"task_options.{name}", f"is no option of {owner}, which has {listed(task.options)}; leave it unset"
+            )
+    known = {name: value for name, value in common.items() if name in declared}
+    check_values(violations, task.options, known, field="task_options", owner=owner)
+    own = [spec for spec in task.options if spec.name not in _COMMON]
+    check_values(violations, own, options.extra or {}, field="task_options.extra", owner=owner)
+    violations.check()

@@ -1,0 +1,42 @@
+"""A task with options of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foreword.domain.dataset import Row
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.parameters import ParameterSpec
+from foreword.domain.report import Finding, MetricSpec, ReportPart
+from foreword.plugin.interfaces import Schema, Scores, Task
+
+
+class Shout(Task):
+    """Answers in upper case, with as many exclamation marks as the option says."""
+
+    id = "shout"
+    display_name = "Shout"
+    description = "Answers in upper case."
+    options = (
+        ParameterSpec(name="marks", description="Marks behind it.", type="int", minimum=1, maximum=5, default=1),
+        ParameterSpec(name="tone", description="How loud.", type="string", choices=("loud", "louder"), default="loud"),
+    )
+    metrics = (MetricSpec(id="same", display_name="Same", description="Share of equal answers, in [0, 1]."),)
+    main_metric = "same"
+
+    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+        """Keeps the number of marks."""
+        return {"marks": (options.extra or {}).get("marks", 1)}
+
+    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
+        """Finds nothing."""
+        return [], []
+
+    def target(self, output: str, schema: Schema) -> str:
+        """The output in upper case, with the marks."""
+        return output.upper().rstrip("!") + "!" * schema["marks"]
+
+    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+        """Counts equal answers."""
+        same = sum(a == self.target(b, schema) for a, b in zip(predictions, references, strict=True))
+        return Scores(metrics={"same": same / max(1, len(references))})
