@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -13,12 +14,17 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    folder = tmp_path_factory.mktemp("wheel")
+def wheel_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("a wheel")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--wheel-dir", folder, ROOT], check=True)
     (path,) = folder.glob("*.whl")
-    return zipfile.ZipFile(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(wheel_path)
 
 
 def test_nothing_is_called_core_plugins_or_bots(wheel: zipfile.ZipFile) -> None:
@@ -76,3 +82,18 @@ def test_the_client_needs_none_of_the_server_s_packages(wheel: zipfile.ZipFile) 
         "rich",
         "tenacity",
     }
+
+
+def test_an_installed_wheel_names_a_command_that_adds_an_extra_to_it(wheel_path: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
+    python = tmp_path / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*pip, wheel_path], check=True)
+
+    ask = "from foreword.installation import install_command; print(install_command('plot'))"
+    told = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout
+
+    program, verb, *arguments = shlex.split(told)
+    assert (program, verb) == ("pip", "install")
+    assert arguments == [f"{wheel_path}[plot]"]
+    subprocess.run([*pip, "--force-reinstall", *arguments], check=True)

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 import click
 
 from foreword.errors import ForewordError, InvalidArgumentError
+from foreword.installation import install_command
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("foreword.cli.demo:demo", "Shows the whole product at work, on this machine."),
@@ -123,7 +124,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _tell(
             f"This command needs the package {error.name!r}, which is not installed. "
-            f"Install what a service needs with: pip install 'foreword[server]'"
+            f"Install what it needs with: {install_command(_extra_of(arguments))}"
         )
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
@@ -135,6 +136,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             f"A fault of Foreword itself: {type(error).__name__}: {error}. "
             f"FOREWORD_LOG_LEVEL=debug shows where; please report it."
         )
+
+
+def _extra_of(arguments: Sequence[str] | None) -> str:
+    """The extra that a command needs: one of its own name, as the Slack bot has, or else the server's."""
+    given = sys.argv[1:] if arguments is None else arguments
+    command = next((item for item in given if not item.startswith("-")), "")
+    return command if command in _added_commands() else "server"
 
 
 def _faults(error: InvalidArgumentError) -> str:

@@ -1,4 +1,4 @@
-"""Reports, evaluations and learning curves as pandas frames: `pip install 'foreword[pandas]'`.
+"""Reports, evaluations and learning curves as pandas frames. They need the extra `pandas` (see README.md, "Install").
 
     from foreword.client import frames
 
@@ -27,6 +27,7 @@ from foreword.domain.report import (
     Table,
 )
 from foreword.errors import FailedPreconditionError
+from foreword.installation import install_command
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -123,7 +124,7 @@ def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, index: str |
     except ImportError as error:
         raise FailedPreconditionError(
             "This answers with a pandas frame, and pandas is not installed. Install it with: "
-            "pip install 'foreword[pandas]'",
+            + install_command("pandas"),
             reason="PANDAS_MISSING",
         ) from error
     table = DataFrame([list(row) for row in rows], columns=list(columns))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from foreword.client.resources import TuneExperiment, TuneSnapshot
 from foreword.errors import FailedPreconditionError
+from foreword.installation import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
         from foreword.client.curve_figure import CurveFigure
     except ImportError as error:
         raise FailedPreconditionError(
-            "Drawing a learning curve needs matplotlib. Install it with: pip install 'foreword[plot]'",
+            f"Drawing a learning curve needs matplotlib. Install it with: {install_command('plot')}",
             reason="MATPLOTLIB_MISSING",
         ) from error
     snapshots = [item for item in experiment.snapshots if item.phase != "refitting"]

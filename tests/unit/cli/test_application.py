@@ -8,6 +8,7 @@ import click
 import pytest
 
 from foreword.cli.application import COMMANDS, run
+from foreword.installation import install_command
 
 
 def test_help_is_fast_and_loads_no_command():
@@ -81,7 +82,15 @@ def test_a_missing_package_is_named_with_what_to_install(capsys, monkeypatch):
 
     assert run(["plugins"]) == 1
 
-    assert "pip install 'foreword[server]'" in capsys.readouterr().err
+    assert f"Install what it needs with: {install_command('server')}\n" in capsys.readouterr().err
+
+
+def test_a_command_of_another_package_names_its_own_extra(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "foreword_slack.console", None)
+
+    assert run(["slack", "check"]) == 1
+
+    assert f"Install what it needs with: {install_command('slack')}\n" in capsys.readouterr().err
 
 
 def test_an_unexpected_fault_is_a_line_too(capsys, monkeypatch):
@@ -132,4 +141,4 @@ def test_a_demo_whose_packages_are_missing_names_the_extra_to_install(capsys, mo
 
     assert run(["demo", "--slack"]) == 1
 
-    assert "pip install 'foreword[server,slack]'" in capsys.readouterr().err
+    assert f"Install what it needs with: {install_command('server', 'slack')}\n" in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_without_matplotlib_the_remedy_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "foreword.client.curve_figure", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
 
-    with pytest.raises(FailedPreconditionError, match=r"pip install 'foreword\[plot\]'"):
+    with pytest.raises(FailedPreconditionError, match=r"pip install .*\[plot\]'"):
         draw_learning_curve(make_experiment())
 
 

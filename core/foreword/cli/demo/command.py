@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from foreword.installation import install_command
+
 
 @click.command(short_help="Shows the whole product at work, on this machine.")
 @click.option("--slack", is_flag=True, help="Show the Slack bot at work instead, in a Slack on this machine.")
@@ -66,6 +68,6 @@ def _added_walk(name: str) -> Any:
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"This demo needs the package {error.name!r}, which is not installed. "
-                f"Install what it needs with: pip install 'foreword[server,{name}]'"
+                f"Install what it needs with: {install_command('server', name)}"
             ) from None
     raise click.ClickException(f"No installed package brings the demo {name!r}. Reinstall Foreword to restore it.")
