@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def datasets() -> None:
-    """Manages stored training data."""
+    """Manages stored training data. DATASET is the id or the display name of a dataset."""
 
 
 @datasets.command("list")

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.models import model_reference
 from foreword.cli.session import json_option, with_client
-from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,28 +14,10 @@ if TYPE_CHECKING:
     from foreword.client import Client, Deployment
 
 
-def deployment_reference(client: Client, text: str) -> str:
-    """The resource name of what a person typed for a deployment: its serving name, its id or its resource name.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    if "/" in text:
-        return text
-    found = client.list_deployments()
-    for item in found:
-        if item.serving_name == text:
-            return item.name
-    for item in found:
-        if item.name.endswith(f"/{text}"):
-            return item.name
-    raise NotFoundError.of(f"A deployment named {text!r}", "`foreword deployments list` shows those there are.")
-
-
 @click.command(short_help="Puts a model behind a serving name.")
 @click.argument("model")
 @click.option("--name", "serving_name", required=True, help="Name that requests use.")
-@click.option("--space", default="default", show_default=True, help="Space to deploy into.")
+@click.option("--space", default="default", show_default=True, help="Space to deploy into, by id or display name.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it serves.")
 @json_option
 @with_client
@@ -46,7 +26,7 @@ def deploy(client: Client, model: str, serving_name: str, space: str, wait: bool
 
     MODEL is a tuned model by id, resource name or display name, or baseModels/NAME.
     """
-    found = client.create_deployment(model_reference(client, model), serving_name=serving_name, space=space, wait=wait)
+    found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
     _tell(found, as_json)
 
 
@@ -83,11 +63,11 @@ def list_(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, deployment: str, as_json: bool) -> None:
-    """Shows a deployment, by its serving name, with its revisions."""
+    """Shows a deployment with its revisions. DEPLOYMENT is its serving name, id, resource name or display name."""
     from foreword.cli.render import out_console, print_facts, print_json, print_table, short_name
     from foreword.cli.render.listing import age
 
-    found = client.get_deployment(deployment_reference(client, deployment))
+    found = client.get_deployment(deployment)
     if as_json:
         print_json(found)
         return
@@ -114,14 +94,15 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
 
 @deployments.command()
 @click.argument("deployment")
-@click.option("--model", required=True, help="Model to serve instead.")
+@click.option(
+    "--model", required=True, help="Model to serve instead: a tuned model by id or display name, or baseModels/NAME."
+)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it serves.")
 @json_option
 @with_client
 def update(client: Client, deployment: str, model: str, wait: bool, as_json: bool) -> None:
     """Serves another model under the same name, once that has passed its probe."""
-    name = deployment_reference(client, deployment)
-    _tell(client.update_deployment(name, model=model_reference(client, model), wait=wait), as_json)
+    _tell(client.update_deployment(deployment, model=model, wait=wait), as_json)
 
 
 @deployments.command()
@@ -131,7 +112,7 @@ def update(client: Client, deployment: str, model: str, wait: bool, as_json: boo
 @with_client
 def rollback(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
     """Points a deployment back to an earlier revision, at once."""
-    _tell(client.rollback_deployment(deployment_reference(client, deployment), revision or 0), as_json)
+    _tell(client.rollback_deployment(deployment, revision or 0), as_json)
 
 
 @deployments.command()
@@ -139,7 +120,7 @@ def rollback(client: Client, deployment: str, revision: int | None, as_json: boo
 @with_client
 def delete(client: Client, deployment: str) -> None:
     """Deletes a deployment; requests that are running finish."""
-    client.delete_deployment(deployment_reference(client, deployment))
+    client.delete_deployment(deployment)
 
 
 def _state(deployment: Deployment) -> Text:

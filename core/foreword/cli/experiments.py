@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def experiments() -> None:
-    """Manages tuning runs."""
+    """Manages tuning runs. EXPERIMENT is the id or the display name of a run."""
 
 
 @experiments.command("list")
@@ -29,6 +29,7 @@ def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> 
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.experiment import state_text
     from foreword.cli.render.listing import age
+    from foreword.cli.render.progress import progress_text
 
     print_listing(
         client.list_tune_experiments(states=[ExperimentState(value) for value in state], limit=limit),
@@ -36,11 +37,10 @@ def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> 
             "experiment": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
             "state": lambda item: state_text(item.state),
-            "done": lambda item: f"{item.progress.percent:.0f} %",
+            "progress": progress_text,
             "base model": lambda item: short_name(item.base_model),
             "created": lambda item: age(item.create_time),
         },
-        right=["done"],
         as_json=as_json,
     )
 

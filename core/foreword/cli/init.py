@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_home
+from foreword.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from foreword.storage.tenants import TenantRepository
+
+_FIRST_TENANT = "main"
+_MOST_TENANTS = 20
 
 
 @click.command(short_help="Sets up a home, a first tenant and its key.")
 @home_option
-@click.option("--tenant", default="main", show_default=True, help="Id of the first tenant.")
+@click.option("--tenant", help="Id of the tenant.  [default: the home's only tenant, or main in a new home]")
 @click.option("--new-key", is_flag=True, help="Make another administrator's key, when the first one is lost.")
-def init(home: Path | None, tenant: str, new_key: bool) -> None:
+def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
     """Sets up a home: database, artifacts, a first tenant and an administrator's key, which is printed this once.
 
     Running it again changes nothing; --new-key makes one more key.
@@ -34,6 +42,7 @@ def init(home: Path | None, tenant: str, new_key: bool) -> None:
         database.migrate()
         ArtifactStore(settings.resolved_artifacts_url)
         tenants = TenantRepository(database)
+        tenant = _tenant(tenants, tenant, must_exist=new_key)
         tenants.ensure_tenant(tenant)
         secret = ""
         if new_key or not tenants.list_api_keys(tenant, page_size=1).items:
@@ -50,3 +59,30 @@ def init(home: Path | None, tenant: str, new_key: bool) -> None:
     console.print("\nThe key is shown this once and stored nowhere; keep it safe. What to do next:")
     console.print("  foreword serve" + (f" --home {shlex.quote(str(settings.home_folder))}" if home else ""))
     console.print(f"  export FOREWORD_API_KEY={secret}", soft_wrap=True)
+
+
+def _tenant(tenants: TenantRepository, chosen: str | None, *, must_exist: bool) -> str:
+    """The tenant to set up.
+
+    Args:
+        chosen: What --tenant says; None without it.
+        must_exist: Whether a home that has tenants may get no further one.
+
+    Raises:
+        UsageError: The home has several tenants and none is chosen, or it lacks the chosen one.
+    """
+    found = [item.id for item in tenants.list_tenants(page_size=_MOST_TENANTS).items]
+    listed = ", ".join(found) + (", ..." if len(found) == _MOST_TENANTS else "")
+    if chosen is None:
+        if len(found) > 1:
+            raise click.UsageError(f"This home has the tenants {listed}. Choose one of them with --tenant.")
+        return found[0] if found else _FIRST_TENANT
+    if must_exist and found:
+        try:
+            tenants.get_tenant(chosen)
+        except NotFoundError:
+            raise click.UsageError(
+                f"This home has no tenant {chosen!r}; it has {listed}. Choose one of them with --tenant, or leave out "
+                "--new-key to create another tenant."
+            ) from None
+    return chosen

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from foreword.cli.session import json_option, limit_option, with_client
-from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
     from foreword.client import Client
 
 
-def model_reference(client: Client, text: str) -> str:
-    """What a person typed for a model: its id or resource name as it is, its display name as the resource name."""
-    if re.fullmatch(r"[\w./-]+", text):
-        return text
-    for model in client.list_tuned_models():
-        if model.display_name == text:
-            return model.name
-    raise NotFoundError.of(f"A tuned model named {text!r}", "`foreword models list` shows those there are.")
-
-
 @click.group()
 def models() -> None:
-    """Manages tuned models."""
+    """Manages tuned models. MODEL is the id or the display name of a tuned model."""
 
 
 @models.command("list")
@@ -63,7 +51,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
     """Shows a tuned model: what it is made of, and how it compares with the base model."""
     from foreword.cli.render import out_console, print_evaluations, print_facts, print_json, short_name
 
-    found = client.get_tuned_model(model_reference(client, model))
+    found = client.get_tuned_model(model)
     if as_json:
         print_json(found)
         return
@@ -94,7 +82,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
 @with_client
 def export(client: Client, model: str, folder: Path) -> None:
     """Writes a tuned model to FOLDER as a PEFT adapter."""
-    for path in client.export_tuned_model(model_reference(client, model), folder):
+    for path in client.export_tuned_model(model, folder):
         click.echo(path)
 
 
@@ -103,4 +91,4 @@ def export(client: Client, model: str, folder: Path) -> None:
 @with_client
 def delete(client: Client, model: str) -> None:
     """Deletes a tuned model that no deployment serves."""
-    client.delete_tuned_model(model_reference(client, model))
+    client.delete_tuned_model(model)

@@ -19,6 +19,8 @@ _OTHER_NAMES = {
     "structured.input": "text",
 }
 """Parameters of commands that are not called like the field they fill."""
+_RESOURCES = {"api_key": "key", "tune_experiment": "experiment", "tuned_model": "model"}
+"""Arguments that are called by less than the whole name of the resource they refer to."""
 
 
 def in_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,7 +57,7 @@ def _option(field: str, shown: dict[str, str]) -> str:
         if path == other or path.startswith(f"{other}."):
             return shown.get(name, field)
     last = path.rsplit(".", 1)[-1]
-    return field if path.startswith("rows") else shown.get(last, field)
+    return field if path.startswith("rows") else shown.get(last) or shown.get(_RESOURCES.get(last, ""), field)
 
 
 def _shown(parameter: click.Parameter) -> str:

@@ -66,5 +66,5 @@ def create(client: Client, space: str, display_name: str, description: str, stag
 @click.argument("space")
 @with_client
 def delete(client: Client, space: str) -> None:
-    """Deletes an empty space."""
+    """Deletes an empty space, by id or display name."""
     client.delete_space(space)

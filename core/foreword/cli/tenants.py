@@ -133,7 +133,7 @@ def create_key(
 @click.argument("key")
 @with_client
 def delete_key(client: Client, key: str) -> None:
-    """Revokes a key, by its full name or, of your own tenant, its id."""
+    """Revokes a key, by its full name or, of your own tenant, its id or display name."""
     client.delete_api_key(key)
 
 

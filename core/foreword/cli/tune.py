@@ -40,7 +40,7 @@ def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Tunes the base model's behaviour on a file of examples.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dataset", help="Use a stored dataset instead of a file.")
+@click.option("--dataset", help="Use a stored dataset instead of a file, by id or display name.")
 @click.option("--name", "display_name", default="", help="Name for people.  [default: the file's]")
 @click.option("--base-model", default="", help="Name or alias.  [default: the service's]")
 @task_options

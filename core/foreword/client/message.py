@@ -114,3 +114,11 @@ def _no_list(value: Any) -> str:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}..."
+
+
+def set_field(message: Message, path: str, value: str) -> None:
+    """Sets a text field by its path, such as `tune_experiment.dataset`."""
+    *within, last = path.split(".")
+    for name in within:
+        message = getattr(message, name)
+    setattr(message, last, value)

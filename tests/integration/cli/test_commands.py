@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from foreword.cli.application import run
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 
@@ -123,6 +123,70 @@ def test_a_deployment_in_another_space_is_found_by_its_serving_name(command):
     assert command("deployments", "delete", "asked")[0] == 0
     assert "`foreword deployments list` shows" in command("deployments", "show", "asked")[2]
     assert command("spaces", "delete", "live")[0] == 0
+
+
+def test_names_work_where_ids_do(command, rows, server, tmp_path):
+    experiment = values(command("tune", rows, "--detach", "--name", "my complaints", "--json"))
+    again = values(command("tune", "--dataset", "my complaints", "--detach", "--name", "my complaints", "--json"))
+    model = server.tune_by_hand(experiment["name"])
+
+    assert again["display_name"] == "my complaints (2)"
+    assert again["dataset"] == experiment["dataset"]
+    assert again["name"].rsplit("/", 1)[-1] in command("experiments", "show", "my complaints (2)")[1]
+    assert "my complaints, version 1" in command("datasets", "show", "my complaints")[1]
+    assert command("experiments", "cancel", "my complaints (2)")[0] == 0
+    assert command("experiments", "watch", "my complaints (2)")[0] == 1
+    assert command("experiments", "delete", "my complaints (2)")[0] == 0
+    assert values(command("models", "show", "my complaints (1)", "--json"))["name"] == model
+    assert command("models", "export", "my complaints (1)", str(tmp_path / "adapter"))[0] == 0
+    assert command("spaces", "create", "live", "--name", "Live traffic")[0] == 0
+    deployed = command("deploy", "my complaints (1)", "--name", "asked", "--space", "Live traffic", "--json")
+    assert values(deployed)["model"] == model
+    assert values(command("deployments", "show", "asked", "--json"))["name"].split("/")[3] == "live"
+    assert command("deployments", "delete", "asked")[0] == 0
+    assert command("spaces", "delete", "Live traffic")[0] == 0
+    assert command("models", "delete", "my complaints (1)")[0] == 0
+    assert command("datasets", "delete", "my complaints")[0] == 0
+
+
+def test_a_name_that_looks_like_an_id_is_found_as_well(command, rows):
+    experiment = values(command("tune", rows, "--detach", "--name", "complaints", "--json"))
+    assert command("experiments", "cancel", "complaints (1)")[0] == 0
+
+    assert values(command("datasets", "show", "complaints", "--json"))["name"] == experiment["dataset"]
+    assert command("experiments", "watch", "complain")[2].endswith(
+        "No tune experiment is called 'complain' either; `foreword experiments list` shows those there are.\n"
+    )
+
+
+def test_a_name_that_several_have_is_refused_with_their_ids_and_times(command, rows):
+    runs = [values(command("tune", rows, "--detach", "--name", "complaints", "--json")) for _ in range(2)]
+    made = [run["dataset"] for run in runs]
+    assert [command("experiments", "cancel", run["name"])[0] for run in runs] == [0, 0]
+
+    status, _, err = command("datasets", "show", "complaints")
+
+    assert status == 1
+    assert err.startswith("Error: DATASET: 2 datasets are called 'complaints'. Use the id of one of them: ")
+    for version, name in enumerate(made, start=1):
+        assert f"{name.rsplit('/', 1)[-1]} (version {version}, created 20" in err
+
+
+def test_a_running_run_shows_how_far_it_is(command, rows, server):
+    experiment = values(command("tune", rows, "--detach", "--name", "complaints", "--json"))
+    lease = server.queue.lease("by hand", timedelta(seconds=60))
+    assert lease is not None
+    now = Progress(
+        percent=43.2, step=5, epoch=3.2, total_epochs=10, loss=0.5123, remaining_seconds=125, phase=Phase.TUNING
+    )
+    server.queue.heartbeat(lease, duration=timedelta(seconds=60), progress=now, snapshots=(), compute_seconds=1.0)
+
+    shown = command("experiments", "show", experiment["name"])[1]
+    listed = command("experiments", "list")[1]
+    assert "progress tuning 43 %, epoch 3.2/10, loss 0.512, 2 min 5 s left" in " ".join(shown.split())
+    assert "tuning 43 %, epoch 3.2/10, loss 0.512, 2 min 5 s left" in " ".join(listed.split())
+    server.queue.fail(lease, Failure(kind="internal", reason="X", message="Y."), compute_seconds=1)
+    assert "progress" not in command("experiments", "show", experiment["name"])[1]
 
 
 def test_errors_name_the_options_of_the_command(command):

@@ -12,7 +12,10 @@ import structlog
 
 from foreword.cli.application import run
 from foreword.client import Client, Scope
+from foreword.config import Settings
 from foreword.inference.engine.thread import EngineThread
+from foreword.storage.database import Database
+from foreword.storage.tenants import TenantRepository
 
 
 @pytest.fixture
@@ -43,6 +46,43 @@ def test_a_home_is_set_up_once_and_its_key_told_once(tmp_path, capsys):
     assert not keys[1]
     assert keys[2]
     assert keys[2] != keys[0]
+
+
+def test_a_new_key_is_one_of_the_home_s_only_tenant(tmp_path, capsys):
+    home = str(tmp_path / "home")
+
+    assert run(["init", "--home", home, "--tenant", "acme"]) == 0
+    assert run(["init", "--home", home, "--new-key"]) == 0
+    assert run(["init", "--home", home]) == 0
+
+    assert re.findall(r"tenant +(\w+)", capsys.readouterr().out) == ["acme", "acme", "acme"]
+    assert tenants_of(home) == ["acme"]
+
+
+def test_a_home_of_several_tenants_wants_one_named(tmp_path, capsys):
+    home = str(tmp_path / "home")
+    assert run(["init", "--home", home, "--tenant", "acme"]) == 0
+    assert run(["init", "--home", home, "--tenant", "bolt"]) == 0
+    capsys.readouterr()
+
+    assert run(["init", "--home", home, "--new-key"]) == 2
+    several = capsys.readouterr().err
+    assert run(["init", "--home", home, "--new-key", "--tenant", "blot"]) == 2
+    unknown = capsys.readouterr().err
+    assert run(["init", "--home", home, "--new-key", "--tenant", "bolt"]) == 0
+
+    assert "This home has the tenants acme, bolt. Choose one of them with --tenant." in several
+    assert "no tenant 'blot'; it has acme, bolt." in unknown
+    assert re.findall(r"fw_\w+", capsys.readouterr().out)
+    assert tenants_of(home) == ["acme", "bolt"]
+
+
+def tenants_of(home: str) -> list[str]:
+    database = Database(Settings(home=Path(home)).resolved_database_url)
+    try:
+        return [item.id for item in TenantRepository(database).list_tenants().items]
+    finally:
+        database.close()
 
 
 def test_a_new_home_is_open_to_nobody_else(tmp_path, capsys):

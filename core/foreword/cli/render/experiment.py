@@ -1,4 +1,4 @@
-"""How a run ended."""
+"""How far a run is, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from rich.text import Text
 
 from foreword.cli.render.evaluation import print_evaluations
 from foreword.cli.render.listing import duration, print_facts
+from foreword.cli.render.progress import progress_text
 from foreword.client import ExperimentState, TuneExperiment
 
 _STYLES = {
@@ -30,7 +31,7 @@ def short_name(name: str) -> str:
 
 
 def print_experiment_result(console: Console, experiment: TuneExperiment) -> None:
-    """Prints how a run ended: the reading of its curve, tuned against base, and what it cost."""
+    """Prints how far a run is or how it ended: the reading of its curve, tuned against base, and what it cost."""
     took = ""
     if experiment.start_time and experiment.end_time:
         took = duration((experiment.end_time - experiment.start_time).total_seconds())
@@ -41,6 +42,7 @@ def print_experiment_result(console: Console, experiment: TuneExperiment) -> Non
             ("experiment", short_name(experiment.name)),
             ("name", experiment.display_name),
             ("state", state_text(experiment.state)),
+            ("progress", "" if experiment.state.ended else progress_text(experiment)),
             ("why", f"{failure.message} ({failure.reason})" if failure else ""),
             ("tuned model", short_name(experiment.tuned_model)),
             ("took", took),

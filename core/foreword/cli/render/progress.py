@@ -76,14 +76,27 @@ class TuneProgressView:
             self._console.print(f"{phase:<11} {experiment.progress.percent:3.0f} %  {self._figures(experiment)}")
 
     def _figures(self, experiment: TuneExperiment) -> str:
-        progress = experiment.progress
-        figures = []
-        if progress.total_epochs:
-            figures.append(f"epoch {progress.epoch:.1f}/{progress.total_epochs}")
-        if progress.loss is not None:
-            figures.append(f"loss {progress.loss:.3f}")
+        figures = _figures(experiment)
         if self._validation_loss is not None:
             figures.append(f"held-out loss {self._validation_loss:.3f}")
         if self._validation_metric is not None:
             figures.append(f"held-out score {self._validation_metric:.3f}")
         return "  ".join(figures)
+
+
+def progress_text(experiment: TuneExperiment) -> str:
+    """How far a run is, in one line, such as `tuning 43 %, epoch 3.2/10, loss 0.512, 2 min left`; empty when queued."""
+    progress = experiment.progress
+    if experiment.state is ExperimentState.QUEUED:
+        return ""
+    if experiment.state.ended:
+        return f"{progress.percent:.0f} %"
+    left = [] if progress.remaining_seconds is None else [f"{duration(progress.remaining_seconds)} left"]
+    return ", ".join([f"{progress.phase} {progress.percent:.0f} %".lstrip(), *_figures(experiment), *left])
+
+
+def _figures(experiment: TuneExperiment) -> list[str]:
+    """Epoch and training loss, as far as they are known."""
+    progress = experiment.progress
+    figures = [f"epoch {progress.epoch:.1f}/{progress.total_epochs}"] if progress.total_epochs else []
+    return figures if progress.loss is None else [*figures, f"loss {progress.loss:.3f}"]

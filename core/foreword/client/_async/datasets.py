@@ -114,8 +114,8 @@ class DatasetMethods(ServiceMethods):
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
         """
-        request = messages.GetDatasetRequest(name=await self._name(dataset, "datasets"))
-        return decode.dataset(await self._connection.unary(self._datasets.GetDataset, request, safe=True))
+        request = messages.GetDatasetRequest()
+        return decode.dataset(await self._call(self._datasets.GetDataset, request, {"name": (dataset, "datasets")}))
 
     async def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
         """Datasets, newest first, without their reports."""
@@ -130,9 +130,13 @@ class DatasetMethods(ServiceMethods):
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
         """
-        request = messages.ListDatasetRowsRequest(name=await self._name(dataset, "datasets"))
         return await self._pages(
-            self._datasets.ListDatasetRows, request, lambda page: page.rows, decode.dataset_row, limit
+            self._datasets.ListDatasetRows,
+            messages.ListDatasetRowsRequest(),
+            lambda page: page.rows,
+            decode.dataset_row,
+            limit,
+            {"name": (dataset, "datasets")},
         )
 
     @asynccontextmanager
@@ -152,8 +156,9 @@ class DatasetMethods(ServiceMethods):
             NotFoundError: No such dataset in the caller's tenant.
             FailedPreconditionError: A queued or running experiment needs it.
         """
-        request = messages.DeleteDatasetRequest(name=await self._name(dataset, "datasets"))
-        await self._connection.unary(self._datasets.DeleteDataset, request, safe=True, gone_is_done=True)
+        references = {"name": (dataset, "datasets")}
+        request = messages.DeleteDatasetRequest()
+        await self._call(self._datasets.DeleteDataset, request, references, gone_is_done=True)
 
 
 def _requests(

@@ -20,7 +20,7 @@ from foreword.client.rows import Rows, default_name
 from foreword.client.status import AttemptError
 from foreword.domain.experiment import ExperimentState, TaskOptions
 from foreword.domain.parameters import TuneParameters
-from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError
+from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError, NotFoundError
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
 from foreword.v1 import tune_experiment_service_pb2 as messages
 
@@ -139,7 +139,6 @@ class TuneExperimentMethods(DatasetMethods):
             display_name=display_name,
             description=description,
             base_model=base_model,
-            dataset=await self._name(dataset, "datasets"),
             task=task,
             task_options=encode.task_options(task_options or TaskOptions()),
             tuning_type=tuning_type,
@@ -155,7 +154,8 @@ class TuneExperimentMethods(DatasetMethods):
             request_id=new_request_id(),
             validate_only=validate_only,
         )
-        answer = await self._connection.unary(self._experiments.CreateTuneExperiment, request, safe=True)
+        references = {"tune_experiment.dataset": (dataset, "datasets")}
+        answer = await self._call(self._experiments.CreateTuneExperiment, request, references)
         return decode.tune_experiment(answer, planned=validate_only)
 
     async def get_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
@@ -164,9 +164,9 @@ class TuneExperimentMethods(DatasetMethods):
         Raises:
             NotFoundError: No such experiment in the caller's tenant.
         """
-        request = messages.GetTuneExperimentRequest(name=await self._name(experiment, "tuneExperiments"))
+        references = {"name": (experiment, "tuneExperiments")}
         return decode.tune_experiment(
-            await self._connection.unary(self._experiments.GetTuneExperiment, request, safe=True)
+            await self._call(self._experiments.GetTuneExperiment, messages.GetTuneExperimentRequest(), references)
         )
 
     async def list_tune_experiments(
@@ -198,13 +198,15 @@ class TuneExperimentMethods(DatasetMethods):
             NotFoundError: No such experiment in the caller's tenant.
             UnavailableError: The service stayed away for a minute.
         """
-        name = await self._name(experiment, "tuneExperiments")
-        async with aclosing(self._watch(name, after_sequence, math.inf)) as changes:
+        async with aclosing(self._watch(experiment, after_sequence, math.inf)) as changes:
             async for current in changes:
                 yield current
 
-    async def _watch(self, name: str, after_sequence: int, deadline: float) -> AsyncGenerator[resources.TuneExperiment]:
+    async def _watch(
+        self, experiment: Reference, after_sequence: int, deadline: float
+    ) -> AsyncGenerator[resources.TuneExperiment]:
         """Watches until the experiment has ended or the deadline, a time of `time.monotonic`, has passed."""
+        name = asked = await self._name(experiment, "tuneExperiments")
         last_heard = time.monotonic()
         while (remaining := deadline - time.monotonic()) > 0:
             request = build(messages.WatchTuneExperimentRequest, name=name, after_sequence=after_sequence)
@@ -224,6 +226,9 @@ class TuneExperimentMethods(DatasetMethods):
             except AttemptError as failure:
                 if time.monotonic() >= deadline:
                     return
+                if isinstance(failure.error, NotFoundError) and name == asked:
+                    name = await self._renamed(failure.error, experiment, "tuneExperiments")
+                    continue
                 quiet = isinstance(failure.error, DeadlineExceededError)
                 lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
                 if lost or not (quiet or failure.repeatable):
@@ -251,8 +256,9 @@ class TuneExperimentMethods(DatasetMethods):
         """
         name = await self._name(experiment, "tuneExperiments")
         deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-        async with aclosing(self._watch(name, 0, deadline)) as changes:
+        async with aclosing(self._watch(experiment, 0, deadline)) as changes:
             async for current in changes:
+                name = current.name
                 if on_change is not None:
                     on_change(current)
                 if current.state is ExperimentState.CANCELLED:
@@ -274,9 +280,9 @@ class TuneExperimentMethods(DatasetMethods):
             NotFoundError: No such experiment in the caller's tenant.
             FailedPreconditionError: It has succeeded or failed already.
         """
-        request = messages.CancelTuneExperimentRequest(name=await self._name(experiment, "tuneExperiments"))
-        answer = await self._connection.unary(self._experiments.CancelTuneExperiment, request, safe=True)
-        return decode.tune_experiment(answer)
+        references = {"name": (experiment, "tuneExperiments")}
+        request = messages.CancelTuneExperimentRequest()
+        return decode.tune_experiment(await self._call(self._experiments.CancelTuneExperiment, request, references))
 
     async def delete_tune_experiment(self, experiment: Reference) -> None:
         """Deletes an experiment that has ended; its tuned model stays.
@@ -285,8 +291,9 @@ class TuneExperimentMethods(DatasetMethods):
             NotFoundError: No such experiment in the caller's tenant.
             FailedPreconditionError: It is queued or running; cancel it first.
         """
-        request = messages.DeleteTuneExperimentRequest(name=await self._name(experiment, "tuneExperiments"))
-        await self._connection.unary(self._experiments.DeleteTuneExperiment, request, safe=True, gone_is_done=True)
+        references = {"name": (experiment, "tuneExperiments")}
+        request = messages.DeleteTuneExperimentRequest()
+        await self._call(self._experiments.DeleteTuneExperiment, request, references, gone_is_done=True)
 
     async def plot_learning_curve(self, experiment: Reference, path: str | PathLike[str] | None = None) -> Figure:
         """Draws training loss, held-out loss and held-out metric over the epochs; works without a display.

@@ -10,7 +10,7 @@ from typing import Any
 from foreword.client import decode, resources
 from foreword.client._async.service import ServiceMethods
 from foreword.client.message import build, collected, enum_name
-from foreword.client.reference import Reference, new_request_id, reference_name
+from foreword.client.reference import Reference, new_request_id
 from foreword.domain.tenant import Scope
 from foreword.errors import InvalidArgumentError
 from foreword.v1 import tenant_pb2, tenant_service_pb2_grpc
@@ -80,8 +80,10 @@ class TenantMethods(ServiceMethods):
                 "api_key.scopes", "is empty; name at least one, or leave it out for write, read and infer"
             )
         key = build(tenant_pb2.ApiKey, "api_key", display_name=display_name, scopes=chosen, expire_time=expire_time)
-        request = messages.CreateApiKeyRequest(parent=_tenant_name(tenant), api_key=key)
-        return decode.api_key(await self._connection.unary(self._tenants.CreateApiKey, request, safe=False))
+        request = messages.CreateApiKeyRequest(api_key=key)
+        return decode.api_key(
+            await self._call(self._tenants.CreateApiKey, request, {"parent": (tenant, "tenants")}, safe=False)
+        )
 
     async def list_api_keys(self, tenant: Reference, *, limit: int | None = None) -> list[resources.ApiKey]:
         """Keys of a tenant, newest first, without secrets.
@@ -89,8 +91,14 @@ class TenantMethods(ServiceMethods):
         Raises:
             NotFoundError: No such tenant.
         """
-        request = messages.ListApiKeysRequest(parent=_tenant_name(tenant))
-        return await self._pages(self._tenants.ListApiKeys, request, lambda page: page.api_keys, decode.api_key, limit)
+        return await self._pages(
+            self._tenants.ListApiKeys,
+            messages.ListApiKeysRequest(),
+            lambda page: page.api_keys,
+            decode.api_key,
+            limit,
+            {"parent": (tenant, "tenants")},
+        )
 
     async def delete_api_key(self, api_key: Reference) -> None:
         """Revokes a key; requests with it are refused within a second.
@@ -98,10 +106,5 @@ class TenantMethods(ServiceMethods):
         Raises:
             NotFoundError: No such key.
         """
-        request = messages.DeleteApiKeyRequest(name=await self._name(api_key, "apiKeys"))
-        await self._connection.unary(self._tenants.DeleteApiKey, request, safe=True, gone_is_done=True)
-
-
-def _tenant_name(tenant: Reference) -> str:
-    name = reference_name(tenant, "tenants")
-    return name if "/" in name else f"tenants/{name}"
+        references = {"name": (api_key, "apiKeys")}
+        await self._call(self._tenants.DeleteApiKey, messages.DeleteApiKeyRequest(), references, gone_is_done=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -31,8 +32,10 @@ class TunedModelMethods(ServiceMethods):
         Raises:
             NotFoundError: No such model in the caller's tenant.
         """
-        request = messages.GetTunedModelRequest(name=await self._name(tuned_model, "tunedModels"))
-        return decode.tuned_model(await self._connection.unary(self._tuned_models.GetTunedModel, request, safe=True))
+        references = {"name": (tuned_model, "tunedModels")}
+        return decode.tuned_model(
+            await self._call(self._tuned_models.GetTunedModel, messages.GetTunedModelRequest(), references)
+        )
 
     async def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
         """Tuned models, newest first, without evaluations."""
@@ -54,15 +57,7 @@ class TunedModelMethods(ServiceMethods):
         """
         target = Path(folder)
         await in_thread(check_folder, target)
-        request = messages.ExportTunedModelRequest(name=await self._name(tuned_model, "tunedModels"))
-        files: dict[str, bytearray] = {}
-        async for message in self._connection.restart(
-            lambda: self._connection.stream(
-                self._tuned_models.ExportTunedModel, request, timeout_seconds=_EXPORT_TIMEOUT_SECONDS
-            ),
-            timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
-        ):
-            files.setdefault(message.path, bytearray()).extend(message.chunk)
+        files = await self._resolved({"name": (tuned_model, "tunedModels")}, self._read_files)
         # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
         return await in_thread(write_files, target, files)
 
@@ -73,5 +68,18 @@ class TunedModelMethods(ServiceMethods):
             NotFoundError: No such model in the caller's tenant.
             FailedPreconditionError: A deployment serves it.
         """
-        request = messages.DeleteTunedModelRequest(name=await self._name(tuned_model, "tunedModels"))
-        await self._connection.unary(self._tuned_models.DeleteTunedModel, request, safe=True, gone_is_done=True)
+        references = {"name": (tuned_model, "tunedModels")}
+        request = messages.DeleteTunedModelRequest()
+        await self._call(self._tuned_models.DeleteTunedModel, request, references, gone_is_done=True)
+
+    async def _read_files(self, names: Mapping[str, str]) -> dict[str, bytearray]:
+        request = messages.ExportTunedModelRequest(name=names["name"])
+        files: dict[str, bytearray] = {}
+        async for message in self._connection.restart(
+            lambda: self._connection.stream(
+                self._tuned_models.ExportTunedModel, request, timeout_seconds=_EXPORT_TIMEOUT_SECONDS
+            ),
+            timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
+        ):
+            files.setdefault(message.path, bytearray()).extend(message.chunk)
+        return files

@@ -25,7 +25,8 @@ class Client(
 
     Every RPC of the API is a method of the same name in snake case (`create_tune_experiment`); on top of them stand
     `tune`, `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve`. A resource may be given as the
-    object that another method returned, by its name, or by the last part of its name. Calls that are safe to repeat
+    object that another method returned, by its name, by the last part of its name (its id), or by a display name that
+    no other resource of its kind has; an id goes before a display name. Calls that are safe to repeat
     are repeated while the service is unavailable or asks to; all errors are those of `foreword.errors`.
 
         with foreword.Client() as client:

@@ -116,8 +116,8 @@ class DatasetMethods(ServiceMethods):
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
         """
-        request = messages.GetDatasetRequest(name=self._name(dataset, "datasets"))
-        return decode.dataset(self._connection.unary(self._datasets.GetDataset, request, safe=True))
+        request = messages.GetDatasetRequest()
+        return decode.dataset(self._call(self._datasets.GetDataset, request, {"name": (dataset, "datasets")}))
 
     def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
         """Datasets, newest first, without their reports."""
@@ -130,8 +130,14 @@ class DatasetMethods(ServiceMethods):
         Raises:
             NotFoundError: No such dataset in the caller's tenant.
         """
-        request = messages.ListDatasetRowsRequest(name=self._name(dataset, "datasets"))
-        return self._pages(self._datasets.ListDatasetRows, request, lambda page: page.rows, decode.dataset_row, limit)
+        return self._pages(
+            self._datasets.ListDatasetRows,
+            messages.ListDatasetRowsRequest(),
+            lambda page: page.rows,
+            decode.dataset_row,
+            limit,
+            {"name": (dataset, "datasets")},
+        )
 
     @contextmanager
     def _deleted_when_refused(self, dataset: resources.Dataset) -> Generator[None]:
@@ -150,8 +156,9 @@ class DatasetMethods(ServiceMethods):
             NotFoundError: No such dataset in the caller's tenant.
             FailedPreconditionError: A queued or running experiment needs it.
         """
-        request = messages.DeleteDatasetRequest(name=self._name(dataset, "datasets"))
-        self._connection.unary(self._datasets.DeleteDataset, request, safe=True, gone_is_done=True)
+        references = {"name": (dataset, "datasets")}
+        request = messages.DeleteDatasetRequest()
+        self._call(self._datasets.DeleteDataset, request, references, gone_is_done=True)
 
 
 def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows) -> Callable[[], Generator[Any]]:

@@ -15,12 +15,13 @@ from foreword.client import decode, resources
 from foreword.client._sync.service import ServiceMethods
 from foreword.client._sync.waiting import sleep
 from foreword.client.message import build, enum_name
-from foreword.client.reference import Reference, new_request_id
+from foreword.client.reference import Reference, is_full_name, new_request_id
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
 from foreword.v1 import deployment_pb2, deployment_service_pb2_grpc
 from foreword.v1 import deployment_service_pb2 as messages
 
+_DEPLOYMENTS = "spaces/default/deployments"
 _WAIT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 
@@ -63,8 +64,8 @@ class DeploymentMethods(ServiceMethods):
         Raises:
             NotFoundError: No such space in the caller's tenant.
         """
-        request = messages.GetSpaceRequest(name=self._name(space, "spaces"))
-        return decode.space(self._connection.unary(self._deployments.GetSpace, request, safe=True))
+        request = messages.GetSpaceRequest()
+        return decode.space(self._call(self._deployments.GetSpace, request, {"name": (space, "spaces")}))
 
     def list_spaces(self, *, limit: int | None = None) -> list[resources.Space]:
         """Spaces, by id."""
@@ -78,8 +79,8 @@ class DeploymentMethods(ServiceMethods):
             NotFoundError: No such space in the caller's tenant.
             FailedPreconditionError: It holds deployments, or it is `default`.
         """
-        request = messages.DeleteSpaceRequest(name=self._name(space, "spaces"))
-        self._connection.unary(self._deployments.DeleteSpace, request, safe=True, gone_is_done=True)
+        references = {"name": (space, "spaces")}
+        self._call(self._deployments.DeleteSpace, messages.DeleteSpaceRequest(), references, gone_is_done=True)
 
     def create_deployment(
         self,
@@ -113,30 +114,34 @@ class DeploymentMethods(ServiceMethods):
             display_name=display_name,
             description=description,
             tags=tags,
-            model=self._name(model, "tunedModels"),
         )
-        request = messages.CreateDeploymentRequest(
-            parent=self._name(space, "spaces"), deployment=deployment, request_id=new_request_id()
-        )
-        created = decode.deployment(self._connection.unary(self._deployments.CreateDeployment, request, safe=True))
+        request = messages.CreateDeploymentRequest(deployment=deployment, request_id=new_request_id())
+        references = {"parent": (space, "spaces"), "deployment.model": (model, "tunedModels")}
+        created = decode.deployment(self._call(self._deployments.CreateDeployment, request, references))
         return self.wait_for_deployment(created, timeout_seconds=timeout_seconds) if wait else created
 
     def get_deployment(self, deployment: Reference) -> resources.Deployment:
-        """A deployment. Its last part alone means the space `default`.
+        """A deployment, by its id in the space `default`, its serving name, its id elsewhere or its display name.
 
         Raises:
             NotFoundError: No such deployment in the caller's tenant.
         """
-        request = messages.GetDeploymentRequest(name=self._deployment_name(deployment))
-        return decode.deployment(self._connection.unary(self._deployments.GetDeployment, request, safe=True))
+        references = {"name": (deployment, _DEPLOYMENTS)}
+        return decode.deployment(
+            self._call(self._deployments.GetDeployment, messages.GetDeploymentRequest(), references)
+        )
 
     def list_deployments(
         self, *, space: Reference | None = None, limit: int | None = None
     ) -> list[resources.Deployment]:
         """Deployments of a space, or of all, newest first."""
-        request = messages.ListDeploymentsRequest(parent="" if space is None else self._name(space, "spaces"))
         return self._pages(
-            self._deployments.ListDeployments, request, lambda page: page.deployments, decode.deployment, limit
+            self._deployments.ListDeployments,
+            messages.ListDeploymentsRequest(),
+            lambda page: page.deployments,
+            decode.deployment,
+            limit,
+            {} if space is None else {"parent": (space, "spaces")},
         )
 
     def update_deployment(
@@ -161,25 +166,19 @@ class DeploymentMethods(ServiceMethods):
             AbortedError: The etag is old.
             FailedPreconditionError: The new revision did not pass its probe; the old one goes on serving.
         """
-        changes: dict[str, Any] = {
-            "model": None if model is None else self._name(model, "tunedModels"),
-            "display_name": display_name,
-            "description": description,
-            "tags": tags,
-        }
+        references: dict[str, tuple[Reference, str]] = {"deployment.name": (deployment, _DEPLOYMENTS)}
+        changes: dict[str, Any] = {"display_name": display_name, "description": description, "tags": tags}
         given = {field: value for field, value in changes.items() if value is not None}
+        changed = list(given)
+        if model is not None:
+            references["deployment.model"] = (model, "tunedModels")
+            changed.append("model")
         request = messages.UpdateDeploymentRequest(
-            deployment=build(
-                deployment_pb2.Deployment,
-                "deployment",
-                name=self._deployment_name(deployment),
-                etag=etag,
-                **given,
-            ),
-            update_mask=field_mask_pb2.FieldMask(paths=list(given)),
+            deployment=build(deployment_pb2.Deployment, "deployment", etag=etag, **given),
+            update_mask=field_mask_pb2.FieldMask(paths=changed),
             request_id=new_request_id(),
         )
-        updated = decode.deployment(self._connection.unary(self._deployments.UpdateDeployment, request, safe=True))
+        updated = decode.deployment(self._call(self._deployments.UpdateDeployment, request, references))
         return self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
 
     def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
@@ -192,13 +191,9 @@ class DeploymentMethods(ServiceMethods):
             NotFoundError: No such deployment or revision.
             FailedPreconditionError: That revision never passed its probe, its model is gone, or there is none.
         """
-        request = build(
-            messages.RollbackDeploymentRequest,
-            name=self._deployment_name(deployment),
-            revision=revision,
-            request_id=new_request_id(),
-        )
-        return decode.deployment(self._connection.unary(self._deployments.RollbackDeployment, request, safe=True))
+        request = build(messages.RollbackDeploymentRequest, revision=revision, request_id=new_request_id())
+        references = {"name": (deployment, _DEPLOYMENTS)}
+        return decode.deployment(self._call(self._deployments.RollbackDeployment, request, references))
 
     def delete_deployment(self, deployment: Reference) -> None:
         """Deletes a deployment; requests that are running finish.
@@ -206,8 +201,9 @@ class DeploymentMethods(ServiceMethods):
         Raises:
             NotFoundError: No such deployment in the caller's tenant.
         """
-        request = messages.DeleteDeploymentRequest(name=self._deployment_name(deployment))
-        self._connection.unary(self._deployments.DeleteDeployment, request, safe=True, gone_is_done=True)
+        references = {"name": (deployment, _DEPLOYMENTS)}
+        request = messages.DeleteDeploymentRequest()
+        self._call(self._deployments.DeleteDeployment, request, references, gone_is_done=True)
 
     def wait_for_deployment(
         self, deployment: Reference, *, timeout_seconds: float = _WAIT_SECONDS
@@ -218,7 +214,10 @@ class DeploymentMethods(ServiceMethods):
             FailedPreconditionError: It did not pass its probe; the message says why.
             DeadlineExceededError: It was not ready in time.
         """
-        name = self._deployment_name(deployment)
+        if isinstance(deployment, str) and not is_full_name(deployment):
+            name = (self.get_deployment(deployment)).name
+        else:
+            name = self._name(deployment, _DEPLOYMENTS)
         deadline = time.monotonic() + timeout_seconds
         while True:
             request = messages.GetDeploymentRequest(name=name)
@@ -247,6 +246,3 @@ class DeploymentMethods(ServiceMethods):
                     f"Look again later, or at the service's log."
                 )
             sleep(_POLL_SECONDS)
-
-    def _deployment_name(self, deployment: Reference) -> str:
-        return self._name(deployment, "spaces/default/deployments")

@@ -4,14 +4,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 from foreword.client._sync.connection import Connection
-from foreword.client.reference import Reference, reference_name
+from foreword.client.message import set_field
+from foreword.client.reference import (
+    Reference,
+    is_full_name,
+    may_be_id,
+    name_by_display_name,
+    noun,
+    reference_name,
+)
+from foreword.errors import NotFoundError, PermissionDeniedError
 from foreword.v1 import tenant_service_pb2, tenant_service_pb2_grpc
 
+Answer = TypeVar("Answer")
 Item = TypeVar("Item")
+
+References = Mapping[str, tuple[Reference, str]]
+"""Fields of a request that hold names of resources, each with what the caller gave and its collection."""
+
+_LISTS = {
+    "apiKeys": ("list_api_keys", "foreword keys list"),
+    "datasets": ("list_datasets", "foreword datasets list"),
+    "spaces": ("list_spaces", "foreword spaces list"),
+    "spaces/default/deployments": ("list_deployments", "foreword deployments list"),
+    "tenants": ("list_tenants", "foreword tenants list"),
+    "tuneExperiments": ("list_tune_experiments", "foreword experiments list"),
+    "tunedModels": ("list_tuned_models", "foreword models list"),
+}
+"""The method of the client that lists a collection, and the command that does."""
 
 
 class ServiceMethods:
@@ -30,30 +54,114 @@ class ServiceMethods:
         return self._tenant
 
     def _name(self, resource: Reference, collection: str) -> str:
-        """The full name of a resource: `collection` is what stands between tenant and id, such as `datasets`.
+        """The full name of a resource. A text that may be an id is taken for one, which costs no call.
+
+        Args:
+            collection: What stands between tenant and id, such as `datasets`.
 
         Raises:
-            InvalidArgumentError: It is empty, or no name at all.
+            InvalidArgumentError: It is empty, no name at all, or a display name that several resources have.
+            NotFoundError: It cannot be an id, and no resource has that display name.
         """
         name = reference_name(resource, collection.rsplit("/", 1)[-1])
-        return name if "/" in name else f"{self.tenant}/{collection}/{name}"
+        if is_full_name(name):
+            return name
+        if may_be_id(name):
+            return f"tenants/{name}" if collection == "tenants" else f"{self.tenant}/{collection}/{name}"
+        found = self._name_by_display_name(name, collection)
+        if found is None:
+            raise NotFoundError.of(f"A {noun(collection)} called {name[:200]!r}", _remedy(collection))
+        return found
+
+    def _name_by_display_name(self, text: str, collection: str) -> str | None:
+        list_method = getattr(self, _LISTS[collection][0])
+        listed = list_method(self.tenant) if collection == "apiKeys" else list_method()
+        return name_by_display_name(text, listed, collection)
+
+    def _renamed(self, error: NotFoundError, resource: Reference, collection: str) -> str:
+        """The full name of a resource by its display name, after the service has none of that id.
+
+        Raises:
+            NotFoundError: No resource has that display name, or the caller gave a full name.
+            InvalidArgumentError: Several have it.
+        """
+        if not isinstance(resource, str) or is_full_name(resource):
+            raise error
+        try:
+            found = self._name_by_display_name(resource, collection)
+        except PermissionDeniedError:  # a key that may not list still learns that the id is wrong
+            raise error from None
+        if found is None or found == error.resource:
+            also = f"No {noun(collection)} is called {resource!r} either; {_remedy(collection)}"
+            raise NotFoundError.of(error.resource, also) from error
+        return found
+
+    def _resolved(self, references: References, call: Callable[[Mapping[str, str]], Answer]) -> Answer:
+        """Makes a call with the full names of resources, and again with those of their display names.
+
+        Ids come first and display names are looked up after NOT_FOUND only, so that a call with ids stays one call.
+
+        Args:
+            references: What the caller gave, by any key.
+            call: Makes the call, given the names by the same keys.
+        """
+        names = {key: self._name(*reference) for key, reference in references.items()}
+        tried: set[str] = set()
+        while True:
+            try:
+                return call(names)
+            except NotFoundError as error:
+                key = next((key for key, name in names.items() if name == error.resource), None)
+                if key is None or key in tried:
+                    raise
+                tried.add(key)
+                names[key] = self._renamed(error, *references[key])
+
+    def _call(
+        self, method: Any, request: Any, references: References, *, safe: bool = True, gone_is_done: bool = False
+    ) -> Any:
+        """Makes a call that has one answer, with the names of resources put into the fields of its request.
+
+        Args:
+            references: What the caller gave, by the path of the field that takes the name.
+        """
+
+        def send(names: Mapping[str, str]) -> Any:
+            for path, name in names.items():
+                set_field(request, path, name)
+            return self._connection.unary(method, request, safe=safe, gone_is_done=gone_is_done)
+
+        return self._resolved(references, send)
 
     def _pages(
-        self, method: Any, request: Any, items: Callable[[Any], Any], decode: Callable[[Any], Item], limit: int | None
+        self,
+        method: Any,
+        request: Any,
+        items: Callable[[Any], Any],
+        decode: Callable[[Any], Item],
+        limit: int | None,
+        references: References | None = None,
     ) -> list[Item]:
         """All results of a list method, or the first `limit`."""
         found: list[Item] = []
-        for message in self._messages(method, request, items, limit):
+        for message in self._messages(method, request, items, limit, references or {}):
             if limit is not None and len(found) >= limit:
                 break
             found.append(decode(message))
         return found
 
-    def _messages(self, method: Any, request: Any, items: Callable[[Any], Any], limit: int | None) -> Generator[Any]:
+    def _messages(
+        self, method: Any, request: Any, items: Callable[[Any], Any], limit: int | None, references: References
+    ) -> Generator[Any]:
         request.page_size = min(limit, 1000) if limit else 1000
         while limit != 0:
-            page = self._connection.unary(method, request, safe=True)
+            page = self._call(method, request, references)
+            references = {}  # the request holds the names from here on
             yield from items(page)
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+
+def _remedy(collection: str) -> str:
+    return f"`{_LISTS[collection][1]}` shows those there are."

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -33,8 +34,10 @@ class TunedModelMethods(ServiceMethods):
         Raises:
             NotFoundError: No such model in the caller's tenant.
         """
-        request = messages.GetTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
-        return decode.tuned_model(self._connection.unary(self._tuned_models.GetTunedModel, request, safe=True))
+        references = {"name": (tuned_model, "tunedModels")}
+        return decode.tuned_model(
+            self._call(self._tuned_models.GetTunedModel, messages.GetTunedModelRequest(), references)
+        )
 
     def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
         """Tuned models, newest first, without evaluations."""
@@ -56,15 +59,7 @@ class TunedModelMethods(ServiceMethods):
         """
         target = Path(folder)
         in_thread(check_folder, target)
-        request = messages.ExportTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
-        files: dict[str, bytearray] = {}
-        for message in self._connection.restart(
-            lambda: self._connection.stream(
-                self._tuned_models.ExportTunedModel, request, timeout_seconds=_EXPORT_TIMEOUT_SECONDS
-            ),
-            timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
-        ):
-            files.setdefault(message.path, bytearray()).extend(message.chunk)
+        files = self._resolved({"name": (tuned_model, "tunedModels")}, self._read_files)
         # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
         return in_thread(write_files, target, files)
 
@@ -75,5 +70,18 @@ class TunedModelMethods(ServiceMethods):
             NotFoundError: No such model in the caller's tenant.
             FailedPreconditionError: A deployment serves it.
         """
-        request = messages.DeleteTunedModelRequest(name=self._name(tuned_model, "tunedModels"))
-        self._connection.unary(self._tuned_models.DeleteTunedModel, request, safe=True, gone_is_done=True)
+        references = {"name": (tuned_model, "tunedModels")}
+        request = messages.DeleteTunedModelRequest()
+        self._call(self._tuned_models.DeleteTunedModel, request, references, gone_is_done=True)
+
+    def _read_files(self, names: Mapping[str, str]) -> dict[str, bytearray]:
+        request = messages.ExportTunedModelRequest(name=names["name"])
+        files: dict[str, bytearray] = {}
+        for message in self._connection.restart(
+            lambda: self._connection.stream(
+                self._tuned_models.ExportTunedModel, request, timeout_seconds=_EXPORT_TIMEOUT_SECONDS
+            ),
+            timeout_seconds=_EXPORT_TIMEOUT_SECONDS,
+        ):
+            files.setdefault(message.path, bytearray()).extend(message.chunk)
+        return files
