@@ -27,20 +27,19 @@ def experiments() -> None:
 def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Lists runs, newest first."""
     from foreword.cli.render import print_listing, short_name
-    from foreword.cli.render.experiment import state_text
     from foreword.cli.render.listing import age
-    from foreword.cli.render.progress import progress_text
+    from foreword.cli.render.progress import progress_columns
 
     print_listing(
         client.list_tune_experiments(states=[ExperimentState(value) for value in state], limit=limit),
         {
             "experiment": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
-            "state": lambda item: state_text(item.state),
-            "progress": progress_text,
+            **progress_columns(),
             "base model": lambda item: short_name(item.base_model),
             "created": lambda item: age(item.create_time),
         },
+        right=["done", "epoch", "loss"],
         as_json=as_json,
     )
 

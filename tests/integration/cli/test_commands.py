@@ -184,7 +184,7 @@ def test_a_running_run_shows_how_far_it_is(command, rows, server):
     shown = command("experiments", "show", experiment["name"])[1]
     listed = command("experiments", "list")[1]
     assert "progress tuning 43 %, epoch 3.2/10, loss 0.512, 2 min 5 s left" in " ".join(shown.split())
-    assert "tuning 43 %, epoch 3.2/10, loss 0.512, 2 min 5 s left" in " ".join(listed.split())
+    assert "running, tuning 43 % 3.2/10 0.512 2 min 5 s foreword--starter" in " ".join(listed.split())
     server.queue.fail(lease, Failure(kind="internal", reason="X", message="Y."), compute_seconds=1)
     assert "progress" not in command("experiments", "show", experiment["name"])[1]
 

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.text import Text
 
 from foreword.cli.render.evaluation import print_evaluations
 from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress import progress_text
-from foreword.client import ExperimentState, TuneExperiment
-
-_STYLES = {
-    ExperimentState.SUCCEEDED: "green",
-    ExperimentState.FAILED: "bold red",
-    ExperimentState.CANCELLED: "yellow",
-    ExperimentState.CANCELLING: "yellow",
-    ExperimentState.RUNNING: "blue",
-    ExperimentState.QUEUED: "dim",
-}
-
-
-def state_text(state: ExperimentState) -> Text:
-    """A state in its colour."""
-    return Text(state.value, style=_STYLES[state])
+from foreword.cli.render.states import state_text
+from foreword.client import TuneExperiment
 
 
 def short_name(name: str) -> str:
@@ -42,7 +28,7 @@ def print_experiment_result(console: Console, experiment: TuneExperiment) -> Non
             ("experiment", short_name(experiment.name)),
             ("name", experiment.display_name),
             ("state", state_text(experiment.state)),
-            ("progress", "" if experiment.state.ended else progress_text(experiment)),
+            ("progress", progress_text(experiment)),
             ("why", f"{failure.message} ({failure.reason})" if failure else ""),
             ("tuned model", short_name(experiment.tuned_model)),
             ("took", took),

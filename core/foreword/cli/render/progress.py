@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from foreword.cli.render.listing import duration
+from foreword.cli.render.listing import Cell, duration
+from foreword.cli.render.states import state_text
 from foreword.client import ExperimentState, TuneExperiment
 
 _LINE_EVERY_PERCENT = 10.0
+_UNDER_WAY = (ExperimentState.RUNNING, ExperimentState.CANCELLING)
 
 
 class TuneProgressView:
@@ -85,14 +88,47 @@ class TuneProgressView:
 
 
 def progress_text(experiment: TuneExperiment) -> str:
-    """How far a run is, in one line, such as `tuning 43 %, epoch 3.2/10, loss 0.512, 2 min left`; empty when queued."""
-    progress = experiment.progress
-    if experiment.state is ExperimentState.QUEUED:
+    """How far a running run is, such as `tuning 43 %, epoch 3.2/10, loss 0.512, 2 min left`; empty for others."""
+    if experiment.state not in _UNDER_WAY:
         return ""
-    if experiment.state.ended:
-        return f"{progress.percent:.0f} %"
-    left = [] if progress.remaining_seconds is None else [f"{duration(progress.remaining_seconds)} left"]
-    return ", ".join([f"{progress.phase} {progress.percent:.0f} %".lstrip(), *_figures(experiment), *left])
+    progress = experiment.progress
+    left = time_left(experiment)
+    parts = [
+        f"{progress.phase} {progress.percent:.0f} %".lstrip(),
+        *_figures(experiment),
+        f"{left} left" if left else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def progress_columns() -> dict[str, Callable[[TuneExperiment], Cell]]:
+    """The columns of a list of runs that show how far each is; what only a running one has is empty for others."""
+
+    def state(run: TuneExperiment) -> Cell:
+        return state_text(run.state, run.progress.phase if run.state in _UNDER_WAY else "")
+
+    def epoch(run: TuneExperiment) -> Cell:
+        progress = run.progress
+        return (
+            f"{progress.epoch:.1f}/{progress.total_epochs}" if run.state in _UNDER_WAY and progress.total_epochs else ""
+        )
+
+    def loss(run: TuneExperiment) -> Cell:
+        return f"{run.progress.loss:.3f}" if run.state in _UNDER_WAY and run.progress.loss is not None else ""
+
+    return {
+        "state": state,
+        "done": lambda run: f"{run.progress.percent:.0f} %",
+        "epoch": epoch,
+        "loss": loss,
+        "left": time_left,
+    }
+
+
+def time_left(experiment: TuneExperiment) -> str:
+    """The time that a running run still needs; empty while that is unknown, and for others."""
+    seconds = experiment.progress.remaining_seconds
+    return "" if seconds is None or experiment.state not in _UNDER_WAY else duration(seconds)
 
 
 def _figures(experiment: TuneExperiment) -> list[str]:
