@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from foreword.domain.base_model import Architecture
+from foreword.domain.context_room import ContextRoom
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError
 
@@ -161,8 +162,8 @@ def _fitted(recipe: TuneParameters, architecture: Architecture, context_tokens: 
     virtual = recipe.num_virtual_tokens
     prompt = None if virtual is None else min(virtual, max(1, context_tokens // 8))
     output = min(recipe.max_output_tokens or 1, max(1, context_tokens // 4))
-    room = context_tokens - (prompt or 0) - (output if architecture is Architecture.CAUSAL else 0)
-    longest_input = min(recipe.max_input_tokens or 1, max(1, room))
+    room = ContextRoom(context_tokens=context_tokens, is_causal=architecture.is_causal, soft_prompt_tokens=prompt or 0)
+    longest_input = min(recipe.max_input_tokens or 1, max(1, room.longest_input(answer_tokens=output)))
     return replace(recipe, num_virtual_tokens=prompt, max_output_tokens=output, max_input_tokens=longest_input)
 
 

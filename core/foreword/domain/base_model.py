@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from foreword.domain.context_room import ContextRoom
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.site import Site
 
@@ -60,6 +61,12 @@ class BaseModelSpec:
     def is_causal(self) -> bool:
         """Whether the answer continues the input, so that both share one context."""
         return self.architecture.is_causal
+
+    def context_room(self, soft_prompt_tokens: int = 0) -> ContextRoom:
+        """Return the room for inputs and answers beside a soft prompt."""
+        return ContextRoom(
+            context_tokens=self.context_tokens, is_causal=self.is_causal, soft_prompt_tokens=soft_prompt_tokens
+        )
 
     def recipe(self, tuning_type: str) -> TuneParameters:
         """Values that suit this model under a tuning method; nothing is set where none are known."""

@@ -47,11 +47,8 @@ class Prompting:
 
 
 def request_limit(runner: ModelRunner, max_new_tokens: int) -> int:
-    """Tokens that a request without a soft prompt may have; causal models write their answer into the same context."""
-    spec = runner.model.spec
-    if spec.is_causal:
-        return max(1, spec.context_tokens - max_new_tokens)
-    return spec.context_tokens
+    """Return the most tokens that a request without a soft prompt may have."""
+    return max(1, runner.model.spec.context_room().longest_input(answer_tokens=max_new_tokens))
 
 
 def choose_examples(

@@ -174,10 +174,10 @@ class ModelRunner:
             InvalidArgumentError: A candidate is too long for any input (field `labels`).
         """
         spec = self.model.spec
-        room = spec.context_tokens - (adapter.length if adapter else 0)
-        causal = spec.is_causal
-        answer = candidates.longest if candidates else 1
-        most = room if causal else spec.context_tokens
+        room = self.network.context_room(adapter)
+        if candidates is None:
+            return room.longest_input(answer_tokens=1)
+        answer, most = candidates.longest, room.longest_scored_answer(input_tokens=1)
         if answer > most:
             raise InvalidArgumentError.of(
                 "labels",
@@ -186,7 +186,7 @@ class ModelRunner:
                 reason="LABELS_TOO_LONG",
             )
         # Nothing follows the last token of a candidate, so the model does not read it.
-        return room - max(1, answer - 1) if causal else room
+        return room.longest_input(answer_tokens=max(1, answer - 1))
 
     def check_length(
         self, num_tokens: int, adapter: LoadedAdapter | None, candidates: Candidates | None = None
@@ -336,7 +336,7 @@ class ModelRunner:
         """
         if adapter is None:
             return 0.0
-        length = max(1, self.model.spec.context_tokens - adapter.length - 1)
+        length = max(1, self.longest_input(adapter))
         ids = self.tokenize(_PROBE_TEXT)[:length]
         sequences, ids_BT, valid_BT = self.network.begin(
             [NetworkInput(ids=ids, adapter=adapter), NetworkInput(ids=ids, adapter=None)]

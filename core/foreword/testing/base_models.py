@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, TuneParameters, resolve_parameters
 from foreword.errors import ForewordError
@@ -47,18 +47,17 @@ class BaseModelTests(ABC):
     def test_its_recipes_hold_allowed_values_that_fit_its_context(self) -> None:
         """Whoever leaves everything unset gets the recipe."""
         spec = self.make_base_model().spec
-        causal = spec.architecture is Architecture.CAUSAL
         for tuning_type, recipe in spec.recipes.items():
             for known in TUNE_PARAMETER_SPECS:
                 value = getattr(recipe, known.name)
                 fault = known.fault(value) if value is not None else None
                 assert fault is None, f"{known.name} in the recipe of {tuning_type} {fault}"
             parameters, _ = resolve_parameters(TuneParameters(), recipe)
-            taken = (recipe.num_virtual_tokens or 0) + parameters.max_input_tokens
-            taken += parameters.max_output_tokens if causal else 0
-            assert taken <= spec.context_tokens, (
-                f"prompt, input{' and answer' if causal else ''} in the recipe of {tuning_type} take {taken} tokens of "
-                f"{spec.context_tokens}"
+            room = spec.context_room(recipe.num_virtual_tokens or 0)
+            longest = room.longest_input(answer_tokens=parameters.max_output_tokens)
+            assert parameters.max_input_tokens <= longest, (
+                f"max_input_tokens in the recipe of {tuning_type} is {parameters.max_input_tokens}, but soft prompt"
+                f"{' and answer' if spec.is_causal else ''} leave {longest} of {spec.context_tokens} tokens"
             )
 
     def test_the_tokenizer_alone_is_the_one_that_comes_with_the_weights(self) -> None:
@@ -92,7 +91,7 @@ class BaseModelTests(ABC):
         spec, module = self.make_base_model().spec, self._module
         assert self._loaded.spec == spec, "the loaded model has another spec"
         encoder_decoder = bool(module.config.is_encoder_decoder)
-        assert encoder_decoder == (spec.architecture is Architecture.ENCODER_DECODER), (
+        assert encoder_decoder != spec.is_causal, (
             f"architecture is {spec.architecture.value}, but the network says is_encoder_decoder={encoder_decoder}"
         )
         width = self._table_shape[1]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cross_entropy
 
-from foreword.domain.base_model import Architecture
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.contributions import Contribution, site_scales, soft_prompt
 from foreword.plugin.encoding import start_token
@@ -141,7 +140,7 @@ def attention_for_gradients(module: PreTrainedModel) -> Iterator[None]:
 
 def answer_loss(model: LoadedModel) -> AnswerLoss:
     """The loss that fits a model's shape."""
-    if model.spec.architecture is Architecture.CAUSAL:
+    if model.spec.is_causal:
         return CausalLoss(model)
     return EncoderDecoderLoss(model)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.parameters import (
     TUNE_PARAMETER_SPECS,
     ParameterSpec,
@@ -53,14 +53,13 @@ def fit_to_context(
     A causal model writes its answer into the same context. What is left of it then goes to the input, and to the answer
     no more than a quarter where the two do not fit together.
     """
-    room = spec.context_tokens - (parameters.num_virtual_tokens or 0)
+    room = spec.context_room(parameters.num_virtual_tokens or 0)
     longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
     input_set, output_set = (sources[name] == "set" for name in ("max_input_tokens", "max_output_tokens"))
-    if spec.architecture is not Architecture.CAUSAL:
-        input_room, output_room = room, spec.context_tokens
-    else:
-        output_room = room - longest_input if input_set else max(room // 4, room - longest_input)
-        input_room = room - (longest_output if output_set else min(longest_output, output_room))
+    output_room = room.longest_answer(input_tokens=min(longest_input, room.free_tokens))
+    if not input_set:
+        output_room = max(output_room, room.free_tokens // 4)
+    input_room = room.longest_input(answer_tokens=longest_output if output_set else min(longest_output, output_room))
     smaller: dict[str, Any] = {}
     if not input_set and input_room >= 1:
         smaller["max_input_tokens"] = min(longest_input, input_room)

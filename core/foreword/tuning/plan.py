@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from foreword.domain.base_model import Architecture, BaseModelSpec
+from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
@@ -147,22 +147,22 @@ def _check_context(
     """Check that prompt and input fit into the context, on a causal model with the answer, and that the answer does."""
     longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
     virtual = method_plan.context_tokens
-    room = spec.context_tokens - virtual
+    room = spec.context_room(virtual)
     beside = f"beside {virtual} virtual tokens " if virtual else ""
-    if spec.architecture is Architecture.CAUSAL:
-        if longest_input + longest_output > room:
+    if spec.is_causal:
+        if longest_input > room.longest_input(answer_tokens=longest_output):
             violations.add(
                 "parameters.max_input_tokens",
                 f"is {longest_input} and max_output_tokens {longest_output}, but {spec.id} writes its answer behind "
-                f"the input, and {beside}its context of {spec.context_tokens} tokens has room for {room} of both; "
-                "lower one of them",
+                f"the input, and {beside}its context of {spec.context_tokens} tokens has room for "
+                f"{room.free_tokens} of both; lower one of them",
             )
         return
-    if longest_input > room:
+    if longest_input > room.free_tokens:
         violations.add(
             "parameters.max_input_tokens",
-            f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room for {room}; "
-            f"lower {'one of the two' if virtual else 'it'}",
+            f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room for "
+            f"{room.free_tokens}; lower {'one of the two' if virtual else 'it'}",
         )
     if longest_output > spec.context_tokens:
         violations.add(

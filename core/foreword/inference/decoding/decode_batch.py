@@ -20,7 +20,7 @@ from foreword.inference.decoding.choice import Choice, Work
 from foreword.inference.decoding.input_details import feed_detailed
 from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
 from foreword.inference.model.networks import Network, NetworkInput
-from foreword.inference.model.prefill import feed_first, room
+from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 from foreword.plugin.encoding import end_token, forced_first_token
 
@@ -145,7 +145,8 @@ class DecodeBatch:
 
     def _most_tokens(self, row: DecodeRow) -> int:
         """Tokens that the row may generate at most."""
-        return min(row.parameters.max_new_tokens, room(self._network, len(row.ids), row.adapter))
+        room = self._network.context_room(row.adapter).longest_answer(input_tokens=len(row.ids))
+        return min(row.parameters.max_new_tokens, room)
 
     def _advance(self, logits_BV: Tensor) -> list[RowEvent]:
         """Chooses the next token of every row, and lets rows that end leave."""

@@ -24,7 +24,6 @@ from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.labels.tree_pass import TreePass
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.model.networks import Network, NetworkInput
-from foreword.inference.model.prefill import scoring_room
 
 BEAM: Final = 4
 """Candidates that the second pass extends."""
@@ -48,7 +47,7 @@ def score(network: Network, rows: Sequence[ScoreRow]) -> list[ScoredSets]:
     sequences, ids_BT, valid_BT = network.begin([NetworkInput(ids=row.ids, adapter=row.adapter) for row in rows])
     found: list[dict[tuple[str, ...], float]] = [{} for _ in rows]
     more: list[dict[tuple[str, ...], list[int]]]
-    room = [scoring_room(network, len(row.ids), row.adapter) for row in rows]
+    room = [network.context_room(row.adapter).longest_scored_answer(input_tokens=len(row.ids)) for row in rows]
     if network.can_branch:
         pass_ = TreePass(network, sequences, ids_BT, valid_BT)
         rounds = max(len(row.candidates.tries) for row in rows)

@@ -24,6 +24,7 @@ from torch.nn import functional
 from transformers.cache_utils import Cache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
+from foreword.domain.context_room import ContextRoom
 from foreword.domain.site import Stream
 from foreword.errors import FailedPreconditionError
 from foreword.inference.model import kv_cache
@@ -59,6 +60,10 @@ class Network(ABC):
         self.dtype: torch.dtype = self.module.dtype
         self._embed = self.module.get_input_embeddings()
         self._scaling = Scaling(self.module, model.spec.sites)
+
+    def context_room(self, adapter: LoadedAdapter | None) -> ContextRoom:
+        """Return the room for inputs and answers beside an adapter's soft prompt."""
+        return self.model.spec.context_room(adapter.length if adapter else 0)
 
     def check_device(self) -> None:
         """Raises what torch raises when the device is lost: after some faults only a new process can use it again.

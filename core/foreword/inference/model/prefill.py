@@ -1,4 +1,4 @@
-"""Reading inputs: what is fed to a network before the first token is chosen, and how much there is room for.
+"""Reading inputs: the first tokens that a network is fed.
 
 Legend: B rows, T tokens fed at once, t tokens of a part of them, V vocabulary.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.model.networks import Network
 from foreword.inference.model.sequences import Sequences
 
@@ -22,19 +21,3 @@ def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT:
     logits = network.feed_many(sequences, ids_BT, valid_BT, visible_BTT=visible_BTT, depth_BT=depth_BT, keep=keep)
     sequences.length_B = sequences.length_B + valid_BT.sum(dim=1)
     return logits
-
-
-def room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> int:
-    """Tokens that can be generated after an input of `num_tokens`; below 1 when it is too long."""
-    spec = network.model.spec
-    taken = num_tokens + (adapter.length if adapter else 0)
-    if spec.is_causal:
-        return spec.context_tokens - taken
-    return spec.context_tokens if taken <= spec.context_tokens else 0
-
-
-def scoring_room(network: Network, num_tokens: int, adapter: LoadedAdapter | None) -> int:
-    """Tokens of the longest answer, end token included, that can be scored after an input of `num_tokens`."""
-    left = room(network, num_tokens, adapter)
-    # A causal model does not read the last token: nothing follows it. Another decoder reads a start token instead.
-    return left + 1 if network.model.spec.is_causal else left
