@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import click
 
+from foreword.cli.named_options import Holder, chosen, named_options, read_named_options
 from foreword.cli.option_names import in_options
 from foreword.cli.session import json_option
 from foreword.cli.settings import read_settings
@@ -27,6 +28,7 @@ def data() -> None:
 @click.argument("file", type=click.File("rb"))
 @click.option("--format", type=click.Choice(["jsonl", "json", "csv"]), help="[default: read from the content]")
 @task_options
+@named_options("An option of the task that has no option here; repeatable.")
 @click.option("--base-model", default="", help="Count lengths in tokens of this base model.  [default: characters]")
 @click.option("--max-input-tokens", type=int, help="Longest input, with --base-model.  [default: the model's context]")
 @json_option
@@ -36,6 +38,7 @@ def check(
     format: str | None,
     task: str,
     options: TaskOptions,
+    named: tuple[str, ...],
     base_model: str,
     max_input_tokens: int | None,
     as_json: bool,
@@ -51,6 +54,9 @@ def check(
 
     settings = read_settings()
     plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)
+    if named:
+        tasks = [Holder(kind="task", id=item.id, specs=item.options) for item in plugins.tasks]
+        options = read_named_options(named, chosen(tasks, task, option="--task")).within(options)
     checker = start_checker(
         plugins,
         task=task,

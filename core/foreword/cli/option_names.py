@@ -56,6 +56,9 @@ def _option(field: str, shown: dict[str, str]) -> str:
     for other, name in _OTHER_NAMES.items():
         if path == other or path.startswith(f"{other}."):
             return shown.get(name, field)
+    named = re.search(r"\.(?:extra|method_parameters)\.(.+)$", path)
+    if named and "named" in shown:
+        return f"{shown['named']} {named[1]}"
     last = path.rsplit(".", 1)[-1]
     return field if path.startswith("rows") else shown.get(last) or shown.get(_RESOURCES.get(last, ""), field)
 

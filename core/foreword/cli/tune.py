@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.cli.named_options import Holder, NamedOptions, chosen, named_options, read_named_options
 from foreword.cli.session import json_option, with_client
 from foreword.cli.task_options import task_options
-from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.experiment import DEFAULT_TUNING_TYPE, ExperimentState, TaskOptions
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, TuneParameters
 from foreword.errors import ForewordError, InvalidRowsError
 
@@ -44,6 +45,7 @@ def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--name", "display_name", default="", help="Name for people.  [default: the file's]")
 @click.option("--base-model", default="", help="Name or alias.  [default: the service's]")
 @task_options
+@named_options("An option of the task, or a parameter of the tuning method that has no option here; repeatable.")
 @click.option("--tuning-type", default="", help="prompt_tuning, ia3, or what plugins add.  [default: prompt_tuning]")
 @click.option("--verbalizer", default="", help="Template with {{input}} that every input goes through.")
 @click.option("--instruction", default="", help="What the base model is told when it is compared, untuned.")
@@ -63,6 +65,7 @@ def tune(
     base_model: str,
     task: str,
     options: TaskOptions,
+    named: tuple[str, ...],
     tuning_type: str,
     verbalizer: str,
     instruction: str,
@@ -90,6 +93,8 @@ def tune(
         raise click.UsageError("Name either a file or --dataset.")
     # JSON on standard output is for programs; people then read along on standard error.
     console = err_console() if as_json else out_console()
+    values = read_named_options(named, _holders(client, task, tuning_type)) if named else NamedOptions()
+    options = values.within(options)
     data = client.get_dataset(dataset) if dataset else _upload(client, file, display_name, base_model, task, options)
     try:
         experiment = client.create_tune_experiment(
@@ -102,7 +107,7 @@ def tune(
             verbalizer=verbalizer,
             instruction=instruction,
             evaluate_base=evaluate_base,
-            parameters=TuneParameters(**parameters),
+            parameters=TuneParameters(**parameters, method_parameters=values.method),
             validate_only=dry_run,
         )
     except ForewordError:
@@ -130,6 +135,16 @@ def tune(
     if ended.state is not ExperimentState.SUCCEEDED:
         raise click.exceptions.Exit(1)
     console.print(f"Next: foreword deploy {short_name(ended.tuned_model)} --name {_serving_name(ended.display_name)}")
+
+
+def _holders(client: Client, task: str, tuning_type: str) -> list[Holder]:
+    """The task and the tuning method whose options can be set; every task while none is named."""
+    tasks = [Holder(kind="task", id=item.id, specs=item.options) for item in client.list_tasks()]
+    methods = [Holder(kind="method", id=item.id, specs=item.parameters) for item in client.list_tuning_methods()]
+    return [
+        *chosen(tasks, task, option="--task"),
+        *chosen(methods, tuning_type or DEFAULT_TUNING_TYPE, option="--tuning-type"),
+    ]
 
 
 def follow(client: Client, experiment: TuneExperiment) -> TuneExperiment:

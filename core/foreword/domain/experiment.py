@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from foreword.domain.failure import Failure
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Evaluation, Finding
+
+DEFAULT_TUNING_TYPE: Final = "prompt_tuning"
+"""The tuning method of an experiment that names none."""
 
 
 class ExperimentState(Enum):

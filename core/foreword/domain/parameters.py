@@ -255,7 +255,8 @@ def resolve_parameters(
         unused: Names of fields that the tuning method has no use for; they become None, whatever is requested.
 
     Returns:
-        The parameters, and where each came from (`set`, `recipe` or `default`) by field name.
+        The parameters, and where each came from (`set`, `recipe` or `default`) by field name; those of the tuning
+        method as `method_parameters.NAME`.
     """
     defaults = {spec.name: spec.default for spec in TUNE_PARAMETER_SPECS}
     values: dict[str, Any] = {}
@@ -274,4 +275,6 @@ def resolve_parameters(
         # Whoever gives a text wants the prompt to start from it, whatever the recipe does without one.
         values["init_method"], sources["init_method"] = "text", "set"
     values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}
+    for name in values["method_parameters"]:
+        sources[f"method_parameters.{name}"] = "set" if name in requested.method_parameters else "recipe"
     return ResolvedParameters(**values), sources

@@ -54,6 +54,33 @@ def test_a_dry_run_shows_the_plan_with_its_sources(command, rows):
     assert values(command("experiments", "list", "--json")) == []
 
 
+def test_parameters_of_the_method_are_set_by_name_and_shown_with_their_source(command, rows):
+    status, out, err = command("tune", rows, "--option", "token_dropout=0.25", "--dry-run")
+    plan = values(command("tune", rows, "--option", "token_dropout=0.25", "--dry-run", "--json"))["plan"]
+
+    assert status == 0, err
+    assert any(line.split()[:2] == ["token_dropout", "0.25"] and "set by you" in line for line in out.splitlines())
+    assert plan["parameters"]["method_parameters"]["token_dropout"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("token_dropout=2", "'token_dropout' must be in [0, 0.9], not 2"),
+        (
+            "dropout=0.1",
+            "The tuning method prompt_tuning has averaging (a float in [0, 0.9999]), token_dropout (a float",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_set_is_refused_before_the_upload(command, rows, option, problem):
+    status, _, err = command("tune", rows, "--option", option)
+
+    assert status == 2
+    assert problem in " ".join(err.split())
+    assert values(command("datasets", "list", "--json")) == []
+
+
 def test_a_plan_of_another_method_shows_what_it_takes(command, rows):
     status, out, _ = command("tune", rows, "--tuning-type", "ia3", "--dry-run")
 

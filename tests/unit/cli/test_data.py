@@ -20,6 +20,15 @@ def test_the_sample_checks_out_without_a_warning(capsys, tmp_path):
     assert {item["severity"] for item in report["findings"]} <= {"info"}
 
 
+def test_options_of_a_task_are_checked_against_it(capsys, tmp_path):
+    path = write(tmp_path, *(f'{{"input": "a{number}", "output": "x"}}' for number in range(12)))
+
+    assert run(["data", "check", path, "--task", "generation", "--option", "tone=kind"]) == 2
+    assert "'tone' is unknown. The task generation has none." in " ".join(capsys.readouterr().err.split())
+    assert run(["data", "check", path, "--task", "generation", "--separator", ";"]) == 1
+    assert "--separator: is no option of the task generation" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_badly_distributed_file_is_usable_but_warned_of(capsys, tmp_path):
     run(["data", "sample", "complaints_v2"])
     path = write(tmp_path, capsys.readouterr().out)

@@ -46,12 +46,23 @@ def print_plan(console: Console, plan: TunePlan) -> None:
 
 
 def _parameter_rows(plan: TunePlan) -> list[tuple[str, Text, Text]]:
-    rows = []
-    for item in fields(TuneParameters):
-        value = getattr(plan.parameters, item.name)
-        if value is None or item.name == "method_parameters":
-            continue
-        source, style = _SOURCES.get(plan.sources.get(item.name, ""), (plan.sources.get(item.name, ""), "dim"))
-        shown = f"{value:g}" if isinstance(value, float) else str(value)
-        rows.append((item.name, Text(shown if len(shown) <= 60 else shown[:57] + "..."), Text(source, style=style)))
-    return rows
+    names = [item.name for item in fields(TuneParameters) if item.name != "method_parameters"]
+    rows = [_parameter_row(plan, name, name, getattr(plan.parameters, name)) for name in names]
+    rows += [
+        _parameter_row(plan, name, f"method_parameters.{name}", value)
+        for name, value in plan.parameters.method_parameters.items()
+    ]
+    return [row for row in rows if row is not None]
+
+
+def _parameter_row(plan: TunePlan, name: str, key: str, value: object) -> tuple[str, Text, Text] | None:
+    """The row of one parameter; None when it has no value.
+
+    Args:
+        key: Its name in `plan.sources`.
+    """
+    if value is None:
+        return None
+    source, style = _SOURCES.get(plan.sources.get(key, ""), (plan.sources.get(key, ""), "dim"))
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return name, Text(shown if len(shown) <= 60 else shown[:57] + "..."), Text(source, style=style)

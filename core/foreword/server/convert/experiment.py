@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foreword.domain.experiment import (
+    DEFAULT_TUNING_TYPE,
     ExperimentConfig,
     ExperimentState,
     Progress,
@@ -32,7 +33,6 @@ from foreword.server.status import failure_status
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
 
 _State = tune_experiment_pb2.TuneExperiment.State
-DEFAULT_TUNING_TYPE = "prompt_tuning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,151 @@
+"""`--option name=value`: options of the task and parameters of the tuning method, typed as these describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import click
+
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.parameters import ParameterSpec, listed
+
+_TRUE: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "0"})
+_COMMON: Final = {"labels": "--labels", "multi_label": "--multi-label", "separator": "--separator"}
+"""Options of tasks that commands take by a name of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A task or a tuning method, with the options that it has.
+
+    Attributes:
+        kind: `task` or `method`; in front of a name, it says whose option is meant.
+    """
+
+    kind: str
+    id: str
+    specs: tuple[ParameterSpec, ...]
+
+    @property
+    def own(self) -> dict[str, ParameterSpec]:
+        """Its options that no other command-line option sets, by name."""
+        return {spec.name: spec for spec in self.specs if spec.name not in _COMMON}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedOptions:
+    """Values by name, for the task and for the tuning method."""
+
+    task: Mapping[str, Any] = field(default_factory=dict)
+    method: Mapping[str, Any] = field(default_factory=dict)
+
+    def within(self, options: TaskOptions) -> TaskOptions:
+        """The options of a task with these values added."""
+        return replace(options, extra=dict(self.task)) if self.task else options
+
+
+def named_options(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command `--option NAME=VALUE`, passed as `named`; it may be given several times."""
+    return click.option("--option", "named", metavar="NAME=VALUE", multiple=True, help=help)
+
+
+def chosen(holders: Sequence[Holder], id: str, *, option: str) -> Sequence[Holder]:
+    """The holder of this id, or all of them when it is empty.
+
+    Args:
+        option: The command-line option that set the id.
+
+    Raises:
+        BadParameter: None has this id.
+    """
+    found = [holder for holder in holders if not id or holder.id == id]
+    if not found and id:
+        names = ", ".join(sorted(holder.id for holder in holders)) or "none"
+        raise click.BadParameter(f"{id!r} is not installed; installed are {names}", param_hint=option)
+    return found
+
+
+def read_named_options(given: Sequence[str], holders: Sequence[Holder]) -> NamedOptions:
+    """Reads options, each with the type that its task or method describes.
+
+    Args:
+        given: `NAME=VALUE`; `task.` or `method.` in front of a name says whose option it is.
+        holders: The task and the method. Several tasks while the task is not known: any of them may have the option.
+
+    Raises:
+        BadParameter: An option is unknown or given twice, or its value is of the wrong type or out of range.
+    """
+    values: dict[str, dict[str, Any]] = {"task": {}, "method": {}}
+    for text in given:
+        name, equals, value = text.partition("=")
+        kind, dot, rest = name.partition(".")
+        if dot and kind in values:
+            name, asked = rest, [holder for holder in holders if holder.kind == kind]
+        else:
+            asked = list(holders)
+        if not equals:
+            raise _bad(f"{text!r} has no value; write NAME=VALUE. {_known(holders)}")
+        found = [holder for holder in asked if name in holder.own]
+        kinds = {holder.kind for holder in found}
+        if not found:
+            raise _bad(f"{name!r} {_elsewhere(name) or 'is unknown'}. {_known(holders)}")
+        if len(kinds) > 1:
+            raise _bad(f"both the task and the tuning method have {name!r}; write task.{name}=... or method.{name}=...")
+        (kind,) = kinds
+        if name in values[kind]:
+            raise _bad(f"{name!r} is given twice")
+        values[kind][name] = _value(name, value, [holder.own[name] for holder in found])
+    return NamedOptions(**values)
+
+
+def _value(name: str, text: str, specs: Sequence[ParameterSpec]) -> Any:
+    """The value that a text stands for, as the first description that allows it reads it."""
+    faults: list[str] = []
+    for spec in specs:
+        value = _parsed(text, spec.type)
+        fault = spec.fault(value)
+        if fault is None:
+            return value
+        faults.append(fault)
+    raise _bad(f"{name!r} {faults[0]}")
+
+
+def _parsed(text: str, type: str) -> Any:
+    """The text as a value of a type, or as it is where it does not stand for one."""
+    try:
+        match type:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text
+            case "string_list":
+                return [part.strip() for part in text.split(",") if part.strip()]
+    except ValueError:
+        pass
+    return text
+
+
+def _known(holders: Iterable[Holder]) -> str:
+    """A sentence for each holder: which options it has."""
+    nouns = {"task": "The task", "method": "The tuning method"}
+    return " ".join(f"{nouns[holder.kind]} {holder.id} has {listed(holder.own.values())}." for holder in holders)
+
+
+def _elsewhere(name: str) -> str:
+    """A hint that another option of the command line sets this one; empty when none does."""
+    from foreword.domain.parameters import TUNE_PARAMETER_SPECS
+
+    if name in _COMMON:
+        return f"is set with {_COMMON[name]}"
+    if name in {spec.name for spec in TUNE_PARAMETER_SPECS}:
+        return f"is set with --{name.replace('_', '-')} of `foreword tune`"
+    return ""
+
+
+def _bad(problem: str) -> click.BadParameter:
+    return click.BadParameter(problem, param_hint="--option")
