@@ -2,8 +2,8 @@
 
     python core/examples/concurrent_requests.py SERVING_NAME
 
-`AsyncClient` has the methods of `Client`. The engine answers concurrent requests in one batch, so sending them together is
-faster than one after the other. One client serves all tasks of an event loop.
+`AsyncClient` has the methods of `Client`. The engine answers concurrent requests in one batch, so sending them together
+is faster than one after the other. One client serves all tasks of an event loop.
 """
 
 from __future__ import annotations

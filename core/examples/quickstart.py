@@ -4,8 +4,8 @@
     foreword data sample > complaints.jsonl
     python core/examples/quickstart.py complaints.jsonl
 
-The client needs neither torch nor the server's packages. `FOREWORD_ENDPOINT` and `FOREWORD_API_KEY` name another service
-and key. Drawing the learning curve needs matplotlib (the extra `plot`).
+The client needs neither torch nor the server's packages. `FOREWORD_ENDPOINT` and `FOREWORD_API_KEY` name another
+service and key. Drawing the learning curve needs matplotlib (the extra `plot`).
 """
 
 from __future__ import annotations

@@ -20,11 +20,14 @@ from typing import Any
 from factories.stored import make_evaluation, make_snapshot, make_tuned_model
 from foreword.domain.experiment import ExperimentState, Progress
 from foreword.domain.failure import Failure
+from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
 from foreword.errors import LeaseLostError
+from foreword.storage.artifact_keys import checkpoints_key, tuned_model_key
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore, run_key
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.publication import ArtifactPublisher
 from foreword.storage.queue import ExperimentQueue, Lease
 
 STEPS = 6
@@ -92,7 +95,9 @@ class _Loop:
     def __init__(self, place: Place, worker: str, database: Database, failpoint: Callable[[str], None]) -> None:
         self._duration = timedelta(seconds=place.lease_seconds)
         self._database = database
-        self._artifacts = ArtifactStore(place.artifacts_url, failpoint=failpoint)
+        self._publisher = ArtifactPublisher(
+            database=database, artifacts=ArtifactStore(place.artifacts_url, failpoint=failpoint)
+        )
         self._checkpoints = CheckpointStore(place.artifacts_url, failpoint=failpoint)
         self._journal = os.open(place.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._worker = worker
@@ -106,7 +111,7 @@ class _Loop:
         """One run, from its newest checkpoint to its end."""
         self.note("leased", lease)
         experiment, mode = lease.experiment, lease.experiment.description
-        key = run_key(experiment.tenant, experiment.id, experiment.create_time)
+        key = checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
         value, start = experiment.id, 0
         payload = self._checkpoints.latest_checkpoint(key)
         if payload is not None:
@@ -147,15 +152,16 @@ class _Loop:
             self.note("ended", lease, state=ExperimentState.FAILED.value)
             return
         model = f"{lease.experiment.id}-{lease.epoch}"
-        artifact = f"tunedModels/{model}"
-        self._artifacts.write(artifact, {"adapter_config.json": b"{}", "adapter_model.safetensors": value.encode()})
-        queue.succeed(
-            lease,
-            tuned_model=dataclasses.replace(
-                make_tuned_model(lease.experiment, model), artifact=artifact, content_sha256=value
-            ),
-            evaluations=[make_evaluation()],
-            curve_advice="",
-            compute_seconds=1.0,
-        )
+        artifact = tuned_model_key(lease.experiment.tenant, model, value)
+        files = {CONFIG_FILE: b"{}", TENSORS_FILE: value.encode()}
+        with self._publisher.publish(lease.experiment.tenant, artifact, files):
+            queue.succeed(
+                lease,
+                tuned_model=dataclasses.replace(
+                    make_tuned_model(lease.experiment, model), artifact=artifact, content_sha256=value
+                ),
+                evaluations=[make_evaluation()],
+                curve_advice="",
+                compute_seconds=1.0,
+            )
         self.note("ended", lease, state=ExperimentState.SUCCEEDED.value)

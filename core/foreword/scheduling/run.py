@@ -16,7 +16,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, Snapshot
 from foreword.domain.report import Evaluation
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
-from foreword.errors import ArtifactError, FailedPreconditionError, LeaseLostError, UnavailableError
+from foreword.errors import ArtifactError, FailedPreconditionError, UnavailableError
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
@@ -25,12 +25,13 @@ from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task, Tun
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
+from foreword.storage.artifact_keys import checkpoints_key, tuned_model_key
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore, run_key
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
-from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.publication import ArtifactPublisher
 from foreword.storage.queue import ExperimentQueue, Lease
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
@@ -80,7 +81,9 @@ class ExperimentRun:
         self._workshop = workshop
         self._lease = lease
         self._experiment = lease.experiment
-        self._run_key = run_key(lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time)
+        self._checkpoints_key = checkpoints_key(
+            lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time
+        )
         self._heartbeat = heartbeat
         self._load = load
         self._first_step = 0
@@ -152,7 +155,7 @@ class ExperimentRun:
             evaluate=measure,
         )
         try:
-            trainer = make(state=self._workshop.checkpoints.latest_checkpoint(self._run_key))
+            trainer = make(state=self._workshop.checkpoints.latest_checkpoint(self._checkpoints_key))
         except ArtifactError as error:
             # Corrupt, or of another version: time is lost, the run is not.
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
@@ -184,7 +187,9 @@ class ExperimentRun:
     def _checkpoint(self, trainer: Trainer) -> None:
         """Writes a checkpoint; when the store is away, the one before still holds and the run goes on."""
         try:
-            self._workshop.checkpoints.write_checkpoint(self._run_key, self._lease.epoch, trainer.step, trainer.state())
+            self._workshop.checkpoints.write_checkpoint(
+                self._checkpoints_key, self._lease.epoch, trainer.step, trainer.state()
+            )
         except UnavailableError as error:
             _log.warning(
                 "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
@@ -233,7 +238,7 @@ class ExperimentRun:
         files = adapter_files(self._method, result.artifact, spec)
         digest = hashlib.sha256(files[TENSORS_FILE]).hexdigest()
         model_id = uuid.uuid4().hex[:20]
-        artifact = f"tenants/{experiment.tenant}/tunedModels/{model_id}-{digest[:16]}"
+        artifact = tuned_model_key(experiment.tenant, model_id, digest)
         snapshots = (
             ExperimentRepository(workshop.database, experiment.tenant).get(experiment.id, after_sequence=0).snapshots
         )
@@ -268,12 +273,6 @@ class ExperimentRun:
             curve_advice=curve_advice(snapshots, plan),
             compute_seconds=self._heartbeat.compute_seconds,
         )
-        deletions = ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts)
-        deletions.begin_write(experiment.tenant, artifact)
-        workshop.artifacts.write(artifact, files)
-        try:
+        publisher = ArtifactPublisher(database=workshop.database, artifacts=workshop.artifacts)
+        with publisher.publish(experiment.tenant, artifact, files):
             end()
-        except LeaseLostError:
-            # Refused for certain, so nothing refers to it. Without an answer the commit may have happened.
-            deletions.carry_out(artifact)
-            raise

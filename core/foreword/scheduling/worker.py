@@ -20,7 +20,7 @@ from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
 from foreword.scheduling.run import ExperimentRun, Workshop
-from foreword.storage.checkpoints import run_key
+from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import Lease
 
@@ -88,7 +88,7 @@ class Worker:
         if ended:
             try:
                 self._workshop.checkpoints.delete_checkpoints(
-                    run_key(experiment.tenant, experiment.id, experiment.create_time)
+                    checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
                 )
             except UnavailableError as error:
                 log.warning("checkpoints_left", error=error.message)

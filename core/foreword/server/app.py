@@ -215,7 +215,7 @@ class ForewordServer:
         """Deletes files that were left because a process had died or the store was away."""
         while True:
             try:
-                await asyncio.to_thread(self._deletions.carry_out_due)
+                await asyncio.to_thread(self._deletions.delete_due)
             except Exception:  # the root of a background task: the database may be away, and come back
                 _log.exception("deletions_failed")
             await asyncio.sleep(_DELETIONS_SECONDS)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -13,7 +11,6 @@ from google.protobuf import empty_pb2
 from foreword.data.checker import CheckedData, report_error
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.tenant import Caller
-from foreword.errors import UnavailableError
 from foreword.names import DatasetName, TenantName
 from foreword.server.auth import current_caller, require_own
 from foreword.server.convert import dataset as convert
@@ -23,10 +20,12 @@ from foreword.server.idempotency import request_key
 from foreword.server.row_pages import read_page
 from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker, read_header
+from foreword.storage.artifact_keys import new_dataset_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
+from foreword.storage.publication import ArtifactPublisher
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
 DEFAULT_ROWS_PAGE_SIZE = 100
@@ -47,6 +46,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         self._database = database
         self._artifacts = artifacts
         self._deletions = deletions
+        self._publisher = ArtifactPublisher(database=database, artifacts=artifacts)
         self._checker = checker
         self._budget = budget
 
@@ -112,33 +112,20 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         require_own(name.tenant, request.name)
         artifact = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).delete, name.dataset)
         if artifact is not None:
-            await asyncio.to_thread(self._deletions.carry_out, artifact)
+            await asyncio.to_thread(self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
     def _store(
         self, caller: Caller, header: convert.Header, message: dataset_service_pb2.DatasetHeader, checked: CheckedData
     ) -> Dataset:
-        """Stores rows and dataset.
-
-        The prefix is the content's hash with a random end: were it shared by datasets of the same content, deleting
-        one could take the rows of another that is being uploaded at this moment.
-        """
-        prefix = f"tenants/{caller.tenant}/datasets/{checked.content_sha256}-{secrets.token_hex(4)}"
+        """Store the rows and their dataset, or return the dataset that the same request made before."""
+        artifact = new_dataset_key(caller.tenant, checked.content_sha256)
         files = {ROWS_FILE: checked.canonical}
-
-        def drop_rows(kind: type[BaseException] | None, *_: object) -> None:
-            # Unanswered, the commit may have happened. If it has not, the rows go in a day.
-            if kind is None or not issubclass(kind, UnavailableError):
-                self._deletions.carry_out(prefix)
-
-        with ExitStack() as cleanup:
-            cleanup.push(drop_rows)
-            self._deletions.begin_write(caller.tenant, prefix)
-            self._artifacts.write(prefix, files)
+        with self._publisher.publish(caller.tenant, artifact, files):
             stored = DatasetRepository(self._database, caller.tenant).create(
                 display_name=header.display_name,
                 description=header.description,
-                artifact=prefix,
+                artifact=artifact,
                 content_sha256=checked.content_sha256,
                 row_count=len(checked.rows),
                 byte_size=len(checked.canonical),
@@ -146,12 +133,10 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 creator=caller.api_key,
                 request=request_key("UploadDataset", message, checked.content_sha256),
             )
-            if stored.artifact == prefix:
-                cleanup.pop_all()
-            elif not self._artifacts.exists(stored.artifact):
-                # A repetition whose rows were lost since; the request's fingerprint says that these are the same.
-                self._artifacts.write(stored.artifact, files)
-            return stored
+            if stored.artifact != artifact:
+                # A repetition, whose rows may be lost since; its fingerprint says that these are the same rows.
+                self._publisher.restore(stored.artifact, files)
+        return stored
 
     async def _get(self, text: str) -> Dataset:
         name = DatasetName.parse(text)

@@ -138,7 +138,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
         checkpoints = await asyncio.to_thread(repository.delete, name.tune_experiment)
-        await asyncio.to_thread(self._deletions.carry_out, checkpoints)
+        await asyncio.to_thread(self._deletions.delete, checkpoints)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TuneExperimentName:

@@ -76,7 +76,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         name = self._name(request.name)
         artifact = await asyncio.to_thread(self._repository(name.tenant).delete, name.tuned_model)
         self._models.forget()
-        await asyncio.to_thread(self._deletions.carry_out, artifact)
+        await asyncio.to_thread(self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TunedModelName:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import secrets
 import shutil
 import time
@@ -18,26 +17,15 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
-from foreword.storage.outages import MISSING, as_os_error, outages_told
+from foreword.storage.artifact_keys import check_key
+from foreword.storage.outages import MISSING, as_os_error, translate_outages
 
-_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 _TEMPORARY = ".tmp"
 _TEMPORARY_SECONDS = 24 * 3600
 _COMPLETE = ".complete"
 
 FAILPOINTS = ("artifacts.file_written", "artifacts.before_rename", "artifacts.after_rename")
 """Moments at which `failpoint` is called, for tests that kill the process there."""
-
-
-def check_key(key: str) -> str:
-    """Returns `key` if it names something below the root: segments of `[A-Za-z0-9_.-]`, none beginning with a dot.
-
-    Raises:
-        InvalidArgumentError: It could name something else.
-    """
-    if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
-        raise InvalidArgumentError.of("artifact", f"{key[:200]!r} is no artifact key; use letters, digits, _ . - and /")
-    return key
 
 
 class ArtifactStore:
@@ -58,7 +46,7 @@ class ArtifactStore:
     def __init__(self, url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
         self._place = open_place(url, failpoint)
 
-    @outages_told()
+    @translate_outages()
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
         """Stores files below a prefix. Storing the same again changes nothing.
 
@@ -87,15 +75,15 @@ class ArtifactStore:
         Raises:
             ArtifactError: There is none.
         """
-        with outages_told(), self._opened(prefix, name) as stream:
+        with translate_outages(), self._opened(prefix, name) as stream:
             yield stream
 
-    @outages_told()
+    @translate_outages()
     def exists(self, prefix: str) -> bool:
         """Whether the prefix holds a complete artifact."""
         return self._place.exists(check_key(prefix))
 
-    @outages_told()
+    @translate_outages()
     def delete(self, prefix: str) -> None:
         """Deletes what the prefix holds; nothing happens when it holds nothing."""
         self._place.delete(check_key(prefix))
@@ -139,7 +127,7 @@ class Place(ABC):
         """Deletes a file, or all below a prefix."""
 
 
-@outages_told()
+@translate_outages()
 def open_place(url: str | Path, failpoint: Callable[[str], None]) -> Place:
     """The place that an URL means.
 

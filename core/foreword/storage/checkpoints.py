@@ -10,12 +10,12 @@ import hashlib
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from foreword.errors import LeaseLostError
-from foreword.storage.artifacts import check_key, open_place
-from foreword.storage.outages import as_os_error, outages_told
+from foreword.storage.artifact_keys import check_key
+from foreword.storage.artifacts import open_place
+from foreword.storage.outages import as_os_error, translate_outages
 
 _MARK = b"FWCHKPT1"
 _HEADER_LENGTH = len(_MARK) + 32 + 8
@@ -26,17 +26,8 @@ FAILPOINTS = ("checkpoints.before_prune",)
 """Moments at which `failpoint` is called, besides those of artifacts, for tests that kill the process there."""
 
 
-def run_key(tenant: str, experiment: str, create_time: datetime) -> str:
-    """Where the checkpoints of an experiment are.
-
-    The time sets it apart from an earlier experiment of the same id, whose checkpoints may be left: their epochs can
-    be higher, so that they would be taken for the newest.
-    """
-    return f"{tenant}/{experiment}.{create_time.astimezone(UTC):%Y%m%dT%H%M%S%f}"
-
-
 class CheckpointStore:
-    """Checkpoints below the artifact store's root, apart from the artifacts.
+    """The checkpoints of runs, in the artifact store.
 
     Each method raises UnavailableError when the store is away or full.
 
@@ -49,32 +40,32 @@ class CheckpointStore:
         self._place = open_place(artifacts_url, failpoint)
         self._failpoint = failpoint
 
-    @outages_told()
-    def write_checkpoint(self, run_key: str, epoch: int, step: int, payload: bytes) -> None:
+    @translate_outages()
+    def write_checkpoint(self, key: str, epoch: int, step: int, payload: bytes) -> None:
         """Stores a checkpoint durably, then drops all but the newest two.
 
         Args:
-            run_key: Names the run; segments as in artifact keys.
+            key: From `artifact_keys.checkpoints_key`.
             epoch: That of the worker's lease.
             step: Updates done.
 
         Raises:
             LeaseLostError: Whoever owns the run now has ended it and deleted its checkpoints meanwhile.
         """
-        folder = checkpoints_prefix(run_key)
+        folder = check_key(key)
         header = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
         try:
             self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
         except FileNotFoundError:
-            raise LeaseLostError(f"The checkpoints of {run_key} were deleted. Drop the run.") from None
+            raise LeaseLostError(f"The checkpoints {key} were deleted. Drop the run.") from None
         self._failpoint("checkpoints.before_prune")
         for name in self._newest_first(folder)[_KEPT:]:
             self._place.delete(f"{folder}/{name}")
 
-    @outages_told()
-    def latest_checkpoint(self, run_key: str) -> bytes | None:
+    @translate_outages()
+    def latest_checkpoint(self, key: str) -> bytes | None:
         """The newest complete checkpoint; corrupt and partial ones are passed over. None when there is none."""
-        folder = checkpoints_prefix(run_key)
+        folder = check_key(key)
         for name in self._newest_first(folder):
             # Another worker may prune while this one looks.
             with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
@@ -83,19 +74,14 @@ class CheckpointStore:
                     return payload
         return None
 
-    @outages_told()
-    def delete_checkpoints(self, run_key: str) -> None:
+    @translate_outages()
+    def delete_checkpoints(self, key: str) -> None:
         """Deletes all checkpoints of a run; nothing happens when there are none."""
-        self._place.delete(checkpoints_prefix(run_key))
+        self._place.delete(check_key(key))
 
     def _newest_first(self, folder: str) -> list[str]:
         names = [name for name in self._place.names(folder) if _NAME.fullmatch(name)]
         return sorted(names, reverse=True)
-
-
-def checkpoints_prefix(run_key: str) -> str:
-    """The prefix below which the checkpoints of a run are in the artifact store."""
-    return check_key(f"checkpoints/{run_key}")
 
 
 def _payload(content: bytes) -> bytes | None:

@@ -111,7 +111,7 @@ class DatasetRepository:
         """Deletes a dataset.
 
         Returns:
-            The prefix of its rows in the artifact store, noted for `ArtifactDeletions` to carry out, if no other
+            The prefix of its rows in the artifact store, noted for `ArtifactDeletions` to delete, if no other
             dataset of the tenant refers to it; else None.
 
         Raises:

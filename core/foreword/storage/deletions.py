@@ -24,19 +24,28 @@ _TIME_TO_REFER = timedelta(days=1)
 
 
 class ArtifactDeletions:
-    """The notes, and the store in which they are carried out. Methods block."""
+    """Deletes files that no row refers to, as the notes in the database say. Methods block."""
 
     def __init__(self, *, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database
         self._artifacts = artifacts
 
     def begin_write(self, tenant: str, artifact: str) -> None:
-        """Notes that a prefix is about to be written, and goes in a day unless a row refers to it by then."""
+        """Note that a prefix is about to be written and is deleted in a day unless a row refers to it by then."""
         with self._database.write() as session:
             note_deletion(session, tenant, artifact, self._database.clock(session) + _TIME_TO_REFER)
 
-    def carry_out(self, artifact: str) -> bool:
-        """Deletes what a noted prefix holds; when the store is away, False, and `carry_out_due` does it later."""
+    def is_noted(self, artifact: str) -> bool:
+        """Return whether a prefix is noted for deletion, which means that no committed row refers to it."""
+        with self._database.read() as session:
+            return session.get(ArtifactDeletionRow, artifact) is not None
+
+    def delete(self, artifact: str) -> bool:
+        """Delete what a noted prefix holds, and the note.
+
+        Returns:
+            False when the store is away; `delete_due` then deletes it later.
+        """
         try:
             self._artifacts.delete(artifact)
         except UnavailableError:
@@ -46,8 +55,8 @@ class ArtifactDeletions:
             drop_note(session, artifact)
         return True
 
-    def carry_out_due(self) -> None:
-        """Carries out what is due, a hundred at most, unless the store is away."""
+    def delete_due(self) -> None:
+        """Delete what is due, a hundred prefixes at most; stop when the store is away."""
         with self._database.read() as session:
             due = session.scalars(
                 select(ArtifactDeletionRow.artifact)
@@ -56,15 +65,15 @@ class ArtifactDeletions:
                 .limit(_BATCH)
             ).all()
         for artifact in due:
-            if not self.carry_out(artifact):
+            if not self.delete(artifact):
                 return
 
 
 def note_deletion(session: Session, tenant: str, artifact: str, due_time: datetime) -> None:
-    """Notes that no row refers to a prefix and that its files go at some time."""
+    """Note that no row refers to a prefix and that its files are deleted at `due_time`."""
     session.merge(ArtifactDeletionRow(artifact=artifact, tenant=tenant, due_time=due_time))
 
 
 def drop_note(session: Session, artifact: str) -> None:
-    """Drops the note of a prefix: a row refers to it from now on, or nothing is left of it."""
+    """Drop the note of a prefix: a row refers to it from now on, or nothing is left of it."""
     session.execute(delete(ArtifactDeletionRow).where(ArtifactDeletionRow.artifact == artifact))

@@ -20,7 +20,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.report import Evaluation
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id
-from foreword.storage.checkpoints import checkpoints_prefix, run_key
+from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
@@ -198,7 +198,7 @@ class ExperimentRepository:
         """Deletes an experiment that has ended. Its tuned model stays.
 
         Returns:
-            The prefix of its checkpoints in the artifact store, noted for `ArtifactDeletions` to carry out. Some may be
+            The prefix of its checkpoints in the artifact store, noted for `ArtifactDeletions` to delete. Some may be
             left, because the worker that ended the run may have died before it deleted them.
 
         Raises:
@@ -215,7 +215,7 @@ class ExperimentRepository:
                     metadata={"resource": str(name), "state": row.state},
                 )
             session.delete(row)
-            checkpoints = checkpoints_prefix(run_key(self._tenant, id, row.create_time))
+            checkpoints = checkpoints_key(self._tenant, id, row.create_time)
             note_deletion(session, self._tenant, checkpoints, self._database.clock(session))
             return checkpoints
 

@@ -13,14 +13,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError)
-"""What says that there is no such file; each tells of the store's content, none of its health."""
+"""Errors that mean that there is no such file; they say nothing about the health of the store."""
 
 _log = get_logger("artifacts")
 
 
 @contextmanager
-def outages_told() -> Iterator[None]:
-    """Around the use of a store, or on a method that uses it: tells a failure of the store as one.
+def translate_outages() -> Iterator[None]:
+    """Turn the OSError of a store into an UnavailableError. A context manager and a decorator.
 
     Raises:
         UnavailableError: The store cannot be reached, refuses to write, or is full. The log has the cause.

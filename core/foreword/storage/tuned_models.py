@@ -61,7 +61,7 @@ class TunedModelRepository:
         """Deletes a tuned model.
 
         Returns:
-            The prefix of its files in the artifact store, noted for `ArtifactDeletions` to carry out.
+            The prefix of its files in the artifact store, noted for `ArtifactDeletions` to delete.
 
         Raises:
             NotFoundError: The tenant has none of that id.

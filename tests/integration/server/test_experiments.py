@@ -12,7 +12,7 @@ from factories.servers import RunningServer
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
 from foreword.samples import sample_path
-from foreword.storage.checkpoints import run_key
+from foreword.storage.artifact_keys import checkpoints_key
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
 
@@ -345,7 +345,7 @@ def test_a_run_that_has_ended_cannot_be_cancelled_but_deleted(server: RunningSer
 def test_an_experiment_is_deleted_with_checkpoints_that_were_left(server: RunningServer, stubs, dataset: str):
     name = create_experiment(stubs, dataset, display_name="killed").name
     lease = server.queue.lease("killed before it deleted them", timedelta(seconds=60))
-    key = run_key(lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time)
+    key = checkpoints_key(lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time)
     server.checkpoints.write_checkpoint(key, lease.epoch, 1, b"left")
     server.queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message="It broke."), 1.0)
 

@@ -11,8 +11,9 @@ from factories.stored import MOMENT, make_report, make_tuned_model, store_experi
 from foreword.domain.failure import Failure
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import UnavailableError
+from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore, run_key
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
@@ -73,10 +74,10 @@ def let_a_day_pass(database: Database) -> None:
 def test_what_was_written_and_never_referred_to_goes_in_a_day(database, deletions, artifacts):
     write(database, deletions, artifacts, "a1")
 
-    deletions.carry_out_due()
+    deletions.delete_due()
     at_first = artifacts.exists("a1")
     let_a_day_pass(database)
-    deletions.carry_out_due()
+    deletions.delete_due()
 
     assert at_first
     assert not artifacts.exists("a1")
@@ -88,7 +89,7 @@ def test_what_a_dataset_or_a_tuned_model_refers_to_stays(database, deletions, ar
     model = create_tuned_model(database, deletions, artifacts)
 
     let_a_day_pass(database)
-    deletions.carry_out_due()
+    deletions.delete_due()
 
     assert artifacts.exists("a1")
     assert artifacts.exists(model.artifact)
@@ -98,9 +99,9 @@ def test_the_rows_of_a_deleted_dataset_go_when_the_store_is_back(database, delet
     write(database, deletions, artifacts, "a1")
     artifact = DatasetRepository(database, "acme").delete(create_dataset(database, "a1"))
 
-    done = ArtifactDeletions(database=database, artifacts=DeletesNothing(str(tmp_path))).carry_out(artifact)
+    done = ArtifactDeletions(database=database, artifacts=DeletesNothing(str(tmp_path))).delete(artifact)
     left = artifacts.exists("a1")
-    deletions.carry_out_due()
+    deletions.delete_due()
 
     assert (done, left) == (False, True)
     assert not artifacts.exists("a1")
@@ -110,14 +111,14 @@ def test_files_go_although_the_process_died_after_it_dropped_their_row(database,
     checkpoints = CheckpointStore(str(tmp_path))
     model = create_tuned_model(database, deletions, artifacts)
     experiment = store_experiment(database)
-    key = run_key("acme", experiment.id, experiment.create_time)
+    key = checkpoints_key("acme", experiment.id, experiment.create_time)
     queue = ExperimentQueue(database)
     queue.fail(queue.lease("w", MINUTE), Failure(kind="internal", reason="INTERNAL", message="It broke."), 1.0)
     checkpoints.write_checkpoint(key, 1, 1, b"left")
 
     TunedModelRepository(database, "acme").delete(model.id)
     ExperimentRepository(database, "acme").delete(experiment.id)
-    deletions.carry_out_due()
+    deletions.delete_due()
 
     assert not artifacts.exists(model.artifact)
     assert checkpoints.latest_checkpoint(key) is None
@@ -125,10 +126,10 @@ def test_files_go_although_the_process_died_after_it_dropped_their_row(database,
 
 def test_what_is_done_is_not_done_again(database, deletions, artifacts):
     write(database, deletions, artifacts, "a1")
-    deletions.carry_out("a1")
+    deletions.delete("a1")
     artifacts.write("a1", FILES)
 
     let_a_day_pass(database)
-    deletions.carry_out_due()
+    deletions.delete_due()
 
     assert artifacts.exists("a1")

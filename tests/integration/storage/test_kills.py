@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from factories.fake_training import STEPS, Place, value_at, work
 from factories.stored import store_dataset, store_experiment
@@ -27,6 +28,7 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.pages import Page
+from foreword.storage.tables import ArtifactDeletionRow
 from foreword.storage.tuned_models import TunedModelRepository
 
 T = TypeVar("T")
@@ -90,7 +92,18 @@ def check(database: Database, place: Place, runs: dict[str, str]) -> int:
     assert {item.tuned_model for item in succeeded} == {model.id for model in models}, (
         "a tuned model and the end of its experiment came apart"
     )
+    _check_adapters(database, place)
     return sum(event["event"] in ACKNOWLEDGED for event in events)
+
+
+def _check_adapters(database: Database, place: Place) -> None:
+    root = Path(place.artifacts_url)
+    stored = {str(path.relative_to(root)) for path in root.glob("tenants/*/tunedModels/*")}
+    referred = {item.artifact for item in _all(TunedModelRepository(database, "acme").list)}
+    with database.read() as session:
+        noted = set(session.scalars(select(ArtifactDeletionRow.artifact)))
+    assert not referred & noted, "files that a tuned model needs are to be deleted"
+    assert referred <= stored <= referred | noted, "files that nothing refers to stay for good"
 
 
 def _check_checkpoints(own: list[dict[str, Any]]) -> None:

@@ -24,8 +24,9 @@ from foreword.domain.experiment import ExperimentState, TuneExperiment
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.worker import Worker
+from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore, run_key
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
@@ -90,7 +91,7 @@ def expire(shop, run: TuneExperiment) -> None:
 
 
 def key_of(run: TuneExperiment) -> str:
-    return run_key(run.tenant, run.id, run.create_time)
+    return checkpoints_key(run.tenant, run.id, run.create_time)
 
 
 def state(shop, run: TuneExperiment) -> ExperimentState:
@@ -211,7 +212,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(shop):
 
 def test_a_run_that_crashes_fails_with_an_id_under_which_the_log_has_the_cause(shop):
     class Broken(CheckpointStore):
-        def latest_checkpoint(self, run_key: str) -> bytes | None:
+        def latest_checkpoint(self, key: str) -> bytes | None:
             raise RuntimeError("inner workings")
 
     run = shop.queue_run()
