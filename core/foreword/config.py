@@ -98,6 +98,24 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between checkpoints of a run.")
     max_queued_experiments: int = Field(default=100, ge=1, description="Experiments a tenant may have waiting.")
     max_watches: int = Field(default=200, ge=1, description="Experiments a tenant may watch at once on each server.")
+    watch_heartbeat_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        le=3600,
+        description="Longest silence of a watch: an unchanged experiment is sent again then.",
+    )
+    keepalive_seconds: float = Field(
+        default=15.0, gt=0, le=3600, description="Silence of a connection after which the server pings the client."
+    )
+    keepalive_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="Time that a client has to answer a ping before its connection is closed.",
+    )
+    min_ping_seconds: float = Field(
+        default=5.0, gt=0, le=3600, description="Shortest interval at which clients may ping; more is disconnected."
+    )
     max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Largest dataset in bytes.")
     max_open_upload_bytes: int = Field(
         default=500_000_000, ge=1, description="Bytes of files that may be uploaded or checked at once."

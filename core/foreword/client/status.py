@@ -158,6 +158,11 @@ def _unreachable(details: str, endpoint: str, proxy: Proxy | None) -> str:
         return f"The certificate of {endpoint} is not trusted. Name the certificates to trust with `tls` or --tls-ca."
     if "WRONG_VERSION_NUMBER" in details:
         return f"{endpoint} does not speak TLS. Write http://{endpoint} if the way there is safe without."
+    if "keepalive" in details or "ping timeout" in details.lower():
+        return (
+            f"The connection to {endpoint} is dead: it stayed silent and answered no ping. Try again; if it happens "
+            f"often, something between here and the service drops connections."
+        )
     cause = details.rsplit(": ", 1)[-1].rstrip("]") or "no connection"  # gRPC puts its own path to the cause in front
     if proxy is not None and proxy.used:
         return f"No service answers at {endpoint} ({cause})."

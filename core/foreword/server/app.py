@@ -31,6 +31,7 @@ from foreword.server.long_work import LongWork
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.planning import Planner
 from foreword.server.prober import Prober
+from foreword.server.server_options import server_options
 from foreword.server.tenant_service import TenantService
 from foreword.server.token_counts import TokenCounters
 from foreword.server.tune_experiment_service import TuneExperimentService
@@ -65,12 +66,6 @@ SERVICES = tuple(
     )
 )
 
-# Chunks of 1 MiB and pages of 2 MiB fit into gRPC's default of 4 MiB, which clients have as well. Two servers on one
-# port would share it silently.
-_OPTIONS = (
-    ("grpc.max_receive_message_length", 4 * 2**20),
-    ("grpc.so_reuseport", 0),
-)
 _HOOK_THREADS = 32
 """Plugins at work on requests at a time: as many as the engine decodes together. Most of them wait for others."""
 _DELETIONS_SECONDS = 60.0
@@ -149,7 +144,7 @@ class ForewordServer:
         authenticator = Authenticator(self._tenants, dev_key=self._dev_key, clock=self._clock, now=self._now)
         # The request id is outermost, so that errors carry it; errors of authentication are errors too.
         interceptor = CallInterceptor((carry_request_id, answer_errors, authenticator.layer))
-        server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
+        server = grpc.aio.server(interceptors=[interceptor], options=server_options(self._settings))
         port = listen(server, self._settings)
         if self._dev_key:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
@@ -273,6 +268,7 @@ class ForewordServer:
                     work=self._work,
                     watches=self._watches,
                     max_queued=settings.max_queued_experiments,
+                    heartbeat_seconds=settings.watch_heartbeat_seconds,
                 ),
             ),
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -31,6 +32,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
 
     Args:
         max_queued: Experiments that a tenant may have waiting.
+        heartbeat_seconds: Longest time that a watch sends nothing.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         work: LongWork,
         watches: ExperimentWatches,
         max_queued: int,
+        heartbeat_seconds: float,
     ) -> None:
         self._deletions = deletions
         self._work = work
         self._database = database
         self._planner = planner
         self._max_queued = max_queued
+        self._heartbeat_seconds = heartbeat_seconds
         self._watches = watches
 
     async def CreateTuneExperiment(
@@ -112,9 +116,16 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         if sequence < 0:
             raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
         with self._watches.open(name, sequence) as watch:
+            sent = time.monotonic()
             while True:
-                seen = await watch.next(RECHECK_SECONDS)
+                pause = max(sent + self._heartbeat_seconds - time.monotonic(), 0.0)
+                seen = await watch.next(min(RECHECK_SECONDS, pause))
                 await admit_again()
+                overdue = time.monotonic() >= sent + self._heartbeat_seconds
+                if seen is None and not overdue:
+                    continue
+                sent = time.monotonic()
+                seen = seen or watch.repeated()
                 if seen is None:
                     continue
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(

@@ -35,6 +35,7 @@ class Watch:
         self.sequence = after_sequence
         self.version: Version | None = None
         self._given: TuneExperiment | None = None
+        self._newest: TuneExperiment | None = None
         self._told: TuneExperiment | None = None
         self._error: Exception | None = None
         self._woken = asyncio.Event()
@@ -48,6 +49,10 @@ class Watch:
         """Ends the watch."""
         self._error = error
         self._woken.set()
+
+    def repeated(self) -> TuneExperiment | None:
+        """The experiment without snapshots, for a heartbeat; None before the first read."""
+        return None if self._newest is None else dataclasses.replace(self._newest, snapshots=())
 
     async def next(self, timeout_seconds: float) -> TuneExperiment | None:
         """The experiment with the snapshots that are new; None when nothing has changed for so long.
@@ -64,6 +69,7 @@ class Watch:
         given, self._given = self._given, None
         if given is None:
             return None
+        self._newest = given
         snapshots = tuple(snapshot for snapshot in given.snapshots if snapshot.sequence > self.sequence)
         # A worker's heartbeat alone moves these two; nobody wants to be woken four times a second for that.
         bare = dataclasses.replace(given, snapshots=(), update_time=given.create_time, compute_seconds=0.0)

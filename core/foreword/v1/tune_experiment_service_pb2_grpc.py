@@ -111,6 +111,10 @@ class TuneExperimentServiceServicer:
         """Streams an experiment whenever it changes, each time with the snapshots that are new, and ends when the
         experiment has ended. A broken stream continues where `after_sequence` says.
 
+        While nothing changes, the service repeats the experiment without snapshots, every 15 seconds unless the operator
+        has set another time. Such a message says only that the stream is alive. A stream without a message for twice
+        that time is dead: cancel it and watch again.
+
         NOT_FOUND: no such experiment. RESOURCE_EXHAUSTED: the tenant has too many watches open; RetryInfo says when to try
         again. UNAVAILABLE: the service is restarting; watch again. UNAUTHENTICATED also ends a stream whose key was revoked.
         """

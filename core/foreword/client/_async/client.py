@@ -14,6 +14,7 @@ from foreword.client._async.inference import InferenceMethods
 from foreword.client._async.tenants import TenantMethods
 from foreword.client._async.tuned_models import TunedModelMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
+from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
 
 
 class AsyncClient(
@@ -40,9 +41,12 @@ class AsyncClient(
         timeout_seconds: Longest a unary call may take, repetitions included.
         retry_seconds: How long a call is repeated while the service is unavailable.
         tls: True or False decides; a path or PEM bytes are the certificates to trust. Default: as the endpoint says.
+        keepalive_seconds: Silence after which the client pings the service; 0 for never.
+        keepalive_timeout_seconds: Time for the answer to a ping. Without one, the connection counts as dead, and calls
+            on it are repeated or fail with UnavailableError.
 
     Raises:
-        InvalidArgumentError: The endpoint is malformed.
+        InvalidArgumentError: The endpoint is malformed, or a keepalive time is out of range.
         UnauthenticatedError: The key holds characters that no key has.
     """
 
@@ -54,6 +58,8 @@ class AsyncClient(
         timeout_seconds: float = 60.0,
         retry_seconds: float = 15.0,
         tls: Tls = None,
+        keepalive_seconds: float = DEFAULT_KEEPALIVE_SECONDS,
+        keepalive_timeout_seconds: float = DEFAULT_KEEPALIVE_TIMEOUT_SECONDS,
     ) -> None:
         self._connection = Connection(
             endpoint=endpoint or os.environ.get("FOREWORD_ENDPOINT") or DEFAULT_ENDPOINT,
@@ -61,6 +67,8 @@ class AsyncClient(
             timeout_seconds=timeout_seconds,
             retry_seconds=retry_seconds,
             tls=tls,
+            keepalive_seconds=keepalive_seconds,
+            keepalive_timeout_seconds=keepalive_timeout_seconds,
         )
 
     @property

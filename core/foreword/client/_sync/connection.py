@@ -13,11 +13,12 @@ from contextlib import closing
 from typing import Any, TypeVar
 
 import grpc
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_before_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from foreword.client._sync.waiting import send_stream, sleep
 from foreword.client.endpoint import Tls, channel_credentials, channel_options, key_metadata, parse_endpoint
+from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS, keepalive_options
 from foreword.client.proxy import Proxy, find_proxy
 from foreword.client.status import AttemptError, call_failure
 from foreword.errors import NotFoundError, UnauthenticatedError
@@ -36,14 +37,24 @@ class Connection:
         timeout_seconds: Longest a unary call may take, repetitions included.
         retry_seconds: How long a call that is safe to repeat is repeated while the service is unavailable.
         tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+        keepalive_seconds: See `keepalive_options`.
+        keepalive_timeout_seconds: Likewise.
 
     Raises:
-        InvalidArgumentError: The endpoint is malformed.
+        InvalidArgumentError: The endpoint is malformed, or a keepalive time is out of range.
         UnauthenticatedError: The key holds characters that no key has.
     """
 
     def __init__(
-        self, *, endpoint: str, api_key: str, timeout_seconds: float, retry_seconds: float, tls: Tls = None
+        self,
+        *,
+        endpoint: str,
+        api_key: str,
+        timeout_seconds: float,
+        retry_seconds: float,
+        tls: Tls = None,
+        keepalive_seconds: float = DEFAULT_KEEPALIVE_SECONDS,
+        keepalive_timeout_seconds: float = DEFAULT_KEEPALIVE_TIMEOUT_SECONDS,
     ) -> None:
         place = parse_endpoint(endpoint)
         self.endpoint = place.target
@@ -51,6 +62,7 @@ class Connection:
         self.retry_seconds = retry_seconds
         self._metadata = key_metadata(api_key)
         self._credentials = channel_credentials(place, tls)
+        self._keepalive = keepalive_options(keepalive_seconds, keepalive_timeout_seconds)
         self._channel: grpc.Channel | None = None
         self._proxy: Proxy | None = None
         self._opening = threading.Lock()
@@ -67,7 +79,7 @@ class Connection:
         with self._opening:
             if self._channel is None:
                 self._proxy = find_proxy(self.endpoint, os.environ)  # when gRPC reads it as well
-                options = channel_options(self.endpoint)
+                options = (*channel_options(self.endpoint), *self._keepalive)
                 self._channel = (
                     grpc.insecure_channel(self.endpoint, options)
                     if self._credentials is None
@@ -114,7 +126,7 @@ class Connection:
 
         try:
             if safe:
-                return self._repeat(attempt, min(self.retry_seconds, seconds))
+                return self._repeat(attempt, self.retry_seconds, deadline)
             return attempt()
         except AttemptError as failure:
             if gone_is_done and attempts > 1 and isinstance(failure.error, NotFoundError):
@@ -150,7 +162,7 @@ class Connection:
             return messages, []
 
         try:
-            messages, head = self._repeat(first, min(self.retry_seconds, timeout_seconds))
+            messages, head = self._repeat(first, self.retry_seconds, time.monotonic() + timeout_seconds)
             with closing(messages):
                 for message in head:
                     yield message
@@ -159,12 +171,22 @@ class Connection:
         except AttemptError as failure:
             raise failure.error from failure.__cause__
 
-    def _repeat(self, attempt: Callable[[], Answer], seconds: float) -> Answer:
+    def _repeat(self, attempt: Callable[[], Answer], seconds: float, deadline: float) -> Answer:
+        # Counted from the first failure: an attempt on a dead connection fails only after the time of a ping.
+        end = deadline
+        first = True
+
+        def over(state: RetryCallState) -> bool:
+            nonlocal end, first
+            if first:
+                first, end = False, min(end, time.monotonic() + seconds)
+            return time.monotonic() + state.upcoming_sleep >= end
+
         retrying = Retrying(
             sleep=sleep,
             retry=retry_if_exception(lambda error: isinstance(error, AttemptError) and error.repeatable),
             wait=_pause_seconds,
-            stop=stop_before_delay(seconds),
+            stop=over,
             reraise=True,
         )
         return retrying(attempt)

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _STREAM_SECONDS = 120.0
-"""Longest a watch stays on one stream, so that a peer which vanished without a word is noticed."""
+"""Longest a watch stays on one stream: a proxy that answers pings by itself may have lost the service behind it."""
 
 _LOST_SECONDS = 60.0
 """Longest a watch goes on without a single message before it gives up."""
@@ -209,6 +210,7 @@ class TuneExperimentMethods(DatasetMethods):
         """Watches until the experiment has ended or the deadline, a time of `time.monotonic`, has passed."""
         name = asked = self._name(experiment, "tuneExperiments")
         last_heard = time.monotonic()
+        known: resources.TuneExperiment | None = None
         while (remaining := deadline - time.monotonic()) > 0:
             request = build(messages.WatchTuneExperimentRequest, name=name, after_sequence=after_sequence)
             try:
@@ -221,7 +223,11 @@ class TuneExperimentMethods(DatasetMethods):
                         last_heard = time.monotonic()
                         current = decode.tune_experiment(message.tune_experiment)
                         after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
-                        yield current
+                        bare = _without_time(current)
+                        # A heartbeat, or the beginning of a new stream, repeats what is known.
+                        if current.snapshots or bare != known:
+                            yield current
+                        known = bare
                         if current.state.ended:
                             return
             except AttemptError as failure:
@@ -311,3 +317,8 @@ class TuneExperimentMethods(DatasetMethods):
         from foreword.client.learning_curve import draw_learning_curve
 
         return in_thread(draw_learning_curve, self.get_tune_experiment(experiment), path)
+
+
+def _without_time(experiment: resources.TuneExperiment) -> resources.TuneExperiment:
+    """The experiment without snapshots and without what changes by itself while it runs."""
+    return replace(experiment, snapshots=(), update_time=None, capacity_unit_hours=0.0)
