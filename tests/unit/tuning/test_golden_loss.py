@@ -1,0 +1,85 @@
+"""Tuning gives the losses that it gave before, so that no formula changes unnoticed.
+
+Write them again with `PYTHONPATH=tests python tests/unit/tuning/test_golden_loss.py`, and say in the commit why they
+changed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factories.runs import make_parameters, make_rows, make_trainer
+from foreword.cli.threads import let_idle_threads_sleep
+from foreword.domain.base_model import Architecture
+from foreword.plugin.interfaces import TuningMethod
+from foreword.testing.tiny_models import TinyModel
+from foreword_methods.ia3 import IA3
+from foreword_methods.prompt_tuning import PromptTuning
+
+GOLDEN = Path(__file__).with_name("golden_losses.json")
+RELATIVE = 1e-5
+"""Processors and numbers of threads change the losses by 4e-7. A schedule that is off by one changes them by 1e-2, a
+second beta of AdamW of 0.999 by 1e-4."""
+
+METHODS: dict[str, TuningMethod] = {"prompt_tuning": PromptTuning(), "ia3": IA3()}
+CASES = [
+    (architecture, method, optimizer)
+    for architecture in Architecture
+    for method in METHODS
+    for optimizer in ("adamw", "adafactor")
+]
+
+
+def tune(architecture: Architecture, method: str, optimizer: str) -> dict[str, list[float]]:
+    """The losses of every update and every epoch of a short run in fp32."""
+    # All formulas take part: warm-up and decay of the rate, a short last window, clipping, weight decay, token dropout,
+    # averaging, and a refit on all rows.
+    parameters = make_parameters(
+        num_epochs=3, batch_size=3, accumulate_steps=2, learning_rate=0.1, seed=7, optimizer=optimizer,
+        schedule="cosine", warmup_ratio=0.2, weight_decay=0.01, max_gradient_norm=0.05, refit=True,
+        method_parameters={"token_dropout": 0.2, "averaging": 0.9},
+    )  # fmt: skip
+    model = TinyModel(architecture).load(device="cpu", dtype="float32")
+    trainer = make_trainer(model, make_rows(16), parameters, method=METHODS[method], evaluate=lambda _: 0.5)
+    reports = list(trainer.run())
+    return {
+        "losses": [report.loss for report in reports],
+        "validation_losses": [report.validation_loss for report in reports if report.validation_loss is not None],
+    }
+
+
+def key_of(architecture: Architecture, method: str, optimizer: str) -> str:
+    return f"{architecture.value}/{method}/{optimizer}"
+
+
+@pytest.fixture(scope="module")
+def golden() -> Any:
+    return json.loads(GOLDEN.read_text())
+
+
+@pytest.mark.parametrize(("architecture", "method", "optimizer"), CASES)
+def test_a_run_under_a_fixed_seed_has_the_losses_that_it_had(golden, architecture, method, optimizer):
+    found = tune(architecture, method, optimizer)
+
+    expected = golden[key_of(architecture, method, optimizer)]
+    assert found["losses"] == pytest.approx(expected["losses"], rel=RELATIVE)
+    assert found["validation_losses"] == pytest.approx(expected["validation_losses"], rel=RELATIVE)
+
+
+def write() -> None:
+    """Writes the numbers of all cases."""
+    let_idle_threads_sleep()
+    numbers = {key_of(*case): tune(*case) for case in CASES}
+    rounded = {
+        key: {name: [round(loss, 6) for loss in losses] for name, losses in found.items()}
+        for key, found in numbers.items()
+    }
+    GOLDEN.write_text(json.dumps(rounded, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    write()
