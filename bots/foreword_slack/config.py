@@ -48,7 +48,7 @@ class ServiceConfig(_Section):
 
     Attributes:
         timeout_seconds: Longest one call of `Classify` may take.
-        tls_ca: PEM file with the certificates to trust; None trusts the system's.
+        tls_ca: PEM file with the certificates to trust; None trusts those of FOREWORD_TLS_CA, else the system's.
     """
 
     endpoint: str = "127.0.0.1:50051"

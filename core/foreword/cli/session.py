@@ -29,7 +29,8 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--tls-ca",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="PEM file with the certificates to trust, when they are not the system's.",
+        # Not an `envvar`: the client reads the variable, which unlike the option leaves plain text alone.
+        help="PEM file with the certificates to trust.  [env var: FOREWORD_TLS_CA; default: the system's]",
     )
     @functools.wraps(function)
     @in_options

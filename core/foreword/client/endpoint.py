@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from foreword.errors import InvalidArgumentError, UnauthenticatedError
 
 Tls = bool | bytes | str | PathLike[str] | None
 
+TLS_CA_VARIABLE = "FOREWORD_TLS_CA"
 DEFAULT_ENDPOINT = "127.0.0.1:50051"
 _DEFAULT_PORT = 50051
 _LARGEST_MESSAGE_BYTES = 64 * 2**20  # an experiment with a long learning curve outgrows gRPC's 4 MiB
@@ -63,14 +65,29 @@ def channel_options(target: str) -> tuple[tuple[str, int], ...]:
 def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials | None:
     """What a channel is secured with; None is plain text.
 
+    The environment variable FOREWORD_TLS_CA names the certificates that a channel with TLS trusts unless `tls` does. It
+    decides nothing else: a channel that is plain text without it is plain text with it.
+
     Args:
         tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+
+    Raises:
+        InvalidArgumentError: The file with the certificates cannot be read.
     """
     if tls is False or (tls is None and not endpoint.tls):
         return None
-    if tls is None or tls is True:
+    if isinstance(tls, bytes):
+        return grpc.ssl_channel_credentials(tls)
+    trusted = os.environ.get(TLS_CA_VARIABLE) if tls is None or tls is True else tls
+    if not trusted:
         return grpc.ssl_channel_credentials()
-    return grpc.ssl_channel_credentials(tls if isinstance(tls, bytes) else Path(tls).read_bytes())
+    try:
+        return grpc.ssl_channel_credentials(Path(trusted).read_bytes())
+    except OSError as error:
+        source = TLS_CA_VARIABLE if tls is None or tls is True else "tls"
+        raise InvalidArgumentError.of(
+            source, f"{trusted} cannot be read: {error.strerror}. Name a PEM file with the certificates to trust."
+        ) from error
 
 
 def key_metadata(api_key: str) -> list[tuple[str, str]]:

@@ -9,16 +9,35 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from foreword.client.message import text_problem
 from foreword.domain.dataset import Row
 from foreword.errors import InvalidArgumentError
 
 CHUNK_BYTES = 256 * 1024
+_COLUMNS = ("input", "output")
 
-Rows = str | PathLike[str] | bytes | Iterable[Row] | Iterable[Mapping[str, Any]]
-"""Training data: the path of a file, its bytes, or the rows themselves."""
+
+class Frame(Protocol):
+    """A pandas DataFrame, which nothing here imports."""
+
+    columns: Any
+
+    def astype(self, dtype: Any, /) -> Any:
+        """The frame with cells of another type."""
+
+    def notna(self) -> Any:
+        """Which cells hold a value."""
+
+
+Pairs = Iterable[tuple[Any, Any]]
+Rows = str | PathLike[str] | bytes | Frame | Iterable[Row] | Iterable[Mapping[str, Any]] | Pairs
+"""Training data: the path of a file, its bytes, or the rows themselves.
+
+Rows are a pandas DataFrame with the columns `input` and `output`, or any iterable of mappings with these keys or of
+pairs of input and output.
+"""
 
 
 def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
@@ -110,18 +129,49 @@ def _unreadable(path: Path, error: OSError) -> InvalidArgumentError:
     return InvalidArgumentError.of("rows", f"{path} cannot be read: {error.strerror}.")
 
 
-def _jsonl(rows: Iterable[Row] | Iterable[Mapping[str, Any]]) -> bytes:
+def _jsonl(rows: Any) -> bytes:
     """Rows as JSONL. Their content is not checked here: the service names every fault by its row."""
+    if _is_frame(rows):
+        rows = _frame_rows(rows)
     if not isinstance(rows, Iterable):
-        raise InvalidArgumentError.of("rows", f"must be a path, bytes or rows, not a {type(rows).__name__}")
+        raise InvalidArgumentError.of("rows", f"must be a path, bytes, a frame or rows, not a {type(rows).__name__}")
     return b"".join(_json_line(number, row) for number, row in enumerate(rows, start=1))
 
 
+def _is_frame(rows: Any) -> bool:
+    return all(hasattr(rows, name) for name in ("columns", "astype", "notna"))
+
+
+def _frame_rows(frame: Frame) -> Iterable[tuple[Any, Any]]:
+    """The rows of a frame as pairs; cells without a value are None, which the service refuses by row.
+
+    Raises:
+        InvalidArgumentError: It lacks a column.
+    """
+    names = [str(name) for name in frame.columns]
+    missing = [name for name in _COLUMNS if names.count(name) != 1]
+    if missing:
+        raise InvalidArgumentError.of(
+            "rows",
+            f"must be a frame with one column {' and one column '.join(missing)}; its columns are "
+            f"{', '.join(names) or 'none'}. Rename those that you mean, with frame.rename(columns={{...}})",
+        )
+    cells = frame.astype(object).where(frame.notna(), None)[list(_COLUMNS)]
+    pairs: Iterable[tuple[Any, Any]] = cells.itertuples(index=False, name=None)
+    return pairs
+
+
 def _json_line(number: int, row: Any) -> bytes:
-    value = {"input": row.input, "output": row.output} if isinstance(row, Row) else row
+    value = row
+    if isinstance(row, Row):
+        value = {"input": row.input, "output": row.output}
+    elif isinstance(row, (tuple, list)) and len(row) == len(_COLUMNS):
+        value = dict(zip(_COLUMNS, row, strict=True))
     if not isinstance(value, Mapping):
         raise InvalidArgumentError.of(
-            f"rows[{number}]", f"must be a mapping with input and output, not a {type(row).__name__}"
+            f"rows[{number}]",
+            f"must be a mapping with input and output, or a pair of them, not a {type(row).__name__}"
+            + (f" of {len(row)}" if isinstance(row, (tuple, list)) else ""),
         )
     try:
         text = json.dumps(dict(value), ensure_ascii=False, default=_plain)

@@ -155,7 +155,10 @@ def _transport_error(code: grpc.StatusCode, details: str, endpoint: str, proxy: 
 def _unreachable(details: str, endpoint: str, proxy: Proxy | None) -> str:
     """Why no service answers, and the remedy. gRPC tells the cause in words only."""
     if "CERTIFICATE_VERIFY_FAILED" in details:
-        return f"The certificate of {endpoint} is not trusted. Name the certificates to trust with `tls` or --tls-ca."
+        return (
+            f"The certificate of {endpoint} is not trusted. Name the certificates to trust with `tls`, --tls-ca or "
+            "FOREWORD_TLS_CA."
+        )
     if "WRONG_VERSION_NUMBER" in details:
         return f"{endpoint} does not speak TLS. Write http://{endpoint} if the way there is safe without."
     if "keepalive" in details or "ping timeout" in details.lower():

@@ -3,8 +3,10 @@
 import sys
 import time
 
+import pandas as pd
 import pytest
 
+from factories.clients import DrivenAsyncClient
 from foreword.client import Client, frames
 from foreword.domain.tenant import Scope
 from foreword.errors import FailedPreconditionError
@@ -55,3 +57,17 @@ def test_without_pandas_the_remedy_is_named(report, monkeypatch):
 
     with pytest.raises(FailedPreconditionError, match=r"pip install .*\[pandas\]'"):
         frames.findings(report)
+
+
+@pytest.mark.parametrize("kind", [Client, DrivenAsyncClient])
+def test_a_frame_can_be_checked_uploaded_and_tuned_on(server, kind):
+    frame = pd.DataFrame(
+        [(f"Complaint {number} about {label}", label) for number in range(10) for label in ("Service", "Warehouse")],
+        columns=["input", "output"],
+    )
+    with kind(server.endpoint, server.new_key(f"frames-{time.time_ns()}")) as client:
+        assert client.check_dataset(frame).row_count == 20
+        assert client.upload_dataset(frame, display_name="frame").row_count == 20
+        run = client.tune(frame.itertuples(index=False, name=None), display_name="pairs")
+        client.cancel_tune_experiment(run)
+        assert client.list_dataset_rows(run.dataset, limit=1)[0].output == "Service"

@@ -13,9 +13,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from factories.api import create_experiment, refused, upload
 from factories.servers import Stubs
 from foreword.addresses import is_loopback
+from foreword.cli.application import run
+from foreword.client import Client
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
-from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
 from foreword.server.listening import check_listening
 from foreword.v1 import inference_service_pb2, tenant_service_pb2, tune_experiment_service_pb2
 
@@ -164,6 +166,35 @@ def test_with_tls_clients_that_trust_the_certificate_are_answered(start_server, 
     assert answer.tenant == "tenants/dev"
     plain = refused(server.stubs().tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest(), timeout=10)
     assert plain.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_clients_and_commands_take_the_certificates_to_trust_from_the_environment(
+    start_server, certificate: tuple[Path, Path], monkeypatch, capsys
+):
+    chain, key = certificate
+    server = start_server(tls_certificate=chain, tls_private_key=key)
+    endpoint = f"https://localhost:{server.port}"
+
+    def ask() -> str:
+        with Client(endpoint, "dev", retry_seconds=0.0) as client:
+            return client.who_am_i().tenant
+
+    with pytest.raises(UnavailableError, match=r"not trusted.*FOREWORD_TLS_CA"):
+        ask()
+    monkeypatch.setenv("FOREWORD_TLS_CA", str(chain))
+    assert ask() == "tenants/dev"
+    assert run(["whoami", "--endpoint", endpoint, "--api-key", "dev"]) == 0
+    assert "tenants/dev" in capsys.readouterr().out
+    monkeypatch.setenv("FOREWORD_TLS_CA", str(chain.with_name("gone.pem")))
+    with pytest.raises(InvalidArgumentError, match=r"FOREWORD_TLS_CA: .*gone\.pem cannot be read"):
+        ask()
+
+
+def test_certificates_to_trust_leave_plain_text_alone(server, certificate: tuple[Path, Path], monkeypatch):
+    monkeypatch.setenv("FOREWORD_TLS_CA", str(certificate[0]))
+
+    with Client(server.endpoint, "dev") as client:
+        assert client.who_am_i().tenant == "tenants/dev"
 
 
 def test_a_file_that_holds_no_certificate_is_told(start_server, certificate: tuple[Path, Path]):

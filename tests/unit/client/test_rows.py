@@ -1,5 +1,6 @@
 import json
 
+import pandas as pd
 import pytest
 
 from factories.pipes import named_pipe
@@ -32,6 +33,49 @@ def test_a_generator_of_rows_can_be_sent_twice():
     start = chunks(row for row in [{"input": "a", "output": "b"}])
 
     assert list(start()) == list(start())
+
+
+def test_pairs_of_input_and_output_are_rows():
+    assert read(chunks([("a", "b"), ["c", "d"]])) == [{"input": "a", "output": "b"}, {"input": "c", "output": "d"}]
+
+
+def test_a_frame_is_sent_by_its_two_columns_with_none_for_empty_cells():
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"]),
+            "output": [1, 0, None],
+            "input": pd.array(["a", None, "c"], dtype="string"),
+        }
+    )
+
+    assert read(chunks(frame)) == [
+        {"input": "a", "output": 1.0},
+        {"input": None, "output": 0.0},
+        {"input": "c", "output": None},
+    ]
+    assert default_name(frame) == "dataset"
+
+
+def test_a_frame_of_whole_numbers_and_categories_keeps_them():
+    frame = pd.DataFrame({"input": ["a", "b"], "output": [1, 0]})
+    categories = frame.assign(output=pd.Categorical(["x", "y"]))
+
+    assert [row["output"] for row in read(chunks(frame))] == [1, 0]
+    assert [row["output"] for row in read(chunks(categories))] == ["x", "y"]
+
+
+@pytest.mark.parametrize("columns", [["text", "label"], ["input", "label"], ["input", "output", "output"]])
+def test_a_frame_without_the_two_columns_is_refused_with_those_that_it_has(columns):
+    frame = pd.DataFrame([["a"] * len(columns)], columns=columns)
+
+    with pytest.raises(InvalidArgumentError, match=f"its columns are {', '.join(columns)}"):
+        chunks(frame)
+
+
+@pytest.mark.parametrize("row", ["ab", ("a",), ("a", "b", "c"), 7])
+def test_what_is_no_row_is_named_by_its_number(row):
+    with pytest.raises(InvalidArgumentError, match=r"rows\[2\]: must be a mapping with input and output, or a pair"):
+        chunks([("a", "b"), row])
 
 
 def test_a_large_file_is_sent_in_chunks(tmp_path):

@@ -40,7 +40,8 @@ class AsyncClient(
         api_key: Secret of the key. Default: FOREWORD_API_KEY.
         timeout_seconds: Longest a unary call may take, repetitions included.
         retry_seconds: How long a call is repeated while the service is unavailable.
-        tls: True or False decides; a path or PEM bytes are the certificates to trust. Default: as the endpoint says.
+        tls: True or False decides; a path or PEM bytes are the certificates to trust. Default: as the endpoint says,
+            with the certificates of FOREWORD_TLS_CA, else the system's.
         keepalive_seconds: Silence after which the client pings the service; 0 for never.
         keepalive_timeout_seconds: Time for the answer to a ping. Without one, the connection counts as dead, and calls
             on it are repeated or fail with UnavailableError.

@@ -49,8 +49,9 @@ class DatasetMethods(ServiceMethods):
         """Checks and stores training data; rows have the columns `input` and `output`.
 
         Args:
-            rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings. What comes from a
-                pipe, such as `/dev/stdin`, stays in memory until the upload is over, so that it can be repeated.
+            rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
+                `output`, or an iterable of mappings or of pairs of input and output. What comes from a pipe, such as
+                `/dev/stdin`, stays in memory until the upload is over, so that it can be repeated.
             display_name: Name for people; uploading again under it makes the next version. Default: the file's.
             format: `jsonl`, `json` or `csv`. Default: read from the content.
             task: Task whose checks run as well. Default: the one that suits the rows.

@@ -65,7 +65,8 @@ class TuneExperimentMethods(DatasetMethods):
         """Uploads training data and queues a run on it; everything that is left out takes the recipe's value.
 
         Args:
-            rows: Path of a JSONL, JSON or CSV file, its bytes, or the rows as mappings.
+            rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
+                `output`, or an iterable of mappings or of pairs of input and output.
             display_name: Name for people. Default: the file's.
             tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
