@@ -17,10 +17,9 @@ DEFAULT_TUNING_TYPE: Final = "prompt_tuning"
 
 
 class ExperimentState(Enum):
-    """State of a run.
+    """State of a run; `TRANSITIONS` holds the state machine.
 
-    QUEUED -> RUNNING -> SUCCEEDED | FAILED; QUEUED -> CANCELLED; RUNNING -> CANCELLING -> CANCELLED. A run whose
-    worker died stays RUNNING (or CANCELLING) and is leased by another worker.
+    A run whose worker died stays RUNNING (or CANCELLING) and is leased by another worker.
     """
 
     QUEUED = "queued"
@@ -32,8 +31,8 @@ class ExperimentState(Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
-        return self in (ExperimentState.SUCCEEDED, ExperimentState.FAILED, ExperimentState.CANCELLED)
+        """Whether no other state follows."""
+        return not TRANSITIONS[self]
 
 
 TRANSITIONS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
@@ -46,6 +45,7 @@ TRANSITIONS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
     ExperimentState.FAILED: frozenset(),
     ExperimentState.CANCELLED: frozenset(),
 }
+"""The states that may follow each state. A run may end before its worker sees that it is to be cancelled."""
 
 
 class Phase(Enum):

@@ -6,7 +6,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from foreword.domain.dataset import Dataset
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.report import DataReport
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DatasetName, TuneExperimentName
@@ -18,11 +17,10 @@ from foreword.storage.requests import RequestKey, deleted_since, find_replay, re
 from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
+from foreword.storage.transitions import LIVE_STATES
 
 ROWS_FILE = "rows.jsonl"
 """Name of the rows below a dataset's artifact prefix."""
-
-_LIVE_STATES = tuple(state.value for state in ExperimentState if not state.ended)
 
 
 class DatasetRepository:
@@ -124,7 +122,7 @@ class DatasetRepository:
                 select(ExperimentRow.id)
                 .where(
                     ExperimentRow.tenant == self._tenant,
-                    ExperimentRow.state.in_(_LIVE_STATES),
+                    ExperimentRow.state.in_(LIVE_STATES),
                     ExperimentRow.dataset == id,
                 )
                 .limit(1)

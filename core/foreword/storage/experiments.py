@@ -30,6 +30,7 @@ from foreword.storage.requests import RequestKey, deleted_since, find_replay, re
 from foreword.storage.tables import ExperimentRow, SnapshotRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
+from foreword.storage.transitions import transition
 
 _MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
 
@@ -187,11 +188,9 @@ class ExperimentRepository:
                 )
             now = self._database.clock(session)
             if state is ExperimentState.QUEUED:
-                row.state = ExperimentState.CANCELLED.value
-                row.update_time = row.end_time = now
+                transition(row, ExperimentState.CANCELLED, now)
             elif state is ExperimentState.RUNNING:
-                row.state = ExperimentState.CANCELLING.value
-                row.update_time = now
+                transition(row, ExperimentState.CANCELLING, now)
             return to_experiment(row)
 
     def delete(self, id: str) -> str:

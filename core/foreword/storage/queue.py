@@ -25,9 +25,8 @@ from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.experiments import read_snapshots, to_experiment
 from foreword.storage.tables import ExperimentRow, SnapshotRow
+from foreword.storage.transitions import HELD_STATES, transition
 from foreword.storage.tuned_models import add_tuned_model
-
-_HELD_STATES = (ExperimentState.RUNNING.value, ExperimentState.CANCELLING.value)
 
 FAILPOINTS = tuple(
     f"queue.{operation}.{moment}"
@@ -80,7 +79,7 @@ class ExperimentQueue:
         with self._database.write("leases") as session:
             now = self._database.clock(session)
             free = or_(ExperimentRow.lease_expire_time.is_(None), ExperimentRow.lease_expire_time <= now)
-            held = ExperimentRow.state.in_(_HELD_STATES)
+            held = ExperimentRow.state.in_(HELD_STATES)
             running = (
                 select(ExperimentRow.tenant, func.count().label("running"))
                 .where(held, ExperimentRow.lease_worker.is_not(None), ExperimentRow.lease_expire_time > now)
@@ -119,15 +118,13 @@ class ExperimentQueue:
             row.lease_worker = worker
             row.lease_expire_time = now + duration
             if row.state == ExperimentState.QUEUED.value:
-                row.state = ExperimentState.RUNNING.value
-                row.start_time = row.update_time = now
+                transition(row, ExperimentState.RUNNING, now)
             try:
                 experiment = to_experiment(row, read_snapshots(session, row, 0))
             except InternalError as error:
                 # Left queued, a row that nobody can read would be the next one for ever.
-                row.state, row.failure = ExperimentState.FAILED.value, encode(Failure, Failure.of(error), "failure")
-                row.lease_worker = row.lease_expire_time = None
-                row.end_time = row.update_time = now
+                transition(row, ExperimentState.FAILED, now)
+                row.failure = encode(Failure, Failure.of(error), "failure")
                 return None
             lease = Lease(experiment, row.lease_epoch, worker, row.lost_leases)
             session.flush()
@@ -282,11 +279,8 @@ class ExperimentQueue:
 
     def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> ExperimentRow:
         row = _owned(session, lease)
-        assert state is not ExperimentState.CANCELLED or row.state == ExperimentState.CANCELLING.value
-        row.state = state.value
+        transition(row, state, self._database.clock(session))
         row.compute_seconds = max(row.compute_seconds, compute_seconds)
-        row.lease_worker = row.lease_expire_time = None
-        row.end_time = row.update_time = self._database.clock(session)
         return row
 
 
@@ -299,7 +293,7 @@ def _owned(session: Session, lease: Lease) -> ExperimentRow:
             ExperimentRow.id == lease.experiment.id,
             ExperimentRow.lease_epoch == lease.epoch,
             ExperimentRow.lease_worker == lease.worker,
-            ExperimentRow.state.in_(_HELD_STATES),
+            ExperimentRow.state.in_(HELD_STATES),
         )
         .with_for_update()
     ).one_or_none()
