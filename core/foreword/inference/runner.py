@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import torch
 from cachetools import LRUCache
-from torch import Tensor
 
 from foreword.domain.inference import GenerateParameters, StopReason
-from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
+from foreword.errors import InvalidArgumentError
 from foreword.inference.decoding.answer_text import decode
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import DecodedText, DecodeRow, RowEvent
 from foreword.inference.labels.candidates import Candidates
 from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.labels.scoring import ScoreRow, score
+from foreword.inference.model.adapter_effect import adapter_effect
+from foreword.inference.model.adapter_loading import load_adapter
 from foreword.inference.model.batching import length_groups
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.networks import NetworkInput, make_network
-from foreword.inference.model.prefill import feed_first
+from foreword.inference.model.network_factory import make_network
 from foreword.plugin.chat import chat_frame
-from foreword.plugin.contributions import Contribution, site_scales, soft_prompt
+from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_input, encode_target, tokens_around
 from foreword.plugin.interfaces import LabelSpace, LoadedModel
-from foreword.plugin.scaling import factors_by_module
 
 MAX_ROWS: Final = 32
 """Rows of one pass, unless said otherwise."""
@@ -35,8 +34,7 @@ MAX_PREFILL_TOKENS: Final = 4096
 """Tokens of one pass over inputs, padding included."""
 _KEPT_LABEL_SPACES: Final = 256
 _PROBE_TEXT: Final = "The quick brown fox jumps over the lazy dog."
-_LEAST_EFFECT: Final = 1e-6
-"""Nats; an adapter that really acts moves some token by far more, one that is ignored by nothing."""
+"""Read with and without an adapter, to see whether it changes anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,50 +117,12 @@ class ModelRunner:
         )
 
     def load_adapter(self, contributions: Sequence[Contribution]) -> LoadedAdapter | None:
-        """Brings what a tuning method contributes to the device.
+        """Bring what a tuning method contributes to the device; None where it contributes nothing.
 
         Raises:
             ArtifactError: It does not fit the base model.
         """
-        vectors_PD, scales_W = soft_prompt(contributions), site_scales(contributions)
-        if vectors_PD is None or not len(vectors_PD):
-            vectors_PD = torch.zeros(0, self.model.spec.hidden_size)
-        if not len(vectors_PD) and not scales_W:
-            return None
-        loaded = LoadedAdapter(vectors_PD=self._load_prompt(vectors_PD), factors_W=self._load_factors(scales_W))
-        tensors = (loaded.vectors_PD, *loaded.factors_W.values())
-        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
-            raise ArtifactError("The adapter holds numbers that are not finite. Tune again.")
-        return loaded
-
-    def _load_prompt(self, vectors_PD: Tensor) -> Tensor:
-        """A soft prompt in the base model's dtype, checked."""
-        spec, network = self.model.spec, self.network
-        if vectors_PD.ndim != 2 or vectors_PD.shape[1] != spec.hidden_size:
-            raise ArtifactError(
-                f"The soft prompt has the shape {list(vectors_PD.shape)}, but {spec.id} needs vectors of width "
-                f"{spec.hidden_size}. It was tuned for another base model."
-            )
-        if len(vectors_PD) >= spec.context_tokens:
-            raise ArtifactError(
-                f"The soft prompt has {len(vectors_PD)} vectors, which leaves nothing of the {spec.context_tokens} "
-                f"tokens of {spec.id}. Tune with fewer virtual tokens."
-            )
-        return vectors_PD.detach().to(device=network.device, dtype=network.dtype, copy=True)
-
-    def _load_factors(self, scales_W: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Factors in fp32, checked."""
-        spec = self.model.spec
-        try:
-            factors = factors_by_module(spec.sites, scales_W)
-        except ValueError as error:
-            raise ArtifactError(
-                f"The factors do not fit {spec.id}: {error}. They were tuned for another base model."
-            ) from error
-        return {
-            path: factor_W.detach().to(device=self.network.device, dtype=torch.float32, copy=True)
-            for path, factor_W in factors.items()
-        }
+        return load_adapter(self.network, contributions)
 
     def longest_input(self, adapter: LoadedAdapter | None, candidates: Candidates | None = None) -> int:
         """Tokens of the longest input that leaves room for an answer.
@@ -329,30 +289,12 @@ class ModelRunner:
 
     @torch.inference_mode()
     def probe(self, adapter: LoadedAdapter | None) -> float:
-        """Largest change in nats that an adapter makes to the log-probability of a next token, on a fixed text.
+        """Measure the largest change in nats that an adapter makes to the log-probability of a next token.
 
         Raises:
             FailedPreconditionError: It changes nothing, or makes numbers that are not finite.
         """
         if adapter is None:
             return 0.0
-        length = max(1, self.longest_input(adapter))
-        ids = self.tokenize(_PROBE_TEXT)[:length]
-        sequences, ids_BT, valid_BT = self.network.begin(
-            [NetworkInput(ids=ids, adapter=adapter), NetworkInput(ids=ids, adapter=None)]
-        )
-        logits_BV = feed_first(self.network, sequences, ids_BT, valid_BT)[:, -1].float()
-        with_V, without_V = logits_BV.log_softmax(dim=-1)
-        effect = float((with_V - without_V).abs().max())
-        if effect != effect or effect == float("inf"):
-            raise FailedPreconditionError(
-                "The tuned model makes the base model overflow. Tune again with a smaller learning rate.",
-                reason="PROBE_NOT_FINITE",
-            )
-        if effect < _LEAST_EFFECT:
-            raise FailedPreconditionError(
-                "The tuned model changes nothing: its adapter has no effect on the base model. Tune again with "
-                "more updates or a larger learning rate.",
-                reason="PROBE_NO_EFFECT",
-            )
-        return effect
+        longest = max(1, self.longest_input(adapter))
+        return adapter_effect(self.network, adapter, self.tokenize(_PROBE_TEXT)[:longest])

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import deployed, refused
 from factories.servers import RunningServer
-from foreword.inference.model.networks import Network
+from foreword.inference.model.network import Network
 from foreword.v1 import inference_pb2
 from foreword.v1 import inference_service_pb2 as pb2
 

@@ -19,7 +19,7 @@ from foreword.inference.decoding.answer_text import adds_space, whole_text
 from foreword.inference.decoding.choice import Choice, Work
 from foreword.inference.decoding.input_details import feed_detailed
 from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
-from foreword.inference.model.networks import Network, NetworkInput
+from foreword.inference.model.network import Network, NetworkInput
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 from foreword.plugin.encoding import end_token, forced_first_token

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foreword.inference.decoding.token_details import TokenDetail, details_of
-from foreword.inference.model.networks import Network
+from foreword.inference.model.network import Network
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 

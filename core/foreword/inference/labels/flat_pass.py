@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from foreword.inference.model.networks import Network
+from foreword.inference.model.network import Network
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 

@@ -23,7 +23,7 @@ from foreword.inference.labels.label_trie import LabelTrie
 from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.labels.tree_pass import TreePass
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.networks import Network, NetworkInput
+from foreword.inference.model.network import Network, NetworkInput
 
 BEAM: Final = 4
 """Candidates that the second pass extends."""

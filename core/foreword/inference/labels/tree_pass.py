@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from foreword.inference.labels.label_trie import LabelTrie
-from foreword.inference.model.networks import Network
+from foreword.inference.model.network import Network
 from foreword.inference.model.sequences import Sequences
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from foreword.inference.model.networks import Network
+from foreword.inference.model.network import Network
 from foreword.inference.model.sequences import Sequences
 
 

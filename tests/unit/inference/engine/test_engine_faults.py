@@ -34,8 +34,9 @@ from foreword.errors import (
 )
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.interfaces import AdapterReference
+from foreword.inference.model.encoder_decoder import EncoderDecoder
 from foreword.inference.model.kv_cache import SlackLayer
-from foreword.inference.model.networks import EncoderDecoder, Network
+from foreword.inference.model.network import Network
 from foreword.inference.runner import ModelRunner
 
 
