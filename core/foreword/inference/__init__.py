@@ -1,1 +1,15 @@
-"""The serving engine: one thread owns the model and batches rows of all tenants."""
+"""Inference: requests in, generated text or label probabilities out.
+
+From the top down:
+
+    interfaces   what the server passes to an engine and gets back
+    engine       one thread that owns torch and batches the requests of all tenants
+    runner       one base model at work, for the engine and for evaluation
+    labels       the probabilities of a closed set of answers
+    decoding     text, token by token, in a batch whose rows come and go
+    model        the base model as a network whose rows have adapters of their own
+    residency    which base models are in memory
+    errors       the errors that several of them raise
+
+Each room imports only those below it; a contract in `pyproject.toml` checks this.
+"""

@@ -22,15 +22,16 @@ from typing import Final, TypeVar
 
 from foreword.domain.inference import Classification
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
-from foreword.inference.engine.adapter_store import AdapterStore, ReadArtifact, read_contributions
-from foreword.inference.engine.admission import TokenBudget
+from foreword.inference.engine.adapter_loader import AdapterLoader
 from foreword.inference.engine.answer_tokens import returns_tokens, with_tokens
+from foreword.inference.engine.artifact_reading import ReadArtifact
 from foreword.inference.engine.job import Job
 from foreword.inference.engine.model_scheduler import ModelScheduler
+from foreword.inference.engine.preparation import check_characters, estimate_tokens, make_job, readable_text
 from foreword.inference.engine.thread import EngineThread
+from foreword.inference.engine.token_budget import TokenBudget
 from foreword.inference.errors import deadline_error, draining_error
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
-from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.residency.model_residency import Hold, ModelResidency
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
@@ -38,10 +39,6 @@ from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
 Result = TypeVar("Result")
 
 _LOADERS: Final = 4
-_CHARACTERS_PER_TOKEN: Final = 3
-"""Rough, for the queue's bound before a text is tokenized."""
-_MOST_CHARACTERS_PER_TOKEN: Final = 32
-"""A text with more than this for each token of the context cannot fit, and is not worth the time to tokenize it."""
 
 
 class InferenceEngine:
@@ -63,10 +60,10 @@ class InferenceEngine:
         settings: EngineSettings | None = None,
     ) -> None:
         self._base_models = base_models
-        self._methods = methods
-        self._read_artifact = read_artifact
         self._settings = settings or EngineSettings()
-        self._adapters = AdapterStore(self._settings.prompt_cache_bytes)
+        self._adapters = AdapterLoader(
+            methods=methods, read_artifact=read_artifact, max_bytes=self._settings.prompt_cache_bytes
+        )
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
         self._residency = ModelResidency(
@@ -82,7 +79,7 @@ class InferenceEngine:
         self._idle = asyncio.Event()
 
     def start(self, on_lost: Callable[[], object] = lambda: None) -> None:
-        """Starts the engine's thread.
+        """Start the engine's thread.
 
         Args:
             on_lost: Called on that thread when it ends by itself, as it does when its device is lost. Requests fail
@@ -91,7 +88,7 @@ class InferenceEngine:
         self._thread.start(on_lost)
 
     async def drain(self, timeout_seconds: float) -> bool:
-        """Takes no new requests and waits for those under way.
+        """Take no new requests, and wait for those under way.
 
         Returns:
             Whether all were finished in time.
@@ -103,14 +100,14 @@ class InferenceEngine:
         return not self._in_flight
 
     def stop(self) -> None:
-        """Ends the thread; requests under way fail with UnavailableError."""
+        """End the thread; requests under way fail with UnavailableError."""
         self._draining = True
         self._thread.stop()
         self._residency.close()
         self._loaders.shutdown(wait=False, cancel_futures=True)
 
     def load(self) -> EngineLoad:
-        """What the engine has to do at the moment."""
+        """Count the requests, tokens and rows that the engine has at the moment."""
         return EngineLoad(
             queued_requests=self._thread.waiting,
             queued_tokens=self._budget.total,
@@ -123,15 +120,15 @@ class InferenceEngine:
         return self._thread.schedulers
 
     async def preload(self, base_model: str) -> None:
-        """Loads a base model now instead of on first use."""
+        """Load a base model now instead of on first use."""
         self._check_open()
         async with self._runner(base_model):
             pass
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
-        """Tokens of an input, counted against the tenant's share of the queue like any request."""
-        self._check_characters(base_model, text)
-        tokens = len(text) // _CHARACTERS_PER_TOKEN + 1
+        """Tokenize an input, counted against the tenant's share of the queue like any request."""
+        check_characters(text, self._base_model(base_model).spec)
+        tokens = estimate_tokens(text) + 1
         self._budget.take(tenant, tokens)
         try:
             async with self._runner(base_model) as runner:
@@ -140,14 +137,14 @@ class InferenceEngine:
             self._budget.give(tenant, tokens)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
-        """Largest change in nats that the adapter makes to the log-probability of a next token."""
+        """Measure the largest change in nats that an adapter makes to the log-probability of a next token."""
         self._check_open()
         async with self._runner(base_model) as runner:
-            loaded = await self._on_loader(partial(self._adapter, runner, adapter, stored=True))
+            loaded = await self._on_loader(partial(self._adapters.load, runner, adapter, anew=True))
             return await asyncio.wrap_future(self._thread.call(lambda: runner.probe(loaded)))
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
-        """Answers with text; leaving the iteration cancels the request."""
+        """Answer with text; leaving the iteration cancels the request."""
         job, hold = await self._submit(request, labels=False)
         try:
             while True:
@@ -166,7 +163,7 @@ class InferenceEngine:
             self._leave(job, hold)
 
     async def classify(self, request: EngineRequest) -> Classification:
-        """Scores the answers of a closed task; cancelling the task cancels the request."""
+        """Score the answers of a closed task; cancelling the task cancels the request."""
         if request.label_space is None:
             raise InvalidArgumentError.of("labels", "must be given for a model that was not tuned for a closed task")
         job, hold = await self._submit(request, labels=True)
@@ -187,9 +184,9 @@ class InferenceEngine:
         """
         arrival = time.monotonic()
         self._check_open()
-        text = self._readable(request)
+        text = readable_text(request, self._base_model(request.base_model).spec)
         asked = 0 if request.label_space is not None else request.parameters.max_new_tokens
-        tokens = len(text) // _CHARACTERS_PER_TOKEN + asked
+        tokens = estimate_tokens(text) + asked
         self._budget.take(request.tenant, tokens)
         self._in_flight += 1
         self._idle.clear()
@@ -230,67 +227,26 @@ class InferenceEngine:
         if self._draining or not self._thread.runs:
             raise draining_error()
 
-    def _readable(self, request: EngineRequest) -> str:
-        """The text to tokenize: of one that is to be cut, no more than can be left of it."""
-        base = self._base_models.get(request.base_model)
-        if base is not None and request.parameters.truncate_input_tokens:
-            return request.text[-base.spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN :]
-        self._check_characters(request.base_model, request.text)
-        return request.text
-
-    def _check_characters(self, base_model: str, text: str) -> None:
-        """Refuses a text that cannot fit before anybody spends time on it."""
-        base = self._base_models.get(base_model)
-        if base is None:
-            return
-        most = base.spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN
-        if len(text) > most:
-            raise InvalidArgumentError.of(
-                "text",
-                f"has {len(text):,} characters, more than the {base.spec.context_tokens} tokens of {base.spec.id} can "
-                f"ever hold; shorten it to at most {most:,} characters",
-                reason="TEXT_TOO_LONG",
-            )
-
     async def _on_loader(self, function: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._loaders, partial(function, *arguments))
 
     def _prepare(
-        self,
-        runner: ModelRunner,
-        request: EngineRequest,
-        text: str,
-        labels: bool,
-        loop: asyncio.AbstractEventLoop,
+        self, runner: ModelRunner, request: EngineRequest, text: str, labels: bool, loop: asyncio.AbstractEventLoop
     ) -> Job:
-        """Everything that a request needs before it can be in a batch. Runs on a loader thread."""
-        loaded = self._adapter(runner, request.adapter)
-        field = "truncate_input_tokens" if labels else "parameters.truncate_input_tokens"
-        ids = runner.input_ids(text, request.parameters.truncate_input_tokens, field=field)
-        candidates = None
-        if request.label_space is not None:
-            if not request.label_space.labels:
-                raise InvalidArgumentError.of("labels", "must hold at least one label")
-            candidates = runner.candidates(request.label_space)
-        runner.check_length(len(ids), loaded, candidates)
-        cost = candidates.num_tokens if candidates else request.parameters.max_new_tokens
-        return Job(
-            request=request,
-            loop=loop,
-            answers=asyncio.Queue(),
-            ids=ids,
-            adapter=loaded,
-            tokens=len(ids) + cost,
-            candidates=candidates,
-            labels=labels,
-        )
+        """Make a request ready for a batch. Runs on a loader thread."""
+        adapter = self._adapters.load(runner, request.adapter)
+        return make_job(request, text, runner=runner, adapter=adapter, labels=labels, loop=loop)
 
-    async def _hold(self, name: str) -> Hold[ModelScheduler]:
-        """Takes a base model, which is loaded if need be; requests for one model wait for a single load."""
+    def _base_model(self, name: str) -> BaseModel:
+        """Return an installed base model, loaded or not."""
         base = self._base_models.get(name)
         if base is None:
             raise NotFoundError.of(f"baseModels/{name[:200]}", "List the installed base models.")
-        hold = self._residency.hold(base)
+        return base
+
+    async def _hold(self, name: str) -> Hold[ModelScheduler]:
+        """Take a base model, which is loaded if need be; requests for one model wait for a single load."""
+        hold = self._residency.hold(self._base_model(name))
         try:
             if not hold.loaded.done():
                 # Shielded: others may wait for the same load when this request is cancelled.
@@ -323,7 +279,7 @@ class InferenceEngine:
         return scheduler
 
     def _unload(self, base: BaseModel, scheduler: ModelScheduler) -> None:
-        """Lets go of a base model that nobody holds, and of its adapters. Runs on the loading thread.
+        """Let go of a base model that nobody holds, and of its adapters. Runs on the loading thread.
 
         What is left in its queues was cancelled; the engine's thread ends it, so that no turn still uses the weights.
         """
@@ -331,29 +287,8 @@ class InferenceEngine:
             self._thread.call(partial(self._thread.remove, scheduler)).result()
         self._adapters.drop(base.spec.id)
 
-    def _adapter(
-        self, runner: ModelRunner, adapter: AdapterReference | None, *, stored: bool = False
-    ) -> LoadedAdapter | None:
-        """The adapter of a tuned model, loaded if need be or, as `stored`, in any case. Runs on a loader thread."""
-        if adapter is None:
-            return None
-        spec = runner.model.spec
-
-        def load() -> tuple[LoadedAdapter | None, int]:
-            method = self._methods.get(adapter.tuning_type)
-            if method is None:
-                raise NotFoundError(
-                    f"The tuning method {adapter.tuning_type[:80]!r} of this tuned model is not installed. Install its "
-                    "plugin.",
-                    reason="TUNING_METHOD_MISSING",
-                )
-            loaded = runner.load_adapter(read_contributions(adapter, method, spec, self._read_artifact))
-            return loaded, runner.network.adapter_bytes(loaded) if loaded else 1
-
-        return self._adapters.refresh(adapter, load) if stored else self._adapters.get(adapter, load)
-
 
 def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
-    """Tokenizes on a loader thread; texts take a call per token and are made only for those who want them."""
+    """Tokenize a text; the texts of tokens take a call per token and are made only for those who want them."""
     ids = tuple(runner.tokenize(text))
     return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())

@@ -11,7 +11,7 @@ from foreword.domain.inference import Generation, StopReason
 from foreword.errors import ForewordError
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
-from foreword.inference.engine.admission import FairQueue
+from foreword.inference.engine.fair_queue import FairQueue
 from foreword.inference.engine.job import Answer, Job
 from foreword.inference.errors import deadline_error, internal_error
 from foreword.inference.interfaces import Piece

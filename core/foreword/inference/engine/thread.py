@@ -17,9 +17,9 @@ from typing import Any, Final, Generic, TypeVar
 import torch
 
 from foreword.errors import ForewordError
-from foreword.inference.engine.admission import TokenBudget
 from foreword.inference.engine.job import Answer, Job
 from foreword.inference.engine.model_scheduler import ModelScheduler
+from foreword.inference.engine.token_budget import TokenBudget
 from foreword.inference.errors import draining_error, internal_error
 from foreword.observability.logging import get_logger
 

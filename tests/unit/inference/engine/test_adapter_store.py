@@ -15,7 +15,8 @@ from factories.examples import examples
 from factories.serving import Adapters, load_adapter, prompt_vectors, site_scales
 from factories.tiny_models import tiny_model
 from foreword.errors import ArtifactError
-from foreword.inference.engine.adapter_store import AdapterStore, check_content, parse_tensors, read_contributions
+from foreword.inference.engine.adapter_store import AdapterStore
+from foreword.inference.engine.artifact_reading import check_content, parse_tensors, read_contributions
 from foreword.inference.interfaces import AdapterReference
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from foreword.errors import ExhaustedError
-from foreword.inference.engine.admission import FairQueue, TokenBudget
+from foreword.inference.engine.fair_queue import FairQueue
+from foreword.inference.engine.token_budget import TokenBudget
 from foreword.inference.model.batching import length_groups
 
 

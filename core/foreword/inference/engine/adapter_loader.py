@@ -1,0 +1,62 @@
+"""Loading the adapters of tuned models, on loader threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from foreword.errors import NotFoundError
+from foreword.inference.engine.adapter_store import AdapterStore
+from foreword.inference.engine.artifact_reading import ReadArtifact, read_contributions
+from foreword.inference.interfaces import AdapterReference
+from foreword.inference.model.loaded_adapter import LoadedAdapter
+from foreword.inference.runner import ModelRunner
+from foreword.plugin.interfaces import TuningMethod
+
+
+class AdapterLoader:
+    """Loads adapters and keeps them in memory. Thread-safe.
+
+    Args:
+        methods: By tuning type.
+        read_artifact: Reads an adapter's files.
+        max_bytes: Memory for adapters that are kept.
+    """
+
+    def __init__(self, *, methods: Mapping[str, TuningMethod], read_artifact: ReadArtifact, max_bytes: int) -> None:
+        self._methods = methods
+        self._read_artifact = read_artifact
+        self._store = AdapterStore(max_bytes)
+
+    def load(
+        self, runner: ModelRunner, reference: AdapterReference | None, *, anew: bool = False
+    ) -> LoadedAdapter | None:
+        """Return an adapter, read from its artifact unless it is in memory.
+
+        Args:
+            runner: Runs the base model of the adapter.
+            anew: Read the artifact in any case.
+
+        Raises:
+            ArtifactError: The artifact is missing or corrupt, or does not fit the base model.
+            NotFoundError: The adapter's tuning method is not installed.
+        """
+        if reference is None:
+            return None
+
+        def load() -> tuple[LoadedAdapter | None, int]:
+            method = self._methods.get(reference.tuning_type)
+            if method is None:
+                raise NotFoundError(
+                    f"The tuning method {reference.tuning_type[:80]!r} of this tuned model is not installed. Install "
+                    "its plugin.",
+                    reason="TUNING_METHOD_MISSING",
+                )
+            contributions = read_contributions(reference, method, runner.model.spec, self._read_artifact)
+            loaded = runner.load_adapter(contributions)
+            return loaded, runner.network.adapter_bytes(loaded) if loaded else 1
+
+        return self._store.refresh(reference, load) if anew else self._store.get(reference, load)
+
+    def drop(self, base_model: str) -> None:
+        """Forget the adapters of a base model."""
+        self._store.drop(base_model)

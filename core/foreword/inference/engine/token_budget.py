@@ -1,0 +1,84 @@
+"""The tokens that may wait for the engine, shared fairly between tenants."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Final
+
+from foreword.errors import ExhaustedError
+
+_SHORTEST_RETRY: Final = 0.1
+_LONGEST_RETRY: Final = 30.0
+_SMOOTHING: Final = 0.1
+
+
+class TokenBudget:
+    """Bounds the tokens that wait. Thread-safe.
+
+    One tenant cannot fill the queue for the others: when it is full, a tenant that holds less than an equal share may
+    still enter, so that at most twice `max_tokens` ever wait.
+
+    Args:
+        max_tokens: Tokens that may wait. A request that is larger enters when nothing else waits.
+    """
+
+    def __init__(self, max_tokens: int) -> None:
+        self._lock = threading.Lock()
+        self._max_tokens = max_tokens
+        self._held: dict[str, int] = {}
+        self._total = 0
+        self._tokens_per_second = 0.0
+
+    @property
+    def total(self) -> int:
+        """Tokens that wait now."""
+        return self._total
+
+    def take(self, tenant: str, tokens: int) -> None:
+        """Lets tokens wait.
+
+        Raises:
+            ExhaustedError: There is no room; says when there is likely to be.
+        """
+        with self._lock:
+            held = self._held.get(tenant, 0)
+            share = self._max_tokens // max(1, len(self._held) + (0 if held else 1))
+            if self._total and self._total + tokens > self._max_tokens and held + tokens > share:
+                raise ExhaustedError(
+                    f"{self._total} tokens are waiting for the engine, which takes at most {self._max_tokens}. Try "
+                    "again later, or raise FOREWORD_MAX_QUEUED_TOKENS.",
+                    metadata={"queued_tokens": str(self._total), "max_queued_tokens": str(self._max_tokens)},
+                    retry_after=self._retry_after(tokens),
+                )
+            self._add(tenant, tokens)
+
+    def give(self, tenant: str, tokens: int) -> None:
+        """Tokens that no longer wait."""
+        with self._lock:
+            self._add(tenant, -tokens)
+
+    def resize(self, tenant: str, before: int, after: int) -> None:
+        """Replaces an estimate by what it came to."""
+        self.give(tenant, before - after)
+
+    def worked(self, tokens: int, seconds: float) -> None:
+        """Learns how fast the engine takes tokens."""
+        with self._lock:
+            rate = tokens / max(seconds, 1e-6)
+            known = self._tokens_per_second
+            self._tokens_per_second = known + _SMOOTHING * (rate - known) if known else rate
+
+    def _add(self, tenant: str, tokens: int) -> None:
+        held = self._held.get(tenant, 0) + tokens
+        if held:
+            self._held[tenant] = held
+        else:
+            self._held.pop(tenant, None)
+        self._total += tokens
+
+    def _retry_after(self, tokens: int) -> timedelta:
+        """Time until so much has been worked off that these tokens fit."""
+        excess = self._total + tokens - self._max_tokens
+        seconds = excess / self._tokens_per_second if self._tokens_per_second else 1.0
+        return timedelta(seconds=min(max(seconds, _SHORTEST_RETRY), _LONGEST_RETRY))
