@@ -1,45 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
-import pytest
-
-from foreword.errors import ExhaustedError
 from foreword.inference.engine.fair_queue import FairQueue
-from foreword.inference.engine.token_budget import TokenBudget
-from foreword.inference.model.batching import length_groups
-
-
-def test_a_full_queue_says_when_to_try_again():
-    budget = TokenBudget(100)
-    budget.worked(tokens=50, seconds=1.0)
-    budget.take("acme", 90)
-
-    with pytest.raises(ExhaustedError) as caught:
-        budget.take("acme", 60)
-
-    assert caught.value.retry_after == timedelta(seconds=1)
-    assert "FOREWORD_MAX_QUEUED_TOKENS" in caught.value.message
-    budget.give("acme", 90)
-    budget.take("acme", 60)
-    assert budget.total == 60
-
-
-def test_a_request_larger_than_the_queue_enters_when_nothing_waits():
-    budget = TokenBudget(100)
-    budget.take("acme", 500)
-    with pytest.raises(ExhaustedError):
-        budget.take("acme", 1)
-
-
-def test_a_tenant_below_its_share_enters_a_queue_that_another_filled():
-    budget = TokenBudget(100)
-    budget.take("greedy", 100)
-    budget.take("modest", 40)
-    with pytest.raises(ExhaustedError):
-        budget.take("modest", 40)
-    with pytest.raises(ExhaustedError):
-        budget.take("greedy", 1)
 
 
 def test_tenants_get_equal_shares_of_tokens_whatever_they_ask_for():
@@ -90,10 +51,3 @@ def test_items_can_be_taken_out_wherever_they_stand():
     assert queue.remove(lambda item: item % 2 == 0) == [0, 2, 4]
     assert len(queue) == 3
     assert queue.pop(100, 100) == [1, 3, 5]
-
-
-def test_rows_are_grouped_by_length_within_the_limits():
-    groups = length_groups([10, 500, 12, 11, 480, 9], max_rows=3, max_tokens=1000)
-    assert groups == [[5, 0, 3], [2], [4, 1]]
-    assert length_groups([2000], max_rows=3, max_tokens=1000) == [[0]]
-    assert length_groups([], max_rows=3, max_tokens=1000) == []

@@ -12,7 +12,6 @@ from foreword.domain.inference import GenerateParameters
 from foreword.errors import ArtifactError, InvalidArgumentError
 from foreword.inference.labels import label_trie
 from foreword.inference.labels.candidates import Candidates
-from foreword.inference.labels.label_trie import LabelTrie, build_tries
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.encoding import start_token
 from foreword.plugin.interfaces import LabelSpace
@@ -255,23 +254,6 @@ def test_a_prompt_that_makes_the_model_overflow_is_named():
     good = TextRow(text=TEXTS[0])
     with pytest.raises(ArtifactError, match="overflow"):
         runner.score_label_sets([good, TextRow(text=TEXTS[0], adapter=hostile)], SENTIMENT)
-
-
-def test_a_trie_shares_beginnings_and_follows_a_sequence_until_it_leaves():
-    trie = LabelTrie([[5, 6, 2], [5, 7, 2], [5, 2]])
-    assert trie.ids_N.tolist() == [5, 6, 7]
-    assert trie.depth_N.tolist() == [1, 2, 2]
-    assert trie.visible_NN.tolist() == [[True, False, False], [True, True, False], [True, False, True]]
-    assert trie.leave([5, 7, 9, 2]) == (3, 9)
-    assert trie.leave([8, 2]) == (0, 8)
-
-
-def test_trees_hold_all_sequences_in_order_within_their_size(monkeypatch):
-    monkeypatch.setattr(label_trie, "MAX_NODES", 10)
-    sequences = [[number, number + 1, 2] for number in range(10, 40)]
-    tries = build_tries(sequences)
-    assert sum(trie.size for trie in tries) == len(sequences)
-    assert all(len(trie) <= 10 for trie in tries)
 
 
 def test_an_answer_of_a_single_token_needs_no_node():
