@@ -1,4 +1,4 @@
-"""One base model at work: texts in, answers or scores out, synchronously. Evaluation and the engine both use it."""
+"""One base model at work: it answers texts and scores labels, synchronously, for the engine and for evaluation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from foreword.plugin.encoding import encode_input, encode_target, tokens_around
 from foreword.plugin.interfaces import LabelSpace, LoadedModel
 
 MAX_ROWS: Final = 32
-"""Rows of one pass, unless said otherwise."""
+"""Rows of one pass by default."""
 MAX_PREFILL_TOKENS: Final = 4096
 """Tokens of one pass over inputs, padding included."""
 _KEPT_LABEL_SPACES: Final = 256
@@ -42,7 +42,7 @@ class TextRow:
     """One text to answer.
 
     Attributes:
-        adapter: What `ModelRunner.load_adapter` made of a tuned model; None for the base model as it is.
+        adapter: From `ModelRunner.load_adapter`; None for the base model as it is.
     """
 
     text: str
@@ -83,16 +83,16 @@ class ModelRunner:
         self._candidates_lock = threading.Lock()
 
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of an input, special tokens included."""
+        """Return the token ids of an input, special tokens included."""
         return encode_input(self.model.tokenizer, text, frame=self._frame)
 
     def input_ids(self, text: str, truncate: int = 0, *, field: str = "parameters.truncate_input_tokens") -> list[int]:
-        """Token ids of an input, of which only the last `truncate` stay; 0 for all.
+        """Return the token ids of an input, cut to its last `truncate` tokens; 0 keeps all.
 
-        What the tokenizer or the chat template puts around the text stays too, and counts.
+        The tokens that the tokenizer or the chat template puts around the text are kept, and count.
 
         Args:
-            field: What the caller calls `truncate`.
+            field: Name of `truncate` in the caller's request, for the error.
 
         Raises:
             InvalidArgumentError: `truncate` leaves nothing of the text.
@@ -108,7 +108,7 @@ class ModelRunner:
         return ids[:before] + ids[len(ids) - truncate + before :]
 
     def token_texts(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """The text of each token; special tokens show their names."""
+        """Return the text of each token, and the names of special tokens."""
         tokenizer = self.model.tokenizer
         special = set(tokenizer.all_special_ids)
         return tuple(
@@ -125,10 +125,10 @@ class ModelRunner:
         return load_adapter(self.network, contributions)
 
     def longest_input(self, adapter: LoadedAdapter | None, candidates: Candidates | None = None) -> int:
-        """Tokens of the longest input that leaves room for an answer.
+        """Return the length in tokens of the longest input that leaves room for an answer.
 
         Args:
-            candidates: What is scored; None where an answer is generated, of which one token must fit.
+            candidates: The answers to score; None where an answer is generated, of which one token must fit.
 
         Raises:
             InvalidArgumentError: A candidate is too long for any input (field `labels`).
@@ -151,10 +151,10 @@ class ModelRunner:
     def check_length(
         self, num_tokens: int, adapter: LoadedAdapter | None, candidates: Candidates | None = None
     ) -> None:
-        """Raises InvalidArgumentError when an input does not fit (field `text`), or no input would (`labels`).
+        """Raise InvalidArgumentError when an input does not fit (field `text`), or no input would (`labels`).
 
         Args:
-            candidates: What is scored; None where an answer is generated.
+            candidates: The answers to score; None where an answer is generated.
         """
         spec = self.model.spec
         if not num_tokens:
@@ -174,7 +174,7 @@ class ModelRunner:
             )
 
     def candidates(self, space: LabelSpace) -> Candidates:
-        """The answers of a label space, as tokens. Thread-safe, as it needs no torch that another thread owns."""
+        """Return the answers of a label space, as tokens. Thread-safe, as it runs no network."""
         with self._candidates_lock:
             found = self._candidates.get(space)
             if found is None:
@@ -191,11 +191,11 @@ class ModelRunner:
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> list[TextAnswer]:
-        """Answers texts; rows join and leave the batch as they come and end. Time limits are the engine's to keep.
+        """Answer texts in a batch that rows join and leave. Only the engine keeps time limits.
 
         Args:
-            should_stop: Asked between tokens; True ends all rows, as CANCELLED.
-            on_progress: Told how many rows are finished.
+            should_stop: Called between tokens; True ends all rows, as CANCELLED.
+            on_progress: Called with the number of finished rows.
 
         Raises:
             InvalidArgumentError: A text is empty or too long.
@@ -252,11 +252,11 @@ class ModelRunner:
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> list[ScoredSets]:
-        """Scores the answers of a closed task; `parameters` of the rows are not looked at.
+        """Score the answers of a closed task; `parameters` of the rows are ignored.
 
         Args:
-            should_stop: Asked between passes; True returns an empty list.
-            on_progress: Told how many rows are finished.
+            should_stop: Called between passes; True returns an empty list.
+            on_progress: Called with the number of finished rows.
 
         Raises:
             InvalidArgumentError: A text is empty, or too long for an answer to follow.
@@ -281,7 +281,7 @@ class ModelRunner:
         return [found[place] for place in range(len(rows))]
 
     def score_groups(self, rows: Sequence[ScoreRow], *, max_rows: int = MAX_ROWS) -> list[list[int]]:
-        """Places of rows to score together: the logits of all their candidates are in memory at once."""
+        """Group the places of rows to score together: the logits of all their candidates are in memory at once."""
         lengths = [
             len(row.ids) + (row.adapter.length if row.adapter else 0) + row.candidates.num_tokens for row in rows
         ]

@@ -1,4 +1,4 @@
-"""Tokens to text as they come: no piece cuts a character, none holds a part of a stop sequence."""
+"""Text of tokens as they are generated. No piece cuts a character or holds a part of a stop sequence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TextDecoder:
         self._shown = 0
 
     def push(self, token: int) -> str:
-        """Takes a token; returns the text that is certain now."""
+        """Add a token; return the text that is certain now."""
         self._ids.append(token)
         text = decode(self._tokenizer, self._ids[self._start :])
         certain = drop_unfinished(text)
@@ -52,31 +52,31 @@ class TextDecoder:
 
 
 def decode(tokenizer: Any, ids: Sequence[int]) -> str:
-    """Text of tokens, without special ones and without tidying up spaces."""
+    """Return the text of tokens, without special ones and without tidying up spaces."""
     text: str = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return text
 
 
 def whole_text(tokenizer: Any, ids: Sequence[int], *, strip_space: bool) -> str:
-    """Text of a finished answer: the same as its pieces add up to."""
+    """Return the text of a finished answer, which equals the sum of its pieces."""
     text = drop_unfinished(decode(tokenizer, ids))
     return text.removeprefix(" ") if strip_space else text
 
 
 def drop_unfinished(text: str) -> str:
-    """Text without the marks of an unfinished character at its end."""
+    """Drop the marks of an unfinished character at the end of a text."""
     for _ in range(_MOST_REPLACEMENTS):
         text = text.removesuffix(REPLACEMENT)
     return text
 
 
 def adds_space(tokenizer: Any) -> bool:
-    """Whether the tokenizer's texts come back with a space in front that was not there."""
+    """Return whether the tokenizer puts a space in front of every text."""
     return decode(tokenizer, encode_plain(tokenizer, "a")).startswith(" ")
 
 
 class StopFilter:
-    """Ends a text where the first stop sequence ends; what may become one is held back.
+    """Ends a text at the first stop sequence, and holds back what may become one.
 
     How the text is cut into pieces makes no difference: the sequence that is complete first decides, of several
     complete at once the longest.
@@ -93,7 +93,7 @@ class StopFilter:
         self.stopped = False
 
     def push(self, text: str) -> str:
-        """Takes text; returns what may be shown. Nothing after the stop."""
+        """Add text; return what may be shown, which is nothing after the stop."""
         if self.stopped:
             return ""
         if not self._sequences:
@@ -109,7 +109,7 @@ class StopFilter:
         return text[: len(text) - length]
 
     def finish(self) -> str:
-        """What was held back, when the answer ended otherwise."""
+        """Return what was held back, when the answer ended otherwise."""
         held, self._held = self._held, ""
         return "" if self.stopped else held
 

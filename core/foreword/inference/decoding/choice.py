@@ -23,7 +23,7 @@ from foreword.inference.decoding.token_details import TokenDetails
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Choice(RowTensors):
-    """What has been chosen for each row, and how to go on.
+    """The tokens chosen for each row, and the parameters of the next choice.
 
     Attributes:
         seen_BV: Tokens that a repetition penalty is for; without columns while no row has one.
@@ -54,7 +54,7 @@ class Choice(RowTensors):
         vocabulary: int,
         device: torch.device,
     ) -> Choice:
-        """State of rows that have no token yet.
+        """Make the state of rows that have no token yet.
 
         Args:
             most: Tokens that each row may generate.
@@ -92,7 +92,7 @@ class Choice(RowTensors):
         )
 
     def advance(self, logits_BV: Tensor, work: Work, *, ends_E: Tensor, first: int | None) -> Tensor:
-        """Chooses the next token of every row and notes it.
+        """Choose and record the next token of every row.
 
         Args:
             logits_BV: The model's, in fp32; changed.
@@ -104,7 +104,7 @@ class Choice(RowTensors):
             Returns `[B]`.
         """
         detailed_R = work.detailed_R
-        # Before anything is changed: what the model itself says.
+        # Before anything is changed: the model's own probabilities.
         log_probs_RV = None if detailed_R is None else logits_BV[detailed_R].log_softmax(dim=-1)
         self._penalize(logits_BV, work, ends_E)
         ids_B = logits_BV.argmax(dim=-1)
@@ -130,12 +130,12 @@ class Choice(RowTensors):
         return ids_B
 
     def trim(self, work: Work) -> None:
-        """Lets go of the memory that only rows which have left needed."""
+        """Free the memory that only rows which have left needed."""
         if work.repeating_R is None:
             self.seen_BV = self.seen_BV[:, :0]
 
     def _penalize(self, logits_BV: Tensor, work: Work, ends_E: Tensor) -> None:
-        """Changes logits in place: repetition, then length, then the least number of tokens."""
+        """Change logits in place: repetition, then length, then the least number of tokens."""
         if work.repeating_R is not None:
             rows_R = work.repeating_R
             logits_BV[rows_R] = penalize_repetition(logits_BV[rows_R], self.seen_BV[rows_R], self.repetition_B[rows_R])
@@ -162,7 +162,7 @@ class Work:
 
     @classmethod
     def of(cls, parameters: Sequence[GenerateParameters], device: torch.device) -> Work:
-        """The work of rows with these parameters."""
+        """Find the rows that each parameter concerns."""
 
         def places(concerned: Callable[[GenerateParameters], bool]) -> Tensor | None:
             found = [place for place, item in enumerate(parameters) if concerned(item)]

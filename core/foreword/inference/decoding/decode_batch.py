@@ -31,7 +31,7 @@ class BegunRows:
 
     Attributes:
         rows: As they were asked for.
-        events: Their news. Rows that ended with their first token are in no group.
+        events: Their events. Rows that ended with their first token are in no group.
         groups: Those that were begun together.
     """
 
@@ -63,17 +63,17 @@ class DecodeBatch:
         return len(self.rows)
 
     def join(self, rows: Sequence[DecodeRow]) -> tuple[list[ActiveRow], list[RowEvent]]:
-        """Reads the inputs of new rows, chooses their first tokens and lets them join.
+        """Read the inputs of new rows, choose their first tokens and add them to the batch.
 
         Returns:
-            The new rows in order, and their news. Rows that ended with their first token have not joined.
+            The new rows in order, and their events. Rows that ended with their first token have not joined.
         """
         begun = self.begin(rows)
         self.absorb(begun)
         return begun.rows, begun.events
 
     def begin(self, rows: Sequence[DecodeRow]) -> BegunRows:
-        """Reads the inputs of new rows and chooses their first tokens. This batch stays as it is, also on an error."""
+        """Read the inputs of new rows and choose their first tokens. This batch stays the same, even on an error."""
         new = [ActiveRow(row, self._tokenizer, strip_space=self._strip_space) for row in rows]
         events, groups = list[RowEvent](), list[DecodeBatch]()
         for group in self._groups(new):
@@ -83,12 +83,12 @@ class DecodeBatch:
         return BegunRows(rows=new, events=events, groups=groups)
 
     def absorb(self, begun: BegunRows) -> None:
-        """Lets rows that were begun join. After an error the batch is good for nothing: some layers may hold them."""
+        """Add rows that were begun. After an error the batch is unusable, as some layers may hold the rows."""
         for group in begun.groups:
             self._absorb(group)
 
     def step(self) -> list[RowEvent]:
-        """Generates one token for every row; rows that end leave."""
+        """Generate one token for every row, and remove rows that end."""
         if not self.rows:
             return []
         assert self._sequences is not None
@@ -97,7 +97,7 @@ class DecodeBatch:
         return self._advance(logits_B1V[:, 0])
 
     def remove(self, rows: Sequence[ActiveRow], reason: StopReason) -> list[RowEvent]:
-        """Lets rows leave at once; returns the answers as they are. Rows that have left already are ignored."""
+        """Remove rows and return their answers as they are. Rows that have left already are ignored."""
         gone = set(rows)
         places = [place for place, row in enumerate(self.rows) if row in gone]
         events = [self._finish(place, "", reason) for place in places]
@@ -105,13 +105,13 @@ class DecodeBatch:
         return events
 
     def clear(self) -> None:
-        """Forgets all rows, without an operation on the device: that may be what failed."""
+        """Drop all rows without an operation on the device, which may be what failed."""
         self.rows = []
         self._sequences = self._choice = None
         self._work, self._any_watched = Work(), False
 
     def _groups(self, rows: Sequence[ActiveRow]) -> list[list[ActiveRow]]:
-        """Rows to begin together: whoever wants details of the input is alone, as these take all columns' logits."""
+        """Group rows to begin together. One with details of its input is alone, as these take all columns' logits."""
         if not self._network.model.spec.is_causal:
             return [list(rows)]
         alone = [row for row in rows if row.options.input_details]
@@ -119,7 +119,7 @@ class DecodeBatch:
         return [*([others] if others else []), *([row] for row in alone)]
 
     def _begin(self, rows: list[ActiveRow]) -> list[RowEvent]:
-        """Reads inputs and chooses the first tokens. The batch was empty."""
+        """Read inputs and choose the first tokens, in an empty batch."""
         network = self._network
         self.rows = rows
         sequences, ids_BT, valid_BT = network.begin(
@@ -144,12 +144,12 @@ class DecodeBatch:
         return self._advance(logits_BV)
 
     def _most_tokens(self, row: DecodeRow) -> int:
-        """Tokens that the row may generate at most."""
+        """Return the most tokens that a row may generate."""
         room = self._network.context_room(row.adapter).longest_answer(input_tokens=len(row.ids))
         return min(row.parameters.max_new_tokens, room)
 
     def _advance(self, logits_BV: Tensor) -> list[RowEvent]:
-        """Chooses the next token of every row, and lets rows that end leave."""
+        """Choose the next token of every row, and remove rows that end."""
         choice = self._choice
         assert choice is not None
         ids_B = choice.advance(logits_BV.float(), self._work, ends_E=self._ends_E, first=self._first)
@@ -174,7 +174,7 @@ class DecodeBatch:
         return events
 
     def _finish(self, place: int, piece: str, reason: StopReason) -> RowEvent:
-        """The last news of a row that is still in the batch."""
+        """Make the last event of a row that is still in the batch."""
         choice = self._choice
         assert choice is not None
         row = self.rows[place]
@@ -197,7 +197,7 @@ class DecodeBatch:
         return RowEvent(row=row, piece=piece if row.row.stream else text, final=final)
 
     def _keep(self, places: list[int]) -> None:
-        """Keeps these rows."""
+        """Keep only the rows at these places."""
         if len(places) == len(self.rows):
             return
         self.rows = [self.rows[place] for place in places]
@@ -212,7 +212,7 @@ class DecodeBatch:
         self._look()
 
     def _absorb(self, other: DecodeBatch) -> None:
-        """Takes over the rows of another batch."""
+        """Add the rows of another batch."""
         if not other.rows:
             return
         if self._sequences is None or self._choice is None:
@@ -226,7 +226,7 @@ class DecodeBatch:
         self._look()
 
     def _look(self) -> None:
-        """Notes which work some row needs, so that a step asks no tensor for it."""
+        """Note which work the rows need, so that a step reads no tensor for it."""
         self._work = Work.of([row.row.parameters for row in self.rows], self._network.device)
         self._any_watched = any(row.watched for row in self.rows)
         if self._choice is not None:
@@ -234,7 +234,7 @@ class DecodeBatch:
 
 
 def _end_tokens(network: Network) -> list[int]:
-    """Every token that ends an answer."""
+    """Return every token that ends an answer."""
     configured = getattr(network.model.module.generation_config, "eos_token_id", None)
     more = configured if isinstance(configured, list) else [] if configured is None else [configured]
     return sorted({end_token(network.model), *more})

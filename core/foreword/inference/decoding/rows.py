@@ -74,7 +74,7 @@ class ActiveRow:
         return "".join(self._text)
 
     def push(self, token: int) -> str:
-        """Takes a token; returns the text that may be shown. Stop sequences count once the fewest tokens are there."""
+        """Add a token; return the text that may be shown. Stop sequences count after `min_new_tokens`."""
         self._count += 1
         piece = self._decoder.push(token)
         if self._count >= self.row.parameters.min_new_tokens:
@@ -85,11 +85,11 @@ class ActiveRow:
 
     @property
     def stopped(self) -> bool:
-        """Whether a stop sequence has come."""
+        """Whether a stop sequence was generated."""
         return self._filter.stopped
 
     def finish(self) -> str:
-        """The text that was held back."""
+        """Return the text that was held back."""
         piece = self._filter.finish()
         self._text.append(piece)
         return piece

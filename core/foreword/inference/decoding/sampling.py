@@ -20,7 +20,7 @@ _LEAST_TEMPERATURE: Final = 1e-5
 def sample(
     logits_BV: Tensor, *, temperature_B: Tensor, top_k_B: Tensor, top_p_B: Tensor, seed_B: Tensor, count_B: Tensor
 ) -> Tensor:
-    """Draws one candidate for each row, as the highest score once Gumbel noise is added to it.
+    """Draw one candidate for each row, as the highest score once Gumbel noise is added to it.
 
     Not by inverting the cumulative distribution: there the rounding of one probability, which depends on who shares the
     batch, moves the borders of all candidates behind it, and with a large vocabulary changes a draw in hundreds.
@@ -41,7 +41,7 @@ def sample(
 
 
 def gumbel_noise(seed_B: Tensor, count_B: Tensor, size: int) -> Tensor:
-    """Gumbel-distributed numbers: for every candidate a hash of seed, place and candidate, so there is no state.
+    """Return Gumbel-distributed numbers, made from a hash of seed, place and candidate, so there is no state.
 
     Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", for numbers out of a counter.
 
@@ -51,7 +51,7 @@ def gumbel_noise(seed_B: Tensor, count_B: Tensor, size: int) -> Tensor:
     key_B = _mixed(_mixed(seed_B.to(torch.int32)) + count_B.to(torch.int32))
     candidate_V = torch.arange(size, dtype=torch.int32, device=seed_B.device)
     bits_BV = _mixed(_mixed(candidate_V ^ key_B[:, None]).add_(_mixed(~key_B)[:, None]))
-    # 24 bits, as many as fp32 tells apart; never 0 or 1, whose logarithms are not finite. log1p keeps what is near 0,
+    # 24 bits, as many as fp32 can hold; never 0 or 1, whose logarithms are not finite. log1p keeps what is near 0,
     # where the winners are.
     uniform_BV = ((bits_BV >> 8) & 0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24).clamp_(max=1 - 2.0**-24)
     return uniform_BV.neg_().log1p_().neg_().log_().neg_()
@@ -67,7 +67,7 @@ def _mixed(value: Tensor) -> Tensor:
 
 
 def keep_top_k(scores_BV: Tensor, top_k_B: Tensor) -> Tensor:
-    """Leaves the k highest scores of each row; 0 leaves all."""
+    """Keep the k highest scores of each row; 0 keeps all."""
     largest = int(top_k_B.max())
     if not largest:
         return scores_BV
@@ -79,7 +79,7 @@ def keep_top_k(scores_BV: Tensor, top_k_B: Tensor) -> Tensor:
 
 
 def keep_top_p(scores_BV: Tensor, top_p_B: Tensor) -> Tensor:
-    """Leaves the fewest likeliest candidates of each row whose probabilities reach p; 1 leaves all."""
+    """Keep the fewest likeliest candidates of each row whose probabilities reach p; 1 keeps all."""
     if bool((top_p_B >= 1).all()):
         return scores_BV
     ordered_BV = scores_BV.sort(dim=-1, descending=True).values

@@ -1,4 +1,4 @@
-"""What the model itself thought of tokens: log-probability, rank, and which were the likeliest.
+"""Details of tokens: the model's own log-probability and rank of each, and the likeliest tokens in its place.
 
 Legend: B rows, R rows that are recorded, N tokens at most, K likeliest tokens kept, V vocabulary.
 """
@@ -16,7 +16,7 @@ from foreword.inference.decoding.row_tensors import RowTensors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenDetail:
-    """One token's.
+    """The details of one token.
 
     Attributes:
         log_probability: In nats.
@@ -40,7 +40,7 @@ class TokenDetails(RowTensors):
 
     @classmethod
     def empty(cls, rows: int, columns: int, top: int, device: torch.device) -> TokenDetails:
-        """Room for `columns` tokens in each row, and the `top` likeliest in the place of each."""
+        """Make room for `columns` tokens in each row, and the `top` likeliest in the place of each."""
         return cls(
             log_prob_BN=torch.zeros(rows, columns, device=device),
             rank_BN=torch.zeros(rows, columns, dtype=torch.long, device=device),
@@ -49,7 +49,7 @@ class TokenDetails(RowTensors):
         )
 
     def record(self, rows_R: Tensor, column_R: Tensor, log_probs_RV: Tensor, ids_R: Tensor) -> None:
-        """Notes a token of some rows.
+        """Record one token of some rows.
 
         Shape:
             rows_R, column_R, ids_R: `[R]`. log_probs_RV: `[R, V]`.
@@ -64,7 +64,7 @@ class TokenDetails(RowTensors):
             self.top_log_prob_BNK[rows_R, column_R, : found.values.shape[1]] = found.values
 
     def of_row(self, row: int, count: int, top: int) -> tuple[TokenDetail, ...]:
-        """Details of a row's first `count` tokens, with the `top` likeliest in the place of each."""
+        """Return the details of a row's first `count` tokens, with the `top` likeliest in the place of each."""
         ids = self.top_id_BNK[row, :count, :top].tolist()
         log_probs = self.top_log_prob_BNK[row, :count, :top].tolist()
         return tuple(
@@ -76,7 +76,7 @@ class TokenDetails(RowTensors):
 
 
 def details_of(log_probs_NV: Tensor, ids: Sequence[int], top: int) -> tuple[TokenDetail, ...]:
-    """Details of tokens whose distributions are all known.
+    """Return the details of tokens whose distributions are all known.
 
     Shape:
         log_probs_NV: `[N, V]`, for N ids.

@@ -33,14 +33,14 @@ class AdapterStore:
 
     @property
     def byte_size(self) -> int:
-        """Memory in use."""
+        """Memory in use, in bytes."""
         with self._lock:
             return int(self._kept.currsize)
 
     def get(
         self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
     ) -> LoadedAdapter | None:
-        """An adapter, loaded.
+        """Return an adapter, loaded if it is not kept.
 
         Args:
             load: Returns the adapter and its memory in bytes; called when it is not kept.
@@ -69,7 +69,7 @@ class AdapterStore:
     def refresh(
         self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
     ) -> LoadedAdapter | None:
-        """An adapter as it is stored now, whatever is kept of it.
+        """Load an adapter in any case, and keep it.
 
         Raises:
             ArtifactError: It cannot be loaded.
@@ -79,7 +79,7 @@ class AdapterStore:
         return found[0]
 
     def drop(self, base_model: str) -> None:
-        """Forgets the adapters of a base model."""
+        """Forget the adapters of a base model."""
         with self._lock:
             for key in [key for key in self._kept if key[1] == base_model]:
                 del self._kept[key]

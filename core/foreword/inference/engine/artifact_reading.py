@@ -49,7 +49,7 @@ def read_contributions(
 
 
 def check_content(data: bytes, sha256: str) -> None:
-    """Raises ArtifactError unless the bytes have this SHA-256."""
+    """Raise ArtifactError unless the bytes have this SHA-256."""
     found = hashlib.sha256(data).hexdigest()
     if not hmac.compare_digest(found, sha256.lower()):
         raise ArtifactError(
@@ -60,7 +60,7 @@ def check_content(data: bytes, sha256: str) -> None:
 
 
 def parse_tensors(data: bytes) -> Mapping[str, torch.Tensor]:
-    """Tensors of a safetensors file; its header is checked before anything of its size is allocated.
+    """Parse a safetensors file, whose header is checked before anything of its size is allocated.
 
     Raises:
         ArtifactError: It is not well-formed, too large, of another dtype or holds numbers that are not finite.
@@ -77,7 +77,7 @@ def parse_tensors(data: bytes) -> Mapping[str, torch.Tensor]:
 
 
 def _check_header(data: bytes) -> None:
-    """Refuses headers that lie about their size, or describe what no artifact of ours holds."""
+    """Refuse a header with a wrong size, or with tensors that no artifact holds."""
     if not 8 <= len(data) <= MAX_FILE_BYTES:
         raise _corrupt(f"it has {len(data)} bytes; 8 to {MAX_FILE_BYTES} are possible")
     length = int.from_bytes(data[:8], "little")

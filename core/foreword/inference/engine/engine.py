@@ -129,12 +129,12 @@ class InferenceEngine:
         """Tokenize an input, counted against the tenant's share of the queue like any request."""
         check_characters(text, self._base_model(base_model).spec)
         tokens = estimate_tokens(text) + 1
-        self._budget.take(tenant, tokens)
+        self._budget.reserve(tenant, tokens)
         try:
             async with self._runner(base_model) as runner:
                 return await self._on_loader(_tokens, runner, text, with_texts)
         finally:
-            self._budget.give(tenant, tokens)
+            self._budget.release(tenant, tokens)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Measure the largest change in nats that an adapter makes to the log-probability of a next token."""
@@ -187,7 +187,7 @@ class InferenceEngine:
         text = readable_text(request, self._base_model(request.base_model).spec)
         asked = 0 if request.label_space is not None else request.parameters.max_new_tokens
         tokens = estimate_tokens(text) + asked
-        self._budget.take(request.tenant, tokens)
+        self._budget.reserve(request.tenant, tokens)
         self._in_flight += 1
         self._idle.clear()
         hold: Hold[ModelScheduler] | None = None
@@ -207,7 +207,7 @@ class InferenceEngine:
             if hold is not None:
                 hold.release()
             self._ended()
-            self._budget.give(request.tenant, tokens)
+            self._budget.release(request.tenant, tokens)
             raise
         return job, hold
 

@@ -35,7 +35,7 @@ class FairQueue(Generic[Item]):
         return self._count
 
     def push(self, tenant: str, item: Item, tokens: int, *, first: int | None = None) -> None:
-        """Lets an item wait.
+        """Add an item.
 
         Args:
             tokens: What it will take in all, by which tenants get equal shares.
@@ -48,7 +48,7 @@ class FairQueue(Generic[Item]):
         self._count += 1
 
     def pop(self, max_tokens: int, max_items: int) -> list[Item]:
-        """The next items, within the limits; always one, however large, if any is allowed and waiting.
+        """Remove the next items within the limits, and at least one if any is allowed and waiting.
 
         Args:
             max_tokens: Bounds what the items take as soon as they are handed out.
@@ -75,7 +75,7 @@ class FairQueue(Generic[Item]):
         return taken
 
     def remove(self, unwanted: Callable[[Item], bool]) -> list[Item]:
-        """Takes out items wherever they stand."""
+        """Remove items wherever they stand."""
         removed: list[Item] = []
         for tenant in list(self._waiting):
             kept: deque[_Waiting[Item]] = deque()

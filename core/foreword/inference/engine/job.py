@@ -1,4 +1,4 @@
-"""A request on its way through the engine, and the answers that its caller is handed."""
+"""A request on its way through the engine, and the answers that its caller receives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from foreword.inference.labels.candidates import Candidates
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 
 Answer = Piece | Classification | ForewordError
-"""What a caller is handed; an error is raised there."""
+"""What a caller receives; an error is raised there."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -47,13 +47,13 @@ class Job:
 
     @property
     def first_tokens(self) -> int:
-        """Tokens that are read at once when it is begun: of free text, all but those that are generated one by one."""
+        """Tokens that are read at once when the job is begun; those of free text are then generated one by one."""
         if self.candidates is not None:
             return self.tokens
         return len(self.ids) + (self.adapter.length if self.adapter else 0)
 
     def usage(self, generated_tokens: int) -> TokenUsage:
-        """Tokens of the request."""
+        """Count the tokens of the request."""
         return TokenUsage(
             input_tokens=len(self.ids),
             generated_tokens=generated_tokens,
@@ -61,9 +61,9 @@ class Job:
         )
 
     def expired(self, now: float) -> bool:
-        """Whether nobody waits for it any more."""
+        """Return whether nobody waits for the answer any more."""
         return self.cancelled or (self.request.deadline is not None and now >= self.request.deadline)
 
     def ended(self, now: float) -> bool:
-        """Whether its time limit has passed."""
+        """Return whether the time limit has passed."""
         return self.ends_at is not None and now >= self.ends_at

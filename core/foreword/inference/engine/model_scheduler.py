@@ -1,4 +1,4 @@
-"""One base model in the engine: what waits for it, what it is decoding, and the work of one turn."""
+"""The schedule of one base model: the requests that wait for it, those it is answering, and the work of one turn."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _IDLE_FACTOR: Final = 4
 """How much more is taken in at once while no answer is running that would have to pause for it."""
 
 _NOTHING: Final = DecodedText(text="", stop_reason=StopReason.TIME_LIMIT, ids=())
-"""What an answer is that never began."""
+"""The answer of a request whose time limit passed before it was begun."""
 
 
 @dataclass(eq=False, slots=True)
 class ModelScheduler:
-    """A loaded base model with its queues. Everything here happens on the engine's thread.
+    """A loaded base model with its queues and its batch. All methods are called on the engine's thread.
 
     Args:
         runner: Runs the model.
         max_rows: Rows decoded together.
         prefill_tokens: Tokens of inputs read per turn while answers are running.
-        deliver: Hands an answer to the caller of a job.
+        deliver: Sends an answer to the caller of a job.
         admitted: Called for each job that no longer waits.
     """
 
@@ -55,7 +55,7 @@ class ModelScheduler:
 
     @property
     def waiting(self) -> int:
-        """Requests that have not been begun."""
+        """Number of requests that have not been begun."""
         return len(self.decode_queue) + len(self.score_queue)
 
     @property
@@ -64,12 +64,12 @@ class ModelScheduler:
         return bool(self.active or self.waiting)
 
     def push(self, job: Job) -> None:
-        """Lets a job wait."""
+        """Queue a job."""
         queue = self.decode_queue if job.candidates is None else self.score_queue
         queue.push(job.request.tenant, job, job.tokens, first=job.first_tokens)
 
     def turn(self) -> None:
-        """Takes in what fits, and generates one token for every running answer."""
+        """Begin the jobs that fit, and generate one token for every running answer."""
         budget = self.prefill_tokens * (1 if self.active else _IDLE_FACTOR)
         self._score(self._take(self.score_queue, budget, self.max_rows))
         self._join(self._take(self.decode_queue, budget, self.max_rows - len(self.batch)))
@@ -83,7 +83,7 @@ class ModelScheduler:
             self._report(events)
 
     def sweep(self, now: float) -> None:
-        """Lets go of what nobody waits for."""
+        """Drop jobs that nobody waits for, and end answers whose time is over."""
         for queue in (self.decode_queue, self.score_queue):
             for job in queue.remove(lambda job: job.expired(now) or job.ended(now)):
                 self.admitted(job)
@@ -93,13 +93,13 @@ class ModelScheduler:
             self._report(self.batch.remove(gone, StopReason.TIME_LIMIT))
 
     def fail_active(self, event: str) -> None:
-        """Tells all running answers that the engine failed, and goes on with an empty batch."""
+        """Fail all running answers with an internal error, and go on with an empty batch."""
         jobs, self.active = list(self.active.values()), {}
         self.batch.clear()
         self._fail(jobs, event)
 
     def fail_all(self, error: ForewordError) -> None:
-        """Tells every request, running or waiting, and forgets it. Touches no tensor: the device may be lost."""
+        """Fail and drop every job, running or waiting. No tensor is touched: the device may be lost."""
         waiting = [*self.decode_queue.remove(_any), *self.score_queue.remove(_any)]
         # A job may have been taken and be active. Whoever has an answer already looks at no second one.
         jobs = dict.fromkeys([*self.active.values(), *self.taken, *waiting])
@@ -111,7 +111,7 @@ class ModelScheduler:
             self.deliver(job, error)
 
     def _fail(self, jobs: Sequence[Job], event: str) -> None:
-        """Tells jobs of the exception being handled.
+        """Fail jobs because of the exception being handled.
 
         Raises:
             Exception: The device is lost, so that nobody else can be answered either.
@@ -122,7 +122,7 @@ class ModelScheduler:
         self.runner.network.check_device()
 
     def _take(self, queue: FairQueue[Job], budget: int, max_rows: int) -> list[Job]:
-        """The next jobs, without those that nobody waits for."""
+        """Take the next jobs from a queue, without those that nobody waits for."""
         now = time.monotonic()
         taken = []
         for job in queue.pop(budget, max_rows):
@@ -143,7 +143,7 @@ class ModelScheduler:
             self.deliver(job, deadline_error())
 
     def _join(self, jobs: Sequence[Job]) -> None:
-        """Begins answers; after a fault each is begun alone, so that the others do not suffer."""
+        """Begin answers. After a fault each is begun alone, so that one cannot fail the others."""
         if not jobs:
             return
         try:
@@ -170,7 +170,7 @@ class ModelScheduler:
             self.fail_active("engine_join_failed")
 
     def _score(self, jobs: Sequence[Job]) -> None:
-        """Answers closed tasks; one that fails is tried alone, so that the others do not suffer."""
+        """Answer closed tasks. After a fault each is scored alone, so that one cannot fail the others."""
         rows = [
             ScoreRow(ids=job.ids, candidates=job.candidates, adapter=job.adapter)
             for job in jobs
@@ -196,7 +196,7 @@ class ModelScheduler:
                 self.deliver(job, error)
 
     def _answer(self, job: Job, sets: ScoredSets) -> Answer:
-        """The answer of a closed task, as labels or as text."""
+        """Make the answer of a closed task, as labels or as text."""
         assert job.candidates is not None
         sets.check()
         usage = job.usage(sets.token_counts[0])
@@ -212,7 +212,7 @@ class ModelScheduler:
         return self._last_piece(job, final.text, final)
 
     def _report(self, events: Sequence[RowEvent]) -> None:
-        """Hands news of rows to their callers."""
+        """Send new text and finished answers to the callers."""
         for event in events:
             if event.final is None:
                 job = self.active[event.row]

@@ -1,6 +1,6 @@
-"""The thread that owns torch: it alone touches the networks, in turns of one decoding step for every base scheduler.
+"""The thread that owns torch. It alone runs the networks, in turns of one decoding step for each base model.
 
-Everything comes to it through two queues, requests and calls, and leaves it through the event loops of the callers.
+Requests and calls come in through two queues, and answers go out through the event loops of the callers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Call(Generic[Result]):
     outcome: Future[Result]
 
     def run(self) -> None:
-        """Does the work, unless nobody waits for it any more."""
+        """Do the work, unless nobody waits for it any more."""
         if not self.outcome.set_running_or_notify_cancel():
             return
         try:
@@ -60,7 +60,7 @@ class EngineThread:
     """Runs the batches of all loaded base models.
 
     Args:
-        budget: Gets back what a request was counted for when it enters a batch, and learns how fast that goes.
+        budget: Gets back what a request was counted for when it enters a batch, and measures how fast that goes.
         num_threads: Of torch; None leaves them as they are.
     """
 
@@ -81,10 +81,10 @@ class EngineThread:
         self._admitted_tokens = 0
 
     def start(self, on_lost: Callable[[], object]) -> None:
-        """Starts it.
+        """Start the thread.
 
         Args:
-            on_lost: Called on the thread when it ends without having been told to stop.
+            on_lost: Called on the thread when it ends without a call of `stop`.
         """
         assert self._thread is None, "the engine was started already"
         self._on_lost = on_lost
@@ -92,7 +92,7 @@ class EngineThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; requests and calls under way fail with UnavailableError."""
+        """End the thread; requests and calls under way fail with UnavailableError."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -102,7 +102,7 @@ class EngineThread:
 
     @property
     def runs(self) -> bool:
-        """Whether it was started, and neither stopped nor ended by itself."""
+        """Whether the thread was started, and has neither been stopped nor ended by itself."""
         # A thread that ends is alive until its last line has run; it takes nothing in before that.
         return not self._stopping and self._thread is not None and self._thread.is_alive()
 
@@ -138,7 +138,7 @@ class EngineThread:
         scheduler.fail_all(draining_error())
 
     def submit(self, scheduler: ModelScheduler, job: Job) -> None:
-        """Hands a request over.
+        """Queue a request for its base model.
 
         Raises:
             UnavailableError: It is stopping.
@@ -167,20 +167,20 @@ class EngineThread:
         return call.outcome
 
     def note_cancel(self) -> None:
-        """Says that a job was marked as cancelled, so that the next turn looks for it."""
+        """Make the next turn look for jobs that were marked as cancelled."""
         self._cancels = True
 
     def deliver(self, job: Job, answer: Answer) -> None:
-        """Notes an answer; all of a turn go out together, as waking an event loop costs a system call."""
+        """Keep an answer until the turn ends: all go out together, as waking an event loop costs a system call."""
         self._outbox.append((job, answer))
 
     def admitted(self, job: Job) -> None:
-        """Notes that a request is in a batch and waits no more."""
+        """Release the tokens of a request that no longer waits."""
         self._admitted_tokens += job.tokens
-        self._budget.give(job.request.tenant, job.tokens)
+        self._budget.release(job.request.tenant, job.tokens)
 
     def _run(self) -> None:
-        """The thread."""
+        """Run turns until the engine stops or its device is lost."""
         try:
             if self._num_threads:
                 torch.set_num_threads(self._num_threads)
@@ -199,7 +199,7 @@ class EngineThread:
             self._end()
 
     def _end(self) -> None:
-        """Refuses what is left and what still comes. Touches no tensor: the device may be lost."""
+        """Fail the requests that are left and those that still come. No tensor is touched: the device may be lost."""
         with self._wake:
             was_asked, self._stopping = self._stopping, True
         while self._calls:
@@ -215,14 +215,14 @@ class EngineThread:
         return tuple(scheduler for scheduler in self._schedulers if scheduler.busy)
 
     def _wait(self) -> bool:
-        """Waits for work; False when the engine is to stop."""
+        """Wait for work; return False when the engine is to stop."""
         with self._wake:
             while not (self._stopping or self._inbox or self._calls or self._busy):
                 self._wake.wait()
             return not self._stopping
 
     def _turn(self) -> None:
-        """One round: what is new, what nobody waits for, then every base model in turn."""
+        """Take in new requests, drop those that nobody waits for, then give every base model a turn."""
         self._take_in()
         if self._calls:
             self._calls.popleft().run()
@@ -236,17 +236,17 @@ class EngineThread:
             scheduler.turn()
         self._busy_seconds += time.monotonic() - begin
         if self._busy_seconds >= _RATE_SECONDS:
-            self._budget.worked(self._admitted_tokens, self._busy_seconds)
+            self._budget.record_speed(self._admitted_tokens, self._busy_seconds)
             self._admitted_tokens, self._busy_seconds = 0, 0.0
 
     def _take_in(self) -> None:
-        """Lets new requests wait for their models."""
+        """Move new requests to the queues of their base models."""
         while self._inbox:
             scheduler, job = self._inbox.popleft()
             scheduler.push(job)
 
     def _send(self) -> None:
-        """Hands the answers of a turn to the loops of their callers."""
+        """Send the answers of a turn to the event loops of their callers."""
         if not self._outbox:
             return
         outbox, self._outbox = self._outbox, []
@@ -257,7 +257,7 @@ class EngineThread:
             try:
                 loop.call_soon_threadsafe(_receive, answers)
             except RuntimeError:
-                # The loop was closed: nobody is left to tell.
+                # The loop was closed, so nobody waits.
                 continue
 
     def _fail_all(self, error: ForewordError) -> None:
@@ -268,10 +268,10 @@ class EngineThread:
 
 
 def _nothing() -> None:
-    """What an ending is told to before there is a thread."""
+    """Stand in for `on_lost` until the thread is started."""
 
 
 def _receive(answers: list[tuple[Job, Answer]]) -> None:
-    """Runs on the event loop of the callers."""
+    """Pass answers to the jobs. Runs on the event loop of their callers."""
     for job, answer in answers:
         job.answers.put_nowait(answer)

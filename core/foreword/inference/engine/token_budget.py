@@ -32,14 +32,14 @@ class TokenBudget:
 
     @property
     def total(self) -> int:
-        """Tokens that wait now."""
+        """Number of tokens that wait now."""
         return self._total
 
-    def take(self, tenant: str, tokens: int) -> None:
-        """Lets tokens wait.
+    def reserve(self, tenant: str, tokens: int) -> None:
+        """Count tokens that begin to wait.
 
         Raises:
-            ExhaustedError: There is no room; says when there is likely to be.
+            ExhaustedError: There is no room; `retry_after` estimates when there is.
         """
         with self._lock:
             held = self._held.get(tenant, 0)
@@ -53,17 +53,17 @@ class TokenBudget:
                 )
             self._add(tenant, tokens)
 
-    def give(self, tenant: str, tokens: int) -> None:
-        """Tokens that no longer wait."""
+    def release(self, tenant: str, tokens: int) -> None:
+        """Release tokens that no longer wait."""
         with self._lock:
             self._add(tenant, -tokens)
 
     def resize(self, tenant: str, before: int, after: int) -> None:
-        """Replaces an estimate by what it came to."""
-        self.give(tenant, before - after)
+        """Replace an estimate by the real number of tokens."""
+        self.release(tenant, before - after)
 
-    def worked(self, tokens: int, seconds: float) -> None:
-        """Learns how fast the engine takes tokens."""
+    def record_speed(self, tokens: int, seconds: float) -> None:
+        """Record how fast the engine takes tokens."""
         with self._lock:
             rate = tokens / max(seconds, 1e-6)
             known = self._tokens_per_second
@@ -78,7 +78,7 @@ class TokenBudget:
         self._total += tokens
 
     def _retry_after(self, tokens: int) -> timedelta:
-        """Time until so much has been worked off that these tokens fit."""
+        """Estimate the time until these tokens fit."""
         excess = self._total + tokens - self._max_tokens
         seconds = excess / self._tokens_per_second if self._tokens_per_second else 1.0
         return timedelta(seconds=min(max(seconds, _SHORTEST_RETRY), _LONGEST_RETRY))

@@ -31,12 +31,12 @@ class Candidates:
         self.longest = max(map(len, self._ids.values()))
 
     def ids(self, labels: tuple[str, ...]) -> list[int]:
-        """Tokens of an answer, the end token included."""
+        """Return the tokens of an answer, the end token included."""
         found = self._ids.get(labels)
         return self._encode(self.space.text(labels)) if found is None else found
 
     def extend(self, beam: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-        """New candidates: those of `beam` with one label more."""
+        """Return new candidates: those of `beam` with one label more."""
         found: dict[tuple[str, ...], None] = {}
         for labels in beam:
             for label in self.space.labels:
@@ -48,5 +48,5 @@ class Candidates:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens that the first pass reads."""
+        """Number of tokens that the first pass reads."""
         return sum(len(trie) + 1 for trie in self.tries)

@@ -29,7 +29,7 @@ class FlatPass:
         self._root_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1].float().log_softmax(dim=-1)
 
     def run(self, candidates: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
-        """Log-probabilities of each row's candidates."""
+        """Return the log-probabilities of each row's candidates."""
         device = self._network.device
         flat = [(row, ids) for row, items in enumerate(candidates) for ids in items]
         found: list[list[float]] = [[] for _ in candidates]
@@ -46,7 +46,7 @@ class FlatPass:
         return found
 
     def _targets(self, rows_B: Tensor, targets_BL: Tensor) -> Tensor:
-        """Log-probability of each target token given those before it."""
+        """Return the log-probability of each target token given those before it."""
         root_BV = self._root_BV[rows_B]
         first_B1 = root_BV.gather(1, targets_BL[:, :1])
         length = targets_BL.shape[1] - 1

@@ -28,7 +28,7 @@ class ScoredSets:
     token_counts: tuple[int, ...]
 
     def check(self) -> None:
-        """Raises ArtifactError when the adapter made numbers that are not finite."""
+        """Raise ArtifactError when the adapter made numbers that are not finite."""
         if not all(map(math.isfinite, self.log_probs)):
             raise ArtifactError(
                 "The tuned model makes the base model overflow; it cannot be used. Tune again with a smaller learning "
@@ -43,7 +43,7 @@ class ScoredSets:
         return tuple(shares)
 
     def choose(self, parameters: GenerateParameters) -> int:
-        """Place of the answer: the likeliest, or one drawn with the request's seed."""
+        """Choose the place of the answer: the likeliest, or one drawn with the request's seed."""
         if not parameters.sample:
             return 0
         chosen = sample(
@@ -57,11 +57,11 @@ class ScoredSets:
         return int(chosen)
 
     def text(self, place: int) -> str:
-        """The answer as text."""
+        """Return the answer at a place as text."""
         return self.space.text(self.sets[place])
 
     def classification(self, *, input_tokens: int, soft_prompt_tokens: int) -> Classification:
-        """The answers with their probabilities, and each label's."""
+        """Return the answers with their probabilities, and the probability of each label."""
         shares = self.probabilities
         labels = dict.fromkeys(self.space.labels, 0.0)
         for names, share in zip(self.sets, shares, strict=True):

@@ -43,7 +43,7 @@ class ScoreRow:
 
 
 def score(network: Network, rows: Sequence[ScoreRow]) -> list[ScoredSets]:
-    """Scores the answers of every row. Call inside `torch.inference_mode`."""
+    """Score the answers of every row. Call inside `torch.inference_mode`."""
     sequences, ids_BT, valid_BT = network.begin([NetworkInput(ids=row.ids, adapter=row.adapter) for row in rows])
     found: list[dict[tuple[str, ...], float]] = [{} for _ in rows]
     more: list[dict[tuple[str, ...], list[int]]]
@@ -100,7 +100,7 @@ def _extensions(
     max_tokens: int,
     single: bool,
 ) -> dict[tuple[str, ...], list[int]]:
-    """Candidates that a second pass should score, and their tokens."""
+    """Choose the candidates that a second pass scores, and return their tokens."""
     longer = _longer(row.candidates, scores, BEAM, max_tokens=max_tokens)
     if not single:
         return dict(islice(longer, MAX_EXTENSIONS))

@@ -28,7 +28,7 @@ class TreePass:
         self._tries: list[LabelTrie | None] = []
 
     def run(self, tries: Sequence[LabelTrie | None]) -> list[list[float]]:
-        """Log-probabilities of the candidates of each row's tree; empty where there is none."""
+        """Return the log-probabilities of the candidates of each row's tree; empty where there is none."""
         device = self._network.device
         nodes = max(len(trie) if trie else 0 for trie in tries)
         ids_BN = torch.zeros(len(tries), nodes, dtype=torch.long)
@@ -50,7 +50,7 @@ class TreePass:
         ]
 
     def bounds(self, place: int, sequences: Sequence[Sequence[int]]) -> list[float]:
-        """The most that sequences of a row can reach: the probability of their beginnings in the last tree."""
+        """Return upper bounds for sequences of a row: the log-probability of their beginnings in the last tree."""
         trie = self._tries[place]
         assert trie is not None
         assert self._log_probs_BNV is not None
@@ -66,14 +66,14 @@ class TreePass:
         return bounds
 
     def _edges(self, place: int, trie: LabelTrie) -> Tensor:
-        """Log-probability of each edge of a row's tree, on the CPU in fp64."""
+        """Return the log-probability of each edge of a row's tree, on the CPU in fp64."""
         assert self._log_probs_BNV is not None
         device = self._log_probs_BNV.device
         nodes, tokens = trie.edge_node_E.to(device), trie.edge_token_E.to(device)
         return self._log_probs_BNV[place, nodes, tokens].double().cpu()
 
     def _feed(self, ids_BN: Tensor, depth_BN: Tensor, visible_BNN: Tensor) -> Tensor:
-        """Logits of root and nodes. The first pass also reads what is in front, and keeps the root's."""
+        """Return the logits of root and nodes. The first pass also reads the input, and keeps the root's logits."""
         network, nodes = self._network, ids_BN.shape[1]
         if self._first is None:
             assert self._root_B1V is not None
@@ -108,5 +108,5 @@ class TreePass:
 
 
 def _path_sums(trie: LabelTrie, edges_E: Tensor) -> Tensor:
-    """Log-probability of each candidate: the sum over its edges."""
+    """Return the log-probability of each candidate: the sum over its edges."""
     return torch.cat([edges_E, edges_E.new_zeros(1)])[trie.path_CL].sum(dim=1)

@@ -1,4 +1,4 @@
-"""Which rows to read together: padding is computed like text, so rows of one pass should be about as long."""
+"""Groups of rows to read together: padding costs as much as text, so rows of one pass should be about as long."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TOLERATED_TOKENS: Final = 8
 
 
 def length_groups(lengths: Sequence[int], *, max_rows: int, max_tokens: int) -> list[list[int]]:
-    """Places of rows, grouped by similar length.
+    """Group the places of rows by similar length.
 
     Args:
         max_rows: Rows of a group.

@@ -24,7 +24,7 @@ class Causal(Network):
     can_branch = True
 
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
-        """Puts the prompts' states in place; the texts, padded on the left, are what to feed first."""
+        """Put the prompts' states in place; the texts, padded on the left, are fed first."""
         num_rows, num_tokens = len(inputs), max(len(item.ids) for item in inputs)
         ids_BT = torch.zeros(num_rows, num_tokens, dtype=torch.long)
         for row, item in enumerate(inputs):

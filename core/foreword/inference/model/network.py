@@ -1,4 +1,4 @@
-"""A base model as the engine sees it: begin sequences, then feed them tokens.
+"""A base model as a network: begin sequences, then feed them tokens.
 
 Every row has its own adapter or none: a prompt, immediately in front of its own tokens, and factors of what passes the
 sites of the model. Sequences are stored so that all rows write to the same column: the newest token of every row is in
@@ -28,7 +28,7 @@ from foreword.plugin.scaling import Scaling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInput:
-    """What one row starts from."""
+    """The tokens and the adapter that one row starts from."""
 
     ids: Sequence[int]
     adapter: LoadedAdapter | None = None
@@ -56,7 +56,7 @@ class Network(ABC):
         return self.model.spec.context_room(adapter.length if adapter else 0)
 
     def check_device(self) -> None:
-        """Raises what torch raises when the device is lost: after some faults only a new process can use it again.
+        """Raise what torch raises when the device is lost: after some faults only a new process can use it again.
 
         CUDA's device-side assert is one; every later operation fails with it.
         """
@@ -64,7 +64,7 @@ class Network(ABC):
 
     @abstractmethod
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
-        """Begins rows.
+        """Begin rows.
 
         Returns:
             The rows, and what to feed them first: ids and which of them are not padding, the last column never is.
@@ -75,10 +75,10 @@ class Network(ABC):
 
     @abstractmethod
     def _forward(self, rows: Sequences, ids_BT: Tensor, mask_B1TK: Tensor, positions_BT: Tensor, keep: int) -> Tensor:
-        """One pass of the decoder; logits of the last `keep` columns."""
+        """Run one pass of the decoder; return logits of the last `keep` columns."""
 
     def feed(self, rows: Sequences, ids_B1: Tensor) -> Tensor:
-        """Feeds one token to each row.
+        """Feed one token to each row.
 
         Shape:
             ids_B1: `[B, 1]`. Returns logits `[B, 1, V]`.
@@ -100,7 +100,7 @@ class Network(ABC):
         depth_BT: Tensor,
         keep: int,
     ) -> Tensor:
-        """Feeds several tokens to each row. `rows.length_B` does not move: only the caller knows what continues.
+        """Feed several tokens to each row. `rows.length_B` stays: only the caller knows which tokens continue the row.
 
         Args:
             valid_BT: Which ids are not padding.
@@ -119,5 +119,5 @@ class Network(ABC):
         return self._forward(rows, ids_BT, mask_B1TK, positions_BT, keep)
 
     def adapter_bytes(self, adapter: LoadedAdapter) -> int:
-        """Memory that an adapter takes while it is loaded."""
+        """Return the bytes that an adapter takes while it is loaded."""
         return adapter.byte_size

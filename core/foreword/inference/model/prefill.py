@@ -13,7 +13,7 @@ from foreword.inference.model.sequences import Sequences
 
 
 def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor, keep: int = 1) -> Tensor:
-    """Feeds what `Network.begin` asked for; logits of the last `keep` columns."""
+    """Feed the tokens that `Network.begin` returned; return logits of the last `keep` columns."""
     num_tokens = ids_BT.shape[1]
     causal_TT = torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=ids_BT.device).tril()
     depth_BT = (valid_BT.cumsum(dim=1) - 1).clamp(min=0)

@@ -27,7 +27,7 @@ class RowScales:
     def picked(self, rows_B: Tensor) -> RowScales:
         """Those of these rows, in this order; a row may come several times."""
         if not self.factors:
-            # Nothing to tell rows apart by; asking the tensor would wait for the device.
+            # No row has factors; asking the tensor would wait for the device.
             return RowScales([None] * len(rows_B))
         return RowScales([self._adapters[row] for row in rows_B.tolist()])
 

@@ -12,7 +12,7 @@ _BUSY_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resident:
-    """A base model in memory, as the decision sees it. Times are readings of a monotonic clock in seconds.
+    """A base model in memory. Times are readings of a monotonic clock in seconds.
 
     Attributes:
         stays_until: Not unloaded before, so that two models that take turns do not spend all time on loading.
@@ -28,10 +28,10 @@ class Resident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evictions:
-    """What to do for room.
+    """The base models to unload.
 
     Attributes:
-        names: Models to unload.
+        names: Ids of the models.
         retry_seconds: None when that suffices; otherwise nothing is unloaded, and it is worth asking again then.
     """
 
@@ -40,7 +40,7 @@ class Evictions:
 
 
 def choose_evictions(residents: Iterable[Resident], *, missing_bytes: int, now: float) -> Evictions:
-    """Which models to unload so that another one has room: the least recently used, and no more than needed.
+    """Choose the models to unload so that another one has room: the least recently used, and no more than needed.
 
     Args:
         missing_bytes: Memory to free.

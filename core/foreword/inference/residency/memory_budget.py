@@ -8,7 +8,7 @@ from typing import Final
 from foreword.plugin.memory import total_bytes
 
 _SHARE: Final = 0.8
-"""Part of a device's memory that weights may take unless the operator says otherwise; activations need the rest."""
+"""Part of a device's memory that weights may take unless the operator sets a number; activations need the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class MemoryBudget:
 
     @classmethod
     def of(cls, setting: int, *, device: str, processes: int) -> MemoryBudget:
-        """The budget of a setting in bytes; 0 takes an equal share of the device's memory.
+        """Make the budget from a setting in bytes; 0 takes an equal share of the device's memory.
 
         Args:
             processes: Processes that hold models on this device.

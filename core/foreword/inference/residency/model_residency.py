@@ -1,4 +1,4 @@
-"""Which base models are in memory: each loaded on first use, the least recently used unloaded for another.
+"""The base models in memory: each is loaded on first use, and the least recently used is unloaded for another.
 
     hold -> loading thread: make room, load -> the model, held -> release -> idle, until its room is needed
 
@@ -59,7 +59,7 @@ class Hold(Generic[Loaded]):
         return self._entry.loaded
 
     def release(self) -> None:
-        """Gives the right back; a second time changes nothing."""
+        """Give up the right; a second call changes nothing."""
         entry, self._entry = self._entry, None
         if entry is not None:
             self._release(entry)
@@ -71,14 +71,14 @@ class ModelResidency(Generic[Loaded]):
     One at a time, because transformers switches process-wide state while it loads, and two loads at once break both.
 
     Args:
-        wrap: What is kept of a model that was loaded.
-        unload: Lets go of what `wrap` made; called on the loading thread, and nobody holds it.
+        wrap: Makes what is kept of a model that was loaded.
+        unload: Frees what `wrap` made; called on the loading thread when nobody holds it.
         budget: Memory for weights.
         device: Torch device, such as `cpu`.
         dtype: `float32`, `bfloat16` or `auto`.
         stay_factor: How long a model stays at least, as a multiple of the time that its loading took.
         clock: Monotonic time in seconds.
-        available_bytes: Memory that the device has left; None where it does not tell.
+        available_bytes: Memory that the device has left; None where that is unknown.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class ModelResidency(Generic[Loaded]):
         self._closed = False
 
     def hold(self, base: BaseModel) -> Hold[Loaded]:
-        """Takes a model, and loads it if need be. Never blocks: wait for what the hold has `loaded`.
+        """Take a model, and load it if need be. Never blocks: wait for the hold's `loaded`.
 
         That may raise FailedPreconditionError (the model does not fit), ExhaustedError (no model in memory can make
         room now) and what the base model's plugin raises. Release the hold in any case.
@@ -127,12 +127,12 @@ class ModelResidency(Generic[Loaded]):
         return Hold(entry, self._release)
 
     def residents(self) -> tuple[Resident, ...]:
-        """The models that are in memory."""
+        """Return the models that are in memory."""
         with self._lock:
             return self._residents()
 
     def close(self) -> None:
-        """Loads nothing more; what waits for its turn fails with UnavailableError."""
+        """Load nothing more; loads that wait for their turn fail with UnavailableError."""
         with self._lock:
             self._closed = True
             self._loader.shutdown(wait=False, cancel_futures=True)
@@ -159,7 +159,7 @@ class ModelResidency(Generic[Loaded]):
             entry.last_used = self._clock()
 
     def _load(self, entry: _Entry[Loaded]) -> None:
-        """Makes room and loads. Runs on the loading thread."""
+        """Make room and load. Runs on the loading thread."""
         name = entry.base.spec.id
         try:
             dtype = choose_dtype(self._dtype, self._device)
@@ -168,7 +168,7 @@ class ModelResidency(Generic[Loaded]):
             model = entry.base.load(device=self._device, dtype=dtype)
             byte_size = _byte_size(model)
             loaded = self._wrap(model)
-        except BaseException as error:  # the thread's root: those who wait are told, and the next one tries anew
+        except BaseException as error:  # the thread's root: those who wait get the error, and the next one tries anew
             with self._lock:
                 del self._entries[name]
             entry.loaded.set_exception(error)
@@ -180,7 +180,7 @@ class ModelResidency(Generic[Loaded]):
         entry.loaded.set_result(loaded)
 
     def _make_room(self, base: BaseModel, dtype: str) -> None:
-        """Unloads what has to go for a model.
+        """Unload what has to go for a model.
 
         Raises:
             FailedPreconditionError: It can never have room.
@@ -219,6 +219,6 @@ class ModelResidency(Generic[Loaded]):
 
 
 def _byte_size(model: LoadedModel) -> int:
-    """Memory of the weights, shared ones counted once."""
+    """Return the memory of the weights in bytes, shared ones counted once."""
     tensors = (*model.module.parameters(), *model.module.buffers())
     return max(1, sum(tensor.nbytes for tensor in tensors))
