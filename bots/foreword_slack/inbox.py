@@ -181,8 +181,7 @@ class Inbox:
             self._wakeup.clear()
             try:
                 wait = await self._take()
-            except UnavailableError:
-                _log.warning("inbox_store_unavailable")
+            except UnavailableError:  # the store has logged why, once
                 wait = self._settings.poll_seconds
             except Exception:  # the loop must not end while the bot seems to live
                 _log.exception("inbox_claim_failed")
@@ -290,7 +289,7 @@ class Inbox:
                     before = now - timedelta(days=self._settings.keep_days)
                     await self._store.operate(lambda operator, b=before: operator.events.purge(b))  # type: ignore[misc]
             except UnavailableError:
-                _log.warning("inbox_store_unavailable")
+                pass  # as above
             except Exception:  # as above
                 _log.exception("inbox_renewal_failed")
 

@@ -100,7 +100,7 @@ class Outbox:
                     purged = self._store.clock.now()
                     await self._store.operate(self._purge)
             except UnavailableError:
-                _log.warning("outbox_store_unavailable")
+                pass  # the store has logged why, once
             except Exception:  # the loop must not end while the bot seems to live
                 _log.exception("outbox_watch_failed")
             await self._store.clock.sleep(self._settings.poll_seconds)

@@ -230,10 +230,26 @@ class CancelledError(ForewordError):
 
 
 class UnavailableError(ForewordError):
-    """The service cannot be reached or is going down; try again."""
+    """The service cannot be reached or is going down; try again.
+
+    Attributes:
+        operator_message: The message for the operator of the service, with paths and hosts that are not the business of
+            its callers. It never leaves the process. Default: the message.
+    """
 
     kind = ErrorKind.UNAVAILABLE
     default_reason = "UNAVAILABLE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        operator_message: str = "",
+    ) -> None:
+        super().__init__(message, reason=reason, metadata=metadata)
+        self.operator_message = operator_message or message
 
 
 class LeaseLostError(ForewordError):

@@ -84,8 +84,7 @@ class TeamSender:
             self.wakeup.clear()
             try:
                 wait = await self._claim()
-            except UnavailableError:
-                _log.warning("outbox_store_unavailable", team=self._team)
+            except UnavailableError:  # the store has logged why, once
                 wait = self._settings.poll_seconds
             except Exception:  # the loop must not end while the bot seems to live
                 _log.exception("outbox_claim_failed", team=self._team)

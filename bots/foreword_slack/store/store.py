@@ -34,7 +34,7 @@ class Store:
 
     def __init__(self, url: str | Path, *, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
-        self._database = Database(url, migrations=MIGRATIONS)
+        self._database = Database(url, migrations=MIGRATIONS, marker="slack_inbox")
         # SQLite has one writer at a time: to wait in a queue is quicker and fairer than at its lock.
         writers = 1 if self._database.is_sqlite else 8
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="slack-store-write")

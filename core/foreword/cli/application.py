@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from foreword.errors import ForewordError, InvalidArgumentError
+from foreword.errors import ForewordError, InvalidArgumentError, UnavailableError
 from foreword.installation import install_command
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -115,6 +115,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
     except InvalidArgumentError as error:
         return _tell(_faults(error))
+    except UnavailableError as error:
+        return _tell(error.operator_message)
     except ForewordError as error:
         return _tell(error.message)
     except BrokenPipeError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
 
 if TYPE_CHECKING:
     from foreword.config import Settings
@@ -51,8 +51,19 @@ def read_settings(**flags: Any) -> Settings:
 
 
 def make_home(settings: Settings) -> None:
-    """Makes the home folder, which only its owner may enter: it holds everybody's data."""
-    settings.home_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Makes the home folder, which only its owner may enter: it holds everybody's data.
+
+    Raises:
+        FailedPreconditionError: It cannot be created.
+    """
+    try:
+        settings.home_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FailedPreconditionError(
+            f"The home {settings.home_folder} cannot be created ({error.strerror}). Choose another folder with "
+            "--home or FOREWORD_HOME.",
+            reason="HOME_UNAVAILABLE",
+        ) from error
 
 
 def warn_of_open_home(settings: Settings) -> None:

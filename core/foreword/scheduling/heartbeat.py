@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from foreword.domain.experiment import Phase, Progress, Snapshot
-from foreword.errors import LeaseLostError
+from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.queue import ExperimentQueue, Lease
 
@@ -143,5 +143,7 @@ class Heartbeat:
                 except LeaseLostError:
                     self._lost = True
                     return
-                except Exception:  # a database away for a moment must not end the thread that would find it back
+                except UnavailableError:  # the database has logged why, once; this thread finds it when it is back
+                    continue
+                except Exception:  # the root of a thread
                     _log.warning("heartbeat_failed", exc_info=True)

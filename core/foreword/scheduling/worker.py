@@ -60,7 +60,10 @@ class Worker:
         while not stop.is_set():
             try:
                 lease = self._workshop.queue.lease(self._name, duration)
-            except Exception:  # the process root: a database that is away for a moment must not end the worker
+            except UnavailableError:  # the database has logged why, once; when it is back, the worker goes on
+                stop.wait(_AWAY_SECONDS)
+                continue
+            except Exception:  # the process root
                 _log.exception("lease_failed")
                 stop.wait(_AWAY_SECONDS)
                 continue
@@ -69,6 +72,11 @@ class Worker:
                 continue
             try:
                 self._work(lease, duration, stop)
+            except UnavailableError as error:
+                _log.warning(
+                    "run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant, reason=error.reason
+                )
+                stop.wait(_AWAY_SECONDS)
             except Exception:  # the process root: what could not be stored is done again when the lease has run out
                 _log.exception("run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant)
                 stop.wait(_AWAY_SECONDS)

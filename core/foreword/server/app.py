@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from foreword.config import Settings
-from foreword.errors import ForewordError
+from foreword.errors import ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
 from foreword.plugin.manager import PluginManager
@@ -211,7 +211,9 @@ class ForewordServer:
         while True:
             try:
                 await asyncio.to_thread(self._deletions.delete_due)
-            except Exception:  # the root of a background task: the database may be away, and come back
+            except UnavailableError:
+                pass  # the database has logged why, once; it may come back
+            except Exception:  # the root of a background task
                 _log.exception("deletions_failed")
             await asyncio.sleep(_DELETIONS_SECONDS)
 

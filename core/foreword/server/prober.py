@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from foreword.domain.deployment import ModelReference
 from foreword.domain.failure import Failure
-from foreword.errors import ErrorKind, ExhaustedError, ForewordError
+from foreword.errors import ErrorKind, ExhaustedError, ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
@@ -73,7 +73,9 @@ class Prober:
                         self._under_way[revision.key] = revision.tenant
                         probes.create_task(self._probe(revision))
                         pause = 0.0  # each tenant got one turn; there may be more
-                except Exception:  # the root of a background task: the database may be away, and come back
+                except UnavailableError:  # the database has logged why, once; it may come back
+                    pause = _RECOVERY_SECONDS
+                except Exception:  # the root of a background task
                     _log.exception("probing_failed")
                     pause = _RECOVERY_SECONDS
                 with contextlib.suppress(TimeoutError):
@@ -96,7 +98,9 @@ class Prober:
         pause = 0.0
         try:
             pause = await self._answer(revision)
-        except Exception:  # the root of a task: a database that is away must not end the other probes
+        except UnavailableError:  # as above
+            pause = _RECOVERY_SECONDS
+        except Exception:  # the root of a task, which must not end the other probes
             _log.exception("probing_failed")
             pause = _RECOVERY_SECONDS
         finally:

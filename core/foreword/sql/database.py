@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +13,19 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from foreword.errors import InvalidArgumentError, UnavailableError
+from foreword.errors import InvalidArgumentError
+from foreword.observability.logging import get_logger
 from foreword.sql import migration
+from foreword.sql.outages import find_outage, outage_of_file, place_of
+
+_log = get_logger("database")
 
 _BUSY_TIMEOUT_MILLISECONDS = 30_000
 
@@ -30,26 +38,35 @@ class Database:
     Args:
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
         migrations: Where the schema's migrations are, as `package:folder`.
+        marker: A table that every version of the schema has.
 
     Attributes:
         is_sqlite: Whether there is but one writer at a time.
 
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which no other process sees.
+        UnavailableError: The folder of an SQLite file cannot be created.
     """
 
-    def __init__(self, url: str | Path, *, migrations: str) -> None:
+    def __init__(self, url: str | Path, *, migrations: str, marker: str) -> None:
         parsed = _parse_url(url)
-        self._migrations = migrations
+        self._url = parsed
+        self._migrations, self._marker = migrations, marker
+        self._outages: dict[str, str] = {}
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {
             "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
             "hide_parameters": True,  # an error is logged; what somebody wrote is not
         }
         if self.is_sqlite:
-            assert parsed.database is not None
-            Path(parsed.database).absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             engine = create_engine(parsed, pool_size=8, max_overflow=56, **options)
+            file = _file_of(parsed)
+            if file is not None:
+                with self._naming_file():
+                    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                event.listen(engine, "do_connect", partial(_open_existing, file))
+                event.listen(engine, "connect", partial(_remember_file, file))
+                event.listen(engine, "checkout", partial(_check_file, file))
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             self._read_engine = engine
@@ -66,14 +83,19 @@ class Database:
         A new SQLite file is for its owner's eyes only; its write-ahead log follows it.
 
         Raises:
-            FailedPreconditionError: The schema is from a newer version of Foreword.
-            UnavailableError: The database cannot be reached.
+            FailedPreconditionError: The schema is from a newer version of Foreword, or another program's.
+            UnavailableError: The database cannot be used; the caller shows or logs the cause.
         """
-        path = self._engine.url.database
-        if self.is_sqlite and path is not None and not path.startswith("file:"):
-            Path(path).touch(mode=0o600, exist_ok=True)
-        with self._connection("migrations") as connection:
-            migration.upgrade(connection, self._migrations, revision)
+        file = _file_of(self._url) if self.is_sqlite else None
+        if file is not None:
+            with self._naming_file():
+                if not file.exists():
+                    file.touch(mode=0o600)
+                # SQLite opens such a file and fails at the first row that is written, which may be much later.
+                if not os.access(file, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        with self._connection("migrations", log=False) as connection:
+            migration.upgrade(connection, self._migrations, revision, marker=self._marker)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -104,7 +126,7 @@ class Database:
         Raises:
             UnavailableError: The database cannot be reached.
         """
-        with _translated(), Session(self._read_engine) as session:
+        with self._translated("read"), Session(self._read_engine) as session:
             yield session
 
     @contextmanager
@@ -122,11 +144,47 @@ class Database:
             session.flush()
 
     @contextmanager
-    def _connection(self, serial: str | None) -> Iterator[Connection]:
-        with _translated(), self._write_engine.begin() as connection:
+    def _connection(self, serial: str | None, *, log: bool = True) -> Iterator[Connection]:
+        with self._translated("write", log=log), self._write_engine.begin() as connection:
             if serial is not None and not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": serial})
             yield connection
+
+    @contextmanager
+    def _translated(self, use: str, *, log: bool = True) -> Iterator[None]:
+        """Raises UnavailableError for a database that cannot be used, and logs the cause whenever it changes.
+
+        Args:
+            use: `read` or `write`; one may work while the other does not.
+        """
+        try:
+            yield
+        except (DBAPIError, PoolTimeoutError) as error:
+            outage = find_outage(self._url, error)
+            if outage is None:
+                raise
+            if log and self._outages.get(use) != outage.problem:
+                self._outages[use] = outage.problem
+                _log.error(
+                    "database_unavailable",
+                    database=outage.place,
+                    use=use,
+                    problem=outage.problem,
+                    error=outage.detail,
+                    remedy=outage.remedy,
+                )
+            if self.is_sqlite:
+                self._engine.dispose()  # connections remember pages of a file that may be replaced
+            raise outage.error() from error
+        if self._outages and self._outages.pop(use, None) is not None:
+            _log.info("database_available", database=place_of(self._url), use=use)
+
+    @contextmanager
+    def _naming_file(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise outage_of_file(place_of(self._url), error).error() from error
 
 
 def _parse_url(url: str | Path) -> URL:
@@ -154,6 +212,36 @@ def _parse_url(url: str | Path) -> URL:
     return parsed
 
 
+def _file_of(url: URL) -> Path | None:
+    """The file of an SQLite database; None for a `file:` URI, which has rules of its own."""
+    assert url.database is not None
+    return None if url.database.startswith("file:") else Path(url.database).absolute()
+
+
+def _open_existing(file: Path, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+    # SQLite makes a file that is missing, and a service whose file was deleted would go on with an empty one.
+    arguments[0] = f"file:{quote(str(file))}?mode=rw"
+    options["uri"] = True
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _remember_file(file: Path, _connection: Any, record: Any) -> None:
+    record.info["file"] = _identity(file)
+
+
+def _check_file(file: Path, _connection: Any, record: Any, _proxy: Any) -> None:
+    """Drops all connections when the file was deleted or replaced: they would write into one that nobody finds."""
+    if record.info.get("file") != _identity(file):
+        raise InvalidatePoolError
+
+
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where sqlite3 guesses
     cursor = connection.cursor()
@@ -161,12 +249,13 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
     # Changing the mode ignores the busy timeout: of two processes that create the file together, one is refused.
-    for attempt in range(100):
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MILLISECONDS / 1000
+    while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
             break
-        except connection.OperationalError:
-            if attempt == 99:
+        except connection.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
     cursor.close()
@@ -177,14 +266,3 @@ def _begin_sqlite(connection: Connection) -> None:
     # taking the write lock at the start cannot.
     writes = connection.get_execution_options().get("foreword_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise UnavailableError(
-            "The database cannot be reached or is too busy. Try again; if it lasts, check database_url.",
-            reason="DATABASE_UNAVAILABLE",
-        ) from error

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from foreword.errors import FailedPreconditionError
+from foreword.sql.outages import place_of
 
 
-def upgrade(connection: Connection, scripts: str, revision: str = "head") -> None:
+def upgrade(connection: Connection, scripts: str, revision: str = "head", *, marker: str) -> None:
     """Migrates forward within the caller's transaction.
 
     Args:
         scripts: Where the migrations are, as `package:folder`.
+        marker: A table that every version of the schema has.
 
     Raises:
-        FailedPreconditionError: The schema is from a newer version of Foreword.
+        FailedPreconditionError: The schema is from a newer version of Foreword, or the tables are another program's.
     """
+    tables = inspect(connection).get_table_names()
+    # A downgrade to `base` leaves the table of versions alone.
+    is_foreign = marker not in tables and not all(table.endswith("_version") for table in tables)
+    # PostgreSQL's schemas are often shared; a file belongs to one program.
+    if is_foreign and connection.dialect.name == "sqlite":
+        raise _foreign(connection, tables)
+    config = _config(connection, scripts)
     try:
-        command.upgrade(_config(connection, scripts), revision)
+        command.upgrade(config, revision)
     except CommandError as error:
+        if is_foreign:
+            raise _foreign(connection, tables) from error
+        newest = ScriptDirectory.from_config(config).get_current_head()
         raise FailedPreconditionError(
-            f"The database cannot be migrated: {error}. It may be from a newer version of Foreword; run that one.",
+            f"The database {place_of(connection.engine.url)} was last used by a newer version of Foreword: this one "
+            f"knows its schema up to revision {newest} ({error}). Run the newer version, or restore a backup from "
+            "before the upgrade.",
             reason="DATABASE_VERSION",
         ) from error
+
+
+def _foreign(connection: Connection, tables: Sequence[str]) -> FailedPreconditionError:
+    shown = ", ".join(sorted(tables)[:5])
+    return FailedPreconditionError(
+        f"The database {place_of(connection.engine.url)} belongs to another program: it holds the tables {shown}, and "
+        "none of Foreword's. Choose another place for the database.",
+        reason="DATABASE_FOREIGN",
+    )
 
 
 def downgrade(connection: Connection, scripts: str, revision: str) -> None:

@@ -31,7 +31,7 @@ class Database(SqlDatabase):
     """
 
     def __init__(self, url: str | Path, *, new_id: Callable[[], str] = random_id) -> None:
-        super().__init__(url, migrations=MIGRATIONS)
+        super().__init__(url, migrations=MIGRATIONS, marker="tune_experiments")
         self.new_id = new_id
 
     @contextmanager

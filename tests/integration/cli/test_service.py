@@ -108,6 +108,32 @@ def test_a_home_that_stood_open_is_told_and_gets_a_private_database_and_artifact
     assert mode(home / "foreword.db") == 0o600
 
 
+@pytest.mark.parametrize("command", ["init", "serve", "worker"])
+def test_a_damaged_database_is_named_once_with_its_remedy(command, tmp_path, capfd, own_logging):
+    home = tmp_path / "home"
+    assert run(["init", "--home", str(home)]) == 0
+    (home / "foreword.db").write_bytes(b"no database" * 1000)
+    capfd.readouterr()
+
+    assert run([command, "--home", str(home)]) == 1
+
+    told = capfd.readouterr().err
+    assert told.count(str(home / "foreword.db")) == 1
+    assert "is damaged" in told
+    assert "Restore the file from a backup" in told
+    assert "fault of Foreword" not in told
+
+
+def test_a_home_that_cannot_be_created_is_named_with_its_remedy(tmp_path, capsys):
+    (tmp_path / "file").touch()
+
+    assert run(["init", "--home", str(tmp_path / "file" / "home")]) == 1
+
+    told = capsys.readouterr().err
+    assert f"The home {tmp_path}/file/home cannot be created (Not a directory)" in told
+    assert "FOREWORD_HOME" in told
+
+
 def test_a_home_without_a_tenant_is_not_served(tmp_path, capsys, own_logging):
     assert run(["serve", "--home", str(tmp_path / "home")]) == 1
     assert "foreword init" in capsys.readouterr().err

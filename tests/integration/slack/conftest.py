@@ -47,7 +47,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def migrate(url: str) -> None:
     """Creates the tables."""
-    database = Database(url, migrations=MIGRATIONS)
+    database = Database(url, migrations=MIGRATIONS, marker="slack_inbox")
     database.migrate()
     database.close()
 

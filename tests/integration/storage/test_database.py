@@ -63,7 +63,7 @@ def test_every_migration_goes_forward_and_back(bare_url):
         migration.downgrade(connection, MIGRATIONS, "base")
         assert inspect(connection).get_table_names() == ["alembic_version"]
     with engine.begin() as connection:
-        migration.upgrade(connection, MIGRATIONS)
+        migration.upgrade(connection, MIGRATIONS, marker="tune_experiments")
         assert set(Base.metadata.tables) <= set(inspect(connection).get_table_names())
     engine.dispose()
 
@@ -73,7 +73,7 @@ def test_a_migration_that_is_interrupted_leaves_nothing_behind(bare_url):
 
     def interrupted() -> None:
         with engine.begin() as connection:
-            migration.upgrade(connection, MIGRATIONS)
+            migration.upgrade(connection, MIGRATIONS, marker="tune_experiments")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -136,6 +136,7 @@ def test_the_clock_is_the_databases_in_aware_utc_and_moves(database):
 
 def test_sqlite_is_set_up_to_lose_nothing(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'foreword.db'}")
+    database.migrate()
     with database.read() as session:
         found = {
             name: session.execute(text(f"PRAGMA {name}")).scalar()

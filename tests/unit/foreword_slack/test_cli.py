@@ -42,6 +42,17 @@ def test_a_faulty_configuration_is_told_by_its_keys(capsys, tmp_path):
     assert "slak: is no key that the bot knows" in told
 
 
+def test_a_store_that_is_damaged_is_named_with_its_remedy(capsys, tmp_path, monkeypatch):
+    (tmp_path / "slack.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("FOREWORD_SLACK_DATABASE_URL", f"sqlite:///{tmp_path}/slack.db")
+
+    assert run(["slack", "status", "--config", str(EXAMPLE)]) == 1
+
+    told = capsys.readouterr().err
+    assert f"The database {tmp_path}/slack.db is damaged" in told
+    assert "Restore the file from a backup" in told
+
+
 def test_status_lookup_and_retry_need_the_store_alone(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("FOREWORD_SLACK_DATABASE_URL", f"sqlite:///{tmp_path}/slack.db")
 
