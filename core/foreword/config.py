@@ -136,6 +136,9 @@ class Settings(BaseSettings):
     prompt_cache_bytes: int = Field(default=256 * 2**20, ge=0, description="Memory for tuned prompts kept loaded.")
     drain_seconds: float = Field(default=30.0, ge=0, description="Time that running requests get to finish on SIGTERM.")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    access_log: bool = Field(
+        default=False, description="Log a line for each request at its end, at level info; never texts or keys."
+    )
     log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
 
     @field_validator("plugins", "preload_base_models", mode="before")

@@ -18,6 +18,7 @@ from foreword.errors import ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
 from foreword.plugin.manager import PluginManager
+from foreword.server.access_log import AccessLog
 from foreword.server.auth import DEV_TENANT, Authenticator
 from foreword.server.catalog_service import CatalogService
 from foreword.server.dataset_service import DatasetService
@@ -143,7 +144,8 @@ class ForewordServer:
         """
         authenticator = Authenticator(self._tenants, dev_key=self._dev_key, clock=self._clock, now=self._now)
         # The request id is outermost, so that errors carry it; errors of authentication are errors too.
-        interceptor = CallInterceptor((carry_request_id, answer_errors, authenticator.layer))
+        access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
+        interceptor = CallInterceptor((carry_request_id, *access_log, answer_errors, authenticator.layer))
         server = grpc.aio.server(interceptors=[interceptor], options=server_options(self._settings))
         port = listen(server, self._settings)
         if self._dev_key:

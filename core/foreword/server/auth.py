@@ -107,6 +107,7 @@ class Authenticator:
     async def _admit(self, call: Call) -> Caller:
         """Who makes a call, which the key must allow."""
         caller = await self.authenticate(call.metadata.get("authorization", ""))
+        call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
         if scope is not None and scope not in caller.scopes:
             raise PermissionDeniedError(

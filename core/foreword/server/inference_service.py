@@ -9,13 +9,14 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any
 
-from foreword.domain.inference import Generation
+from foreword.domain.inference import Generation, TokenUsage
 from foreword.domain.prompt import input_offset
 from foreword.errors import FailedPreconditionError, InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.auth import current_caller
 from foreword.server.batches import settled, with_patience
+from foreword.server.call_record import current_record
 from foreword.server.closable import closable
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
@@ -51,6 +52,8 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
+                if piece.final is not None:
+                    _count(piece.final.usage)
                 yield convert.stream_response(piece.text, piece.final, resolved.version)
 
     async def BatchGenerate(
@@ -90,6 +93,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
                 stream=False,
             )
         )
+        _count(result.usage)
         return convert.classify_response(result, space, parsed, resolved.version)
 
     async def Tokenize(
@@ -102,6 +106,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         whole = await self._engine.tokenize(
             tenant, resolved.base_model, resolved.text(parsed.prompt.text), with_texts=parsed.return_tokens
         )
+        current_record().input_tokens += len(whole.ids)
         parts = await self._part_counts(tenant, resolved, parsed.prompt, len(whole.ids))
         return inference_service_pb2.TokenizeResponse(
             token_count=len(whole.ids),
@@ -119,7 +124,9 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
                 final = piece.final or final
-        return convert.generate_response(_finished(final), resolved.version)
+        answer = _finished(final)
+        _count(answer.usage)
+        return convert.generate_response(answer, resolved.version)
 
     async def _part_counts(self, tenant: str, resolved: ResolvedModel, prompt: Prompt, total: int) -> dict[str, int]:
         """What each part of a structured prompt adds to the tokens of the whole; `template` is what is left.
@@ -187,6 +194,13 @@ def _early_deadline(context: Any) -> float | None:
     if remaining is None:
         return None
     return time.monotonic() + remaining - min(_MAX_MARGIN_SECONDS, _MARGIN * remaining)
+
+
+def _count(usage: TokenUsage) -> None:
+    """Adds the tokens of an answer to the record of the RPC."""
+    record = current_record()
+    record.input_tokens += usage.input_tokens
+    record.generated_tokens += usage.generated_tokens
 
 
 def _finished(answer: Generation | None) -> Generation:

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -17,6 +17,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from foreword.errors import ForewordError, InvalidArgumentError
+from foreword.server.call_record import CallRecord, keep_record
 from foreword.server.status import status_of, trailing_metadata
 from foreword.server.unforeseen import request_fault
 
@@ -31,11 +32,13 @@ class Call:
     Attributes:
         method: `/foreword.v1.Service/Method`.
         metadata: What the client sent beside the request, by lower-case key; the first value of each.
+        record: Facts for the access log.
     """
 
     method: str
     metadata: Mapping[str, str]
     context: grpc.aio.ServicerContext[Any, Any]
+    record: CallRecord = field(default_factory=CallRecord)
 
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
@@ -71,6 +74,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
 
     @asynccontextmanager
     async def _around(self, call: Call) -> AsyncIterator[None]:
+        keep_record(call.record)
         async with AsyncExitStack() as stack:
             for layer in self._layers:
                 await stack.enter_async_context(layer(call))
@@ -159,5 +163,7 @@ async def answer_errors(call: Call) -> AsyncIterator[None]:
 async def _abort(call: Call, error: ForewordError) -> None:
     """Ends the RPC with an error, keeping the trailers set before."""
     code, message, status = status_of(error)
+    call.record.code, call.record.reason = code, error.reason
+    call.record.error_id = error.metadata.get("error_id", "")
     trailers: Any = (*(call.context.trailing_metadata() or ()), *trailing_metadata(status))
     await call.context.abort(code, message, trailers)

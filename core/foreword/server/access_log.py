@@ -1,0 +1,62 @@
+"""The access log: one line for each RPC, at its end, with who called what and how it ended; never texts or keys."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import grpc
+
+from foreword.observability.logging import get_logger
+from foreword.server.interceptors import Call
+
+_TOLERANCE_SECONDS = 0.1
+"""The clock of a client starts before that of the server, so its cancellation comes a little early."""
+_log = get_logger("access")
+
+
+class AccessLog:
+    """The layer that writes the access log. It stands outside those that answer errors and authenticate.
+
+    Args:
+        clock: Monotonic time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+
+    @asynccontextmanager
+    async def layer(self, call: Call) -> AsyncIterator[None]:
+        """Writes a line when the RPC ends, however it ends."""
+        begin = self._clock()
+        code: grpc.StatusCode | None = None
+        try:
+            yield
+            code = grpc.StatusCode.OK
+        except asyncio.CancelledError:
+            code = _cause_of_cancellation(call)
+            raise
+        finally:
+            record = call.record
+            _log.info(
+                "rpc",
+                method=call.method,
+                tenant=record.tenant,
+                key_id=record.key_id,
+                code=(code or record.code).name,
+                reason=record.reason,
+                error_id=record.error_id,
+                milliseconds=round((self._clock() - begin) * 1000, 1),
+                input_tokens=record.input_tokens,
+                generated_tokens=record.generated_tokens,
+                peer=call.context.peer(),
+            )
+
+
+def _cause_of_cancellation(call: Call) -> grpc.StatusCode:
+    """Why gRPC cancelled the RPC: its deadline passed, or its client went away."""
+    remaining: float | None = call.context.time_remaining()
+    late = remaining is not None and remaining < _TOLERANCE_SECONDS
+    return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
