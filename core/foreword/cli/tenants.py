@@ -105,7 +105,8 @@ def list_keys(client: Client, tenant: str, as_json: bool) -> None:
     "scopes",
     multiple=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What it allows; may be repeated.  [default: write, read and infer]",
+    help="What it allows; may be repeated. A key with write and without read reads only what it has made itself.  "
+    "[default: write, read and infer]",
 )
 @click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it lasts.  [default: for ever]")
 @json_option

@@ -48,3 +48,8 @@ class Caller:
     tenant: str
     api_key: str
     scopes: frozenset[Scope]
+
+    @property
+    def reads_only_of(self) -> str | None:
+        """The creator whose resources are all that the caller may read; None for a key that may read everything."""
+        return None if Scope.READ in self.scopes else self.api_key

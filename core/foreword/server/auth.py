@@ -14,7 +14,7 @@ from foreword.domain.tenant import ApiKey, Caller, Scope
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from foreword.server.interceptors import Call
 from foreword.server.recent import RecentCache
-from foreword.server.scopes import SCOPES
+from foreword.server.scopes import OWN_READS, SCOPES
 from foreword.storage.tenants import TenantRepository, hash_secret
 
 DEV_KEY = "dev"
@@ -109,7 +109,8 @@ class Authenticator:
         caller = await self.authenticate(call.metadata.get("authorization", ""))
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
-        if scope is not None and scope not in caller.scopes:
+        reads_own = call.method in OWN_READS and Scope.WRITE in caller.scopes
+        if scope is not None and scope not in caller.scopes and not reads_own:
             raise PermissionDeniedError(
                 f"The key lacks the scope {scope.value}. Use a key that has it, or ask an administrator for one.",
                 metadata={"scope": scope.value},
@@ -131,4 +132,17 @@ def require_own(tenant: str, resource: str) -> None:
         NotFoundError: The caller belongs to another tenant.
     """
     if tenant != current_caller().tenant:
+        raise NotFoundError.of(resource)
+
+
+def require_readable(creator: str, resource: str) -> None:
+    """Refuse a resource that the caller may not read, in the words for one that does not exist.
+
+    Args:
+        creator: Id of the API key that made it.
+
+    Raises:
+        NotFoundError: The caller's key lacks the scope `read` and did not make it.
+    """
+    if current_caller().reads_only_of not in (None, creator):
         raise NotFoundError.of(resource)

@@ -12,7 +12,7 @@ from foreword.data.checker import CheckedData, report_error
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.tenant import Caller
 from foreword.names import DatasetName, TenantName
-from foreword.server.auth import current_caller, require_own
+from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import dataset as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.convert.report import data_report
@@ -85,12 +85,12 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         self, request: dataset_service_pb2.ListDatasetsRequest, context: Any
     ) -> dataset_service_pb2.ListDatasetsResponse:
         """Lists datasets, newest first, without their reports."""
-        tenant = current_caller().tenant
+        caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
-        repository = DatasetRepository(self._database, tenant)
-        page = await asyncio.to_thread(repository.list, size, request.page_token)
+        repository = DatasetRepository(self._database, caller.tenant)
+        page = await asyncio.to_thread(repository.list, size, request.page_token, creator=caller.reads_only_of)
         return dataset_service_pb2.ListDatasetsResponse(
             datasets=[convert.dataset(item) for item in page.items], next_page_token=page.next_page_token
         )
@@ -141,7 +141,9 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     async def _get(self, text: str) -> Dataset:
         name = DatasetName.parse(text)
         require_own(name.tenant, text)
-        return await asyncio.to_thread(DatasetRepository(self._database, name.tenant).get, name.dataset)
+        found = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).get, name.dataset)
+        require_readable(found.creator, text)
+        return found
 
     def _read_rows(self, dataset: Dataset, size: int, page_token: str) -> tuple[list[Row], str]:
         with self._artifacts.open(dataset.artifact, ROWS_FILE) as file:

@@ -12,7 +12,7 @@ from foreword.domain.deployment import ModelReference
 from foreword.errors import InvalidArgumentError
 from foreword.names import DeploymentName, SpaceName, TenantName
 from foreword.plugin.manager import PluginManager
-from foreword.server.auth import current_caller, require_own
+from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import deployment as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
@@ -59,17 +59,20 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         """Returns a space."""
         name = SpaceName.parse(request.name)
         require_own(name.tenant, request.name)
-        return convert.space(await asyncio.to_thread(self._spaces(name.tenant).get, name.space))
+        found = await asyncio.to_thread(self._spaces(name.tenant).get, name.space)
+        require_readable(found.creator, request.name)
+        return convert.space(found)
 
     async def ListSpaces(
         self, request: deployment_service_pb2.ListSpacesRequest, context: Any
     ) -> deployment_service_pb2.ListSpacesResponse:
         """Lists spaces by id."""
-        tenant = current_caller().tenant
+        caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
-        page = await asyncio.to_thread(self._spaces(tenant).list, size, request.page_token)
+        spaces = self._spaces(caller.tenant)
+        page = await asyncio.to_thread(spaces.list, size, request.page_token, creator=caller.reads_only_of)
         return deployment_service_pb2.ListSpacesResponse(
             spaces=[convert.space(item) for item in page.items], next_page_token=page.next_page_token
         )
@@ -113,20 +116,23 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         """Returns a deployment."""
         name = self._name(request.name)
         found = await asyncio.to_thread(self._deployments(name.tenant).get, name.space, name.deployment)
+        require_readable(found.creator, request.name)
         return convert.deployment(found)
 
     async def ListDeployments(
         self, request: deployment_service_pb2.ListDeploymentsRequest, context: Any
     ) -> deployment_service_pb2.ListDeploymentsResponse:
         """Lists deployments, newest first."""
-        tenant = current_caller().tenant
+        caller = current_caller()
         space = None
         if request.parent:
             parent = SpaceName.parse(request.parent, "parent")
             require_own(parent.tenant, request.parent)
             space = None if parent.space == _ALL_SPACES else parent.space
         size = page_size(request)
-        page = await asyncio.to_thread(self._deployments(tenant).list, space, size, request.page_token)
+        page = await asyncio.to_thread(
+            self._deployments(caller.tenant).list, space, size, request.page_token, creator=caller.reads_only_of
+        )
         return deployment_service_pb2.ListDeploymentsResponse(
             deployments=[convert.deployment(item) for item in page.items], next_page_token=page.next_page_token
         )

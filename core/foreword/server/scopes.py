@@ -1,4 +1,7 @@
-"""Which RPC needs which scope: the one table. A test keeps it complete."""
+"""Which RPC needs which scope: the one table. A test keeps it complete.
+
+A key with the scope `write` but not `read` reads what it has made itself: everything else reads as if it did not exist.
+"""
 
 from __future__ import annotations
 
@@ -75,3 +78,6 @@ SCOPES: Mapping[str, Scope | None] = {
     for method, scope in methods.items()
 }
 """Scope by full method name; None: any valid key will do."""
+
+OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ)
+"""Full names of the methods that the scope `write` is enough for as well, limited to what the key itself has made."""

@@ -9,10 +9,9 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from foreword.domain.experiment import TuneExperiment
 from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
-from foreword.server.auth import admit_again, current_caller, require_own
+from foreword.server.auth import admit_again, current_caller, require_own, require_readable
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
@@ -89,19 +88,22 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     ) -> tune_experiment_pb2.TuneExperiment:
         """Returns an experiment with its learning curve."""
         name = self._name(request.name)
-        return convert.tune_experiment(await self._get(name, after_sequence=0))
+        repository = ExperimentRepository(self._database, name.tenant)
+        found = await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=0)
+        require_readable(found.creator, request.name)
+        return convert.tune_experiment(found)
 
     async def ListTuneExperiments(
         self, request: tune_experiment_service_pb2.ListTuneExperimentsRequest, context: Any
     ) -> tune_experiment_service_pb2.ListTuneExperimentsResponse:
         """Lists experiments, newest first, without learning curves and evaluations."""
-        tenant = current_caller().tenant
+        caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
         states = convert.parse_states(request.states)
-        repository = ExperimentRepository(self._database, tenant)
-        page = await asyncio.to_thread(repository.list, size, request.page_token, states)
+        repository = ExperimentRepository(self._database, caller.tenant)
+        page = await asyncio.to_thread(repository.list, size, request.page_token, states, creator=caller.reads_only_of)
         return tune_experiment_service_pb2.ListTuneExperimentsResponse(
             tune_experiments=[convert.tune_experiment(item) for item in page.items],
             next_page_token=page.next_page_token,
@@ -128,6 +130,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
                 seen = seen or watch.repeated()
                 if seen is None:
                     continue
+                require_readable(seen.creator, request.name)
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(
                     tune_experiment=convert.tune_experiment(seen)
                 )
@@ -156,7 +159,3 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         name = TuneExperimentName.parse(text)
         require_own(name.tenant, text)
         return name
-
-    async def _get(self, name: TuneExperimentName, *, after_sequence: int) -> TuneExperiment:
-        repository = ExperimentRepository(self._database, name.tenant)
-        return await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=after_sequence)

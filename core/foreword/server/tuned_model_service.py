@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.errors import ArtifactError
 from foreword.names import TenantName, TunedModelName
-from foreword.server.auth import current_caller, require_own
+from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.model_resolver import ModelResolver
@@ -40,18 +40,18 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         self, request: tuned_model_service_pb2.GetTunedModelRequest, context: Any
     ) -> tuned_model_pb2.TunedModel:
         """Returns a tuned model."""
-        name = self._name(request.name)
-        return convert.tuned_model(await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model))
+        return convert.tuned_model(await self._get(request.name))
 
     async def ListTunedModels(
         self, request: tuned_model_service_pb2.ListTunedModelsRequest, context: Any
     ) -> tuned_model_service_pb2.ListTunedModelsResponse:
         """Lists tuned models, newest first, without evaluations."""
-        tenant = current_caller().tenant
+        caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
-        page = await asyncio.to_thread(self._repository(tenant).list, size, request.page_token)
+        repository = self._repository(caller.tenant)
+        page = await asyncio.to_thread(repository.list, size, request.page_token, creator=caller.reads_only_of)
         return tuned_model_service_pb2.ListTunedModelsResponse(
             tuned_models=[convert.tuned_model(item) for item in page.items], next_page_token=page.next_page_token
         )
@@ -60,8 +60,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         self, request: tuned_model_service_pb2.ExportTunedModelRequest, context: Any
     ) -> AsyncIterator[tuned_model_service_pb2.ExportTunedModelResponse]:
         """Streams the files of the PEFT adapter."""
-        name = self._name(request.name)
-        model = await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model)
+        model = await self._get(request.name)
         files = await asyncio.to_thread(self._read, model)
         for path, content in files.items():
             for start in range(0, len(content), _CHUNK_BYTES):
@@ -78,6 +77,13 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         self._models.forget()
         await asyncio.to_thread(self._deletions.delete, artifact)
         return empty_pb2.Empty()
+
+    async def _get(self, text: str) -> TunedModel:
+        """A tuned model that the caller may read."""
+        name = self._name(text)
+        found = await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model)
+        require_readable(found.creator, text)
+        return found
 
     def _name(self, text: str) -> TunedModelName:
         name = TunedModelName.parse(text)

@@ -12,7 +12,7 @@ from foreword.names import DatasetName, TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
-from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
 from foreword.storage.tenants import require_tenant
@@ -88,22 +88,26 @@ class DatasetRepository:
         with self._database.read() as session:
             return to_dataset(_require(session, self._tenant, id))
 
-    def list(self, page_size: int = 0, page_token: str = "") -> Page[Dataset]:
+    def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[Dataset]:
         """Lists datasets, newest first, without their reports.
+
+        Args:
+            creator: Only those that this API key has made; None for all.
 
         Raises:
             InvalidArgumentError: A bad page size or token.
         """
         size = check_page_size(page_size)
-        before = read_page_token(page_token, "datasets", int)
+        scope = list_scope("datasets", creator=creator)
+        before = read_page_token(page_token, scope, int)
         query = select(DatasetRow).where(DatasetRow.tenant == self._tenant).options(defer(DatasetRow.report))
+        if creator is not None:
+            query = query.where(DatasetRow.creator == creator)
         if before is not None:
             query = query.where(DatasetRow.key < before)
         with self._database.read() as session:
             rows = session.scalars(query.order_by(DatasetRow.key.desc()).limit(size + 1)).all()
-            return make_page(
-                rows, size, "datasets", lambda row: row.key, lambda row: to_dataset(row, with_report=False)
-            )
+            return make_page(rows, size, scope, lambda row: row.key, lambda row: to_dataset(row, with_report=False))
 
     def delete(self, id: str) -> str | None:
         """Deletes a dataset.

@@ -14,7 +14,7 @@ from foreword.errors import AbortedError, AlreadyExistsError, FailedPrecondition
 from foreword.names import DeploymentName, TunedModelName, check_serving_name
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
-from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
 from foreword.storage.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.spaces import require_space
 from foreword.storage.tables import DeploymentRow, RevisionRow
@@ -109,19 +109,26 @@ class DeploymentRepository:
                 raise NotFoundError.of(f"serving name {serving_name}", "Check it, or deploy a model under it.")
             return _to_deployment(row, _read_revisions(session, row.key))
 
-    def list(self, space: str | None = None, page_size: int = 0, page_token: str = "") -> Page[Deployment]:
+    def list(
+        self, space: str | None = None, page_size: int = 0, page_token: str = "", *, creator: str | None = None
+    ) -> Page[Deployment]:
         """Lists deployments of a space, or of all, newest first.
+
+        Args:
+            creator: Only those that this API key has made; None for all.
 
         Raises:
             NotFoundError: The tenant has no such space.
             InvalidArgumentError: A bad page size or token.
         """
         size = check_page_size(page_size)
-        scope = f"spaces/{space or '-'}/deployments"
+        scope = list_scope(f"spaces/{space or '-'}/deployments", creator=creator)
         before = read_page_token(page_token, scope, int)
         query = select(DeploymentRow).where(DeploymentRow.tenant == self._tenant)
         if before is not None:
             query = query.where(DeploymentRow.key < before)
+        if creator is not None:
+            query = query.where(DeploymentRow.creator == creator)
         if space is not None:
             query = query.where(DeploymentRow.space == space)
         with self._database.read() as session:

@@ -25,7 +25,7 @@ from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
 from foreword.storage.deletions import note_deletion
-from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow
 from foreword.storage.tenants import require_tenant
@@ -140,21 +140,29 @@ class ExperimentRepository:
             return to_experiment(row, read_snapshots(session, row, after_sequence))
 
     def list(
-        self, page_size: int = 0, page_token: str = "", states: Collection[ExperimentState] = ()
+        self,
+        page_size: int = 0,
+        page_token: str = "",
+        states: Collection[ExperimentState] = (),
+        *,
+        creator: str | None = None,
     ) -> Page[TuneExperiment]:
         """Lists experiments, newest first, without learning curves and evaluations.
 
         Args:
             states: Only experiments in one of these; empty for all.
+            creator: Only those that this API key has made; None for all.
 
         Raises:
             InvalidArgumentError: A bad page size or token.
         """
         size = check_page_size(page_size)
         wanted = sorted({state.value for state in states})
-        scope = f"tuneExperiments?{','.join(wanted)}"
+        scope = list_scope(f"tuneExperiments?{','.join(wanted)}", creator=creator)
         before = read_page_token(page_token, scope, int)
         query = select(ExperimentRow).where(ExperimentRow.tenant == self._tenant)
+        if creator is not None:
+            query = query.where(ExperimentRow.creator == creator)
         if wanted:
             query = query.where(ExperimentRow.state.in_(wanted))
         if before is not None:

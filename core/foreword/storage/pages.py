@@ -39,6 +39,11 @@ def check_page_size(page_size: int) -> int:
     return page_size or DEFAULT_PAGE_SIZE
 
 
+def list_scope(scope: str, *, creator: str | None) -> str:
+    """The scope of a list that may be limited to what one API key has made."""
+    return scope if creator is None else f"{scope}#{creator}"
+
+
 def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
     """The key that the page before ended with; None for the first page.
 

@@ -11,7 +11,7 @@ from foreword.domain.deployment import Space, Stage
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import SpaceName, check_id
 from foreword.storage.database import Database
-from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DeploymentRow, SpaceRow
 from foreword.storage.tenants import DEFAULT_SPACE, require_tenant
@@ -81,19 +81,25 @@ class SpaceRepository:
         with self._database.read() as session:
             return _to_space(require_space(session, self._tenant, id))
 
-    def list(self, page_size: int = 0, page_token: str = "") -> Page[Space]:
+    def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[Space]:
         """Lists spaces by id.
+
+        Args:
+            creator: Only those that this API key has made; None for all.
 
         Raises:
             InvalidArgumentError: A bad page size or token.
         """
         size = check_page_size(page_size)
-        after = read_page_token(page_token, "spaces", str)
+        scope = list_scope("spaces", creator=creator)
+        after = read_page_token(page_token, scope, str)
         query = select(SpaceRow).where(SpaceRow.tenant == self._tenant).order_by(SpaceRow.id).limit(size + 1)
+        if creator is not None:
+            query = query.where(SpaceRow.creator == creator)
         if after is not None:
             query = query.where(SpaceRow.id > after)
         with self._database.read() as session:
-            return make_page(session.scalars(query).all(), size, "spaces", lambda row: row.id, _to_space)
+            return make_page(session.scalars(query).all(), size, scope, lambda row: row.id, _to_space)
 
     def delete(self, id: str) -> None:
         """Deletes an empty space.

@@ -16,7 +16,7 @@ from foreword.names import DeploymentName, TunedModelName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
-from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
 from foreword.storage.tables import DeploymentRow, RevisionRow, TunedModelRow
 
 
@@ -36,15 +36,21 @@ class TunedModelRepository:
         with self._database.read() as session:
             return _to_tuned_model(_require(session, self._tenant, id))
 
-    def list(self, page_size: int = 0, page_token: str = "") -> Page[TunedModel]:
+    def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[TunedModel]:
         """Lists tuned models, newest first, without evaluations.
+
+        Args:
+            creator: Only those that this API key has made; None for all.
 
         Raises:
             InvalidArgumentError: A bad page size or token.
         """
         size = check_page_size(page_size)
-        before = read_page_token(page_token, "tunedModels", int)
+        scope = list_scope("tunedModels", creator=creator)
+        before = read_page_token(page_token, scope, int)
         query = select(TunedModelRow).where(TunedModelRow.tenant == self._tenant)
+        if creator is not None:
+            query = query.where(TunedModelRow.manifest["creator"].as_string() == creator)
         if before is not None:
             query = query.where(TunedModelRow.key < before)
         query = query.options(defer(TunedModelRow.evaluations)).order_by(TunedModelRow.key.desc()).limit(size + 1)
@@ -52,7 +58,7 @@ class TunedModelRepository:
             return make_page(
                 session.scalars(query).all(),
                 size,
-                "tunedModels",
+                scope,
                 lambda row: row.key,
                 lambda row: _to_tuned_model(row, with_evaluations=False),
             )

@@ -32,8 +32,9 @@ class DatasetServiceStub:
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
     order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
-    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload and
-    delete, `read` for the rest).
+    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload, check
+    and delete, `read` for the rest). A key with `write` and without `read` reads the datasets that it has uploaded;
+    lists hold these only, and any other dataset is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -79,8 +80,9 @@ class DatasetServiceServicer:
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
     order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
-    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload and
-    delete, `read` for the rest).
+    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload, check
+    and delete, `read` for the rest). A key with `write` and without `read` reads the datasets that it has uploaded;
+    lists hold these only, and any other dataset is NOT_FOUND.
     """
 
     def UploadDataset(self, request_iterator, context):
@@ -186,8 +188,9 @@ class DatasetService:
 
     Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
     order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
-    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload and
-    delete, `read` for the rest).
+    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload, check
+    and delete, `read` for the rest). A key with `write` and without `read` reads the datasets that it has uploaded;
+    lists hold these only, and any other dataset is NOT_FOUND.
     """
 
     @staticmethod

@@ -31,7 +31,8 @@ class DeploymentServiceStub:
     """Deploys models under serving names.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to change anything, `read` for the rest).
+    to change anything, `read` for the rest). A key with `write` and without `read` reads the spaces and deployments that
+    it has created; lists hold these only, and any other is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -96,7 +97,8 @@ class DeploymentServiceServicer:
     """Deploys models under serving names.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to change anything, `read` for the rest).
+    to change anything, `read` for the rest). A key with `write` and without `read` reads the spaces and deployments that
+    it has created; lists hold these only, and any other is NOT_FOUND.
     """
 
     def CreateSpace(self, request, context):
@@ -246,7 +248,8 @@ class DeploymentService:
     """Deploys models under serving names.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to change anything, `read` for the rest).
+    to change anything, `read` for the rest). A key with `write` and without `read` reads the spaces and deployments that
+    it has created; lists hold these only, and any other is NOT_FOUND.
     """
 
     @staticmethod

@@ -31,7 +31,8 @@ class TuneExperimentServiceStub:
     """Runs tuning experiments.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to create, cancel and delete, `read` for the rest).
+    to create, cancel and delete, `read` for the rest). A key with `write` and without `read` reads and watches the
+    experiments that it has created; lists hold these only, and any other experiment is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -76,7 +77,8 @@ class TuneExperimentServiceServicer:
     """Runs tuning experiments.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to create, cancel and delete, `read` for the rest).
+    to create, cancel and delete, `read` for the rest). A key with `write` and without `read` reads and watches the
+    experiments that it has created; lists hold these only, and any other experiment is NOT_FOUND.
     """
 
     def CreateTuneExperiment(self, request, context):
@@ -185,7 +187,8 @@ class TuneExperimentService:
     """Runs tuning experiments.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to create, cancel and delete, `read` for the rest).
+    to create, cancel and delete, `read` for the rest). A key with `write` and without `read` reads and watches the
+    experiments that it has created; lists hold these only, and any other experiment is NOT_FOUND.
     """
 
     @staticmethod

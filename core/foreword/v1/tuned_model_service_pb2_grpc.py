@@ -31,7 +31,8 @@ class TunedModelServiceStub:
     """Gives access to tuned models.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to delete, `read` for the rest).
+    to delete, `read` for the rest). A key with `write` and without `read` reads and exports the models of experiments
+    that it has created; lists hold these only, and any other model is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -66,7 +67,8 @@ class TunedModelServiceServicer:
     """Gives access to tuned models.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to delete, `read` for the rest).
+    to delete, `read` for the rest). A key with `write` and without `read` reads and exports the models of experiments
+    that it has created; lists hold these only, and any other model is NOT_FOUND.
     """
 
     def GetTunedModel(self, request, context):
@@ -136,7 +138,8 @@ class TunedModelService:
     """Gives access to tuned models.
 
     Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to delete, `read` for the rest).
+    to delete, `read` for the rest). A key with `write` and without `read` reads and exports the models of experiments
+    that it has created; lists hold these only, and any other model is NOT_FOUND.
     """
 
     @staticmethod

@@ -10,6 +10,7 @@ from foreword.cli.application import run
 from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
+from foreword.v1 import tune_experiment_service_pb2
 
 ROWS = "".join(
     json.dumps({"input": f"Complaint {number} about {label}", "output": label}) + "\n"
@@ -22,13 +23,15 @@ ROWS = "".join(
 def command(server, monkeypatch, capsys):
     """Runs a command as a new tenant; answers status, standard output and standard error."""
     monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
-    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(f"cli-{time.time_ns()}", tuple(Scope)))
+    tenant = f"cli-{time.time_ns()}"
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(tenant, tuple(Scope)))
 
     def call(*arguments):
         status = run(arguments)
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
+    call.tenant = tenant
     return call
 
 
@@ -197,6 +200,24 @@ def test_a_name_that_several_have_is_refused_with_their_ids_and_times(command, r
     assert err.startswith("Error: DATASET: 2 datasets are called 'complaints'. Use the id of one of them: ")
     for version, name in enumerate(made, start=1):
         assert f"{name.rsplit('/', 1)[-1]} (version {version}, created 20" in err
+
+
+def test_a_key_that_may_only_write_tunes_and_follows_its_own_run(command, rows, server, monkeypatch):
+    values(command("tune", rows, "--detach", "--name", "of another key", "--json"))
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(command.tenant, [Scope.WRITE]))
+
+    experiment = values(command("tune", rows, "--detach", "--name", "mine", "--json"))
+    assert command("experiments", "show", "mine (1)")[0] == 0
+    assert [item["name"] for item in values(command("experiments", "list", "--json"))] == [experiment["name"]]
+    assert command("experiments", "cancel", "mine (1)")[0] == 0
+    assert "does not exist" in command("experiments", "show", "of another key (1)")[2]
+    assert command("experiments", "delete", experiment["name"])[0] == 0
+    for left in (
+        server.stubs(server.new_key(command.tenant))
+        .experiments.ListTuneExperiments(tune_experiment_service_pb2.ListTuneExperimentsRequest())
+        .tune_experiments
+    ):
+        assert command("experiments", "cancel", left.name)[0] == 0
 
 
 def test_a_running_run_shows_how_far_it_is(command, rows, server):

@@ -1,0 +1,209 @@
+"""What a key with the scope `write` alone may read: what it has made itself, through every RPC of the API."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+
+from factories.api import create_experiment, failure_of, make_file, refused, upload, upload_messages
+from factories.servers import RunningServer
+from foreword.domain.tenant import Scope
+from foreword.server.app import SERVICES
+from foreword.server.scopes import SCOPES
+from foreword.v1 import dataset_service_pb2, deployment_service_pb2
+
+STUBS = {
+    "CatalogService": "catalog",
+    "DatasetService": "datasets",
+    "DeploymentService": "deployments",
+    "InferenceService": "inference",
+    "TenantService": "tenants",
+    "TuneExperimentService": "experiments",
+    "TunedModelService": "tuned_models",
+}
+READ_ONE = {
+    "GetDataset": "dataset",
+    "ListDatasetRows": "dataset",
+    "GetSpace": "space",
+    "GetDeployment": "deployment",
+    "GetTuneExperiment": "experiment",
+    "WatchTuneExperiment": "experiment",
+    "GetTunedModel": "model",
+    "ExportTunedModel": "model",
+}
+"""RPCs that read one resource, and the kind of it."""
+LIST = {
+    "ListDatasets": "dataset",
+    "ListSpaces": "space",
+    "ListDeployments": "deployment",
+    "ListTuneExperiments": "experiment",
+    "ListTunedModels": "model",
+}
+"""RPCs that list a kind of resource."""
+READ_NOTHING_STORED = {"CheckDataset"}
+METHODS = [method for service in SERVICES for method in descriptor_pool.Default().FindServiceByName(service).methods]
+
+
+def scope_of(method: MethodDescriptor) -> Scope | None:
+    return SCOPES[f"/{method.containing_service.full_name}/{method.name}"]
+
+
+def of_scope(scope: Scope | None) -> list[Any]:
+    return [pytest.param(method, id=method.name) for method in METHODS if scope_of(method) is scope]
+
+
+def named(table: dict[str, str]) -> list[Any]:
+    return [pytest.param(method, table[method.name], id=method.name) for method in METHODS if method.name in table]
+
+
+@pytest.fixture(scope="module")
+def server(start_server) -> RunningServer:
+    return start_server()
+
+
+@pytest.fixture(scope="module")
+def keys(server: RunningServer) -> dict[str, Any]:
+    """Stubs of five keys; only `maker` makes anything."""
+    return {
+        "maker": server.stubs(server.new_key("acme", [Scope.WRITE])),
+        "sibling": server.stubs(server.new_key("acme", [Scope.WRITE])),
+        "stranger": server.stubs(server.new_key("other", [Scope.WRITE])),
+        "reader": server.stubs(server.new_key("acme", [Scope.READ])),
+        "foreign reader": server.stubs(server.new_key("other", [Scope.READ])),
+    }
+
+
+@pytest.fixture(scope="module")
+def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
+    """What `maker` has made: the name of one resource of each kind."""
+    stubs = keys["maker"]
+    dataset = upload(stubs).name
+    model = server.tune_by_hand(create_experiment(stubs, dataset).name)
+    space = stubs.deployments.CreateSpace(deployment_service_pb2.CreateSpaceRequest(space_id="live"))
+    request = deployment_service_pb2.CreateDeploymentRequest(parent=space.name, deployment={"model": model})
+    return {
+        "dataset": dataset,
+        "space": space.name,
+        "deployment": stubs.deployments.CreateDeployment(request).name,
+        "experiment": create_experiment(stubs, dataset).name,  # queued, so that a watch of it does not end by itself
+        "model": model,
+    }
+
+
+def call(stubs: Any, method: MethodDescriptor, **fields: Any) -> Any:
+    """The first answer of an RPC, or the code with which it fails."""
+    request = message_factory.GetMessageClass(method.input_type)(**fields)
+    rpc = getattr(getattr(stubs, STUBS[method.containing_service.name]), method.name)
+    try:
+        answer = rpc(iter([request]) if method.client_streaming else request, timeout=30)
+        if not method.server_streaming:
+            return answer
+        first = next(answer)
+        answer.cancel()
+        return first
+    except grpc.RpcError as error:
+        return failure_of(error).code
+
+
+def test_every_reading_rpc_is_in_one_table() -> None:
+    reading = {method.name for method in METHODS if scope_of(method) is Scope.READ}
+
+    assert reading == READ_ONE.keys() | LIST.keys() | READ_NOTHING_STORED
+
+
+@pytest.mark.parametrize(("method", "kind"), named(READ_ONE))
+def test_a_resource_is_read_by_its_maker_and_by_readers_of_the_tenant_only(
+    keys: dict[str, Any], made: dict[str, str], method: MethodDescriptor, kind: str
+) -> None:
+    answers = {who: call(stubs, method, name=made[kind]) for who, stubs in keys.items()}
+
+    for who in ("maker", "reader"):
+        assert not isinstance(answers[who], grpc.StatusCode), who
+    for who in ("sibling", "stranger", "foreign reader"):
+        assert answers[who] is grpc.StatusCode.NOT_FOUND, who
+
+
+@pytest.mark.parametrize(("method", "kind"), named(READ_ONE))
+def test_a_resource_of_another_key_reads_like_one_that_never_was(
+    keys: dict[str, Any], made: dict[str, str], method: MethodDescriptor, kind: str
+) -> None:
+    def failure(name: str) -> Any:
+        request = message_factory.GetMessageClass(method.input_type)(name=name)
+        rpc = getattr(getattr(keys["sibling"], STUBS[method.containing_service.name]), method.name)
+        return refused(rpc, request, timeout=30)
+
+    nobodys = f"{made[kind]}-gone"
+    theirs, none = failure(made[kind]), failure(nobodys)
+
+    assert theirs.message.replace(made[kind], "NAME") == none.message.replace(nobodys, "NAME")
+    assert (theirs.code, theirs.reason, set(theirs.metadata)) == (none.code, none.reason, set(none.metadata))
+
+
+@pytest.mark.parametrize(("method", "kind"), named(LIST))
+def test_a_list_holds_what_the_key_has_made(
+    keys: dict[str, Any], made: dict[str, str], method: MethodDescriptor, kind: str
+) -> None:
+    listed = {who: str(call(stubs, method)) for who, stubs in keys.items()}
+
+    for who in ("maker", "reader"):
+        assert f'"{made[kind]}"' in listed[who], who
+    for who in ("sibling", "stranger"):
+        assert listed[who] == "", who
+    assert f'"{made[kind]}"' not in listed["foreign reader"]
+
+
+def test_pages_of_a_limited_list_skip_nothing_and_belong_to_the_key(server: RunningServer) -> None:
+    first, second = (server.stubs(server.new_key("paged", [Scope.WRITE])) for _ in range(2))
+    mine = [upload(stubs).name for stubs, _ in zip(itertools.cycle([first, second]), range(6), strict=False)][::2]
+
+    names, token = [], ""
+    while True:
+        request = dataset_service_pb2.ListDatasetsRequest(page_size=2, page_token=token)
+        page = first.datasets.ListDatasets(request)
+        names += [item.name for item in page.datasets]
+        token = page.next_page_token or ""
+        if not token:
+            break
+        with pytest.raises(grpc.RpcError) as caught:
+            second.datasets.ListDatasets(dataset_service_pb2.ListDatasetsRequest(page_size=2, page_token=token))
+        assert failure_of(caught.value).code is grpc.StatusCode.INVALID_ARGUMENT
+
+    assert names == mine[::-1]
+
+
+def test_a_key_that_writes_may_check_what_it_is_about_to_upload(keys: dict[str, Any]) -> None:
+    messages = upload_messages(make_file(), dataset_service_pb2.CheckDatasetRequest, display_name="")
+
+    assert keys["maker"].datasets.CheckDataset(messages).report.usable_row_count == 30
+
+
+@pytest.mark.parametrize("method", of_scope(Scope.ADMIN) + of_scope(Scope.INFER))
+def test_administration_and_inference_stay_denied_to_a_key_that_writes(
+    keys: dict[str, Any], method: MethodDescriptor
+) -> None:
+    assert call(keys["maker"], method) is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", of_scope(Scope.WRITE))
+def test_a_key_that_reads_writes_nothing(keys: dict[str, Any], method: MethodDescriptor) -> None:
+    assert call(keys["reader"], method) is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", of_scope(Scope.READ))
+@pytest.mark.parametrize("scope", [Scope.INFER, Scope.ADMIN])
+def test_keys_without_write_and_read_read_nothing(
+    server: RunningServer, method: MethodDescriptor, scope: Scope
+) -> None:
+    assert call(server.stubs(server.new_key("acme", [scope])), method) is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("method", of_scope(None))
+def test_what_needs_no_scope_is_answered(keys: dict[str, Any], method: MethodDescriptor) -> None:
+    fields = {"name": "baseModels/foreword--starter"} if method.name == "GetBaseModel" else {}
+
+    assert not isinstance(call(keys["maker"], method, **fields), grpc.StatusCode)
