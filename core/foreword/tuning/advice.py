@@ -18,6 +18,8 @@ _CLEAR: Final = 3
 """Standard errors of a difference that is no chance even where the lowest of five parts is picked out."""
 _LIKELY: Final = 2
 """Standard errors where two given parts are compared."""
+_LEAST_FALL: Final = 0.02
+"""Fall of a held-out score that is worth a word, however many rows there are."""
 _LEAST_CHANGE: Final = 0.05
 """Share of the first loss that is worth a word, however little noise there is."""
 
@@ -26,7 +28,8 @@ def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
     """One sentence about the curve and what to try next; empty when there are too few points to tell.
 
     The curve is read in five parts of equal length; what differs by no more than the noise between updates is taken for
-    equal. Held-out results come first where there are any: they, not the training loss, are what a run is for.
+    equal. A held-out loss that rose or a held-out score that fell comes before praise of the training loss: the
+    held-out results, not the training loss, are what a run is for.
     """
     curve = [snapshot for snapshot in snapshots if snapshot.phase is Phase.TUNING]
     if len(curve) < _FEWEST_POINTS:
@@ -57,6 +60,9 @@ def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
             f"The loss hardly moved ({losses[0]:.2f} to {losses[-1]:.2f}): "
             f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
         )
+    fallen = _fallen_score(curve, plan)
+    if fallen:
+        return fallen
     if losses[-2] - losses[-1] > max(0.08 * drop, _LIKELY * error):
         return (
             f"The loss was still falling at the end ({losses[-2]:.2f} to {losses[-1]:.2f}): "
@@ -84,6 +90,35 @@ def _overfitted(curve: Sequence[Snapshot]) -> str:
     return (
         f"The held-out loss was lowest at epoch {best_epoch:.0f} ({best:.2f}) and {last:.2f} at the end: later epochs "
         "fitted the training rows only; more data helps, or fewer epochs."
+    )
+
+
+def _fallen_score(curve: Sequence[Snapshot], plan: TunePlan) -> str:
+    """One sentence when the held-out score ended well below its best; empty otherwise.
+
+    Two kinds of noise are in a score. From epoch to epoch it varies on the same rows: the best of many epochs is above
+    the last by chance, so that fifths of the curve are compared, not single epochs. And the rows are a sample: a fall
+    of less than two standard errors of a share of so many rows need not show on others, and the sentence says so.
+    """
+    measured = [
+        (snapshot.epoch, snapshot.validation_metric) for snapshot in curve if snapshot.validation_metric is not None
+    ]
+    if len(measured) < _FEWEST_POINTS:
+        return ""
+    best_epoch, best = max(measured, key=lambda point: point[1])
+    last, scores = measured[-1][1], [score for _, score in measured]
+    parts = _parts(scores)
+    fall = max(parts) - parts[-1]
+    between_rows = sqrt(best * (1 - best) / plan.validation_row_count) if 0 <= best <= 1 else 0.0
+    if fall <= max(_CLEAR * _standard_error(scores), between_rows, _LEAST_FALL):
+        return ""
+    told = f"The held-out score was highest at epoch {best_epoch:.0f} ({best:.3f}) and {last:.3f} at the end"
+    kept = "that epoch was kept" if plan.parameters.keep_best else f"compare it with a run of {best_epoch:.0f} epochs"
+    if fall <= _LIKELY * between_rows:
+        return f"{told}, which may be chance on {plan.validation_row_count} rows; {kept}."
+    return (
+        f"{told}, more than chance on {plan.validation_row_count} rows; {kept}, or try a smaller rate than "
+        f"{plan.parameters.learning_rate:g}."
     )
 
 

@@ -17,12 +17,12 @@ PLAN = replace(
 )
 
 
-def _curve(losses, held_out=None, phase=Phase.TUNING):
-    held_out = held_out or [None] * len(losses)
+def _curve(losses, held_out=None, phase=Phase.TUNING, scores=None):
+    held_out, scores = held_out or [None] * len(losses), scores or [None] * len(losses)
     return [
         Snapshot(
             sequence=place + 1, step=place + 1, epoch=place + 1.0, loss=loss, validation_loss=validation,
-            validation_metric=None, learning_rate=0.1, examples_per_second=1.0, phase=phase,
+            validation_metric=scores[place], learning_rate=0.1, examples_per_second=1.0, phase=phase,
             create_time=datetime(2026, 1, 1, tzinfo=UTC),
         )
         for place, (loss, validation) in enumerate(zip(losses, held_out, strict=True))
@@ -53,6 +53,71 @@ def test_a_held_out_loss_that_rose_again_is_said_before_anything_else():
     held_out = [1.0 - 0.1 * place for place in range(5)] + [0.6 + 0.05 * place for place in range(15)]
 
     assert "epoch 5" in curve_advice(_curve(FALLING, held_out), PLAN)
+
+
+# Held-out exact match by epoch of a run on the complaints sample, 53 rows held out.
+FALLEN = [
+    0.30,
+    0.47,
+    0.58,
+    0.66,
+    0.72,
+    0.736,
+    0.70,
+    0.72,
+    0.70,
+    0.68,
+    0.70,
+    0.68,
+    0.66,
+    0.68,
+    0.66,
+    0.64,
+    0.66,
+    0.64,
+    0.642,
+    0.642,
+]
+LEVELLED = [0.7 + 1.3 * 0.82**place for place in range(20)]
+
+
+def test_a_held_out_score_that_fell_is_said_instead_of_praise():
+    plan = replace(PLAN, validation_row_count=53, parameters=replace(PLAN.parameters, keep_best=False))
+
+    advice = curve_advice(_curve(LEVELLED, scores=FALLEN), plan)
+
+    assert advice == (
+        "The held-out score was highest at epoch 6 (0.736) and 0.642 at the end, which may be chance on 53 rows; "
+        "compare it with a run of 6 epochs."
+    )
+    assert "fell" not in curve_advice(_curve(LEVELLED, scores=sorted(FALLEN)), plan)
+    assert "suit this data" in curve_advice(_curve(LEVELLED, scores=sorted(FALLEN)), plan)
+
+
+def test_on_many_rows_the_same_fall_is_no_chance_and_the_epoch_kept_is_named():
+    plan = replace(PLAN, validation_row_count=1000, parameters=replace(PLAN.parameters, keep_best=True))
+
+    advice = curve_advice(_curve(LEVELLED, scores=FALLEN), plan)
+
+    assert "more than chance on 1000 rows; that epoch was kept, or try a smaller rate than 0.1." in advice
+
+
+def test_a_loss_that_still_falls_is_no_advice_for_more_epochs_where_the_score_fell():
+    plan = replace(PLAN, validation_row_count=1000)
+
+    assert "still falling" in curve_advice(_curve(FALLING, scores=sorted(FALLEN)), plan)
+    assert "held-out score was highest at epoch 6" in curve_advice(_curve(FALLING, scores=FALLEN), plan)
+
+
+def test_a_score_that_only_varies_is_not_read_as_a_fall():
+    plan = replace(PLAN, validation_row_count=53)
+    advices = []
+    for seed in range(200):
+        noise = random.Random(seed)
+        scores = [round(53 * (0.65 + noise.gauss(0, 0.03))) / 53 for _ in range(20)]
+        advices.append(curve_advice(_curve(LEVELLED, scores=scores), plan))
+
+    assert sum("suit this data" in advice for advice in advices) >= 180
 
 
 def test_few_updates_are_not_praised_for_levelling_off():
