@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,21 @@ class TunedRun:
     seconds: float
     examples_per_second: float
     held_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """What a run had learnt at the end of an epoch.
+
+    Attributes:
+        metric: Main metric on the rows that the run held out.
+        loss: Loss on the same rows, in nats per token.
+        evaluate: Measures it on other rows.
+    """
+
+    metric: float
+    loss: float
+    evaluate: Callable[[Sequence[Row]], Evaluation]
 
 
 def read_file(path: Path) -> list[Row]:
@@ -124,7 +140,7 @@ class Tuner:
         """Tunes on a split's training rows and measures on its test rows."""
         task, rows = self.task(setup.task), split.training
         method = self.method(setup.tuning_type)
-        plan = self._plan(setup, rows, seed)
+        plan = self.plan(setup, rows, seed)
         started = time.perf_counter()
 
         def measure(contributions: Any) -> float:
@@ -156,7 +172,38 @@ class Tuner:
             examples_per_second=trained / busy, held_out=tuple(held_out),
         )  # fmt: skip
 
-    def _plan(self, setup: Setup, rows: Sequence[Row], seed: int) -> TunePlan:
+    def run_epochs(self, setup: Setup, split: Split, seed: int) -> list[Epoch]:
+        """Tunes on a split's training rows, of which the trainer holds out some, and keeps every epoch."""
+        task, method = self.task(setup.task), self.method(setup.tuning_type)
+        plan = self.plan(setup, split.training, seed)
+        learnt: list[Any] = []
+
+        def measure(contributions: Any) -> float:
+            learnt.append(contributions)
+            return held_out_metric(
+                runner=self._runner, task=task, schema=trainer.training_schema, verbalizer=setup.verbalizer,
+                rows=trainer.validation_rows, contributions=contributions, parameters=plan.parameters,
+            )  # fmt: skip
+
+        def score(contributions: Any, rows: Sequence[Row]) -> Evaluation:
+            return evaluate(
+                runner=self._runner, task=task, schema=trainer.training_schema, verbalizer=setup.verbalizer, rows=rows,
+                training_rows=trainer.training_rows, contributions=contributions, instruction=setup.instruction,
+                with_base=False, parameters=plan.parameters, example_count=len(rows),
+            )[0]  # fmt: skip
+
+        trainer = Trainer(
+            model=self._model, method=method, task=task, plan=plan, verbalizer=setup.verbalizer, rows=split.training,
+            evaluate=measure,
+        )  # fmt: skip
+        ends = [report for report in trainer.run() if report.validation_loss is not None]
+        return [
+            Epoch(metric=end.validation_metric, loss=end.validation_loss, evaluate=partial(score, contributions))
+            for end, contributions in zip(ends, learnt, strict=True)
+        ]
+
+    def plan(self, setup: Setup, rows: Sequence[Row], seed: int, *, seconds_per_token: float = 0.0) -> TunePlan:
+        """The plan of a run on these rows."""
         method = self.method(setup.tuning_type)
         config = ExperimentConfig(
             base_model=self._base.spec.id, dataset="", task=setup.task, task_options=TaskOptions(),
@@ -167,4 +214,5 @@ class Tuner:
         return make_plan(
             config=config, spec=self._base.spec, task=self.task(setup.task), method=method, rows=rows,
             count_tokens=lambda text: len(encode_input(tokenizer, text)), seconds_per_row=0.0,
+            seconds_per_token=seconds_per_token,
         )  # fmt: skip

@@ -146,9 +146,10 @@ class TunePlan:
 
     Attributes:
         parameters: Every parameter with its value.
-        sources: `set`, `recipe`, `default` or `few_rows` by parameter name.
+        sources: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run` by parameter name.
         planned_updates: Updates of the prompt, a refit included.
-        estimated_seconds: Run time on one worker; 0 while nothing is known of the machine.
+        estimated_seconds: Run time on one worker, by the speed of runs before, else by that of one layer of the base
+            model's width; 0 when its size is unknown.
     """
 
     parameters: TuneParameters

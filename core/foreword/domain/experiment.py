@@ -95,9 +95,9 @@ class TunePlan:
     """What an experiment will do: every value with its source, sizes, cost and warnings.
 
     Attributes:
-        sources: `set`, `recipe`, `default` or `few_rows` by parameter name.
+        sources: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run` by parameter name.
         planned_updates: Updates of the prompt, a refit included.
-        estimated_seconds: Run time on one worker; 0 when nothing is known of the machine yet.
+        estimated_seconds: Run time on one worker; 0 when the size of the base model is unknown.
         schema: What the task read from the data (labels, label sets, ...), as the task's own JSON.
         labels: Labels in answer order; empty unless the task is closed.
     """

@@ -44,6 +44,7 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.tenants import TenantRepository
+from foreword.tuning.speed import TuningSpeed
 from foreword.v1 import (
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
@@ -234,6 +235,7 @@ class ForewordServer:
             plugins=self._plugins,
             tokens=tokens,
             default_base_model=settings.default_base_model,
+            speed=TuningSpeed(device=settings.device, dtype=settings.dtype),
         )
         database, artifacts, plugins = self._database, self._artifacts, self._plugins
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (

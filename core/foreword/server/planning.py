@@ -25,6 +25,7 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import ROWS_FILE, DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.tuning.plan import make_plan
+from foreword.tuning.speed import TuningSpeed
 
 Item = TypeVar("Item")
 
@@ -37,6 +38,7 @@ class Planner:
 
     Args:
         default_base_model: Base model of experiments that name none.
+        speed: Estimates the time of the first runs.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Planner:
         plugins: PluginManager,
         tokens: TokenCounters,
         default_base_model: str,
+        speed: TuningSpeed,
     ) -> None:
         self._database = database
         self._artifacts = artifacts
         self._plugins = plugins
         self._tokens = tokens
         self._default_base_model = default_base_model
+        self._speed = speed
 
     def plan(self, tenant: str, requested: NewExperiment) -> tuple[ExperimentConfig, TunePlan]:
         """The configuration with every default filled in, and what it will do.
@@ -92,6 +96,7 @@ class Planner:
         method: TuningMethod,
         rows: Sequence[Row],
     ) -> TunePlan:
+        seconds_per_row = self._seconds_per_row(tenant, model.spec.id, method.id)
         return make_plan(
             config=config,
             spec=model.spec,
@@ -99,7 +104,8 @@ class Planner:
             method=method,
             rows=rows,
             count_tokens=self._tokens.counter(model),
-            seconds_per_row=self._seconds_per_row(tenant, model.spec.id, method.id),
+            seconds_per_row=seconds_per_row,
+            seconds_per_token=0.0 if seconds_per_row else self._speed.seconds_per_token(model.spec),
         )
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:

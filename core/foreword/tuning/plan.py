@@ -6,6 +6,7 @@ Needs no torch, so that the server can plan.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Final
 
 from foreword.domain.base_model import BaseModelSpec
@@ -17,7 +18,7 @@ from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.plugin.task_options import check_task_options
-from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows
+from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows, fit_to_time
 from foreword.tuning.plan_warnings import Lengths, plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import split_rows
@@ -38,13 +39,15 @@ def make_plan(
     rows: Sequence[Row],
     count_tokens: Callable[[str], int],
     seconds_per_row: float,
+    seconds_per_token: float = 0.0,
 ) -> TunePlan:
     """Plans a run.
 
     Args:
         rows: All rows of the dataset.
         count_tokens: Counts the tokens of a text as the base model is given it, special ones included.
-        seconds_per_row: Time to train on one row on this machine; 0 when nothing is known yet.
+        seconds_per_row: Time to train on one row in runs before; 0 when there were none.
+        seconds_per_token: Estimated time to train on one token, used without runs before; 0 when it is unknown.
 
     Raises:
         InvalidArgumentError: Parameters, options or the template are wrong; names every faulty field below
@@ -83,40 +86,58 @@ def make_plan(
             metadata={"row_count": str(len(rows)), "minimum": str(MINIMUM_ROWS)},
         )
     parameters, sources = fit_to_rows(parameters, sources, len(rows))
-    return _plan(config, spec, task, rows, count_tokens, seconds_per_row, parameters, sources, method_plan, schema)
-
-
-def _plan(
-    config: ExperimentConfig,
-    spec: BaseModelSpec,
-    task: Task,
-    rows: Sequence[Row],
-    count_tokens: Callable[[str], int],
-    seconds_per_row: float,
-    parameters: ResolvedParameters,
-    sources: dict[str, str],
-    method_plan: MethodPlan,
-    schema: Schema,
-) -> TunePlan:
-    """Sizes, time and warnings of a plan whose values are all in order."""
     targets = [task.target(row.output, schema) for row in rows]
-    split = split_rows(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed)
-    held_out = len(split.held_out)
-    training = len(rows) - held_out
-    refits = parameters.refit and held_out > 0
-    fit_updates = parameters.num_epochs * updates_per_epoch(
-        training, parameters.batch_size, parameters.accumulate_steps
-    )
-    refit_updates = parameters.num_epochs * updates_per_epoch(
-        len(rows), parameters.batch_size, parameters.accumulate_steps
-    )
-    rows_per_epoch = training + held_out * _FORWARD_SHARE + (len(rows) if refits else 0)
     lengths = Lengths.of(
         inputs=[apply_verbalizer(config.verbalizer, row.input) for row in rows],
         outputs=targets,
         rows=rows,
         count_tokens=count_tokens,
     )
+    split = split_rows(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed)
+    seconds = seconds_per_row or seconds_per_token * _tokens_per_row(lengths, parameters, method_plan)
+    held_out = len(split.held_out)
+    fit_seconds = seconds * (len(rows) - held_out + held_out * _FORWARD_SHARE) * parameters.num_epochs
+    parameters, sources = fit_to_time(parameters, sources, fit_seconds if held_out else 0.0)
+    return _plan(
+        config=config,
+        spec=spec,
+        task=task,
+        lengths=lengths,
+        held_out=held_out,
+        seconds_per_row=seconds,
+        parameters=parameters,
+        sources=sources,
+        method_plan=method_plan,
+        schema=schema,
+        count_tokens=count_tokens,
+    )
+
+
+def _plan(
+    *,
+    config: ExperimentConfig,
+    spec: BaseModelSpec,
+    task: Task,
+    lengths: Lengths,
+    held_out: int,
+    seconds_per_row: float,
+    parameters: ResolvedParameters,
+    sources: dict[str, str],
+    method_plan: MethodPlan,
+    schema: Schema,
+    count_tokens: Callable[[str], int],
+) -> TunePlan:
+    """Sizes, time and warnings of a plan whose values are all in order."""
+    row_count = len(lengths.numbers)
+    training = row_count - held_out
+    refits = parameters.refit and held_out > 0
+    fit_updates = parameters.num_epochs * updates_per_epoch(
+        training, parameters.batch_size, parameters.accumulate_steps
+    )
+    refit_updates = parameters.num_epochs * updates_per_epoch(
+        row_count, parameters.batch_size, parameters.accumulate_steps
+    )
+    rows_per_epoch = training + held_out * _FORWARD_SHARE + (row_count if refits else 0)
     space = task.label_space(schema)
     return TunePlan(
         parameters=parameters,
@@ -130,7 +151,7 @@ def _plan(
             parameters=parameters,
             recipe=spec.recipe(config.tuning_type),
             updates=fit_updates,
-            row_count=len(rows),
+            row_count=row_count,
             held_out=held_out,
             lengths=lengths,
             init_text_tokens=_plain_count(parameters.init_text or "", count_tokens),
@@ -139,6 +160,13 @@ def _plan(
         labels=space.labels if space else (),
         multi_label=space.multi_label if space else False,
     )
+
+
+def _tokens_per_row(lengths: Lengths, parameters: ResolvedParameters, method_plan: MethodPlan) -> float:
+    """Mean tokens that a row takes through the model: virtual ones, its input and its answer."""
+    inputs = fmean(min(count, parameters.max_input_tokens) for count in lengths.inputs)
+    outputs = fmean(min(count, parameters.max_output_tokens) for count in lengths.outputs)
+    return method_plan.context_tokens + inputs + outputs
 
 
 def _check_context(

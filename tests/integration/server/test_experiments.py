@@ -228,12 +228,12 @@ def test_too_few_rows_are_a_failed_precondition(stubs):
 def test_a_full_queue_says_when_to_come_back(start_server):
     stubs = start_server(max_queued_experiments=1).stubs()
     dataset = upload(stubs).name
-    create_experiment(stubs, dataset)
+    queued = create_experiment(stubs, dataset)
 
     failure = refused(stubs.experiments.CreateTuneExperiment, experiment_request(dataset))
 
     assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert failure.retry_seconds == 60  # nothing has run, so nobody knows how long a run takes here
+    assert failure.retry_seconds == pytest.approx(min(max(queued.plan.estimated_seconds, 1.0), 600.0), abs=0.001)
     assert failure.quota == "tenants/dev"
 
 
@@ -383,8 +383,9 @@ def test_the_plan_estimates_time_once_a_run_has_told_how_fast_this_machine_is(st
 
     second = create_experiment(stubs, dataset, validate_only=True)
 
-    assert first.plan.estimated_seconds == 0
+    assert first.plan.estimated_seconds > 0, "by the speed of one layer"
     assert second.plan.estimated_seconds > 0
+    assert second.plan.estimated_seconds != first.plan.estimated_seconds, "by the run before"
     assert second.plan.estimated_capacity_unit_hours == pytest.approx(second.plan.estimated_seconds / 3600)
 
 

@@ -13,7 +13,7 @@ from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.evaluation import held_out_metric
 from foreword.inference.runner import ModelRunner
-from foreword.tuning.limits import FEWEST_READINGS
+from foreword.tuning.limits import ENOUGH_UPDATES, FEWEST_READINGS, MOST_READINGS
 from foreword.tuning.plan import make_plan
 from foreword.tuning.split import split_for
 from foreword.tuning.trainer import Trainer
@@ -34,6 +34,7 @@ def _plan(
     verbalizer="{{input}}",
     task_options=None,
     seconds_per_row=0.0,
+    seconds_per_token=0.0,
     **parameters,
 ):
     method, task = method or PromptTuning(), task or Classification()
@@ -54,6 +55,7 @@ def _plan(
         rows=make_rows(200) if rows is None else rows,
         count_tokens=lambda text: len(text.split()) + 2,
         seconds_per_row=seconds_per_row,
+        seconds_per_token=seconds_per_token,
     )
 
 
@@ -75,6 +77,49 @@ def test_few_rows_are_read_in_more_epochs_unless_somebody_set_them():
     assert (few.parameters.num_epochs, few.sources["num_epochs"]) == (75, "few_rows")
     assert (asked.parameters.num_epochs, asked.sources["num_epochs"]) == (20, "set")
     assert few.training_row_count * few.parameters.num_epochs == FEWEST_READINGS
+
+
+@pytest.mark.parametrize(("row_count", "epochs"), [(1000, 20), (2000, 13), (10_000, 3), (40_000, 1)])
+def test_many_rows_are_read_in_fewer_epochs(row_count, epochs):
+    plan = _plan(make_rows(row_count), validation_split=0.2, batch_size=8)
+
+    assert plan.parameters.num_epochs == epochs
+    assert plan.sources["num_epochs"] == ("default" if epochs == 20 else "many_rows")
+    assert epochs == 1 or plan.training_row_count * (epochs - 1) < MOST_READINGS
+
+
+def test_many_rows_are_read_as_often_as_asked_for():
+    plan = _plan(make_rows(10_000), num_epochs=20, batch_size=16)
+
+    assert (plan.parameters.num_epochs, plan.sources["num_epochs"]) == (20, "set")
+
+
+def test_large_batches_of_many_rows_still_make_enough_updates():
+    plan = _plan(make_rows(10_000), validation_split=0.2, batch_size=64)
+
+    assert plan.parameters.num_epochs == 8
+    assert plan.planned_updates == ENOUGH_UPDATES
+
+
+def test_a_long_run_stops_early_unless_somebody_decided_about_it():
+    long, short = _plan(seconds_per_row=2.0, num_epochs=20), _plan(seconds_per_row=0.1, num_epochs=20)
+    decided = _plan(seconds_per_row=2.0, num_epochs=20, early_stopping_patience=0)
+    unmeasured = _plan(seconds_per_row=2.0, num_epochs=20, validation_split=0.0)
+
+    assert (long.parameters.early_stopping_patience, long.sources["early_stopping_patience"]) == (5, "long_run")
+    assert short.parameters.early_stopping_patience == 0
+    assert (decided.parameters.early_stopping_patience, decided.sources["early_stopping_patience"]) == (0, "set")
+    assert unmeasured.parameters.early_stopping_patience == 0
+
+
+def test_a_first_plan_estimates_the_time_from_the_tokens_of_its_rows():
+    plan = _plan(validation_split=0.0, num_epochs=3, seconds_per_token=0.001)
+    rows, known = make_rows(200), _plan(validation_split=0.0, num_epochs=3, seconds_per_row=2.0, seconds_per_token=0.1)
+
+    tokens = sum(4 + len(row.input.split()) + 2 + len(row.output.split()) + 1 for row in rows)
+
+    assert plan.estimated_seconds == pytest.approx(3 * tokens * 0.001)
+    assert known.estimated_seconds == pytest.approx(3 * 200 * 2.0), "the speed of runs before is better"
 
 
 def test_each_method_has_a_recipe_of_its_own_and_leaves_out_what_means_nothing_to_it():

@@ -16,6 +16,8 @@ _SOURCES = {
     "recipe": ("the model's recipe", "dim"),
     "default": ("default", "dim"),
     "few_rows": ("more, as rows are few", "dim"),
+    "many_rows": ("fewer, as rows are many", "dim"),
+    "long_run": ("on, as the run is long", "dim"),
 }
 
 

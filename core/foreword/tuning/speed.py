@@ -1,0 +1,74 @@
+"""How fast this machine tunes a base model, for the plan of a first run.
+
+Later plans take the speed of the runs before. Shapes: B batch, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from foreword.domain.base_model import BaseModelSpec
+from foreword.plugin.precision import choose_dtype
+
+if TYPE_CHECKING:
+    import torch
+
+_LARGEST_WIDTH: Final = 1024
+"""Wider layers are as fast per weight, and would take memory and seconds."""
+_BATCH, _TOKENS = 8, 48
+_WEIGHTS_PER_SQUARED_WIDTH: Final = 12
+"""Of a transformer layer: four projections of attention, and two of a feed-forward part that is four times as wide."""
+_ROUNDS: Final = 9
+_MOST_SECONDS: Final = 1.0
+
+
+class TuningSpeed:
+    """Measures once per width and process; safe to call from several threads.
+
+    Args:
+        device: Torch device that workers use, such as `cpu`.
+        dtype: Number format of the base models: `float32`, `bfloat16` or `auto`.
+    """
+
+    def __init__(self, *, device: str, dtype: str) -> None:
+        self._device = device
+        self._dtype = dtype
+        self._lock = threading.Lock()
+        self._seconds_per_weight: dict[int, float] = {}
+
+    def seconds_per_token(self, spec: BaseModelSpec) -> float:
+        """The estimated time to train on one token of a row, in seconds.
+
+        One layer as wide as the model's is timed forward and backward. The estimate scales it to the weights that a
+        token passes: those of the encoder or of the decoder, where a model has both. It takes up to a second the first
+        time, and some more if torch has to be imported.
+        """
+        width = min(spec.hidden_size, _LARGEST_WIDTH)
+        with self._lock:
+            per_weight = self._seconds_per_weight.get(width)
+            if per_weight is None:
+                per_weight = self._seconds_per_weight[width] = self._measure(width)
+        passed = spec.parameter_count / (1 if spec.is_causal else 2)
+        return per_weight * passed
+
+    def _measure(self, width: int) -> float:
+        """Median seconds per token and weight of one frozen layer, gradients to its input included."""
+        import torch
+
+        dtype: torch.dtype = getattr(torch, choose_dtype(self._dtype, self._device))
+        heads = next(count for count in (max(1, width // 64), 4, 2, 1) if width % count == 0)
+        layer = torch.nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout=0.0, batch_first=True, device=self._device, dtype=dtype
+        ).requires_grad_(False)
+        states_BTD = torch.ones(_BATCH, _TOKENS, width, device=self._device, dtype=dtype, requires_grad=True)
+        seconds: list[float] = []
+        while len(seconds) < _ROUNDS and sum(seconds) < _MOST_SECONDS:
+            begin = time.perf_counter()
+            (gradient_BTD,) = torch.autograd.grad(layer(states_BTD).sum(), states_BTD)
+            gradient_BTD[0, 0, 0].item()  # waits for the device
+            seconds.append(time.perf_counter() - begin)
+        warm = seconds[1:] or seconds
+        return median(warm) / (_BATCH * _TOKENS * _WEIGHTS_PER_SQUARED_WIDTH * width**2)
