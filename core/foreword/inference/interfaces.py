@@ -1,4 +1,4 @@
-"""What the server hands to the engine and gets back.
+"""The interface of the engine: requests, answers, settings and the protocol that the server calls.
 
 A request is self-contained: the same one can be answered by an engine in this process or on another machine.
 """
@@ -16,7 +16,7 @@ from foreword.plugin.interfaces import LabelSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """How an engine runs.
+    """Settings of an engine.
 
     Attributes:
         device: Torch device, such as `cpu`.
@@ -60,11 +60,11 @@ class AdapterReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRequest:
-    """One request, with nothing left to look up.
+    """One request, complete: the engine looks nothing up.
 
     Attributes:
-        id: Names the request in logs.
-        tenant: Whose share of the engine it uses.
+        id: Name of the request in logs.
+        tenant: The tenant whose share of the engine the request uses.
         base_model: Id of the base model, aliases already followed.
         adapter: None for the base model as it is.
         text: Input, after composing and templates.
@@ -107,7 +107,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLoad:
-    """What an engine has to do at the moment, for gauges and decisions."""
+    """The work that an engine has at the moment, for gauges and decisions."""
 
     queued_requests: int
     queued_tokens: int
@@ -124,21 +124,24 @@ class EngineClient(Protocol):
     """
 
     def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
-        """Answers with text; leaving the iteration cancels the request."""
+        """Answer with text; leaving the iteration cancels the request."""
         ...
 
     async def classify(self, request: EngineRequest) -> Classification:
-        """Scores the answers of `request.label_space`, which must be set; cancelling the task cancels the request."""
+        """Score the answers of `request.label_space`, which must be set; cancelling the task cancels the request."""
         ...
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
-        """Tokens of an input, counted against the tenant's share of the queue like any request."""
+        """Tokenize an input, counted against the tenant's share of the queue like any request."""
         ...
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
-        """Largest change in nats that the adapter makes to the log-probability of a next token; 0 without one.
+        """Measure the largest change in nats that an adapter makes to the log-probability of a next token.
 
-        The adapter is read anew, so that what is lost or corrupt shows although it is in memory still.
+        The adapter is read anew, so that a lost or corrupt artifact is noticed although it is in memory still.
+
+        Returns:
+            0 without an adapter.
 
         Raises:
             FailedPreconditionError: The adapter changes nothing, or makes numbers that are not finite.
@@ -146,9 +149,9 @@ class EngineClient(Protocol):
         ...
 
     async def preload(self, base_model: str) -> None:
-        """Loads a base model now instead of on first use."""
+        """Load a base model now instead of on first use."""
         ...
 
     def load(self) -> EngineLoad:
-        """What the engine has to do at the moment."""
+        """Count the requests, tokens and rows that the engine has at the moment."""
         ...

@@ -5,14 +5,13 @@ import torch
 from peft import PromptTuningConfig, get_peft_model
 
 from factories.near_ties import assert_same_answer
-from factories.serving import decode_rows, load_adapter, prompt_vectors, site_scales
+from factories.serving import decode_rows, load_adapter, prompt_vectors
 from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters, StopReason
-from foreword.errors import ArtifactError, FailedPreconditionError, InvalidArgumentError
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
-from foreword.plugin.contributions import Affine, Embeds
+from foreword.plugin.contributions import Embeds
 
 TEXTS = (
     "Where are the 2 extra sets of sheets that are supposed to come with my order?",
@@ -186,57 +185,3 @@ def test_an_answer_ends_where_the_context_ends(shape):
     parameters = GenerateParameters(min_new_tokens=100, max_new_tokens=500)
     [found] = runner.generate([TextRow(text="word " * 80, adapter=prompt, parameters=parameters)])
     assert found.input_tokens + 20 + found.generated_tokens == CONTEXT_TOKENS
-
-
-@pytest.mark.parametrize(("shape", "most"), [("bart", CONTEXT_TOKENS - 20), ("llama", CONTEXT_TOKENS - 21)])
-def test_a_text_that_leaves_no_room_is_refused_with_the_counts_and_the_remedy(shape, most):
-    runner = ModelRunner(tiny_model(shape))
-    prompt = load_adapter(runner, 20)
-
-    runner.check_length(most, prompt)
-    with pytest.raises(InvalidArgumentError) as caught:
-        runner.check_length(most + 3, prompt)
-
-    [violation] = caught.value.violations
-    assert violation.field == "text"
-    for part in (f"has {most + 3} tokens", f"context of tiny--{shape} is 128", "prompt takes 20", "by 3 tokens"):
-        assert part in violation.description
-
-
-def test_a_prompt_of_another_width_or_without_room_is_refused():
-    runner = ModelRunner(tiny_model("bart"))
-    with pytest.raises(ArtifactError, match="width 16"):
-        runner.load_adapter([Embeds(vectors_PD=torch.zeros(4, 8))])
-    with pytest.raises(ArtifactError, match="leaves nothing"):
-        runner.load_adapter([Embeds(vectors_PD=torch.zeros(CONTEXT_TOKENS, 16))])
-
-
-def test_factors_of_another_base_model_are_refused_by_the_site():
-    runner = ModelRunner(tiny_model("bart"))
-    name = runner.model.spec.sites[0].name
-    with pytest.raises(ArtifactError, match=r"no site 'model\.layers\.0"):
-        runner.load_adapter([Affine(scales_W=site_scales(tiny_model("llama").spec))])
-    with pytest.raises(ArtifactError, match="whose width is 16"):
-        runner.load_adapter([Affine(scales_W={name: torch.ones(8)})])
-    with pytest.raises(ArtifactError, match="not finite"):
-        runner.load_adapter([Affine(scales_W={name: torch.full((16,), torch.inf)})])
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_probe_tells_an_adapter_that_acts_from_one_that_does_not(shape):
-    runner = ModelRunner(tiny_model(shape))
-    idle = runner.load_adapter([Affine(scales_W=site_scales(runner.model.spec, spread=0.0))])
-
-    assert runner.probe(load_adapter(runner, 4)) > 1e-3
-    assert runner.probe(load_adapter(runner, 0, scaled=True)) > 1e-3
-    assert runner.probe(None) == 0.0
-    with pytest.raises(FailedPreconditionError, match="changes nothing"):
-        runner.probe(idle)
-
-
-@pytest.mark.parametrize("shape", ["bart", "gpt2"])
-def test_a_probe_refuses_a_prompt_that_makes_the_network_overflow(shape):
-    runner = ModelRunner(tiny_model(shape))
-    hostile = runner.load_adapter([Embeds(vectors_PD=torch.full((4, 16), 3e38))])
-    with pytest.raises(FailedPreconditionError, match="overflow"):
-        runner.probe(hostile)

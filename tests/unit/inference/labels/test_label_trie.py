@@ -3,8 +3,6 @@ from __future__ import annotations
 from foreword.inference.labels import label_trie
 from foreword.inference.labels.label_trie import LabelTrie, build_tries
 
-TEXTS = ("Where are my sheets?", "I see a 2-door model in your TV ad, but why is that not available?")
-
 
 def test_a_trie_shares_beginnings_and_follows_a_sequence_until_it_leaves():
     trie = LabelTrie([[5, 6, 2], [5, 7, 2], [5, 2]])

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from foreword.errors import InternalError, UnavailableError
+from foreword.inference.engine.thread import EngineThread
+from foreword.inference.engine.token_budget import TokenBudget
+
+
+@pytest.fixture
+def thread() -> Iterator[EngineThread]:
+    started = EngineThread(TokenBudget(100), num_threads=None)
+    started.start(lambda: None)
+    yield started
+    started.stop()
+
+
+def test_a_call_runs_on_the_engine_s_thread_and_returns_whatever_its_function_returns(thread: EngineThread):
+    name = thread.call(lambda: threading.current_thread().name).result(10)
+    nothing = thread.call(lambda: None).result(10)
+
+    assert name == "foreword-engine"
+    assert nothing is None
+
+
+def test_a_call_that_fails_concerns_its_caller_alone(thread: EngineThread):
+    def failing() -> None:
+        raise RuntimeError("device")
+
+    failed = thread.call(failing)
+
+    with pytest.raises(InternalError):
+        failed.result(10)
+    assert thread.call(lambda: "next").result(10) == "next"
+
+
+def test_a_thread_that_was_stopped_takes_no_calls(thread: EngineThread):
+    thread.stop()
+
+    with pytest.raises(UnavailableError):
+        thread.call(lambda: None)
