@@ -95,7 +95,7 @@ def model_class(architecture: Architecture) -> Any:
     """The class that loads models of a shape; imports transformers' models."""
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    return AutoModelForSeq2SeqLM if architecture is Architecture.ENCODER_DECODER else AutoModelForCausalLM
+    return AutoModelForCausalLM if architecture.is_causal else AutoModelForSeq2SeqLM
 
 
 def _read_config(name: str, folder: Path) -> dict[str, Any]:

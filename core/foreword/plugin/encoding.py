@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from foreword.domain.base_model import Architecture
 from foreword.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def end_token(model: LoadedModel) -> int:
 
 def forced_first_token(model: LoadedModel) -> int | None:
     """The token that every answer begins with, such as BART's `<s>`; None for most models."""
-    if model.spec.architecture is not Architecture.ENCODER_DECODER:
+    if model.spec.is_causal:
         return None
     generation_config = getattr(model.module, "generation_config", None)
     first: int | None = getattr(generation_config, "forced_bos_token_id", None)

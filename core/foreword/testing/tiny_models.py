@@ -22,7 +22,7 @@ class TinyModel(BaseModel):
     """A BART or a Llama with two layers, one token for each byte, and always the same random weights."""
 
     def __init__(self, architecture: Architecture) -> None:
-        encoder_decoder = architecture is Architecture.ENCODER_DECODER
+        encoder_decoder = not architecture.is_causal
         network = self._build(architecture)
         self._spec = BaseModelSpec(
             id=f"tiny--{architecture.value.replace('_', '-')}",
@@ -78,7 +78,7 @@ class TinyModel(BaseModel):
         with torch.random.fork_rng():
             torch.manual_seed(0)
             module: PreTrainedModel
-            if architecture is Architecture.ENCODER_DECODER:
+            if not architecture.is_causal:
                 module = BartForConditionalGeneration(
                     BartConfig(
                         vocab_size=_VOCABULARY, d_model=HIDDEN_SIZE, encoder_layers=2, decoder_layers=2,

@@ -36,7 +36,7 @@ class AnswerLoss(ABC):
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._module = model.module
-        self._head = language_head(model.module)
+        self._head = language_head(model)
         self._scaling = Scaling(model.module, model.spec.sites)
 
     def __call__(self, batch: Batch, contributions: Sequence[Contribution]) -> Tensor:
@@ -167,7 +167,7 @@ def _one_sequence(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     return ids_BT, mask_BT, predicts_BT
 
 
-def language_head(module: PreTrainedModel) -> Callable[[Tensor], Tensor]:
+def language_head(model: LoadedModel) -> Callable[[Tensor], Tensor]:
     """From hidden states to logits as the module itself does it.
 
     Heads differ by a bias, a scale or a cap. The rule taken here is compared with the module's own logits once, on one
@@ -179,6 +179,7 @@ def language_head(module: PreTrainedModel) -> Callable[[Tensor], Tensor]:
     Shape:
         The result takes `[N, D]` and returns `[N, V]`.
     """
+    module = model.module
     config = module.config.get_text_config()
     output = module.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
     bias = getattr(module, "final_logits_bias", None)
@@ -197,20 +198,21 @@ def language_head(module: PreTrainedModel) -> Callable[[Tensor], Tensor]:
             logits_NV = torch.tanh(logits_NV / cap) * cap
         return logits_NV if bias is None else logits_NV + bias[0]
 
-    _check_head(module, head)
+    _check_head(model, head)
     return head
 
 
 @torch.no_grad()
-def _check_head(module: PreTrainedModel, head: Callable[[Tensor], Tensor]) -> None:
-    """Compares a head with the module's own logits."""
+def _check_head(model: LoadedModel, head: Callable[[Tensor], Tensor]) -> None:
+    """Compare a head with the module's own logits."""
+    module = model.module
     ids = torch.ones(1, 2, dtype=torch.long, device=module.device)
-    if module.config.is_encoder_decoder:
-        outputs = module(input_ids=ids, decoder_input_ids=ids, output_hidden_states=True, use_cache=False)
-        hidden = outputs.decoder_hidden_states[-1]
-    else:
+    if model.spec.is_causal:
         outputs = module(input_ids=ids, output_hidden_states=True, use_cache=False)
         hidden = outputs.hidden_states[-1]
+    else:
+        outputs = module(input_ids=ids, decoder_input_ids=ids, output_hidden_states=True, use_cache=False)
+        hidden = outputs.decoder_hidden_states[-1]
     same = torch.allclose(head(hidden[0]).float(), outputs.logits[0].float(), rtol=1e-2, atol=1e-2)
     if not same:
         raise FailedPreconditionError(

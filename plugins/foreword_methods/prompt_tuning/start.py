@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from foreword.domain.base_model import Architecture
 from foreword.domain.parameters import ResolvedParameters
 from foreword.plugin.encoding import encode_plain
 from foreword.plugin.regression import answer_vectors
@@ -134,7 +133,7 @@ def _pooled(model: LoadedModel, rows: Sequence[EncodedRow]) -> Tensor:
         ids_BT[place, : len(row.input_ids)] = torch.tensor(row.input_ids)
         mask_BT[place, : len(row.input_ids)] = 1
     ids_BT, mask_BT = ids_BT.to(model.module.device), mask_BT.to(model.module.device)
-    encodes = model.spec.architecture is Architecture.ENCODER_DECODER
+    encodes = not model.spec.is_causal
     network = model.module.get_encoder() if encodes else model.module.base_model
     states_BTD = network(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state.float()
     weights_BT1 = mask_BT[..., None].float()

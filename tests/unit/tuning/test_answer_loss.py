@@ -138,4 +138,4 @@ def test_a_model_with_an_unknown_head_is_refused():
     model.module.__class__ = DoubledLogits
 
     with pytest.raises(FailedPreconditionError, match="Choose another base model"):
-        language_head(model.module)
+        language_head(model)
