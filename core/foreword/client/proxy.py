@@ -27,14 +27,19 @@ class Proxy:
     Attributes:
         variable: The environment variable that sets it.
         address: Its URL without user and password.
-        used: False if gRPC cannot use a proxy of this kind and connects directly.
+        obstacle: Why gRPC does not use it and connects directly; empty if it does.
         exceptions: The environment variable that lists the hosts to connect to directly.
     """
 
     variable: str
     address: str
-    used: bool
+    obstacle: str
     exceptions: str
+
+    @property
+    def used(self) -> bool:
+        """Whether the connection goes through the proxy."""
+        return not self.obstacle
 
     def __str__(self) -> str:
         return f"{self.variable}={self.address}"
@@ -49,7 +54,7 @@ def is_on_this_machine(target: str) -> bool:
 
 
 def find_proxy(target: str, environment: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy that a channel to `target` uses, or None if it connects directly.
+    """Return the proxy that the environment names for `target`, or None if it connects directly on purpose.
 
     Args:
         target: `host:port`, `[v6]:port` or `unix:path`.
@@ -57,7 +62,8 @@ def find_proxy(target: str, environment: Mapping[str, str]) -> Proxy | None:
     """
     if is_on_this_machine(target):
         return None
-    variable = next((name for name in _PROXY_VARIABLES if name in environment), None)
+    lower = next((name for name in _PROXY_VARIABLES if name in environment), None)
+    variable = lower or next((name.upper() for name in _PROXY_VARIABLES if name.upper() in environment), None)
     if variable is None or not environment[variable]:
         return None
     exceptions = next((name for name in _EXCEPTION_VARIABLES if name in environment), "no_proxy")
@@ -66,10 +72,15 @@ def find_proxy(target: str, environment: Mapping[str, str]) -> Proxy | None:
         return None
     scheme, separator, rest = environment[variable].partition("://")
     address = rest.rpartition("@")[2] if separator else environment[variable].rpartition("@")[2]
+    obstacle = ""
+    if lower is None:
+        obstacle = "gRPC reads the names of the variables in lower case only"
+    elif not separator or scheme.lower() != "http":
+        obstacle = "gRPC knows only proxies whose URL begins with http://"
     return Proxy(
         variable=variable,
         address=f"{scheme}://{address}" if separator else address,
-        used=bool(separator) and scheme.lower() == "http",
+        obstacle=obstacle,
         exceptions=exceptions,
     )
 

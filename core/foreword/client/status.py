@@ -181,8 +181,8 @@ def _proxy_advice(proxy: Proxy | None, endpoint: str) -> str:
         return ""
     if not proxy.used:
         return (
-            f" The proxy {proxy} was not used: gRPC knows only proxies whose URL begins with http://. Set grpc_proxy "
-            "to such a URL if the service is behind a proxy."
+            f" The proxy {proxy} was not used: {proxy.obstacle}. Set grpc_proxy=http://HOST:PORT if the service is "
+            "behind a proxy."
         )
     host = endpoint.rpartition(":")[0].strip("[]")
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -15,7 +16,9 @@ T = TypeVar("T")
 MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError)
 """Errors that mean that there is no such file; they say nothing about the health of the store."""
 
+_LOG_PAUSE_SECONDS = 60.0
 _log = get_logger("artifacts")
+_logged: dict[str, float] = {}
 
 
 @contextmanager
@@ -30,13 +33,25 @@ def translate_outages() -> Iterator[None]:
     except MISSING:
         raise
     except OSError as error:
-        # The cause names paths and hosts, which are the operator's business and not a tenant's.
-        _log.warning("artifact_store_failed", exc_info=True)
+        _log_cause(error)
+        cause, remedy = error.strerror or type(error).__name__, "the rights to write there and the space that is left"
         raise UnavailableError(
-            f"The artifact store cannot be used ({error.strerror or type(error).__name__}). Try again; if it lasts, "
-            "check artifacts_url, the rights to write there and the space that is left.",
+            f"The artifact store cannot be used ({cause}). Try again; if it lasts, check artifacts_url, {remedy}.",
             reason="ARTIFACT_STORE_UNAVAILABLE",
+            operator_message=f"The artifact store cannot be used ({error}). Check FOREWORD_ARTIFACTS_URL, {remedy}.",
         ) from error
+
+
+def _log_cause(error: OSError) -> None:
+    """Log why a store failed, the same cause once a minute: each request meets it while the outage lasts."""
+    # By its kind and not its path: temporary files have a new name each time.
+    cause = f"{type(error).__name__} {error.errno}" if error.errno is not None else str(error)
+    now = time.monotonic()
+    if now - _logged.get(cause, float("-inf")) >= _LOG_PAUSE_SECONDS:
+        _logged.clear()
+        _logged[cause] = now
+        # The cause names paths and hosts, which are the operator's business and not a tenant's.
+        _log.warning("artifact_store_failed", error=str(error))
 
 
 def as_os_error(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -117,6 +117,17 @@ def test_an_error_says_that_a_proxy_of_another_kind_was_not_used(monkeypatch, va
     assert "Set grpc_proxy" in message
 
 
+def test_an_error_says_that_a_variable_in_upper_case_was_not_read(monkeypatch):
+    in_environment(monkeypatch, {"HTTPS_PROXY": "http://gate:3128"})
+    raised = failed_call("host.invalid:1", channel_options("host.invalid:1"))
+
+    message = call_failure(raised, "host.invalid:1", find_proxy("host.invalid:1", os.environ)).error.message
+
+    assert (
+        "The proxy HTTPS_PROXY=http://gate:3128 was not used: gRPC reads the names of the variables in lower" in message
+    )
+
+
 @pytest.mark.parametrize(
     ("target", "local"),
     [

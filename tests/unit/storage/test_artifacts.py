@@ -11,8 +11,10 @@ from pathlib import Path
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from structlog.testing import capture_logs
 
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError, UnavailableError
+from foreword.storage import outages
 from foreword.storage.artifacts import ArtifactStore
 
 FILES = {"rows.jsonl": b'{"input": "a"}\n', "notes.txt": b""}
@@ -196,3 +198,23 @@ def test_a_store_out_of_reach_is_unavailable_whatever_its_driver_raises():
             attempt()
         assert caught.value.reason == "ARTIFACT_STORE_UNAVAILABLE"
         assert "bucket.internal" not in caught.value.message
+
+
+def test_the_log_has_the_cause_of_an_outage_once_and_the_operator_reads_the_path(tmp_path):
+    def full(moment):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "artifacts" / secrets.token_hex(4)))
+
+    store = ArtifactStore(tmp_path / "artifacts", failpoint=full)
+    messages = []
+
+    outages._logged.clear()  # of other tests
+    with capture_logs() as logs:
+        for number in range(3):
+            with pytest.raises(UnavailableError) as raised:
+                store.write(f"artifact-{number}", {"file": b"content"})
+            messages.append((raised.value.message, raised.value.operator_message))
+
+    assert [log["event"] for log in logs] == ["artifact_store_failed"]
+    assert str(tmp_path) in logs[0]["error"]
+    assert "exc_info" not in logs[0]
+    assert all(str(tmp_path) not in public and str(tmp_path) in private for public, private in messages)
