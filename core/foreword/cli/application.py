@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("foreword.cli.serve:serve", "Runs the service."),
     "worker": ("foreword.cli.worker:worker", "Runs one more worker beside a service."),
     "plugins": ("foreword.cli.plugins:plugins", "Lists installed plugins, begins a new one."),
+    "catalog": (
+        "foreword.cli.catalog:catalog",
+        "Lists the base models, tasks and tuning methods of a service.",
+    ),
     "data": ("foreword.cli.data:data", "Checks training data."),
     "datasets": ("foreword.cli.datasets:datasets", "Manages stored training data."),
     "tune": ("foreword.cli.tune:tune", "Tunes a prompt on a file of examples."),

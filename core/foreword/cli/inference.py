@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from foreword.cli.classify_file import classify_file
 from foreword.cli.generation_options import generation_options
 from foreword.cli.session import json_option, with_client
+from foreword.cli.text_file import FORMATS, format_of, read_texts
+from foreword.errors import ForewordError
 
 if TYPE_CHECKING:
     from foreword.client import ClassifyResult, Client, StructuredPrompt
     from foreword.client.keywords import GenerateKeywords
 
 
-def prompt_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def prompt_options(function: Callable[..., Any], *, text_required: bool = True) -> Callable[..., Any]:
     """Gives a command MODEL and TEXT, `--instruction`, `--example` and `--variable`."""
     for add in (
         click.option(
@@ -29,7 +35,7 @@ def prompt_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--example", nargs=2, multiple=True, metavar="INPUT OUTPUT", help="An example; may be repeated."),
         click.option("--instruction", default="", help="What to do, in front of examples and text."),
-        click.argument("text"),
+        click.argument("text", required=text_required),
         click.argument("model"),
     ):
         function = add(function)
@@ -80,7 +86,23 @@ def generate(
 
 
 @click.command(short_help="Answers with labels and probabilities.")
-@prompt_options
+@partial(prompt_options, text_required=False)
+@click.option(
+    "--file",
+    type=click.File("r", encoding="utf-8-sig", errors="surrogateescape"),
+    help="Classify every row of this file instead of TEXT (- reads standard input).",
+)
+@click.option(
+    "--format",
+    type=click.Choice(FORMATS),
+    help="With --file: JSONL with `input` in each line, CSV with a column `input`, or a text in each line.  "
+    "[default: by the file's ending]",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --file: write CSV to a name that ends with .csv, else JSONL.  [default: JSONL to standard output]",
+)
 @click.option("--threshold", type=float, help="Abstain when no label set reaches this probability.")
 @click.option("--labels", default="", help="Labels, for a model that was not tuned to classify; comma-separated.")
 @click.option("--multi-label", is_flag=True, help="With --labels: an answer may hold several.")
@@ -93,7 +115,10 @@ def generate(
 def classify(
     client: Client,
     model: str,
-    text: str,
+    text: str | None,
+    file: TextIO | None,
+    format: str | None,
+    output: Path | None,
     instruction: str,
     example: tuple[tuple[str, str], ...],
     variable: tuple[tuple[str, str], ...],
@@ -104,19 +129,39 @@ def classify(
     top_n: int,
     as_json: bool,
 ) -> None:
-    """Labels TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME."""
+    """Labels TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME.
+
+    With --file, labels every row of a file, in its order. A row that fails has its error in the output and does not
+    stop the others; the command then exits with 1.
+    """
     from foreword.cli.render import print_json
 
-    result = client.classify(
-        model,
-        _prompt(text, instruction, example),
-        threshold=threshold,
-        labels=[label.strip() for label in labels.split(",") if label.strip()],
-        multi_label=multi_label,
-        top_n=top_n,
-        truncate_input_tokens=truncate_input_tokens,
-        prompt_variables=dict(variable),
-    )
+    if (text is None) == (file is None):
+        raise click.UsageError("Give either TEXT or --file.")
+    if file is None and (format or output):
+        raise click.UsageError("--format and --output go with --file.")
+    options: dict[str, Any] = {
+        "threshold": threshold,
+        "labels": [label.strip() for label in labels.split(",") if label.strip()],
+        "multi_label": multi_label,
+        "top_n": top_n,
+        "truncate_input_tokens": truncate_input_tokens,
+    }
+    variables = dict(variable)
+    if file is not None:
+
+        def classify_texts(texts: Sequence[str]) -> Sequence[ClassifyResult | ForewordError]:
+            prompts = [_structured(item, instruction, example) for item in texts]
+            each = [variables] * len(prompts) if variables else None
+            return client.batch_classify(model, prompts, prompt_variables=each, **options)
+
+        with output.open("w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as target:
+            rows = read_texts(file, format or format_of(file.name))
+            as_csv = output is not None and output.suffix.lower() == ".csv"
+            classify_file(rows, classify_texts, target, as_csv=as_csv)
+        return
+    assert text is not None
+    result = client.classify(model, _prompt(text, instruction, example), prompt_variables=variables, **options)
     if as_json:
         print_json(result)
     else:
@@ -156,9 +201,12 @@ def tokenize(
 
 
 def _prompt(text: str, instruction: str, examples: tuple[tuple[str, str], ...]) -> str | StructuredPrompt:
+    return _structured(sys.stdin.read().rstrip("\n") if text == "-" else text, instruction, examples)
+
+
+def _structured(input: str, instruction: str, examples: tuple[tuple[str, str], ...]) -> str | StructuredPrompt:
     from foreword.client import PromptExample, StructuredPrompt
 
-    input = sys.stdin.read().rstrip("\n") if text == "-" else text
     if not instruction and not examples:
         return input
     shown = tuple(PromptExample(input=given, output=expected) for given, expected in examples)

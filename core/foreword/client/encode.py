@@ -114,6 +114,25 @@ def batch(
     Raises:
         InvalidArgumentError: A prompt cannot be sent, or there are not as many mappings as prompts.
     """
+    requests = []
+    for place, (value, mapping) in enumerate(with_variables(prompts, variables)):
+        within = f"requests[{place}]"
+        fields = prompt(value, mapping, f"{within}.")
+        requests.append(build(inference_service_pb2.GenerateRequest, within, **fields))
+    return requests
+
+
+def with_variables(
+    prompts: Iterable[Prompt], variables: Iterable[Mapping[str, str]] | None
+) -> list[tuple[Prompt, Mapping[str, str] | None]]:
+    """Prompts, each with the values of its variables.
+
+    Args:
+        variables: One mapping for each prompt; None for none.
+
+    Raises:
+        InvalidArgumentError: There are not as many mappings as prompts.
+    """
     values = collected("prompts", prompts)
     mappings: list[Mapping[str, str] | None] = [None] * len(values)
     if variables is not None:
@@ -122,12 +141,7 @@ def batch(
         raise InvalidArgumentError.of(
             "prompt_variables", f"must hold one mapping for each of {len(values)} prompts, not {len(mappings)}"
         )
-    requests = []
-    for place, (value, mapping) in enumerate(zip(values, mappings, strict=True)):
-        within = f"requests[{place}]"
-        fields = prompt(value, mapping, f"{within}.")
-        requests.append(build(inference_service_pb2.GenerateRequest, within, **fields))
-    return requests
+    return list(zip(values, mappings, strict=True))
 
 
 def _structured(value: StructuredPrompt, within: str) -> inference_pb2.StructuredPrompt:

@@ -1,12 +1,14 @@
 """The commands against a real server, from upload to rollback."""
 
 import json
+import re
 import time
 from datetime import timedelta
 
 import pytest
 
 from foreword.cli.application import run
+from foreword.client import Client
 from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
@@ -355,3 +357,30 @@ def test_every_generation_parameter_has_an_option(command):
     assert "input + " in err
     assert "--decay-factor: must be in (1, 10], not 1" in command("generate", model, "a", "--decay-factor", "1")[2]
     assert "--variable: lacks b" in command("generate", model, "{{a}} {{b}}", "--variable", "a", "x")[2]
+
+
+def test_the_catalogue_lists_what_tune_takes(command):
+    models = command("catalog", "base-models")[1]
+    tasks = command("catalog", "tasks")[1]
+    methods = command("catalog", "methods")[1]
+    parameters = command("catalog", "parameters")[1]
+
+    assert models.startswith("foreword--starter\n")
+    assert "512 tokens" in models
+    assert re.search(r"tuning types +(prompt_tuning, ia3|ia3, prompt_tuning)", models)
+    assert all(task in tasks for task in ("classification", "generation", "summarization"))
+    assert "labels from a closed set" in tasks
+    assert all(method in methods for method in ("prompt_tuning", "ia3"))
+    assert "num_virtual_tokens" in methods  # IA3 does not take it
+    assert all(name in parameters for name in ("learning_rate", "max_new_tokens"))
+
+
+def test_the_catalogue_is_json_for_programs_and_complete(command, server):
+    with Client(server.endpoint, "dev") as client:
+        for listed, found in (
+            (values(command("catalog", "base-models", "--json")), client.list_base_models()),
+            (values(command("catalog", "tasks", "--json")), client.list_tasks()),
+            (values(command("catalog", "methods", "--json")), client.list_tuning_methods()),
+        ):
+            assert [item["display_name"] for item in listed] == [item.display_name for item in found]
+        assert len(values(command("catalog", "parameters", "--json"))["tune_parameters"]) > 10

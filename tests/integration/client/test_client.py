@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from factories.clients import DrivenAsyncClient
 from foreword.client import (
     AsyncClient,
     Client,
@@ -24,6 +25,7 @@ from foreword.domain.parameters import TUNE_PARAMETER_SPECS
 from foreword.errors import (
     AlreadyExistsError,
     CancelledError,
+    ForewordError,
     InvalidArgumentError,
     InvalidRowsError,
     NotFoundError,
@@ -37,6 +39,8 @@ ROWS = [
     for number in range(30)
     for label in ("Service", "Warehouse")
 ]
+
+MODEL = "baseModels/foreword--starter"
 
 
 @pytest.fixture
@@ -296,3 +300,33 @@ async def test_the_asynchronous_client_does_the_same_without_holding_up_its_even
         with pytest.raises(InvalidRowsError) as caught:
             await client.tune([{"input": "", "output": "a"}], display_name="faulty")
         assert "rows[1].input" in {item.field for item in caught.value.violations}
+
+
+@pytest.mark.parametrize("kind", [Client, DrivenAsyncClient])
+def test_a_batch_is_classified_in_order_with_errors_in_their_places(kind, server):
+    texts = [f"There are {number} parts missing." for number in range(40)]
+    key = server.new_key(f"client-{time.time_ns()}", (Scope.INFER,))
+    with kind(server.endpoint, key) as client:
+        results = client.batch_classify(MODEL, [*texts, "x " * 2000, "\ud800"], labels=["yes", "no"])
+        alone = client.classify(MODEL, texts[-1], labels=["yes", "no"])
+
+        assert [type(result) for result in results[:40]] == [type(alone)] * 40
+        assert results[39].labels == alone.labels
+        assert results[39].label_probabilities["yes"] == pytest.approx(alone.label_probabilities["yes"], abs=1e-4)
+        assert [type(result) for result in results[40:]] == [InvalidArgumentError, InvalidArgumentError]
+        assert client.batch_classify(MODEL, [], labels=["yes"]) == []
+        with pytest.raises(NotFoundError):
+            client.batch_classify("nothing", texts, labels=["yes", "no"])
+        with pytest.raises(InvalidArgumentError, match="one mapping for each of 40 prompts"):
+            client.batch_classify(MODEL, texts, prompt_variables=[{}])
+
+
+@pytest.mark.parametrize("kind", [Client, DrivenAsyncClient])
+def test_a_batch_that_is_larger_than_the_queue_is_classified_whole(kind, start_server):
+    narrow = start_server(max_queued_tokens=40)
+    with kind(narrow.endpoint, "dev", retry_seconds=0.0) as client:
+        results = client.batch_classify(
+            MODEL, [f"There are {number} parts missing." for number in range(48)], labels=["yes", "no"]
+        )
+
+    assert [result for result in results if isinstance(result, ForewordError)] == []

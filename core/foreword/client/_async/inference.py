@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from foreword.client import decode, encode, resources
 from foreword.client._async.service import ServiceMethods
+from foreword.client._async.waiting import in_order, sleep
 from foreword.client.encode import Prompt
 from foreword.client.keywords import GenerateKeywords
 from foreword.client.message import build
 from foreword.client.reference import Reference, reference_name
-from foreword.errors import ForewordError
+from foreword.errors import (
+    ExhaustedError,
+    FailedPreconditionError,
+    ForewordError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from foreword.v1 import inference_service_pb2 as messages
 from foreword.v1 import inference_service_pb2_grpc
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+_SIDE_BY_SIDE = 32
+"""Calls of one batch under way at a time: as many as the service decodes together unless its operator changed that."""
+
+_PATIENCE_SECONDS = 300.0
+_LONGEST_PAUSE_SECONDS = 2.0
+_CONCERNS_ALL = (
+    FailedPreconditionError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+"""Errors that every prompt of a batch would meet: they are about the model, the key or the service."""
 
 
 class InferenceMethods(ServiceMethods):
@@ -168,6 +192,88 @@ class InferenceMethods(ServiceMethods):
             self._inference.Classify, request, safe=True, timeout_seconds=timeout_seconds
         )
         return decode.classify_result(answer)
+
+    async def batch_classify(
+        self,
+        model: Reference,
+        prompts: Iterable[Prompt],
+        *,
+        threshold: float | None = None,
+        labels: Sequence[str] = (),
+        multi_label: bool = False,
+        top_n: int = 0,
+        truncate_input_tokens: int = 0,
+        prompt_variables: Iterable[Mapping[str, str]] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> list[resources.ClassifyResult | ForewordError]:
+        """Answers many prompts with labels, in their order; one that failed has its error in its place.
+
+        Prompts are sent side by side, as many as the service answers in one batch, and wait while the service has too
+        much to do. An error that concerns them all, such as a key that was revoked, takes the place of every answer
+        that has not come by then, without further calls.
+
+        Args:
+            prompts: Any number, each plain text or a StructuredPrompt. All answers are in memory at the end.
+            prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
+            timeout_seconds: Longest one prompt may take, once the service has room for it.
+
+        The other arguments are those of `classify`, for all prompts.
+
+        Raises:
+            NotFoundError: No such model.
+            UnavailableError: The service cannot be reached. This and other errors that concern all prompts are raised
+                if no prompt was answered.
+            InvalidArgumentError: `prompts` are none, or there are not as many mappings.
+        """
+        requests = encode.with_variables(prompts, prompt_variables)
+        ends: list[ForewordError] = []
+
+        async def settled(
+            prompt: Prompt, variables: Mapping[str, str] | None
+        ) -> resources.ClassifyResult | ForewordError:
+            if ends:
+                return ends[0]
+            try:
+                return await self._when_there_is_room(
+                    lambda: self.classify(
+                        model,
+                        prompt,
+                        threshold=threshold,
+                        labels=labels,
+                        multi_label=multi_label,
+                        top_n=top_n,
+                        truncate_input_tokens=truncate_input_tokens,
+                        prompt_variables=variables,
+                        timeout_seconds=timeout_seconds,
+                    )
+                )
+            except ForewordError as error:
+                if isinstance(error, _CONCERNS_ALL):
+                    ends.append(error)
+                return error
+
+        results = await in_order((partial(settled, *request) for request in requests), limit=_SIDE_BY_SIDE)
+        if ends and all(isinstance(result, ForewordError) for result in results):
+            raise ends[0]
+        return results
+
+    async def _when_there_is_room(
+        self, call: Callable[[], Awaitable[resources.ClassifyResult]]
+    ) -> resources.ClassifyResult:
+        """Makes a call, and again while the service has too much to do: it may be busy with the rest of the batch.
+
+        Raises:
+            ExhaustedError: There was no room for five minutes.
+        """
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return await call()
+            except ExhaustedError as error:
+                pause = min(error.retry_after.total_seconds(), _LONGEST_PAUSE_SECONDS)
+                if error.reason == "MESSAGE_TOO_LARGE" or time.monotonic() + pause >= end:
+                    raise
+            await sleep(pause)
 
     async def tokenize(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +18,19 @@ sleep = asyncio.sleep
 async def in_thread(function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
     """Calls what would block, such as reading a file, without holding up the event loop."""
     return await asyncio.to_thread(function, *args, **kwargs)
+
+
+async def in_order(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: int) -> list[Result]:
+    """Return the results of all calls in the order of the calls, of which at most `limit` run at a time."""
+    places = asyncio.Semaphore(limit)
+
+    async def run(call: Callable[[], Awaitable[Result]]) -> Result:
+        async with places:
+            return await call()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run(call)) for call in calls]
+    return [task.result() for task in tasks]
 
 
 async def send_stream(method: Any, messages: AsyncGenerator[Any], **options: Any) -> Any:

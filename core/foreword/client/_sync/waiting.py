@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 import grpc
@@ -17,6 +18,18 @@ sleep = time.sleep
 def in_thread(function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
     """Calls what would block; here it may."""
     return function(*args, **kwargs)
+
+
+def in_order(calls: Iterable[Callable[[], Result]], *, limit: int) -> list[Result]:
+    """Return the results of all calls in the order of the calls, of which at most `limit` run at a time."""
+    with ThreadPoolExecutor(limit, "foreword") as pool:
+        futures = [pool.submit(call) for call in calls]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:  # Ctrl-C as well: what has not begun does not begin
+            for future in futures:
+                future.cancel()
+            raise
 
 
 def send_stream(method: Any, messages: Generator[Any], **options: Any) -> Any:

@@ -1,0 +1,89 @@
+"""Texts of a file, one a row, for commands that answer whole files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TextIO
+
+FORMATS: Final = ("jsonl", "csv", "text")
+_COLUMNS = ("input", "text")
+_DELIMITERS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRow:
+    """One row of a file.
+
+    Attributes:
+        number: Counted from 1; the header of a CSV file is no row.
+        fault: Why there is no text; empty when there is.
+    """
+
+    number: int
+    text: str = ""
+    fault: str = ""
+
+
+def format_of(name: str) -> str:
+    """The format that the ending of a file's name stands for; `text` for endings that nobody knows."""
+    ending = name.rpartition(".")[2].lower()
+    return {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "tsv": "csv"}.get(ending, "text")
+
+
+def read_texts(file: TextIO, format: str) -> Iterator[TextRow]:
+    """Read the texts of a file as they are needed. A row without one has its fault in its place.
+
+    Args:
+        format: `jsonl`, with a text or an object with `input` in each line; `csv`, with a column `input`, or `text`
+            where each line is a text. Blank lines are no rows.
+    """
+    if format == "csv":
+        yield from _csv_texts(file)
+        return
+    number = 0
+    for line in file:
+        if line.strip():
+            number += 1
+            yield _json_text(number, line) if format == "jsonl" else TextRow(number=number, text=line.rstrip("\r\n"))
+
+
+def _json_text(number: int, line: str) -> TextRow:
+    try:
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return TextRow(number=number, fault=f"The line is no JSON: {error}.")
+    if isinstance(value, dict):
+        value = next((value[name] for name in _COLUMNS if name in value), None)
+    if not isinstance(value, str):
+        return TextRow(number=number, fault="The line has no text under `input`.")
+    return TextRow(number=number, text=value)
+
+
+def _csv_texts(file: TextIO) -> Iterator[TextRow]:
+    header = file.readline()
+    delimiter = max(_DELIMITERS, key=header.count)
+    names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
+    column = next((names.index(name) for name in _COLUMNS if name in names), None)
+    if column is None:
+        yield TextRow(number=1, fault=f"The header has no column `input`; it has: {', '.join(names) or 'nothing'}.")
+        return
+    number = 0
+    records = csv.reader(file, delimiter=delimiter)
+    while True:
+        try:
+            record = next(records)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number += 1
+            yield TextRow(number=number, fault=f"The row is no CSV: {error}.")
+            continue
+        if record:
+            number += 1
+            if column < len(record):
+                yield TextRow(number=number, text=record[column])
+            else:
+                yield TextRow(number=number, fault="The row has no field for the column `input`.")

@@ -1,0 +1,129 @@
+"""Whole files through `foreword classify --file`, against a real server."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from foreword.cli.application import run
+from foreword.domain.tenant import Scope
+
+MODEL = "baseModels/foreword--starter"
+OPTIONS = ["--labels", "Service, Warehouse"]
+TEXTS = [f"There are {number} parts missing, and nobody answers." for number in range(150)]
+
+
+@pytest.fixture
+def classify(server, monkeypatch, capsys):
+    """Runs `foreword classify`; answers status, standard output and standard error."""
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(f"files-{time.time_ns()}", (Scope.INFER,)))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = run(["classify", MODEL, *OPTIONS, *arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    call("warm up")  # the server of the tests logs to the same standard output that it loads its base model
+    return call
+
+
+def write(path: Path, content: str) -> str:
+    path.write_text(content, encoding="utf-8")
+    return str(path)
+
+
+def test_every_row_is_answered_as_it_is_alone_and_in_its_order(classify, tmp_path) -> None:
+    file = write(tmp_path / "texts.jsonl", "".join(json.dumps({"input": text}) + "\n" for text in TEXTS))
+
+    status, out, err = classify("--file", file)
+
+    assert status == 0, err
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer["row"] for answer in answers] == list(range(1, 151))
+    assert [answer["input"] for answer in answers] == TEXTS
+    for number in (0, 149):
+        alone = json.loads(classify(TEXTS[number], "--json")[1])
+        assert answers[number]["labels"] == alone["labels"]
+        assert answers[number]["probability"] == pytest.approx(alone["label_sets"][0]["probability"], abs=1e-4)
+    assert "150 rows, " in err.splitlines()[-1]
+
+
+def test_a_row_that_fails_is_reported_and_stops_no_other(classify, tmp_path) -> None:
+    lines = [
+        '{"input": "a"}',
+        "no json",
+        '{"text": "b"}',
+        '{"input": 7}',
+        "",
+        '"c"',
+        json.dumps({"input": "x " * 2000}),
+    ]
+    output = tmp_path / "answers.csv"
+
+    status, out, err = classify("--file", write(tmp_path / "x.jsonl", "\n".join(lines)), "--output", str(output))
+
+    assert (status, out) == (1, "")
+    assert "3 of 6 rows failed" in err
+    answers = list(csv.DictReader(output.read_text().splitlines()))
+    assert [answer["input"] for answer in answers][:5] == ["a", "", "b", "", "c"]
+    assert [bool(answer["labels"]) for answer in answers] == [True, False, True, False, True, False]
+    assert answers[1]["error"].startswith("The line is no JSON")
+    assert answers[3]["error"] == "The line has no text under `input`."
+    assert "tokens" in answers[5]["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", 'id,Input\n1,"one, two"\n2,"thr""ee\nfour"\n'),
+        ("a.csv", 'input;output\n"one, two";x\n"thr""ee\nfour";y\n'),
+        ("a.tsv", 'id\tinput\n1\tone, two\n2\t"thr""ee\nfour"\n'),
+    ],
+)
+def test_csv_of_any_delimiter_is_read_by_its_column(classify, tmp_path, name: str, content: str) -> None:
+    status, out, _ = classify("--file", write(tmp_path / name, content))
+
+    assert status == 0
+    assert [json.loads(line)["input"] for line in out.splitlines()] == ["one, two", 'thr"ee\nfour']
+
+
+def test_any_other_file_is_a_text_in_each_line(classify, tmp_path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_bytes("\ufeffone\r\n\r\ntwo\n".encode() + b"thr\xffee\n")
+
+    status, out, _ = classify("--file", str(path), "--instruction", "Who should hear of this?")
+
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [answer["input"] for answer in answers] == ["one", "two", "thr?ee"]
+    assert ["error" in answer for answer in answers] == [False, False, True]
+    assert status == 1
+
+
+def test_a_csv_without_the_column_says_what_it_has(classify, tmp_path) -> None:
+    status, out, _ = classify("--file", write(tmp_path / "a.csv", "id,label\n1,x\n"))
+
+    assert status == 1
+    assert "no column `input`; it has: id, label" in json.loads(out)["error"]
+
+
+def test_an_error_that_concerns_all_rows_ends_the_work_and_says_where(classify, tmp_path, monkeypatch) -> None:
+    file = write(tmp_path / "texts.txt", "\n".join(TEXTS))
+    monkeypatch.setenv("FOREWORD_API_KEY", "fw_wrong")
+
+    status, out, err = classify("--file", file)
+
+    assert (status, out) == (1, "")
+    assert "Row 1 and those after it were not classified." in err
+
+
+def test_text_and_file_exclude_each_other(classify, tmp_path) -> None:
+    file = write(tmp_path / "texts.txt", "one")
+
+    assert classify("text", "--file", file)[0] == 2
+    assert classify()[0] == 2
+    assert classify("text", "--output", file)[0] == 2
