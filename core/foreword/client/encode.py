@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypedDict
 
@@ -13,6 +13,7 @@ from foreword.client.keywords import GenerateKeywords
 from foreword.client.message import build, collected, text_problem
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.inference import LengthPenalty, ReturnOptions
+from foreword.domain.messages import MAX_BATCH_REQUESTS, MAX_REQUEST_BYTES
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import StructuredPrompt
 from foreword.domain.violations import Violations
@@ -23,6 +24,10 @@ Prompt = str | StructuredPrompt
 """What to answer: plain text, or a prompt in parts."""
 
 
+_FIELD_BYTES = 6
+"""Most that tag and length of a request add to it."""
+_SHARED_BYTES = 64 * 2**10
+"""Room for what the requests of a batch share: the model and the parameters."""
 _DECODING_METHODS = {
     "greedy": inference_pb2.GenerateParameters.DECODING_METHOD_GREEDY,
     "sample": inference_pb2.GenerateParameters.DECODING_METHOD_SAMPLE,
@@ -142,6 +147,25 @@ def with_variables(
             "prompt_variables", f"must hold one mapping for each of {len(values)} prompts, not {len(mappings)}"
         )
     return list(zip(values, mappings, strict=True))
+
+
+def batch_parts(
+    requests: Sequence[inference_service_pb2.GenerateRequest],
+) -> Iterator[list[inference_service_pb2.GenerateRequest]]:
+    """The requests of a batch of any size, in order, in parts that the service takes; one part at least.
+
+    A request that is too large by itself makes a part of its own.
+    """
+    part: list[inference_service_pb2.GenerateRequest] = []
+    taken = 0
+    for request in requests:
+        size = request.ByteSize() + _FIELD_BYTES
+        if part and (len(part) == MAX_BATCH_REQUESTS or taken + size > MAX_REQUEST_BYTES - _SHARED_BYTES):
+            yield part
+            part, taken = [], 0
+        part.append(request)
+        taken += size
+    yield part
 
 
 def _structured(value: StructuredPrompt, within: str) -> inference_pb2.StructuredPrompt:

@@ -12,6 +12,7 @@ import grpc
 
 from foreword.addresses import is_loopback
 from foreword.client.proxy import DIRECT, is_on_this_machine
+from foreword.domain.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
 from foreword.errors import InvalidArgumentError, UnauthenticatedError
 
 Tls = bool | bytes | str | PathLike[str] | None
@@ -19,11 +20,10 @@ Tls = bool | bytes | str | PathLike[str] | None
 TLS_CA_VARIABLE = "FOREWORD_TLS_CA"
 DEFAULT_ENDPOINT = "127.0.0.1:50051"
 _DEFAULT_PORT = 50051
-_LARGEST_MESSAGE_BYTES = 64 * 2**20  # an experiment with a long learning curve outgrows gRPC's 4 MiB
 
 _CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", _LARGEST_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", _LARGEST_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_send_message_length", MAX_REQUEST_BYTES),
     # The defaults wait a second, then longer: a service that restarts would be missed by every retry between.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),

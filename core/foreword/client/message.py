@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from foreword.domain.messages import MAX_REQUEST_BYTES
 from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 
@@ -43,6 +44,21 @@ def build(kind: type[Built], within: str = "", **values: Any) -> Built:
             violations.add(f"{within}.{name}" if within else name, problem)
     violations.check()
     return kind(**values)
+
+
+def check_size(request: Message) -> None:
+    """Checks that a request is no larger than the service takes.
+
+    Raises:
+        InvalidArgumentError: It is.
+    """
+    size = request.ByteSize()
+    if size > MAX_REQUEST_BYTES:
+        raise InvalidArgumentError.of(
+            "request",
+            f"takes {size:,} bytes, and the service takes at most {MAX_REQUEST_BYTES:,}; send shorter texts",
+            reason="MESSAGE_TOO_LARGE",
+        )
 
 
 def collected(field: str, values: Iterable[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +44,7 @@ _BY_CODE: dict[int, type[ForewordError]] = {
     grpc.StatusCode.UNAVAILABLE.value[0]: UnavailableError,
 }
 _REPEATABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+_SIZES = re.compile(r"((?:CLIENT: |SERVER: )?(?:Received|Sent)) message larger than max \((\d+) vs\.? (\d+)\)")
 _STATUS_LOST = "Internal error from Core"
 """What grpc.aio puts over a status that arrives while it writes: the service has answered, but the answer is lost."""
 
@@ -145,11 +147,25 @@ def _transport_error(code: grpc.StatusCode, details: str, endpoint: str, proxy: 
             reason="UNIMPLEMENTED",
         )
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return ExhaustedError(f"{endpoint} refused the call: {details}.", reason="MESSAGE_TOO_LARGE")
+        return ExhaustedError(_too_large(details, endpoint), reason="MESSAGE_TOO_LARGE")
     message = f"{endpoint} answered {code.name}: {details or 'no details'}."
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return InvalidArgumentError([], message)
     return _BY_CODE.get(code.value[0], InternalError)(message)
+
+
+def _too_large(details: str, endpoint: str) -> str:
+    """Which message was too large, by how much, and the remedy. gRPC says it in words only."""
+    found = _SIZES.search(details)
+    if found is None:
+        return f"{endpoint} refused the call: {details}."
+    side, size, limit = found[1], int(found[2]), int(found[3])
+    if side == "CLIENT: Received":
+        return (
+            f"The answer of {endpoint} takes {size:,} bytes, and this client takes at most {limit:,}. Ask for less at "
+            f"once: smaller pages, smaller batches, or fewer return_options."
+        )
+    return f"The request takes {size:,} bytes, and {endpoint} takes at most {limit:,}. Send less, or shorter texts."
 
 
 def _unreachable(details: str, endpoint: str, proxy: Proxy | None) -> str:

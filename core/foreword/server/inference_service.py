@@ -70,7 +70,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
 
         outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
-        return inference_service_pb2.BatchGenerateResponse(results=map(convert.batch_result, outcomes))
+        return convert.batch_response(outcomes, parsed.max_response_bytes)
 
     async def Classify(
         self, request: inference_service_pb2.ClassifyRequest, context: Any

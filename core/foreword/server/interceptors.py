@@ -16,6 +16,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
+from foreword.domain.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
 from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.server.call_record import CallRecord, keep_record
 from foreword.server.status import status_of, trailing_metadata
@@ -101,7 +102,7 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
         async def stream(request: Any, context: Any) -> None:
             async with around(context), aclosing(inner(parsed(request), context)) as responses:
                 async for response in responses:
-                    await context.write(response)
+                    await context.write(_fitting(response))
 
         if handler.request_streaming:
             return grpc.stream_stream_rpc_method_handler(stream, **coders)
@@ -110,7 +111,7 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
 
     async def unary(request: Any, context: Any) -> Any:
         async with around(context):
-            return await inner(parsed(request), context)
+            return _fitting(await inner(parsed(request), context))
 
     if handler.request_streaming:
         return grpc.stream_unary_rpc_method_handler(unary, **coders)
@@ -121,8 +122,15 @@ def _parse(parse: Callable[[bytes], Any], data: bytes) -> Any:
     """A request message.
 
     Raises:
-        InvalidArgumentError: The bytes are none.
+        InvalidArgumentError: The bytes are none, or too many.
     """
+    if len(data) > MAX_REQUEST_BYTES:
+        raise InvalidArgumentError.of(
+            "request",
+            f"must take at most {MAX_REQUEST_BYTES:,} bytes, not {len(data):,}; send shorter texts, or a batch in "
+            "parts",
+            reason="MESSAGE_TOO_LARGE",
+        )
     try:
         return parse(data)
     except DecodeError as error:
@@ -131,6 +139,23 @@ def _parse(parse: Callable[[bytes], Any], data: bytes) -> Any:
             "must be a message as the service's .proto files describe it, with every string in UTF-8; "
             "make it with the stubs generated from them",
         ) from error
+
+
+def _fitting(response: Any) -> Any:
+    """The response message.
+
+    Raises:
+        InvalidArgumentError: It is larger than clients take.
+    """
+    size = response.ByteSize()
+    if size > MAX_RESPONSE_BYTES:
+        raise InvalidArgumentError.of(
+            "request",
+            f"asks for an answer of {size:,} bytes, and at most {MAX_RESPONSE_BYTES:,} fit into one; ask for less, "
+            "such as a smaller page or fewer return_options",
+            reason="RESPONSE_TOO_LARGE",
+        )
+    return response
 
 
 async def _parse_each(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from foreword.config import Settings
+from foreword.domain.messages import MAX_REQUEST_BYTES
 
 
 def server_options(settings: Settings) -> tuple[tuple[str, int], ...]:
@@ -14,7 +15,8 @@ def server_options(settings: Settings) -> tuple[tuple[str, int], ...]:
     (https://grpc.io/docs/guides/keepalive/).
     """
     return (
-        ("grpc.max_receive_message_length", 4 * 2**20),
+        # More than a request may take, so that the service itself refuses what is somewhat larger, with the remedy.
+        ("grpc.max_receive_message_length", 2 * MAX_REQUEST_BYTES),
         # Two servers on one port would share it silently.
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),

@@ -92,14 +92,16 @@ class StreamGenerateResponse(_message.Message):
     def __init__(self, text: _Optional[str] = ..., stop_reason: _Optional[_Union[_inference_pb2.StopReason, str]] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., seed: _Optional[int] = ..., model_version: _Optional[str] = ..., input_text: _Optional[str] = ..., input_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ..., generated_tokens: _Optional[_Iterable[_Union[_inference_pb2.Token, _Mapping]]] = ...) -> None: ...
 
 class BatchGenerateRequest(_message.Message):
-    __slots__ = ("model", "requests", "parameters")
+    __slots__ = ("model", "requests", "parameters", "max_response_bytes")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_RESPONSE_BYTES_FIELD_NUMBER: _ClassVar[int]
     model: str
     requests: _containers.RepeatedCompositeFieldContainer[GenerateRequest]
     parameters: _inference_pb2.GenerateParameters
-    def __init__(self, model: _Optional[str] = ..., requests: _Optional[_Iterable[_Union[GenerateRequest, _Mapping]]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ...) -> None: ...
+    max_response_bytes: int
+    def __init__(self, model: _Optional[str] = ..., requests: _Optional[_Iterable[_Union[GenerateRequest, _Mapping]]] = ..., parameters: _Optional[_Union[_inference_pb2.GenerateParameters, _Mapping]] = ..., max_response_bytes: _Optional[int] = ...) -> None: ...
 
 class BatchGenerateResponse(_message.Message):
     __slots__ = ("results",)

@@ -37,6 +37,11 @@ class InferenceServiceStub:
     artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
     models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
     UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
+
+    A prompt holds at most 1,000,000 characters with its variables put in. A request message takes at most 16 MiB
+    (INVALID_ARGUMENT, MESSAGE_TOO_LARGE), which every request of one prompt stays below. A response takes at most 64 MiB
+    (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients take 4 MiB unless told otherwise: raise their receive limit before
+    you ask for the details of thousands of tokens.
     """
 
     def __init__(self, channel):
@@ -84,6 +89,11 @@ class InferenceServiceServicer:
     artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
     models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
     UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
+
+    A prompt holds at most 1,000,000 characters with its variables put in. A request message takes at most 16 MiB
+    (INVALID_ARGUMENT, MESSAGE_TOO_LARGE), which every request of one prompt stays below. A response takes at most 64 MiB
+    (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients take 4 MiB unless told otherwise: raise their receive limit before
+    you ask for the details of thousands of tokens.
     """
 
     def Generate(self, request, context):
@@ -179,6 +189,11 @@ class InferenceService:
     artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
     models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
     UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
+
+    A prompt holds at most 1,000,000 characters with its variables put in. A request message takes at most 16 MiB
+    (INVALID_ARGUMENT, MESSAGE_TOO_LARGE), which every request of one prompt stays below. A response takes at most 64 MiB
+    (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients take 4 MiB unless told otherwise: raise their receive limit before
+    you ask for the details of thousands of tokens.
     """
 
     @staticmethod

@@ -17,6 +17,7 @@ from tenacity.wait import wait_random_exponential
 from foreword.client._async.waiting import send_stream, sleep
 from foreword.client.endpoint import Tls, channel_credentials, channel_options, key_metadata, parse_endpoint
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS, keepalive_options
+from foreword.client.message import check_size
 from foreword.client.proxy import Proxy, find_proxy
 from foreword.client.status import AttemptError, call_failure
 from foreword.errors import NotFoundError, UnauthenticatedError
@@ -106,6 +107,8 @@ class Connection:
         Raises:
             ForewordError: The call failed, and repeating was unsafe, useless or over time.
         """
+        if not callable(request):
+            check_size(request)
         seconds = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         deadline = time.monotonic() + seconds
         metadata = self._call_metadata()
@@ -135,8 +138,10 @@ class Connection:
         """Makes a call that is answered by a stream, once; closing the generator early cancels the call.
 
         Raises:
+            InvalidArgumentError: The request is too large.
             AttemptError: It broke; what to do depends on what has arrived by then.
         """
+        check_size(request)
         call = method(request, timeout=timeout_seconds, metadata=self._call_metadata())
         try:
             async for message in call:

@@ -17,6 +17,7 @@ from foreword.client.encode import Prompt
 from foreword.client.keywords import GenerateKeywords
 from foreword.client.message import build
 from foreword.client.reference import Reference, reference_name
+from foreword.domain.messages import MAX_RESPONSE_BYTES
 from foreword.errors import (
     ExhaustedError,
     FailedPreconditionError,
@@ -129,27 +130,51 @@ class InferenceMethods(ServiceMethods):
         timeout_seconds: float | None = None,
         **parameters: Unpack[GenerateKeywords],
     ) -> list[resources.GenerateResult | ForewordError]:
-        """Answers many prompts with text in one call, in their order; one that failed has its error in its place.
+        """Answers many prompts with text, in their order; one that failed has its error in its place.
+
+        Prompts go to the service in parts of at most 256 and of the size of a message, one part after the other. When
+        a part fails as a whole, the error is raised if it was the first; otherwise it stands in the places of the
+        prompts of that part, and `metadata["prompts"]` names their range. After a part that found no service or no
+        access, the rest is not sent and has the same error.
 
         Args:
-            prompts: 1 to 256, each plain text or a StructuredPrompt.
+            prompts: Any number, at least one, each plain text or a StructuredPrompt.
             prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
+            timeout_seconds: Longest that one part may take. Default: the client's.
             parameters: Those of `generate`, for all prompts.
 
         Raises:
             NotFoundError: No such model.
-            InvalidArgumentError: A parameter is out of range, or there are no or too many prompts.
+            InvalidArgumentError: A parameter is out of range, or there are no prompts.
         """
-        request = build(
-            messages.BatchGenerateRequest,
-            model=_model(model),
-            parameters=encode.generate_parameters(parameters),
-            requests=encode.batch(prompts, prompt_variables),
-        )
-        answer = self._connection.unary(
-            self._inference.BatchGenerate, request, safe=True, timeout_seconds=timeout_seconds
-        )
-        return [decode.batch_result(item) for item in answer.results]
+        name, shared = _model(model), encode.generate_parameters(parameters)
+        results: list[resources.GenerateResult | ForewordError] = []
+        lost: ForewordError | None = None
+        for part in encode.batch_parts(encode.batch(prompts, prompt_variables)):
+            begin = len(results)
+            if lost is not None:
+                results += [lost] * len(part)
+                continue
+            request = build(
+                messages.BatchGenerateRequest,
+                model=name,
+                parameters=shared,
+                requests=part,
+                max_response_bytes=MAX_RESPONSE_BYTES,
+            )
+            try:
+                answer = self._connection.unary(
+                    self._inference.BatchGenerate, request, safe=True, timeout_seconds=timeout_seconds
+                )
+                results += [decode.batch_result(item) for item in answer.results]
+            except ForewordError as error:
+                if begin == 0:
+                    raise
+                error.metadata["prompts"] = f"{begin}-{begin + len(part) - 1}"
+                results += [error] * len(part)
+                if isinstance(error, (UnavailableError, UnauthenticatedError, PermissionDeniedError)):
+                    lost = error
+        return results
 
     def classify(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from foreword.domain.inference import Classification, GenerateParameters, Generation, StopReason, Token, TokenUsage
+from foreword.domain.messages import MAX_BATCH_REQUESTS, MAX_RESPONSE_BYTES, USUAL_RESPONSE_BYTES
 from foreword.domain.violations import Violations
-from foreword.errors import ForewordError
+from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.convert.generate_parameters import fitted, parse_generate_parameters
 from foreword.server.convert.parameters import parse_labels
@@ -16,9 +17,10 @@ from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
 from foreword.server.status import status_of
 from foreword.v1 import inference_pb2, inference_service_pb2
 
-MAX_BATCH_REQUESTS = 256
 DEFAULT_TOP_N = 5
 _SEPARATOR = ", "
+_FIELD_BYTES = 6
+"""Most that tag and length of a result add to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +47,12 @@ class BatchRequest:
 
     Attributes:
         model: The model of those that named none; empty when the batch has none.
+        max_response_bytes: Largest response message that the caller takes.
         requests: With the batch's model and parameters where they had none; not checked yet, as each has its own fate.
     """
 
     model: str
+    max_response_bytes: int
     requests: tuple[inference_service_pb2.GenerateRequest, ...]
 
 
@@ -107,6 +111,7 @@ def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> 
     if not 1 <= len(request.requests) <= MAX_BATCH_REQUESTS:
         violations.add("requests", f"must hold 1 to {MAX_BATCH_REQUESTS}, not {len(request.requests):,}")
     model = violations.text("model", request.model, 3 * MAX_DISPLAY_NAME)
+    violations.number("max_response_bytes", request.max_response_bytes, minimum=0, maximum=MAX_RESPONSE_BYTES)
     parse_generate_parameters(violations, request.parameters)
     violations.check()
     requests = []
@@ -117,7 +122,11 @@ def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> 
         if not item.HasField("parameters"):
             complete.parameters.CopyFrom(request.parameters)
         requests.append(complete)
-    return BatchRequest(model=model, requests=tuple(requests))
+    return BatchRequest(
+        model=model,
+        max_response_bytes=request.max_response_bytes or USUAL_RESPONSE_BYTES,
+        requests=tuple(requests),
+    )
 
 
 def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> LabelRequest:
@@ -211,6 +220,31 @@ def batch_result(
     if isinstance(outcome, ForewordError):
         return inference_service_pb2.BatchGenerateResult(error=status_of(outcome)[2])
     return inference_service_pb2.BatchGenerateResult(response=outcome)
+
+
+def batch_response(
+    outcomes: Sequence[inference_service_pb2.GenerateResponse | ForewordError], max_bytes: int
+) -> inference_service_pb2.BatchGenerateResponse:
+    """What came of a batch, in at most `max_bytes`; results that do not fit are refused in their places."""
+    refusal = batch_result(
+        InvalidArgumentError.of(
+            "parameters.return_options",
+            f"makes an answer that does not fit into the response of this batch, of at most {max_bytes:,} bytes; send "
+            "smaller batches, ask for fewer details, or raise max_response_bytes",
+            reason="RESPONSE_TOO_LARGE",
+        )
+    )
+    response = inference_service_pb2.BatchGenerateResponse()
+    taken, reserve = 0, refusal.ByteSize() + _FIELD_BYTES
+    for place, outcome in enumerate(outcomes):
+        result = batch_result(outcome)
+        size = result.ByteSize() + _FIELD_BYTES
+        left = (len(outcomes) - place - 1) * reserve
+        if taken + size + left > max_bytes:
+            result, size = refusal, reserve
+        taken += size
+        response.results.append(result)
+    return response
 
 
 def classify_response(
