@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foreword.errors import FieldViolation, InvalidArgumentError
+from foreword.domain.violations import Violations
 
 DEFAULT_KEEPALIVE_SECONDS = 15.0
 DEFAULT_KEEPALIVE_TIMEOUT_SECONDS = 10.0
@@ -21,15 +21,14 @@ def keepalive_options(keepalive_seconds: float, keepalive_timeout_seconds: float
     Raises:
         InvalidArgumentError: A time is out of range.
     """
-    violations = []
+    violations = Violations()
     if not 0 <= keepalive_seconds <= _LONGEST_SECONDS:
         problem = f"must be in [0, {_LONGEST_SECONDS}], not {keepalive_seconds!r}; 0 sends no pings"
-        violations.append(FieldViolation(field="keepalive_seconds", description=problem))
+        violations.add("keepalive_seconds", problem)
     if not 0 < keepalive_timeout_seconds <= _LONGEST_SECONDS:
         problem = f"must be in (0, {_LONGEST_SECONDS}], not {keepalive_timeout_seconds!r}"
-        violations.append(FieldViolation(field="keepalive_timeout_seconds", description=problem))
-    if violations:
-        raise InvalidArgumentError(violations)
+        violations.add("keepalive_timeout_seconds", problem)
+    violations.check()
     if keepalive_seconds == 0:
         return []
     return [
