@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_home_of_any_name_holds_its_database_and_artifacts_alone(name, tmp_pat
         Path(name, "home", file) for file in ("artifacts", "foreword.db")
     }
     assert {path.stat().st_mode & 0o077 for path in (home, home / "artifacts", home / "foreword.db")} == {0}
-    with sqlite3.connect(home / "foreword.db") as connection:
+    with closing(sqlite3.connect(home / "foreword.db")) as connection:
         assert connection.execute("SELECT id FROM tenants").fetchall() == [("acme",)]
 
 
