@@ -9,9 +9,9 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
 
-# Two processes; the tests of one file stay in one of them, in order.
+# Two processes; the tests of one file stay in one of them, in order. Files start in the order of tests/conftest.py.
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

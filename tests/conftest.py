@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 
+from factories.logs import log_briefly
 from foreword.cli.threads import let_idle_threads_sleep
 
 # Before anything imports torch: scenarios run a server, a worker and the tests on the same processors.
@@ -20,14 +18,9 @@ settings.register_profile("suite", derandomize=True, database=None, max_examples
 settings.register_profile("soak", derandomize=False, database=None, max_examples=2_000, print_blob=True, **_ANY_SPEED)
 settings.load_profile("suite")
 
-# structlog's default tracebacks show local variables. Rendering those of a model takes seconds, and engines log faults
-# while a test waits for them.
-structlog.configure(
-    processors=[
-        *structlog.get_config()["processors"][:-1],
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
+log_briefly()
+
+_LONGEST_FIRST = ("tests/scenario/", "tests/integration/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,12 +30,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Counts property tests among the long runs."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Runs the longest files first, and counts property tests among the long runs."""
+    # With two processes, a long file at the end would leave one of them without work.
+    items.sort(key=_place)
     if _is_long(config):
         for item in items:
             if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
                 item.add_marker("soak")
+
+
+def _place(item: pytest.Item) -> int:
+    places = (place for place, folder in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(folder))
+    return next(places, len(_LONGEST_FIRST))
 
 
 def _is_long(config: pytest.Config) -> bool:

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import structlog
 
+from factories.logs import log_briefly
 from foreword.cli.application import run
 from foreword.client import Client, Scope
 from foreword.config import Settings
@@ -24,7 +24,7 @@ def own_logging():
     handlers = list(logging.getLogger().handlers)
     yield
     logging.getLogger().handlers[:] = handlers
-    structlog.reset_defaults()
+    log_briefly()
 
 
 def mode(path: Path) -> int:

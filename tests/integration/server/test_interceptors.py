@@ -7,10 +7,10 @@ from typing import Any
 
 import grpc
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from factories.api import RpcFailure, failure_of, refused
+from factories.logs import log_briefly
 from factories.servers import EventLoopThread
 from foreword.client.proxy import DIRECT
 from foreword.errors import (
@@ -142,7 +142,7 @@ def test_the_traceback_on_a_terminal_shows_no_local_variables(capsys: pytest.Cap
     try:
         answer_to(RuntimeError("inner workings"))
     finally:
-        structlog.reset_defaults()
+        log_briefly()
 
     shown = capsys.readouterr().err
     assert "Traceback" in shown

@@ -1,0 +1,16 @@
+"""Logging of the tests."""
+
+from __future__ import annotations
+
+import structlog
+
+
+def log_briefly() -> None:
+    """Logs as structlog does by default, but for tracebacks: without the values of local variables.
+
+    Rendering those of a model takes seconds, and engines log faults while a test waits for them.
+    """
+    structlog.reset_defaults()
+    processors = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors[:-1], renderer])
