@@ -14,7 +14,8 @@ from foreword.cli.demo.service import LocalService
 from foreword.client import Client, TuneParameters
 from foreword.domain.experiment import ExperimentState
 
-SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2"}
+# In a fixed number format: three workers that each measure which one is faster may disagree.
+SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2", "FOREWORD_DTYPE": "float32"}
 RUN = TuneParameters(num_epochs=6, batch_size=4, seed=3, validation_split=0.2, refit=False)
 
 

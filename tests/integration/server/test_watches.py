@@ -178,7 +178,7 @@ async def test_the_database_rests_when_nobody_watches(database: CountingDatabase
     watches = ExperimentWatches(database, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
-    await asyncio.sleep(POLL_SECONDS)
+    await asyncio.sleep(3 * POLL_SECONDS)
     before = database.reads
 
     await asyncio.sleep(3 * POLL_SECONDS)
@@ -208,7 +208,7 @@ def test_a_watch_that_its_caller_left_makes_room(start_server: Any):
 
     failure = refused(stubs.experiments.WatchTuneExperiment, request)
     first.cancel()
-    for _ in range(100):
+    for _ in range(400):
         second = stubs.experiments.WatchTuneExperiment(request)
         try:
             next(second)

@@ -135,9 +135,9 @@ def test_a_heartbeat_keeps_a_lease_alive(database):
 def test_a_lease_ends_by_the_databases_clock(database):
     store_experiment(database)
     queue = ExperimentQueue(database)
-    queue.lease("w1", timedelta(seconds=0.2))
+    queue.lease("w1", timedelta(seconds=1))
     assert queue.lease("w2", MINUTE) is None
-    time.sleep(0.25)
+    time.sleep(1.05)
     assert queue.lease("w2", MINUTE).epoch == 2
 
 
@@ -255,11 +255,11 @@ def test_a_run_put_off_is_nobodys_until_its_pause_has_passed(database):
     store_experiment(database)
     queue = ExperimentQueue(database)
     lease = queue.lease("w1", MINUTE)
-    queue.release(lease, pause=timedelta(seconds=0.2))
+    queue.release(lease, pause=timedelta(seconds=1))
     assert queue.lease("w2", MINUTE) is None
     with pytest.raises(LeaseLostError):
         queue.heartbeat(lease, duration=MINUTE)
-    time.sleep(0.25)
+    time.sleep(1.05)
     again = queue.lease("w2", MINUTE)
     assert (again.epoch, again.lost_before) == (2, 0)
 

@@ -76,7 +76,7 @@ async def test_a_request_can_hang_for_half_a_minute():
         with pytest.raises(aiohttp.ClientConnectionError):
             await web.auth_test()
 
-    assert 0.3 <= time.monotonic() - started < 2
+    assert 0.3 <= time.monotonic() - started < 20
 
 
 async def test_a_planned_error_hits_only_the_calls_it_is_planned_for(

@@ -8,12 +8,15 @@ from datetime import timedelta
 
 import pytest
 
+from factories.engine_time import an_hour_passes, held_after
 from factories.serving import (
     LONG,
     SENTIMENT,
     Adapters,
     answer,
     make_request,
+    paused,
+    queued,
     running_engine,
     settled,
 )
@@ -22,24 +25,56 @@ from foreword.errors import (
     DeadlineExceededError,
     UnavailableError,
 )
+from foreword.inference.engine.engine import InferenceEngine
+
+
+def in_a_minute() -> float:
+    return time.monotonic() + 60
+
+
+async def one_behind_the_other(engine: InferenceEngine, **fields: object) -> tuple[asyncio.Task, asyncio.Task]:
+    """A long answer, and a request with these fields that waits for its place."""
+    async with paused(engine):
+        first = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
+        await queued(engine, 1)
+        second = asyncio.create_task(answer(engine, "Waiting", **fields))
+        await queued(engine, 2)
+    return first, second
+
+
+async def order_of_ends(*tasks: asyncio.Task) -> list[asyncio.Task]:
+    """The tasks in the order in which they end."""
+    ended: list[asyncio.Task] = []
+    for task in tasks:
+        task.add_done_callback(ended.append)
+    await asyncio.wait(tasks)
+    return ended
+
+
+async def going_down(engine: InferenceEngine) -> None:
+    """Waits until the engine's thread was asked to stop."""
+    for _ in range(500):
+        if engine._thread._stopping:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the engine does not stop")
 
 
 async def test_a_caller_that_leaves_frees_its_row():
     async with running_engine(max_batch_rows=1) as engine:
-        pieces = engine.generate(make_request("Long story", parameters=LONG))
-        await anext(pieces)
-        assert engine.load().running_rows == 1
-        await pieces.aclose()
-        await asyncio.wait_for(answer(engine, "Next please"), 5)
+        with held_after(20):
+            pieces = engine.generate(make_request("Long story", parameters=LONG))
+            await anext(pieces)
+            assert engine.load().running_rows == 1
+            await pieces.aclose()
+        await asyncio.wait_for(answer(engine, "Next please"), 60)
         await settled(engine)
 
 
 async def test_a_task_that_is_cancelled_is_dropped_from_the_queue():
     async with running_engine(max_batch_rows=1) as engine:
-        first = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
-        await asyncio.sleep(0.02)
-        second = asyncio.create_task(answer(engine, "Waiting", parameters=LONG))
-        await asyncio.sleep(0.02)
+        await engine.preload("tiny--bart")
+        first, second = await one_behind_the_other(engine, parameters=LONG)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
@@ -54,16 +89,13 @@ async def test_a_deadline_is_an_error_before_any_text_and_an_end_after_it():
         slow = {"parameters": {"max_new_tokens": 120, "min_new_tokens": 120}}
         with pytest.raises(DeadlineExceededError):
             await answer(engine, "Too late", deadline=time.monotonic() - 1)
-        with pytest.raises(DeadlineExceededError):
-            await answer(engine, "Too slow", stream=False, deadline=time.monotonic() + 0.05, **slow)
+        with pytest.raises(DeadlineExceededError), an_hour_passes(after=5):
+            await answer(engine, "Too slow", stream=False, deadline=in_a_minute(), **slow)
 
         whole, _ = await answer(engine, "A story", **slow)
-        pieces = engine.generate(make_request("A story", deadline=time.monotonic() + 0.08, **slow))
-        text, final = "", None
-        async for piece in pieces:
-            text += piece.text
-            final = piece.final
-        await settled(engine)
+        with an_hour_passes(after=5):
+            text, final = await answer(engine, "A story", deadline=in_a_minute(), **slow)
+            await settled(engine)
     assert final.stop_reason is StopReason.TIME_LIMIT
     assert final.text == text
     assert whole.startswith(text)
@@ -73,11 +105,12 @@ async def test_a_deadline_is_an_error_before_any_text_and_an_end_after_it():
 async def test_a_deadline_is_read_while_a_request_waits():
     async with running_engine(max_batch_rows=1) as engine:
         await engine.preload("tiny--bart")
-        first = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
-        await asyncio.sleep(0.02)
+        with an_hour_passes(after=5):
+            first, second = await one_behind_the_other(engine, deadline=in_a_minute())
+            ended = await order_of_ends(first, second)
+        assert ended == [second, first]
         with pytest.raises(DeadlineExceededError):
-            await answer(engine, "Waiting", deadline=time.monotonic() + 0.03)
-        assert not first.done()
+            await second
         await first
 
 
@@ -86,13 +119,12 @@ async def test_a_time_limit_ends_an_answer_with_what_is_there():
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
         whole, _ = await answer(engine, "A story", parameters=slow)
-        found = [
-            await answer(
-                engine, "A story", stream=stream, parameters={**slow, "time_limit": timedelta(milliseconds=60)}
-            )
-            for stream in (True, False)
-        ]
-        await settled(engine)
+        found = []
+        for stream in (True, False):
+            with an_hour_passes(after=5):
+                limited = {**slow, "time_limit": timedelta(minutes=1)}
+                found.append(await answer(engine, "A story", stream=stream, parameters=limited))
+                await settled(engine)
     for text, final in found:
         assert final.stop_reason is StopReason.TIME_LIMIT
         assert final.text == text
@@ -103,10 +135,11 @@ async def test_a_time_limit_ends_an_answer_with_what_is_there():
 async def test_a_time_limit_ends_a_request_that_waits_with_an_empty_answer():
     async with running_engine(max_batch_rows=1) as engine:
         await engine.preload("tiny--bart")
-        first = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
-        await asyncio.sleep(0.02)
-        text, final = await answer(engine, "Waiting", parameters={"time_limit": timedelta(milliseconds=30)})
-        assert not first.done()
+        with an_hour_passes(after=5):
+            first, second = await one_behind_the_other(engine, parameters={"time_limit": timedelta(minutes=1)})
+            ended = await order_of_ends(first, second)
+        assert ended == [second, first]
+        text, final = await second
         await first
         await settled(engine)
     assert text == ""
@@ -117,13 +150,13 @@ async def test_a_time_limit_ends_a_request_that_waits_with_an_empty_answer():
 async def test_a_deadline_before_the_time_limit_is_an_error():
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
-        with pytest.raises(DeadlineExceededError):
+        with pytest.raises(DeadlineExceededError), an_hour_passes(after=5):
             await answer(
                 engine,
                 "Too slow",
                 stream=False,
-                deadline=time.monotonic() + 0.05,
-                parameters={**LONG, "time_limit": timedelta(minutes=1)},
+                deadline=in_a_minute(),
+                parameters={**LONG, "time_limit": timedelta(days=1)},
             )
 
 
@@ -140,20 +173,24 @@ async def test_draining_finishes_what_runs_and_refuses_what_is_new():
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
         running = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0)  # a request counts from its first moment
         assert not await engine.drain(0)
         with pytest.raises(UnavailableError):
             await answer(engine, "New")
-        assert await engine.drain(10)
+        assert await engine.drain(60)
         assert running.done() or (await running)
 
 
 async def test_stopping_tells_those_who_wait():
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
-        running = asyncio.create_task(answer(engine, "Long story", parameters={"max_new_tokens": 120, **LONG}))
-        await asyncio.sleep(0.03)
-        await asyncio.to_thread(engine.stop)
+        with held_after(3) as (held, released):
+            running = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
+            assert await asyncio.to_thread(held.wait, 60)
+            stopping = asyncio.create_task(asyncio.to_thread(engine.stop))
+            await going_down(engine)
+            released.set()
+            await stopping
         with pytest.raises(UnavailableError):
             await running
         with pytest.raises(UnavailableError):
