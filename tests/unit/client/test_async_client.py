@@ -39,6 +39,7 @@ class SlowService(dataset_service_pb2_grpc.DatasetServiceServicer, inference_ser
 
     def StreamGenerate(self, request, context):
         context.add_callback(self.gone.set)
+        self.begun.set()
         while context.is_active():
             yield inference_service_pb2.StreamGenerateResponse(text="a")
             time.sleep(0.01)
@@ -88,11 +89,18 @@ async def test_cancelling_a_task_ends_the_call(service, endpoint):
 async def test_a_time_limit_around_a_stream_ends_the_call(service, endpoint):
     async with AsyncClient(endpoint, "key") as client:
 
+        async def run_out(limit):
+            # Not before the service has the call: on a busy machine it could end before it began.
+            await asyncio.to_thread(service.begun.wait)
+            limit.reschedule(asyncio.get_running_loop().time())
+
         async def read():
-            return [piece async for piece in client.stream_generate("m", "text")]
+            async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as tasks:
+                tasks.create_task(run_out(limit))
+                return [piece async for piece in client.stream_generate("m", "text")]
 
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(read(), 0.1)
+            await read()
 
         assert await asyncio.to_thread(service.gone.wait, 5)
 
