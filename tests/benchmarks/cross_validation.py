@@ -202,13 +202,21 @@ class Tuner:
             for end, contributions in zip(ends, learnt, strict=True)
         ]
 
-    def plan(self, setup: Setup, rows: Sequence[Row], seed: int, *, seconds_per_token: float = 0.0) -> TunePlan:
+    def plan(
+        self,
+        setup: Setup,
+        rows: Sequence[Row],
+        seed: int,
+        *,
+        seconds_per_token: float = 0.0,
+        evaluate_base: bool = True,
+    ) -> TunePlan:
         """The plan of a run on these rows."""
         method = self.method(setup.tuning_type)
         config = ExperimentConfig(
             base_model=self._base.spec.id, dataset="", task=setup.task, task_options=TaskOptions(),
             tuning_type=method.id, verbalizer=setup.verbalizer, instruction=setup.instruction,
-            parameters=TuneParameters(**{"seed": seed, **setup.values}),
+            parameters=TuneParameters(**{"seed": seed, **setup.values}), evaluate_base=evaluate_base,
         )  # fmt: skip
         tokenizer = self._model.tokenizer
         return make_plan(

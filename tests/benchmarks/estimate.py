@@ -2,8 +2,9 @@
 
     python tests/benchmarks/estimate.py [--rows 60 250 1000] [--epochs 2] [--threads N]
 
-The complaints sample is cut, or repeated with numbers in front, to each number of rows and tuned without a refit. The
-estimate is made in the same process, before each run, from the speed of one layer.
+The complaints sample is cut, or repeated with numbers in front, to each number of rows, tuned without a refit and
+evaluated once, without the base model. The estimate is made in the same process, before each run, from the speed of one
+layer.
 """
 
 from __future__ import annotations
@@ -50,9 +51,10 @@ def main() -> None:
         per_token = TuningSpeed(device="cpu", dtype=arguments.dtype).seconds_per_token(base.spec)
         measured = time.perf_counter() - begin
         split = Split(fold=0, training=rows, test=rows[:10])
-        estimate = tuner.plan(setup, rows, seed=0, seconds_per_token=per_token).estimated_seconds
+        plan = tuner.plan(setup, rows, seed=0, seconds_per_token=per_token, evaluate_base=False)
+        estimate = plan.estimated_seconds
         begin = time.perf_counter()
-        tuner.run_epochs(setup, split, seed=0)
+        tuner.run_epochs(setup, split, seed=0)[-1].evaluate(rows[: plan.validation_row_count])
         took = time.perf_counter() - begin
         print(
             f"{count:6} rows: estimated {estimate:.1f} s in {measured:.2f} s, took {took:.1f} s, "

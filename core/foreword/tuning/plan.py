@@ -26,8 +26,12 @@ from foreword.tuning.split import split_rows
 MINIMUM_ROWS: Final = 10
 """Below this nothing can be learnt and measured."""
 
-_FORWARD_SHARE: Final = 0.4
-"""Time of a held-out row against a trained one: no backward pass, but answers are scored."""
+_HELD_OUT_SHARE: Final = 2.3
+"""Time to measure a held-out row, as a share of the time to train on a row: there is no backward pass, but answers are
+scored. Measured with `tests/benchmarks/estimate.py` on the complaints sample and its 18 label sets."""
+
+_BASE_SYSTEMS: Final = 4
+"""Times that the base model answers the held-out rows without and with examples, freely and held to labels."""
 
 
 def make_plan(
@@ -96,7 +100,7 @@ def make_plan(
     split = split_rows(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed)
     seconds = seconds_per_row or seconds_per_token * _tokens_per_row(lengths, parameters, method_plan)
     held_out = len(split.held_out)
-    fit_seconds = seconds * (len(rows) - held_out + held_out * _FORWARD_SHARE) * parameters.num_epochs
+    fit_seconds = seconds * (len(rows) - held_out + held_out * _HELD_OUT_SHARE) * parameters.num_epochs
     parameters, sources = fit_to_time(parameters, sources, fit_seconds if held_out else 0.0)
     return _plan(
         config=config,
@@ -137,7 +141,8 @@ def _plan(
     refit_updates = parameters.num_epochs * updates_per_epoch(
         row_count, parameters.batch_size, parameters.accumulate_steps
     )
-    rows_per_epoch = training + held_out * _FORWARD_SHARE + (row_count if refits else 0)
+    rows_per_epoch = training + held_out * _HELD_OUT_SHARE + (row_count if refits else 0)
+    evaluated = held_out * (1 + (_BASE_SYSTEMS if config.evaluate_base else 0)) * _HELD_OUT_SHARE
     space = task.label_space(schema)
     return TunePlan(
         parameters=parameters,
@@ -146,7 +151,7 @@ def _plan(
         validation_row_count=held_out,
         planned_updates=fit_updates + (refit_updates if refits else 0),
         trainable_parameter_count=method_plan.trainable_parameter_count,
-        estimated_seconds=seconds_per_row * rows_per_epoch * parameters.num_epochs,
+        estimated_seconds=seconds_per_row * (rows_per_epoch * parameters.num_epochs + evaluated),
         warnings=plan_warnings(
             parameters=parameters,
             recipe=spec.recipe(config.tuning_type),

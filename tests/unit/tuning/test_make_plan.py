@@ -173,7 +173,7 @@ def test_sizes_time_and_labels_are_planned():
     assert (plan.training_row_count, plan.validation_row_count) == (160, 40)
     assert plan.planned_updates == 10 * 20 + 10 * 25
     assert plan.trainable_parameter_count == 4 * 16
-    assert plan.estimated_seconds == pytest.approx(0.1 * 10 * (160 + 16 + 200))
+    assert plan.estimated_seconds == pytest.approx(0.1 * (10 * (160 + 40 * 2.3 + 200) + 5 * 40 * 2.3))
     assert plan.multi_label
     assert set(plan.labels) == {"Planning", "Service", "Warehouse"}
 
