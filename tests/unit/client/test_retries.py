@@ -20,6 +20,7 @@ from foreword.errors import (
     DeadlineExceededError,
     InvalidArgumentError,
     NotFoundError,
+    PermissionDeniedError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -84,6 +85,10 @@ class TroubledService(
         yield inference_service_pb2.StreamGenerateResponse(text="Ware")
         self.trouble(request, context)
         yield inference_service_pb2.StreamGenerateResponse(text="house", stop_reason=1)
+
+    def Classify(self, request, context):
+        self.trouble(request, context)
+        return inference_service_pb2.ClassifyResponse(labels=[request.text])
 
     def WatchTuneExperiment(self, request, context):
         if request.name.endswith("/silent"):
@@ -322,3 +327,26 @@ def test_leaving_a_stream_early_ends_the_call(serving):
         pieces.close()
 
         assert ended.wait(5)
+
+
+def test_a_batch_sends_prompts_again_that_got_no_answer_in_time(serving):
+    late = grpc.StatusCode.DEADLINE_EXCEEDED
+    with serving(TroubledService(late, late, late)) as client:
+        results = client.batch_classify("m", ["a", "b", "c", "d"])
+
+    assert [result.labels for result in results] == [("a",), ("b",), ("c",), ("d",)]
+
+
+def test_a_batch_with_a_time_of_its_own_keeps_to_it(serving):
+    with serving(TroubledService(*[grpc.StatusCode.DEADLINE_EXCEEDED] * 3)) as client:
+        results = client.batch_classify("m", ["a", "b", "c"], timeout_seconds=5.0)
+
+    assert [type(result) for result in results] == [DeadlineExceededError] * 3
+
+
+def test_what_concerns_every_prompt_ends_a_batch_without_more_calls(serving):
+    service = TroubledService(*[grpc.StatusCode.PERMISSION_DENIED] * 500)
+    with serving(service) as client, pytest.raises(PermissionDeniedError):
+        client.batch_classify("m", ["a"] * 500)
+
+    assert len(service.requests) < 200

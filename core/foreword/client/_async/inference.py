@@ -17,6 +17,7 @@ from foreword.client.message import build
 from foreword.client.reference import Reference, reference_name
 from foreword.domain.messages import MAX_RESPONSE_BYTES
 from foreword.errors import (
+    DeadlineExceededError,
     ExhaustedError,
     FailedPreconditionError,
     ForewordError,
@@ -240,7 +241,9 @@ class InferenceMethods(ServiceMethods):
         Args:
             prompts: Any number, each plain text or a StructuredPrompt. All answers are in memory at the end.
             prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
-            timeout_seconds: Longest one prompt may take, once the service has room for it.
+            timeout_seconds: Longest one prompt may take, once the service has room for it. Default: a prompt that is
+                not answered within the client's `timeout_seconds`, as while a base model loads, is sent again for
+                five minutes.
 
         The other arguments are those of `classify`, for all prompts.
 
@@ -259,7 +262,7 @@ class InferenceMethods(ServiceMethods):
             if ends:
                 return ends[0]
             try:
-                return await self._when_there_is_room(
+                return await self._patiently(
                     lambda: self.classify(
                         model,
                         prompt,
@@ -270,7 +273,8 @@ class InferenceMethods(ServiceMethods):
                         truncate_input_tokens=truncate_input_tokens,
                         prompt_variables=variables,
                         timeout_seconds=timeout_seconds,
-                    )
+                    ),
+                    when_late=timeout_seconds is None,
                 )
             except ForewordError as error:
                 if isinstance(error, _CONCERNS_ALL):
@@ -282,13 +286,17 @@ class InferenceMethods(ServiceMethods):
             raise ends[0]
         return results
 
-    async def _when_there_is_room(
-        self, call: Callable[[], Awaitable[resources.ClassifyResult]]
+    async def _patiently(
+        self, call: Callable[[], Awaitable[resources.ClassifyResult]], *, when_late: bool
     ) -> resources.ClassifyResult:
         """Makes a call, and again while the service has too much to do: it may be busy with the rest of the batch.
 
+        Args:
+            when_late: Whether to repeat a call that got no answer in time as well.
+
         Raises:
             ExhaustedError: There was no room for five minutes.
+            DeadlineExceededError: There was no answer in time.
         """
         end = time.monotonic() + _PATIENCE_SECONDS
         while True:
@@ -297,6 +305,10 @@ class InferenceMethods(ServiceMethods):
             except ExhaustedError as error:
                 pause = min(error.retry_after.total_seconds(), _LONGEST_PAUSE_SECONDS)
                 if error.reason == "MESSAGE_TOO_LARGE" or time.monotonic() + pause >= end:
+                    raise
+            except DeadlineExceededError:
+                pause = 0.0
+                if not when_late or time.monotonic() >= end:
                     raise
             await sleep(pause)
 
