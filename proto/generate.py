@@ -1,6 +1,6 @@
 """Generate the Python stubs of `proto/foreword/v1` into `core/foreword/v1` (or another folder).
 
-`proto/google` is only read: at run time, the stubs import these modules from `googleapis-common-protos`.
+`proto/google` is input only: at run time, the stubs import these modules from `googleapis-common-protos`.
 
 Usage: python proto/generate.py [OUTPUT_FOLDER]
 """
@@ -15,13 +15,13 @@ PROTO = Path(__file__).parent
 
 
 def generate(output: Path) -> None:
-    """Writes messages for every file, and client and server classes for those that hold a service.
+    """Write the messages of every file, and the client and server classes of those that define a service.
 
     Args:
         output: Import root to write below; the stubs land in `output/foreword/v1`.
 
     Raises:
-        RuntimeError: protoc refused a file; it has said why on standard error.
+        RuntimeError: protoc rejected a file; its standard error gives the reason.
     """
     well_known = Path(grpc_tools.__file__).parent / "_proto"
     arguments = ["protoc", f"-I{PROTO}", f"-I{well_known}"]

@@ -1,4 +1,4 @@
-"""The API's files: linted, the checked-in stubs fresh, and the comments true where the code can tell."""
+"""The API's files: linted, the checked-in stubs fresh, and the comments consistent with the code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from foreword.v1 import dataset_service_pb2, dataset_service_pb2_grpc, inference
 ROOT = Path(__file__).parents[2]
 
 
-def test_checked_in_stubs_are_what_the_proto_files_generate(tmp_path: Path) -> None:
+def test_the_checked_in_stubs_are_up_to_date(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "proto" / "generate.py", tmp_path], check=True)
 
     fresh = {path.name: path.read_bytes() for path in (tmp_path / "foreword" / "v1").iterdir()}
@@ -33,7 +33,7 @@ def test_checked_in_stubs_are_what_the_proto_files_generate(tmp_path: Path) -> N
 
 
 def buf(*arguments: str) -> str:
-    """The output of buf in `proto/`; empty when it finds nothing."""
+    """Run buf in `proto/` and return its output, which is empty if it finds no problem."""
     command = [Path(sys.executable).parent / "buf", *arguments]
     result = subprocess.run(command, cwd=ROOT / "proto", capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -44,7 +44,7 @@ def test_proto_files_pass_buf_lint() -> None:
     assert buf("lint") == ""
 
 
-def test_buf_compares_with_an_earlier_version_but_for_what_comes_from_googleapis(tmp_path: Path) -> None:
+def test_buf_ignores_googleapis_when_it_looks_for_breaking_changes(tmp_path: Path) -> None:
     earlier = tmp_path / "proto"
     shutil.copytree(ROOT / "proto", earlier)
     vendored = earlier / "google" / "rpc" / "status.proto"
@@ -53,9 +53,9 @@ def test_buf_compares_with_an_earlier_version_but_for_what_comes_from_googleapis
     assert buf("breaking", "--against", str(earlier)) == ""
 
 
-def test_the_folder_proto_loads_by_itself(tmp_path: Path) -> None:
+def test_the_folder_proto_is_self_contained(tmp_path: Path) -> None:
     sources = [str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto")]
-    # It adds its own folder of well-known types only, as every protoc does.
+    # Like every protoc, it adds only its own folder of well-known types.
     protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-o{tmp_path / 'image.binpb'}", "--include_imports"]
 
     subprocess.run([*protoc, *sources], cwd=ROOT / "proto", check=True)
@@ -63,7 +63,7 @@ def test_the_folder_proto_loads_by_itself(tmp_path: Path) -> None:
     assert len([name for name in sources if name.startswith("foreword/v1/")]) > 10
 
 
-def test_files_from_googleapis_declare_what_the_installed_modules_do(tmp_path: Path) -> None:
+def test_files_from_googleapis_match_the_installed_modules(tmp_path: Path) -> None:
     buf("build", "--output", str(tmp_path / "image.binpb"))
     image = descriptor_pb2.FileDescriptorSet.FromString((tmp_path / "image.binpb").read_bytes())
     vendored = {file.name: file for file in image.file if file.name.startswith(("google/api/", "google/rpc/"))}
@@ -83,7 +83,7 @@ def test_files_from_googleapis_declare_what_the_installed_modules_do(tmp_path: P
 
 
 @pytest.mark.parametrize("method", ["UploadDataset", "CheckDataset"])
-def test_what_a_file_consists_of_and_may_be_refused_for_is_told(method: str) -> None:
+def test_the_comment_lists_the_parts_of_a_file_and_the_error_for_a_large_one(method: str) -> None:
     comment = getattr(dataset_service_pb2_grpc.DatasetServiceServicer, method).__doc__
 
     parts = dataset_service_pb2.UploadDatasetRequest.DESCRIPTOR.oneofs_by_name["content"].fields
@@ -91,7 +91,7 @@ def test_what_a_file_consists_of_and_may_be_refused_for_is_told(method: str) -> 
     assert "DATASET_TOO_LARGE" in comment
 
 
-def test_every_error_that_an_engine_promises_is_told_of_inference() -> None:
+def test_the_inference_service_documents_every_error_of_the_engine() -> None:
     comment = inference_service_pb2_grpc.InferenceServiceServicer.__doc__
     promised = set(re.findall(r"\b\w+Error\b", EngineClient.__doc__)) - {"InternalError"}  # any RPC may fail so
 
@@ -100,7 +100,7 @@ def test_every_error_that_an_engine_promises_is_told_of_inference() -> None:
     assert [code for code in sorted(codes) if code not in comment] == []
 
 
-def test_a_parameter_that_is_sent_in_another_form_than_it_is_told_says_so() -> None:
+def test_the_catalog_documents_parameters_that_are_sent_in_another_form() -> None:
     text = (ROOT / "proto" / "foreword" / "v1" / "catalog_service.proto").read_text()
     comment = re.search(r"((?: *//.*\n)+) *repeated ParameterSpec generate_parameters", text)[1]
 
@@ -110,7 +110,7 @@ def test_a_parameter_that_is_sent_in_another_form_than_it_is_told_says_so() -> N
 
 
 def _type_on_the_wire(path: str) -> str | None:
-    """The type of a field of GenerateParameters in the terms of a ParameterSpec, if it has one."""
+    """Return the type of a field of GenerateParameters as a ParameterSpec names it, or None."""
     message = inference_pb2.GenerateParameters.DESCRIPTOR
     *outer, last = path.split(".")
     for name in outer:

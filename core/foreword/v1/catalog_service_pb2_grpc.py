@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class CatalogServiceStub:
-    """Tells what is installed. Every RPC may answer UNAUTHENTICATED (no or wrong key); any valid key may call.
+    """Lists the installed base models, tasks, methods and plugins. Every RPC can return UNAUTHENTICATED (the key is missing
+    or invalid); any valid key has access.
     """
 
     def __init__(self, channel):
@@ -74,53 +75,54 @@ class CatalogServiceStub:
 
 
 class CatalogServiceServicer:
-    """Tells what is installed. Every RPC may answer UNAUTHENTICATED (no or wrong key); any valid key may call.
+    """Lists the installed base models, tasks, methods and plugins. Every RPC can return UNAUTHENTICATED (the key is missing
+    or invalid); any valid key has access.
     """
 
     def ListBaseModels(self, request, context):
-        """Lists the base models that are offered.
+        """List the available base models.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBaseModel(self, request, context):
-        """Returns a base model, by name or alias. NOT_FOUND: none of that name is offered.
+        """Return a base model by name or alias. NOT_FOUND: no available base model has that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Lists the tasks that are installed.
+        """List the installed tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTuningMethods(self, request, context):
-        """Lists the tuning methods that are installed.
+        """List the installed tuning methods.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListParameters(self, request, context):
-        """Lists the parameters of tuning and of generation that every model takes, so that a client can draw a form.
+        """List the tuning and generation parameters that every model accepts, so that a client can build a form.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRowValidators(self, request, context):
-        """Lists the row validators that are installed.
+        """List the installed row validators.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPlugins(self, request, context):
-        """Lists all plugins, with the reason where one failed to load.
+        """List all plugins, with the reason for each one that failed to load.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,7 +175,8 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
-    """Tells what is installed. Every RPC may answer UNAUTHENTICATED (no or wrong key); any valid key may call.
+    """Lists the installed base models, tasks, methods and plugins. Every RPC can return UNAUTHENTICATED (the key is missing
+    or invalid); any valid key has access.
     """
 
     @staticmethod

@@ -30,11 +30,11 @@ if _version_not_supported:
 class DatasetServiceStub:
     """Stores and checks training data.
 
-    Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
-    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload, check
-    and delete, `read` for the rest). A key with `write` and without `read` reads the datasets that it has uploaded;
-    lists hold these only, and any other dataset is NOT_FOUND.
+    Files contain JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte order
+    mark. A file holds at most 1,000,000 rows and, unless the operator has set another limit, at most 200 MB. Every RPC
+    can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
+    upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
+    has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -78,65 +78,67 @@ class DatasetServiceStub:
 class DatasetServiceServicer:
     """Stores and checks training data.
 
-    Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
-    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload, check
-    and delete, `read` for the rest). A key with `write` and without `read` reads the datasets that it has uploaded;
-    lists hold these only, and any other dataset is NOT_FOUND.
+    Files contain JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte order
+    mark. A file holds at most 1,000,000 rows and, unless the operator has set another limit, at most 200 MB. Every RPC
+    can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
+    upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
+    has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
     """
 
     def UploadDataset(self, request_iterator, context):
-        """Uploads a file in chunks; the rows are checked as they arrive. The first message carries `header`, then
-        come `chunk`s, and the last one carries `end`, the size of the file.
+        """Upload a file in chunks; the rows are checked as they arrive. The first message carries `header`, the following
+        messages carry a `chunk` each, and the last one carries `end`, the size of the file.
 
-        INVALID_ARGUMENT: a bad header; a message out of this order, a chunk of more than 1 MiB, or another size than
-        `end` tells; a file that is too large, with the reason DATASET_TOO_LARGE and the field `chunk`; or faulty rows,
-        named in BadRequest as `rows[N].column`; those that do not fit into an error (about 6 KiB) are counted there, and
-        CheckDataset tells all. NOT_FOUND: the parent or base model. ALREADY_EXISTS: the `request_id` was used for other
-        content. RESOURCE_EXHAUSTED: too much is being uploaded at once; RetryInfo says when to try again.
+        INVALID_ARGUMENT: the header is invalid; the messages are out of order, a chunk is larger than 1 MiB, or the size
+        differs from `end`; the file is too large (reason DATASET_TOO_LARGE, field `chunk`); or rows are faulty. BadRequest
+        lists faulty rows as `rows[N].column`; rows that do not fit into an error (about 6 KiB) are counted there, and
+        CheckDataset lists up to 1,000 findings. NOT_FOUND: the parent or base model does not exist. ALREADY_EXISTS: the
+        `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many bytes are being uploaded at once;
+        RetryInfo states when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CheckDataset(self, request_iterator, context):
-        """Checks a file as UploadDataset does and stores nothing. Faulty rows are in the report, not an error.
+        """Check a file like UploadDataset, but store nothing. Faulty rows are listed in the report and are not an error.
 
-        INVALID_ARGUMENT: a bad header; `chunk`s and `end` that UploadDataset would refuse, as those of a file that is too
-        large (DATASET_TOO_LARGE). NOT_FOUND: the parent or base model. RESOURCE_EXHAUSTED: as for UploadDataset.
+        INVALID_ARGUMENT: the header is invalid, or UploadDataset would reject a `chunk` or the `end`, for example because
+        the file is too large (DATASET_TOO_LARGE). NOT_FOUND: the parent or base model does not exist. RESOURCE_EXHAUSTED:
+        as for UploadDataset.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDataset(self, request, context):
-        """Returns a dataset with its report. NOT_FOUND: no such dataset in the caller's tenant.
+        """Return a dataset with its report. NOT_FOUND: the dataset does not exist in the caller's tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasets(self, request, context):
-        """Lists datasets, newest first, without their reports. INVALID_ARGUMENT: a bad page token.
+        """List datasets, newest first, without their reports. INVALID_ARGUMENT: the page token is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasetRows(self, request, context):
-        """Lists the rows of a dataset in order; pages of long rows are short, to fit into a message.
+        """List the rows of a dataset in order. Pages of long rows hold fewer rows, to fit into a message.
 
-        NOT_FOUND: no such dataset. INVALID_ARGUMENT: a bad page token. FAILED_PRECONDITION: its rows are missing from
-        the artifact store.
+        NOT_FOUND: the dataset does not exist. INVALID_ARGUMENT: the page token is invalid. FAILED_PRECONDITION: the rows
+        are missing from the artifact store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDataset(self, request, context):
-        """Deletes a dataset. Experiments that ran on it keep their results.
+        """Delete a dataset. Experiments that used it keep their results.
 
-        NOT_FOUND: no such dataset. FAILED_PRECONDITION: a queued or running experiment needs it.
+        NOT_FOUND: the dataset does not exist. FAILED_PRECONDITION: a queued or running experiment needs it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,11 +188,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 class DatasetService:
     """Stores and checks training data.
 
-    Rows come as JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte
-    order mark; at most 1,000,000 of them and, unless the operator has set another limit, at most 200 MB. Every RPC may
-    answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write` to upload, check
-    and delete, `read` for the rest). A key with `write` and without `read` reads the datasets that it has uploaded;
-    lists hold these only, and any other dataset is NOT_FOUND.
+    Files contain JSONL, a JSON array or CSV with the columns `input` and `output`, in UTF-8 with or without a byte order
+    mark. A file holds at most 1,000,000 rows and, unless the operator has set another limit, at most 200 MB. Every RPC
+    can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
+    upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
+    has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
     """
 
     @staticmethod

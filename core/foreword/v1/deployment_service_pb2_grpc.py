@@ -30,9 +30,9 @@ if _version_not_supported:
 class DeploymentServiceStub:
     """Deploys models under serving names.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to change anything, `read` for the rest). A key with `write` and without `read` reads the spaces and deployments that
-    it has created; lists hold these only, and any other is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to change anything, `read` for the rest). A key with `write` but without `read` can read the spaces and
+    deployments that it has created; lists contain only these, and any other is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -96,88 +96,92 @@ class DeploymentServiceStub:
 class DeploymentServiceServicer:
     """Deploys models under serving names.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to change anything, `read` for the rest). A key with `write` and without `read` reads the spaces and deployments that
-    it has created; lists hold these only, and any other is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to change anything, `read` for the rest). A key with `write` but without `read` can read the spaces and
+    deployments that it has created; lists contain only these, and any other is NOT_FOUND.
     """
 
     def CreateSpace(self, request, context):
-        """Creates a space.
+        """Create a space.
 
-        INVALID_ARGUMENT: a bad id or field. ALREADY_EXISTS: the id is taken, or the `request_id` was used otherwise.
+        INVALID_ARGUMENT: the id or a field is invalid. ALREADY_EXISTS: the id is taken, or the `request_id` was already
+        used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSpace(self, request, context):
-        """Returns a space. NOT_FOUND: no such space in the caller's tenant.
+        """Return a space. NOT_FOUND: the space does not exist in the caller's tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSpaces(self, request, context):
-        """Lists spaces by id. INVALID_ARGUMENT: a bad page token.
+        """List spaces, ordered by id. INVALID_ARGUMENT: the page token is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSpace(self, request, context):
-        """Deletes an empty space.
+        """Delete an empty space.
 
-        NOT_FOUND: no such space. FAILED_PRECONDITION: it holds deployments, or it is `default`.
+        NOT_FOUND: the space does not exist. FAILED_PRECONDITION: the space contains deployments, or it is `default`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateDeployment(self, request, context):
-        """Creates a deployment. It answers at once with INITIALIZING; the state becomes READY when the probe has passed.
+        """Create a deployment. The response comes at once with the state INITIALIZING; the state becomes READY when the probe
+        has passed.
 
-        INVALID_ARGUMENT: a bad serving name or field. NOT_FOUND: space or model. ALREADY_EXISTS: the serving name or
-        id is taken, or the `request_id` was used otherwise.
+        INVALID_ARGUMENT: the serving name or a field is invalid. NOT_FOUND: the space or the model does not exist.
+        ALREADY_EXISTS: the serving name or id is taken, or the `request_id` was already used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetDeployment(self, request, context):
-        """Returns a deployment. NOT_FOUND: no such deployment in the caller's tenant.
+        """Return a deployment. NOT_FOUND: the deployment does not exist in the caller's tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDeployments(self, request, context):
-        """Lists deployments, newest first. INVALID_ARGUMENT: a bad page token.
+        """List deployments, newest first. INVALID_ARGUMENT: the page token is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDeployment(self, request, context):
-        """Changes a deployment; another `model` makes a new revision, which serves once it has passed its probe.
+        """Change a deployment. A new `model` creates a new revision, which is served once it has passed its probe.
 
-        INVALID_ARGUMENT: an unknown or fixed field in the mask. NOT_FOUND: deployment or model. ABORTED: the etag is old.
+        INVALID_ARGUMENT: the mask contains an unknown or immutable field. NOT_FOUND: the deployment or the model does not
+        exist. ABORTED: the etag is outdated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackDeployment(self, request, context):
-        """Points the deployment back to an earlier revision, at once.
+        """Return to an earlier revision at once.
 
-        NOT_FOUND: deployment or revision. FAILED_PRECONDITION: that revision never passed its probe, its model was
-        deleted, or there is none before the one that serves. ALREADY_EXISTS: the `request_id` was used otherwise.
+        NOT_FOUND: the deployment or the revision does not exist. FAILED_PRECONDITION: the revision never passed its probe,
+        its model was deleted, or no revision precedes the one that is served. ALREADY_EXISTS: the `request_id` was already
+        used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDeployment(self, request, context):
-        """Deletes a deployment. Requests that are running finish. NOT_FOUND: no such deployment.
+        """Delete a deployment. Running requests finish. NOT_FOUND: the deployment does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,9 +251,9 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
 class DeploymentService:
     """Deploys models under serving names.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to change anything, `read` for the rest). A key with `write` and without `read` reads the spaces and deployments that
-    it has created; lists hold these only, and any other is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to change anything, `read` for the rest). A key with `write` but without `read` can read the spaces and
+    deployments that it has created; lists contain only these, and any other is NOT_FOUND.
     """
 
     @staticmethod

@@ -26,22 +26,23 @@ if _version_not_supported:
 
 
 class InferenceServiceStub:
-    """Answers requests with tuned and base models.
+    """Runs inference with tuned and base models.
 
-    `model` in every request is a serving name (`complaints`), `tenants/{tenant}/spaces/{space}/deployments/{deployment}`,
-    `tenants/{tenant}/tunedModels/{tuned_model}`, or `baseModels/{model}` or one of its aliases.
+    `model` in every request is a serving name (`complaints`),
+    `tenants/{tenant}/spaces/{space}/deployments/{deployment}`, `tenants/{tenant}/tunedModels/{tuned_model}`, or
+    `baseModels/{model}` or one of its aliases.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key), PERMISSION_DENIED (the key lacks the scope `infer`),
-    NOT_FOUND (the model), INVALID_ARGUMENT (a value out of range, an empty input, an input longer than the model's
-    context; the field in BadRequest), FAILED_PRECONDITION (the deployment is not ready, its model was deleted or its
-    artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
-    models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
-    UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid), PERMISSION_DENIED (the key lacks the scope
+    `infer`), NOT_FOUND (the model does not exist), INVALID_ARGUMENT (a value is out of range, the input is empty or
+    longer than the model's context; BadRequest names the field), FAILED_PRECONDITION (the deployment is not ready, its
+    model was deleted, its artifact is corrupt, or its base model cannot be loaded on this server), RESOURCE_EXHAUSTED
+    (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
+    RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
-    A prompt holds at most 1,000,000 characters with its variables put in. A request message takes at most 16 MiB
-    (INVALID_ARGUMENT, MESSAGE_TOO_LARGE), which every request of one prompt stays below. A response takes at most 64 MiB
-    (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients take 4 MiB unless told otherwise: raise their receive limit before
-    you ask for the details of thousands of tokens.
+    A prompt holds at most 1,000,000 characters after its variables have been replaced. A request message holds at most
+    16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always stays below that. A response
+    holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at most 4 MiB by default: raise
+    their receive limit before you request the details of thousands of tokens.
     """
 
     def __init__(self, channel):
@@ -78,64 +79,65 @@ class InferenceServiceStub:
 
 
 class InferenceServiceServicer:
-    """Answers requests with tuned and base models.
+    """Runs inference with tuned and base models.
 
-    `model` in every request is a serving name (`complaints`), `tenants/{tenant}/spaces/{space}/deployments/{deployment}`,
-    `tenants/{tenant}/tunedModels/{tuned_model}`, or `baseModels/{model}` or one of its aliases.
+    `model` in every request is a serving name (`complaints`),
+    `tenants/{tenant}/spaces/{space}/deployments/{deployment}`, `tenants/{tenant}/tunedModels/{tuned_model}`, or
+    `baseModels/{model}` or one of its aliases.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key), PERMISSION_DENIED (the key lacks the scope `infer`),
-    NOT_FOUND (the model), INVALID_ARGUMENT (a value out of range, an empty input, an input longer than the model's
-    context; the field in BadRequest), FAILED_PRECONDITION (the deployment is not ready, its model was deleted or its
-    artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
-    models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
-    UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid), PERMISSION_DENIED (the key lacks the scope
+    `infer`), NOT_FOUND (the model does not exist), INVALID_ARGUMENT (a value is out of range, the input is empty or
+    longer than the model's context; BadRequest names the field), FAILED_PRECONDITION (the deployment is not ready, its
+    model was deleted, its artifact is corrupt, or its base model cannot be loaded on this server), RESOURCE_EXHAUSTED
+    (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
+    RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
-    A prompt holds at most 1,000,000 characters with its variables put in. A request message takes at most 16 MiB
-    (INVALID_ARGUMENT, MESSAGE_TOO_LARGE), which every request of one prompt stays below. A response takes at most 64 MiB
-    (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients take 4 MiB unless told otherwise: raise their receive limit before
-    you ask for the details of thousands of tokens.
+    A prompt holds at most 1,000,000 characters after its variables have been replaced. A request message holds at most
+    16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always stays below that. A response
+    holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at most 4 MiB by default: raise
+    their receive limit before you request the details of thousands of tokens.
     """
 
     def Generate(self, request, context):
-        """Answers with text. A model tuned for a closed task only ever answers with one of its label sets.
+        """Generate text. A model tuned for a closed task always answers with one of its label sets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamGenerate(self, request, context):
-        """Answers with text in pieces, as it comes. A piece never cuts a character or holds part of a stop sequence. The
-        last message carries the stop reason and the token counts.
+        """Generate text and stream it in pieces as it is generated. A piece never splits a character and never contains part
+        of a stop sequence. The last message carries the stop reason and the token counts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGenerate(self, request, context):
-        """Answers many requests with text, each as `Generate` would alone and in the order in which they came. One that
-        fails has its error in its place and spoils none of the others; those that are not finished shortly before the
-        deadline of the call have DEADLINE_EXCEEDED there. A batch takes its turn in parts; the `time_limit` of a request
-        counts from its own. One that finds no room waits for it, five minutes if the call has no deadline, and only then
-        has RESOURCE_EXHAUSTED.
+        """Generate text for many requests. Each result is the same as from a separate `Generate` call, and the results are in
+        the order of the requests. A request that fails has its error in its result and does not affect the others;
+        requests that are not finished shortly before the deadline of the call have DEADLINE_EXCEEDED. A batch is scheduled
+        in parts, and the `time_limit` of a request starts with its part. A request that finds the queue full waits, for at
+        most five minutes if the call has no deadline, before it has RESOURCE_EXHAUSTED.
 
-        The call fails as a whole for what concerns all: no or too many requests, or a fault in the `model` or
-        `parameters` of the batch.
+        The call as a whole fails only for errors that concern all requests: the batch has no requests or too many, or its
+        `model` or `parameters` are invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Classify(self, request, context):
-        """Answers with labels and their probabilities, and abstains below a threshold.
+        """Return labels with their probabilities, and abstain below a threshold.
 
-        FAILED_PRECONDITION also: the model was not tuned for a closed task and the request has no `labels`.
+        Also FAILED_PRECONDITION: the model was not tuned for a closed task and the request has no `labels`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Tokenize(self, request, context):
-        """Counts tokens, for each part of a structured prompt as well.
+        """Count tokens, in total and for each part of a structured prompt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,22 +180,23 @@ def add_InferenceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class InferenceService:
-    """Answers requests with tuned and base models.
+    """Runs inference with tuned and base models.
 
-    `model` in every request is a serving name (`complaints`), `tenants/{tenant}/spaces/{space}/deployments/{deployment}`,
-    `tenants/{tenant}/tunedModels/{tuned_model}`, or `baseModels/{model}` or one of its aliases.
+    `model` in every request is a serving name (`complaints`),
+    `tenants/{tenant}/spaces/{space}/deployments/{deployment}`, `tenants/{tenant}/tunedModels/{tuned_model}`, or
+    `baseModels/{model}` or one of its aliases.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key), PERMISSION_DENIED (the key lacks the scope `infer`),
-    NOT_FOUND (the model), INVALID_ARGUMENT (a value out of range, an empty input, an input longer than the model's
-    context; the field in BadRequest), FAILED_PRECONDITION (the deployment is not ready, its model was deleted or its
-    artifact is corrupt, or its base model cannot be loaded here), RESOURCE_EXHAUSTED (the queue is full, or the base
-    models in memory are too busy to make room for another, BASE_MODELS_BUSY; RetryInfo says when to try again),
-    UNAVAILABLE (the service is going down; try again) and DEADLINE_EXCEEDED.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid), PERMISSION_DENIED (the key lacks the scope
+    `infer`), NOT_FOUND (the model does not exist), INVALID_ARGUMENT (a value is out of range, the input is empty or
+    longer than the model's context; BadRequest names the field), FAILED_PRECONDITION (the deployment is not ready, its
+    model was deleted, its artifact is corrupt, or its base model cannot be loaded on this server), RESOURCE_EXHAUSTED
+    (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
+    RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
-    A prompt holds at most 1,000,000 characters with its variables put in. A request message takes at most 16 MiB
-    (INVALID_ARGUMENT, MESSAGE_TOO_LARGE), which every request of one prompt stays below. A response takes at most 64 MiB
-    (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients take 4 MiB unless told otherwise: raise their receive limit before
-    you ask for the details of thousands of tokens.
+    A prompt holds at most 1,000,000 characters after its variables have been replaced. A request message holds at most
+    16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always stays below that. A response
+    holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at most 4 MiB by default: raise
+    their receive limit before you request the details of thousands of tokens.
     """
 
     @staticmethod

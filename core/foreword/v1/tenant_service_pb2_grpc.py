@@ -28,10 +28,10 @@ if _version_not_supported:
 
 
 class TenantServiceStub:
-    """Manages tenants and their keys.
+    """Manages tenants and their API keys.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and, but for WhoAmI, PERMISSION_DENIED (the key lacks the
-    scope `admin`).
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
+    key lacks the scope `admin`).
     """
 
     def __init__(self, channel):
@@ -73,50 +73,51 @@ class TenantServiceStub:
 
 
 class TenantServiceServicer:
-    """Manages tenants and their keys.
+    """Manages tenants and their API keys.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and, but for WhoAmI, PERMISSION_DENIED (the key lacks the
-    scope `admin`).
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
+    key lacks the scope `admin`).
     """
 
     def WhoAmI(self, request, context):
-        """Tells whom the key speaks for. Any valid key may call.
+        """Return the tenant and the scopes of the API key. Any valid key has access.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateTenant(self, request, context):
-        """Creates a tenant with its space `default`. INVALID_ARGUMENT: a bad id. ALREADY_EXISTS: the id is taken.
+        """Create a tenant with its space `default`. INVALID_ARGUMENT: the id is invalid. ALREADY_EXISTS: the id is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTenants(self, request, context):
-        """Lists tenants by id. INVALID_ARGUMENT: a bad page token.
+        """List tenants, ordered by id. INVALID_ARGUMENT: the page token is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateApiKey(self, request, context):
-        """Creates a key and returns its secret, this once. NOT_FOUND: the tenant. INVALID_ARGUMENT: an unknown scope or
-        an expiry in the past.
+        """Create a key and return its secret, which is never shown again. NOT_FOUND: the tenant does not exist.
+        INVALID_ARGUMENT: a scope is unknown, or the expiry time is in the past.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """Lists the keys of a tenant, without secrets. NOT_FOUND: the tenant. INVALID_ARGUMENT: a bad page token.
+        """List the keys of a tenant, without secrets. NOT_FOUND: the tenant does not exist. INVALID_ARGUMENT: the page token
+        is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApiKey(self, request, context):
-        """Revokes a key; requests with it are refused within a second. NOT_FOUND: no such key.
+        """Revoke a key. Requests with it are rejected within a second. NOT_FOUND: the key does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,10 +165,10 @@ def add_TenantServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TenantService:
-    """Manages tenants and their keys.
+    """Manages tenants and their API keys.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and, but for WhoAmI, PERMISSION_DENIED (the key lacks the
-    scope `admin`).
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
+    key lacks the scope `admin`).
     """
 
     @staticmethod

@@ -30,9 +30,9 @@ if _version_not_supported:
 class TuneExperimentServiceStub:
     """Runs tuning experiments.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to create, cancel and delete, `read` for the rest). A key with `write` and without `read` reads and watches the
-    experiments that it has created; lists hold these only, and any other experiment is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -76,67 +76,69 @@ class TuneExperimentServiceStub:
 class TuneExperimentServiceServicer:
     """Runs tuning experiments.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to create, cancel and delete, `read` for the rest). A key with `write` and without `read` reads and watches the
-    experiments that it has created; lists hold these only, and any other experiment is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
     """
 
     def CreateTuneExperiment(self, request, context):
-        """Creates an experiment and queues it.
+        """Create an experiment and queues it.
 
-        INVALID_ARGUMENT: a value out of range, an unknown task or tuning method, a verbalizer without `{{input}}`,
-        `init_text` missing; every fault in BadRequest. NOT_FOUND: parent, dataset or base model.
-        FAILED_PRECONDITION: the dataset has too few rows, or the base model cannot be tuned. ALREADY_EXISTS: the `request_id` was used for
-        other content. RESOURCE_EXHAUSTED: too many experiments queued; RetryInfo says when to try again.
+        INVALID_ARGUMENT: a value is out of range, the task or tuning method is unknown, the verbalizer lacks `{{input}}`,
+        or `init_text` is missing; BadRequest lists every invalid field. NOT_FOUND: the parent, the dataset or the base
+        model does not exist. FAILED_PRECONDITION: the dataset has too few rows, or the base model cannot be tuned.
+        ALREADY_EXISTS: the `request_id` was already used with other content. RESOURCE_EXHAUSTED: too many experiments are
+        queued; RetryInfo states when to try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTuneExperiment(self, request, context):
-        """Returns an experiment with its learning curve. NOT_FOUND: no such experiment in the caller's tenant.
+        """Return an experiment with its learning curve. NOT_FOUND: the experiment does not exist in the caller's tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTuneExperiments(self, request, context):
-        """Lists experiments, newest first, without learning curves and evaluations.
+        """List experiments, newest first, without learning curves and evaluations.
 
-        INVALID_ARGUMENT: a bad page token or state.
+        INVALID_ARGUMENT: the page token or a state is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchTuneExperiment(self, request, context):
-        """Streams an experiment whenever it changes, each time with the snapshots that are new, and ends when the
-        experiment has ended. A broken stream continues where `after_sequence` says.
+        """Stream an experiment each time it changes, with its new snapshots. The stream ends when the experiment has ended.
+        To continue a broken stream, set `after_sequence`.
 
-        While nothing changes, the service repeats the experiment without snapshots, every 15 seconds unless the operator
-        has set another time. Such a message says only that the stream is alive. A stream without a message for twice
-        that time is dead: cancel it and watch again.
+        While nothing changes, the service sends the experiment again without snapshots, every 15 seconds unless the
+        operator has set another interval. Such a message only shows that the stream is alive. A stream without a message
+        for twice that interval is dead: cancel it and watch again.
 
-        NOT_FOUND: no such experiment. RESOURCE_EXHAUSTED: the tenant has too many watches open; RetryInfo says when to try
-        again. UNAVAILABLE: the service is restarting; watch again. UNAUTHENTICATED also ends a stream whose key was revoked.
+        NOT_FOUND: the experiment does not exist. RESOURCE_EXHAUSTED: the tenant has too many watches open; RetryInfo
+        states when to try again. UNAVAILABLE: the service is restarting; watch again. UNAUTHENTICATED also ends a stream
+        whose key was revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelTuneExperiment(self, request, context):
-        """Asks a run to stop; it does within one step. Cancelling a cancelled run changes nothing.
+        """Request the cancellation of a run, which stops within one step. Cancelling a cancelled run has no effect.
 
-        NOT_FOUND: no such experiment. FAILED_PRECONDITION: it has succeeded or failed already.
+        NOT_FOUND: the experiment does not exist. FAILED_PRECONDITION: it has already succeeded or failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTuneExperiment(self, request, context):
-        """Deletes an experiment that has ended. Its tuned model stays.
+        """Delete an experiment that has ended. Its tuned model remains.
 
-        NOT_FOUND: no such experiment. FAILED_PRECONDITION: it is queued or running; cancel it first.
+        NOT_FOUND: the experiment does not exist. FAILED_PRECONDITION: it is queued or running; cancel it first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,9 +188,9 @@ def add_TuneExperimentServiceServicer_to_server(servicer, server):
 class TuneExperimentService:
     """Runs tuning experiments.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to create, cancel and delete, `read` for the rest). A key with `write` and without `read` reads and watches the
-    experiments that it has created; lists hold these only, and any other experiment is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
+    watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
     """
 
     @staticmethod

@@ -28,11 +28,11 @@ if _version_not_supported:
 
 
 class TunedModelServiceStub:
-    """Gives access to tuned models.
+    """Lists, exports and deletes tuned models.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to delete, `read` for the rest). A key with `write` and without `read` reads and exports the models of experiments
-    that it has created; lists hold these only, and any other model is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
+    experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -64,40 +64,41 @@ class TunedModelServiceStub:
 
 
 class TunedModelServiceServicer:
-    """Gives access to tuned models.
+    """Lists, exports and deletes tuned models.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to delete, `read` for the rest). A key with `write` and without `read` reads and exports the models of experiments
-    that it has created; lists hold these only, and any other model is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
+    experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
     """
 
     def GetTunedModel(self, request, context):
-        """Returns a tuned model. NOT_FOUND: no such model in the caller's tenant.
+        """Return a tuned model. NOT_FOUND: the model does not exist in the caller's tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTunedModels(self, request, context):
-        """Lists tuned models, newest first, without evaluations. INVALID_ARGUMENT: a bad page token.
+        """List tuned models, newest first, without evaluations. INVALID_ARGUMENT: the page token is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportTunedModel(self, request, context):
-        """Streams the files of the PEFT adapter: `adapter_config.json` and `adapter_model.safetensors`.
+        """Stream the files of the PEFT adapter: `adapter_config.json` and `adapter_model.safetensors`.
 
-        NOT_FOUND: no such model. FAILED_PRECONDITION: the stored artifact is missing or corrupt.
+        NOT_FOUND: the model does not exist. FAILED_PRECONDITION: the stored artifact is missing or corrupt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTunedModel(self, request, context):
-        """Deletes a tuned model and its artifact.
+        """Delete a tuned model and its artifact.
 
-        NOT_FOUND: no such model. FAILED_PRECONDITION: a deployment serves it; delete or update that first.
+        NOT_FOUND: the model does not exist. FAILED_PRECONDITION: a deployment serves it; delete or update the deployment
+        first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,11 +136,11 @@ def add_TunedModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TunedModelService:
-    """Gives access to tuned models.
+    """Lists, exports and deletes tuned models.
 
-    Every RPC may answer UNAUTHENTICATED (no or wrong key) and PERMISSION_DENIED (the key lacks the scope: `write`
-    to delete, `read` for the rest). A key with `write` and without `read` reads and exports the models of experiments
-    that it has created; lists hold these only, and any other model is NOT_FOUND.
+    Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
+    `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
+    experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
     """
 
     @staticmethod
