@@ -139,8 +139,14 @@ class Leaking(_Loaded):
         embed.register_forward_hook(lambda _, __, out: out + 9 * out.sum(dim=0, keepdim=True) * (len(out) > 1))
 
 
+class TakesNoDevice(Right):
+    def load(self, dtype):
+        return super().load(device="cpu", dtype=dtype)
+
+
 BROKEN = {
     "test_it_describes_itself": (Nameless, Contextless),
+    "test_its_methods_take_what_the_service_passes": (TakesNoDevice,),
     "test_its_recipes_hold_allowed_values_that_fit_its_context": (WrongRecipe, LongRecipe),
     "test_the_tokenizer_alone_is_the_one_that_comes_with_the_weights": (OtherTokenizer,),
     "test_the_tokenizer_fits_the_network": (Endless, SmallTable),

@@ -54,6 +54,22 @@ class WrongDefault(Shout):
     options = (ParameterSpec(name="level", description="How loud.", type="int", minimum=0, maximum=3, default=9),)
 
 
+class LabelsAsText(Shout):
+    options = (ParameterSpec(name="labels", description="The words.", type="string"),)
+
+
+class TakesNoOptions(Shout):
+    def fit(self, rows):
+        return super().fit(rows, None)
+
+
+class OtherDefault(Shout):
+    options = (ParameterSpec(name="level", description="How loud.", type="int", default=1),)
+
+    def fit(self, rows, options):
+        return {**super().fit(rows, options), "level": (options.extra or {}).get("level", 2)}
+
+
 class NoInput(Shout):
     default_verbalizer = "Say it: {{text}}"
 
@@ -178,7 +194,9 @@ class ForgettingLabels(Shout):
 
 
 BROKEN = {
-    "test_it_describes_itself_its_options_and_its_metrics": (Nameless, UndeclaredMain, WrongDefault),
+    "test_it_describes_itself_its_options_and_its_metrics": (Nameless, UndeclaredMain, WrongDefault, LabelsAsText),
+    "test_its_methods_take_what_the_service_passes": (TakesNoOptions,),
+    "test_a_default_is_what_an_unset_option_means": (OtherDefault,),
     "test_its_template_holds_the_input": (NoInput,),
     "test_its_schema_comes_back_from_json": (TupleSchema,),
     "test_it_remembers_nothing_of_other_data": (Remembering, TargetOfTheLastFit),

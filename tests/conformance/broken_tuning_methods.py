@@ -12,6 +12,7 @@ from foreword.domain.parameters import ParameterSpec
 from foreword.errors import ArtifactError
 from foreword.plugin.contributions import Embeds
 from foreword.testing import TinyModel, TuningMethodTests
+from foreword_methods.parameters import TOKEN_DROPOUT
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_methods.prompt_tuning.peft_format import TENSOR
 
@@ -22,6 +23,28 @@ class Nameless(PromptTuning):
 
 class WrongParameter(PromptTuning):
     parameters = (ParameterSpec(name="depth", description="How deep.", type="integer"),)
+
+
+class EmptyRange(PromptTuning):
+    parameters = (ParameterSpec(name="depth", description="How deep.", type="int", minimum=3, maximum=1),)
+
+
+class TakesACommonName(PromptTuning):
+    parameters = (ParameterSpec(name="num_epochs", description="How often.", type="int"),)
+
+
+class TakesTargets(PromptTuning):
+    def start(self, model, parameters, targets, generator):
+        return super().start(model, parameters, targets, generator)
+
+
+class TakesMore(PromptTuning):
+    def plan(self, spec, parameters, depth):
+        return super().plan(spec, parameters)
+
+
+class OtherDefault(PromptTuning):
+    parameters = (replace(TOKEN_DROPOUT, default=0.5),)
 
 
 class UnknownUnused(PromptTuning):
@@ -178,7 +201,15 @@ class HiddenState(_Started):
 
 
 BROKEN = {
-    "test_it_describes_itself_and_its_parameters": (Nameless, WrongParameter, UnknownUnused),
+    "test_it_describes_itself_and_its_parameters": (
+        Nameless,
+        WrongParameter,
+        EmptyRange,
+        TakesACommonName,
+        UnknownUnused,
+    ),
+    "test_its_methods_take_what_the_service_passes": (TakesTargets, TakesMore),
+    "test_a_default_is_what_an_unset_parameter_means": (OtherDefault,),
     "test_its_plan_comes_true": (WrongCount, WrongContext, WrongMemory),
     "test_it_never_plans_more_than_the_context": (Boundless,),
     "test_the_same_seed_starts_the_same_run": (Unseeded,),

@@ -1,4 +1,7 @@
-"""A plugin from a separate folder, installed as anybody would, brings a base model, a task and a row validator."""
+"""Plugins from separate folders, installed as anybody would, at work in one real service.
+
+`acme` brings a base model, a task and a row validator; `fresh` is what `foreword plugins new` writes, of every kind.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from foreword.cli.demo.service import LocalService
-from foreword.client import PluginState
+from foreword.cli.plugins.kinds import KINDS
+from foreword.cli.plugins.package import write_package
+from foreword.client import PluginState, TaskOptions, TuneParameters
 from foreword.domain.experiment import ExperimentState
+from foreword.errors import InvalidArgumentError
 
 FOLDER = Path(__file__).parents[1] / "integration" / "plugins" / "acme"
 ROWS = [{"input": f"please echo word{number}", "output": f"word{number % 3}"} for number in range(30)]
@@ -20,10 +26,11 @@ ROWS = [{"input": f"please echo word{number}", "output": f"word{number % 3}"} fo
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the installed plugin, for PYTHONPATH."""
-    target = tmp_path_factory.mktemp("site")
+    """A folder with the installed plugins, for PYTHONPATH."""
+    target, fresh = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("packages") / "foreword-fresh"
+    write_package("fresh", tuple(KINDS), fresh)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", target, FOLDER], check=True)
+    subprocess.run([*pip, "--target", target, FOLDER, fresh], check=True)
     return target
 
 
@@ -45,6 +52,59 @@ def test_its_model_task_and_validator_do_their_work(service: LocalService) -> No
     assert done.state is ExperimentState.SUCCEEDED
     assert done.evaluations[0].main_metric == "same"
     assert answer.usage.soft_prompt_tokens == 4
+
+
+def test_everything_that_a_new_package_brings_does_its_work(service: LocalService) -> None:
+    with service.client() as client:
+        plain = client.generate("fresh--random", "please echo word1", max_new_tokens=4)
+        report = client.check_dataset([*ROWS, {"input": "TODO", "output": "word1"}], task="fresh_first_word")
+        experiment = client.tune(
+            [{**row, "output": f"{row['output'].title()} and more"} for row in ROWS],
+            display_name="Fresh",
+            base_model="fresh--random",
+            task="fresh_first_word",
+            task_options=TaskOptions(extra={"keep_case": True}),
+            tuning_type="fresh_prompt",
+            method_parameters={"spread": 0.5},
+            num_epochs=1,
+            num_virtual_tokens=6,
+        )
+        done = client.wait_for_experiment(experiment)
+        client.create_deployment(done.tuned_model, serving_name="fresh")
+        answer = client.generate("fresh", "please echo word1", max_new_tokens=4)
+
+    assert plain.usage.generated_tokens > 0
+    assert [item.rows for item in report.findings if item.code == "PLACEHOLDER"] == [(31,)]
+    assert done.state is ExperimentState.SUCCEEDED, done.error
+    assert done.evaluations[0].main_metric == "right"
+    assert done.task_options.extra == {"keep_case": True}
+    assert done.plan.parameters.method_parameters == {"spread": 0.5}
+    assert answer.usage.soft_prompt_tokens == 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"task_options": TaskOptions(extra={"keep_case": "yes"})}, "tune_experiment.task_options.extra.keep_case"),
+        ({"method_parameters": {"spread": 11}}, "tune_experiment.parameters.method_parameters.spread"),
+    ],
+)
+def test_its_options_and_parameters_are_checked_as_it_describes_them(service: LocalService, wrong, field) -> None:
+    with service.client() as client:
+        dataset = client.upload_dataset(ROWS, display_name="Rows")
+        with pytest.raises(InvalidArgumentError) as caught:
+            client.create_tune_experiment(
+                dataset,
+                display_name="Refused",
+                base_model="fresh--random",
+                task="fresh_first_word",
+                tuning_type="fresh_prompt",
+                parameters=TuneParameters(method_parameters=wrong.pop("method_parameters", {})),
+                validate_only=True,
+                **wrong,
+            )
+
+    assert [violation.field for violation in caught.value.violations] == [field]
 
 
 def test_a_broken_neighbour_is_named_and_the_service_runs_on(service: LocalService) -> None:

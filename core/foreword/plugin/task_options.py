@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from foreword.domain.experiment import TaskOptions
@@ -18,6 +19,14 @@ def set_options(options: TaskOptions) -> Mapping[str, Any]:
     """The options that are set, by name, wherever TaskOptions holds them."""
     common = {name: getattr(options, name) for name in _COMMON}
     return {**{name: value for name, value in common.items() if value not in (None, ())}, **(options.extra or {})}
+
+
+def with_option(options: TaskOptions, name: str, value: Any) -> TaskOptions:
+    """The options with one more, or with another value of one, wherever TaskOptions holds it."""
+    changes: dict[str, Any] = {name: tuple(value) if name == "labels" else value}
+    if name not in _COMMON:
+        changes = {"extra": {**(options.extra or {}), name: value}}
+    return replace(options, **changes)
 
 
 def option_field(name: str) -> str:

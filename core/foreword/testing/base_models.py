@@ -14,6 +14,7 @@ from foreword.errors import ForewordError
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.encoding import encode_input, encode_plain
 from foreword.plugin.interfaces import BaseModel, LoadedModel
+from foreword.testing.descriptions import check_signatures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +44,10 @@ class BaseModelTests(ABC):
         for name in ("context_tokens", "hidden_size", "parameter_count"):
             assert getattr(spec, name) > 0, f"{name} is {getattr(spec, name)}"
         assert spec.id not in spec.aliases, "a model needs no alias of its own id"
+
+    def test_its_methods_take_what_the_service_passes(self) -> None:
+        """A method with other parameters fails when the model is first used."""
+        check_signatures(self.make_base_model(), BaseModel)
 
     def test_its_recipes_hold_allowed_values_that_fit_its_context(self) -> None:
         """Whoever leaves everything unset gets the recipe."""

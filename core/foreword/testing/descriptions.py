@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
@@ -46,8 +47,54 @@ def check_parameters(specs: Sequence[ParameterSpec]) -> None:
         assert _ID.fullmatch(spec.name), f"parameter {spec.name!r} must be in snake case"
         assert spec.description.strip(), f"parameter {spec.name} has no description"
         assert spec.type in _TYPES, f"parameter {spec.name} has the type {spec.type!r}; one of {_TYPES} is known"
+        fault = _limits_fault(spec)
+        assert fault is None, f"parameter {spec.name} {fault}"
         fault = spec.fault(spec.default) if spec.default is not None else None
         assert fault is None, f"the default of parameter {spec.name} {fault}"
+
+
+def _limits_fault(spec: ParameterSpec) -> str | None:
+    """What contradicts itself in the limits of a parameter."""
+    number = spec.type in ("int", "float")
+    if not number and (spec.minimum is not None or spec.maximum is not None):
+        return f"is a {spec.type} and has a minimum or maximum, which only numbers have"
+    if spec.choices and spec.type not in ("string", "string_list"):
+        return f"is a {spec.type} and has choices, which only texts have"
+    if spec.exclusive_minimum and spec.minimum is None:
+        return "excludes a minimum that it does not have"
+    if spec.minimum is not None and spec.maximum is not None and spec.minimum > spec.maximum:
+        return f"has the minimum {spec.minimum} above the maximum {spec.maximum}"
+    return None
+
+
+def check_signatures(item: Any, interface: type) -> None:
+    """Methods that take what the service passes, by place and by name."""
+    for name, method in vars(interface).items():
+        if name.startswith("_") or not inspect.isfunction(method):
+            continue
+        expected = list(inspect.signature(method).parameters.values())[1:]
+        found = list(inspect.signature(getattr(item, name)).parameters.values())
+        shown = ", ".join(parameter.name for parameter in expected)
+        own = ", ".join(parameter.name for parameter in found)
+        assert _takes(found, expected), f"{name} takes ({own}), but the service passes ({shown})"
+
+
+def _takes(found: Sequence[inspect.Parameter], expected: Sequence[inspect.Parameter]) -> bool:
+    """Whether a method with these parameters can be called as one with the expected ones is."""
+    kinds = {parameter.kind for parameter in found}
+    if {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds:
+        return True
+    for place, parameter in enumerate(expected):
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            named = [item for item in found if item.name == parameter.name]
+            if not named and inspect.Parameter.VAR_KEYWORD not in kinds:
+                return False
+        elif place >= len(found) or found[place].name != parameter.name or found[place].kind is not parameter.kind:
+            return False
+    names = {parameter.name for parameter in expected}
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    rest = [item for item in found if item.name not in names and item.kind not in variable]
+    return all(item.default is not inspect.Parameter.empty for item in rest)
 
 
 def check_metrics(metrics: Sequence[MetricSpec], main_metric: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, ReportPart, Severity
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
-from foreword.testing.descriptions import check_findings, check_identity, check_parts
+from foreword.testing.descriptions import check_findings, check_identity, check_parts, check_signatures
 
 _ODD_TEXTS: Final = ("", " ", "\n\n", "\x00", "\ufeff", "a" * 100_000, "\N{GRINNING FACE}" * 50, "\u202eright to left")
 _ROWS: Final = 200
@@ -42,6 +42,14 @@ class RowValidatorTests(ABC):
     def test_it_describes_itself(self) -> None:
         """Lists of validators show it."""
         check_identity(self.make_validator(), "description")
+
+    def test_its_methods_take_what_the_service_passes(self) -> None:
+        """A method with other parameters fails at the first file."""
+        validator = self.make_validator()
+        check_signatures(validator, RowValidator)
+        check = validator.start(self.context())
+        if check is not None:
+            check_signatures(check, RowCheck)
 
     def test_good_rows_draw_no_warning(self) -> None:
         """A check that cries wolf is not read."""

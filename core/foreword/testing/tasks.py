@@ -6,11 +6,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Suitability, Task
+from foreword.plugin.task_options import check_task_options, set_options, with_option
 from foreword.testing.descriptions import (
     check_findings,
     check_identity,
@@ -18,7 +20,11 @@ from foreword.testing.descriptions import (
     check_metrics,
     check_parameters,
     check_parts,
+    check_signatures,
 )
+
+_COMMON_OPTIONS: Final = {"labels": "string_list", "multi_label": "bool", "separator": "string"}
+"""Types of the options that are fields of `TaskOptions`."""
 
 _NO_ANSWERS = ("", " ", "\n", "The quick brown fox, 42 and \N{GRINNING FACE}", ",,,", "\x00", "word " * 500)
 
@@ -43,7 +49,29 @@ class TaskTests(ABC):
         task = self.make_task()
         check_identity(task, "display_name", "description")
         check_parameters(task.options)
+        for spec in task.options:
+            common = _COMMON_OPTIONS.get(spec.name, spec.type)
+            assert spec.type == common, f"option {spec.name} is a {spec.type}; requests have it as a {common}"
+        try:
+            check_task_options(task, self.options())
+        except InvalidArgumentError as error:
+            raise AssertionError(f"options() sets what `options` does not declare: {error.message}") from error
         check_metrics(task.metrics, task.main_metric)
+
+    def test_its_methods_take_what_the_service_passes(self) -> None:
+        """A method with other parameters fails at the first data or run."""
+        check_signatures(self.make_task(), Task)
+
+    def test_a_default_is_what_an_unset_option_means(self) -> None:
+        """The service fills in no defaults: forms show them, and the task has to act on them."""
+        task = self.make_task()
+        for spec in task.options:
+            if spec.default is None or spec.name in set_options(self.options()):
+                continue
+            unset, explicit = self.options(), with_option(self.options(), spec.name, spec.default)
+            assert task.fit(self.rows(), unset) == task.fit(self.rows(), explicit), (
+                f"the schema without the option {spec.name} is not the one with its default {spec.default!r}"
+            )
 
     def test_its_template_holds_the_input(self) -> None:
         """A template without it would ask the same whatever the input."""

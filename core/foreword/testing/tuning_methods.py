@@ -7,13 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from foreword.domain.base_model import Architecture
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ResolvedParameters, TuneParameters, resolve_parameters
 from foreword.errors import ArtifactError, ForewordError, InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel, EncodedRow, LoadedModel, Trainable, TuningMethod
-from foreword.testing.descriptions import check_identity, check_json, check_parameters
+from foreword.testing.descriptions import check_identity, check_json, check_parameters, check_signatures
 from foreword.testing.tiny_models import TinyModel
 
 if TYPE_CHECKING:
@@ -51,6 +51,36 @@ class TuningMethodTests(ABC):
         check_parameters(method.parameters)
         unknown = method.unused_parameters - {spec.name for spec in TUNE_PARAMETER_SPECS}
         assert not unknown, f"unused_parameters names {sorted(unknown)}, which are no common parameters"
+        taken = {spec.name for spec in method.parameters} & {spec.name for spec in TUNE_PARAMETER_SPECS}
+        assert not taken, f"parameters has {sorted(taken)}, which are common parameters; use those, or rename them"
+
+    def test_its_methods_take_what_the_service_passes(self) -> None:
+        """A method with other parameters fails in the worker, when a run starts or ends."""
+        check_signatures(self.make_method(), TuningMethod)
+        for _, trainable in self._runs():
+            check_signatures(trainable, Trainable)
+
+    def test_a_default_is_what_an_unset_parameter_means(self) -> None:
+        """The service fills in no defaults: forms show them, and the method has to act on them."""
+        import torch
+
+        for model in self._models():
+            for spec in self.make_method().parameters:
+                if spec.default is None:
+                    continue
+                unset = {name: value for name, value in self._own(model).items() if name != spec.name}
+                runs = [
+                    self._start_with(model, replace(self._resolved(model), method_parameters=values))
+                    for values in (unset, {**unset, spec.name: spec.default})
+                ]
+                for run in runs:
+                    self._update(model, run)
+                what = f"without {spec.name} a run is not the one with its default {spec.default!r}"
+                inputs = [list(run.vary_input(_IDS, Random(0))) for run in runs]  # noqa: S311 - no secret
+                assert inputs[0] == inputs[1], what
+                first, second = (run.finish().tensors for run in runs)
+                assert list(first) == list(second), what
+                assert all(torch.equal(tensor, second[name]) for name, tensor in first.items()), what
 
     def test_its_plan_comes_true(self) -> None:
         """Limits, costs and memory are decided on the plan, before anything is loaded."""
@@ -311,10 +341,17 @@ class TuningMethodTests(ABC):
         return resolve_parameters(self.parameters(), model.spec.recipe(method.id), method.unused_parameters)[0]
 
     def _start(self, model: LoadedModel, seed: int = 0) -> Trainable:
+        return self._start_with(model, self._resolved(model), seed)
+
+    def _start_with(self, model: LoadedModel, parameters: ResolvedParameters, seed: int = 0) -> Trainable:
         import torch
 
         generator = torch.Generator().manual_seed(seed)
-        return self.make_method().start(model, self._resolved(model), _rows(model), generator)
+        return self.make_method().start(model, parameters, _rows(model), generator)
+
+    def _own(self, model: LoadedModel) -> Mapping[str, Any]:
+        """The parameters that only the method knows, as a run has them."""
+        return self._resolved(model).method_parameters
 
     def _loss(self, model: LoadedModel, trainable: Trainable) -> Tensor:
         """Mean loss over the tokens of three answers, as a trainer computes it."""

@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from foreword.cli.application import application
 from foreword.cli.plugins.kinds import KINDS
 
+REPOSITORY = Path(__file__).parents[3]
+
 
 def new(*arguments: str):
     return CliRunner().invoke(application, ["plugins", "new", *arguments])
@@ -24,7 +26,11 @@ def run(*command: str | Path, site: Path, folder: Path | None = None) -> subproc
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]),
+            "OMP_NUM_THREADS": "1",  # tiny models; more threads are slower
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -94,6 +100,18 @@ def test_a_folder_that_exists_is_left_alone(tmp_path):
 
     assert "Choose another --folder" in f"{shown.output}{shown.exception}"
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_what_is_written_for_each_kind_passes_strict_type_checks(tmp_path):
+    for kind in KINDS:
+        new(f"acme-{kind}", "--kind", kind, "--folder", str(tmp_path / kind))
+
+    # From the repository's folder and with its settings, so that mypy's cache is used: torch alone takes a minute.
+    settings = ("--strict", "--config-file", "pyproject.toml")
+    checked = run("mypy", *settings, *(tmp_path / kind for kind in KINDS), site=tmp_path, folder=REPOSITORY)
+
+    assert checked.returncode == 0, checked.stdout
+    assert f"no issues found in {4 * len(KINDS)} source files" in checked.stdout
 
 
 def test_what_is_written_keeps_to_the_style_of_the_house(tmp_path):
