@@ -23,6 +23,8 @@ Reference = str | Named
 """A resource, its name, the last part of its name (its id), or its display name if no other resource has the same."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_NUMBER = re.compile(r" \(\d+\)$")
+"""The number that the service appends to the display name of a run."""
 _MOST_LISTED = 10
 
 
@@ -62,7 +64,8 @@ def noun(collection: str) -> str:
 def name_by_display_name(text: str, resources: Iterable[Any], collection: str) -> str | None:
     """The resource name of the one resource that is called `text`; None when none is.
 
-    A deployment is also found by its serving name, and by its id in another space than `default`.
+    A deployment is also found by its serving name, and by its id in another space than `default`; a run and its tuned
+    model also without the number that the service appended, so `complaints` finds `complaints (1)`.
 
     Args:
         resources: All resources of the collection.
@@ -75,6 +78,7 @@ def name_by_display_name(text: str, resources: Iterable[Any], collection: str) -
         lambda item: getattr(item, "serving_name", None),
         lambda item: item.name.rsplit("/", 1)[-1],
         lambda item: item.display_name,
+        lambda item: _NUMBER.sub("", item.display_name),
     )
     for key in keys:
         found = [item for item in listed if key(item) == text]

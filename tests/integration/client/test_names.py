@@ -70,6 +70,17 @@ def test_a_watch_finds_a_run_by_a_display_name_that_may_be_an_id(client: Client)
     assert [item.name for item in client.watch_tune_experiment("by-id")] == [found.name]
 
 
+def test_a_run_is_found_without_the_number_that_the_service_appended_while_it_is_the_only_one(client: Client) -> None:
+    client.upload_dataset(ROWS, display_name="complaints")
+    first = client.create_tune_experiment("complaints", display_name="routing")
+
+    assert client.get_tune_experiment("routing").name == first.name
+
+    client.create_tune_experiment("complaints", display_name="routing")
+    with pytest.raises(InvalidArgumentError, match="2 tune experiments are called 'routing'"):
+        client.get_tune_experiment("routing")
+
+
 def test_a_display_name_that_several_have_lists_their_ids_and_changes_nothing(client: Client) -> None:
     made = [client.upload_dataset(ROWS, display_name="complaints") for _ in range(2)]
 
