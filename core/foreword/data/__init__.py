@@ -1,1 +1,1 @@
-"""Reading rows as they arrive, and the report about them."""
+"""Streaming readers and checks for files of rows."""

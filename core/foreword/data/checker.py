@@ -1,4 +1,4 @@
-"""Checks a file as it arrives: format, rows, and what only the whole shows."""
+"""Streaming checks of a file: its format, its rows and properties of the whole."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, Val
 from foreword.plugin.task_options import check_task_options
 
 MAX_ROWS = 1_000_000
-"""Most rows of one file; each takes some 200 bytes of memory beside its texts."""
+"""Maximum number of rows per file. A row takes about 200 bytes of memory beside its texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedData:
-    """A file that was read to its end.
+    """The result of checking a whole file.
 
     Attributes:
-        rows: Those without an error, numbered as in the file.
-        canonical: Their stored form; see `foreword.data.rows`.
+        rows: Rows without errors, numbered as in the file.
+        canonical: The stored form of the rows; see `foreword.data.rows`.
         content_sha256: SHA-256 of `canonical` in hexadecimal.
-        task: Task whose checks ran; empty when none was named and none suits the rows.
+        task: Task whose checks ran; empty if none was set and none suits the rows.
     """
 
     report: DataReport
@@ -40,18 +40,18 @@ class CheckedData:
 
 
 class DatasetChecker:
-    """Reads and checks one file; all its faults are found, not the first only.
+    """A check of one file that finds all faults, not only the first.
 
     Args:
-        validators: Run on every row in this order. One that raises is named in the report and left out.
-        task: Task whose checks run too; None to choose one of `tasks` that suits the rows.
-        format: `jsonl`, `json` or `csv`; empty to read it from the content.
-        count_tokens: Counts the tokens of a text; None when no base model was named.
-        max_input_tokens: Longest input in tokens, used with `count_tokens`.
-        max_bytes: Largest file in bytes.
+        validators: Validators to run on every row, in this order. One that raises is reported and then skipped.
+        task: Task whose checks also run; None to choose the one of `tasks` that suits the rows.
+        format: `jsonl`, `json` or `csv`; empty to detect it.
+        count_tokens: Counts the tokens of a text; None if no base model was set.
+        max_input_tokens: Maximum length of an input in tokens, used with `count_tokens`.
+        max_bytes: Maximum size of the file in bytes.
 
     Raises:
-        InvalidArgumentError: There is no such format, or the options contradict each other.
+        InvalidArgumentError: The format is unknown, or the options contradict each other.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class DatasetChecker:
             self._start(validator, context)
 
     def feed(self, chunk: bytes) -> None:
-        """Takes the next bytes of the file.
+        """Check the next bytes of the file.
 
         Raises:
             InvalidArgumentError: The file is larger than `max_bytes`, or has more than `MAX_ROWS` rows.
@@ -102,7 +102,7 @@ class DatasetChecker:
             self._take(item)
 
     def finish(self) -> CheckedData:
-        """Ends the file and runs the checks of the whole.
+        """End the file, run the checks of the whole and return the result.
 
         Raises:
             InvalidArgumentError: The task does not have or allow an option, or the options contradict each other.
@@ -143,7 +143,7 @@ class DatasetChecker:
                 for finding in check.row(item):
                     self._findings.add(finding, source=id)
                     usable = usable and finding.severity is not Severity.ERROR
-            except Exception as error:  # a validator is foreign code: whatever it raises, the others go on
+            except Exception as error:  # a validator is a plugin's code: if it fails, the other checks go on
                 self._drop(id, error, item.number)
         if usable:
             self._rows.append(item)
@@ -153,7 +153,7 @@ class DatasetChecker:
     def _start(self, validator: RowValidator, context: ValidationContext) -> None:
         try:
             check = validator.start(context)
-        except Exception as error:  # see _take
+        except Exception as error:  # as in _take
             self._drop(validator.id, error)
             return
         if check is not None:
@@ -165,25 +165,25 @@ class DatasetChecker:
             for finding in findings:
                 self._findings.add(finding, source=id)
             self._parts += list(parts)
-        except Exception as error:  # see _take
+        except Exception as error:  # as in _take
             self._drop(id, error)
 
     def _drop(self, id: str, error: Exception, number: int | None = None) -> None:
-        """Reports a validator that failed, and goes on without it."""
+        """Report a validator that failed, and skip it from now on."""
         self._checks.pop(id, None)
         self._findings.add(
             Finding(
                 severity=Severity.WARNING,
                 code="VALIDATOR_FAILED",
-                message=f"Validator {id} failed and was left out: {type(error).__name__}: {error}",
-                remedy="Tell the author of the plugin; what it looks for was not checked.",
+                message=f"Validator {id} failed and was skipped: {type(error).__name__}: {error}",
+                remedy="Report this to the author of the plugin. Faults that it looks for may have been missed.",
                 rows=() if number is None else (number,),
                 source=id,
             )
         )
 
     def _choose_task(self) -> Task | None:
-        """The task that suits the rows; None without rows, or when no task does."""
+        """Return the task that suits the rows; None if there are no rows or no task suits them."""
         if not self._rows:
             return None
         choice = choose_task(self._rows, self._tasks, self._options)
@@ -199,19 +199,19 @@ class DatasetChecker:
             self._parts += list(parts)
         except InvalidArgumentError:
             raise
-        except Exception as error:  # a task is foreign code: whatever it raises, the rows were still checked
+        except Exception as error:  # a task is a plugin's code: if it fails, the rows were still checked
             self._findings.add(
                 Finding(
                     severity=Severity.WARNING,
                     code="TASK_CHECK_FAILED",
                     message=f"The checks of task {task.id} failed: {type(error).__name__}: {error}",
-                    remedy="Tell the author of the plugin; what they look for was not checked.",
+                    remedy="Report this to the author of the plugin. Faults that they look for may have been missed.",
                     source=task.id,
                 )
             )
 
     def _fit(self, task: Task) -> Schema:
-        """The schema of the rows. Rows that contradict the declared labels are findings, and checked without them."""
+        """Fit the task's schema to the rows; if they contradict the declared labels, report that and fit without."""
         try:
             return task.fit(self._rows, self._options)
         except InvalidArgumentError as error:
@@ -222,7 +222,7 @@ class DatasetChecker:
                         severity=Severity.ERROR,
                         code="OUTPUT_NOT_DECLARED",
                         message=f"{violation.field}: {violation.description}",
-                        remedy="Correct the rows, or the options of the task.",
+                        remedy="Correct the rows, or change the options of the task.",
                         column="output",
                         source=task.id,
                     )
@@ -251,22 +251,22 @@ def _too_large(problem: str) -> InvalidArgumentError:
 
 
 def _check_options(task: Task, options: TaskOptions) -> None:
-    """Checks options before any row is there.
+    """Check a task's options before the first row arrives.
 
     Raises:
-        InvalidArgumentError: The task does not have or allow one, or they contradict each other, whatever the rows.
+        InvalidArgumentError: The task does not have or allow an option, or the options contradict each other.
     """
     check_task_options(task, options)
     try:
         task.fit((), options)
     except InvalidArgumentError:
         raise
-    except Exception:  # a task is foreign code, and need not make sense of no rows at all; the real fit tells more
+    except Exception:  # a task is a plugin's code and may fail without rows; the fit to the real rows reports faults
         return
 
 
 def report_error(report: DataReport) -> InvalidRowsError:
-    """The error for a report that holds errors: each faulty row and column is one violation."""
+    """Return the error for a report with errors: each faulty row and column is one violation."""
     violations = [
         FieldViolation(field=_field(number, finding.column), description=f"{finding.message} {finding.remedy}".strip())
         for finding in report.errors
@@ -275,9 +275,9 @@ def report_error(report: DataReport) -> InvalidRowsError:
     omitted = report.omitted_finding_count
     more = f"; {omitted:,} more {'finding is' if omitted == 1 else 'findings are'} not listed" if omitted else ""
     if len(violations) == 1 and not omitted:
-        message = f"The file has a fault. {_told(violations[0])}"
+        message = f"The file has a fault. {_describe(violations[0])}"
     else:
-        first = f" The first: {_told(violations[0])}" if violations else ""
+        first = f" The first fault: {_describe(violations[0])}" if violations else ""
         message = f"The file has {len(violations):,} faults{more}. Correct them and upload it again.{first}"
     return InvalidRowsError(
         violations,
@@ -286,12 +286,12 @@ def report_error(report: DataReport) -> InvalidRowsError:
     )
 
 
-def _told(violation: FieldViolation) -> str:
-    """A fault with its place, where that is a row: of the whole file, the sentence says it."""
+def _describe(violation: FieldViolation) -> str:
+    """Return the description of a fault, after its row if it has one."""
     return violation.description if violation.field == "rows" else f"{violation.field}: {violation.description}"
 
 
 def _field(number: int | None, column: str) -> str:
-    """`rows[12].output`, as far as it is known."""
+    """Return the path of a fault, such as `rows[12].output`, as far as it is known."""
     place = "rows" if number is None else f"rows[{number}]"
     return f"{place}.{column}" if column and number is not None else place

@@ -1,7 +1,7 @@
 """Records of a CSV file (RFC 4180) that arrives in chunks.
 
-This module only finds where records end, which `csv.reader` cannot do for a stream that is pushed; their fields are
-read by `csv.reader`.
+This module only finds the end of each record, which `csv.reader` cannot do for chunks that are pushed to it. The
+fields of a record are parsed by `csv.reader`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from foreword.data.record import COLUMNS, MAX_ROW_BYTES, check_text, decode, fau
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity, excerpt
 
-# Process-wide, but it only lets longer fields pass: the module's own limit of 128 KiB is less than a row may have.
+# The limit is process-wide, but raising it only allows longer fields: the default of 128 KiB is less than a row.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _DELIMITERS = (",", ";", "\t", "|")
-# Reading again from the line after a broken quote costs up to one row each; a file made of them must not cost more.
+# Each restart after a broken quote reads up to one row again; the limit bounds the cost of a file full of them.
 _MAX_RESTARTS = 16
 
 
 def is_header(line: bytes) -> bool:
-    """Whether a line names both columns, whatever stands between them."""
+    """Return whether a line names both columns, with any delimiter."""
     text = line.decode("utf-8", "replace")
     return any(_names_columns(text, delimiter) for delimiter in _DELIMITERS)
 
@@ -42,9 +42,10 @@ class _State(Enum):
 
 
 class CsvReader:
-    """Reads CSV with the columns input and output. The header is no row; blank lines are skipped but counted.
+    """A reader of CSV with the columns input and output.
 
-    The header tells which delimiter the file uses: a comma, a semicolon, a tab or a vertical bar.
+    The header is not counted as a row; blank lines are counted but skipped. The delimiter is detected from the header:
+    a comma, a semicolon, a tab or a vertical bar.
     """
 
     def __init__(self) -> None:
@@ -55,15 +56,15 @@ class CsvReader:
         self._position = 0  # of the scan
         self._state = _State.FIELD_START
         self._after_cr = False
-        self._skipping = False  # the rest of a line that was too long
+        self._skipping = False  # True while the rest of a line that was too long is skipped
         self._restarts = 0
-        self._delimiter = ""  # unknown until the first line is here
+        self._delimiter = ""  # unknown until the first line has arrived
         self._header: list[str] | None = None
         self._broken_header = False
         self._plain_end = re.compile(rb"[,\r\n]")
 
     def feed(self, chunk: bytes) -> Iterator[Row | Finding]:
-        """Takes the next bytes; yields what they complete."""
+        """Read the next bytes and yield the rows and findings that they complete."""
         if self._broken_header:
             return
         self._buffer += chunk
@@ -73,7 +74,7 @@ class CsvReader:
         self._start = 0
 
     def finish(self) -> Iterator[Row | Finding]:
-        """The last record, when no line end follows it."""
+        """Yield the last record if no line end follows it."""
         if self._broken_header or self._skipping:
             return
         while self._start < len(self._buffer) and not self._broken_header:
@@ -105,7 +106,7 @@ class CsvReader:
         self._position = self._start
 
     def _scan_records(self) -> Iterator[Row | Finding]:
-        """Yields what the records hold that are complete in the buffer."""
+        """Yield the rows and findings of the records that are complete in the buffer."""
         while not self._broken_header and self._advance():
             raw = bytes(self._buffer[self._start : self._position])
             self._position += 1
@@ -117,7 +118,7 @@ class CsvReader:
             self._start = self._position = 0
 
     def _advance(self) -> bool:
-        """Scans on; True when it stands at the line end that ends a record."""
+        """Continue the scan; return True if it has reached the line end that ends a record."""
         buffer = self._buffer
         while self._position < len(buffer):
             if self._after_cr:
@@ -156,7 +157,7 @@ class CsvReader:
         return False
 
     def _end_record(self, raw: bytes, *, unclosed: bool) -> Iterator[Row | Finding]:
-        """Reads a record that ends where the scan stands, and goes on behind it or, if it is broken, within it."""
+        """Read the record that ends at the scan's position, and continue after it or, if it is broken, within it."""
         if len(raw) > MAX_ROW_BYTES:
             yield from self._too_large()
             return
@@ -178,8 +179,8 @@ class CsvReader:
             self._count()
             yield fault(
                 "BAD_QUOTES",
-                "A quote is opened and never closed." if unclosed else "Text stands next to a quoted field.",
-                'Put the whole field in quotes, and write a quote inside as "".',
+                "A quote is opened but never closed." if unclosed else "There is text before or after a quoted field.",
+                'Put the whole field in double quotes, and write each double quote inside it as "".',
                 number=self._number or None,
                 text=text,
             )
@@ -199,14 +200,14 @@ class CsvReader:
             self.row_count += 1
 
     def _restart(self, record_start: int, first_line: re.Match[bytes]) -> None:
-        """Goes back behind the first line, so that one broken quote does not take the rows behind it along."""
+        """Go back to the second line of a record, so that a broken quote does not swallow the rows that follow."""
         self._restarts += 1
         self._start = self._position = record_start + first_line.end()
         self._after_cr = first_line.group() == b"\r"
         self._state = _State.FIELD_START
 
     def _too_large(self) -> Iterator[Finding]:
-        """Reports the record at hand and goes on with the line after its first one."""
+        """Report the current record as too large and continue with its second line."""
         held = bytes(self._buffer[self._start : self._start + MAX_ROW_BYTES])
         self._count()
         yield too_large(self._number or 1, held)
@@ -222,7 +223,7 @@ class CsvReader:
             self._skipping = True
 
     def _fields(self, text: str) -> list[str] | None:
-        """The fields of a record; None when its quotes are broken."""
+        """Return the fields of a record; None if its quotes are broken."""
         try:
             records = list(csv.reader([text], delimiter=self._delimiter, strict=True))
         except csv.Error:
@@ -230,7 +231,7 @@ class CsvReader:
         return records[0] if len(records) == 1 else None
 
     def _choose_delimiter(self, line: bytes) -> None:
-        """Takes the delimiter that finds both columns in the header, else the one that occurs most."""
+        """Choose the delimiter that yields both columns in the header, otherwise the most frequent one."""
         text = line[:MAX_ROW_BYTES].decode("utf-8", "replace")
 
         def fitness(delimiter: str) -> tuple[bool, int]:
@@ -247,10 +248,10 @@ class CsvReader:
             if count != 1:
                 self._broken_header = True
                 found = ", ".join(repr(excerpt(name)) for name in written[:8])
-                problem = f"has no column {column!r}" if count == 0 else f"names the column {column!r} more than once"
+                problem = f"has no column {column!r}" if count == 0 else f"repeats the column {column!r}"
                 yield fault(
                     "MISSING_COLUMN" if count == 0 else "REPEATED_COLUMN",
-                    f"The first line {problem}; found: {found}.",
+                    f"The header {problem}; its columns are: {found}.",
                     "Begin the file with the line: input,output",
                     column=column,
                 )
@@ -261,7 +262,7 @@ class CsvReader:
             yield fault(
                 "COLUMN_CASE",
                 f"Column {name!r} is read as {name.lower()!r}.",
-                "Nothing needs to be done; write the names in lower case to be rid of this remark.",
+                "Nothing needs to be done; write the name in lower case to avoid this remark.",
                 column=name.lower(),
                 severity=Severity.INFO,
             )
@@ -269,8 +270,8 @@ class CsvReader:
             if name not in COLUMNS:
                 yield fault(
                     "UNKNOWN_KEY",
-                    f"Column {excerpt(name)!r} is not known and is left out.",
-                    "Rows have the columns input and output; remove the others.",
+                    f"Column {excerpt(name)!r} is unknown and is ignored.",
+                    "Remove the column; only input and output are used.",
                     text=name,
                     severity=Severity.WARNING,
                 )
@@ -281,8 +282,8 @@ class CsvReader:
             count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             yield fault(
                 "WRONG_FIELD_COUNT",
-                f"The row has {count}, the header has {len(self._header)}.",
-                f"Put texts that hold {self._delimiter!r} in double quotes.",
+                f"The row has {count}, but the header has {len(self._header)}.",
+                f"Put texts that contain {self._delimiter!r} in double quotes.",
                 number=self._number,
                 text=self._delimiter.join(fields),
             )

@@ -1,4 +1,4 @@
-"""Tells the format of a file from how it begins."""
+"""Detection of a file's format from its beginning."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from foreword.data.record import fault
 from foreword.domain.report import Finding
 
 FORMATS = ("jsonl", "json", "csv")
-"""Formats that can be read."""
+"""Supported formats."""
 
 HEAD_BYTES = 1 << 16
-"""Bytes that are looked at, at most."""
+"""Maximum number of bytes that are examined."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -20,15 +20,15 @@ _OBJECT = re.compile(rb"""\{\s*["'}]""")
 _FOREIGN = (
     (b"\xff\xfe", "is UTF-16 or UTF-32 text", "Save it as UTF-8."),
     (b"\xfe\xff", "is UTF-16 text", "Save it as UTF-8."),
-    (b"PK\x03\x04", "is a spreadsheet or an archive", "Save it as CSV UTF-8, or unpack it."),
-    (b"\x1f\x8b", "is compressed with gzip", "Unpack it."),
-    (b"PAR1", "is a Parquet file", "Write it as JSONL or CSV."),
-    (b"%PDF", "is a PDF file", "Write the rows as JSONL or CSV."),
+    (b"PK\x03\x04", "is a spreadsheet or an archive", "Save a spreadsheet as CSV UTF-8; unpack an archive."),
+    (b"\x1f\x8b", "is compressed with gzip", "Decompress it."),
+    (b"PAR1", "is a Parquet file", "Convert it to JSONL or CSV."),
+    (b"%PDF", "is a PDF file", "Save the rows as JSONL or CSV."),
 )
 
 
 def foreign_file(head: bytes) -> Finding | None:
-    """The finding for a file that is no UTF-8 text at all, by its first 4 bytes."""
+    """Return a finding if the first 4 bytes show that a file is not UTF-8 text."""
     for magic, name, remedy in _FOREIGN:
         if head.startswith(magic):
             return fault("NOT_UTF8_TEXT", f"The file {name}.", remedy)
@@ -38,13 +38,13 @@ def foreign_file(head: bytes) -> Finding | None:
 
 
 def detect_format(head: bytes, *, whole: bool) -> str | None:
-    """The format of a file that begins like this, byte order mark left out.
+    """Return the format of a file from its beginning, without the byte order mark.
 
     Args:
-        whole: Whether more bytes would not change the answer: the file ends here, or `HEAD_BYTES` were reached.
+        whole: Whether no more bytes are considered: the file ends here, or `HEAD_BYTES` was reached.
 
     Returns:
-        One of `FORMATS`; None when more of the file is needed.
+        One of `FORMATS`; None if more of the file is needed.
     """
     start = head.lstrip()
     if start.startswith(b"["):
@@ -56,5 +56,5 @@ def detect_format(head: bytes, *, whole: bool) -> str | None:
     lines = [line.strip() for line in start[:HEAD_BYTES].splitlines()[:6]]
     if not lines:
         return "jsonl"
-    # A file whose first line is broken is still JSONL when one of the next lines is an object.
+    # A file whose first line is broken is still JSONL if one of the next lines is an object.
     return "jsonl" if not is_header(lines[0]) and any(map(_OBJECT.match, lines)) else "csv"

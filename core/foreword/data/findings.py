@@ -1,4 +1,4 @@
-"""Gathers findings within bounded memory."""
+"""Collection of findings within bounded memory."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import replace
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity, excerpt
 
 MAX_FINDINGS = 1000
-"""Findings that a report lists, at most."""
+"""Maximum number of findings in a report."""
 
 _Key = tuple[str, str, str, str]
 
 
 class FindingCollector:
-    """Keeps up to `MAX_FINDINGS` of each severity and counts the rest.
+    """A collection of up to `MAX_FINDINGS` findings of each severity and a count of the rest.
 
-    Warnings and notes that say the same of several rows become one; errors stay apart, so that each row is named.
+    Equal warnings and equal remarks about several rows are merged into one. Errors are kept apart, so that each faulty
+    row is listed.
     """
 
     def __init__(self) -> None:
@@ -24,7 +25,7 @@ class FindingCollector:
         self._omitted = 0
 
     def add(self, finding: Finding, source: str = "") -> None:
-        """Takes a finding; `source` is its source unless it names one."""
+        """Add a finding; `source` is its source unless it has one already."""
         finding = replace(
             finding,
             source=finding.source or source,
@@ -48,7 +49,7 @@ class FindingCollector:
             self._omitted += 1
 
     def result(self) -> tuple[tuple[Finding, ...], int]:
-        """The findings, most severe first and then by row, and how many more there were."""
+        """Return the findings, the most severe first and then by row, and the number of omitted ones."""
         everything = [finding for severity in sorted(Severity, reverse=True) for finding in self._by_row(severity)]
         return tuple(everything[:MAX_FINDINGS]), self._omitted + max(0, len(everything) - MAX_FINDINGS)
 

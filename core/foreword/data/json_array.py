@@ -10,13 +10,13 @@ from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 
 _STRUCTURE = re.compile(rb'["\[\]{},]')
-# A raw line end cannot stand in a JSON text. To end the text there keeps a forgotten quote from swallowing the
+# A JSON string cannot contain a raw line end. Ending the string there prevents a missing quote from swallowing the
 # rest of the file.
 _TEXT_END = re.compile(rb'["\\\r\n]')
 
 
 class ArrayReader:
-    """Finds where elements begin and end, and leaves their content to the JSON parser of the standard library."""
+    """A reader that finds the elements of an array; the JSON parser of the standard library reads their content."""
 
     def __init__(self) -> None:
         self.row_count = 0
@@ -25,13 +25,13 @@ class ArrayReader:
         self._position = 0  # of the scan
         self._depth = 0
         self._in_text = False
-        self._skipping = False  # the rest of an element that was too large
+        self._skipping = False  # True while the rest of an element that was too large is skipped
         self._opened = False
         self._closed = False
-        self._told_trailing = False
+        self._trailing_reported = False
 
     def feed(self, chunk: bytes) -> Iterator[Row | Finding]:
-        """Takes the next bytes; yields what they complete."""
+        """Read the next bytes and yield the rows and findings that they complete."""
         self._buffer += chunk
         if not self._opened:
             yield from self._open()
@@ -46,7 +46,7 @@ class ArrayReader:
         self._start = 0
 
     def finish(self) -> Iterator[Row | Finding]:
-        """The last element, when the array is not closed."""
+        """Yield the last element if the array is not closed."""
         if not self._opened or self._closed:
             return
         rest = bytes(self._buffer)
@@ -54,8 +54,8 @@ class ArrayReader:
             self.row_count += not self._skipping
             yield fault(
                 "UNCLOSED_ROW",
-                "The row is never closed: the file ends inside it.",
-                "Add the missing quote or brace; if the file was cut off, upload all of it.",
+                "The row is not closed: the file ends inside it.",
+                "Add the missing quote or brace. If the file was cut off, upload the whole file.",
                 number=self.row_count,
                 text="" if self._skipping else rest[:400].decode("utf-8", "replace"),
             )
@@ -64,12 +64,12 @@ class ArrayReader:
             yield from read_object(rest.strip(), self.row_count)
         yield fault(
             "ARRAY_NOT_CLOSED",
-            "The file ends before the closing ] of the array.",
-            "Upload the whole file; it may have been cut off.",
+            "The file ends before the array is closed.",
+            "Add the closing ]. If the file was cut off, upload the whole file.",
         )
 
     def _open(self) -> Iterator[Finding]:
-        """Looks for the opening bracket."""
+        """Find the opening bracket."""
         start = len(self._buffer) - len(self._buffer.lstrip())
         if start == len(self._buffer):
             self._buffer.clear()
@@ -77,16 +77,16 @@ class ArrayReader:
         self._opened = True
         self._start = self._position = start + 1
         if self._buffer[start : start + 1] != b"[":
-            self._closed = self._told_trailing = True
+            self._closed = self._trailing_reported = True
             yield fault(
                 "NOT_AN_ARRAY",
                 "The file is not a JSON array.",
-                'Write [{"input": "...", "output": "..."}, ...], or set the format to jsonl.',
+                'Write [{"input": "...", "output": "..."}, ...], or choose another format.',
                 text=chr(self._buffer[start]),
             )
 
     def _advance(self) -> bool:
-        """Scans on; True when it stands just behind the comma or bracket that ends an element."""
+        """Continue the scan; return True if it has passed the comma or bracket that ends an element."""
         while True:
             found = (_TEXT_END if self._in_text else _STRUCTURE).search(self._buffer, self._position)
             if found is None:
@@ -127,8 +127,8 @@ class ArrayReader:
             if self.row_count:
                 yield fault(
                     "TRAILING_COMMA",
-                    "A comma stands behind the last row.",
-                    "Remove it; most JSON readers refuse the file.",
+                    "There is a comma after the last row.",
+                    "Remove the comma; most JSON parsers reject such a file.",
                     severity=Severity.WARNING,
                 )
             return
@@ -136,12 +136,12 @@ class ArrayReader:
         if len(raw) > MAX_ROW_BYTES:
             yield too_large(self.row_count, raw)
         elif not element:
-            yield fault("NOT_JSON", "Nothing stands between two commas.", "Remove one comma.", number=self.row_count)
+            yield fault("NOT_JSON", "There is no row between two commas.", "Remove one comma.", number=self.row_count)
         else:
             yield from read_object(element, self.row_count)
 
     def _overflow(self) -> Iterator[Finding]:
-        """Drops what is held of an element that is too large; the scan keeps looking for its end."""
+        """Discard the buffered part of an element that is too large; the scan continues to its end."""
         if not self._skipping:
             self.row_count += 1
             yield too_large(self.row_count, bytes(self._buffer[self._start : self._start + MAX_ROW_BYTES]))
@@ -151,10 +151,10 @@ class ArrayReader:
     def _after_end(self) -> Iterator[Finding]:
         rest = bytes(self._buffer[self._start :]).strip()
         self._start = self._position = len(self._buffer)
-        if rest and not self._told_trailing:
-            self._told_trailing = True
+        if rest and not self._trailing_reported:
+            self._trailing_reported = True
             yield fault(
                 "TRAILING_CONTENT",
-                "Something stands behind the closing ] of the array.",
-                "Keep one array, or write one object per line (JSONL).",
+                "The file continues after the closing ] of the array.",
+                "Put all rows into one array, or write one object per line (JSONL).",
             )

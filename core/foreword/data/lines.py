@@ -1,4 +1,4 @@
-"""Lines of a byte stream that arrives in chunks: JSONL."""
+"""Lines of a JSONL file that arrives in chunks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from foreword.data.record import MAX_ROW_BYTES, read_object, too_large
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
 
-# On bytes: unlike str.splitlines, U+2028 and its like inside a JSON text end no line.
+# Matches bytes: unlike with str.splitlines, U+2028 and similar characters in a JSON string do not end a line.
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class LineReader:
-    """Reads JSONL. Blank lines are skipped but counted, so that a row's number is its line in an editor."""
+    """A reader of JSONL. Blank lines are skipped but counted, so that a row's number is its line in an editor."""
 
     def __init__(self) -> None:
         self.row_count = 0
@@ -24,7 +24,7 @@ class LineReader:
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> Iterator[Row | Finding]:
-        """Takes the next bytes; yields what they complete."""
+        """Read the next bytes and yield the rows and findings that they complete."""
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
@@ -37,7 +37,7 @@ class LineReader:
         self._after_cr = chunk.endswith(b"\r")
 
     def finish(self) -> Iterator[Row | Finding]:
-        """The last line, when no line end follows it."""
+        """Yield the last line if no line end follows it."""
         yield from self._end_line()
 
     def _append(self, part: bytes) -> None:

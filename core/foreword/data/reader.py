@@ -1,4 +1,4 @@
-"""Reads rows from a file that arrives in chunks of any size."""
+"""A reader of rows from a file that arrives in chunks of any size."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from foreword.domain.report import Finding, Severity
 from foreword.errors import InvalidArgumentError
 
 MAX_FAULTS = 10_000
-"""Faulty rows after which reading stops: such a file is something else, and to go through all of it takes minutes."""
+"""Number of faults after which reading stops: the file is probably something else, and all of it takes minutes."""
 
 _PIECE_BYTES = 1 << 16
 
 
 class FormatReader(Protocol):
-    """Reads one format. `row_count` counts the rows read so far, the faulty ones included."""
+    """A reader of one format. `row_count` is the number of rows read so far, including faulty ones."""
 
     row_count: int
 
     def feed(self, chunk: bytes) -> Iterator[Row | Finding]:
-        """Takes the next bytes; yields what they complete."""
+        """Read the next bytes and yield the rows and findings that they complete."""
 
     def finish(self) -> Iterator[Row | Finding]:
-        """Ends the file; yields what is left."""
+        """End the file and yield the remaining rows and findings."""
 
 
 _READERS: dict[str, type[FormatReader]] = {"jsonl": LineReader, "json": ArrayReader, "csv": CsvReader}
 
 
 class RowReader:
-    """Reads JSONL, a JSON array or CSV; a byte order mark and any line end are fine.
+    """A reader of JSONL, a JSON array or CSV, with or without a byte order mark and with any line ends.
 
-    Memory is bounded by one row (1 MiB), whatever the bytes. Nothing in a file raises: what cannot be read is a
-    finding. How the file is cut into chunks changes nothing.
+    Memory is bounded by one row (1 MiB) for any content. No content raises an error: faults are reported as findings.
+    The division of the file into chunks does not influence the result.
 
     Args:
-        format: `jsonl`, `json` or `csv`; empty to read it from the content.
+        format: `jsonl`, `json` or `csv`; empty to detect it.
 
     Raises:
-        InvalidArgumentError: There is no such format.
+        InvalidArgumentError: The format is unknown.
     """
 
     def __init__(self, format: str = "") -> None:
@@ -62,16 +62,16 @@ class RowReader:
 
     @property
     def format(self) -> str:
-        """The format that is read; `jsonl` until it is known."""
+        """Format of the file; `jsonl` until it is known."""
         return self._format or "jsonl"
 
     @property
     def row_count(self) -> int:
-        """Rows read so far, the faulty ones included."""
+        """Number of rows read so far, including faulty ones."""
         return self._reader.row_count if self._reader else 0
 
     def feed(self, chunk: bytes) -> Iterator[Row | Finding]:
-        """Takes the next bytes; yields rows and findings in the order of the file. Consume the iterator."""
+        """Read the next bytes and yield rows and findings in the order of the file. Exhaust the iterator."""
         view = memoryview(chunk)
         for start in range(0, len(view), _PIECE_BYTES):
             if self._stopped:
@@ -79,14 +79,14 @@ class RowReader:
             yield from self._bounded(self._feed(bytes(view[start : start + _PIECE_BYTES])))
 
     def finish(self) -> Iterator[Row | Finding]:
-        """Ends the file; yields what is left. Consume the iterator."""
+        """End the file and yield the remaining rows and findings. Exhaust the iterator."""
         if not self._stopped and self._reader is None:
             yield from self._bounded(self._begin(whole=True))
         if not self._stopped and self._reader is not None:
             yield from self._bounded(self._reader.finish())
 
     def _bounded(self, items: Iterable[Row | Finding]) -> Iterator[Row | Finding]:
-        """The items, until there are too many faults."""
+        """Yield the items until there are too many faults."""
         for item in items:
             yield item
             self._fault_count += isinstance(item, Finding) and item.severity is Severity.ERROR
@@ -95,7 +95,7 @@ class RowReader:
                 yield fault(
                     "TOO_MANY_FAULTS",
                     f"Reading stopped at row {self.row_count:,} after {MAX_FAULTS:,} faults.",
-                    f"Check that the file is {self.format}, with input and output in each row.",
+                    f"Check that the file is {self.format} and that every row has input and output.",
                 )
                 return
 
@@ -107,7 +107,7 @@ class RowReader:
             yield from self._begin(whole=False)
 
     def _begin(self, *, whole: bool) -> Iterator[Row | Finding]:
-        """Chooses the reader once enough of the file is here."""
+        """Choose the reader once enough of the file has arrived."""
         if len(self._head) < 4 and not whole:
             return
         foreign = foreign_file(bytes(self._head[:4]))

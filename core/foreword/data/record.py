@@ -1,4 +1,4 @@
-"""One record of a file: from a JSON object, or from texts by column, to a row or to its faults."""
+"""Conversion of one record, a JSON object or texts by column, into a row or its faults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity, excerpt
 
 MAX_ROW_BYTES = 1 << 20
-"""Longest row in bytes as it stands in the file."""
+"""Maximum size of a row in the file, in bytes."""
 
 COLUMNS = ("input", "output")
 
@@ -28,7 +28,7 @@ def fault(
     text: str = "",
     severity: Severity = Severity.ERROR,
 ) -> Finding:
-    """A finding about the row `number`, or about the whole file."""
+    """Return a finding about the row `number`, or about the whole file if it is None."""
     return Finding(
         severity=severity,
         code=code,
@@ -43,38 +43,38 @@ def fault(
 
 
 def too_large(number: int, raw: bytes) -> Finding:
-    """The finding for a row that is over the limit."""
+    """Return the finding for a row that is larger than the limit."""
     return fault(
         "ROW_TOO_LARGE",
-        f"The row is longer than {MAX_ROW_BYTES:,} bytes.",
-        "Shorten it, and check that no quote, brace or line end is missing.",
+        f"The row is larger than {MAX_ROW_BYTES:,} bytes.",
+        "Shorten the row, and check that no quote, brace or line end is missing.",
         number=number,
         text=raw[: min(400, MAX_ROW_BYTES)].decode("utf-8", "replace"),
     )
 
 
 def decode(raw: bytes, number: int | None) -> str | Finding:
-    """The text of UTF-8 bytes, or the finding that they are not UTF-8."""
+    """Return the text of UTF-8 bytes, or a finding if they are not UTF-8."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         return fault(
             "INVALID_UTF8",
             f"Byte 0x{raw[error.start]:02x} at position {error.start + 1} is not UTF-8.",
-            "Save the file as UTF-8; Excel calls it CSV UTF-8.",
+            "Save the file as UTF-8 (CSV UTF-8 in Excel).",
             number=number,
             text=raw[max(0, error.start - 40) : error.start + 40].decode("utf-8", "replace"),
         )
 
 
 class _Number(str):
-    """A JSON number as it was written: 1.50 stays 1.50."""
+    """A JSON number as written in the file: 1.50 stays 1.50."""
 
     __slots__ = ()
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers which keys came twice."""
+    """A JSON object with a list of the keys that it repeats."""
 
     repeated: tuple[str, ...] = ()
 
@@ -97,7 +97,7 @@ _DECODER = json.JSONDecoder(
 
 
 def read_object(raw: bytes, number: int) -> Iterator[Row | Finding]:
-    """Reads one JSON object: its faults and, unless one of them is an error, the row."""
+    """Read one JSON object and yield its faults and, unless one of them is an error, its row."""
     text = decode(raw, number)
     if isinstance(text, Finding):
         yield text
@@ -114,36 +114,37 @@ def read_object(raw: bytes, number: int) -> Iterator[Row | Finding]:
         )
         return
     except ValueError as error:
-        yield fault("NOT_JSON", f"The row is not JSON: {error}.", "Write it in quotes.", number=number, text=text)
+        yield fault("NOT_JSON", f"The row is not JSON: {error}.", "Put it in quotes.", number=number, text=text)
         return
     except RecursionError:
-        yield fault("NOT_JSON", "The row is nested too deeply.", f"Write {_EXAMPLE}.", number=number, text=text)
+        yield fault("NOT_JSON", "The row is nested too deeply.", f"Write it as {_EXAMPLE}.", number=number, text=text)
         return
     if not isinstance(value, _Object):
-        yield fault("NOT_AN_OBJECT", "The row is not a JSON object.", f"Write {_EXAMPLE}.", number=number, text=text)
+        remedy = f"Write it as {_EXAMPLE}."
+        yield fault("NOT_AN_OBJECT", "The row is not a JSON object.", remedy, number=number, text=text)
         return
     yield from _read_columns(value, number)
 
 
 def _json_remedy(text: str) -> str:
-    """What most often leads to such a text."""
+    """Return the remedy for the most common cause of a text that is not JSON."""
     start = text.lstrip()
     if start.startswith(("{'", "{ '")):
-        return "Put keys and texts in double quotes; single quotes are not JSON."
+        return "Put keys and texts in double quotes; JSON does not allow single quotes."
     if start.startswith(("{\N{LEFT DOUBLE QUOTATION MARK}", "{\N{RIGHT DOUBLE QUOTATION MARK}")):
-        return 'Use straight double quotes (") instead of typographic ones.'
+        return 'Replace the typographic quotes by straight double quotes (").'
     return f"Write each row as one complete object: {_EXAMPLE}."
 
 
 def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
-    """Takes input and output out of an object."""
+    """Yield the row of an object, or its faults."""
     unknown = [key for key in value if key not in COLUMNS]
     usable = True
     for column in COLUMNS:
         if column in value.repeated:
             usable = False
             yield fault(
-                "REPEATED_KEY", f"Key {column!r} occurs twice.", "Keep one of them.", number=number, column=column
+                "REPEATED_KEY", f"Key {column!r} occurs twice.", "Remove one of them.", number=number, column=column
             )
         if column not in value:
             usable = False
@@ -158,8 +159,8 @@ def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
     for key in unknown:
         yield fault(
             "UNKNOWN_KEY",
-            f"Key {excerpt(key)!r} is not known and is left out.",
-            "Rows have the keys input and output; remove the others.",
+            f"Key {excerpt(key)!r} is unknown and is ignored.",
+            "Remove the key; only input and output are used.",
             number=number,
             text=key,
             severity=Severity.WARNING,
@@ -168,25 +169,25 @@ def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
 
 
 def _missing(column: str, unknown: list[str], number: int) -> Finding:
-    """The finding for a key that is not there, with the key that was probably meant."""
+    """Return the finding for a missing key, with a remedy that names the key that was probably meant."""
     likely = [key for key in unknown if key.strip().lower() == column]
     if likely:
-        remedy = f"Rename {excerpt(likely[0])!r} to {column!r}; case and spaces count."
+        remedy = f"Rename {excerpt(likely[0])!r} to {column!r}; case and spaces matter."
     elif unknown:
         found = ", ".join(repr(excerpt(key)) for key in unknown[:5])
         remedy = f"Add it, or rename one of the keys found: {found}."
     else:
-        remedy = f"Write {_EXAMPLE}."
+        remedy = f"Write the row as {_EXAMPLE}."
     return fault("MISSING_KEY", f"Key {column!r} is missing.", remedy, number=number, column=column)
 
 
 def _check_value(column: str, value: object, number: int) -> Finding | None:
-    """What is wrong with the value of a column; None when it is a text as it should be."""
+    """Return the finding for a value that is not a valid text; None if it is valid."""
     if isinstance(value, _Number):
         return fault(
             "NUMBER_AS_TEXT",
-            f"Numbers in {column} are taken as the text they are written as.",
-            "Put them in quotes if that is meant.",
+            f"Numbers in {column} are read as text, exactly as written.",
+            "Put them in quotes to avoid this remark.",
             number=number,
             column=column,
             text=value,
@@ -196,23 +197,23 @@ def _check_value(column: str, value: object, number: int) -> Finding | None:
         return check_text(column, value, number)
     shown = json.dumps(value, ensure_ascii=True)
     if value is None:
-        name, remedy = "null", "Give it a text, or remove the row."
+        name, remedy = "null", "Replace it by a text, or remove the row."
     elif isinstance(value, bool):
-        name, remedy = "true or false without quotes", f'Write "{shown}" in quotes.'
+        name, remedy = "true or false without quotes", f'Write it in quotes: "{shown}".'
     elif isinstance(value, list):
-        name, remedy = "a list", 'Write one text; several labels are joined by a comma: "Warehouse, Packaging".'
+        name, remedy = "a list", 'Write one text; separate several labels by commas: "Warehouse, Packaging".'
     else:
-        name, remedy = "an object", "Write one text."
+        name, remedy = "an object", "Write it as one text."
     return fault("NOT_TEXT", f"The {column} is {name}, not a text.", remedy, number=number, column=column, text=shown)
 
 
 def check_text(column: str, text: str, number: int) -> Finding | None:
-    """The finding for a text that cannot be stored as UTF-8 text."""
+    """Return the finding for a text that cannot be stored as UTF-8; None if it can."""
     if "\x00" in text:
         return fault(
             "BAD_CHARACTER",
-            f"The {column} holds a NUL character.",
-            "Remove it; it often comes from a file saved as UTF-16.",
+            f"The {column} contains a NUL character.",
+            "Remove the character; it often comes from a file saved as UTF-16.",
             number=number,
             column=column,
             text=text,
@@ -222,8 +223,8 @@ def check_text(column: str, text: str, number: int) -> Finding | None:
     except UnicodeEncodeError as error:
         return fault(
             "BAD_CHARACTER",
-            f"The {column} holds half of a surrogate pair at character {error.start + 1}.",
-            "Write the whole character; such halves come from cutting texts in the middle of an emoji.",
+            f"The {column} contains half of a surrogate pair at character {error.start + 1}.",
+            "Restore the whole character; a half is left when a text is cut in the middle of an emoji.",
             number=number,
             column=column,
             text=text,

@@ -1,4 +1,4 @@
-"""The stored form of rows: JSONL with the keys input and output, in UTF-8, every line ended by a line feed."""
+"""The stored form of rows: JSONL in UTF-8 with the keys input and output, each line ended by a line feed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from foreword.errors import ArtifactError
 
 
 def write_rows(rows: Iterable[Row]) -> bytes:
-    """The stored form; equal rows give equal bytes, so its hash names the content."""
+    """Return the stored form of rows. Equal rows give equal bytes, so their hash identifies the content."""
     return b"".join(
         json.dumps({"input": row.input, "output": row.output}, ensure_ascii=False).encode() + b"\n" for row in rows
     )
 
 
 def read_rows(canonical: bytes) -> tuple[Row, ...]:
-    """Reads what `write_rows` wrote; rows are numbered from 1.
+    """Read rows that `write_rows` wrote, numbered from 1.
 
     Raises:
-        ArtifactError: The bytes are something else.
+        ArtifactError: The bytes are not the stored form of rows.
     """
     rows = []
-    # Not splitlines: it would also split bytes at a lone carriage return.
+    # Not splitlines, which would also split bytes at a lone carriage return.
     lines = canonical.removesuffix(b"\n").split(b"\n") if canonical else []
     for number, line in enumerate(lines, 1):
         try:

@@ -1,4 +1,4 @@
-"""The checker that somebody asks for by names: of a task, of a base model."""
+"""Construction of a checker from the names of a task and a base model."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def start_checker(
     max_bytes: int,
     counter: Callable[[BaseModel], Callable[[str], int]],
 ) -> DatasetChecker:
-    """A checker with the installed validators.
+    """Return a checker that runs the installed validators.
 
     Args:
-        task: Id of the task; empty to choose one that suits the rows.
-        base_model: Name or alias of the base model that counts tokens; empty for none.
-        max_input_tokens: Longest input, used with `base_model`; 0 means the model's context.
-        counter: What counts the tokens of an input for a base model.
+        task: Id of the task; empty to choose the one that suits the rows.
+        base_model: Name or alias of the base model whose tokenizer counts tokens; empty for none.
+        max_input_tokens: Maximum length of an input, used with `base_model`; 0 means the model's context.
+        counter: Returns a function that counts the tokens of an input for a base model.
 
     Raises:
         InvalidArgumentError: The task is not installed, or a value is out of range.
-        NotFoundError: No such base model.
+        NotFoundError: The base model does not exist.
     """
     tasks = plugins.tasks.items
     if task and task not in tasks:
         installed = ", ".join(sorted(tasks)) or "none"
-        raise InvalidArgumentError.of("task", f"{task[:80]!r} is not installed; installed are {installed}")
+        raise InvalidArgumentError.of("task", f"{task[:80]!r} is not installed (installed: {installed})")
     count_tokens: Callable[[str], int] | None = None
     longest: int | None = None
     if base_model:

@@ -1,6 +1,6 @@
-"""Chooses the task of rows when nobody named one.
+"""The choice of a task for rows when none is set.
 
-Data checks and plans both use it, so that an upload and a run never disagree.
+Data checks and plans both use this choice, so that an upload and a run agree.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from foreword.plugin.task_options import option_field, set_options
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskChoice:
-    """The outcome of a choice.
+    """The result of choosing a task.
 
     Attributes:
         task: None if no installed task suits the rows.
@@ -47,7 +47,7 @@ def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOpt
     for id, task in candidates.items():
         try:
             rating = task.suits(rows, options)
-        except Exception as error:  # a task is foreign code: the others can still be chosen
+        except Exception as error:  # a task is a plugin's code: if it fails, the others can still be chosen
             failures.append(_failed(id, error))
             continue
         if rating is not None and rating.score > 0:
@@ -64,13 +64,13 @@ def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOpt
 
 
 def _refuse(named: Collection[str], tasks: Mapping[str, Task]) -> None:
-    """Raise the error for options that no single task has."""
+    """Raise the error for options that no single task supports."""
     known = {spec.name for task in tasks.values() for spec in task.options}
     unknown = [name for name in named if name not in known]
-    problem = "is an option of no installed task" if unknown else "is not an option of the task that has the others"
+    problem = "is not an option of any installed task" if unknown else "is not an option of the task with the others"
     violations = Violations()
     for name in unknown or named:
-        violations.add(option_field(name), f"{problem}; set task, and only options that this task has")
+        violations.add(option_field(name), f"{problem}; set task, and only options of that task")
     violations.check()
 
 

@@ -1,1 +1,1 @@
-"""What Foreword is about, as frozen values: no database, no protobuf, no torch."""
+"""The domain model as frozen values, without database, protobuf or torch."""

@@ -1,4 +1,4 @@
-"""The room that a base model's context has for inputs and answers."""
+"""The part of a base model's context that is available to inputs and answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextRoom:
-    """Room for an input and its answer beside a soft prompt.
+    """The context available to an input and its answer beside a soft prompt.
 
     A causal model continues its input, so soft prompt, input and answer share one context. An encoder-decoder reads
     soft prompt and input in the encoder, and its decoder has a context of the same length for the answer alone.
@@ -24,32 +24,32 @@ class ContextRoom:
 
     @property
     def free_tokens(self) -> int:
-        """Tokens that the soft prompt leaves; below 1 when it is too long."""
+        """Number of tokens that remain beside the soft prompt; below 1 if the soft prompt is too long."""
         return self.context_tokens - self.soft_prompt_tokens
 
     def longest_input(self, *, answer_tokens: int) -> int:
-        """Return the most tokens that an input may have before an answer of `answer_tokens`.
+        """Return the maximum number of input tokens before an answer of `answer_tokens`.
 
         Returns:
-            Below 1 when no input leaves room for such an answer.
+            A number below 1 if no input leaves room for such an answer.
         """
         return self.free_tokens - answer_tokens if self.is_causal else self.free_tokens
 
     def longest_answer(self, *, input_tokens: int) -> int:
-        """Return the most tokens that can be generated after an input, the end token included.
+        """Return the maximum number of tokens that can be generated after an input, including the end token.
 
         Returns:
-            Below 1 when the input is too long.
+            A number below 1 if the input is too long.
         """
         if self.is_causal:
             return self.free_tokens - input_tokens
         return self.context_tokens if input_tokens <= self.free_tokens else 0
 
     def longest_scored_answer(self, *, input_tokens: int) -> int:
-        """Return the most tokens that an answer to score may have after an input, the end token included.
+        """Return the maximum number of tokens in an answer that is scored after an input, including the end token.
 
-        A causal model does not read the last token of such an answer, as nothing follows it. The decoder of an
-        encoder-decoder does not read it either, but reads a start token in front of the first.
+        A causal model does not read the last token of such an answer, because nothing follows it. The decoder of an
+        encoder-decoder does not read it either, but reads a start token before the first token.
         """
         longest = self.longest_answer(input_tokens=input_tokens)
         return longest + 1 if self.is_causal else longest

@@ -9,12 +9,12 @@ from typing import Final
 from foreword.domain.report import DataReport
 
 MAX_DATASET_BYTES: Final = 200_000_000
-"""Largest file of rows, in bytes, unless the settings say otherwise."""
+"""Default maximum size of a file of rows, in bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One training example. `number` is its position in the file, counted from 1."""
+    """A training example. `number` is its position in the file, counted from 1."""
 
     number: int
     input: str
@@ -23,15 +23,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """A stored version of rows, with the report of its checks.
+    """A stored version of rows, with the report of the data checks.
 
     Attributes:
-        tenant: Owner's id.
-        id: Last part of its name.
-        display_name: Name for people; versions of one display name count up from 1.
+        tenant: Id of the owner.
+        id: Last part of the resource name.
+        display_name: Human-readable name; versions of the same display name are numbered from 1.
         artifact: Key of the stored rows (JSONL) in the artifact store.
-        content_sha256: SHA-256 of those bytes, in hexadecimal.
-        report: None when listed without it.
+        content_sha256: SHA-256 of the stored bytes, in hexadecimal.
+        report: None if the dataset was listed without its report.
     """
 
     tenant: str

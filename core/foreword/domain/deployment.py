@@ -10,14 +10,14 @@ from foreword.domain.failure import Failure
 
 
 class Stage(Enum):
-    """What a space is for."""
+    """The purpose of a space."""
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
 
 
 class RevisionState(Enum):
-    """PROBING -> READY | FAILED."""
+    """State of a revision: PROBING -> READY | FAILED."""
 
     PROBING = "probing"
     READY = "ready"
@@ -35,7 +35,7 @@ class DeploymentState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """A place that deployments live in."""
+    """A group of deployments, for development or for production."""
 
     tenant: str
     id: str
@@ -50,7 +50,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReference:
-    """What a deployment serves: a tuned model of its tenant, or a base model itself. Exactly one is set."""
+    """The model that a deployment serves: a tuned model of its tenant or a base model. Exactly one is set."""
 
     tuned_model: str | None = None
     base_model: str | None = None
@@ -58,11 +58,11 @@ class ModelReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """One model that a deployment points or pointed to.
+    """A model that a deployment serves, served or is about to serve.
 
     Attributes:
-        number: Counted from 1.
-        probe_effect: Largest change that the artifact makes to a token's log-probability, in nats; 0 for a base model.
+        number: Number of the revision, counted from 1.
+        probe_effect: Largest change in a token's log-probability caused by the artifact, in nats; 0 for a base model.
     """
 
     number: int
@@ -78,8 +78,8 @@ class Deployment:
     """A serving name that points to a model.
 
     Attributes:
-        serving_revision: Number of the revision that is served; 0 while there is none.
-        passed_over_revision: Revisions up to this one do not start to serve by themselves: somebody rolled back.
+        serving_revision: Number of the revision that is served; 0 if none is.
+        passed_over_revision: Revisions up to this number are not served automatically, because of a rollback.
         revisions: Newest first.
     """
 
@@ -100,7 +100,7 @@ class Deployment:
 
     @property
     def state(self) -> DeploymentState:
-        """State that follows from the revisions."""
+        """State of the deployment, derived from its revisions."""
         if self.serving_revision:
             return DeploymentState.READY if self.coming is None else DeploymentState.UPDATING
         failed = self.revisions[0].state is RevisionState.FAILED
@@ -108,12 +108,12 @@ class Deployment:
 
     @property
     def coming(self) -> Revision | None:
-        """The revision that is being probed, and serves once it has passed."""
+        """The revision that is being probed and will be served if it passes; None if there is none."""
         newest = self.revisions[0]
         probing = newest.state is RevisionState.PROBING
         return newest if probing and newest.number > self.passed_over_revision else None
 
     @property
     def serving(self) -> Revision | None:
-        """The revision that is served."""
+        """The revision that is served; None if there is none."""
         return next((item for item in self.revisions if item.number == self.serving_revision), None)

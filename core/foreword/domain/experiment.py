@@ -13,13 +13,13 @@ from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Evaluation, Finding
 
 DEFAULT_TUNING_TYPE: Final = "prompt_tuning"
-"""The tuning method of an experiment that names none."""
+"""The default tuning method."""
 
 
 class ExperimentState(Enum):
     """State of a run; `TRANSITIONS` holds the state machine.
 
-    A run whose worker died stays RUNNING (or CANCELLING) and is leased by another worker.
+    If its worker dies, a run stays RUNNING (or CANCELLING) until another worker leases it.
     """
 
     QUEUED = "queued"
@@ -31,7 +31,7 @@ class ExperimentState(Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether no other state follows."""
+        """True if no other state can follow."""
         return not TRANSITIONS[self]
 
 
@@ -45,11 +45,11 @@ TRANSITIONS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
     ExperimentState.FAILED: frozenset(),
     ExperimentState.CANCELLED: frozenset(),
 }
-"""The states that may follow each state. A run may end before its worker sees that it is to be cancelled."""
+"""The states that may follow each state. A run may end before its worker notices the request to cancel it."""
 
 
 class Phase(Enum):
-    """What a running experiment is doing."""
+    """The current phase of a running experiment."""
 
     LOADING = "loading"
     TUNING = "tuning"
@@ -60,7 +60,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
-    """Options of a task as requested; None and empty mean: decide from the data."""
+    """Options of a task as requested. None or empty values are inferred from the data."""
 
     labels: tuple[str, ...] = ()
     multi_label: bool | None = None
@@ -70,13 +70,13 @@ class TaskOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentConfig:
-    """What a caller asked for. Never changes after creation.
+    """The configuration that a caller requested. It never changes after creation.
 
     Attributes:
-        base_model: Id of the base model, aliases already followed.
+        base_model: Id of the base model, with aliases already resolved.
         dataset: Id of the dataset.
-        verbalizer: Template with `{{input}}`; the task's when the caller gave none.
-        instruction: Used when the base model is evaluated without tuning; empty for none.
+        verbalizer: Template with `{{input}}`; defaults to that of the task.
+        instruction: Instruction for evaluating the base model without tuning; empty for none.
     """
 
     base_model: str
@@ -92,14 +92,14 @@ class ExperimentConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunePlan:
-    """What an experiment will do: every value with its source, sizes, cost and warnings.
+    """The plan of an experiment: every parameter with its source, the sizes, the cost and the warnings.
 
     Attributes:
-        sources: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run` by parameter name.
-        planned_updates: Updates of the prompt, a refit included.
-        estimated_seconds: Run time on one worker; 0 when the size of the base model is unknown.
-        schema: What the task read from the data (labels, label sets, ...), as the task's own JSON.
-        labels: Labels in answer order; empty unless the task is closed.
+        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run`.
+        planned_updates: Number of updates of the prompt, including those of a refit.
+        estimated_seconds: Run time on one worker; 0 if the size of the base model is unknown.
+        schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.
+        labels: Labels in the order in which answers list them; empty unless the task is closed.
     """
 
     parameters: ResolvedParameters
@@ -116,7 +116,7 @@ class TunePlan:
 
     @property
     def estimated_capacity_unit_hours(self) -> float:
-        """Cost: hours of one worker."""
+        """Estimated cost in hours of one worker."""
         return self.estimated_seconds / 3600
 
 
@@ -125,10 +125,10 @@ class Snapshot:
     """One point of the learning curve.
 
     Attributes:
-        sequence: Grows by one from 1 over the life of the experiment; never reused, also when a run resumes.
-        loss: Mean training loss since the snapshot before, in nats per token.
-        validation_loss: Held-out loss in nats per token; None but at the end of an epoch.
-        validation_metric: Held-out main metric; None but at the end of an epoch.
+        sequence: Number of the snapshot, counted from 1 over the life of the experiment; not reused when a run resumes.
+        loss: Mean training loss since the previous snapshot, in nats per token.
+        validation_loss: Held-out loss in nats per token; None except at the end of an epoch.
+        validation_metric: Main metric on the held-out rows; None except at the end of an epoch.
     """
 
     sequence: int
@@ -145,7 +145,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is. `percent` is in [0, 100]; `remaining_seconds` is None while unknown."""
+    """Progress of a run. `percent` is in [0, 100]; `remaining_seconds` is None while unknown."""
 
     percent: float = 0.0
     step: int = 0
@@ -159,12 +159,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneExperiment:
-    """One tuning run.
+    """A tuning run.
 
     Attributes:
-        snapshots: The learning curve, oldest first; empty when listed without it.
-        last_sequence: Sequence number of the newest snapshot; 0 for none.
-        tuned_model: Id of the tuned model; None until SUCCEEDED.
+        snapshots: The learning curve, oldest first; empty if the experiment was listed without it.
+        last_sequence: Sequence number of the newest snapshot; 0 if there is none.
+        tuned_model: Id of the tuned model; None until the state is SUCCEEDED.
         compute_seconds: Worker time used so far.
     """
 

@@ -1,4 +1,4 @@
-"""Stored failures of experiments and revisions."""
+"""Failures of experiments and revisions as they are stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Failure:
     Attributes:
         kind: Value of the error's `ErrorKind`.
         reason: Stable identifier in UPPER_SNAKE_CASE.
-        message: The problem and the remedy, for people.
+        message: The problem and the remedy in plain language.
     """
 
     kind: str

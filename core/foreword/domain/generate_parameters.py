@@ -1,4 +1,4 @@
-"""Generation parameters as they describe themselves: to the service that checks them, and to whoever asks for them."""
+"""Specifications of the generation parameters: the service checks values against them and lists them to clients."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ from foreword.domain.parameters import ParameterSpec
 GENERATE_PARAMETER_SPECS: Final = (
     ParameterSpec(
         name="decoding_method", type="string", default="greedy", choices=("greedy", "sample"),
-        description="Always the likeliest token, or one drawn at random.",
+        description="How to choose the next token: the most likely one (greedy), or one drawn at random (sample).",
     ),
     ParameterSpec(
         name="temperature", type="float", minimum=0, exclusive_minimum=True, maximum=2, default=1.0,
-        description="Sampling: divides the logits.",
+        description="Sampling temperature: the logits are divided by this value.",
     ),
     ParameterSpec(
         name="top_p", type="float", minimum=0, exclusive_minimum=True, maximum=1, default=1.0,
-        description="Sampling: only the likeliest tokens whose probabilities reach this sum.",
+        description="Sample only from the most likely tokens whose probabilities add up to this value.",
     ),
     ParameterSpec(
         name="top_k", type="int", minimum=0, maximum=1000, default=0, unit="tokens",
-        description="Sampling: only this many of the likeliest tokens; 0 means all.",
+        description="Sample only from this many of the most likely tokens; 0 means all.",
     ),
     ParameterSpec(
         name="random_seed", type="int", minimum=0, maximum=2**32 - 1,
-        description="Sampling: makes the answer repeatable; drawn when unset.",
+        description="Seed that makes sampling repeatable; chosen at random if unset.",
     ),
     ParameterSpec(
         name="min_new_tokens", type="int", minimum=0, default=0, unit="tokens",
-        description="Fewest tokens to generate.",
+        description="Minimum number of tokens to generate.",
     ),
     ParameterSpec(
         name="max_new_tokens", type="int", minimum=1, default=128, unit="tokens",
-        description="Most tokens to generate.",
+        description="Maximum number of tokens to generate.",
     ),
     ParameterSpec(
         name="stop_sequences", type="string_list", default=(),
-        description="Texts that end the answer; at most 6 of at most 40 characters.",
+        description="Texts that end the answer: at most 6, of at most 40 characters each.",
     ),
     ParameterSpec(
         name="include_stop_sequence", type="bool", default=False,
-        description="The stop sequence stays in the answer.",
+        description="Keep the stop sequence at the end of the answer.",
     ),
     ParameterSpec(
         name="repetition_penalty", type="float", minimum=1, maximum=2, default=1.0,
-        description="Makes tokens that came before less likely; 1 means none.",
+        description="Penalty on tokens that have already occurred; 1 means no penalty.",
     ),
     ParameterSpec(
         name="length_penalty.decay_factor", type="float", minimum=1, exclusive_minimum=True, maximum=10,
-        description="Makes the end ever more likely, by this factor for each token.",
+        description="Factor by which the end of the answer becomes more likely with each token.",
     ),
     ParameterSpec(
         name="length_penalty.start_index", type="int", minimum=0, default=0, unit="tokens",
-        description="Tokens generated before the length penalty takes effect.",
+        description="Number of tokens generated before the length penalty takes effect.",
     ),
     ParameterSpec(
         name="time_limit", type="float", minimum=0.001, maximum=3600, unit="seconds",
-        description="Ends the answer with what is there.",
+        description="Time after which the answer ends, with the text generated so far.",
     ),
     ParameterSpec(
         name="truncate_input_tokens", type="int", minimum=0, default=0, unit="tokens",
-        description="Keeps only this many of a longer input's last tokens; 0 means all.",
+        description="Keep only this many of the last tokens of the input; 0 means all.",
     ),
     ParameterSpec(
         name="return_options.input_text", type="bool", default=False,
-        description="Return the input after templates.",
+        description="Return the input after the templates are applied.",
     ),
     ParameterSpec(
         name="return_options.input_tokens", type="bool", default=False,
@@ -78,17 +78,17 @@ GENERATE_PARAMETER_SPECS: Final = (
     ),
     ParameterSpec(
         name="return_options.token_log_probabilities", type="bool", default=False,
-        description="Return them with their log-probabilities.",
+        description="Return the log-probability of each returned token.",
     ),
     ParameterSpec(
         name="return_options.token_ranks", type="bool", default=False,
-        description="Return them with their ranks.",
+        description="Return the rank of each returned token.",
     ),
     ParameterSpec(
         name="return_options.top_n_tokens", type="int", minimum=0, maximum=20, default=0, unit="tokens",
-        description="Return this many of the likeliest tokens in the place of each.",
+        description="Return this many of the most likely alternatives for each returned token.",
     ),
 )  # fmt: skip
-"""Every parameter by its path in `GenerateParameters` of the API, in its order."""
+"""Every parameter of the API's `GenerateParameters`, named by its path, in the order of the API."""
 
 SPECS_BY_PATH: Final[Mapping[str, ParameterSpec]] = {spec.name: spec for spec in GENERATE_PARAMETER_SPECS}

@@ -1,4 +1,4 @@
-"""How answers are made, and what they tell."""
+"""Parameters and results of inference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class StopReason(Enum):
-    """Why an answer ended."""
+    """The reason why an answer ended."""
 
     EOS_TOKEN = "eos_token"  # noqa: S105 - no password
     STOP_SEQUENCE = "stop_sequence"
@@ -20,11 +20,11 @@ class StopReason(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthPenalty:
-    """Makes the end of an answer ever more likely.
+    """A penalty that makes the end of an answer more likely with each token.
 
     Attributes:
-        decay_factor: Above 1; the end token's logit grows by its size times `decay_factor ** n - 1`.
-        start_index: Tokens generated before n begins to count.
+        decay_factor: Above 1; the end token's logit grows by its magnitude times `decay_factor ** n - 1`.
+        start_index: Number of tokens generated before n starts to count.
     """
 
     decay_factor: float
@@ -33,10 +33,10 @@ class LengthPenalty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnOptions:
-    """What an answer tells besides its text. Details of tokens come with `input_tokens` and `generated_tokens`.
+    """What to return besides the text. Token details need `input_tokens` or `generated_tokens`.
 
     Attributes:
-        top_n_tokens: How many of the likeliest tokens to tell in the place of each.
+        top_n_tokens: How many of the most likely alternatives to return for each token.
     """
 
     input_tokens: bool = False
@@ -48,34 +48,34 @@ class ReturnOptions:
 
     @property
     def details(self) -> bool:
-        """Whether tokens are told with anything that only the model's logits know."""
+        """True if tokens are to be returned with details that are computed from the model's logits."""
         return self.token_log_probabilities or self.token_ranks or self.top_n_tokens > 0
 
     @property
     def input_details(self) -> bool:
-        """Whether that is wanted of the input's tokens."""
+        """True if the input's tokens are to be returned with such details."""
         return self.input_tokens and self.details
 
     @property
     def generated_details(self) -> bool:
-        """Whether that is wanted of the answer's tokens."""
+        """True if the answer's tokens are to be returned with such details."""
         return self.generated_tokens and self.details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateParameters:
-    """How to choose and when to stop, with nothing left open.
+    """Fully resolved parameters of a generation: how to choose tokens and when to stop.
 
     Attributes:
-        sample: Draw the next token at random instead of taking the likeliest.
-        temperature: Divides the logits when sampling.
-        top_k: Only this many of the likeliest tokens when sampling; 0 means all.
-        top_p: Only the likeliest tokens whose probabilities reach this sum when sampling.
-        seed: Seed of this request alone; what other requests do never changes its draws.
-        repetition_penalty: Divides the logits of tokens that came before, in the answer and, for causal models, in the
-            input; 1 for none.
-        time_limit: From the request's arrival until the answer ends as it is; None for no limit.
-        truncate_input_tokens: Only this many of the input's last tokens; 0 for all.
+        sample: Draw the next token at random instead of taking the most likely one.
+        temperature: Divisor of the logits when sampling.
+        top_k: Sample only from this many of the most likely tokens; 0 means all.
+        top_p: Sample only from the most likely tokens whose probabilities add up to this value.
+        seed: Seed of this request; other requests in the same batch do not influence its draws.
+        repetition_penalty: Divisor of the logits of tokens that have already occurred in the answer or, for causal
+            models, in the input; 1 for no penalty.
+        time_limit: Time from the request's arrival until the answer ends as it is; None for no limit.
+        truncate_input_tokens: Keep only this many of the last tokens of the input; 0 for all.
     """
 
     sample: bool = False
@@ -96,7 +96,7 @@ class GenerateParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
-    """Tokens of one request; the soft prompt is counted apart."""
+    """Token counts of one request; the soft prompt is counted separately."""
 
     input_tokens: int
     generated_tokens: int
@@ -105,7 +105,7 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopToken:
-    """A token that might have stood in a place; its log-probability in nats."""
+    """A likely token at some position, with its log-probability in nats."""
 
     text: str
     id: int
@@ -117,10 +117,11 @@ class Token:
     """A token of an input or an answer.
 
     Attributes:
-        text: Its text alone; special tokens show their names.
-        log_probability: In nats, by the model itself: before penalties, temperature and cuts. None where not asked
-            for or not known; likewise the rank, of which 1 is the likeliest.
-        top_tokens: The likeliest in its place, likeliest first.
+        text: Text of this token alone; special tokens show their names.
+        log_probability: Log-probability in nats as given by the model, before penalties, temperature, top-k and top-p.
+            None if not requested or not known.
+        rank: Rank among all tokens, 1 for the most likely; None if not requested or not known.
+        top_tokens: The most likely tokens at this position, the most likely first.
     """
 
     text: str
@@ -135,8 +136,9 @@ class Generation:
     """A finished answer.
 
     Attributes:
-        input_text: The input after templates, before truncation; None unless asked for.
-        input_tokens: Its tokens, after truncation; empty unless asked for, like those generated.
+        input_text: The input after templates and before truncation; None unless requested.
+        input_tokens: Tokens of the input after truncation; empty unless requested.
+        generated_tokens: Tokens of the answer; empty unless requested.
     """
 
     text: str
@@ -150,7 +152,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSet:
-    """Labels in canonical order with their share of the probability over all label sets that were scored."""
+    """Labels in canonical order, with their probability relative to all label sets that were scored."""
 
     labels: tuple[str, ...]
     probability: float
@@ -158,11 +160,11 @@ class LabelSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """Scored label sets.
+    """The result of scoring label sets.
 
     Attributes:
-        label_sets: All that were scored, likeliest first.
-        label_probabilities: For each label, the summed probability of the label sets that hold it.
+        label_sets: All label sets that were scored, the most likely first.
+        label_probabilities: For each label, the total probability of the label sets that contain it.
     """
 
     label_sets: tuple[LabelSet, ...]

@@ -1,4 +1,4 @@
-"""What plugins are told of a request to a model."""
+"""Inference requests as plugins see them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from foreword.domain.inference import TokenUsage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceCall:
-    """A request that is about to be answered.
+    """An inference request that is about to be answered.
 
     Attributes:
-        id: The same before and after; unique.
+        id: Unique id, the same before and after the request.
         tenant: Id of the tenant.
         base_model: Id of the base model.
-        adapter_sha256: Content hash of the tuned model's tensors; empty when the base model answers as it is.
-        labels: Whether labels are asked for instead of text.
+        adapter_sha256: Content hash of the tuned model's tensors; empty for the base model without tuning.
+        labels: Whether the request asks for labels instead of text.
     """
 
     id: str
@@ -28,12 +28,12 @@ class InferenceCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceOutcome:
-    """How a request ended.
+    """The outcome of an inference request.
 
     Attributes:
-        usage: Its tokens; None when there is no whole answer.
-        seconds: From the request to its end, waiting included.
-        error: Reason of the error; `CANCELLED` when the caller left, empty when it was answered.
+        usage: Token counts; None if there is no complete answer.
+        seconds: Time from the request to its end, including waiting.
+        error: Reason of the error: `CANCELLED` if the caller disconnected, empty if the request succeeded.
     """
 
     usage: TokenUsage | None

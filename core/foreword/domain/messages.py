@@ -1,17 +1,17 @@
-"""How large messages of the API may be: the service checks these limits, and the client keeps within them."""
+"""Size limits of API messages, which the service checks and the client respects."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MAX_REQUEST_BYTES: Final = 16 * 2**20
-"""Largest request message. Every request of one prompt fits: 1,000,000 characters take at most 4,000,000 bytes."""
+"""Maximum request size. Any request with one prompt fits: 1,000,000 characters take at most 4,000,000 bytes."""
 
 MAX_RESPONSE_BYTES: Final = 64 * 2**20
-"""Largest response message."""
+"""Maximum response size."""
 
 USUAL_RESPONSE_BYTES: Final = 4 * 2**20
-"""Largest response message that gRPC clients take unless they are set up for more."""
+"""Maximum response size that gRPC clients accept by default."""
 
 MAX_BATCH_REQUESTS: Final = 256
-"""Most requests in one batch."""
+"""Maximum number of requests in one batch."""

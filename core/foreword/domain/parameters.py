@@ -1,4 +1,4 @@
-"""Tuning parameters: what may be set, in which range, and how unset ones are resolved."""
+"""Tuning parameters: their specifications, their ranges and how unset values are resolved."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from foreword.domain.violations import Violations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSpec:
-    """Describes one parameter, so that a client can draw a form and the service can check a value.
+    """The description of a parameter, from which clients draw forms and the service checks values.
 
     Attributes:
         name: Field or key name.
         type: `int`, `float`, `bool`, `string` or `string_list`.
         minimum: Smallest value allowed; None means no bound.
-        exclusive_minimum: Whether the minimum itself is out of range.
+        exclusive_minimum: Whether the minimum itself is excluded.
         maximum: Largest value allowed, inclusive; None means no bound.
-        default: Value used when neither the request nor the recipe sets one.
+        default: Value used if neither the request nor the recipe sets one.
         unit: Unit, such as `tokens`.
         choices: Values allowed; empty means any in range.
     """
@@ -36,7 +36,7 @@ class ParameterSpec:
     exclusive_minimum: bool = False
 
     def fault(self, value: Any) -> str | None:
-        """What is wrong with a value, in words that go behind the parameter's name; None when nothing is."""
+        """Return what is wrong with a value, in words that follow the parameter's name; None if it is valid."""
         right_type = isinstance(value, _TYPES[self.type]) and (self.type == "bool" or not isinstance(value, bool))
         items = value if right_type and self.type == "string_list" else ()
         if not right_type or not all(isinstance(item, str) for item in items):
@@ -53,7 +53,7 @@ class ParameterSpec:
 
     @property
     def allowed(self) -> str:
-        """The type and the values allowed, in words that go behind `must be`: `a float in [0, 0.9]`."""
+        """The type and the allowed values, in words that follow `must be`: `a float in [0, 0.9]`."""
         if self.choices:
             names = ", ".join(self.choices)
             return f"a list of {names}" if self.type == "string_list" else f"one of {names}"
@@ -62,7 +62,7 @@ class ParameterSpec:
 
     @property
     def range(self) -> str:
-        """The range of a number, in words that go behind `must be`."""
+        """The range of a number, in words that follow `must be`."""
         low, high = self.minimum, self.maximum
         if low is not None and high is not None:
             return f"in {'(' if self.exclusive_minimum else '['}{low:.10g}, {high:.10g}]"
@@ -90,13 +90,13 @@ _TYPE_NAMES: Mapping[str, str] = {
 def check_values(
     violations: Violations, specs: Iterable[ParameterSpec], values: Mapping[str, Any], *, field: str, owner: str
 ) -> None:
-    """Collect every value that is unknown, of the wrong type or out of range.
+    """Collect all values that are unknown, of the wrong type or out of range.
 
     Args:
-        violations: Gets the faulty fields: `field.NAME`.
+        violations: The collection to which faulty fields are added as `field.NAME`.
         specs: The parameters that exist.
-        values: Those that are set, by name.
-        owner: What the parameters belong to, for messages: `the tuning method ia3`.
+        values: The values that are set, by name.
+        owner: The owner of the parameters, for messages: `the tuning method ia3`.
     """
     known = {spec.name: spec for spec in specs}
     for name, value in values.items():
@@ -112,7 +112,7 @@ def listed(specs: Iterable[ParameterSpec]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneParameters:
-    """Parameters of a tuning run; None means unset. Ranges and meaning: `TUNE_PARAMETER_SPECS`."""
+    """Parameters of a tuning run; None means unset. `TUNE_PARAMETER_SPECS` describes them."""
 
     batch_size: int | None = None
     num_epochs: int | None = None
@@ -139,11 +139,11 @@ class TuneParameters:
 TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ParameterSpec(
         name="batch_size", type="int", minimum=1, maximum=1024, default=16, unit="rows",
-        description="Rows per forward pass.",
+        description="Number of rows per forward pass.",
     ),
     ParameterSpec(
         name="num_epochs", type="int", minimum=1, maximum=1000, default=20,
-        description="Passes over the training rows.",
+        description="Number of passes over the training rows.",
     ),
     ParameterSpec(
         name="learning_rate", type="float", minimum=1e-8, maximum=10.0, default=0.03,
@@ -151,24 +151,24 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec(
         name="accumulate_steps", type="int", minimum=1, maximum=128, default=1, unit="batches",
-        description="Batches per update.",
+        description="Number of batches per update.",
     ),
     ParameterSpec(
         name="max_input_tokens", type="int", minimum=1, default=256, unit="tokens",
-        description="Longest input; longer ones are cut and counted in the plan.",
+        description="Maximum length of an input; longer inputs are cut, and the plan counts them.",
     ),
     ParameterSpec(
         name="max_output_tokens", type="int", minimum=1, default=128, unit="tokens",
-        description="Longest answer.",
+        description="Maximum length of an answer.",
     ),
     ParameterSpec(
         name="init_method", type="string", default="random",
         choices=("random", "text", "sample_vocab", "labels", "regression"),
-        description="How the prompt starts; `regression` from what one finds in the base model's states of the rows.",
+        description="How the prompt is initialised; `regression` fits it to the base model's states of the rows.",
     ),
     ParameterSpec(
         name="init_text", type="string",
-        description="Text whose token embeddings start the prompt, repeated or cut to its length.",
+        description="Text whose token embeddings initialise the prompt, repeated or cut to its length.",
     ),
     ParameterSpec(
         name="num_virtual_tokens", type="int", minimum=1, default=50, unit="vectors",
@@ -176,23 +176,23 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec(
         name="seed", type="int", minimum=0, maximum=2**31 - 1, default=0,
-        description="Seed of everything random in the run.",
+        description="Random seed of the run.",
     ),
     ParameterSpec(
         name="validation_split", type="float", minimum=0.0, maximum=0.5, default=0.2,
-        description="Share of the distinct inputs held out to choose the best epoch and to evaluate.",
+        description="Share of the distinct inputs held out to choose the best epoch and to evaluate the result.",
     ),
     ParameterSpec(
         name="early_stopping_patience", type="int", minimum=0, maximum=1000, default=0, unit="epochs",
-        description="Epochs without a better held-out result before the run stops; 0 never stops early.",
+        description="Number of epochs without a better held-out result after which the run stops; 0 never stops early.",
     ),
     ParameterSpec(
         name="keep_best", type="bool", default=True,
-        description="Keep the epoch that was best on the held-out rows instead of the last.",
+        description="Keep the epoch with the best held-out result instead of the last epoch.",
     ),
     ParameterSpec(
         name="refit", type="bool", default=False,
-        description="Tune once more on all rows for as many epochs as were best, and keep that.",
+        description="Tune once more on all rows for the best number of epochs, and keep that result.",
     ),
     ParameterSpec(
         name="optimizer", type="string", default="adamw", choices=("adamw", "adafactor"),
@@ -200,11 +200,11 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec(
         name="schedule", type="string", default="linear", choices=("constant", "linear", "cosine"),
-        description="Learning rate over time after warm-up.",
+        description="Course of the learning rate after the warm-up.",
     ),
     ParameterSpec(
         name="warmup_ratio", type="float", minimum=0.0, maximum=0.5, default=0.05,
-        description="Share of the updates over which the rate rises from 0.",
+        description="Share of the updates during which the learning rate rises from 0.",
     ),
     ParameterSpec(
         name="weight_decay", type="float", minimum=0.0, maximum=1.0, default=0.0,
@@ -212,16 +212,17 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec(
         name="max_gradient_norm", type="float", minimum=0.0, maximum=1000.0, default=1.0,
-        description="Largest norm of an update's gradient; 0 does not clip.",
+        description="Gradient norm above which gradients are clipped; 0 does not clip.",
     ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedParameters:
-    """Tuning parameters with nothing left open, field for field those of TuneParameters.
+    """Fully resolved tuning parameters, with the fields of TuneParameters.
 
-    None stands for what does not apply: `init_text` under most init methods, and what the tuning method has no use for.
+    None marks a parameter that does not apply: `init_text` with most init methods, and those that the tuning method
+    does not use.
     """
 
     batch_size: int
@@ -249,14 +250,14 @@ class ResolvedParameters:
 def resolve_parameters(
     requested: TuneParameters, recipe: TuneParameters, unused: Collection[str] = ()
 ) -> tuple[ResolvedParameters, dict[str, str]]:
-    """Fills what is unset from the recipe, then from the defaults.
+    """Fill unset parameters from the recipe, then from the defaults.
 
     Args:
-        unused: Names of fields that the tuning method has no use for; they become None, whatever is requested.
+        unused: Names of fields that the tuning method does not use; they become None even if requested.
 
     Returns:
-        The parameters, and where each came from (`set`, `recipe` or `default`) by field name; those of the tuning
-        method as `method_parameters.NAME`.
+        The parameters, and the source of each (`set`, `recipe` or `default`) by field name. Parameters of the tuning
+        method are named `method_parameters.NAME`.
     """
     defaults = {spec.name: spec.default for spec in TUNE_PARAMETER_SPECS}
     values: dict[str, Any] = {}
@@ -272,7 +273,7 @@ def resolve_parameters(
         else:
             values[name], sources[name] = defaults[name], "default"
     if requested.init_text and requested.init_method is None and "init_method" not in unused:
-        # Whoever gives a text wants the prompt to start from it, whatever the recipe does without one.
+        # A caller who sets a text wants the prompt to start from it, whatever init method the recipe sets.
         values["init_method"], sources["init_method"] = "text", "set"
     values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}
     for name in values["method_parameters"]:

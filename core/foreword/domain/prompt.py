@@ -1,4 +1,4 @@
-"""How prompts are put together: parts, variables, and the template of a tuned model."""
+"""Composition of prompts from parts, variables and the template of a tuned model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foreword.errors import InvalidArgumentError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptExample:
-    """One example of a structured prompt."""
+    """An example in a structured prompt."""
 
     input: str
     output: str
@@ -30,7 +30,7 @@ class StructuredPrompt:
     output_prefix: str = "Output: "
 
     def compose(self) -> str:
-        """The prompt as one text; with neither instruction nor examples it is the bare input."""
+        """Return the prompt as one text; the bare input if there is neither an instruction nor an example."""
         if not self.instruction and not self.examples:
             return self.input
         parts = [self.instruction] if self.instruction else []
@@ -40,7 +40,7 @@ class StructuredPrompt:
         return "\n\n".join(parts)
 
     def spans(self) -> dict[str, tuple[int, int]]:
-        """Where `instruction`, `examples` and `input` stand in the composed text, as start and end, in this order."""
+        """Return the start and end of `instruction`, `examples` and `input` in the composed text, in this order."""
         if not self.instruction and not self.examples:
             return {"instruction": (0, 0), "examples": (0, 0), "input": (0, len(self.input))}
         instruction = len(self.instruction)
@@ -54,12 +54,12 @@ class StructuredPrompt:
         }
 
     def texts(self) -> tuple[str, ...]:
-        """Every part, in no particular order."""
+        """Return the texts of all parts, in no particular order."""
         shown = [text for example in self.examples for text in (example.input, example.output)]
         return (self.instruction, self.input, self.input_prefix, self.output_prefix, *shown)
 
     def filled(self, variables: Mapping[str, str]) -> StructuredPrompt:
-        """The prompt with values in place of the variables of all its parts; see `fill_variables`."""
+        """Return the prompt with the variables of all parts replaced by their values; see `fill_variables`."""
         return StructuredPrompt(
             input=fill_variables(self.input, variables),
             instruction=fill_variables(self.instruction, variables),
@@ -74,7 +74,7 @@ class StructuredPrompt:
         )
 
     def compose_examples(self) -> str:
-        """The examples as they stand in the prompt; empty when there are none."""
+        """Return the examples as they appear in the prompt; empty if there are none."""
         return "\n\n".join(
             f"{self.input_prefix}{example.input}\n{self.output_prefix}{example.output}" for example in self.examples
         )
@@ -84,80 +84,81 @@ _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
 
 def variable_names(texts: Iterable[str]) -> set[str]:
-    """Names of the variables that stand in these texts as `{{name}}`."""
+    """Return the names of the variables that these texts contain as `{{name}}`."""
     return {name for text in texts for name in _VARIABLE.findall(text)}
 
 
 def check_variables(texts: Iterable[str], variables: Mapping[str, str], field: str) -> None:
-    """Checks that every `{{name}}` in these texts has a value and every value a place.
+    """Check that every `{{name}}` in these texts has a value and that every value is used.
 
     Raises:
-        InvalidArgumentError: Names every variable without a value, and every value that is not used.
+        InvalidArgumentError: A variable has no value, or a value is not used. The error names all of them.
     """
     names = variable_names(texts)
     violations = Violations()
     for name in sorted(names - set(variables)):
-        violations.add(field, f"lacks {name}, which the prompt has as {{{{{name}}}}}")
+        violations.add(field, f"has no value for {name}, which the prompt contains as {{{{{name}}}}}; add it")
     for name in sorted(set(variables) - names):
         violations.add(
             f"{field}.{name[:80]}",
-            f"is not used; write {{{{{name[:80]}}}}} in the prompt where it belongs, or leave it out",
+            f"is not used; write {{{{{name[:80]}}}}} in the prompt where the value belongs, or remove it",
         )
     violations.check()
 
 
 def filled_length(texts: Iterable[str], variables: Mapping[str, str]) -> int:
-    """Characters that the texts have at most once the values are put in, found without putting them in."""
+    """Return the maximum length of the texts in characters after the values are inserted, without inserting them."""
     return sum(len(text) + sum(len(variables.get(name, "")) for name in _VARIABLE.findall(text)) for text in texts)
 
 
 def fill_variables(text: str, variables: Mapping[str, str]) -> str:
-    """Puts values where a text says `{{name}}`; what has no value stays.
+    """Replace each `{{name}}` in a text by its value; variables without a value are kept.
 
-    What a value holds is plain text, whatever it looks like.
+    Values are inserted as plain text, even if they contain `{{name}}` themselves.
     """
     return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
 
 
 def check_verbalizer(template: str, field: str) -> None:
-    """Checks that a template holds `{{input}}` and no other variable; `{0, 1}` is plain text.
+    """Check that a template contains `{{input}}` and no other variable; `{0, 1}` is plain text.
 
     Raises:
-        InvalidArgumentError: `{{input}}` is missing or an unknown variable is named.
+        InvalidArgumentError: `{{input}}` is missing, or the template contains another variable.
     """
     names = variable_names([template])
     unknown = sorted(names - {"input"})
     if unknown:
         listed = ", ".join(f"{{{{{name}}}}}" for name in unknown)
-        raise InvalidArgumentError.of(field, f"unknown variable {listed}; only {{{{input}}}} is known")
+        raise InvalidArgumentError.of(field, f"contains unknown variables: {listed}; use only {{{{input}}}}")
     if "input" not in names:
         raise InvalidArgumentError.of(
-            field, "must hold {{input}}, where the text goes; for example: classify: {{input}}"
+            field, "must contain {{input}} where the text belongs, for example: classify: {{input}}"
         )
 
 
 def apply_verbalizer(template: str, text: str) -> str:
-    """Puts `text` where the template says `{{input}}`."""
+    """Replace `{{input}}` in a template by `text`."""
     return _VARIABLE.sub(lambda _: text, template)
 
 
 def compose_to_fit(
     text: str, max_tokens: int, *, compose: Callable[[str], str], count_tokens: Callable[[str], int]
 ) -> str:
-    """What `compose` makes of a text, of which as much of the beginning stays as there is room for.
+    """Compose a prompt from a text, cutting the end of the text so that the prompt fits.
 
-    What stands around the text is never cut: a model that was tuned without the end of its template does not know it
-    when it is served.
+    Only the text is cut, never its surroundings: a model that was tuned without the end of its template would not
+    recognise it when served.
 
     Args:
-        max_tokens: Longest result; exceeded only where what stands around the text is as long as that by itself.
+        max_tokens: Maximum length of the result. Exceeded only if the surroundings alone are that long.
+        compose: Puts the text into its surroundings.
         count_tokens: Counts the tokens of a composed text.
     """
     whole = compose(text)
     if count_tokens(whole) <= max_tokens:
         return whole
-    # By characters of the text itself, since decoded tokens need not read like it. The halves shrink towards what
-    # fits: all in all about two passes over the whole text.
+    # Cut by characters, because decoded tokens need not reproduce the text. The halves of the search shrink, so that
+    # it costs about two passes over the whole text.
     text = text.strip()
     lengths = range(1, len(text) + 1)
     kept = bisect_right(lengths, max_tokens, key=lambda length: count_tokens(compose(text[:length].rstrip())))
@@ -165,6 +166,6 @@ def compose_to_fit(
 
 
 def input_offset(template: str) -> int:
-    """Where the text begins in what `apply_verbalizer` makes; the first time if the template repeats it."""
+    """Return the position of the text in the result of `apply_verbalizer`; the first if the template repeats it."""
     found = _VARIABLE.search(template)
     return found.start() if found else len(template)

@@ -1,4 +1,4 @@
-"""Findings and report parts: how validators, tasks and evaluations tell what they saw."""
+"""Findings and report parts: the results of validators, tasks and evaluations."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 MAX_ROWS_PER_FINDING = 20
-"""Rows that one finding lists; `Finding.row_count` counts them all."""
+"""Maximum number of rows listed in a finding; `Finding.row_count` counts all of them."""
 
 _MAX_EXCERPT = 80
 
 
 def excerpt(text: str) -> str:
-    """The start of a text on one printable line of at most 80 characters, for `Finding.excerpt`."""
+    """Return the start of a text as one printable line of at most 80 characters, for `Finding.excerpt`."""
     start = " ".join(text[: 4 * _MAX_EXCERPT].split())
     line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in start)
     cut = len(line) > _MAX_EXCERPT or len(text) > 4 * _MAX_EXCERPT
@@ -21,7 +21,7 @@ def excerpt(text: str) -> str:
 
 
 class Severity(IntEnum):
-    """How much a finding matters; larger is worse."""
+    """Severity of a finding; a larger value is worse."""
 
     INFO = 1
     WARNING = 2
@@ -30,18 +30,18 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One fault or warning, with its remedy.
+    """A fault, a warning or a remark, with its remedy.
 
     Attributes:
         severity: ERROR means that the data or the plan cannot be used.
         code: Stable identifier in UPPER_SNAKE_CASE.
-        message: What is wrong, in one sentence.
-        remedy: What to do about it, in one sentence.
-        rows: Rows concerned, counted from 1, at most 20; empty when it concerns the whole.
-        row_count: How many rows it concerns in all.
-        column: Column concerned; empty when none.
-        excerpt: The offending text, cut at 80 characters.
-        source: Validator or task that found it.
+        message: The problem, in one sentence.
+        remedy: How to correct it, in one sentence.
+        rows: Affected rows, counted from 1, at most 20; empty if the finding is about the whole file.
+        row_count: Total number of affected rows.
+        column: Affected column; empty if none.
+        excerpt: The offending text, cut to 80 characters.
+        source: Validator or task that reported the finding.
     """
 
     severity: Severity
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows and columns of text; each row is as long as `columns`."""
+    """A table of texts; each row is as long as `columns`."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """N counts over N intervals that N + 1 rising edges bound; each interval holds its lower edge."""
+    """N counts over N intervals with N + 1 increasing edges; each interval includes its lower edge."""
 
     unit: str
     edges: tuple[float, ...]
@@ -74,7 +74,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """Numbers by row and column label."""
+    """A matrix of numbers with labelled rows and columns."""
 
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
@@ -90,7 +90,7 @@ class Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPart:
-    """A titled part of a report that describes itself, so that a client can draw what it has never seen."""
+    """A titled, self-describing part of a report, which clients can display without knowing what it is about."""
 
     id: str
     title: str
@@ -99,14 +99,14 @@ class ReportPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
-    """What the checks of a dataset found.
+    """The report of the checks of a dataset.
 
     Attributes:
-        row_count: Rows read, the faulty ones included.
-        usable_row_count: Rows that can be used.
+        row_count: Number of rows read, including faulty ones.
+        usable_row_count: Number of rows that can be used.
         findings: The most severe first, at most 1,000.
-        omitted_finding_count: Findings beyond those.
-        parts: Label table, co-occurrence matrix, length histograms and what validators add.
+        omitted_finding_count: Number of findings beyond the limit.
+        parts: Label table, co-occurrence matrix, length histograms and the parts that validators add.
         format: `jsonl`, `json` or `csv`.
     """
 
@@ -130,7 +130,7 @@ class DataReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSpec:
-    """Describes one metric."""
+    """The description of a metric."""
 
     id: str
     display_name: str
@@ -140,7 +140,7 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationExample:
-    """One evaluated row."""
+    """An evaluated row."""
 
     input: str
     reference: str
@@ -149,18 +149,18 @@ class EvaluationExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Held-out results of one system.
+    """The results of one system on the held-out rows.
 
     Attributes:
-        system: `tuned`, `base_zero_shot` or `base_three_shot`; suffix `_constrained` when answers could only be
-            label sets.
+        system: `tuned`, `base_zero_shot` or `base_three_shot`; with the suffix `_constrained` if only label sets
+            could be answered.
         metrics: Value by metric id.
-        main_metric: The metric that decides.
-        row_count: Rows evaluated.
-        mean_tokens: Mean tokens per request, input and answer, soft prompt not counted.
-        soft_prompt_tokens: Soft-prompt vectors in front of each input.
-        parts: Per-label table, confusion matrix and whatever the task adds.
-        examples: Some answers, to look at.
+        main_metric: Id of the metric by which systems are compared.
+        row_count: Number of rows evaluated.
+        mean_tokens: Mean number of tokens per request: input and answer, without the soft prompt.
+        soft_prompt_tokens: Number of soft-prompt vectors in front of each input.
+        parts: Per-label table, confusion matrix and the parts that the task adds.
+        examples: Some evaluated rows with their answers.
     """
 
     system: str

@@ -1,4 +1,4 @@
-"""Places in a base model where a tuning method may scale what passes."""
+"""Places in a base model where a tuning method may scale activations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class SiteKind(Enum):
-    """What passes a site."""
+    """The kind of activations at a site."""
 
     QUERY = "query"
     KEY = "key"
@@ -16,7 +16,7 @@ class SiteKind(Enum):
 
 
 class Stream(Enum):
-    """Which side of a base model a site is on; cross-attention is the decoder's."""
+    """The side of a base model that a site is on; cross-attention belongs to the decoder."""
 
     ENCODER = "encoder"
     DECODER = "decoder"
@@ -24,16 +24,16 @@ class Stream(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One such place: columns of what a projection gives, or takes.
+    """A place where activations may be scaled: columns of the output or the input of a projection.
 
-    Queries, keys and values are columns of what their projection gives, heads side by side, before positions turn them;
-    feed-forward activations are what the last projection of a feed-forward block takes.
+    Queries, keys and values are columns of the output of their projection, heads side by side, before rotary position
+    embeddings are applied. Feed-forward activations are the input of the last projection of a feed-forward block.
 
     Attributes:
         module: Dotted path of the projection in the network.
-        width: Columns.
-        start: First of them; other than 0 where one projection makes queries, keys and values together.
-        module_width: Columns of the whole projection.
+        width: Number of columns.
+        start: First column; not 0 if one projection computes queries, keys and values together.
+        module_width: Number of columns of the whole projection.
     """
 
     module: str
@@ -45,7 +45,7 @@ class Site:
 
     @property
     def name(self) -> str:
-        """Tells the site from all others of its model."""
+        """Name of the site, unique within its model."""
         if self.width == self.module_width:
             return self.module
         return f"{self.module}[{self.start}:{self.start + self.width}]"

@@ -1,4 +1,4 @@
-"""Tenants, their API keys, and who is calling."""
+"""Tenants, API keys and callers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Scope(Enum):
-    """What an API key allows."""
+    """A permission of an API key."""
 
     ADMIN = "admin"
     WRITE = "write"
@@ -18,7 +18,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """Somebody whose resources nobody else sees."""
+    """An owner of resources, isolated from all other tenants."""
 
     id: str
     display_name: str
@@ -27,9 +27,9 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key that speaks for a tenant; only the SHA-256 of its secret is stored.
+    """An API key of a tenant. Only the SHA-256 of its secret is stored.
 
-    A secret reads `fw_{id}_{random}` with 256 random bits, so a plain fast hash is enough: there is nothing to guess.
+    A secret has the form `fw_{id}_{random}` with 256 random bits, so a fast hash is enough: it cannot be guessed.
     """
 
     id: str
@@ -43,7 +43,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who is calling: the tenant, the key's id (empty for the development key) and what it allows."""
+    """The caller of a request: its tenant, the id of its key (empty for the development key) and the key's scopes."""
 
     tenant: str
     api_key: str
@@ -51,5 +51,5 @@ class Caller:
 
     @property
     def reads_only_of(self) -> str | None:
-        """The creator whose resources are all that the caller may read; None for a key that may read everything."""
+        """The creator to whose resources the caller is limited; None if the key may read everything."""
         return None if Scope.READ in self.scopes else self.api_key

@@ -15,16 +15,16 @@ TENSORS_FILE: Final = "adapter_model.safetensors"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedModel:
-    """What an experiment learnt.
+    """The result of an experiment: an artifact and its manifest.
 
     Attributes:
-        tune_experiment: Id of the experiment that made it.
-        schema: What the task read from the data (labels, label sets, ...), as the task's own JSON.
-        artifact: Key prefix in the artifact store: `adapter_config.json` and `adapter_model.safetensors` below it.
-        content_sha256: SHA-256 of the tensors file, in hexadecimal; the key of every cache.
-        num_virtual_tokens: Soft-prompt vectors; they count against the context. 0 under a method that adds none.
-        provenance: Hashes of what it depends on: `base_model`, `dataset`, `config`; and of
-            its configuration file, `adapter_config`.
+        tune_experiment: Id of the experiment that created the model.
+        schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.
+        artifact: Key prefix of `adapter_config.json` and `adapter_model.safetensors` in the artifact store.
+        content_sha256: SHA-256 of the tensors file, in hexadecimal; the key in every cache.
+        num_virtual_tokens: Number of soft-prompt vectors, which take up context; 0 if the tuning method adds none.
+        provenance: Hashes of what the model was made from (`base_model`, `dataset`, `config`) and of its configuration
+            file (`adapter_config`).
     """
 
     tenant: str

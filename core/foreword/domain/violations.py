@@ -1,4 +1,4 @@
-"""Faulty fields, collected so that one error can name all of them."""
+"""Collection of faulty fields, so that one error names all of them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Number = TypeVar("Number", int, float)
 
 
 class Violations:
-    """Collects the faulty fields of one request, in the order in which they are found.
+    """The faulty fields of one request, in the order in which they were found.
 
-    True when it holds any::
+    It is true if there are any::
 
         violations = Violations()
         name = violations.text("display_name", request.display_name, 200)
@@ -60,13 +60,13 @@ class Violations:
             raise InvalidArgumentError(self._found, reason=reason)
 
     def text(self, field: str, value: str, maximum: int, *, required: bool = False) -> str:
-        """Return a text after checking that it holds at most `maximum` characters and no NUL."""
+        """Return a text after checking that it has at most `maximum` characters and no NUL."""
         if required and not value.strip():
             self.add(field, "must not be empty")
         elif len(value) > maximum:
-            self.add(field, f"must hold at most {maximum:,} characters, not {len(value):,}")
+            self.add(field, f"must have at most {maximum:,} characters, not {len(value):,}")
         elif "\x00" in value:
-            self.add(field, "must not hold the character NUL")
+            self.add(field, "must not contain the NUL character")
         return value
 
     def number(
@@ -102,7 +102,7 @@ class Violations:
 def fields_below(prefix: str) -> Iterator[None]:
     """Put `prefix.` before the fields named by an InvalidArgumentError that the block raises.
 
-    For checks that do not know where in a request their values stand.
+    For checks that do not know the position of their values in the request.
     """
     try:
         yield

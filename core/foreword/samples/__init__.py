@@ -1,30 +1,30 @@
-"""Sample data that ships with Foreword: complaints of a consumer-products company, routed to departments or answered.
+"""Sample data that ships with Foreword: complaints to a consumer-products company.
 
-All rows are written for Foreword; no row names a real person or brand. Those of the complaints are
-``{"input": complaint, "output": "Department, Department"}`` with one to three departments,
-always in the order of :data:`DEPARTMENTS`.
+All rows were written for Foreword; none names a real person or brand. The rows of the first three samples have the form
+``{"input": complaint, "output": "Department, Department"}``, with one to three departments in the order of
+:data:`DEPARTMENTS`.
 
-* ``complaints``: the training file of the walk-through; no single label crowds out a combination.
-* ``complaints_v2``: valid, but badly distributed (8 "Warehouse" against 5 "Warehouse, Packaging",
-  16 "Planning" against 3 "Planning, Marketing" and 10 "Planning, Warehouse"). It is there for the
-  data doctor to warn about.
-* ``complaints_unseen``: 40 held-out rows, found in neither of the other two, to compare a tuned
+* ``complaints``: the training file of the walk-through. No single label dominates a combination that contains it.
+* ``complaints_v2``: valid but badly distributed rows (8 "Warehouse" against 5 "Warehouse, Packaging",
+  16 "Planning" against 3 "Planning, Marketing" and 10 "Planning, Warehouse"). They show the warnings of the data
+  doctor.
+* ``complaints_unseen``: 40 held-out rows that occur in neither of the other two samples, for comparing a tuned
   prompt with the base model.
 
-For the other tasks there are
+Samples for other tasks:
 
 * ``replies``: 40 complaints, each with a reply of three lines, for generation.
-* ``summaries``: 30 letters, each with the gist of it in one line, for summarization.
+* ``summaries``: 30 letters, each with a summary of one line, for summarization.
 
-What the departments mean in these rows (a combination is the union of its parts):
+The meaning of the departments (a combination is the union of its parts):
 
 * Planning: product range, variants, regions, stock planning, requests for the next version.
-* Development: faults of design or quality, functions to add.
-* Service: how support, repair and refunds are handled.
+* Development: faults of design or quality, missing functions.
+* Service: support, repairs and refunds.
 * Warehouse: stock, shelves, depot, parts that should have been sent.
-* L3: deep technical problems, or ones that first-line support and its experts could not solve.
-* Packaging: what is (not) in the box, how it is packed, leaflets.
-* Marketing: advertising, brochure, website and newsletter, and what they promise.
+* L3: deep technical problems that neither first-line support nor its experts could solve.
+* Packaging: the contents of the box, how it is packed, leaflets.
+* Marketing: advertising, brochures, website and newsletter, and their promises.
 """
 
 from __future__ import annotations
@@ -49,10 +49,14 @@ SAMPLES: tuple[str, ...] = ("complaints", "complaints_v2", "complaints_unseen", 
 
 
 def sample_path(name: str) -> Path:
-    """Return the file of a sample, named with or without ``.jsonl``."""
+    """Return the path of a sample, named with or without ``.jsonl``.
+
+    Raises:
+        FileNotFoundError: There is no such sample.
+    """
     stem = name.removesuffix(".jsonl")
     if stem not in SAMPLES:
-        raise FileNotFoundError(f"no sample named {name!r}; there are {', '.join(SAMPLES)}")
+        raise FileNotFoundError(f"There is no sample named {name!r}; choose one of {', '.join(SAMPLES)}.")
     return Path(str(files(__name__) / f"{stem}.jsonl"))
 
 

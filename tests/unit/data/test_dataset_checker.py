@@ -111,7 +111,7 @@ def test_all_faults_are_reported_the_most_severe_first_and_named_by_row_and_colu
     assert severities == sorted(severities, reverse=True)
 
 
-def test_warnings_that_say_the_same_of_several_rows_become_one() -> None:
+def test_equal_warnings_about_several_rows_are_merged() -> None:
     data = b"\n".join(b'{"input": "text %d", "output": %d}' % (number, number % 2) for number in range(1, 31))
 
     notes = [finding for finding in check(data).report.findings if finding.code == "NUMBER_AS_TEXT"]
@@ -200,7 +200,7 @@ def test_lengths_are_counted_in_tokens_when_a_tokenizer_is_given_and_long_inputs
     assert (histogram.unit, histogram.edges, histogram.counts) == ("tokens", (3.0, 4.0, 5.0, 6.0), (1, 1, 1))
 
 
-def test_outputs_that_recur_are_taken_as_labels_and_others_as_text() -> None:
+def test_repeated_outputs_are_read_as_labels_and_others_as_text() -> None:
     labels = jsonl(*((f"text {number}", "yes" if number % 2 else "no") for number in range(12)))
     prose = jsonl(*((f"text {number}", f"Dear customer {number}, thank you.") for number in range(12)))
 
@@ -225,7 +225,8 @@ def test_options_that_contradict_each_other_are_refused_before_a_byte_is_read() 
 
 
 @pytest.mark.parametrize(
-    ("task", "fault"), [(None, "is an option of no installed task"), (TASKS["generation"], "is unknown; the task gen")]
+    ("task", "fault"),
+    [(None, "is not an option of any installed task"), (TASKS["generation"], "is unknown; the task gen")],
 )
 def test_an_option_that_the_task_does_not_have_is_refused_also_when_no_task_is_set(task: Task | None, fault) -> None:
     prose = jsonl(*((f"text {number}", f"Dear customer {number}, thank you.") for number in range(12)))
@@ -245,10 +246,10 @@ def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
     [
         (
             b'{"input": "a", "output": "b"}\n{}\n',
-            "The file has 2 faults. Correct them and upload it again. The first: rows[2]",
+            "The file has 2 faults. Correct them and upload it again. The first fault: rows[2]",
         ),
         (b"", "The file has a fault. No row could be read from the file."),
     ],
 )
-def test_the_error_counts_faults_in_words_that_fit(data: bytes, message: str) -> None:
+def test_the_error_counts_faults_in_singular_and_plural(data: bytes, message: str) -> None:
     assert report_error(check(data).report).message.startswith(message)

@@ -103,7 +103,7 @@ def test_a_key_given_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize("number", ["1", "1.50", "-3e7", "9" * 5000])
-def test_a_number_is_taken_as_the_text_it_is_written_as_and_that_is_said(number: str) -> None:
+def test_a_number_is_read_as_written_and_reported(number: str) -> None:
     rows, findings, _ = read(f'{{"input": "a", "output": {number}}}'.encode())
 
     assert rows[0].output == number
@@ -155,7 +155,7 @@ def test_a_row_over_the_limit_is_named_and_the_next_one_read(format: str) -> Non
         (b'[{"input": "]},\\"{[", "output": "b"}, %s]' % LINE, []),
     ],
 )
-def test_faults_of_a_json_array_are_told_apart(data: bytes, expected: list[tuple[str, tuple[int, ...]]]) -> None:
+def test_faults_of_a_json_array_have_distinct_codes(data: bytes, expected: list[tuple[str, tuple[int, ...]]]) -> None:
     assert faults(data) == expected
 
 
@@ -190,7 +190,7 @@ def test_csv_blank_lines_are_counted_and_the_header_is_not() -> None:
         (b"input,output\n\xe4,b\nc,d\n", [("INVALID_UTF8", (1,))]),
     ],
 )
-def test_faults_of_csv_are_told_apart(data: bytes, expected: list[tuple[str, tuple[int, ...]]]) -> None:
+def test_faults_of_csv_have_distinct_codes(data: bytes, expected: list[tuple[str, tuple[int, ...]]]) -> None:
     assert faults(data) == expected
 
 
@@ -202,23 +202,23 @@ def test_csv_columns_are_found_in_any_case_with_a_remark(data: bytes) -> None:
     assert {(finding.code, finding.severity) for finding in findings} == {("COLUMN_CASE", Severity.INFO)}
 
 
-def test_the_header_is_told_as_it_is_written() -> None:
+def test_the_columns_of_the_header_are_listed_as_written() -> None:
     findings = read(b"Text,Output\na,b\n")[1]
 
     assert [finding.message for finding in findings] == [
-        "The first line has no column 'input'; found: 'Text', 'Output'."
+        "The header has no column 'input'; its columns are: 'Text', 'Output'."
     ]
 
 
-def test_one_field_is_told_in_the_singular() -> None:
-    assert read(b"input,output\na\n")[1][0].message == "The row has 1 field, the header has 2."
+def test_one_field_is_reported_in_the_singular() -> None:
+    assert read(b"input,output\na\n")[1][0].message == "The row has 1 field, but the header has 2."
 
 
-def test_a_compressed_file_is_told_as_one() -> None:
+def test_a_compressed_file_is_reported_as_compressed() -> None:
     assert read(b"\x1f\x8b\x08\x00abc")[1][0].message == "The file is compressed with gzip."
 
 
-def test_a_quote_that_is_never_closed_does_not_take_the_rows_behind_it_along() -> None:
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_after_it() -> None:
     rows, findings, _ = read(b'input,output\n"a,b\nc,d\n"e","f"\ng,h\n')
 
     assert [(row.number, row.input) for row in rows] == [(2, "c"), (3, "e"), (4, "g")]
@@ -242,7 +242,7 @@ def test_a_table_is_csv_whatever_its_texts_begin_with(delimiter: str) -> None:
     assert [row.input for row in rows] == ["{name} wrote that it is torn", 'see:\n{"a": 1}']
 
 
-def test_a_table_without_its_header_is_told_so_though_a_text_begins_with_a_brace() -> None:
+def test_a_missing_header_is_reported_even_if_a_text_begins_with_a_brace() -> None:
     _, findings, reader = read(b"text,label\n{name} wrote that the box is torn,Packaging\n")
 
     assert (reader.format, findings[0].code) == ("csv", "MISSING_COLUMN")
