@@ -8,8 +8,8 @@ from foreword.domain.parameters import TuneParameters
 
 _PROMPT_TUNING = TuneParameters(
     batch_size=8,
-    # All of them: the epoch that is best on 35 rows was no better on other rows than the last (two runs, exact match
-    # 0.62 against 0.63; training/README.md). Ten are too few, 40 no better.
+    # All of them: the epoch that is best on 35 rows was no better on other rows than the last (five runs, exact match
+    # 0.636 against 0.640; training/README.md). Ten are too few, 40 no better.
     num_epochs=20,
     early_stopping_patience=0,
     keep_best=False,
