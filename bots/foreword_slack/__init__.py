@@ -1,1 +1,1 @@
-"""Complaint triage in Slack: messages come in, the right departments are told, corrections become training data."""
+"""Complaint triage in Slack: route messages to departments, and turn corrections into training data."""

@@ -1,4 +1,4 @@
-"""Puts the bot together: store, inbox, handlers, outbox, and the transport that events come in by."""
+"""Assembly of the bot: store, inbox, handlers, outbox, and the transport that receives events."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ from foreword_slack.triage.team import Team
 
 
 class Transport(Protocol):
-    """How events come in. `counts` tells what happened to it."""
+    """A source of events. `counts` holds the number of its events by outcome."""
 
     counts: Counter[str]
 
     async def start(self) -> None:
-        """Begins to listen."""
+        """Start to listen."""
         ...
 
     async def stop(self) -> None:
-        """Listens no more, and answers what is under way."""
+        """Stop listening, and answer the requests in progress."""
         ...
 
 
 class Bot:
-    """The running bot; `build_bot` makes one.
+    """The bot; `build_bot` makes one.
 
     Attributes:
-        config: What it was told.
-        store: What it must not forget.
-        inbox: What is to be handled.
-        outbox: What is to be posted.
-        transport: How events come in.
+        config: The configuration.
+        store: The durable state.
+        inbox: The events to handle.
+        outbox: The calls to Slack to make.
+        transport: The source of events.
         teams: The configured workspaces, by id.
     """
 
@@ -89,13 +89,13 @@ class Bot:
 
     @property
     def readiness(self) -> Readiness:
-        """Whether events can come in."""
+        """True if events can be received."""
         if isinstance(self.transport, SocketMode) and not self.transport.num_ready:
             return Readiness(is_ready=False, reason="no socket is open")
         return Readiness(is_ready=True)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """What was counted since the start, by what it is and by outcome."""
+        """Return the counters since the start, by name and outcome."""
         return {
             "intake_payloads": dict(self._intake.counts),
             "inbox_events": dict(self.inbox.counts),
@@ -104,7 +104,7 @@ class Bot:
         }
 
     def facts(self) -> dict[str, Any]:
-        """What the status command tells of a running bot."""
+        """Return the facts that `foreword slack status` shows of a running bot."""
         last = self._intake.last_event_time
         facts: dict[str, Any] = {
             "mode": self.config.slack.mode,
@@ -116,7 +116,7 @@ class Bot:
         return facts
 
     async def start(self) -> None:
-        """Begins to handle what waits, then to listen."""
+        """Start to handle waiting events and posts, then start to listen."""
         self.outbox.start()
         self.inbox.start()
         self._housekeeping.start()
@@ -124,7 +124,7 @@ class Bot:
         self._catch_up.start()
 
     async def stop(self) -> None:
-        """Listens no more, finishes what is in hand, and closes everything; the rest waits for the next start."""
+        """Stop listening, finish the work in progress, and close everything; the rest waits for the next start."""
         seconds = self.config.timers.drain_seconds
         await self._catch_up.stop()
         await self.transport.stop()
@@ -148,18 +148,18 @@ async def build_bot(
     outbox: OutboxSettings | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> Bot:
-    """Puts a bot together, with its store migrated and its workspaces known.
+    """Build a bot, migrate its store and identify its workspaces.
 
     Args:
-        clock: Default: the machine's.
-        random: Where the jitter of waits comes from.
+        clock: Default: the system clock.
+        random: Source of the jitter of waits.
         hooks: Default: the installed plugins.
-        slack_url: Where Slack's Web API is.
-        answer_seconds: After how long Slack is told that an event was not taken in.
+        slack_url: Base URL of Slack's Web API.
+        answer_seconds: Time after which Slack gets an error for an event that is not stored yet.
 
     Raises:
-        FailedPreconditionError: A plugin is wrong.
-        InvalidArgumentError: A token is another workspace's.
+        FailedPreconditionError: A plugin is invalid.
+        InvalidArgumentError: A token belongs to another workspace.
         UnavailableError: The database cannot be reached.
     """
     chance = random or Random()  # noqa: S311 - jitter
@@ -201,8 +201,8 @@ async def build_bot(
 
 def _installations(config: BotConfig, secrets: Secrets, store: Store, api: SlackApi) -> Installations:
     tenants = {team.team: team.tenant for team in config.teams}
-    # Without keys nothing is installed through OAuth, and the tokens of the environment are stored anew at each start;
-    # a bot that is about to stop must still be able to read what the next one stored.
+    # Without encryption keys nothing is installed through OAuth, and the tokens of the environment are stored again at
+    # each start. A bot that is about to stop must still be able to read what its successor stored.
     keys = secrets.encryption_keys or (key_from((secrets.app_token, secrets.signing_secret)),)
     return Installations(
         store,
@@ -267,7 +267,7 @@ async def _team(
     hooks: Hooks,
     random: Random,
 ) -> Team:
-    """A workspace, with its address if the bot is installed there already."""
+    """Return a workspace, with its address if the bot is installed there already."""
     made = Team(
         config=team,
         timers=config.timers,
@@ -281,4 +281,4 @@ async def _team(
         client = await installations.client(team.team)
         return made if client is None else replace(made, url=(await identify(client)).url)
     except (SlackApiError, aiohttp.ClientError, FailedPreconditionError, TimeoutError):
-        return made  # the outbox finds out, says so and waits for another token
+        return made  # the outbox will detect and report this, and wait for another token

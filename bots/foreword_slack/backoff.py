@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Waits between attempts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tenacity import RetryCallState, wait_exponential
 
 
 class Backoff:
-    """Exponential waits with full jitter: many that failed together do not come back together.
+    """Exponential backoff with full jitter, so that calls that failed together are not repeated together.
 
     Args:
-        first_seconds: The longest first wait.
-        longest_seconds: No wait is longer.
-        random: Where the jitter comes from.
+        first_seconds: Maximum of the first wait.
+        longest_seconds: Maximum of every wait.
+        random: Source of the jitter.
     """
 
     def __init__(self, first_seconds: float, longest_seconds: float, random: Random) -> None:
@@ -22,12 +22,12 @@ class Backoff:
         self._random = random
 
     def seconds(self, attempt: int) -> float:
-        """How long to wait after a failed attempt.
+        """Return the time to wait after a failed attempt.
 
         Args:
-            attempt: Which one failed, counted from 1.
+            attempt: Number of the failed attempt, from 1.
         """
-        nothing: Any = None  # tenacity asks for the call that it would repeat itself
+        nothing: Any = None  # tenacity requires the object that would repeat the call; not used here
         state = RetryCallState(retry_object=nothing, fn=None, args=(), kwargs={})
         state.attempt_number = attempt
         return self._random.uniform(0.0, self._ceiling(state))

@@ -1,7 +1,7 @@
-"""Complaints that Slack could not deliver, because no bot was there or none could answer in time.
+"""Recovery of complaints that Slack could not deliver because no bot was running or none answered in time.
 
-Slack sends an event again for some six minutes, then never more. So the bot reads the history of the complaint channels
-when it starts and every ten minutes; what is known already is recognised, as every event that comes twice.
+Slack repeats an undelivered event for about six minutes, then drops it. The bot therefore reads the history of the
+complaint channels at its start and every ten minutes. Known messages are recognised, like every repeated event.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = get_logger(__name__)
 
 _INTERVAL_SECONDS = 600.0
 _OVERLAP = timedelta(hours=6)  # an event may have been lost while later ones came, and this loop may have been stopped
-_LATEST_DELIVERY = timedelta(minutes=10)  # of an event that Slack has to send again
+_LATEST_DELIVERY = timedelta(minutes=10)  # of an event that Slack repeats
 _LOOK_BACK = timedelta(days=3)
 _PAGE = 200
 _MOST_ATTEMPTS = 10
@@ -38,14 +38,14 @@ _WORTH_ANOTHER_ATTEMPT = (Verdict.NOT_MADE, Verdict.RATE_LIMITED, Verdict.UNSURE
 
 
 class CatchUp:
-    """Reads, at the start and again and again, what complaint channels have got since their newest known complaint.
+    """A loop that reads the messages of complaint channels since their newest known complaint.
 
-    A channel without a known complaint is new to the bot: what was written there before is none of its business.
+    A channel without a known complaint is new to the bot: its earlier messages are ignored.
 
     Args:
-        inbox: Takes what was missed.
+        inbox: Receives the missed messages.
         teams: The configured workspaces, by id.
-        random: Where the jitter of waits comes from.
+        random: Source of the jitter of waits.
     """
 
     def __init__(self, inbox: Inbox, installations: Installations, teams: Mapping[str, Team], random: Random) -> None:
@@ -54,11 +54,11 @@ class CatchUp:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins to read; the workspaces do not wait for one another."""
+        """Start to read, each workspace independently of the others."""
         self._tasks = [asyncio.create_task(self._keep_reading(team)) for team in self._teams.values()]
 
     async def stop(self) -> None:
-        """Reads no further; the next start begins anew."""
+        """Stop reading; the next start begins again."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -66,13 +66,13 @@ class CatchUp:
     async def _keep_reading(self, team: Team) -> None:
         while True:
             channels = list(team.config.complaint_channels)
-            self._random.shuffle(channels)  # a bot that is stopped often gets to all of them, too
+            self._random.shuffle(channels)  # even a bot that is stopped often reaches all of them in time
             for channel in channels:
                 try:
                     found = await self._read_channel(team, channel)
                 except (aiohttp.ClientError, SlackApiError, TimeoutError, ForewordError) as error:
                     _log.warning("channel_not_caught_up", team=team.id, channel=channel, error=type(error).__name__)
-                except Exception:  # the loop must not end while the bot seems to live
+                except Exception:  # the loop must not end while the bot appears to be running
                     _log.exception("channel_not_caught_up", team=team.id, channel=channel)
                 else:
                     if found:
@@ -80,7 +80,7 @@ class CatchUp:
             await team.clock.sleep(_INTERVAL_SECONDS)
 
     async def _read_channel(self, team: Team, channel: str) -> int:
-        """Puts what is new of a channel into the inbox and tells how much it was."""
+        """Put the new messages of a channel into the inbox, and return their number."""
         client = await self._installations.client(team.id)
         if client is None:
             return 0
@@ -89,7 +89,7 @@ class CatchUp:
             return 0
         since = max(
             float(known.oldest),
-            # The oldest may be an old message that somebody had routed; it does not make the bot any older.
+            # The oldest may be an old message that a person had routed later; the bot need not have been there then.
             (known.first_receive_time - _LATEST_DELIVERY).timestamp(),
             float(known.newest) - _OVERLAP.total_seconds(),
             (team.clock.now() - _LOOK_BACK).timestamp(),
@@ -125,5 +125,5 @@ class CatchUp:
 
 
 def _body(team: Team, channel: str, message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message of a history as the event that told of it."""
+    """Return a message of a channel's history as the event that would have delivered it."""
     return {"type": "event_callback", "team_id": team.id, "event": {**message, "channel": channel}}

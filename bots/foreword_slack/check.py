@@ -1,4 +1,4 @@
-"""Whether the bot can do its work: tokens, scopes, channels, the deployment and its labels; nothing listens yet."""
+"""Checks of tokens, scopes, channels, the deployment and its labels, before the bot starts to listen."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _UNREACHABLE = (aiohttp.ClientError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that is not as it must be.
+    """A fault in the configuration or in the environment of the bot.
 
     Attributes:
-        where: What it is about, such as `T0123 channel C0123`.
+        where: What is faulty, such as `T0123 channel C0123`.
         problem: What is wrong.
-        remedy: What to do about it.
-        serious: Whether the bot cannot work with it; otherwise something of it is missing.
-        bearable: Whether the bot can run with it all the same: a service that is away is waited for, and of a
-            department that cannot be told the review channel hears.
-        team: The workspace that it is about; None when all of them are.
+        remedy: What to do about the problem.
+        serious: Whether the bot cannot work properly; otherwise only a part of it does not work.
+        bearable: Whether the bot can run nevertheless: it waits for an unavailable service, and reports a department
+            that cannot be notified to the review channel.
+        team: The affected workspace; None if all are affected.
     """
 
     where: str
@@ -44,11 +44,11 @@ class Fault:
         return f"{self.where}: {self.problem}. {self.remedy}"
 
 
-def hindrances(faults: Sequence[Fault], teams: Iterable[str]) -> list[Fault]:
-    """The faults that make starting pointless: the bot cannot bear them, and no workspace is free of them.
+def find_blocking(faults: Sequence[Fault], teams: Iterable[str]) -> list[Fault]:
+    """Return the faults that make starting pointless: they are not bearable, and affect every workspace.
 
-    One workspace's trouble must not silence the others, and a service that is away must not keep the bot from
-    receiving complaints, which wait for it.
+    A fault of one workspace must not stop the others, and an unavailable service must not keep the bot from
+    receiving complaints, which wait for the service.
     """
     lasting = [fault for fault in faults if fault.serious and not fault.bearable]
     stuck = {fault.team for fault in lasting}
@@ -57,7 +57,7 @@ def hindrances(faults: Sequence[Fault], teams: Iterable[str]) -> list[Fault]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom a bot token speaks for. `url` is the workspace's address."""
+    """The workspace and bot user of a bot token. `url` is the workspace's address."""
 
     team: str
     name: str
@@ -67,7 +67,7 @@ class Identity:
 
 
 async def check_app_token(client: AsyncWebClient) -> list[Fault]:
-    """Whether sockets can be opened; opens none."""
+    """Check that sockets can be opened, without opening one."""
     try:
         await client.apps_connections_open(app_token=str(client.token))
     except SlackApiError as error:
@@ -76,8 +76,8 @@ async def check_app_token(client: AsyncWebClient) -> list[Fault]:
             Fault(
                 where="app token",
                 problem=f"Slack refuses it: {code}",
-                remedy="Make an app-level token with the scope connections:write under Basic Information, and switch "
-                "Socket Mode on.",
+                remedy="Generate an app-level token with the scope connections:write under Basic Information, and "
+                "enable Socket Mode.",
             )
         ]
     except _UNREACHABLE as error:
@@ -86,10 +86,10 @@ async def check_app_token(client: AsyncWebClient) -> list[Fault]:
 
 
 async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> list[Fault]:
-    """Everything about a workspace that Slack knows.
+    """Check the bot token, its scopes and the channels of a workspace with Slack.
 
     Args:
-        client: With the workspace's bot token; None when there is no token.
+        client: Client with the workspace's bot token; None if there is no token.
     """
     if client is None:
         return [
@@ -107,7 +107,7 @@ async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> li
             Fault(
                 where=f"{team.team} bot token",
                 problem=f"Slack refuses it: {code}",
-                remedy="Copy it again from OAuth & Permissions of the app.",
+                remedy="Copy it again from the app's page OAuth & Permissions.",
             )
         ]
     except _UNREACHABLE as error:
@@ -117,7 +117,7 @@ async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> li
             Fault(
                 where=f"{team.team} bot token",
                 problem=f"it belongs to the workspace {identity.name} ({identity.team})",
-                remedy=f"Set `team: {identity.team}`, or take the token of {team.team}.",
+                remedy=f"Set `team: {identity.team}`, or use the token of {team.team}.",
             )
         ]
     faults = list(_scope_faults(team, identity.scopes))
@@ -127,7 +127,7 @@ async def check_workspace(team: TeamConfig, client: AsyncWebClient | None) -> li
 
 
 async def identify(client: AsyncWebClient) -> Identity:
-    """Whom a bot token speaks for.
+    """Return the workspace and bot user of a bot token.
 
     Raises:
         SlackApiError: Slack refuses the token.
@@ -145,7 +145,7 @@ async def identify(client: AsyncWebClient) -> Identity:
 
 
 async def check_service(team: TeamConfig, service: TenantService) -> list[Fault]:
-    """Everything about a workspace that the Foreword service knows."""
+    """Check the API key, the deployment and the datasets of a workspace with the Foreword service."""
     where = f"{team.team} service"
     try:
         tenant = await service.identity()
@@ -153,25 +153,25 @@ async def check_service(team: TeamConfig, service: TenantService) -> list[Fault]
             return [
                 Fault(
                     where=where,
-                    problem=f"the key in {team.api_key_env} speaks for tenant {tenant}, not {team.tenant}",
-                    remedy=f"Make a key of {team.tenant} with `foreword keys create`, or set `tenant: {tenant}`.",
+                    problem=f"the key in {team.api_key_env} belongs to tenant {tenant}, not {team.tenant}",
+                    remedy=f"Create a key of {team.tenant} with `foreword keys create`, or set `tenant: {tenant}`.",
                 )
             ]
         return [fault async for fault in _deployment_faults(team, service)]
     except ForewordError as error:
-        remedy = "See service.endpoint and the API key."
+        remedy = "Check service.endpoint and the API key."
         return [Fault(where=where, problem=error.message.rstrip("."), remedy=remedy, bearable=is_transient(error))]
 
 
 def check_config(team: TeamConfig) -> list[Fault]:
-    """What is allowed but hardly meant."""
+    """Check for settings that are valid but probably not intended."""
     if team.administrators or not team.learning.propose_after:
         return []
     return [
         Fault(
             where=f"{team.team} administrators",
-            problem="nobody may start a retrain or promote a model",
-            remedy="Name people in `administrators`.",
+            problem="there are none, so nobody may start a retrain or promote a model",
+            remedy="List people in `administrators`.",
             serious=False,
         )
     ]
@@ -184,7 +184,7 @@ def _scope_faults(team: TeamConfig, scopes: frozenset[str]) -> Iterator[Fault]:
                 yield Fault(
                     where=f"{team.team} scope {scope}",
                     problem=f"it is missing {purpose}",
-                    remedy="Add it under OAuth & Permissions, and install the app again.",
+                    remedy="Add it on the app's page OAuth & Permissions, and install the app again.",
                     serious=serious,
                 )
 
@@ -205,12 +205,15 @@ async def _channel_faults(team: TeamConfig, client: AsyncWebClient) -> AsyncIter
             continue
         if found.get("is_archived"):
             yield Fault(
-                where=where, problem="it is archived", remedy="Unarchive it, or name another one.", bearable=bearable
+                where=where,
+                problem="it is archived",
+                remedy="Unarchive it, or configure another channel.",
+                bearable=bearable,
             )
         elif not found.get("is_member"):
             yield Fault(
                 where=where,
-                problem="the bot is no member of it",
+                problem="the bot is not a member of it",
                 remedy=f"Type `/invite @foreword` in #{found.get('name', channel)}.",
                 bearable=bearable,
             )
@@ -235,7 +238,7 @@ async def _deployment_faults(team: TeamConfig, service: TenantService) -> AsyncI
     if deployment is None:
         yield Fault(
             where=where,
-            problem=f"tenant {team.tenant} has none of this serving name",
+            problem=f"tenant {team.tenant} has no deployment with this serving name",
             remedy=f"Deploy a model: `foreword deploy MODEL --name {team.deployment}`.",
         )
         return
@@ -243,14 +246,14 @@ async def _deployment_faults(team: TeamConfig, service: TenantService) -> AsyncI
         yield Fault(
             where=where,
             problem=f"it is {deployment.state.value}",
-            remedy="`foreword deployments list` tells why; deploy a model that passes its probe.",
+            remedy="Run `foreword deployments list` for the reason; deploy a model that passes its probe.",
         )
         return
     if "/tunedModels/" not in deployment.model:
         yield Fault(
             where=where,
-            problem="a base model serves, which has no labels",
-            remedy="Tune a model on your complaints and deploy that.",
+            problem="it serves a base model, which has no labels",
+            remedy="Tune a model on your complaints and deploy it.",
         )
         return
     model = await service.tuned_model(deployment.model)
@@ -261,7 +264,7 @@ async def _deployment_faults(team: TeamConfig, service: TenantService) -> AsyncI
             yield Fault(
                 where=f"{team.team} learning.{key}",
                 problem=f"{dataset} does not exist",
-                remedy="`foreword datasets list` shows those there are.",
+                remedy="Run `foreword datasets list` to list the existing datasets.",
                 serious=False,
             )
 
@@ -272,21 +275,21 @@ def _label_faults(where: str, team: TeamConfig, labels: Iterable[str]) -> Iterat
     if not known:
         yield Fault(
             where=where,
-            problem="its model was not tuned to classify",
-            remedy="Tune one with the task classification.",
+            problem="its model was not tuned for classification",
+            remedy="Tune a model with the task classification.",
         )
         return
     for label in sorted(known - departments):
         yield Fault(
             where=where,
-            problem=f"its label {label!r} has no department, so such complaints always go to review",
+            problem=f"its label {label!r} has no department, so complaints with it always go to review",
             remedy=f"Add a department with `label: {label}`.",
             serious=False,
         )
     for label in sorted(departments - known):
         yield Fault(
             where=where,
-            problem=f"its model never answers {label!r}, so that department hears only what people send it",
+            problem=f"its model never answers {label!r}, so only people can route complaints to that department",
             remedy=f"Correct the label, or tune a model on rows with {label!r}.",
             serious=False,
         )
@@ -297,6 +300,6 @@ def _unreachable(error: BaseException, client: AsyncWebClient) -> Fault:
     return Fault(
         where="Slack",
         problem=f"it cannot be reached{way} ({type(error).__name__})",
-        remedy="Check the network, the proxy of the environment (HTTPS_PROXY, no_proxy) and https://slack-status.com.",
+        remedy="Check the network, the proxy settings (HTTPS_PROXY, no_proxy) and https://slack-status.com.",
         bearable=True,
     )

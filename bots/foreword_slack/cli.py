@@ -1,4 +1,4 @@
-"""The commands `foreword slack ...`. What they need is imported when one is called."""
+"""The commands `foreword slack ...`. Each command imports its dependencies when it is called."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def slack() -> None:
-    """Routes complaints in Slack to the right departments.
+    """Route complaints in Slack to the right departments.
 
-    The configuration is a YAML file; tokens and keys are environment variables. deploy/slack has an example, an app
-    manifest, and the way from an empty workspace to the first routed complaint.
+    The configuration is a YAML file; tokens and keys are environment variables. deploy/slack contains an example, an
+    app manifest, and instructions from an empty workspace to the first routed complaint.
     """
 
 
@@ -40,9 +40,9 @@ def _config_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @slack.command()
 @_config_option
 def check(path: Path) -> None:
-    """Checks tokens, scopes, channels, the deployment and its labels.
+    """Check tokens, scopes, channels, the deployment and its labels.
 
-    Nothing is posted and nothing listens. Exits with 1 when the bot could not work.
+    Posts nothing and opens no port. Exits with 1 if the bot cannot work.
     """
     from foreword_slack.console import check_all
 
@@ -59,23 +59,23 @@ def check(path: Path) -> None:
 @slack.command()
 @_config_option
 @click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="Least level logged."
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="Minimum log level."
 )
 @click.option("--skip-check", is_flag=True, help="Start without asking Slack about scopes and channels.")
 def run(path: Path, log_level: str, skip_check: bool) -> None:
-    """Runs the bot until SIGTERM or Ctrl-C, which let it finish what is in hand."""
+    """Run the bot until SIGTERM or Ctrl-C, then finish the work in progress."""
     from foreword.observability import logging
     from foreword_slack.console import run_bot
 
     config, secrets = _read(path)
     logging.configure(log_level)
-    _run(run_bot(config, secrets, checked=not skip_check, tell=lambda line: click.echo(line)))
+    _run(run_bot(config, secrets, checked=not skip_check, report=lambda line: click.echo(line)))
 
 
 @slack.command()
 @_config_option
 def status(path: Path) -> None:
-    """Tells how today goes, what waits and what failed."""
+    """Show today's counts, and the waiting and failed work."""
     from foreword_slack.console import status_lines
 
     _with_store(path, lambda store, config: status_lines(store, config))
@@ -84,9 +84,9 @@ def status(path: Path) -> None:
 @slack.command()
 @_config_option
 @click.argument("complaint")
-@click.option("--team", help="Slack's id of the workspace, when there are several.")
+@click.option("--team", help="Slack's id of the workspace, if there are several.")
 def lookup(path: Path, complaint: str, team: str | None) -> None:
-    """Tells what became of COMPLAINT: a link to its message, or CHANNEL:TIMESTAMP."""
+    """Show the history of COMPLAINT, given as a link to its message or as CHANNEL:TIMESTAMP."""
     from foreword_slack.console import lookup_lines
 
     _with_store(path, lambda store, config: lookup_lines(store, config, complaint, team))
@@ -96,7 +96,7 @@ def lookup(path: Path, complaint: str, team: str | None) -> None:
 @_config_option
 @click.option("--team", help="Only this workspace, by Slack's id.")
 def retry(path: Path, team: str | None) -> None:
-    """Makes events and posts that were given up due again."""
+    """Retry the events and posts that were given up."""
     from foreword_slack.console import retry_lines
 
     _with_store(path, lambda store, _: retry_lines(store, team))
@@ -113,7 +113,7 @@ def _read(path: Path) -> tuple[BotConfig, Secrets]:
 
 
 def _with_store(path: Path, work: Callable[[Store, BotConfig], Coroutine[Any, Any, list[str]]]) -> None:
-    """Prints what `work` says of the store; needs no token, only the place of the store."""
+    """Print the lines that `work` returns for the store. Needs no tokens, only the store's location."""
     import os
 
     from foreword_slack.config import load_config
@@ -122,14 +122,14 @@ def _with_store(path: Path, work: Callable[[Store, BotConfig], Coroutine[Any, An
 
     config = load_config(path)
 
-    async def tell() -> list[str]:
+    async def collect() -> list[str]:
         store = await Store.open(os.environ.get(DATABASE_URL, "").strip() or config.store.place)
         try:
             return await work(store, config)
         finally:
             await store.close()
 
-    for line in _run(tell()):
+    for line in _run(collect()):
         click.echo(line)
 
 

@@ -1,4 +1,4 @@
-"""The bot's clock: an argument everywhere, so that days of Slack's schedules can pass in seconds."""
+"""The bot's clock, passed everywhere as an argument, so that tests can let days pass in seconds."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the bot knows of time."""
+    """A source of time, sleeps and timeouts."""
 
     def now(self) -> datetime:
-        """The time, in aware UTC."""
+        """Return the time as an aware datetime in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Lets `seconds` of this clock pass; at once when they are 0 or negative."""
+        """Sleep for `seconds` of this clock; return at once if they are 0 or negative."""
         ...
 
     def timeout(self, seconds: float | None) -> asyncio.Timeout:
-        """An `asyncio.timeout` of `seconds` of this clock; None never ends."""
+        """Return an `asyncio.timeout` of `seconds` of this clock; None never expires."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now(self) -> datetime:
-        """The time, in aware UTC."""
+        """Return the time as an aware datetime in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Lets `seconds` pass."""
+        """Sleep for `seconds`."""
         await asyncio.sleep(max(0.0, seconds))
 
     def timeout(self, seconds: float | None) -> asyncio.Timeout:
-        """An `asyncio.timeout`."""
+        """Return an `asyncio.timeout`."""
         return asyncio.timeout(seconds)
 
 
 class ScaledClock:
-    """A clock that runs faster than the machine's.
+    """A clock that runs faster than the system clock.
 
-    Processes that are given the same origin agree on the time, so a bot that is killed and started again goes on
-    where it was.
+    Processes with the same origin agree on the time, so a bot that is killed and restarted continues at the right
+    time.
 
     Args:
-        speed: Seconds of this clock in one of the machine's; more than 0.
+        speed: Seconds of this clock in one second of the system clock; more than 0.
         origin: Seconds since the epoch at which both clocks show the same time. Default: now.
     """
 
@@ -57,14 +57,14 @@ class ScaledClock:
         self.origin = time.time() if origin is None else origin
 
     def now(self) -> datetime:
-        """The scaled time, in aware UTC."""
+        """Return the scaled time as an aware datetime in UTC."""
         start = datetime.fromtimestamp(self.origin, UTC)
         return start + timedelta(seconds=(time.time() - self.origin) * self.speed)
 
     async def sleep(self, seconds: float) -> None:
-        """Lets `seconds` of this clock pass."""
+        """Sleep for `seconds` of this clock."""
         await asyncio.sleep(max(0.0, seconds) / self.speed)
 
     def timeout(self, seconds: float | None) -> asyncio.Timeout:
-        """An `asyncio.timeout` of `seconds` of this clock."""
+        """Return an `asyncio.timeout` of `seconds` of this clock."""
         return asyncio.timeout(None if seconds is None else seconds / self.speed)

@@ -1,7 +1,7 @@
-"""The bot's configuration: a YAML file for what anybody may read, the environment for secrets.
+"""The bot's configuration: a YAML file for settings that are not secret; secrets are environment variables.
 
-`deploy/slack/foreword-slack.example.yaml` holds every key with its meaning. All faults of a file are told at once, each
-by the path of its key.
+`deploy/slack/foreword-slack.example.yaml` documents every key. All faults of a file are reported at once, each with the
+path of its key.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from foreword.errors import FieldViolation, InvalidArgumentError
 
 _MOST_LABELS = 100  # options of one select menu
+_ALSO_COMPLAINTS = (
+    "is a complaint channel too, so discussions of complaints would be routed as complaints; choose another channel"
+)
 
 
 def _matching(pattern: str, what: str) -> AfterValidator:
@@ -44,11 +47,12 @@ class _Section(BaseModel):
 
 
 class ServiceConfig(_Section):
-    """Where the Foreword service is.
+    """The Foreword service.
 
     Attributes:
-        timeout_seconds: Longest one call of `Classify` may take.
-        tls_ca: PEM file with the certificates to trust; None trusts those of FOREWORD_TLS_CA, else the system's.
+        timeout_seconds: Timeout of one call of `Classify`.
+        tls_ca: PEM file with the certificates to trust. Default: the file in FOREWORD_TLS_CA, else the system's
+            certificates.
     """
 
     endpoint: str = "127.0.0.1:50051"
@@ -57,11 +61,11 @@ class ServiceConfig(_Section):
 
 
 class StoreConfig(_Section):
-    """Where the bot keeps its inbox, outbox, complaints and corrections.
+    """The database with the bot's inbox, outbox, complaints and corrections.
 
     Attributes:
-        url: SQLAlchemy URL without a password; wins over `path`.
-        path: SQLite file, below the folder that the bot is started in unless it is absolute.
+        url: SQLAlchemy URL without a password; overrides `path`.
+        path: SQLite file, relative to the working directory unless it is absolute.
     """
 
     url: str = ""
@@ -69,18 +73,18 @@ class StoreConfig(_Section):
 
     @property
     def place(self) -> str | Path:
-        """What the store is opened with."""
+        """The URL or path to open the store with."""
         return self.url or self.path.expanduser()
 
 
 class SlackConfig(_Section):
-    """How events come in.
+    """The connection to Slack.
 
     Attributes:
         mode: `socket` needs no public address; `http` is for production.
-        host: Address to listen on with `http`; TLS ends in front of it.
-        public_url: Where the outside reaches the bot with `http`, for installations through OAuth.
-        connections: Sockets kept open with `socket`; Slack allows 10 per app.
+        host: Address to listen on with `http`; a proxy in front of it terminates TLS.
+        public_url: Public address of the bot with `http`, for installations through OAuth.
+        connections: Number of sockets kept open with `socket`; Slack allows 10 per app.
     """
 
     mode: Literal["socket", "http"] = "socket"
@@ -91,19 +95,19 @@ class SlackConfig(_Section):
 
 
 class HealthConfig(_Section):
-    """Where `/healthz`, `/readyz` and `/metrics` are. Port 0 takes a free one."""
+    """The address of `/healthz`, `/readyz` and `/metrics`. Port 0 selects a free one."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=9466, ge=0, le=65535)
 
 
 class TimersConfig(_Section):
-    """How long things may take.
+    """Time limits.
 
     Attributes:
-        tell_waiting_after_seconds: A complaint that waits for the service for this long says so in its thread.
-        review_after_seconds: A complaint that the service could not classify for this long goes to people.
-        drain_seconds: What is being handled gets this long to finish when the bot is stopped.
+        tell_waiting_after_seconds: Time that a complaint waits for the service before a reply in its thread says so.
+        review_after_seconds: Time that a complaint waits for the service before it goes to the review channel.
+        drain_seconds: Time that the work in progress gets to finish when the bot is stopped.
     """
 
     tell_waiting_after_seconds: Seconds = 60.0
@@ -112,7 +116,7 @@ class TimersConfig(_Section):
 
 
 class AcknowledgementConfig(_Section):
-    """The clock of a department. `escalate_to` is a channel; None means the review channel."""
+    """The acknowledgement clock of a department. `escalate_to` is a channel; None means the review channel."""
 
     remind_after_minutes: float = Field(gt=0, le=43_200)
     escalate_after_minutes: float = Field(gt=0, le=43_200)
@@ -120,11 +124,11 @@ class AcknowledgementConfig(_Section):
 
 
 class DepartmentConfig(_Section):
-    """A department: the label that means it, where it is told, and how sure the model must be.
+    """A department: its label, its channel, and how confident the model must be.
 
     Attributes:
-        name: Shown to people. Default: the label.
-        threshold: Least probability of the label. Default: the team's.
+        name: Name shown to people. Default: the label.
+        threshold: Minimum probability of the label. Default: the workspace's.
         acknowledgement: When to remind and escalate. Default: never.
     """
 
@@ -136,17 +140,17 @@ class DepartmentConfig(_Section):
 
     @property
     def title(self) -> str:
-        """What people read."""
+        """The name shown to people."""
         return self.name or self.label
 
 
 class ThresholdsConfig(_Section):
-    """How sure the model must be before a department is told.
+    """How confident the model must be before a department is notified.
 
     Attributes:
-        probability: Least probability of each label of the answer, unless its department says otherwise.
-        margin: Least distance between the likeliest label set and the next.
-        abstain_below: The model abstains when no label set reaches this probability.
+        probability: Minimum probability of each predicted label, unless its department has a threshold.
+        margin: Minimum difference in probability between the likeliest label set and the next.
+        abstain_below: The model abstains if no label set reaches this probability.
     """
 
     probability: Probability = 0.5
@@ -155,17 +159,18 @@ class ThresholdsConfig(_Section):
 
 
 class LearningConfig(_Section):
-    """How corrections become the next model.
+    """How corrections are used to train the next model.
 
     Attributes:
-        propose_after: New corrections and decisions after which a retrain is proposed; 0 never does.
-        most_per_corrector: What one person's corrections may add to one training set.
-        minimum_improvement: By how much the new model's share of exactly right answers must exceed the current one's.
-        held_out_share: Share of all judged complaints that is never trained on, only measured with.
-        minimum_held_out_rows: With fewer, nothing is proposed: the comparison would say nothing.
-        held_out_dataset: A dataset of the tenant that is measured with as well; empty for none.
-        dataset: Training rows to add to when those of the served model are gone; empty for none.
-        num_epochs: Of the run; None leaves it to the recipe.
+        propose_after: Number of new corrections and decisions after which a retrain is proposed; 0 disables this.
+        most_per_corrector: Maximum number of one person's corrections in a training set.
+        minimum_improvement: Minimum gain in the share of exactly right answers for a new model to be offered.
+        held_out_share: Share of all judged complaints that is used only for evaluation, never for training.
+        minimum_held_out_rows: Minimum number of evaluation rows; with fewer, a comparison would mean nothing, so
+            nothing is proposed.
+        held_out_dataset: A dataset of the tenant to evaluate with in addition; empty for none.
+        dataset: Training rows to start from if those of the served model were deleted; empty for none.
+        num_epochs: Number of epochs of the run; None uses the recipe's.
     """
 
     propose_after: int = Field(default=20, ge=0, le=100_000)
@@ -179,23 +184,23 @@ class LearningConfig(_Section):
 
 
 class DuplicatesConfig(_Section):
-    """When two complaints are one. `similarity` is the estimated Jaccard similarity of their words in threes."""
+    """Detection of duplicates. `similarity` is the estimated Jaccard similarity of the word triples of two texts."""
 
     window_minutes: float = Field(default=0.0, ge=0, le=43_200)
     similarity: Probability = 0.85
 
 
 class TeamConfig(_Section):
-    """One Slack workspace and the tenant that it belongs to.
+    """A Slack workspace and its tenant.
 
     Attributes:
-        tenant: The tenant's id; the API key must speak for it.
-        api_key_env: Environment variable that holds the key of that tenant, with the scopes infer, read and write.
-        deployment: Serving name that classifies.
-        bot_token_env: Environment variable with the bot's token, for a workspace that was not installed by OAuth.
-        complaint_channels: Where every message of a person is a complaint.
-        review_channel: Where people decide what the model could not.
-        administrators: Who may start retraining, promote, roll back and change the mapping.
+        tenant: The tenant's id; the API key must belong to it.
+        api_key_env: Environment variable with an API key of that tenant, with the scopes infer, read and write.
+        deployment: Serving name of the deployment that classifies.
+        bot_token_env: Environment variable with the bot token, for a workspace that was not installed through OAuth.
+        complaint_channels: Channels in which every message of a person is a complaint.
+        review_channel: Channel in which people decide on complaints that the model could not route.
+        administrators: People who may start a retrain, promote, roll back and change departments and thresholds.
     """
 
     team: Team
@@ -213,7 +218,7 @@ class TeamConfig(_Section):
 
     @property
     def channels(self) -> frozenset[str]:
-        """Every channel that the bot may post into, beside the thread of a complaint that came from elsewhere."""
+        """Every channel that the bot may post to, besides the thread of a complaint from another channel."""
         clocks = (item.acknowledgement for item in self.departments)
         escalations = (item.escalate_to for item in clocks if item is not None and item.escalate_to is not None)
         departments = (item.channel for item in self.departments)
@@ -221,7 +226,7 @@ class TeamConfig(_Section):
 
 
 class BotConfig(_Section):
-    """Everything the bot is told."""
+    """The whole configuration of the bot."""
 
     service: ServiceConfig = ServiceConfig()
     store: StoreConfig = StoreConfig()
@@ -231,38 +236,38 @@ class BotConfig(_Section):
     teams: tuple[TeamConfig, ...] = Field(min_length=1)
 
     def team(self, id: str) -> TeamConfig | None:
-        """The workspace of that id; None for one that is not configured."""
+        """Return the workspace with an id, or None if it is not configured."""
         return next((item for item in self.teams if item.team == id), None)
 
 
 def load_config(path: Path) -> BotConfig:
-    """Reads a configuration file.
+    """Read a configuration file.
 
     Raises:
-        InvalidArgumentError: The file cannot be read, or is wrong; names every fault by the path of its key.
+        InvalidArgumentError: The file cannot be read or is invalid; lists every fault with the path of its key.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not UTF-8 text"
         raise InvalidArgumentError.of(
-            str(path), f"cannot be read: {reason}. Name the file with --config; deploy/slack has an example"
+            str(path), f"cannot be read: {reason}. Pass the file with --config; deploy/slack contains an example"
         ) from None
     return parse_config(text)
 
 
 def parse_config(text: str) -> BotConfig:
-    """Reads a configuration from its text.
+    """Parse the text of a configuration file.
 
     Raises:
-        InvalidArgumentError: It is wrong; names every fault by the path of its key.
+        InvalidArgumentError: The text is invalid; lists every fault with the path of its key.
     """
     try:
         values = yaml.load(text, _StrictLoader)  # noqa: S506 - derived from SafeLoader
     except yaml.YAMLError as error:
-        raise InvalidArgumentError.of("configuration", f"is no YAML: {_one_line(error)}") from None
+        raise InvalidArgumentError.of("configuration", f"is not valid YAML: {_one_line(error)}") from None
     if not isinstance(values, Mapping):
-        raise InvalidArgumentError.of("configuration", "must hold the keys service, slack, teams and so on")
+        raise InvalidArgumentError.of("configuration", "must be a mapping with keys such as service, slack and teams")
     try:
         config = BotConfig.model_validate(_given(values))
     except ValidationError as error:
@@ -274,14 +279,14 @@ def parse_config(text: str) -> BotConfig:
 
 
 def _conflicts(config: BotConfig) -> Iterator[FieldViolation]:
-    """What is right on its own but not together."""
+    """Yield the faults of values that are valid alone but not together."""
     if config.slack.mode == "socket" and config.slack.public_url:
-        yield _fault("slack.public_url", "has no meaning with `mode: socket`; leave it out, or set `mode: http`")
+        yield _fault("slack.public_url", "has no effect with `mode: socket`; remove it, or set `mode: http`")
     seen: set[str] = set()
     for number, team in enumerate(config.teams):
         at = f"teams[{number}]"
         if team.team in seen:
-            yield _fault(f"{at}.team", f"{team.team} is there twice; give each workspace one entry")
+            yield _fault(f"{at}.team", f"{team.team} is listed twice; keep one entry for each workspace")
         seen.add(team.team)
         yield from _team_conflicts(at, team)
 
@@ -289,37 +294,37 @@ def _conflicts(config: BotConfig) -> Iterator[FieldViolation]:
 def _team_conflicts(at: str, team: TeamConfig) -> Iterator[FieldViolation]:
     sources = set(team.complaint_channels)
     if team.review_channel in sources:
-        yield _fault(f"{at}.review_channel", "is a complaint channel too: talk about complaints would be routed")
+        yield _fault(f"{at}.review_channel", _ALSO_COMPLAINTS)
     labels: set[str] = set()
     for number, department in enumerate(team.departments):
         path = f"{at}.departments[{number}]"
         if department.label in labels:
-            yield _fault(f"{path}.label", f"{department.label!r} is there twice; one department per label")
+            yield _fault(f"{path}.label", f"{department.label!r} is listed twice; keep one department for each label")
         labels.add(department.label)
         if department.channel in sources:
-            yield _fault(f"{path}.channel", "is a complaint channel too: talk about complaints would be routed")
+            yield _fault(f"{path}.channel", _ALSO_COMPLAINTS)
         clock = department.acknowledgement
         if clock is not None and clock.escalate_after_minutes <= clock.remind_after_minutes:
             yield _fault(f"{path}.acknowledgement.escalate_after_minutes", "must be more than remind_after_minutes")
 
 
 def _given(value: Any) -> Any:
-    """The values without keys that have nothing behind them, such as a section whose keys are all commented out."""
+    """Return the values without empty keys, such as a section whose keys are all commented out."""
     if isinstance(value, Mapping):
         return {key: _given(item) for key, item in value.items() if item is not None}
     return [_given(item) for item in value] if isinstance(value, list) else value
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML silently takes the last."""
+    """A YAML loader that rejects duplicate keys, of which YAML silently uses the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping whose keys differ."""
+        """Construct a mapping, and reject a duplicate key."""
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for number, (key, (key_node, _)) in enumerate(zip(keys, node.value, strict=True)):
             if key in keys[:number]:
                 raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key!r} is there twice", problem_mark=key_node.start_mark
+                    problem=f"the key {key!r} is duplicated", problem_mark=key_node.start_mark
                 )
         return super().construct_mapping(node, deep=deep)
 
@@ -331,7 +336,7 @@ def _one_line(error: yaml.YAMLError) -> str:
 
 
 def _violations(error: ValidationError) -> list[FieldViolation]:
-    """All faults but those that only follow from others: a list without its faulty entries is too short."""
+    """Return all faults except those that follow from others: a list is too short without its faulty entries."""
     faults = error.errors()
     places = [fault["loc"] for fault in faults]
     return [
@@ -346,9 +351,9 @@ def _violation(fault: Any) -> FieldViolation:
     for part in fault["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     if fault["type"] == "missing":
-        return _fault(path, "is missing; deploy/slack/foreword-slack.example.yaml tells what it is for")
+        return _fault(path, "is missing; see its description in deploy/slack/foreword-slack.example.yaml")
     if fault["type"] == "extra_forbidden":
-        return _fault(path, "is no key that the bot knows; deploy/slack/foreword-slack.example.yaml lists them all")
+        return _fault(path, "is not a known key; see deploy/slack/foreword-slack.example.yaml for all keys")
     message = str(fault["msg"]).removeprefix("Value error, ")
     return _fault(path, f"{message[0].lower()}{message[1:]}, not {_shown(fault['input'])}")
 

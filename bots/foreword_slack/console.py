@@ -1,4 +1,4 @@
-"""What the commands do: ask, run the bot, and tell in lines."""
+"""The work of the commands: check, run the bot, and report in lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword_slack.app import Bot, build_bot
-from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace, hindrances
+from foreword_slack.check import Fault, check_app_token, check_config, check_service, check_workspace, find_blocking
 from foreword_slack.config import BotConfig
 from foreword_slack.health import HealthServer
 from foreword_slack.listeners.commands import linked_complaint
@@ -22,7 +22,7 @@ from foreword_slack.triage.payloads import RETRY, RetryPayload
 
 
 async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLACK_URL) -> list[Fault]:
-    """Every fault, the workspaces in the order of the configuration."""
+    """Return every fault, with the workspaces in the order of the configuration."""
     api = SlackApi(slack_url)
     service = ForewordService(config.service, secrets.api_keys)
     try:
@@ -32,7 +32,7 @@ async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLA
         for team in config.teams:
             found = check_config(team)
             token = secrets.bot_tokens.get(team.team)
-            if token or not secrets.oauth:  # what was installed through OAuth is known to the store alone
+            if token or not secrets.oauth:  # tokens of an OAuth installation are in the store
                 found += await check_workspace(team, api.client(token) if token else None)
             found += await check_service(team, service.tenant(team.team))
             faults += [replace(fault, team=team.team) for fault in found]
@@ -43,25 +43,25 @@ async def check_all(config: BotConfig, secrets: Secrets, *, slack_url: str = SLA
 
 
 async def run_bot(
-    config: BotConfig, secrets: Secrets, *, checked: bool, tell: Callable[[str], None], slack_url: str = SLACK_URL
+    config: BotConfig, secrets: Secrets, *, checked: bool, report: Callable[[str], None], slack_url: str = SLACK_URL
 ) -> None:
-    """Runs the bot until SIGTERM or Ctrl-C.
+    """Run the bot until SIGTERM or Ctrl-C.
 
     Args:
         checked: Whether to check everything first.
-        tell: Prints a line.
+        report: Prints a line.
 
     Raises:
-        FailedPreconditionError: The check found what leaves no workspace to work for.
+        FailedPreconditionError: The check found faults that leave no workspace to serve.
     """
     if checked:
         faults = await check_all(config, secrets, slack_url=slack_url)
-        hindered = hindrances(faults, [team.team for team in config.teams])
-        if hindered:
-            listed = "\n".join(f"  {fault}" for fault in hindered)
+        blocking = find_blocking(faults, [team.team for team in config.teams])
+        if blocking:
+            listed = "\n".join(f"  {fault}" for fault in blocking)
             raise FailedPreconditionError(f"The bot cannot work:\n{listed}", reason="SLACK_CHECK_FAILED")
         for fault in faults:
-            tell(f"Warning: {fault}")
+            report(f"Warning: {fault}")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,9 +71,9 @@ async def run_bot(
     try:
         await bot.start()
         await health.start()
-        tell(f"Listening for {len(config.teams)} workspaces ({config.slack.mode}).")
+        report(f"Listening for {len(config.teams)} workspaces ({config.slack.mode}).")
         await stop.wait()
-        tell("Stopping: what is in hand is finished, the rest waits for the next start.")
+        report("Stopping: the work in progress is finished; the rest waits for the next start.")
     finally:
         await health.stop()
         await bot.stop()
@@ -85,7 +85,7 @@ def _health(bot: Bot) -> HealthServer:
 
 
 async def status_lines(store: Store, config: BotConfig) -> list[str]:
-    """Each workspace's day, what failed, and which bots run."""
+    """Return today's counts and the failed work of each workspace, and the running bots."""
     overview = await store.survey(lambda operator: operator.overview())
     states = {team.team: team for team in overview.teams}
     lines = []
@@ -98,10 +98,10 @@ async def status_lines(store: Store, config: BotConfig) -> list[str]:
 
 
 async def lookup_lines(store: Store, config: BotConfig, complaint: str, team: str | None) -> list[str]:
-    """What became of a complaint.
+    """Return the history of a complaint.
 
     Raises:
-        InvalidArgumentError: It is neither link nor id, or none is known by it.
+        InvalidArgumentError: The argument is neither a link nor an id, or no complaint has this id.
     """
     id = linked_complaint(complaint)
     if id is None:
@@ -111,11 +111,13 @@ async def lookup_lines(store: Store, config: BotConfig, complaint: str, team: st
             report = await store.read(item.team, lambda uow, item=item: complaint_report(uow, item, id))  # type: ignore[misc]
             if report:
                 return [str(line) for line in report.splitlines()]
-    raise InvalidArgumentError.of("COMPLAINT", f"{id} is not known in {team or 'any configured workspace'}")
+    raise InvalidArgumentError.of(
+        "COMPLAINT", f"{id} is unknown in {team or 'every configured workspace'}; check the link or id"
+    )
 
 
 async def retry_lines(store: Store, team: str | None) -> list[str]:
-    """Makes what was given up due again."""
+    """Retry the events and posts that were given up."""
 
     def revive(operator: Operator) -> tuple[int, int]:
         events = operator.events.revive(team)
@@ -133,4 +135,4 @@ async def retry_lines(store: Store, team: str | None) -> list[str]:
         return events, operator.posts.revive(team)
 
     events, posts = await store.operate(revive)
-    return [f"Due again: {events} events, {posts} posts."]
+    return [f"To be retried: {events} events, {posts} posts."]

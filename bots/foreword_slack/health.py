@@ -1,4 +1,4 @@
-"""Whether the bot lives and is ready, and its counters, on a port of their own."""
+"""Health, readiness and metrics of the bot, on a separate port."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from foreword_slack.store.post_queue import Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Whether events can come in, and what keeps them out."""
+    """Whether events can be received, and the reason if not."""
 
     is_ready: bool
     reason: str = ""
 
 
 class HealthServer:
-    """Serves `/healthz`, `/readyz` and `/metrics` (Prometheus' text format). Nothing on it is secret or personal.
+    """A server of `/healthz`, `/readyz` and `/metrics` (Prometheus text format). It exposes nothing secret or personal.
 
     Args:
-        ready: Whether events can come in.
-        counts: Counters, by the name of what they count and then by outcome.
+        ready: Returns whether events can be received.
+        counts: Returns the counters, by name and outcome.
         host: Address to listen on.
-        port: 0 takes a free one.
+        port: Port to listen on; 0 selects a free one.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the server listens on."""
         return self._port
 
     async def start(self) -> None:
-        """Begins to listen.
+        """Start to listen.
 
         Raises:
-            OSError: The address is taken.
+            OSError: The address is in use.
         """
         app = web.Application()
         app.router.add_get("/healthz", self._alive)
@@ -64,7 +64,7 @@ class HealthServer:
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Listens no more."""
+        """Stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -83,7 +83,7 @@ class HealthServer:
         status = {
             "status": "ready" if readiness.is_ready else "not ready",
             "reason": readiness.reason,
-            # No reason to send events elsewhere: another bot would be refused as well. Somebody must open the channel.
+            # Does not affect readiness: Slack would refuse another bot as well. A person must open the channel.
             "refused": [asdict(refusal) for refusal in refusals],
         }
         return web.json_response(status, status=200 if readiness.is_ready else 503)
@@ -107,7 +107,7 @@ class HealthServer:
         )
         lines += _gauge(
             "outbox_parked_calls",
-            "Calls that wait for the bot to be installed again.",
+            "Calls that wait until the bot is installed again.",
             [({"team": team.team}, team.parked) for team in overview.teams],
         )
         return web.Response(text="\n".join([*lines, ""]), content_type="text/plain", charset="utf-8")

@@ -1,4 +1,4 @@
-"""The App Home: how today goes, and what administrators can change."""
+"""The App Home: today's counts, and the settings that administrators can change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEASURED = (
 
 
 async def show_home(event: Event, team: Team) -> None:
-    """Shows somebody their App Home, made anew each time that they open it."""
+    """Publish a person's App Home, which is rendered again each time they open it."""
     user = HomePayload.read(event.payload).user
 
     def change(uow: UnitOfWork) -> None:

@@ -1,4 +1,4 @@
-"""What other packages may do with the bot: pluggy hooks, entry-point group `foreword_slack`.
+"""Extension points for other packages: pluggy hooks, entry-point group `foreword_slack`.
 
     [project.entry-points.foreword_slack]
     acme = "acme_slack"
@@ -9,8 +9,8 @@
     def redact(text):
         return my_redaction(text)
 
-A plugin is code that the operator installed; what one raises is logged and never stops a complaint, except in `redact`:
-text that could not be redacted must not be stored.
+The operator installs and trusts plugins. An exception in a plugin is logged and never stops a complaint, except in
+`redact`: text that could not be redacted must not be stored.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _log = get_logger("slack.hooks")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingDecided:
-    """A complaint was routed, or given to people.
+    """The event that a complaint was routed, or left to people.
 
     Attributes:
-        text: Redacted.
-        decision: Departments or reasons for doubt, and what the model said.
-        actor: Who decided; empty when the model did.
+        text: The redacted text.
+        decision: The departments or the reasons for a review, and the model's answer.
+        actor: The person who decided; empty if the model did.
     """
 
     team: str
@@ -55,7 +55,7 @@ class RoutingDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplaintCorrected:
-    """A person said that other departments are right. `text` is redacted; `said` is the model's answer."""
+    """The event that a person corrected the departments. `text` is redacted; `said` is the model's answer."""
 
     team: str
     complaint: str
@@ -68,7 +68,7 @@ class ComplaintCorrected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChanged:
-    """A model was promoted, or the one before it was brought back. `actor` clicked."""
+    """The event that a model was promoted or rolled back. `actor` is the person who clicked."""
 
     team: str
     deployment: str
@@ -79,19 +79,19 @@ class ModelChanged:
 
 
 class Specification:
-    """The hooks. Each docstring says when the hook fires and what it is handed."""
+    """The hooks. Each docstring describes when the hook is called, and its arguments."""
 
     @hookspec(firstresult=True)
     def redact(self, text: str) -> str | None:
-        """Fires before a text is classified, stored or logged; the first plugin that answers replaces the built-in.
+        """Redact a text. Called before it is classified, stored or logged; the first plugin that returns a text wins.
 
         Args:
-            text: What a person wrote, as plain text.
+            text: A person's message as plain text.
         """
 
     @hookspec
     def routing_decided(self, event: RoutingDecided) -> None:
-        """Fires after a decision is stored; not if the bot is killed in between.
+        """Called after a decision was stored, unless the bot is killed in between.
 
         Args:
             event: The decision.
@@ -99,7 +99,7 @@ class Specification:
 
     @hookspec
     def complaint_corrected(self, event: ComplaintCorrected) -> None:
-        """Fires after a correction is stored; not if the bot is killed in between.
+        """Called after a correction was stored, unless the bot is killed in between.
 
         Args:
             event: The correction.
@@ -107,7 +107,7 @@ class Specification:
 
     @hookspec
     def model_changed(self, event: ModelChanged) -> None:
-        """Fires after a promotion or a rollback; not if the bot is killed in between.
+        """Called after a promotion or a rollback, unless the bot is killed in between.
 
         Args:
             event: The change.
@@ -115,10 +115,10 @@ class Specification:
 
 
 class Hooks:
-    """The plugins of this process; `Hooks.load()` takes those installed, `Hooks(plugin, ...)` those given.
+    """The plugins of this process: `Hooks.load()` uses the installed ones, `Hooks(plugin, ...)` the given ones.
 
     Raises:
-        FailedPreconditionError: A plugin implements a hook that does not exist; names it.
+        FailedPreconditionError: A plugin implements a hook that does not exist.
     """
 
     def __init__(self, *plugins: object) -> None:
@@ -129,11 +129,13 @@ class Hooks:
         try:
             self._pluggy.check_pending()
         except pluggy.PluginValidationError as error:
-            raise FailedPreconditionError(f"A plugin of the Slack bot is wrong: {error}") from None
+            raise FailedPreconditionError(
+                f"A plugin of the Slack bot is invalid: {error}. Correct or uninstall it."
+            ) from None
 
     @classmethod
     def load(cls) -> Self:
-        """The installed plugins.
+        """Load the installed plugins.
 
         Raises:
             FailedPreconditionError: A plugin cannot be loaded; the bot must not start without its redaction.
@@ -142,33 +144,33 @@ class Hooks:
         for point in sorted(entry_points(group=NAME), key=lambda item: item.name):
             try:
                 plugins.append(point.load())
-            except Exception as error:  # plugins are foreign code
+            except Exception as error:  # plugins are third-party code
                 raise FailedPreconditionError(
                     f"The plugin {point.name} of the Slack bot cannot be loaded: {type(error).__name__}: {error}. "
-                    f"Repair or uninstall it."
+                    f"Correct or uninstall it."
                 ) from error
         return cls(*plugins)
 
     def redact(self, text: str) -> str:
-        """The text without personal data."""
+        """Return a text without personal data."""
         answer = self._pluggy.hook.redact(text=text)
         return redaction.redact(text) if answer is None else str(answer)
 
     def routing_decided(self, event: RoutingDecided) -> None:
-        """Tells the plugins."""
+        """Notify the plugins."""
         self._notify("routing_decided", event)
 
     def complaint_corrected(self, event: ComplaintCorrected) -> None:
-        """Tells the plugins."""
+        """Notify the plugins."""
         self._notify("complaint_corrected", event)
 
     def model_changed(self, event: ModelChanged) -> None:
-        """Tells the plugins."""
+        """Notify the plugins."""
         self._notify("model_changed", event)
 
     def _notify(self, hook: str, event: object) -> None:
         try:
             getattr(self._pluggy.hook, hook)(event=event)
-        except Exception as error:  # plugins are foreign code
+        except Exception as error:  # plugins are third-party code
             # Not the traceback: it may show the complaint.
             _log.error("plugin_raised", hook=hook, error=type(error).__name__)

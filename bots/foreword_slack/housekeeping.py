@@ -1,4 +1,4 @@
-"""What a running bot does besides: it says that it runs, renews tokens and forgets bots that were killed."""
+"""Periodic work of a running bot: heartbeats, renewal of tokens, and removal of bots that were killed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FORGET_AFTER = timedelta(hours=1)
 
 
 class Housekeeping:
-    """A loop beside the bot's others.
+    """The loop of periodic work.
 
     Args:
-        facts: What the bot knows of itself: its mode, sockets and counters.
-        beat_seconds: How often it says that it runs.
-        renew_seconds: How often it looks for tokens that end soon.
+        facts: Returns the bot's mode, sockets and counters.
+        beat_seconds: Time between two heartbeats.
+        renew_seconds: Time between two checks for tokens that expire soon.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class Housekeeping:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins."""
+        """Start the loop."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Says that the bot has stopped."""
+        """Stop the loop, and record that the bot has stopped."""
         if self._task is None:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        with contextlib.suppress(UnavailableError):  # it is forgotten after a while
+        with contextlib.suppress(UnavailableError):  # the record of the bot expires later
             await self._store.operate(lambda operator: operator.processes.leave(self._id))
 
     async def _run(self) -> None:
@@ -71,7 +71,7 @@ class Housekeeping:
                     renewed = clock.now()
             except (aiohttp.ClientError, FailedPreconditionError, TimeoutError, UnavailableError) as error:
                 _log.warning("housekeeping_failed", error=type(error).__name__)
-            except Exception:  # the loop must not end while the bot seems to live
+            except Exception:  # the loop must not end while the bot appears to be running
                 _log.exception("housekeeping_failed")
             await clock.sleep(self._beat_seconds)
 

@@ -1,8 +1,8 @@
-"""The durable inbox: what Slack was told arrived is handled, however often the bot dies on the way.
+"""The durable inbox: every event acknowledged to Slack is handled, however often the bot crashes meanwhile.
 
-An event is in the store before Slack gets its answer. Workers claim events with a lease, so those of a bot that was
-killed become free again; one that fails is tried again with growing waits, and given up after a bound, with a reason
-that people see. Events of one complaint are handled one at a time, in the order in which they happened.
+An event is stored before it is acknowledged. Workers claim events with a lease, so the events of a killed bot become
+available again. A failed event is retried with growing waits, and given up after a maximum number of attempts with a
+reason that people see. The events of one complaint are handled one at a time, in the order in which they happened.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from foreword_slack.wakeup import Wakeup
 _log = get_logger(__name__)
 
 Handler = Callable[[Event], Awaitable[None]]
-"""Handles one event; see `Inbox`."""
+"""A handler of one event; see `Inbox`."""
 
 
 class PostponedError(Exception):
-    """Raised by a handler when another event must come first, such as a message whose edit came before it.
+    """Raised by a handler if another event must be handled first, such as the message of an edit that arrived early.
 
     Args:
-        seconds: When to try again. It does not count as a failed attempt; the handler bounds it by the event's age.
-        reason: What it waits for, in words without anybody's text.
+        seconds: Time until the next attempt. It does not count as a failure; the handler limits it by the event's age.
+        reason: What the event waits for, without quoting a person's text.
     """
 
     def __init__(self, seconds: float, reason: str) -> None:
@@ -42,10 +42,10 @@ class PostponedError(Exception):
 
 
 class HopelessError(Exception):
-    """Raised by a handler when trying again can never help; the event is given up at once.
+    """Raised by a handler if no further attempt can succeed; the event is given up at once.
 
     Args:
-        reason: Why, in words without anybody's text.
+        reason: The reason, without quoting a person's text.
     """
 
     def __init__(self, reason: str) -> None:
@@ -55,16 +55,16 @@ class HopelessError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxSettings:
-    """How events are handled.
+    """Settings of the inbox.
 
     Attributes:
-        workers: How many are handled at a time.
-        lease_seconds: After how long the events of a bot that was killed are free again.
-        max_attempts: After how many failures an event is given up.
-        first_wait_seconds: The longest wait after the first failure; it doubles with each.
-        longest_wait_seconds: No wait is longer.
-        poll_seconds: How often to look for events of other bots on the same store.
-        keep_days: How long events that ended are kept, to recognise them when they come again.
+        workers: Number of events handled at a time.
+        lease_seconds: Time after which the events of a killed bot are available again.
+        max_attempts: Number of failures after which an event is given up.
+        first_wait_seconds: Maximum wait after the first failure; it doubles with each failure.
+        longest_wait_seconds: Maximum of every wait.
+        poll_seconds: Time between two looks for events that other bots stored.
+        keep_days: Time that finished events are kept, to recognise them if they are delivered again.
     """
 
     workers: int = 8
@@ -77,17 +77,17 @@ class InboxSettings:
 
 
 class Inbox:
-    """Events of all workspaces, each handled once.
+    """The events of all workspaces, each handled once.
 
-    A handler ends with a transaction that calls `uow.inbox.done(event)` beside everything else it does, so that both
-    happen or neither; if it returns without, the event is marked as done then. It may run again after a crash at any
-    moment before that, so what it does must be harmless twice. It raises `PostponedError` to wait for another event,
-    `HopelessError` to give up, anything else to be tried again.
+    A handler ends with a transaction that makes its changes and calls `uow.inbox.done(event)`, so that both are
+    committed or neither. If the handler returns without this call, the inbox marks the event as done. The handler may
+    run again after a crash at any moment before, so it must be idempotent. It raises `PostponedError` to wait for
+    another event, `HopelessError` to give up, and any other exception to be retried.
 
     Args:
         handle: Handles one event.
-        random: Where the jitter of waits comes from.
-        on_dead: Called in the transaction that gives an event up, with the reason.
+        random: Source of the jitter of waits.
+        on_dead: Called with the reason in the transaction that gives an event up.
     """
 
     def __init__(
@@ -111,20 +111,20 @@ class Inbox:
         self._wakeup = Wakeup(self._clock)
         self._arrivals: list[tuple[NewEvent, asyncio.Future[bool]]] = []
         self._keeping: asyncio.Task[None] | None = None
-        self._in_hand: dict[asyncio.Task[None], Event] = {}
+        self._in_progress: dict[asyncio.Task[None], Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.counts: Counter[str] = Counter()
         store.listen(events=self._wakeup.set)
 
     async def put(self, event: NewEvent) -> bool:
-        """Keeps an event; when this returns, it survives a crash.
+        """Store an event; once this returns, the event survives a crash.
 
         Returns:
-            False when it was known already.
+            False if the event was known already.
 
         Raises:
-            UnavailableError: It could not be kept; Slack must not be told that it arrived.
+            UnavailableError: The event could not be stored and must not be acknowledged to Slack.
         """
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._arrivals.append((event, kept))
@@ -135,24 +135,24 @@ class Inbox:
         return fresh
 
     def start(self) -> None:
-        """Begins to handle events."""
+        """Start to handle events."""
         assert not self._tasks
         self._stopping = False
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._renew())]
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
-        """Takes no more events, waits for those in hand, then gives back what is left."""
+        """Claim no more events, wait for those in progress, then release the rest."""
         self._stopping = True
         self._wakeup.set()
-        if self._in_hand:
-            await asyncio.wait(list(self._in_hand), timeout=grace_seconds)
-        for task in (*self._in_hand, *self._tasks):
+        if self._in_progress:
+            await asyncio.wait(list(self._in_progress), timeout=grace_seconds)
+        for task in (*self._in_progress, *self._tasks):
             task.cancel()
-        await asyncio.gather(*self._in_hand, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._in_progress, *self._tasks, return_exceptions=True)
         self._tasks = []
 
     async def _keep(self) -> None:
-        # What arrives while a transaction is under way goes into the next one: in a burst every event is answered in
+        # Events that arrive during a transaction go into the next one. So every event of a burst is acknowledged in
         # time, although each write to the disk takes milliseconds.
         while self._arrivals:
             batch, self._arrivals = self._arrivals, []
@@ -168,7 +168,7 @@ class Inbox:
                     _settle(kept, new)
 
     async def _keep_each(self, batch: list[tuple[NewEvent, asyncio.Future[bool]]]) -> None:
-        """Finds the event that the database refuses; the others are kept."""
+        """Store the events one by one, so that one which the database refuses does not affect the others."""
         for event, kept in batch:
             try:
                 (fresh,) = await self._store.add_events([event])
@@ -181,40 +181,40 @@ class Inbox:
             self._wakeup.clear()
             try:
                 wait = await self._take()
-            except UnavailableError:  # the store has logged why, once
+            except UnavailableError:  # the store has logged the reason once
                 wait = self._settings.poll_seconds
-            except Exception:  # the loop must not end while the bot seems to live
+            except Exception:  # the loop must not end while the bot appears to be running
                 _log.exception("inbox_claim_failed")
                 wait = self._settings.poll_seconds
             if wait > 0:
                 await self._wakeup.wait(wait)
 
     async def _take(self) -> float:
-        """Begins with as many events as there is room for; returns how long nothing more can happen, in seconds."""
-        room = self._settings.workers - len(self._in_hand)
+        """Start as many events as there are free workers; return the seconds until the next look for events."""
+        room = self._settings.workers - len(self._in_progress)
         if room <= 0:
             return self._settings.poll_seconds
         events = await self._store.operate(lambda operator: operator.events.claim(room, self._lease))
         for event in events:
             task = asyncio.create_task(self._attend(event))
-            self._in_hand[task] = event
+            self._in_progress[task] = event
             task.add_done_callback(self._let_go)
         if len(events) == room:
             return self._settings.poll_seconds
         due = await self._store.survey(lambda operator: operator.events.next_due())
         if due is None:
             return self._settings.poll_seconds
-        # What is due now is held up by an event in hand, whose end wakes the loop, or by one that is not due yet.
+        # An event that is due now waits for one in progress, whose end wakes the loop, or for one that is not due yet.
         seconds = (due - self._clock.now()).total_seconds()
         return min(seconds, self._settings.poll_seconds) if seconds > 0 else self._settings.poll_seconds / 10
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
-        del self._in_hand[task]
+        del self._in_progress[task]
         self._wakeup.set()
 
     async def _attend(self, event: Event) -> None:
         if event.attempt > self._settings.max_attempts * 3:
-            # Nobody ever came to say how it failed: it may be what ends the bot each time.
+            # No attempt ever reported a failure: this event may be what crashes the bot.
             await self._bury(event, "never_finished")
             return
         try:
@@ -266,20 +266,20 @@ class Inbox:
                 self._on_dead(uow, event, reason)
 
         await self._ending(event, self._store.operate(bury, team=event.team))
-        self._store.tell_of_posts(event.team)
+        self._store.notify_outbox(event.team)
 
     async def _ending(self, event: Event, transaction: Awaitable[None]) -> None:
         try:
             await transaction
         except (LeaseLostError, UnavailableError) as error:
-            # Its lease runs out, and it is handled again.
+            # The lease expires, and the event is handled again.
             _log.warning("event_not_ended", kind=event.kind, key=event.key, reason=_reason(error))
 
     async def _renew(self) -> None:
         purged = self._clock.now()
         while True:
             await self._clock.sleep(self._settings.lease_seconds / 3)
-            events = list(self._in_hand.values())
+            events = list(self._in_progress.values())
             try:
                 if events:
                     await self._store.operate(lambda operator, e=events: operator.events.renew(e, self._lease))  # type: ignore[misc]
@@ -295,14 +295,14 @@ class Inbox:
 
 
 def _place(error: Exception) -> str:
-    """Where it happened, without the message, which may quote somebody."""
+    """Return where an error was raised, without its message, which may quote a person."""
     frames = traceback.extract_tb(error.__traceback__)
     return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-5:])
 
 
 def _settle(kept: asyncio.Future[bool], result: bool | Exception) -> None:
     if kept.done():
-        return  # whoever asked was cut off; Slack sends the event again
+        return  # the request was cancelled; Slack sends the event again
     if isinstance(result, Exception):
         kept.set_exception(result)
     else:
@@ -310,5 +310,5 @@ def _settle(kept: asyncio.Future[bool], result: bool | Exception) -> None:
 
 
 def _reason(error: Exception) -> str:
-    # The message may quote somebody; the class and the stable reason cannot.
+    # The message may quote a person; the class and the stable reason cannot.
     return error.reason if isinstance(error, ForewordError) else type(error).__name__

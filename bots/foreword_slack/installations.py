@@ -1,4 +1,4 @@
-"""The workspaces' tokens: encrypted at rest, renewed before they end, and tied to a tenant."""
+"""The tokens of workspaces: encrypted at rest, renewed before they expire, and tied to a tenant."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _STATE_LIFETIME = timedelta(minutes=10)
 
 
 class Installations(AsyncInstallationStore):
-    """Where Bolt's OAuth flow keeps installations, and where clients with a workspace's token come from.
+    """The store of installations for Bolt's OAuth flow, and the source of clients with a workspace's token.
 
     Args:
         vault: Encrypts the tokens.
-        tenant_of: The tenant of a team; None: none, so the bot may not be installed there.
-        client_id: The app's, for tokens that are renewed. Default: they are not.
-        client_secret: The app's.
+        tenant_of: Returns the tenant of a workspace; None if the bot may not be installed there.
+        client_id: The app's client id, needed to renew tokens. Default: tokens are not renewed.
+        client_secret: The app's client secret.
     """
 
     def __init__(
@@ -62,17 +62,19 @@ class Installations(AsyncInstallationStore):
         self._renewals: defaultdict[str, Lock] = defaultdict(Lock)
         self._backoff = Backoff(1.0, 30.0, Random())  # noqa: S311 - jitter
 
-    # What Bolt's OAuth flow calls
+    # Called by Bolt's OAuth flow
 
     async def async_save(self, installation: Installation) -> None:
-        """Keeps an installation; calls that waited for it are made.
+        """Store an installation, and make the calls that waited for it.
 
         Raises:
-            BoltError: It is for a whole organisation, or for a workspace that belongs to no tenant.
+            BoltError: The installation is for a whole organisation, or for a workspace without a tenant.
         """
         team = installation.team_id
         if installation.is_enterprise_install or not team:
-            raise BoltError("Foreword is installed in one workspace at a time, not in a whole organisation.")
+            raise BoltError(
+                "Foreword cannot be installed in a whole organisation. Install it in one workspace at a time."
+            )
         tenant = self._tenant_of(team)
         if tenant is None:
             raise BoltError(f"Workspace {team} belongs to no tenant. Ask the bot's operator to add it.")
@@ -101,18 +103,18 @@ class Installations(AsyncInstallationStore):
         def save(operator: Operator) -> None:
             before = operator.workspaces.get(team)
             operator.workspaces.save(workspace)
-            # A fixed token is saved at each start; only what changes is worth a line.
+            # A token of the environment is saved at each start; only changes are worth an audit line.
             if before is None or (before.state, before.bot_user) != (workspace.state, workspace.bot_user):
                 operator.of(team).audit.append("installed", actor=installation.user_id, facts={"tenant": tenant})
 
         await self._store.operate(save, team=team)
-        self._store.tell_of_posts(team)
+        self._store.notify_outbox(team)
         _log.info("installed", team=team, tenant=tenant)
 
     async def async_find_bot(
         self, *, enterprise_id: str | None, team_id: str | None, is_enterprise_install: bool | None = False
     ) -> Bot | None:
-        """The bot's installation in a workspace."""
+        """Return the bot's installation in a workspace."""
         found = await self.async_find_installation(enterprise_id=enterprise_id, team_id=team_id)
         return None if found is None else found.to_bot()
 
@@ -124,7 +126,7 @@ class Installations(AsyncInstallationStore):
         user_id: str | None = None,
         is_enterprise_install: bool | None = False,
     ) -> Installation | None:
-        """The installation in a workspace, if Slack has not ended it."""
+        """Return the installation in a workspace, or None if there is no active one."""
         workspace = await self._active(team_id or "")
         if workspace is None:
             return None
@@ -146,27 +148,27 @@ class Installations(AsyncInstallationStore):
         )
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:
-        """Forgets a workspace's tokens."""
+        """Delete a workspace's tokens."""
         if team_id is not None:
             await self._store.write(team_id, lambda uow: uow.end_installation(InstallationState.UNINSTALLED, "deleted"))
 
     async def async_delete_installation(
         self, *, enterprise_id: str | None, team_id: str | None, user_id: str | None = None
     ) -> None:
-        """Forgets a workspace's tokens."""
+        """Delete a workspace's tokens."""
         await self.async_delete_bot(enterprise_id=enterprise_id, team_id=team_id)
 
-    # What the bot calls
+    # Called by the bot
 
     async def install_token(self, team: str, token: str) -> None:
-        """Installs the bot in a workspace whose token the operator holds; other workspaces do not suffer from it.
+        """Install the bot in a workspace with a token from the operator; failures do not affect other workspaces.
 
-        If Slack refuses the token, the workspace is down, which the status shows. If Slack cannot be reached, the bot
-        goes on with what it knew of the workspace.
+        If Slack refuses the token, the workspace is marked as down, which `foreword slack status` shows. If Slack is
+        unreachable, the bot continues with the stored facts about the workspace.
 
         Raises:
-            InvalidArgumentError: The token is another workspace's, or the workspace belongs to no tenant.
-            UnavailableError: Slack cannot be reached, and the bot has never been in this workspace.
+            InvalidArgumentError: The token belongs to another workspace, or the workspace has no tenant.
+            UnavailableError: Slack cannot be reached, and the bot was never installed in this workspace.
         """
         try:
             found = await self._identify(token)
@@ -181,7 +183,7 @@ class Installations(AsyncInstallationStore):
             return
         if found["team_id"] != team:
             raise InvalidArgumentError.of(
-                f"the bot token of {team}", f"belongs to the workspace {found['team_id']}; take the one of {team}"
+                f"the bot token of {team}", f"belongs to the workspace {found['team_id']}; use the token of {team}"
             )
         scopes = next((value for name, value in found.headers.items() if name.lower() == "x-oauth-scopes"), "")
         installation = Installation(
@@ -200,7 +202,7 @@ class Installations(AsyncInstallationStore):
             raise InvalidArgumentError.of("tenant", str(error)) from None
 
     async def _keep_token(self, team: str, token: str) -> bool:
-        """Goes on with a token that Slack could not be asked about; False where the bot has never been."""
+        """Store a token that could not be checked with Slack; return False if the bot was never in the workspace."""
         known = await self._store.read(team, lambda uow: uow.installation)
         if known is None:
             return False
@@ -211,7 +213,7 @@ class Installations(AsyncInstallationStore):
         return True
 
     async def _identify(self, token: str) -> AsyncSlackResponse:
-        """Whom a token speaks for; asked again while Slack is in trouble, so that a restart outlives it."""
+        """Return Slack's answer to `auth.test`; retry during an outage of Slack, so that a restart survives it."""
         failure = None
         for attempt in range(1, _IDENTIFY_ATTEMPTS + 1):
             try:
@@ -220,7 +222,7 @@ class Installations(AsyncInstallationStore):
                 failure = judge(error, Operation.POST)
             if failure.verdict not in (Verdict.NOT_MADE, Verdict.RATE_LIMITED, Verdict.UNSURE):
                 raise FailedPreconditionError(
-                    f"Slack refuses the bot's token: {failure.reason}. Copy it again from the app's page, "
+                    f"Slack refuses the bot token: {failure.reason}. Copy it again from the app's page "
                     "OAuth & Permissions.",
                     reason="SLACK_TOKEN_REFUSED",
                     metadata={"reason": failure.reason},
@@ -228,12 +230,12 @@ class Installations(AsyncInstallationStore):
             await self._store.clock.sleep(failure.retry_after_seconds or self._backoff.seconds(attempt))
         assert failure is not None
         raise UnavailableError(
-            f"Slack cannot be asked whose token this is: {failure.reason}, {_IDENTIFY_ATTEMPTS} times. Start the bot "
-            "again when Slack can be reached."
+            f"The bot token could not be checked with Slack in {_IDENTIFY_ATTEMPTS} attempts: {failure.reason}. Start "
+            "the bot again when Slack can be reached."
         )
 
     async def client(self, team: str) -> AsyncWebClient | None:
-        """A client with a workspace's token; None when the bot is not installed there, or Slack refuses its token."""
+        """Return a client with a workspace's token; None if the bot is not installed there or its token is refused."""
         workspace = await self._active(team)
         if workspace is None:
             return None
@@ -243,7 +245,7 @@ class Installations(AsyncInstallationStore):
         return self._api.client(self._vault.open(workspace.sealed)["bot_token"])
 
     async def authorize(self, team_id: object, user_id: str | None) -> AuthorizeResult | None:
-        """What Bolt needs to know of a workspace, from the store alone: Slack is not asked at each event."""
+        """Return the authorization of a workspace for Bolt, from the store, so that no event causes a call to Slack."""
         workspace = await self._active(team_id) if isinstance(team_id, str) else None
         if workspace is None:
             return None
@@ -257,7 +259,7 @@ class Installations(AsyncInstallationStore):
         )
 
     async def renew(self, team: str) -> bool:
-        """Gets a new token for one that has expired; False when there is no way to.
+        """Renew an expired token; return False if it cannot be renewed.
 
         Raises:
             aiohttp.ClientError: Slack cannot be reached.
@@ -268,7 +270,7 @@ class Installations(AsyncInstallationStore):
             if workspace is None or before is None:
                 return False
             if workspace.sealed != before.sealed:
-                return True  # somebody did while we waited
+                return True  # renewed by another task while this one waited
             tokens = self._vault.open(workspace.sealed)
             if not (tokens["bot_refresh_token"] and self._client_id and self._client_secret):
                 return False
@@ -293,17 +295,17 @@ class Installations(AsyncInstallationStore):
             return True
 
     async def renew_all(self) -> None:
-        """Renews the tokens that end soon."""
+        """Renew the tokens that expire soon."""
         for workspace in await self._store.survey(lambda operator: operator.workspaces.all()):
             if workspace.state is InstallationState.ACTIVE and self._ends_within(workspace, _RENEW_BEFORE):
                 try:
                     await self.renew(workspace.team)
                 except (aiohttp.ClientError, FailedPreconditionError, TimeoutError) as error:
-                    # The next round tries again; the others must not wait for it.
+                    # The next round tries again; the other workspaces must not wait for this one.
                     _log.warning("token_not_renewed", team=workspace.team, reason=type(error).__name__)
 
     async def reseal_all(self) -> None:
-        """Encrypts all tokens with the first key, so that older keys can be dropped."""
+        """Encrypt all tokens with the first key, so that older keys can be removed."""
 
         def reseal(operator: Operator) -> None:
             for workspace in operator.workspaces.all():
@@ -317,7 +319,7 @@ class Installations(AsyncInstallationStore):
         return workspace if workspace is not None and workspace.state is InstallationState.ACTIVE else None
 
     def _expire_time(self, machine_seconds: int | None) -> datetime | None:
-        # The SDK adds a token's lifetime to the machine's clock.
+        # The SDK adds the token's lifetime to the system clock.
         if machine_seconds is None:
             return None
         return self._store.clock.now() + timedelta(seconds=machine_seconds - time.time())
@@ -328,17 +330,17 @@ class Installations(AsyncInstallationStore):
 
 
 class OauthStates(AsyncOAuthStateStore):
-    """The installations that somebody began, in the store: any of several bots may see the redirect."""
+    """The states of OAuth flows in progress, in the store, because any of several bots may receive the redirect."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def async_issue(self, *args: Any, **kwargs: Any) -> str:
-        """A new state, good once and for a while."""
+        """Return a new state, valid once and for ten minutes."""
         state = secrets.token_urlsafe(32)
         await self._store.operate(lambda operator: operator.workspaces.add_oauth_state(state, _STATE_LIFETIME))
         return state
 
     async def async_consume(self, state: str) -> bool:
-        """Uses a state up; False when it is unknown, used or too old."""
+        """Consume a state; return False if it is unknown, used or expired."""
         return await self._store.operate(lambda operator: operator.workspaces.take_oauth_state(state))

@@ -82,7 +82,7 @@ class Store:
         if added:
             self.tell_of_events()
         if asked:
-            self.tell_of_posts(team)
+            self.notify_outbox(team)
         return result
 
     async def read(self, team: str, work: Callable[[UnitOfWork], _Result]) -> _Result:
@@ -165,7 +165,7 @@ class Store:
         for listener in self._event_listeners:
             listener()
 
-    def tell_of_posts(self, team: str) -> None:
+    def notify_outbox(self, team: str) -> None:
         """Tells those who listen that there may be new calls to make."""
         for listener in self._post_listeners:
             listener(team)

@@ -14,7 +14,7 @@ from foreword_slack.testing import FakeSlack
 
 
 async def found(access: Access, change=lambda office: None, secrets=lambda secrets: secrets, **team) -> dict[str, str]:
-    """What the check says of an office, by what it is about."""
+    """Run the check on an office, and return the faults by their place."""
     async with FakeSlack(limits=LIMITS) as slack:
         office = make_office(slack)
         change(office)
@@ -33,7 +33,7 @@ async def test_a_workspace_that_is_ready_has_no_faults(access):
     assert await found(access) == {}
 
 
-async def test_missing_scopes_are_named_with_what_they_are_for(access):
+async def test_missing_scopes_are_named_with_their_purpose(access):
     def change(office):
         office.workspace.grant_only(*(set(REQUIRED) - {"metadata.message:read"}), "im:history", "files:write")
 
@@ -70,10 +70,10 @@ async def test_a_token_that_slack_refuses_is_named(access, name):
     assert "invalid_auth" in faults[name]
 
 
-async def test_the_key_must_speak_for_the_tenant(access):
+async def test_the_key_must_belong_to_the_tenant(access):
     faults = await found(access, tenant="somebody-else")
 
-    assert "speaks for tenant complaints-office" in faults["service"]
+    assert "belongs to tenant complaints-office" in faults["service"]
 
 
 async def test_labels_and_departments_are_compared(access):
@@ -92,11 +92,11 @@ async def test_a_deployment_that_is_not_there_is_named_with_the_command_that_mak
     assert "foreword deploy MODEL --name gone" in faults["deployment gone"]
 
 
-async def test_nobody_to_promote_is_a_warning(access):
-    assert "Name people in `administrators`" in (await found(access, administrators=[]))["administrators"]
+async def test_missing_administrators_are_a_warning(access):
+    assert "List people in `administrators`" in (await found(access, administrators=[]))["administrators"]
 
 
-async def test_a_service_that_is_not_there_is_named(access):
+async def test_an_unreachable_service_is_named(access):
     faults = await found(replace(access, endpoint="127.0.0.1:1"))
 
     assert "No service answers at 127.0.0.1:1" in faults["service"]

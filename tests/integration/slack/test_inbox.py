@@ -186,7 +186,7 @@ async def test_what_is_being_handled_keeps_its_lease(store, clock):
 
     async with running(store, handle, lease_seconds=30) as inbox:
         await inbox.put(new_event())
-        await eventually(lambda: inbox._in_hand)
+        await eventually(lambda: inbox._in_progress)
         for _ in range(5):
             clock.move(10)
             await asyncio.sleep(0.05)
@@ -201,7 +201,7 @@ async def test_stopping_gives_back_what_is_in_hand(store):
 
     async with running(store, handle) as inbox:
         await inbox.put(new_event())
-        await eventually(lambda: inbox._in_hand)
+        await eventually(lambda: inbox._in_progress)
     (again,) = await store.operate(claim())
     assert again.attempt == 1
 

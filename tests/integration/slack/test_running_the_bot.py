@@ -71,26 +71,28 @@ async def test_a_token_that_slack_refuses_keeps_no_other_workspace_from_working(
             await office.bot.stop()
 
 
-async def test_a_service_that_is_away_is_told_and_keeps_no_bot_from_listening(access, tmp_path):
+async def test_the_bot_reports_an_unreachable_service_and_listens_nevertheless(access, tmp_path):
     async with FakeSlack() as slack:
-        office, told = make_office(slack), []
+        office, lines_shown = make_office(slack), []
         config = office_config(office, replace(access, endpoint="127.0.0.1:1"), tmp_path)
         running = asyncio.create_task(
-            run_bot(config, office_secrets(office, access), checked=True, tell=told.append, slack_url=slack.api_url)
+            run_bot(
+                config, office_secrets(office, access), checked=True, report=lines_shown.append, slack_url=slack.api_url
+            )
         )
         await eventually(lambda: slack.sockets.sockets)
         os.kill(os.getpid(), signal.SIGTERM)
         await running
-    assert "No service answers at 127.0.0.1:1" in told[0]
+    assert "No service answers at 127.0.0.1:1" in lines_shown[0]
 
 
-async def test_a_bot_without_a_workspace_that_works_says_why_and_does_not_start(access, tmp_path):
+async def test_a_bot_without_a_working_workspace_reports_why_and_does_not_start(access, tmp_path):
     async with FakeSlack() as slack:
         office = make_office(slack)
         office.boss.archive(office.complaints)
         config = office_config(office, access, tmp_path)
         with pytest.raises(FailedPreconditionError, match="it is archived"):
-            await run_bot(config, office_secrets(office, access), checked=True, tell=print, slack_url=slack.api_url)
+            await run_bot(config, office_secrets(office, access), checked=True, report=print, slack_url=slack.api_url)
 
 
 async def test_a_token_of_another_workspace_is_refused(access, tmp_path):
@@ -102,14 +104,20 @@ async def test_a_token_of_another_workspace_is_refused(access, tmp_path):
             await start_bot(config, office, access, secrets=secrets)
 
 
-async def test_the_bot_runs_until_it_is_told_to_stop_and_tells_its_state(access, tmp_path):
+async def test_the_bot_runs_until_it_is_stopped_and_reports_its_state(access, tmp_path):
     async with FakeSlack() as slack:
         office = make_office(slack)
-        config, told = office_config(office, access, tmp_path), []
+        config, lines_shown = office_config(office, access, tmp_path), []
         running = asyncio.create_task(
-            run_bot(config, office_secrets(office, access), checked=False, tell=told.append, slack_url=slack.api_url)
+            run_bot(
+                config,
+                office_secrets(office, access),
+                checked=False,
+                report=lines_shown.append,
+                slack_url=slack.api_url,
+            )
         )
-        await eventually(lambda: told)
+        await eventually(lambda: lines_shown)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{config.health.port}") as client:
 
             async def ready():
@@ -129,7 +137,7 @@ async def test_the_bot_runs_until_it_is_told_to_stop_and_tells_its_state(access,
         os.kill(os.getpid(), signal.SIGTERM)
         await running
 
-        assert "Stopping" in told[-1]
+        assert "Stopping" in lines_shown[-1]
         assert "No bot runs." in "\n".join(await status_lines(store, config))
         await store.close()
         assert not slack.sockets.sockets

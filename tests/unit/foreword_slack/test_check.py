@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foreword_slack.check import Fault, hindrances
+from foreword_slack.check import Fault, find_blocking
 
 
 def fault(team: str | None, **facts: bool) -> Fault:
@@ -12,10 +12,10 @@ def fault(team: str | None, **facts: bool) -> Fault:
 def test_the_trouble_of_one_workspace_does_not_silence_another():
     faults = [fault("T1"), fault("T2", serious=False), fault("T2", bearable=True)]
 
-    assert hindrances(faults, ["T1", "T2"]) == []
-    assert hindrances(faults, ["T1"]) == [faults[0]]
+    assert find_blocking(faults, ["T1", "T2"]) == []
+    assert find_blocking(faults, ["T1"]) == [faults[0]]
 
 
 def test_what_concerns_all_workspaces_keeps_the_bot_from_starting_unless_it_is_bearable():
-    assert hindrances([fault(None)], ["T1", "T2"]) == [fault(None)]
-    assert hindrances([fault(None, bearable=True)], ["T1", "T2"]) == []
+    assert find_blocking([fault(None)], ["T1", "T2"]) == [fault(None)]
+    assert find_blocking([fault(None, bearable=True)], ["T1", "T2"]) == []

@@ -21,25 +21,25 @@ def test_the_commands_are_loaded_only_when_they_are_called():
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
-def test_missing_secrets_are_told_before_anything_is_called(command, capsys, monkeypatch):
+def test_missing_secrets_are_reported_before_anything_is_called(command, capsys, monkeypatch):
     for name in ("FOREWORD_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
     assert run(["slack", command, "--config", str(EXAMPLE)]) == 1
 
-    told = capsys.readouterr().err
-    assert all(name in told for name in ("FOREWORD_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"))
+    shown_error = capsys.readouterr().err
+    assert all(name in shown_error for name in ("FOREWORD_API_KEY", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"))
 
 
-def test_a_faulty_configuration_is_told_by_its_keys(capsys, tmp_path):
+def test_faults_of_a_configuration_are_reported_with_their_keys(capsys, tmp_path):
     path = tmp_path / "bot.yaml"
     path.write_text("teams: [{team: acme}]\nslak: {}\n")
 
     assert run(["slack", "check", "--config", str(path)]) == 1
 
-    told = capsys.readouterr().err
-    assert "teams[0].team" in told
-    assert "slak: is no key that the bot knows" in told
+    shown_error = capsys.readouterr().err
+    assert "teams[0].team" in shown_error
+    assert "slak: is not a known key" in shown_error
 
 
 def test_a_store_that_is_damaged_is_named_with_its_remedy(capsys, tmp_path, monkeypatch):
@@ -48,9 +48,9 @@ def test_a_store_that_is_damaged_is_named_with_its_remedy(capsys, tmp_path, monk
 
     assert run(["slack", "status", "--config", str(EXAMPLE)]) == 1
 
-    told = capsys.readouterr().err
-    assert f"The database {tmp_path}/slack.db is damaged" in told
-    assert "Restore the file from a backup" in told
+    shown_error = capsys.readouterr().err
+    assert f"The database {tmp_path}/slack.db is damaged" in shown_error
+    assert "Restore the file from a backup" in shown_error
 
 
 def test_status_lookup_and_retry_need_the_store_alone(capsys, tmp_path, monkeypatch):
@@ -63,5 +63,5 @@ def test_status_lookup_and_retry_need_the_store_alone(capsys, tmp_path, monkeypa
     shown = capsys.readouterr()
     assert "T0123ABCD (acme)" in shown.out
     assert "No bot runs." in shown.out
-    assert "Due again: 0 events, 0 posts." in shown.out
-    assert "C0COMPLAINTS:1.2 is not known" in shown.err
+    assert "To be retried: 0 events, 0 posts." in shown.out
+    assert "C0COMPLAINTS:1.2 is unknown" in shown.err

@@ -72,7 +72,7 @@ def test_what_is_left_out_has_a_default():
     assert config.team("T02") is None
 
 
-def test_all_faults_are_told_at_once_each_with_its_key():
+def test_all_faults_are_reported_at_once_each_with_its_key():
     text = LEAST.replace("review_channel: C02", "review_channel: '#reviews'").replace("tenant: acme", "tenants: acme")
     text += "    thresholds: {margin: 2}\nservice: {timeout_seconds: soon}\n"
 
@@ -86,7 +86,7 @@ def test_all_faults_are_told_at_once_each_with_its_key():
         "service.timeout_seconds",
     }
     assert "must be the id of a channel" in found["teams[0].review_channel"]
-    assert "no key that the bot knows" in found["teams[0].tenants"]
+    assert "not a known key" in found["teams[0].tenants"]
 
 
 def test_a_channel_cannot_be_source_and_target():
@@ -95,9 +95,9 @@ def test_a_channel_cannot_be_source_and_target():
     assert set(found) == {"teams[0].departments[0].channel", "teams[0].review_channel"}
 
 
-def test_a_key_that_is_there_twice_is_refused_with_its_line():
+def test_a_duplicate_key_is_refused_with_its_line():
     assert (
-        "'tenant' is there twice, line 5"
+        "'tenant' is duplicated, line 5"
         in faults(LEAST.replace("tenant: acme", "tenant: a\n    tenant: b"))["configuration"]
     )
 
@@ -115,7 +115,7 @@ def test_escalation_comes_after_the_reminder():
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "teams: []"])
-def test_a_file_that_is_something_else_is_an_error_and_no_crash(text):
+def test_a_file_that_is_not_a_configuration_is_an_error_and_not_a_crash(text):
     assert faults(text)
 
 

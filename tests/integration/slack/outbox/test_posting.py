@@ -100,7 +100,7 @@ async def test_a_workspace_that_is_down_parks_its_posts_until_it_is_installed_ag
         await asyncio.sleep(0.3)
         assert len(slack.calls) == before
         await install(store)
-        store.tell_of_posts("T1")
+        store.notify_outbox("T1")
         await settled(outbox)
     assert sorted(message["channel"] for message in slack.posted) == ["C1", "C2"]
 
