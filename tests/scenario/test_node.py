@@ -1,4 +1,4 @@
-"""Another language: the walk-through from Node.js with the repository's proto files alone, see `node/`."""
+"""Another language: the walk-through from Node.js with the repository's proto files alone, see `core/examples/node`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 from factories.services import sample_rows
 
-NODE = Path(__file__).parent / "node"
+NODE = Path(__file__).parents[2] / "core" / "examples" / "node"
 NO_WAY_TO_THE_REGISTRY = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|E50\d)\b")
 
 
 @pytest.fixture(scope="module")
 def packages() -> None:
-    """Installs what package-lock.json names into node/node_modules, once."""
+    """Installs the packages of package-lock.json into core/examples/node/node_modules, once."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("needs Node.js and npm")
@@ -48,22 +48,22 @@ def test_the_walk_through_works_from_node_with_the_proto_files_alone(packages, s
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
 
     assert result.returncode == 0, result.stderr
-    told = {step.pop("step"): step for step in map(json.loads, result.stdout.splitlines())}
-    assert list(told) == ["upload", "error", "tune", "watch", "deploy", "generate", "stream", "classify"]
-    assert told["upload"]["rows"] == 40
+    steps = {step.pop("step"): step for step in map(json.loads, result.stdout.splitlines())}
+    assert list(steps) == ["upload", "error", "tune", "watch", "deploy", "generate", "stream", "classify"]
+    assert steps["upload"]["rows"] == 40
     prefix = "tune_experiment.parameters"
-    assert told["error"] == {
+    assert steps["error"] == {
         "code": "INVALID_ARGUMENT",
         "reason": "INVALID_ARGUMENT",
         "domain": "foreword",
         "fields": [f"{prefix}.batch_size", f"{prefix}.num_epochs"],
     }
-    assert told["watch"]["state"] == "STATE_SUCCEEDED"
-    assert 0 < told["watch"]["snapshots"] <= told["tune"]["planned_updates"]
-    assert told["watch"]["systems"] == ["tuned"]
-    assert told["deploy"]["state"] == "STATE_READY"
-    assert told["generate"]["text"] == told["stream"]["text"] == ", ".join(told["classify"]["labels"])
-    assert told["generate"]["usage"]["soft_prompt_tokens"] > 0
+    assert steps["watch"]["state"] == "STATE_SUCCEEDED"
+    assert 0 < steps["watch"]["snapshots"] <= steps["tune"]["planned_updates"]
+    assert steps["watch"]["systems"] == ["tuned"]
+    assert steps["deploy"]["state"] == "STATE_READY"
+    assert steps["generate"]["text"] == steps["stream"]["text"] == ", ".join(steps["classify"]["labels"])
+    assert steps["generate"]["usage"]["soft_prompt_tokens"] > 0
 
 
 def test_the_lock_file_names_no_host() -> None:
