@@ -1,4 +1,4 @@
-"""Slack's text format, both ways: what people wrote as plain text, and plain text as what Slack shows literally.
+"""Conversion between Slack's text format and plain text, both ways.
 
 https://api.slack.com/reference/surfaces/formatting
 """
@@ -14,24 +14,24 @@ _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))  # the ampersand last
 
 
 def plain_text(text: str) -> str:
-    """What a person sees of a message: mentions, channels and links as words, entities as characters."""
+    """Convert a message to the text that people see: mentions, channels and links as words, entities as characters."""
     text = _CONTROL.sub(lambda found: _words(found.group(1)), text)
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
-    return text.replace("\0", "").strip()  # neither the service nor PostgreSQL takes NUL
+    return text.replace("\0", "").strip()  # neither the service nor PostgreSQL accepts NUL
 
 
 def escape(text: str) -> str:
-    """Plain text that Slack shows as it is: no mention, broadcast, link or date can come out of it.
+    """Escape plain text so that Slack shows it literally, without mentions, broadcasts, links or dates.
 
-    Characters that are invisible or turn the direction of writing are left out: they only serve to hide something.
+    Invisible characters and those that change the writing direction are removed, because they could hide content.
     """
     kept = "".join(character for character in text if character in "\n\t" or _is_visible(character))
     return kept.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def cut(text: str, limit: int) -> str:
-    """Plain text, escaped, in at most `limit` characters; what is cut off is shown as an ellipsis."""
+    """Escape plain text and shorten it to at most `limit` characters, with an ellipsis for the rest."""
     escaped = escape(text)
     if len(escaped) <= limit:
         return escaped
@@ -47,12 +47,12 @@ def cut(text: str, limit: int) -> str:
 
 
 def without_mention(text: str, user: str) -> str:
-    """The message without the mentions of a user, usually the bot's own."""
+    """Remove the mentions of a user, usually the bot, from a message."""
     return re.sub(rf"<@{re.escape(user)}(?:\|[^<>]*)?>", "", text).strip()
 
 
 def _words(control: str) -> str:
-    """What a control sequence reads as. An id without a label tells a reader nothing, so it becomes a word."""
+    """Convert a control sequence to words. An id without a label becomes a generic word."""
     target, _, label = control.partition("|")
     if target.startswith("!"):
         name = target[1:].partition("^")[0]

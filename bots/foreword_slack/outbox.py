@@ -1,8 +1,8 @@
-"""The durable outbox: what a handler's transaction asked for is posted once, however often the bot dies on the way.
+"""The durable outbox: every post that a transaction requested is sent once, however often the bot crashes meanwhile.
 
-Each workspace has a sender of its own, with a bucket for each channel, so a busy or broken one holds up no other. A
-row is marked before its call is made; if the answer never comes, the bot looks in the channel for the post before it
-posts again.
+Each workspace has its own sender with a token bucket for each channel, so that a busy or broken one does not delay the
+others. A row is marked before its call is made. If no answer arrives, the bot looks for the post in the channel before
+it posts again.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Outbox:
     """The senders of all workspaces.
 
     Args:
-        clients: Where each workspace's client comes from.
-        random: Where the jitter of waits comes from.
-        on_failed: Called in the transaction that gives a call up, with the reason, so that something else can be
-            posted instead.
+        clients: Source of each workspace's client.
+        random: Source of the jitter of waits.
+        on_failed: Called with the reason in the transaction that gives a call up, so that something else can be posted
+            instead.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Outbox:
         store.listen(posts=self.wake)
 
     def start(self) -> None:
-        """Begins to make calls."""
+        """Start to make calls."""
         assert self._task is None
         self._task = asyncio.create_task(self._watch())
 
     def wake(self, team: str) -> None:
-        """Says that a workspace may have calls to make."""
+        """Wake the sender of a workspace that may have calls to make."""
         if self._task is None:
             return
         if team not in self._senders:
@@ -74,7 +74,7 @@ class Outbox:
             self._running[team] = asyncio.create_task(self._senders[team].run())
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
-        """Begins no more calls, and waits for those under way."""
+        """Start no more calls, and wait for those in progress."""
         if self._task is None:
             return
         watch, self._task = self._task, None
@@ -85,12 +85,12 @@ class Outbox:
         self._senders, self._running = {}, {}
 
     async def settled(self) -> None:
-        """Returns when no installed workspace has calls left to make."""
+        """Return once no installed workspace has calls left to make."""
         while await self._store.survey(lambda operator: operator.posts.teams()):  # noqa: ASYNC110 - others may send, too
             await asyncio.sleep(0.01)
 
     async def _watch(self) -> None:
-        """Finds calls that were asked for before this process began, or by others."""
+        """Find the calls that were requested before this process started, or by other processes."""
         purged = self._store.clock.now()
         while True:
             try:
@@ -100,8 +100,8 @@ class Outbox:
                     purged = self._store.clock.now()
                     await self._store.operate(self._purge)
             except UnavailableError:
-                pass  # the store has logged why, once
-            except Exception:  # the loop must not end while the bot seems to live
+                pass  # the store has logged the reason once
+            except Exception:  # the loop must not end while the bot appears to be running
                 _log.exception("outbox_watch_failed")
             await self._store.clock.sleep(self._settings.poll_seconds)
 

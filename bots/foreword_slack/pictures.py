@@ -1,4 +1,4 @@
-"""Pictures at Slack: uploaded once, then shown by their id."""
+"""Pictures that are uploaded to Slack once and then shown by their id."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _log = get_logger("slack.pictures")
 
 
 async def upload_learning_curve(team: Team, experiment: str) -> str:
-    """Draws the learning curve of a run and uploads it, shared with nobody.
+    """Plot the learning curve of a run, and upload it without sharing it in a channel.
 
     Returns:
-        Slack's id of the picture; empty when there is none, which must not keep anything else from happening.
+        Slack's id of the picture; empty if it could not be made or uploaded, which must not stop anything else.
     """
     client = await team.clients.client(team.id)
     if client is None:
@@ -28,6 +28,6 @@ async def upload_learning_curve(team: Team, experiment: str) -> str:
         )
         return str(answer["files"][0]["id"])
     except (ForewordError, SlackApiError, aiohttp.ClientError, TimeoutError) as error:
-        # No matplotlib, no curve, no scope files:write, or Slack is away.
+        # No matplotlib, no curve, no scope files:write, or Slack is unavailable.
         _log.warning("learning_curve_not_shown", error=type(error).__name__)
         return ""

@@ -1,7 +1,7 @@
-"""Takes personal data out of what is stored, logged and learnt from.
+"""Redaction of personal data in everything that is stored, logged and used for training.
 
-E-mail addresses, card numbers and telephone numbers become placeholders. Card numbers are told from other long numbers
-by their check digit (ISO/IEC 7812-1, Luhn), telephone numbers by their shape, so that order numbers stay.
+Placeholders replace e-mail addresses, card numbers and telephone numbers. Card numbers are recognised by their check
+digit (ISO/IEC 7812-1, Luhn) and telephone numbers by their format, so that order numbers are kept.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _MOST_PHONE_DIGITS = 15  # ITU-T E.164
 
 
 def redact(text: str) -> str:
-    """The text with placeholders for personal data. Redacting again changes nothing."""
+    """Replace personal data in a text with placeholders. Redacting the result again changes nothing."""
     text = _EMAIL.sub(EMAIL, text)
     text = _DIGITS.sub(lambda found: CARD if _has_check_digit(found.group()) else found.group(), text)
     return _PHONE.sub(lambda found: PHONE if _is_phone(found.group()) else found.group(), text)
 
 
 def _has_check_digit(text: str) -> bool:
-    """Whether the last digit is the Luhn check digit of the others."""
+    """Return whether the last digit is the Luhn check digit of the others."""
     digits = [int(character) for character in reversed(text) if character.isdecimal()]
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
     return len(set(digits)) > 1 and (sum(digits[::2]) + sum(doubled)) % 10 == 0

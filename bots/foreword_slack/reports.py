@@ -1,4 +1,4 @@
-"""How things stand, in plain words: for the slash command, the command line and the App Home."""
+"""Status reports as text: for the slash command, the command line and the App Home."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MOST_COUNTED = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayCounts:
-    """Complaints of one day.
+    """The complaints of a day.
 
     Attributes:
-        received: All of them.
-        routed: Told to departments as the model said.
-        reviewed: Left to people, whether they have decided or not.
-        waiting: Not decided yet.
-        corrected: Routed by the model and changed by people.
+        received: Number of all complaints.
+        routed: Number routed to departments by the model.
+        reviewed: Number left to people, whether they have decided or not.
+        waiting: Number not decided yet.
+        corrected: Number routed by the model and then corrected by people.
     """
 
     received: int = 0
@@ -33,18 +33,18 @@ class DayCounts:
 
     @property
     def review_share(self) -> float | None:
-        """Share that the model left to people; None before the first decision."""
+        """The share that the model left to people; None before the first decision."""
         decided = self.routed + self.reviewed
         return self.reviewed / decided if decided else None
 
     @property
     def agreement(self) -> float | None:
-        """Share of what the model routed that nobody corrected; None before the first."""
+        """The share of the complaints routed by the model that nobody corrected; None before the first."""
         return 1 - self.corrected / self.routed if self.routed else None
 
 
 def day_counts(uow: UnitOfWork, since: datetime) -> DayCounts:
-    """Counts the complaints received at or after a time."""
+    """Count the complaints received at or after a time."""
     complaints = uow.complaints.latest(since=since, limit=_MOST_COUNTED)
     undecided = (ComplaintState.RECEIVED, ComplaintState.WAITING)
     by_model = [item for item in complaints if item.state not in undecided and item.model and not item.reasons]
@@ -59,43 +59,44 @@ def day_counts(uow: UnitOfWork, since: datetime) -> DayCounts:
 
 
 def start_of_day(now: datetime) -> datetime:
-    """Midnight before, in UTC."""
+    """Return the last midnight in UTC."""
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def status_report(uow: UnitOfWork, config: TeamConfig) -> str:
-    """Today in a few lines."""
+    """Return a summary of today in a few lines."""
     counts = day_counts(uow, start_of_day(uow.now))
     waiting = day_counts(uow, uow.now - timedelta(days=7)).waiting
     lines = [
-        f"Today (UTC): {counts.received} complaints, {counts.routed} routed, {counts.reviewed} left to people.",
-        f"Agreement: {_percent(counts.agreement)}. Left to people: {_percent(counts.review_share)}.",
-        f"Not decided yet: {waiting}. New corrections: {len(uow.corrections.unused())}.",
+        f"Today (UTC): {counts.received} complaints, {counts.routed} routed, {counts.reviewed} sent to review.",
+        f"Agreement with people: {_percent(counts.agreement)}. Review rate: {_percent(counts.review_share)}.",
+        f"Undecided: {waiting}. New corrections: {len(uow.corrections.unused())}.",
         f"Model: {config.deployment}.",
     ]
     return "\n".join(lines)
 
 
 def work_report(team: TeamOverview, now: datetime) -> list[str]:
-    """What waits in a workspace and what failed, for its operator."""
+    """Return the waiting and the failed work of a workspace, for its operator."""
     installation = team.installation
     if installation is None:
-        lines = ["Not installed: what is to be posted waits."]
+        lines = ["Not installed. Posts wait until the app is installed."]
     elif installation.state is InstallationState.ACTIVE:
         lines = [f"Installed in {installation.name}."]
     else:
         lines = [
-            f"Installation {installation.state.value} ({installation.reason}): {team.parked} calls wait for another."
+            f"Installation {installation.state.value} ({installation.reason}). "
+            f"{team.parked} calls wait until the app is installed again."
         ]
     inbox, posts = team.inbox, team.posts
-    waits = f", the oldest for {_seconds(now - inbox.oldest_time)}" if inbox.oldest_time else ""
+    waits = f", the oldest waiting for {_seconds(now - inbox.oldest_time)}" if inbox.oldest_time else ""
     dead = sum(inbox.dead.values())
     lines.append(f"Inbox: {inbox.pending} pending, {inbox.overdue} of them due{waits}; {dead} given up.")
     lines += [f"  {count} given up: {reason}" for reason, count in sorted(inbox.dead.items())]
     waiting = posts[PostState.PENDING] + posts[PostState.SENDING]
     lines.append(
         f"Outbox: {waiting} waiting, {posts[PostState.SENT]} sent, {posts[PostState.FAILED]} given up, "
-        f"{team.unresolved} made again without knowing whether the first took effect."
+        f"{team.unresolved} repeated after an attempt with an unknown outcome."
     )
     for channel in team.channels:
         if channel.waiting:
@@ -108,9 +109,9 @@ def work_report(team: TeamOverview, now: datetime) -> list[str]:
 
 
 def process_report(bots: Sequence[BotProcess]) -> list[str]:
-    """Which bots run, and how events reach them."""
+    """Return the running bots, and how they receive events."""
     if not bots:
-        return ["No bot runs."]
+        return ["No bot is running."]
     lines = []
     for bot in bots:
         sockets = f", {bot.facts['sockets']} sockets open" if "sockets" in bot.facts else ""
@@ -121,23 +122,23 @@ def process_report(bots: Sequence[BotProcess]) -> list[str]:
 
 
 def complaint_report(uow: UnitOfWork, config: TeamConfig, id: str) -> str | None:
-    """What became of a complaint, without its words: whoever asks may not be meant to read them."""
+    """Return the history of a complaint without its text, which the reader may not be allowed to see."""
     complaint = uow.complaints.get(id)
     if complaint is None:
         return None
     policy = policy_of(config, uow)
-    told = ", ".join(policy.title(label) for label in complaint.departments) or "none"
+    departments = ", ".join(policy.title(label) for label in complaint.departments) or "none"
     lines = [
         f"Complaint {complaint.id}, received {complaint.receive_time:%Y-%m-%d %H:%M} UTC: "
         f"{complaint.state.value.replace('_', ' ')}.",
-        f"Departments: {told}.",
+        f"Departments: {departments}.",
     ]
     if complaint.model:
         scores = sorted(complaint.scores.items(), key=lambda item: -item[1])
         said = ", ".join(complaint.guess) or "nothing"
         shown = ", ".join(f"{label} {score:.0%}" for label, score in scores[:5])
-        lines.append(f"The model {complaint.model.rsplit('/', 1)[-1]} said: {said} ({shown}).")
-    lines += [f"Left to people: {reason}" for reason in complaint.reasons]
+        lines.append(f"Answer of model {complaint.model.rsplit('/', 1)[-1]}: {said} ({shown}).")
+    lines += [f"Sent to review: {reason}" for reason in complaint.reasons]
     for part in uow.acknowledgements.of(id):
         lines.append(f"{policy.title(part.department)}: {part.state.value}.")
     for line in uow.audit.lines(complaint=id):
@@ -150,4 +151,4 @@ def _seconds(time: timedelta) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "not known yet" if share is None else f"{share:.0%}"
+    return "unknown" if share is None else f"{share:.0%}"

@@ -1,4 +1,4 @@
-"""What the bot must not have in a file: tokens and keys, from the environment."""
+"""Tokens and keys, which come from the environment and never from a file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ CLIENT_ID = "SLACK_CLIENT_ID"
 CLIENT_SECRET = "SLACK_CLIENT_SECRET"  # noqa: S105
 ENCRYPTION_KEYS = "FOREWORD_SLACK_ENCRYPTION_KEYS"
 DATABASE_URL = "FOREWORD_SLACK_DATABASE_URL"
+_NO_BOT_TOKEN = "is not a bot token, which begins with xoxb-; copy it from the app's page OAuth & Permissions"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Tokens and keys; none of them is ever shown.
+    """Tokens and keys; they are hidden in the repr.
 
     Attributes:
-        api_keys: Secret of the Foreword key by team.
-        bot_tokens: Bot token by team, for workspaces that were not installed by OAuth.
-        app_token: Opens sockets; empty with `mode: http`.
-        signing_secret: Proves that a request is Slack's; empty with `mode: socket`.
-        client_id: With `client_secret`: lets workspaces install the app by OAuth; empty for none.
-        encryption_keys: Fernet keys for stored tokens, the one to encrypt with first.
-        database_url: Where the store is, when its URL holds a password; empty for the file's.
+        api_keys: Foreword API key by workspace.
+        bot_tokens: Bot token by workspace, for workspaces that were not installed through OAuth.
+        app_token: App-level token that opens sockets; empty with `mode: http`.
+        signing_secret: Verifies that requests come from Slack; empty with `mode: socket`.
+        client_id: With `client_secret`, lets workspaces install the app through OAuth; empty for none.
+        encryption_keys: Fernet keys for stored tokens; the first one encrypts.
+        database_url: URL of the store, if it contains a password; empty for the one in the configuration file.
     """
 
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -41,15 +42,15 @@ class Secrets:
 
     @property
     def oauth(self) -> bool:
-        """Whether workspaces may install the app themselves."""
+        """True if workspaces can install the app through OAuth."""
         return bool(self.client_id and self.client_secret)
 
 
 def read_secrets(config: BotConfig, environment: Mapping[str, str]) -> Secrets:
-    """Takes from the environment what this configuration needs.
+    """Read the secrets of a configuration from the environment.
 
     Raises:
-        InvalidArgumentError: Variables are missing or hold something else; names every one.
+        InvalidArgumentError: Variables are missing or invalid; lists every one.
     """
     value = {name: text.strip() for name, text in environment.items()}
     secrets = Secrets(
@@ -69,34 +70,34 @@ def read_secrets(config: BotConfig, environment: Mapping[str, str]) -> Secrets:
 
 
 def _faults(config: BotConfig, secrets: Secrets) -> dict[str, str]:
-    """What is missing, by variable."""
+    """Return the faults by variable."""
     faults: dict[str, str] = {}
     for team in config.teams:
         if not secrets.api_keys[team.team]:
             faults[team.api_key_env] = (
-                f"is not set. It holds the Foreword key of tenant {team.tenant}; `foreword keys create` makes one"
+                f"is not set. Set it to an API key of tenant {team.tenant}; create one with `foreword keys create`"
             )
         token = secrets.bot_tokens.get(team.team, "")
         if token and not token.startswith(("xoxb-", "xoxe.")):
-            faults[team.bot_token_env] = "is no bot token, which begins with xoxb-; see OAuth & Permissions of the app"
+            faults[team.bot_token_env] = _NO_BOT_TOKEN
         elif not token and not secrets.oauth:
             faults[team.bot_token_env] = (
-                f"is not set. It holds the bot token of {team.team}, from OAuth & Permissions of the app"
+                f"is not set. Set it to the bot token of {team.team} from the app's page OAuth & Permissions"
             )
     if config.slack.mode == "socket" and not secrets.app_token.startswith("xapp-"):
         faults[APP_TOKEN] = (
             "must be an app-level token, which begins with xapp-, with the scope connections:write; "
-            "make one under Basic Information of the app"
+            "generate one on the app's page Basic Information"
         )
     if config.slack.mode == "http" and not secrets.signing_secret:
-        faults[SIGNING_SECRET] = "is not set. Basic Information of the app shows it"
+        faults[SIGNING_SECRET] = "is not set. Copy it from the app's page Basic Information"
     if bool(secrets.client_id) != bool(secrets.client_secret):
         faults[CLIENT_SECRET if secrets.client_id else CLIENT_ID] = (
-            "is not set, and the other is; installing by OAuth needs both, from Basic Information of the app"
+            "is not set, but the other is. OAuth needs both; copy them from the app's page Basic Information"
         )
     if secrets.oauth and not secrets.encryption_keys:
         faults[ENCRYPTION_KEYS] = (
-            "is not set. Tokens of installed workspaces are stored encrypted; make a key with: python -c "
+            "is not set. It encrypts the tokens of installed workspaces; generate a key with: python -c "
             "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
         )
     return faults

@@ -1,6 +1,6 @@
-"""The Foreword service as the bot sees it: the only place that calls `foreword.client`.
+"""The bot's interface to the Foreword service; no other module calls `foreword.client`.
 
-The client blocks, so every call runs in a thread; one client per workspace, with the key of its tenant.
+The client blocks, so every call runs in a thread. Each workspace has its own client with the key of its tenant.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from foreword_slack.routing import Guess
 Result = TypeVar("Result")
 
 _THREADS = 16
-_RETRY_SECONDS = 1.0  # the inbox waits longer, and survives a restart while it does
+_RETRY_SECONDS = 1.0  # the inbox retries for longer, and its waits survive a restart
 _TOP_LABEL_SETS = 5
 _MOST_CUTS = 6
 _TRANSIENT = (
@@ -54,24 +54,24 @@ _TRANSIENT_REASONS = frozenset({"DEPLOYMENT_NOT_READY"})
 
 
 def is_transient(error: ForewordError) -> bool:
-    """Whether asking again later may succeed without anybody doing anything about it."""
+    """Return whether a later attempt may succeed without human intervention."""
     return isinstance(error, _TRANSIENT) or error.reason in _TRANSIENT_REASONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """An answer of the model: its guess, and the likeliest label sets to compare it with."""
+    """The model's answer: its guess, and the likeliest label sets for comparison."""
 
     guess: Guess
     label_sets: tuple[LabelSet, ...]
 
 
 class ForewordService:
-    """The service, for all workspaces.
+    """The connections of all workspaces to the service.
 
     Args:
-        config: Where it is.
-        api_keys: Secret of the key by team.
+        config: The service's address.
+        api_keys: API key by workspace.
     """
 
     def __init__(self, config: ServiceConfig, api_keys: Mapping[str, str]) -> None:
@@ -88,11 +88,11 @@ class ForewordService:
         }
 
     def tenant(self, team: str) -> TenantService:
-        """The service as the tenant of a workspace sees it."""
+        """Return the service for the tenant of a workspace."""
         return TenantService(self._clients[team], self._threads, self._classify_seconds)
 
     async def close(self) -> None:
-        """Ends all calls and closes the connections."""
+        """End all calls and close the connections."""
         for client in self._clients.values():
             client.close()
         await asyncio.to_thread(self._threads.shutdown)
@@ -102,9 +102,9 @@ class TenantService:
     """The service for one tenant. Every method raises the errors of `foreword.errors`.
 
     Args:
-        client: With the tenant's key.
-        threads: Where calls run.
-        classify_seconds: Longest that one `Classify` may take.
+        client: Client with the tenant's key.
+        threads: Executor of the calls.
+        classify_seconds: Timeout of one call of `Classify`.
     """
 
     def __init__(self, client: Client, threads: ThreadPoolExecutor, classify_seconds: float) -> None:
@@ -113,11 +113,11 @@ class TenantService:
         self._classify_seconds = classify_seconds
 
     async def classify(self, model: str, text: str, *, abstain_below: float = 0.0) -> Classification:
-        """Asks for the labels of a text; of one that is too long for the model, its beginning counts.
+        """Classify a text; if it is too long for the model, classify its beginning.
 
         Args:
             model: Serving name, or resource name of a tuned model.
-            abstain_below: The model abstains when no label set reaches this probability.
+            abstain_below: The model abstains if no label set reaches this probability.
         """
         for _ in range(_MOST_CUTS):
             try:
@@ -129,25 +129,25 @@ class TenantService:
         return _classification(await self._classify(model, text, abstain_below))
 
     async def labels(self, model: str, texts: Sequence[str]) -> list[frozenset[str]]:
-        """The labels of several texts, in order."""
+        """Return the predicted labels of several texts, in order."""
         return [frozenset((await self.classify(model, text)).guess.labels) for text in texts]
 
     async def identity(self) -> str:
-        """Id of the tenant that the key speaks for."""
+        """Return the id of the tenant that the key belongs to."""
         who = await self._call(self._client.who_am_i)
         return who.tenant.rsplit("/", 1)[-1]
 
     async def deployment(self, serving_name: str) -> Deployment | None:
-        """The deployment behind a serving name; None when there is none."""
+        """Return the deployment with a serving name, or None if there is none."""
         deployments = await self._call(self._client.list_deployments)
         return next((item for item in deployments if item.serving_name == serving_name), None)
 
     async def tuned_model(self, name: str) -> TunedModel:
-        """A tuned model by its resource name."""
+        """Return a tuned model by its resource name."""
         return await self._call(lambda: self._client.get_tuned_model(name))
 
     async def has_dataset(self, name: str) -> bool:
-        """Whether there is a dataset of this resource name."""
+        """Return whether a dataset with this resource name exists."""
         try:
             await self._call(lambda: self._client.get_dataset(name))
         except NotFoundError:
@@ -155,12 +155,12 @@ class TenantService:
         return True
 
     async def rows(self, dataset: str) -> list[tuple[str, str]]:
-        """Inputs and outputs of a dataset."""
+        """Return the inputs and outputs of a dataset."""
         rows = await self._call(lambda: self._client.list_dataset_rows(dataset))
         return [(row.input, row.output) for row in rows]
 
     async def ensure_dataset(self, display_name: str, rows: Sequence[Mapping[str, str]], description: str) -> Dataset:
-        """Uploads rows under a name that belongs to them alone; what was uploaded under it before is taken as it is."""
+        """Upload rows under a display name unique to them, or return the dataset that was uploaded under it before."""
         known = await self._call(self._client.list_datasets)
         for dataset in known:
             if dataset.display_name == display_name:
@@ -174,10 +174,10 @@ class TenantService:
     async def ensure_experiment(
         self, id: str, *, dataset: str, display_name: str, like: TunedModel | None, num_epochs: int | None
     ) -> TuneExperiment:
-        """Queues a run under this id, or takes the one that is there.
+        """Queue a run under an id, or return the existing one.
 
         Args:
-            like: Model whose base model, method and template the run takes over. Default: the service's own.
+            like: Model whose base model, method and verbalizer the run uses. Default: the service's defaults.
         """
         try:
             return await self._call(
@@ -188,7 +188,7 @@ class TenantService:
                     task="classification",
                     tuning_type=like.tuning_type if like else "",
                     verbalizer=like.verbalizer if like else "",
-                    evaluate_base=False,  # what counts is the comparison with the model that serves
+                    evaluate_base=False,  # only the comparison with the serving model matters
                     parameters=TuneParameters(num_epochs=num_epochs),
                     tune_experiment_id=id,
                 )
@@ -197,21 +197,21 @@ class TenantService:
             return await self.experiment(id)
 
     async def experiment(self, id: str) -> TuneExperiment:
-        """A run, with its learning curve."""
+        """Return a run, with its learning curve."""
         return await self._call(lambda: self._client.get_tune_experiment(id))
 
     async def promote(self, deployment: Deployment, model: str) -> Deployment:
-        """Puts another model behind a serving name, and waits until it serves."""
+        """Deploy another model under a serving name, and wait until it serves."""
         return await self._call(
             lambda: self._client.update_deployment(deployment, model=model, etag=deployment.etag, wait=True)
         )
 
     async def roll_back(self, deployment: Deployment, revision: int) -> Deployment:
-        """Points a serving name back to an earlier revision."""
+        """Roll a deployment back to an earlier revision."""
         return await self._call(lambda: self._client.rollback_deployment(deployment, revision))
 
     async def learning_curve(self, experiment: str) -> bytes:
-        """The learning curve as a PNG picture."""
+        """Return the learning curve as a PNG picture."""
 
         def draw() -> bytes:
             import io

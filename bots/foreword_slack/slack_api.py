@@ -1,4 +1,4 @@
-"""Slack's Web API: one connection pool, and clients that never try again by themselves."""
+"""Clients of Slack's Web API that share a connection pool and do not retry."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ SLACK_URL = "https://slack.com/api/"
 
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
-# slack_sdk logs whole requests at DEBUG: complaints must not get into a log that somebody turned up.
+# slack_sdk logs whole requests at DEBUG. Complaints must not appear in the log, whatever its level.
 _sdk_log = logging.getLogger("foreword_slack.slack_sdk")
 _sdk_log.setLevel(logging.WARNING)
 
 
 class SlackApi:
-    """Makes clients of the Web API.
+    """A factory of clients of the Web API.
 
-    The SDK's own retries are off: it repeats a post after a connection error, and sleeps where it is told to slow
-    down. Must be made on the event loop that it is used on.
+    The SDK's retries are disabled: it would repeat a post after a connection error, and sleep on a rate limit. Create
+    the factory on the event loop that uses it.
 
     Args:
-        base_url: Where the API is; another one than Slack's for tests.
-        timeout_seconds: After how long a call without an answer is cut off, whatever else bounds it.
+        base_url: Base URL of the API; tests pass that of the fake Slack.
+        timeout_seconds: Timeout of a call, in addition to any other limit.
     """
 
     def __init__(self, base_url: str = SLACK_URL, *, timeout_seconds: float = 30.0) -> None:
         self.base_url = base_url
-        # A client that is given a session leaves the timeout to it.
+        # A client with a session uses the session's timeout.
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_seconds))
 
     def client(self, token: str | None = None) -> AsyncWebClient:
-        """A client with a token, or with none for the methods that take theirs as an argument."""
+        """Return a client with a token, or without one for methods that take it as an argument."""
         client = AsyncWebClient(
             token=token, base_url=self.base_url, session=self._session, retry_handlers=[], logger=_sdk_log
         )
@@ -55,26 +55,26 @@ class SlackApi:
         return await self._session.ws_connect(url, autoping=False, timeout=patience, proxy=find_proxy(url))
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._session.close()
 
 
 def set_proxy(client: AsyncWebClient) -> None:
-    """Set the proxy of a client; the SDK would send even loopback through the environment's."""
+    """Set the proxy of a client; the SDK would use the environment's even for loopback addresses."""
     client.proxy = find_proxy(client.base_url)
 
 
 async def answer_privately(response_url: str, text: str) -> None:
-    """Answer an interaction with a message that only its person sees."""
+    """Answer an interaction with a message that only the person who clicked sees."""
     webhook = AsyncWebhookClient(response_url, retry_handlers=[], logger=_sdk_log)
     webhook.proxy = find_proxy(response_url)
     await webhook.send(text=text, response_type="ephemeral", replace_original=False)
 
 
 def find_proxy(url: str) -> str | None:
-    """Return the environment's proxy for a URL of Slack, or None if it is reached directly.
+    """Return the environment's proxy for a URL, or None for a direct connection.
 
-    The variables are those that slack_sdk reads, in its order. Loopback and the hosts in `no_proxy` need none.
+    Reads the same variables as slack_sdk, in the same order. Loopback and the hosts in `no_proxy` are reached directly.
     """
     host = urlsplit(url).hostname or ""
     if is_loopback(host) or proxy_bypass(host):

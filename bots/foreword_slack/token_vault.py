@@ -1,4 +1,4 @@
-"""Tokens, encrypted at rest."""
+"""Encryption of tokens at rest."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from foreword.errors import FailedPreconditionError, InvalidArgumentError
 
 
 def key_from(secrets: Sequence[str]) -> str:
-    """The Fernet key that bots with the same secrets share, so that one opens what another has sealed.
+    """Derive a Fernet key from secrets, so that bots with the same secrets can decrypt each other's tokens.
 
     Args:
-        secrets: Random secrets of the app, of which at least one is not empty.
+        secrets: Random secrets of the app; at least one is not empty.
     """
     assert any(secrets)
     digest = hashlib.sha256(b"\0".join([b"foreword slack tokens", *(secret.encode() for secret in secrets)])).digest()
@@ -25,13 +25,13 @@ def key_from(secrets: Sequence[str]) -> str:
 
 
 class TokenVault:
-    """Encrypts tokens with Fernet.
+    """Encryption of tokens with Fernet.
 
     Args:
-        keys: Fernet keys; the first encrypts, all decrypt, so that a new key can be put in front of an old one.
+        keys: Fernet keys. The first encrypts, all decrypt, so that a new key can be put in front of an old one.
 
     Raises:
-        InvalidArgumentError: There is no key, or one is no Fernet key.
+        InvalidArgumentError: There is no key, or one is not a Fernet key.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -40,30 +40,30 @@ class TokenVault:
         except ValueError:
             raise InvalidArgumentError.of(
                 "token_keys",
-                "must be one or more Fernet keys: 32 bytes in URL-safe base64, such as "
-                "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'` prints",
+                "must be one or more Fernet keys (32 bytes in URL-safe base64); generate one with "
+                "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`",
             ) from None
 
     def seal(self, tokens: dict[str, Any]) -> str:
-        """Encrypts tokens."""
+        """Encrypt tokens."""
         return self._fernet.encrypt(json.dumps(tokens).encode()).decode()
 
     def open(self, sealed: str) -> dict[str, Any]:
-        """Decrypts tokens.
+        """Decrypt tokens.
 
         Raises:
-            FailedPreconditionError: They were encrypted with another key.
+            FailedPreconditionError: The tokens were encrypted with an unknown key.
         """
         try:
             opened: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken:
             raise FailedPreconditionError(
-                "The stored tokens were encrypted with a key that is not among the bot's keys. Add that key behind the "
+                "The stored tokens were encrypted with a key that is not among the bot's keys. Add that key after the "
                 "current one, or install the bot in the workspace again.",
                 reason="TOKEN_KEY_UNKNOWN",
             ) from None
         return opened
 
     def reseal(self, sealed: str) -> str:
-        """Encrypts with the first key what an older one encrypted."""
+        """Encrypt tokens again with the first key."""
         return self._fernet.rotate(sealed.encode()).decode()

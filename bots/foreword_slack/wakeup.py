@@ -1,4 +1,4 @@
-"""Waiting for something to happen, or for a while."""
+"""A wait for an event with a timeout."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from foreword_slack.clock import Clock
 
 
 class Wakeup:
-    """An event that a loop waits for with a bound, by the bot's clock.
+    """An event that a loop waits for, with a timeout by the bot's clock.
 
-    The loop clears it before it looks for work, so that what comes while it looks is not missed.
+    The loop clears the event before it looks for work, so that work which arrives meanwhile is not missed.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -18,19 +18,19 @@ class Wakeup:
         self._event = asyncio.Event()
 
     def set(self) -> None:
-        """Ends the wait, also the next one."""
+        """End the current wait, or the next one."""
         self._event.set()
 
     def is_set(self) -> bool:
-        """Whether something happened since the last `clear`."""
+        """Return whether `set` was called since the last `clear`."""
         return self._event.is_set()
 
     def clear(self) -> None:
-        """Forgets what happened before."""
+        """Reset the event."""
         self._event.clear()
 
     async def wait(self, seconds: float) -> None:
-        """Returns when `set` was called since the last `clear`, or `seconds` have passed."""
+        """Wait until `set` is called, or was called since the last `clear`, or `seconds` have passed."""
         try:
             async with self._clock.timeout(seconds):
                 await self._event.wait()

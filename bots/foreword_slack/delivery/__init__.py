@@ -1,1 +1,1 @@
-"""Making the outbox's calls: at Slack's pace, with every kind of failure told apart."""
+"""Delivery of the outbox's calls: within Slack's rate limits, with a distinct reaction to each kind of failure."""

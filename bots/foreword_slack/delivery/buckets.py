@@ -1,4 +1,4 @@
-"""Token buckets: pure, with the time passed in."""
+"""Token buckets without a clock: the caller passes the time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 
 class TokenBucket:
-    """Lets so many calls through a second, and a few at once after a pause.
+    """A rate limiter that permits a number of calls per second, and a burst after a pause.
 
     Args:
-        rate: Calls a second.
-        burst: Calls at once after a pause; at least 1.
+        rate: Calls per second.
+        burst: Number of calls at once after a pause; at least 1.
     """
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -22,7 +22,7 @@ class TokenBucket:
         self._blocked_until: datetime | None = None
 
     def wait(self, now: datetime) -> float:
-        """How long until the next call may be made, in seconds; 0: at once."""
+        """Return the seconds until the next call is permitted; 0 means at once."""
         self._fill(now)
         wait = max(0.0, (1.0 - self._tokens) / self._rate)
         if self._blocked_until is not None and self._blocked_until > now:
@@ -30,17 +30,17 @@ class TokenBucket:
         return wait
 
     def take(self, now: datetime) -> None:
-        """Notes a call."""
+        """Record a call."""
         self._fill(now)
         self._tokens -= 1.0
 
-    def earn_nothing(self, now: datetime) -> None:
-        """Lets the time until now count for nothing: the last call may have arrived as late as this."""
+    def forfeit(self, now: datetime) -> None:
+        """Earn no tokens for the time until now, because the last call may have reached Slack only now."""
         if self._time is None or now > self._time:
             self._time = now
 
     def block(self, now: datetime, seconds: float) -> None:
-        """Lets nothing through for a while, and starts slowly after it: Slack said so."""
+        """Permit no call for a while, and no burst after it, because Slack limited the rate."""
         until = now + timedelta(seconds=seconds)
         if self._blocked_until is None or until > self._blocked_until:
             self._blocked_until = until
@@ -49,7 +49,7 @@ class TokenBucket:
     def _fill(self, now: datetime) -> None:
         if self._time is not None and now > self._time:
             seconds = (now - self._time).total_seconds()
-            # 1e-9: a wait of exactly as long as was asked for must not end just before its token is there.
+            # 1e-9: after a wait of exactly the returned length, rounding must not leave the token incomplete.
             self._tokens = min(self._burst, self._tokens + seconds * self._rate + 1e-9)
         if self._time is None or now > self._time:
             self._time = now

@@ -1,4 +1,4 @@
-"""The calls themselves, and how to find out whether an earlier one took effect."""
+"""The calls to Slack, and the search for a post whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _MAX_PAGES = 25
 class Absence(Enum):
     """Why a post was not found."""
 
-    ABSENT = "absent"  # it is not there
-    UNKNOWN = "unknown"  # nobody can tell
+    ABSENT = "absent"  # the post does not exist
+    UNKNOWN = "unknown"  # the search could not decide
 
 
 def client_msg_id(team: str, name: str) -> str:
-    """The id by which Slack recognises a post that it is sent twice."""
+    """Return the id by which Slack recognises a repeated post."""
     return str(uuid5(NAMESPACE_URL, f"foreword-slack:{team}/{name}"))
 
 
 async def call(client: AsyncWebClient, sending: Sending) -> str | None:
-    """Makes a call.
+    """Make a call.
 
     Returns:
-        Slack's timestamp of the message, if it made one.
+        Slack's timestamp of the message, if the call posted one.
 
     Raises:
-        SlackApiError: Slack refused it, or its answer made no sense.
+        SlackApiError: Slack refused the call, or its answer was invalid.
         aiohttp.ClientError: The connection failed.
     """
     content = dict(sending.payload)
@@ -59,7 +59,7 @@ async def call(client: AsyncWebClient, sending: Sending) -> str | None:
             response = await client.api_call("chat.postMessage", json=content)
             return str(response["ts"])
         case Operation.UPDATE:
-            # Where a post's text is taken as it is, that of an update is by default searched for names and links.
+            # The text of a post is literal by default, but that of an update is searched for names and links.
             content |= {"channel": sending.channel, "ts": sending.target_ts, "parse": "none"}
             await client.api_call("chat.update", json=content)
         case Operation.DELETE:
@@ -74,18 +74,18 @@ async def call(client: AsyncWebClient, sending: Sending) -> str | None:
 
 
 async def find(client: AsyncWebClient, sending: Sending, skew_seconds: float) -> str | Absence:
-    """Looks in the channel, or the thread, for a post whose outcome is unknown.
+    """Look in the channel or the thread for a post whose outcome is unknown.
 
-    It reads every message since the first attempt, so it costs a call for 200 of them.
+    Reads every message since the first attempt, with one call for 200 messages.
 
     Args:
-        skew_seconds: How far Slack's clock and the bot's may be apart.
+        skew_seconds: Maximum difference between Slack's clock and the bot's.
 
     Returns:
-        Slack's timestamp of the post, or why there is none.
+        Slack's timestamp of the post, or the reason why it was not found.
 
     Raises:
-        SlackApiError: It cannot be looked up now, but may be later.
+        SlackApiError: The search failed, but may succeed later.
         aiohttp.ClientError: The connection failed.
     """
     if sending.operation is not Operation.POST:

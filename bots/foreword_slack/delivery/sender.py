@@ -1,4 +1,4 @@
-"""One workspace's sender: its calls, at the pace of its channels, and what to do when one fails."""
+"""The sender of a workspace: its calls, its rate limits, and the reaction to failures."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ _log = get_logger(__name__)
 
 
 class Clients(Protocol):
-    """Where a workspace's client comes from."""
+    """A source of clients for workspaces."""
 
     async def client(self, team: str) -> AsyncWebClient | None:
-        """A client with the workspace's token; None when the bot is not installed there, or its token is worthless.
+        """Return a client with the workspace's token; None if the bot is not installed there or its token is invalid.
 
         Raises:
-            FailedPreconditionError: Its token cannot be decrypted.
-            aiohttp.ClientError: Its token has ended, and Slack cannot be asked for a new one.
+            FailedPreconditionError: The token cannot be decrypted.
+            aiohttp.ClientError: The token has expired, and Slack cannot be reached to renew it.
         """
         ...
 
     async def renew(self, team: str) -> bool:
-        """Gets a new token for one that has expired; False when there is no way to.
+        """Renew an expired token; return False if it cannot be renewed.
 
         Raises:
-            aiohttp.ClientError: Slack cannot be asked.
+            aiohttp.ClientError: Slack cannot be reached.
         """
         ...
 
 
 class TeamSender:
-    """Makes one workspace's calls, so that a busy one holds up no other.
+    """The sender of one workspace's calls; a busy workspace does not delay the others.
 
     Args:
-        counts: Where outcomes are counted, by name.
-        on_failed: Called in the transaction that gives a call up, with the reason.
+        counts: Counters of outcomes, by name.
+        on_failed: Called with the reason in the transaction that gives a call up.
     """
 
     def __init__(
@@ -73,44 +73,44 @@ class TeamSender:
         self._channels: defaultdict[str, TokenBucket] = defaultdict(
             lambda: TokenBucket(settings.channel_rate, settings.channel_burst)
         )
-        self._slowed: Counter[str] = Counter()  # times in a row that a channel was told to slow down
-        self._under_way: dict[asyncio.Task[None], Sending] = {}
+        self._slowed: Counter[str] = Counter()  # consecutive rate limits by channel
+        self._in_progress: dict[asyncio.Task[None], Sending] = {}
         self.wakeup = Wakeup(self._clock)
         self._stopping = False
 
     async def run(self) -> None:
-        """Makes calls until none is left, or `stop` was called."""
+        """Make calls until none is left or `stop` is called."""
         while not self._stopping:
             self.wakeup.clear()
             try:
                 wait = await self._claim()
-            except UnavailableError:  # the store has logged why, once
+            except UnavailableError:  # the store has logged the reason once
                 wait = self._settings.poll_seconds
-            except Exception:  # the loop must not end while the bot seems to live
+            except Exception:  # the loop must not end while the bot appears to be running
                 _log.exception("outbox_claim_failed", team=self._team)
                 wait = self._settings.poll_seconds
-            if wait is None and not self._under_way and not self.wakeup.is_set():
+            if wait is None and not self._in_progress and not self.wakeup.is_set():
                 return
             await self.wakeup.wait(self._settings.poll_seconds if wait is None else wait)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Begins no more calls, and waits for those under way; what is cut off counts as unknown."""
+        """Start no more calls, and wait for those in progress; the outcome of a cancelled call counts as unknown."""
         self._stopping = True
         self.wakeup.set()
-        if self._under_way:
-            await asyncio.wait(list(self._under_way), timeout=grace_seconds)
-        tasks = list(self._under_way)
+        if self._in_progress:
+            await asyncio.wait(list(self._in_progress), timeout=grace_seconds)
+        tasks = list(self._in_progress)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _claim(self) -> float | None:
-        """Begins with what may be sent now; returns how long nothing more can, None when nothing is left."""
+        """Start the calls that may be made now; return the seconds until the next may be, or None if none is left."""
         now = self._clock.now()
         waits = {channel: bucket.wait(now) for channel, bucket in self._channels.items()}
-        busy = {sending.channel for sending in self._under_way.values()}
+        busy = {sending.channel for sending in self._in_progress.values()}
         off = busy | {channel for channel, wait in waits.items() if wait > 0}
-        room = self._settings.calls_at_once - len(self._under_way)
+        room = self._settings.calls_at_once - len(self._in_progress)
         team_wait = self._bucket.wait(now)
         if room <= 0:
             return self._settings.poll_seconds
@@ -128,7 +128,7 @@ class TeamSender:
             self._bucket.take(now)
             self._channels[sending.channel].take(now)
             task = asyncio.create_task(self._send(sending))
-            self._under_way[task] = sending
+            self._in_progress[task] = sending
             task.add_done_callback(self._let_go)
         if claimed:
             return 0.0
@@ -137,20 +137,20 @@ class TeamSender:
             return None
         until_due = (due - self._clock.now()).total_seconds()
         ready = [wait for channel, wait in waits.items() if wait > 0 and channel not in busy]
-        # What is due now waits for its channel's turn, or for a call under way, whose end wakes the loop.
+        # A call that is due now waits for its channel's bucket, or for a call in progress, whose end wakes the loop.
         return min([until_due if until_due > 0 else self._settings.poll_seconds, *ready, self._settings.poll_seconds])
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
-        sending = self._under_way.pop(task)
-        # Slack counts when a call arrives. The one that has just ended may have been slow on its way.
-        self._channels[sending.channel].earn_nothing(self._clock.now())
+        sending = self._in_progress.pop(task)
+        # Slack counts a call when it arrives. The call that has just ended may have been delayed on its way.
+        self._channels[sending.channel].forfeit(self._clock.now())
         self.wakeup.set()
 
     async def _send(self, sending: Sending) -> None:
         try:
             await self._make(sending)
         except (LeaseLostError, UnavailableError) as error:
-            # Its lease runs out; whoever claims it then finds out what became of it.
+            # The lease expires; the next sender that claims the call determines its outcome.
             _log.warning("call_not_ended", team=self._team, key=sending.key, reason=error.reason)
         except Exception:
             _log.exception("call_not_ended", team=self._team, key=sending.key)
@@ -165,7 +165,7 @@ class TeamSender:
             await self._release(sending, self._settings.longest_wait_seconds, reason, unsure=sending.unsure)
             return
         except (aiohttp.ClientError, TimeoutError):
-            # Its token had ended, and Slack could not be asked for a new one.
+            # The token has expired, and Slack could not be reached to renew it.
             await self._release(
                 sending, self._backoff.seconds(sending.attempt), "token_not_renewed", unsure=sending.unsure
             )
@@ -198,7 +198,7 @@ class TeamSender:
             return found
         self._counts[found.value] += 1
         if found is Absence.UNKNOWN and sending.operation in (Operation.POST, Operation.EPHEMERAL):
-            # Better twice than never; the same client_msg_id makes it once where Slack honours it.
+            # Better twice than never. Where Slack honours the client_msg_id, the post appears only once.
             _log.warning("call_unresolved", team=self._team, key=sending.key)
             await self._store.operate(lambda operator: operator.posts.resolve(sending, found=False), team=self._team)
         return None
@@ -257,7 +257,7 @@ class TeamSender:
             await self._down(sending, client, "token_expired", unsure=unsure)
 
     async def _replaced(self, client: AsyncWebClient) -> bool:
-        """Whether the workspace has another token by now than the one that Slack refused."""
+        """Return whether the workspace now has another token than the one that Slack refused."""
         try:
             current = await self._clients.client(self._team)
         except (FailedPreconditionError, aiohttp.ClientError, TimeoutError):
@@ -265,7 +265,7 @@ class TeamSender:
         return current is not None and current.token != client.token
 
     async def _down(self, sending: Sending, client: AsyncWebClient, reason: str, *, unsure: bool) -> None:
-        """Parks the workspace's calls until somebody installs the bot again."""
+        """Park the workspace's calls until the bot is installed again."""
         if await self._replaced(client):
             await self._release(sending, 0.0, reason, unsure=unsure)
             return
@@ -283,7 +283,7 @@ class TeamSender:
         self, sending: Sending, seconds: float, reason: str, *, unsure: bool, counted: bool
     ) -> None:
         age = self._clock.now() - sending.create_time
-        # A few attempts, too: it may have been parked for days.
+        # Requires some attempts as well, because the call may have been parked for days.
         if sending.attempt >= self._settings.max_refusals and age > timedelta(hours=self._settings.give_up_hours):
             await self._give_up(sending, reason)
         else:

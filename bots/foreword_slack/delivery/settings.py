@@ -1,4 +1,4 @@
-"""How calls to Slack are made."""
+"""Settings of the calls to Slack."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxSettings:
-    """How calls to Slack are made.
+    """Settings of the calls to Slack.
 
     Attributes:
-        channel_rate: Calls a second and channel, from the end of one to the next; Slack allows 1.
-        channel_burst: Calls that a quiet channel may get at once.
-        team_rate: Calls a second and workspace; Slack allows some hundreds a minute.
-        team_burst: Calls that a quiet workspace may get at once.
-        calls_at_once: Calls of one workspace that may be under way together.
-        call_seconds: After how long without an answer a call's outcome counts as unknown.
-        lease_seconds: After how long the calls of a bot that was killed are looked after; more than `call_seconds`
-            and a look-up take.
-        first_wait_seconds: The longest wait after a first failure; it doubles with each.
-        longest_wait_seconds: No wait is longer, unless Slack asks for it.
-        settle_seconds: How long a post whose outcome is unknown gets to appear before the bot looks for it.
-        skew_seconds: How far Slack's clock and the bot's may be apart.
-        max_refusals: After how many refusals with a code that nobody knows a call is given up.
-        give_up_hours: After how long without success any call is given up.
-        poll_seconds: How often to look for calls that other bots on the same store asked for.
-        keep_days: How long calls that ended are kept, so that what they posted can be changed.
-        keep_failed_days: How long the content of calls that failed, or that wait for an installation, is kept.
+        channel_rate: Calls per second and channel, from the end of one to the next; Slack permits 1.
+        channel_burst: Calls at once to a quiet channel.
+        team_rate: Calls per second and workspace; Slack permits some hundreds per minute.
+        team_burst: Calls at once to a quiet workspace.
+        calls_at_once: Maximum number of concurrent calls of one workspace.
+        call_seconds: Timeout of a call, after which its outcome counts as unknown.
+        lease_seconds: Time after which the calls of a killed bot are claimed by another; longer than `call_seconds` and
+            a search together.
+        first_wait_seconds: Maximum wait after the first failure; it doubles with each failure.
+        longest_wait_seconds: Maximum of every wait, unless Slack asks for a longer one.
+        settle_seconds: Time that a post with an unknown outcome gets to appear before the bot looks for it.
+        skew_seconds: Maximum difference between Slack's clock and the bot's.
+        max_refusals: Number of refusals with an unknown code after which a call is given up.
+        give_up_hours: Time without success after which any call is given up.
+        poll_seconds: Time between two looks for calls that other bots requested.
+        keep_days: Time that finished calls are kept, so that their posts can be updated.
+        keep_failed_days: Time that the content of failed calls, and of those that wait for an installation, is kept.
     """
 
     channel_rate: float = 1.0

@@ -1,7 +1,7 @@
-"""What a failed call means: whether it may have taken effect, and what helps.
+"""Classification of failed calls: whether the call may have taken effect, and how to react.
 
-Codes: https://docs.slack.dev/reference/methods/chat.postMessage (errors). What stands in no list is a refusal that
-nobody knows, and is tried a few times.
+Codes: https://docs.slack.dev/reference/methods/chat.postMessage (errors). A code in no list is an unknown refusal, and
+the call is retried a few times.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from foreword_slack.store import Operation
 
 
 class Verdict(Enum):
-    """What a failed call means."""
+    """The class of a failed call."""
 
-    RATE_LIMITED = "rate_limited"  # it took no effect; later it will
-    NOT_MADE = "not_made"  # it never reached Slack, or Slack was not ready; later it will
-    REFUSED = "refused"  # it took no effect, for a reason that nobody knows
-    UNSURE = "unsure"  # it may have taken effect
-    PERMANENT = "permanent"  # it can never take effect
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - it will with a new token
-    TENANT_DOWN = "tenant_down"  # nothing in this workspace will until the bot is installed again
-    DONE = "done"  # what it was for is already so
+    RATE_LIMITED = "rate_limited"  # no effect; retry later
+    NOT_MADE = "not_made"  # the call did not reach Slack, or Slack was not ready; retry later
+    REFUSED = "refused"  # no effect, with an unknown code
+    UNSURE = "unsure"  # the call may have taken effect
+    PERMANENT = "permanent"  # the call can never succeed
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - retry with a new token
+    TENANT_DOWN = "tenant_down"  # no call in this workspace succeeds until the bot is installed again
+    DONE = "done"  # the intended state exists already
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Failure:
     """A failed call.
 
     Attributes:
-        reason: Slack's code, or what happened to the connection, in a stable word.
-        retry_after_seconds: How long Slack asked to wait; None: it did not say.
+        reason: Slack's error code, or a stable word for the failure of the connection.
+        retry_after_seconds: Wait that Slack asked for; None if it did not.
     """
 
     verdict: Verdict
@@ -116,19 +116,19 @@ _DONE = {
 
 
 def judge(error: BaseException, operation: Operation) -> Failure:
-    """What an exception of `AsyncWebClient` means for a call."""
+    """Classify an exception of `AsyncWebClient`."""
     if isinstance(error, SlackApiError):
         return _judge_answer(error, operation)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return Failure(verdict=Verdict.NOT_MADE, reason="connection_failed")
     if isinstance(error, TimeoutError):
         return Failure(verdict=Verdict.UNSURE, reason="timeout")
-    # A connection that broke, an answer that is no JSON: the request may have been read before.
+    # The connection broke, or the answer is not JSON: Slack may have processed the request.
     return Failure(verdict=Verdict.UNSURE, reason="connection_lost")
 
 
 def _judge_answer(error: SlackApiError, operation: Operation) -> Failure:
-    # Usually slack_sdk's response; aiohttp's own when the body could not be parsed.
+    # Usually slack_sdk's response; aiohttp's if the body could not be parsed.
     response = error.response
     status = getattr(response, "status_code", None) or getattr(response, "status", 0)
     data = getattr(response, "data", None)
@@ -151,7 +151,7 @@ def _verdict(code: str, operation: Operation) -> Verdict:
     if code in _DONE.get(operation, ()):
         return Verdict.DONE
     if code == "missing_scope":
-        # Without the right to post, the workspace is down; without that to do something small, the small thing is.
+        # Without the scope to post, the workspace is down. Without another scope, only this call fails.
         return Verdict.TENANT_DOWN if operation is Operation.POST else Verdict.PERMANENT
     if code == "token_expired":
         return Verdict.TOKEN_EXPIRED

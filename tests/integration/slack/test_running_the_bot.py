@@ -138,7 +138,7 @@ async def test_the_bot_runs_until_it_is_stopped_and_reports_its_state(access, tm
         await running
 
         assert "Stopping" in lines_shown[-1]
-        assert "No bot runs." in "\n".join(await status_lines(store, config))
+        assert "No bot is running." in "\n".join(await status_lines(store, config))
         await store.close()
         assert not slack.sockets.sockets
 

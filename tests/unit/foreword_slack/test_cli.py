@@ -62,6 +62,6 @@ def test_status_lookup_and_retry_need_the_store_alone(capsys, tmp_path, monkeypa
 
     shown = capsys.readouterr()
     assert "T0123ABCD (acme)" in shown.out
-    assert "No bot runs." in shown.out
+    assert "No bot is running." in shown.out
     assert "To be retried: 0 events, 0 posts." in shown.out
     assert "C0COMPLAINTS:1.2 is unknown" in shown.err

@@ -25,7 +25,7 @@ def test_a_quiet_bucket_gives_its_burst_at_once_and_then_its_rate():
 def test_a_call_that_was_slow_on_its_way_is_counted_from_its_end():
     bucket = TokenBucket(rate=1.0, burst=1.0)
     bucket.take(at(0))
-    bucket.earn_nothing(at(0.8))
+    bucket.forfeit(at(0.8))
     assert bucket.wait(at(0.8)) == pytest.approx(1.0)
     assert bucket.wait(at(1.8)) == pytest.approx(0, abs=1e-6)
 
@@ -33,7 +33,7 @@ def test_a_call_that_was_slow_on_its_way_is_counted_from_its_end():
 def test_a_clock_that_goes_backwards_gives_nothing_away():
     bucket = TokenBucket(rate=1.0, burst=1.0)
     bucket.take(at(5))
-    bucket.earn_nothing(at(2))
+    bucket.forfeit(at(2))
     assert bucket.wait(at(5.5)) == pytest.approx(0.5)
 
 
