@@ -1,1 +1,1 @@
-"""The embedded base model: small enough for two cores, so that a machine without a model hub sees the real thing."""
+"""The embedded base model: small enough for two CPU cores, and available without a model hub."""

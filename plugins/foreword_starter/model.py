@@ -1,4 +1,4 @@
-"""The embedded base model, loaded from the files that come with the package."""
+"""The embedded base model, loaded from the files in the package."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
-"""Folder of configuration, tokenizer and shards, in the layout of `from_pretrained`."""
+"""Folder of the configuration, the tokenizer and the shards, in the layout that `from_pretrained` reads."""
 
 REVISION: Final = "c47ac8fe6ae6b15644411c4ae6067418cc7b1317b3e76b126029c25b5fed4069"
-"""SHA-256 over the shards in order of name; a test holds it to the files."""
+"""SHA-256 of the shards in order of name; a test compares it with the files."""
 
 
 class StarterModel(BaseModel):
-    """A BART of 27 million weights that was trained to be steered by soft prompts; see MODEL_CARD.md.
+    """A BART model with 27 million weights, trained to follow soft prompts; see MODEL_CARD.md.
 
     Args:
-        weights: Another folder in the layout of `WEIGHTS`, to measure a checkpoint as the service would serve it.
+        weights: Folder in the layout of `WEIGHTS`. Pass another one to measure a checkpoint as it would be served.
     """
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
@@ -36,7 +36,7 @@ class StarterModel(BaseModel):
     _spec = BaseModelSpec(
         id="foreword--starter",
         display_name="Foreword starter",
-        description="Small encoder-decoder model that comes with Foreword: fast on two cores, made to be tuned.",
+        description="Small encoder-decoder model included with Foreword: fast on two CPU cores, trained to be tuned.",
         architecture=Architecture.ENCODER_DECODER,
         context_tokens=512,
         hidden_size=384,
@@ -50,11 +50,15 @@ class StarterModel(BaseModel):
 
     @property
     def spec(self) -> BaseModelSpec:
-        """What is known of it without loading it."""
+        """The specification, available without loading the model."""
         return self._spec
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer alone."""
+        """Load only the tokenizer.
+
+        Raises:
+            FailedPreconditionError: The package's weights are missing.
+        """
         from transformers import AutoTokenizer
 
         _check_files(self._weights)
@@ -62,7 +66,13 @@ class StarterModel(BaseModel):
         return tokenizer
 
     def load(self, *, device: str, dtype: str) -> LoadedModel:
-        """Loads weights and tokenizer; the files hold bfloat16, so the dtype is always named."""
+        """Load the weights and the tokenizer.
+
+        The files hold bfloat16, so the dtype is always passed explicitly.
+
+        Raises:
+            FailedPreconditionError: The package's weights are missing.
+        """
         import torch
         from transformers import AutoModelForSeq2SeqLM
 
@@ -77,7 +87,7 @@ class StarterModel(BaseModel):
 
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """Keeps transformers' bar out of a service's log: loading takes a second."""
+    """Hide the progress bar of transformers, which would clutter the server's log; loading takes a second."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
@@ -90,9 +100,13 @@ def _no_progress_bar() -> Iterator[None]:
 
 
 def _check_files(weights: Path) -> None:
-    """Says what to do when the package was installed without its data."""
+    """Check that the package was installed with its data.
+
+    Raises:
+        FailedPreconditionError: The weights are missing.
+    """
     if not (weights / "model.safetensors.index.json").is_file():
         raise FailedPreconditionError(
-            f"The starter model's weights are missing from {weights}. Install foreword again from its wheel.",
+            f"The starter model's weights are missing from {weights}. Reinstall foreword from its wheel.",
             reason="BASE_MODEL_MISSING",
         )

@@ -10,5 +10,5 @@ from foreword_starter.model import StarterModel
 
 @hookimpl
 def register_base_models(register: Register[BaseModel]) -> None:
-    """Adds `foreword--starter`."""
+    """Register `foreword--starter`."""
     register.add(StarterModel())

@@ -1,4 +1,4 @@
-"""Where tuning methods may scale what passes in the embedded base model, known without loading it."""
+"""Sites of the embedded base model at which tuning methods may scale activations, known without loading it."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ def _site(module: str, kind: SiteKind, stream: Stream, width: int) -> Site:
 
 
 SITES: Final = tuple(_sites())
-"""Those that `foreword.plugin.sites` finds in the network; a test holds the one to the other."""
+"""The sites that `foreword.plugin.sites` finds in the network; a test compares the two."""

@@ -1,4 +1,4 @@
-"""Lists to tensors, by way of numpy: an accelerator would wait longer for nested lists than it takes for a step.
+"""Conversion of lists to tensors through numpy: converting nested lists directly takes longer than a training step.
 
 Shapes: B rows, T tokens.
 """
@@ -13,22 +13,22 @@ import torch
 from torch import Tensor
 
 _STEP: Final = 8
-"""Lengths are rounded up to it: kernels are prepared anew for every shape, which takes longer than some zeros."""
+"""Lengths are rounded up to a multiple of it: preparing kernels for a new shape costs more than some padding."""
 
 
 def round_up(length: int, step: int = _STEP) -> int:
-    """The next multiple."""
+    """Return the length rounded up to a multiple of the step."""
     return -(-length // step) * step
 
 
 def to_device(values: Sequence[Any] | np.ndarray, device: torch.device) -> Tensor:
-    """A tensor of numbers, sent without waiting for the device."""
+    """Return the values as a tensor on the device, copied without waiting for the device."""
     tensor = torch.from_numpy(np.asarray(values))
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def fill(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Rows of unequal length with zeros behind them, up to a length that is often met.
+    """Pad rows of unequal length with zeros on the right, up to a rounded length.
 
     Shape:
         Returns `[B, T]`.
@@ -40,7 +40,7 @@ def fill(rows: Sequence[Sequence[int]]) -> np.ndarray:
 
 
 def mask(lengths: Sequence[int]) -> np.ndarray:
-    """Ones up to each length, as long as `fill` makes rows.
+    """Return a mask with ones up to each length, padded as `fill` pads rows.
 
     Shape:
         Returns `[B, T]`.
@@ -49,9 +49,9 @@ def mask(lengths: Sequence[int]) -> np.ndarray:
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids and mask of rows of unequal length, padded on the right.
+    """Return the ids and the mask of rows of unequal length, padded on the right.
 
     Shape:
-        Returns two of `[B, T]`.
+        Returns two tensors `[B, T]`.
     """
     return to_device(fill(rows), device), to_device(mask([len(row) for row in rows]), device)

@@ -1,4 +1,4 @@
-"""What the encoder still knows: a regression on its sentence vectors takes a second and tells when training spoils it.
+"""The canary: a regression on the encoder's sentence vectors, which shows within a second if training damages them.
 
 Shapes: N rows, D width.
 """
@@ -18,11 +18,11 @@ Encode = Callable[[Sequence[str]], Tensor]
 
 @torch.no_grad()
 def canary(encode: Encode, texts: Sequence[str], answers: Sequence[str], *, folds: int = 5, repeats: int = 5) -> float:
-    """Share of rows whose answer a logistic regression over whole answers finds, by k folds drawn several times.
+    """Return the accuracy of a logistic regression over whole answers, by repeated k-fold cross-validation.
 
     Args:
-        encode: Texts to vectors, `[N, D]`; they are normalised here.
-        answers: One text each; rows with the same labels have the same text.
+        encode: Encodes texts to vectors, `[N, D]`; they are normalised here.
+        answers: One answer per text; rows with the same labels have the same answer.
     """
     vectors = torch.cat([encode(texts[first : first + 50]) for first in range(0, len(texts), 50)])
     inputs = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy()
@@ -35,7 +35,7 @@ def canary(encode: Encode, texts: Sequence[str], answers: Sequence[str], *, fold
 
 
 def _folds(classes: np.ndarray, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Stratified where a class has enough rows; a class of fewer rows than folds is spread as it comes."""
+    """Split rows into folds, stratified by class; classes with fewer rows than folds are distributed at random."""
     sizes = np.bincount(classes)
     coarse = np.where(sizes[classes] >= folds, classes, -1)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)

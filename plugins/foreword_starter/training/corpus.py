@@ -1,6 +1,6 @@
-"""The texts that the model learns from, read from the folder that README.md describes.
+"""The training texts, read from the folder that README.md describes.
 
-What the benchmarks measure on is left out here, once and for all: a model that has seen it cannot be measured.
+Rows that the benchmarks measure on are excluded here: they cannot measure a model that has seen them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ HELD_OUT_INTENTS: Final = {
         "schedule_maintenance", "tire_change", "tire_pressure",
     }),
 }  # fmt: skip
-"""Intents that no training sees: top-ups, lights and machines at home, cars."""
+"""Intents excluded from training: top-ups, lights and appliances at home, cars."""
 
 HELD_OUT_SUMMARY_SHARE: Final = 0.1
-"""Share of the summaries that no training sees, chosen by a hash of the text."""
+"""Share of the summaries excluded from training, chosen by a hash of the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledText:
-    """A text and what it is about, by the names of its source."""
+    """A text and its labels, named as in its source."""
 
     text: str
     labels: tuple[str, ...]
@@ -45,7 +45,7 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """A sentence and how people rated it, from -4 to 4."""
+    """A sentence and its rating by people, from -4 to 4."""
 
     source: str
     text: str
@@ -54,7 +54,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """An instruction in text, one of a template's."""
+    """An instruction in text, generated from a template."""
 
     template: str
     input: str
@@ -63,7 +63,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What was said in answer to what."""
+    """A dialogue turn and the answer to it."""
 
     said: str
     answer: str
@@ -71,7 +71,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A text in one sentence, or a meaning and its term."""
+    """A text and its summary in one sentence, or a meaning and its term."""
 
     text: str
     summary: str
@@ -79,13 +79,13 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
-    """Everything that there is to learn from.
+    """The whole training corpus.
 
     Attributes:
-        intents: By source; every text has one label, those of dialogues one or more.
-        emotions: One to five of 28 labels each.
-        paragraphs: Of textbooks.
-        glossary: Terms by meaning.
+        intents: Texts by source; each has one label, those of dialogues one or more.
+        emotions: Texts with one to five of 28 labels.
+        paragraphs: Paragraphs of textbooks.
+        glossary: Meanings and their terms.
     """
 
     intents: dict[str, tuple[LabelledText, ...]]
@@ -98,7 +98,7 @@ class Corpus:
     paragraphs: tuple[str, ...]
 
     def texts(self) -> list[str]:
-        """All texts in sentences or short pieces, in a fixed order: for the tokenizer and for distillation."""
+        """Return all texts as sentences or short pieces, in a fixed order, to train the tokenizer on."""
         found = [row.text for rows in self.intents.values() for row in rows]
         found += [row.text for row in self.emotions] + [row.text for row in self.opinions]
         found += [row.text for row in self.glossary] + [turn.answer for turn in self.turns]
@@ -108,7 +108,7 @@ class Corpus:
 
 
 def read_corpus(folder: Path) -> Corpus:
-    """Reads the folder, without what is held out.
+    """Read the corpus folder, without the held-out rows.
 
     Raises:
         FileNotFoundError: A file is missing; the message names it.
@@ -139,29 +139,29 @@ def read_corpus(folder: Path) -> Corpus:
 
 
 def read_held_out_intents(folder: Path, source: str) -> list[LabelledText]:
-    """The rows of a source's held-out intents: for benchmarks only."""
+    """Return the rows of a source's held-out intents, for benchmarks only."""
     rows = _labelled(folder, source)
     return [row for row in rows if row.labels[0] in HELD_OUT_INTENTS[source]]
 
 
 def read_held_out_summaries(folder: Path) -> list[Summary]:
-    """The held-out summaries: for benchmarks only."""
+    """Return the held-out summaries, for benchmarks only."""
     return [Summary(**record) for record in _records(folder, "tldr") if summary_is_held_out(record["text"])]
 
 
 def summary_is_held_out(text: str) -> bool:
-    """Whether a text's summary is kept from training."""
+    """Return True if a text's summary is excluded from training."""
     digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 < HELD_OUT_SUMMARY_SHARE
 
 
 def sentences(text: str) -> list[str]:
-    """A text cut at its line breaks and after its full stops, question and exclamation marks."""
+    """Split a text at line breaks and after full stops, question marks and exclamation marks."""
     return [piece.strip() for piece in re.split(r"\n+|(?<=[.!?])\s+(?=[\"'(]?[A-Z0-9])", text) if piece.strip()]
 
 
 def readable(label: str) -> str:
-    """A source's label in words: `top_up_failed` and `FindEvents` become `top up failed` and `find events`."""
+    """Return a source's label as words: `top_up_failed` and `FindEvents` become `top up failed` and `find events`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label.replace("_", " ").replace("?", ""))
     return " ".join(spaced.split()).lower()
 
@@ -183,7 +183,7 @@ def _intents(folder: Path, source: str) -> tuple[LabelledText, ...]:
 
 
 def _requests(dialogues: list[dict[str, Any]]) -> Iterator[LabelledText]:
-    """What users say where it tells something: short turns only confirm or pick."""
+    """Yield the informative turns of users; short turns only confirm or choose."""
     for dialogue in dialogues:
         for speaker, text, intents in dialogue["turns"]:
             if speaker == "user" and intents and len(text) > 30:

@@ -1,4 +1,4 @@
-"""The encoder learns to give the teacher's sentence vectors from the starter's own tokens.
+"""The distillation stage: the encoder learns the teacher's sentence vectors from the starter's own tokens.
 
 Shapes: N texts, B batch, D width.
 """
@@ -18,15 +18,14 @@ from foreword_starter.training.sentence_encoder import MAX_TOKENS
 from foreword_starter.training.starter import Starter
 
 _SORTED_BATCHES = 16
-"""Batches whose texts are sorted by length together: little padding, and texts still meet ever new neighbours."""
+"""Batches whose texts are sorted by length together: padding stays low, and batches still vary in composition."""
 _SIMILARITY_WEIGHT = 5.0
 
 
 def distillation_loss(student_BD: Tensor, teacher_BD: Tensor) -> tuple[Tensor, Tensor]:
-    """One minus the mean cosine, and how far the texts' similarities to each other are off.
+    """Return the distillation loss and the mean cosine.
 
-    Returns:
-        The loss and the mean cosine.
+    The loss is one minus the mean cosine, plus the weighted squared error of the pairwise similarities.
     """
     student_BD, teacher_BD = functional.normalize(student_BD, dim=-1), functional.normalize(teacher_BD, dim=-1)
     cosine = (student_BD * teacher_BD).sum(dim=-1).mean()
@@ -35,7 +34,10 @@ def distillation_loss(student_BD: Tensor, teacher_BD: Tensor) -> tuple[Tensor, T
 
 
 class DistillationBatches:
-    """Texts without end, in batches of like length, each half in other case: the teacher does not see case."""
+    """An endless source of batches of texts of similar length.
+
+    Half of the texts are put in another case, because the teacher ignores case.
+    """
 
     def __init__(self, texts: Sequence[str], *, batch_size: int, generator: Random) -> None:
         self._texts = texts
@@ -44,7 +46,7 @@ class DistillationBatches:
         self.ready: list[list[int]] = []
 
     def next(self) -> tuple[list[int], list[str]]:
-        """The next batch: places of texts, and these as they are to be read."""
+        """Return the next batch: the indices of the texts, and the texts with their case changed or not."""
         if not self.ready:
             count = min(len(self._texts), self._batch_size * _SORTED_BATCHES)
             drawn = self._generator.sample(range(len(self._texts)), count)
@@ -61,11 +63,11 @@ class DistillationBatches:
 
 
 class Distillation:
-    """The stage: the encoder alone learns.
+    """The distillation stage, which trains only the encoder.
 
     Args:
-        texts: In a fixed order, so that a resumed run draws the same ones.
-        targets_ND: The teacher's vector of each, turned to the student's width.
+        texts: Texts in a fixed order, so that a resumed run draws the same ones.
+        targets_ND: The teacher's vector of each text, rotated to the student's width.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Distillation:
         self._batches = DistillationBatches(texts, batch_size=batch_size, generator=self._generator)
 
     def forward(self, progress: float) -> Step:
-        """One batch of texts."""
+        """Return the loss of a batch of texts."""
         places, texts = self._batches.next()
         rows = self._starter.encode(texts, MAX_TOKENS)
         targets_BD = self._targets[places].to(self._starter.device).float()
@@ -84,21 +86,21 @@ class Distillation:
         return Step(loss=loss, tokens=sum(map(len, rows)), figures={"cosine": cosine.detach()})
 
     def after_update(self) -> None:
-        """Nothing besides the weights learns."""
+        """Do nothing: only the weights are trained."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The generator and the texts that it has drawn."""
+        """Return the state of the random generator and the batches drawn ahead."""
         return {"generator": self._generator.getstate(), "ready": self._batches.ready}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Draws on from there."""
+        """Restore a state."""
         self._generator.setstate(state["generator"])
         self._batches.ready = state["ready"]
 
 
 @torch.no_grad()
 def mean_cosine(starter: Starter, texts: Sequence[str], targets_ND: Tensor) -> float:
-    """How near the encoder's vectors are to the teacher's, on texts as they are written."""
+    """Return the mean cosine between the encoder's and the teacher's vectors, on texts in their original case."""
     cosines = [
         functional.cosine_similarity(
             starter.pooled(texts[first : first + 64]).cpu(), targets_ND[first : first + 64].float().cpu()

@@ -1,4 +1,4 @@
-"""The files that are shipped: shards in bfloat16, configuration, tokenizer."""
+"""Export of the files that are shipped: shards in bfloat16, the configuration and the tokenizer."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from transformers import BartForConditionalGeneration
 
 from foreword_starter.training.tokenizer import SPECIAL_TOKENS
 
-MOST_SHARD_BYTES: Final = 15_000_000
-MOST_BYTES: Final = 54_000_000
+MAX_SHARD_BYTES: Final = 15_000_000
+MAX_BYTES: Final = 54_000_000
 
 
 def save_model(module: BartForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> str:
-    """Writes a folder that `AutoModelForSeq2SeqLM` and `AutoTokenizer` load.
+    """Write a folder that `AutoModelForSeq2SeqLM` and `AutoTokenizer` can load.
 
     Returns:
-        SHA-256 over the shards in order of name: the model's revision.
+        The model's revision: the SHA-256 of the shards in order of name.
 
     Raises:
-        ValueError: The files are larger than may be shipped.
+        ValueError: The files exceed the size limits of the package.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("model*.safetensors*"):
         old.unlink()
-    # Straight to bfloat16 on the side: a module in training stays as it is.
+    # Convert copies to bfloat16, so that a module in training does not change.
     weights = {name: tensor.to("cpu", torch.bfloat16) for name, tensor in module.state_dict().items()}
     config: Any = module.config
     dtype, config.dtype = config.dtype, torch.bfloat16
     try:
-        module.save_pretrained(folder, state_dict=weights, max_shard_size=MOST_SHARD_BYTES)
+        module.save_pretrained(folder, state_dict=weights, max_shard_size=MAX_SHARD_BYTES)
     finally:
         config.dtype = dtype
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -48,14 +48,14 @@ def save_model(module: BartForConditionalGeneration, tokenizer: Tokenizer, folde
 
 
 def _check(folder: Path) -> str:
-    """The revision of files that are small enough."""
+    """Check the sizes of the files and return their revision."""
     shards = sorted(folder.glob("*.safetensors"))
     largest = max(shard.stat().st_size for shard in shards)
     together = sum(file.stat().st_size for file in folder.iterdir())
-    if largest > MOST_SHARD_BYTES * 1.01 or together > MOST_BYTES * 1.04:
+    if largest > MAX_SHARD_BYTES * 1.01 or together > MAX_BYTES * 1.04:
         raise ValueError(
-            f"{folder} takes {together:,} bytes, its largest shard {largest:,}; at most {MOST_BYTES:,} and "
-            f"{MOST_SHARD_BYTES:,} may be shipped. Choose a smaller shape or vocabulary."
+            f"{folder} has {together:,} bytes and its largest shard {largest:,}; the limits are {MAX_BYTES:,} and "
+            f"{MAX_SHARD_BYTES:,}. Choose a smaller shape or vocabulary."
         )
     digest = hashlib.sha256()
     for shard in shards:

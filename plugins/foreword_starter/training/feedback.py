@@ -1,6 +1,6 @@
-"""What customers might say: what the embedded model is meant for, and what its corpus has little of.
+"""Generated customer feedback, the kind of text that the embedded model is meant for and its corpus has little of.
 
-It has no labels; the encoder learns what the teacher makes of it. `feedback.toml` holds the pieces.
+The texts have no labels; the encoder learns the teacher's vectors of them. `feedback.toml` holds the pieces.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ _SLOT: Final = re.compile(r"\{(\w+)\}")
 
 
 def made_up_feedback(count: int, generator: Random) -> list[str]:
-    """Different texts of one sentence or two, some of them angry, careless or polite.
+    """Generate different texts of one or two sentences, some of them angry, careless or polite.
 
     Raises:
-        ValueError: The pieces do not make so many.
+        ValueError: The pieces do not yield enough different texts.
     """
     found: dict[str, None] = {}
     for _ in range(count * 4):
         found[_text(generator)] = None
         if len(found) == count:
             return list(found)
-    raise ValueError(f"the pieces made {len(found)} different texts in {count * 4} attempts, not {count}")
+    raise ValueError(
+        f"The pieces yielded {len(found)} different texts in {count * 4} attempts, not {count}. "
+        "Lower space_feedback or add pieces to feedback.toml."
+    )
 
 
 def _text(generator: Random) -> str:
@@ -55,6 +58,6 @@ def _fill(sentence: str, words: Mapping[str, Sequence[str]], generator: Random) 
 
 @cache
 def _pieces() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Words by slot, sentences by what they are about."""
+    """Read the words by slot and the sentences by topic."""
     tables: dict[str, Any] = tomllib.loads(_PIECES.read_text(encoding="utf-8"))
     return tables["words"], tables["sentences"]

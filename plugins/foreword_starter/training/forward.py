@@ -1,4 +1,4 @@
-"""Loss of rows that each have a prompt in front, or none.
+"""The loss of rows with or without a soft prompt in front.
 
 Shapes: B rows, G prompts, P virtual tokens of the longest prompt, T positions, L answer tokens, N answer
 tokens of all rows, D width, V vocabulary.
@@ -19,18 +19,18 @@ from foreword_starter.training.batching import mask, pad, round_up
 from foreword_starter.training.starter import START, Starter
 
 _PARTS: Final = 4
-"""That a batch is split into by length."""
-_LEAST_ROWS: Final = 8
-"""Of a part; smaller ones cost more than the padding that they save."""
+"""Number of parts that a batch is split into by length."""
+_MIN_ROWS: Final = 8
+"""Minimum rows of a part; smaller parts cost more than the padding that they save."""
 _ANSWERS_STEP: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptedRow:
-    """One row in token ids.
+    """A row in token ids.
 
     Attributes:
-        prompt: Which of the prompts stands in front, and how many of its vectors; None for none.
+        prompt: Index of the prompt in front and the number of its vectors; None for no prompt.
     """
 
     input_ids: Sequence[int]
@@ -39,38 +39,38 @@ class PromptedRow:
 
     @property
     def num_virtual(self) -> int:
-        """Positions of the prompt."""
+        """The number of positions of the prompt."""
         return self.prompt[1] if self.prompt else 0
 
     @property
     def length(self) -> int:
-        """Positions of the encoder."""
+        """The number of positions in the encoder."""
         return len(self.input_ids) + self.num_virtual
 
 
 def answer_losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None) -> Tensor:
-    """Mean loss of each row's answer tokens, in nats.
+    """Return the mean loss of each row's answer tokens, in nats.
 
     Shape:
         Returns `[B]`.
     """
-    # Short and long rows of one batch would be mostly padding.
+    # Short and long rows in the same batch would be mostly padding.
     order = sorted(range(len(rows)), key=lambda place: (len(rows[place].answer_ids), rows[place].length))
-    size = max(_LEAST_ROWS, -(-len(rows) // _PARTS))
+    size = max(_MIN_ROWS, -(-len(rows) // _PARTS))
     parts = [order[first : first + size] for first in range(0, len(order), size)]
     losses_B = torch.cat([_losses(starter, [rows[place] for place in part], prompts_GPD) for part in parts])
     return losses_B[starter.tensor(np.argsort(np.concatenate(parts)))]
 
 
 def _losses(starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None) -> Tensor:
-    """Of rows of like length, padded to the longest."""
+    """Return the losses of rows of similar length, padded to the longest."""
     embeds_BTD, mask_BT = prompted_embeddings(starter, rows, prompts_GPD)
     memory_BTD = starter.module.model.encoder(inputs_embeds=embeds_BTD, attention_mask=mask_BT).last_hidden_state
     return decoder_losses(starter, rows, memory_BTD, mask_BT)
 
 
 def decoder_losses(starter: Starter, rows: Sequence[PromptedRow], memory_BTD: Tensor, mask_BT: Tensor) -> Tensor:
-    """Mean loss of each row's answer tokens, in nats, given the encoder's states.
+    """Return the mean loss of each row's answer tokens, in nats, given the encoder's states.
 
     Shape:
         Returns `[B]`.
@@ -78,14 +78,14 @@ def decoder_losses(starter: Starter, rows: Sequence[PromptedRow], memory_BTD: Te
     model = starter.module.model
     fed_BL, _ = pad([[START, *row.answer_ids[:-1]] for row in rows], starter.device)
     longest = fed_BL.shape[1]
-    # Places and owners are counted here and not found by a mask there, which an accelerator would have to wait for.
+    # Compute indices and owners on the host: finding them with a mask would synchronise the accelerator.
     places = [place * longest + step for place, row in enumerate(rows) for step in range(len(row.answer_ids))]
     owners = [place for place, row in enumerate(rows) for _ in row.answer_ids]
     answers = [token for row in rows for token in row.answer_ids]
     hidden_BLD = model.decoder(
         input_ids=fed_BL, encoder_hidden_states=memory_BTD, encoder_attention_mask=mask_BT, use_cache=False
     ).last_hidden_state
-    # Of these too a number that is often met.
+    # Round this number up too, so that shapes repeat.
     places += [0] * (round_up(len(places), _ANSWERS_STEP) - len(places))
     hidden_ND = hidden_BLD.reshape(len(rows) * longest, -1)[starter.tensor(places)]
     logits_NV = functional.linear(hidden_ND, model.shared.weight)[: len(answers)] + starter.module.final_logits_bias[0]
@@ -97,7 +97,7 @@ def decoder_losses(starter: Starter, rows: Sequence[PromptedRow], memory_BTD: Te
 def prompted_embeddings(
     starter: Starter, rows: Sequence[PromptedRow], prompts_GPD: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Each row's prompt immediately in front of its tokens, padded on the right.
+    """Return embeddings with each row's prompt directly in front of its tokens, padded on the right.
 
     Shape:
         Returns `[B, T, D]` and the mask `[B, T]`.
@@ -107,7 +107,7 @@ def prompted_embeddings(
     if prompts_GPD is None:
         return tokens_BTD, input_mask_BT
     num_positions = round_up(max(row.length for row in rows))
-    # One gather from prompts and tokens laid out behind each other, instead of a copy per row.
+    # One gather from the concatenated prompts and tokens, instead of a copy per row.
     groups, num_virtual, width = prompts_GPD.shape
     source_ND = torch.cat([prompts_GPD.to(tokens_BTD.dtype).reshape(-1, width), tokens_BTD.reshape(-1, width)])
     prompt_B1, length_B1 = np.array([row.prompt or (0, 0) for row in rows])[:, :, None].swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""Instructions in the text itself: templates of many data sets, labels to choose from, examples, gaps to fill."""
+"""Instructions in text: templates of many data sets, labels to choose from, examples, and gaps to fill."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _CHOICES: Final = (
 )  # fmt: skip
 _EXAMPLE: Final = "Input: {text}\nOutput: {answer}"
 _NUM_GAPS: Final = 20
-_LEAST_DRAWN: Final = 64
+_MIN_DRAWN: Final = 64
 _SHORT: Final = 40
-"""Tokens of a short row: so many are drawn that a window of like length fills the budget."""
+"""Tokens of a short row; enough rows are drawn that a window of similar lengths fills the budget."""
 _DRAWN_TASKS: Final = 24
-"""Soft tasks whose rows are asked in text before others are drawn."""
+"""Number of soft tasks that rows are drawn from before other tasks replace them."""
 
 
 class Instructions:
-    """Draws rows in text."""
+    """A generator of rows whose instruction is in the text."""
 
     def __init__(self, starter: Starter, corpus: Corpus, tasks: SoftTasks, *, max_input_tokens: int) -> None:
         self._starter, self._corpus, self._tasks = starter, corpus, tasks
@@ -37,16 +37,16 @@ class Instructions:
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
-        """The tasks that rows are drawn from."""
+        """Return the tasks that rows are drawn from."""
         return {"drawn": self._drawn}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on with them."""
+        """Restore a state."""
         self._drawn = state["drawn"]
 
     def batch(self, num_tokens: int, generator: Random) -> list[PromptedRow]:
-        """Rows of like length up to a budget of input and twice the answer's tokens."""
-        count = max(_LEAST_DRAWN, num_tokens // _SHORT)
+        """Draw rows of similar length up to a token budget; an answer's tokens count twice."""
+        count = max(_MIN_DRAWN, num_tokens // _SHORT)
         makers = generator.choices([make for _, make in self._kinds], [weight for weight, _ in self._kinds], k=count)
         pairs = [make(generator) for make in makers]
         inputs = self._starter.encode([text for text, _ in pairs], self._max_input_tokens)
@@ -78,7 +78,7 @@ class Instructions:
         return "\n\n".join([*parts, _EXAMPLE.format(text=example.text, answer="").rstrip()]), example.answer
 
     def _gaps(self, generator: Random) -> tuple[str, str]:
-        """Spans of words that `<extra_i>` stands for."""
+        """Replace spans of words by `<extra_i>`; the answer lists the spans."""
         words = generator.choice(self._corpus.paragraphs).split()[:60]
         kept: list[str] = []
         gaps: list[str] = []
@@ -95,7 +95,7 @@ class Instructions:
         return " ".join(kept), " ".join(gaps) or " ".join(words[:5])
 
     def _labelled(self, generator: Random) -> tuple[SoftTask, Example]:
-        """A row of a task with labels; its intents, emotions and sentiments mean what they say."""
+        """Draw a row of a task whose labels are meaningful names."""
         if not self._drawn or generator.random() < 0.02:
             drawn = (self._tasks.draw_named(generator) for _ in range(_DRAWN_TASKS))
             self._drawn = list(drawn)

@@ -1,4 +1,4 @@
-"""Names for made-up labels."""
+"""Names for invented labels."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ Case = Callable[[str], str]
 
 
 class LabelNames:
-    """Draws names from departments, codes, terms of the glossary and intents of other tasks."""
+    """A generator of label names from departments, codes and terms of the glossary."""
 
     def __init__(self, corpus: Corpus) -> None:
         self._terms = sorted({row.summary.lower() for row in corpus.glossary if len(row.summary.split()) <= 2})
 
     def draw(self, generator: Random, count: int) -> tuple[str, ...]:
-        """So many names that differ, of one kind and in one case."""
+        """Draw `count` different names of one kind and in one case."""
         kind = generator.random()
         if kind < 0.2:
             pattern, first = generator.choice(_CODES), generator.randint(0, 3)
@@ -53,14 +53,14 @@ class LabelNames:
         return tuple(map(case, generator.sample(_DEPARTMENTS if kind < 0.75 else self._terms, count)))
 
     def draw_case(self, generator: Random) -> Case:
-        """How labels are written."""
+        """Draw a function that puts labels in lower, title or upper case."""
         return generator.choice(_CASES)
 
-    def draw_scale(self, generator: Random, steps: int, *, may_turn: bool) -> tuple[str, ...]:
-        """Names of 2, 3 or 5 steps, the worst first.
+    def draw_scale(self, generator: Random, steps: int, *, may_reverse: bool) -> tuple[str, ...]:
+        """Draw names for a scale of 2, 3 or 5 steps, the worst first.
 
         Args:
-            may_turn: Whether two of them may be the wrong way round.
+            may_reverse: Whether a scale of 2 steps may be reversed.
         """
         names = tuple(map(self.draw_case(generator), generator.choice(_SCALES[steps])))
-        return names[::-1] if may_turn and steps == 2 and generator.random() < 0.15 else names
+        return names[::-1] if may_reverse and steps == 2 and generator.random() < 0.15 else names

@@ -1,4 +1,4 @@
-"""The loop that every stage runs in: a budget of minutes, a log, and a state to go on from after any stop."""
+"""The training loop of every stage: a budget in minutes, a log, and a state to resume from after any stop."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from foreword_starter.training.schedule import rate_factor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one update has seen.
+    """The result of one forward pass.
 
     Attributes:
-        tokens: Of inputs and answers, prompts included.
-        figures: For the log, averaged between two lines.
+        tokens: Number of tokens in inputs and answers, including prompts.
+        figures: Values for the log, averaged between two lines.
     """
 
     loss: Tensor
@@ -34,30 +34,30 @@ class Step:
 
 
 class Stage(Protocol):
-    """What a loop trains."""
+    """A stage of the training, driven by the loop."""
 
     def forward(self, progress: float) -> Step:
-        """The loss of the next batch; the loop runs it backward."""
+        """Return the loss of the next batch; the loop runs the backward pass."""
 
     def after_update(self) -> None:
-        """Called when the weights have moved and their gradients are gone."""
+        """Update whatever else the stage trains; called after each step, when the weights' gradients are cleared."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next batch depends on."""
+        """Return everything that the next batch depends on."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Restore a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSettings:
-    """How long a stage runs and how often it writes.
+    """The running time of a stage and the intervals of its saves and log lines.
 
     Attributes:
-        minutes: Running time in all, whatever the number of stops.
-        warmup: Share of it in which the rates rise.
-        save_minutes: Between two states.
-        log_updates: Between two lines of the log.
+        minutes: Total running time, summed over all calls.
+        warmup: Share of the running time in which the rates rise.
+        save_minutes: Minutes between two saved states.
+        log_updates: Updates between two lines of the log.
     """
 
     minutes: float
@@ -68,7 +68,7 @@ class LoopSettings:
 
 Report = Callable[[Mapping[str, Any]], None]
 Clock = Callable[[], float]
-"""Seconds from any beginning, never backwards."""
+"""A monotonic clock in seconds."""
 
 
 def run_loop(
@@ -81,15 +81,15 @@ def run_loop(
     stop_at: float = math.inf,
     clock: Clock = time.perf_counter,
 ) -> bool:
-    """Trains until the budget is spent; begins where the state in the folder left off.
+    """Train until the budget is spent, resuming from the state in the folder if there is one.
 
     Args:
-        folder: Of this stage: `state.pt`, `log.jsonl`.
-        on_save: Called with the counters after each state is written, and at the end: the place to measure.
-        stop_at: By the clock; when it is reached, the state is written and the rest left to another call.
+        folder: Folder of this stage, for `state.pt` and `log.jsonl`.
+        on_save: Called with the counters after each save, including the last one, to measure the model.
+        stop_at: Time on `clock` at which to save the state and return.
 
     Returns:
-        Whether the budget is spent.
+        True if the budget is spent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state_file, log_file = folder / "state.pt", folder / "log.jsonl"
@@ -121,7 +121,7 @@ def run_loop(
         counters["updates"] += 1
         counters["tokens"] += step.tokens
         for name, figure in {"loss": step.loss.detach(), **step.figures}.items():
-            sums[name].append(figure)  # type: ignore[arg-type]  # tensors are read once per line, not per update
+            sums[name].append(figure)  # type: ignore[arg-type]  # tensors are read once per log line, not per update
         if counters["updates"] % settings.log_updates == 0:
             means = {name: round(sum(map(float, values)) / len(values), 4) for name, values in sums.items()}
             sums.clear()
@@ -129,13 +129,13 @@ def run_loop(
         if counters["seconds"] - saved_at > settings.save_minutes * 60:
             saved_at = counters["seconds"]
             save()
-            mark = clock()  # measuring is not training
+            mark = clock()  # measuring does not count as training time
     save()
     return counters["seconds"] >= budget
 
 
 def write_whole(file: Path, state: Any) -> None:
-    """Replaces a file at once, so that a stop leaves the old state or the new one."""
+    """Write a file atomically, so that an interruption leaves either the old state or the new one."""
     temporary = file.with_suffix(".writing")
     torch.save(state, temporary)
     os.replace(temporary, file)

@@ -1,7 +1,8 @@
-"""Which of a prompt's vectors a text is about: what the encoder must know before a prompt can tell texts apart.
+"""The matching stage: the encoder learns which of a prompt's vectors fits a text.
 
-The decoder's loss asks for the same, but from so far away that hundreds of updates pass before the encoder moves at
-all. Here the encoder is asked itself, and learns it in minutes.
+It must learn this before a prompt can distinguish texts. The decoder's loss requires the same, but so indirectly that
+the encoder does not change for hundreds of updates. Here the loss applies to the encoder directly, which learns the
+comparison within minutes.
 
 Shapes: B rows, G groups, N texts, T positions, P vectors of the longest prompt, U vectors of one prompt, R rows of a
 group, D width.
@@ -29,23 +30,23 @@ _GROUPS: Final = 3
 _ROWS_PER_GROUP: Final = 14
 _MAX_TOKENS: Final = 48
 _LEGIBLE_TOKENS: Final = 200
-"""Of the names, and as many of the texts."""
+"""Number of tokens of names in the legibility loss, and of tokens of texts."""
 _LEGIBILITY_WEIGHT: Final = 0.5
 _DISTANCE_WEIGHT: Final = 4.0
 
 
 class MatchingStage:
-    """The stage: the encoder alone learns to compare a text with the directions in its prompt.
+    """The matching stage, in which the encoder learns to compare a text with the directions in its prompt.
 
-    Which of them a text fits, and how much better than the rest, the teacher tells. With the prompt in front the text
-    itself keeps its sentence vector, and tokens stay legible, those of names and those of texts: without this, matching
-    washes them out, and nothing can be copied any more.
+    The teacher determines how well each direction fits a text. Two further losses make the text keep its sentence
+    vector with the prompt in front, and keep the tokens of names and texts legible in the encoder's states: without
+    them, matching erases the tokens, and the decoder can no longer copy anything.
 
     Args:
-        texts: By source.
-        targets_ND: The teacher's vectors, turned to the student's width, by source.
-        reads: Whether the decoder learns too, to say the name beside the vector that fits, from states that its own
-            gradient does not reach: the encoder would pay for what the decoder has yet to learn.
+        texts: Texts by source.
+        targets_ND: The teacher's vectors by source, rotated to the student's width.
+        reads: Train the decoder too, to generate the name of the matching vector. It reads detached states, because
+            its gradient would damage the encoder while the decoder still has to learn.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class MatchingStage:
         self._matcher, self._legibility = Matcher(starter.width, starter.device), Legibility(starter)
 
     def forward(self, progress: float) -> Step:
-        """One batch of some prompts with some texts each, and as many texts as one prompt has without any."""
+        """Return the loss of a batch: several prompts with their texts, and one group of texts without a prompt."""
         sources = sorted(self._texts)
         drawn = self._generator.choices(sources, [len(self._texts[source]) for source in sources], k=_GROUPS + 1)
         prompts = [self._prompts.draw(source) for source in drawn]
@@ -101,7 +102,7 @@ class MatchingStage:
         return Step(loss=loss, tokens=sum(row.length for row in rows), figures=figures)
 
     def _rows(self, source: str, prompt: MatchingPrompt, group: int | None) -> list[PromptedRow]:
-        """A prompt's texts; each is to be answered by the name of a vector that it fits."""
+        """Return a prompt's texts as rows; the answer of each is the name of a vector that fits it."""
         texts = self._starter.encode([self._texts[source][place] for place in prompt.places], _MAX_TOKENS)
         return [
             PromptedRow(
@@ -114,7 +115,7 @@ class MatchingStage:
     def _compare(
         self, memory_BTD: Tensor, rows: Sequence[PromptedRow], prompts: Sequence[MatchingPrompt]
     ) -> tuple[Tensor, Tensor]:
-        """How far off the rows with a prompt are, in nats, and how often the vector that fits best is found."""
+        """Return the divergence of the rows with a prompt, in nats, and the share whose best vector is found."""
         prompted = len(prompts) * _ROWS_PER_GROUP
         found_BP = self._matcher.log_probabilities(memory_BTD[:prompted], rows[:prompted])
         fits_BP = nn.utils.rnn.pad_sequence([fit_U for prompt in prompts for fit_U in prompt.fits_RU], batch_first=True)
@@ -123,30 +124,30 @@ class MatchingStage:
         return functional.kl_div(found_BP, fits_BP, reduction="batchmean"), right
 
     def _illegibility(self, memory_BTD: Tensor, found: Sequence[tuple[int, int, int]]) -> Tensor:
-        """Of some of these tokens, in nats."""
+        """Return the legibility loss of a sample of these tokens, in nats."""
         return self._legibility.loss(memory_BTD, self._generator.choices(found, k=_LEGIBLE_TOKENS))
 
     def after_update(self) -> None:
-        """What reads the states learns too."""
+        """Update the readouts of the encoder's states."""
         self._matcher.update()
         self._legibility.update()
 
     def state_dict(self) -> dict[str, Any]:
-        """Generator, and what learns beside the model."""
+        """Return the state of the random generator and the readouts."""
         return {
             "generator": self._generator.getstate(), "matcher": self._matcher.state_dict(),
             "legibility": self._legibility.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Restore a state."""
         self._generator.setstate(state["generator"])
         self._matcher.load_state_dict(state["matcher"])
         self._legibility.load_state_dict(state["legibility"])
 
 
 def _mean_of_texts(memory_BTD: Tensor, mask_BT: Tensor, rows: Sequence[PromptedRow]) -> Tensor:
-    """Mean of each text's states without its prompt's.
+    """Return the mean of each text's states, without those of its prompt.
 
     Shape:
         Returns `[B, D]`.
@@ -158,7 +159,7 @@ def _mean_of_texts(memory_BTD: Tensor, mask_BT: Tensor, rows: Sequence[PromptedR
 
 
 def _tokens_of_names(prompts: Sequence[MatchingPrompt]) -> list[tuple[int, int, int]]:
-    """Row, position and token of each name's tokens, in all rows of its prompt."""
+    """Return the row, position and token id of every token of a name, for all rows of its prompt."""
     return [
         (group * _ROWS_PER_GROUP + row, place, token)
         for group, prompt in enumerate(prompts)
@@ -169,7 +170,7 @@ def _tokens_of_names(prompts: Sequence[MatchingPrompt]) -> list[tuple[int, int, 
 
 
 def _tokens_of_texts(rows: Sequence[PromptedRow]) -> list[tuple[int, int, int]]:
-    """Row, position and token of each text's tokens."""
+    """Return the row, position and token id of every token of a text."""
     return [
         (place, row.num_virtual + position, token)
         for place, row in enumerate(rows)

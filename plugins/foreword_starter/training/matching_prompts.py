@@ -1,7 +1,8 @@
-"""Prompts for matching: directions with names beside them, and how well each fits some texts.
+"""Prompts for the matching stage: named directions, and how well each one fits a set of texts.
 
-Some hold directions of single texts; most hold what a regression over made-up answers finds, as `init_method`
-`regression` would: frequent answers have longer directions, some have two labels, and their names are words of texts.
+Some prompts hold the directions of single texts. Most hold the directions that a regression over generated answers
+finds, as `init_method` `regression` does: frequent answers have longer directions, some answers have two labels, and
+the names are words taken from texts.
 
 Shapes: N texts, L labels, U vectors of a prompt, R rows, D width.
 """
@@ -22,27 +23,27 @@ from foreword.plugin.regression import answer_directions
 from foreword_starter.training.starter import Starter
 
 _LENGTHS: Final = (4, 8, 12, 16, 16)
-"""Vectors of a prompt."""
+"""Possible numbers of vectors in a prompt."""
 _TEMPERATURE: Final = 0.08
-"""Of the softmax over cosines: which vectors a text fits, and how much better than others."""
+"""Temperature of the softmax over cosines that determines how well each vector fits a text."""
 _CANDIDATES: Final = 150
 _CLEAR_CANDIDATES: Final = 60
-"""Of these, the ones that fit some vector best; rows are drawn from them."""
+"""Number of candidates with the best-fitting vectors; rows are drawn from these."""
 _REGRESSED: Final = 2 / 3
-"""Of the prompts; the others hold directions of texts."""
+"""Share of the prompts that come from a regression; the others hold the directions of texts."""
 _SUPPORT: Final = (40, 200)
 _LABELS: Final = (3, 10)
 _FREQUENCIES: Final = 0.05
-"""Standard deviation of what makes some labels nearer than others, to all texts (cosine)."""
+"""Standard deviation of each label's affinity bias (cosine), which makes some labels more frequent."""
 _SECOND_LABEL: Final = 0.05
-"""A text has its second label too where that is hardly farther away (cosine)."""
+"""A text gets its second label too if the difference in affinity is below this (cosine)."""
 _SHARPNESS: Final = 10.0
-"""Of the softmax over what the regression predicts."""
+"""Inverse temperature of the softmax over the regression's predictions."""
 _NAME_WORDS: Final = (1, 1, 1, 2)
 _NAME_TOKENS: Final = 12
 
 _Fits = tuple[list[tuple[int, ...]], Tensor, list[int], Tensor]
-"""The labels of each answer, directions, places of texts, and how well they fit."""
+"""The labels of each answer, the directions, the indices of texts, and how well each direction fits each text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +51,11 @@ class MatchingPrompt:
     """A prompt and rows for it.
 
     Attributes:
-        names: Of the vectors, in token ids.
-        places: Of the rows' texts in their source.
+        names: Names of the vectors, in token ids.
+        places: Indices of the rows' texts in their source.
 
     Shape:
-        vectors_UD: `[U, D]`. fits_RU: `[R, U]`, each row adds up to one.
+        vectors_UD: `[U, D]`. fits_RU: `[R, U]`, each row sums to one.
     """
 
     vectors_UD: Tensor
@@ -64,12 +65,12 @@ class MatchingPrompt:
 
 
 class MatchingPrompts:
-    """Draws prompts.
+    """A generator of matching prompts.
 
     Args:
-        texts: By source.
-        targets_ND: The teacher's vectors, by source.
-        rows: Texts for each prompt.
+        texts: Texts by source.
+        targets_ND: The teacher's vectors by source.
+        rows: Number of texts for each prompt.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class MatchingPrompts:
         }
 
     def draw(self, source: str) -> MatchingPrompt:
-        """A prompt with texts of one source."""
+        """Draw a prompt with texts of one source."""
         regressed = self._generator.random() < _REGRESSED
         answers, directions_UD, places, fits_RU = (self._regressed if regressed else self._typical)(source)
         words = [self._name(source) for _ in range(1 + max(label for answer in answers for label in answer))]
@@ -100,7 +101,7 @@ class MatchingPrompts:
         return MatchingPrompt(vectors_UD=vectors_UD, names=names, places=places, fits_RU=fits_RU)
 
     def _name(self, source: str) -> str:
-        """Some word of some text, sometimes two."""
+        """Draw a name: one word of a random text, sometimes two."""
         words = self._generator.choice(self._texts[source]).split() or ["Other"]
         count = self._generator.choice(_NAME_WORDS)
         first = self._generator.randrange(max(1, len(words) - count + 1))
@@ -108,7 +109,7 @@ class MatchingPrompts:
         return name.capitalize() if self._generator.random() < 1 / 2 else name
 
     def _typical(self, source: str) -> _Fits:
-        """Labels, each with the direction of a text or of two mixed; places of texts and how well they fit."""
+        """Draw labels whose directions are those of a text or a mixture of two, with texts and their fits."""
         directions_ND = self._directions[source]
         count = self._generator.choice(_LENGTHS)
         directions_UD = directions_ND[self._some(directions_ND, count)]
@@ -124,9 +125,9 @@ class MatchingPrompts:
         return answers, directions_UD, [candidates[place] for place in chosen], fits_RU
 
     def _regressed(self, source: str) -> _Fits:
-        """Answers of some labels with the directions of a regression; places of other texts and how well they fit.
+        """Draw answers whose directions come from a regression, with other texts and their fits.
 
-        An answer is the label that a text lies nearest to, or the two nearest; some labels are far more frequent.
+        The answer of a text is its nearest label or its two nearest labels; some labels are far more frequent.
         """
         generator, directions_ND, vectors_ND = self._generator, self._directions[source], self._vectors[source]
         support = self._some(directions_ND, generator.randint(*_SUPPORT))

@@ -1,4 +1,4 @@
-"""Weights in bfloat16 where the hardware multiplies it, their masters and the optimiser's states in float32."""
+"""Mixed precision: weights in bfloat16 if the hardware supports it, master copies and optimiser states in float32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def compute_dtype(device: torch.device) -> torch.dtype:
-    """The dtype to compute in: emulated bfloat16 is slower than float32."""
+    """Return the dtype to compute in: bfloat16 only with hardware support, because emulation is slower than float32."""
     if device.type == "cuda":
         return torch.bfloat16
     flags = Path("/proc/cpuinfo")
@@ -22,7 +22,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateGroup:
-    """Parameters by name that share a learning rate."""
+    """Named parameters that share a learning rate."""
 
     rate: float
     parameters: dict[str, nn.Parameter]
@@ -31,7 +31,8 @@ class RateGroup:
 class MasterWeights:
     """AdamW over float32 copies of a module's parameters.
 
-    Small updates vanish in bfloat16's eight bits; the copies keep them. Parameters outside the groups stay as they are.
+    Small updates are lost in bfloat16's eight bits of precision; the copies keep them. Parameters outside the groups
+    do not change.
     """
 
     def __init__(self, groups: Sequence[RateGroup], *, weight_decay: float, clip: float) -> None:
@@ -45,10 +46,10 @@ class MasterWeights:
         )  # fmt: skip
 
     def step(self, factor: float) -> Tensor:
-        """Applies the gradients at a factor of the rates and forgets them.
+        """Apply the gradients with the rates times the factor, then clear them.
 
         Returns:
-            The gradients' norm before clipping; reading it is a sync point on an accelerator.
+            The norm of the gradients before clipping; reading it synchronises an accelerator.
         """
         for name, parameter in self._parameters.items():
             gradient = parameter.grad
@@ -64,11 +65,11 @@ class MasterWeights:
         return norm
 
     def state_dict(self) -> dict[str, Any]:
-        """Masters and optimiser, to resume from."""
+        """Return the state of the master copies and the optimiser."""
         return {"masters": self._masters, "optimizer": self._optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state, in the module too."""
+        """Restore a state, including the weights of the module."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 self._masters[name].copy_(state["masters"][name])

@@ -1,6 +1,6 @@
-"""How promptable a checkpoint is: soft prompts for tasks that no training has seen, by a short run on frozen weights.
+"""The probe of a checkpoint's promptability: a short tuning run of soft prompts, on frozen weights and held-out tasks.
 
-A proxy that takes a minute; tests/benchmarks/starter measures the real thing.
+It is a proxy that takes a minute; tests/benchmarks/starter measures whole tuning runs.
 
 Shapes: B rows, G prompts, P virtual tokens, C candidates, D width.
 """
@@ -24,7 +24,7 @@ from foreword_starter.training.starter import Starter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeSettings:
-    """A run as short as it can be and still rank checkpoints."""
+    """Settings of the probe; the run is as short as possible while it still ranks checkpoints."""
 
     updates: int = 120
     rows: int = 100
@@ -35,7 +35,7 @@ class ProbeSettings:
 
 
 def held_out_tasks(corpus_folder: Path) -> list[SoftTask]:
-    """One task for each group of intents that training leaves out."""
+    """Return a task for each group of held-out intents."""
     tasks = []
     for source in sorted(HELD_OUT_INTENTS):
         rows = read_held_out_intents(corpus_folder, source)
@@ -55,7 +55,7 @@ def held_out_tasks(corpus_folder: Path) -> list[SoftTask]:
 
 
 def promptability(starter: Starter, tasks: Sequence[SoftTask], settings: ProbeSettings) -> dict[str, float]:
-    """Accuracy of a soft prompt on each task, by its kind, and their `mean`."""
+    """Return the accuracy of a soft prompt on each task, by its kind, and their `mean`."""
     frozen = [parameter for parameter in starter.module.parameters() if parameter.requires_grad]
     for parameter in frozen:
         parameter.requires_grad_(False)
@@ -72,7 +72,7 @@ def promptability(starter: Starter, tasks: Sequence[SoftTask], settings: ProbeSe
 
 
 def _tune(starter: Starter, tasks: Sequence[SoftTask], settings: ProbeSettings) -> Tensor:
-    """All prompts in one batch; each has its own rows, and AdamW treats numbers one by one.
+    """Tune all prompts in one batch; this is safe because each has its own rows and AdamW is element-wise.
 
     Shape:
         Returns `[G, P, D]`.
@@ -93,7 +93,7 @@ def _tune(starter: Starter, tasks: Sequence[SoftTask], settings: ProbeSettings) 
 
 @torch.no_grad()
 def _accuracy(starter: Starter, task: SoftTask, prompt_1PD: Tensor, settings: ProbeSettings) -> float:
-    """Share of test rows whose answer is likeliest among all of the task's labels."""
+    """Return the share of test rows whose answer is the most likely of the task's labels."""
     tests = task.examples[settings.rows : settings.rows + settings.test_rows]
     rows = _encode(starter, tests, 0, settings)
     candidates = starter.encode_answers(task.labels, 48)

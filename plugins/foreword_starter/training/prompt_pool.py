@@ -1,11 +1,12 @@
-"""The soft prompts that live at one time, each with a task of its own.
+"""The pool of soft prompts that are trained at the same time, each on its own task.
 
-A prompt begins as the service would begin it, learns by the gradients that the model's own steps bring, and makes room
-for a new task at the end of its life. So the model meets prompts of every age, as in meta-learning with shared updates
-(CAVIA, Zintgraf et al. 2019, https://arxiv.org/abs/1810.03642), and never a bank that it could learn by heart.
+A prompt is initialised as the service would do it, learns from the gradients of the model's own steps, and is replaced
+by a prompt for a new task at the end of its life. The model therefore sees prompts of every age, as in meta-learning
+with shared updates (CAVIA, Zintgraf et al. 2019, https://arxiv.org/abs/1810.03642), and never a fixed set that it could
+memorise.
 
-A prompt learns from a task's support rows alone, some of them few enough to be learnt by heart; the model learns from
-the query rows too, so it learns to be steered in a way that holds for rows that the prompt has never seen.
+A prompt learns only from the support rows of its task, which are sometimes few enough to memorise. The model also
+learns from the query rows, so it learns to follow prompts on rows that the prompt has never seen.
 
 Shapes: S slots, G groups (drawn slots), P virtual tokens of the longest prompt, N tokens, D width.
 """
@@ -28,7 +29,7 @@ from foreword_starter.training.soft_tasks import Example, SoftTask, SoftTasks
 from foreword_starter.training.starter import END, Starter
 
 FREQUENT_TOKENS: Final = 5000
-"""Sampled from, as the service's own start does."""
+"""Number of most frequent tokens to sample from, as in the service's own initialisation."""
 _BETAS: Final = (0.9, 0.98)
 _TYPICAL_TEXTS: Final = 12
 _ROWS_AT_ONCE: Final = 32
@@ -36,18 +37,18 @@ _ROWS_AT_ONCE: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """Of the prompts.
+    """Settings of the prompts.
 
     Attributes:
-        slots: Tasks alive at one time.
-        lengths: Virtual tokens, one number drawn for each life.
-        lives: Least and most updates of a life; drawn evenly on a logarithmic scale.
-        rates: Least and most of AdamW's at the peak, drawn likewise; it rises over the first tenth of a life,
-            then falls to nothing.
-        regression_rates: The same for prompts that begin from a regression, which larger steps would only spoil.
-        support: Least and most rows that a prompt learns from; drawn likewise.
-        starts: Shares of the starts: tokens of the vocabulary, the labels' names, what is typical of each label, and
-            a regression over the support rows' vectors.
+        slots: Number of prompts that are trained at the same time.
+        lengths: Numbers of virtual tokens; one is drawn for each prompt.
+        lives: Minimum and maximum updates in a prompt's life, drawn uniformly on a logarithmic scale.
+        rates: Minimum and maximum peak learning rate of AdamW, drawn likewise. The rate rises over the first tenth of
+            a life, then falls to zero.
+        regression_rates: The same for prompts that start from a regression, which larger steps would spoil.
+        support: Minimum and maximum rows that a prompt learns from, drawn likewise.
+        starts: Shares of the initialisations: tokens of the vocabulary, the labels' names, the typical tokens of each
+            label, and a regression over the support rows' vectors.
     """
 
     slots: int
@@ -63,12 +64,12 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """One prompt's task, from its start to its end.
+    """The task of one prompt and its progress.
 
     Attributes:
-        inputs, answers: In token ids, row by row; the support rows first.
-        num_support: How many these are.
-        updates: Made so far, of `length_of_life`.
+        inputs, answers: Rows in token ids; the support rows come first.
+        num_support: Number of support rows.
+        updates: Updates made so far, out of `length_of_life`.
     """
 
     kind: str
@@ -83,13 +84,13 @@ class Life:
 
     @property
     def stage(self) -> str:
-        """How far on it is, for the log."""
+        """The progress as `young`, `mid` or `old`, for the log."""
         share = self.updates / self.length_of_life
         return "young" if share < 1 / 4 else "old" if share > 1 / 2 else "mid"
 
 
 class PromptPool:
-    """Prompts, their optimiser's states and their tasks."""
+    """The prompts with their optimiser states and their tasks."""
 
     def __init__(self, starter: Starter, tasks: SoftTasks, settings: PoolSettings, generator: Random) -> None:
         self._starter, self._tasks, self._settings, self._generator = starter, tasks, settings, generator
@@ -100,28 +101,28 @@ class PromptPool:
         self._lives: list[Life] = []
         for slot in range(settings.slots):
             life = self._begin(slot)
-            # Staggered, or the first generation would end all at once.
+            # Stagger the first generation, or all of it would end at once.
             self._lives.append(replace(life, length_of_life=max(1, generator.randint(1, life.length_of_life))))
 
     def draw(self, groups: int) -> list[int]:
-        """Slots to learn next."""
+        """Draw the slots to train next."""
         return self._generator.sample(range(len(self._lives)), groups)
 
     def life(self, slot: int) -> Life:
-        """Who lives there."""
+        """Return the task and the progress of a slot's prompt."""
         return self._lives[slot]
 
     def prompts(self, slots: list[int]) -> Tensor:
-        """Their vectors, as a leaf that collects gradients.
+        """Return the vectors of some slots, as a leaf tensor that collects gradients.
 
         Shape:
-            Returns `[G, P, D]`; rows beyond a prompt's own length belong to nobody.
+            Returns `[G, P, D]`; rows beyond a prompt's own length are unused.
         """
         return self._vectors_SPD[slots].requires_grad_()
 
     @torch.no_grad()
     def update(self, slots: list[int], prompts_GPD: Tensor) -> None:
-        """One step of AdamW (no decay) for each, at its own age; ends lives that are over."""
+        """Make one AdamW step (no decay) for each prompt at its own age; replace prompts whose life is over."""
         gradient_GPD = prompts_GPD.grad
         assert gradient_GPD is not None
         lives = [self._lives[slot] for slot in slots]
@@ -144,7 +145,7 @@ class PromptPool:
         return life.rate * (1 - (life.updates - warmup) / max(1, life.length_of_life - warmup))
 
     def _begin(self, slot: int) -> Life:
-        """A new task with a new prompt."""
+        """Draw a new task for a slot and initialise its prompt."""
         settings, generator = self._settings, self._generator
         task = self._tasks.draw(generator)
         start = generator.choices(("vocabulary", "labels", "typical", "regression"), settings.starts)[0]
@@ -169,13 +170,13 @@ class PromptPool:
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the settings."""
+        """Return the state of the pool, without the settings."""
         return {
             "vectors": self._vectors_SPD, "mean": self._mean_SPD, "square": self._square_SPD, "lives": self._lives,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Restore a state."""
         self._vectors_SPD, self._mean_SPD, self._square_SPD = (
             state[name].to(self._starter.device) for name in ("vectors", "mean", "square")
         )
@@ -183,27 +184,31 @@ class PromptPool:
 
 
 def _logarithmic(interval: tuple[float, float], generator: Random) -> float:
-    """A number of an interval, drawn evenly on a logarithmic scale."""
-    least, most = interval
-    return least * math.exp(generator.random() * math.log(most / least))
+    """Draw a number from an interval, uniformly on a logarithmic scale."""
+    low, high = interval
+    return low * math.exp(generator.random() * math.log(high / low))
 
 
 def divide(examples: Sequence[Example], most: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Support rows, at most so many and four fifths of all, and as queries the others that share no text with them."""
+    """Divide examples into support rows and query rows.
+
+    The support rows are at most `most` and at most four fifths of all examples; query rows share no text with them.
+    """
     count = min(most, len(examples) * 4 // 5)
     seen = {text for example in examples[:count] for text in example.sources}
     queries = tuple(example for example in examples[count:] if seen.isdisjoint(example.sources))
-    # A task that says everything twice has no other rows; then the last ones have to do.
+    # If every text occurs twice, no row is left for the queries; then use the last ones.
     return tuple(examples[:count]), queries or tuple(examples[count:])
 
 
 @torch.no_grad()
 def initial_vectors(starter: Starter, task: SoftTask, start: str, num_virtual: int, generator: Random) -> Tensor:
-    """Where a prompt begins.
+    """Return the initial vectors of a prompt.
 
     Args:
-        start: `vocabulary`; `labels`, the mean embedding of each label's name; or `typical`, that and the mean
-            embedding of what some of the label's texts have more of than others. Vocabulary fills the rest.
+        start: `vocabulary`; `labels`, the mean embedding of each label's name; or `typical`, that combined with the
+            mean embedding of the tokens that are frequent in the label's texts and rare in others. Vocabulary tokens
+            fill the rest.
 
     Shape:
         Returns `[P, D]`, float32.
@@ -240,10 +245,10 @@ def initial_vectors(starter: Starter, task: SoftTask, start: str, num_virtual: i
 def regression_vectors(
     starter: Starter, inputs: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], most: int
 ) -> Tensor:
-    """Where a prompt begins that knows what a regression over these rows finds, as the service makes it.
+    """Return the initial vectors of a prompt from a regression over rows, as the service computes them.
 
     Args:
-        inputs, answers: In token ids; answers with the token that closes them.
+        inputs, answers: Rows in token ids; answers include the end token.
 
     Shape:
         Returns `[U, D]`, U at most `most`.

@@ -1,4 +1,4 @@
-"""Free answers that follow from the input by a rule which only the prompt tells."""
+"""Rewriting tasks: free answers derived from the input by a rule that only the prompt specifies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from foreword_starter.training.corpus import Corpus, sentences
 
 _LONGEST: Final = 200
-"""Characters of an input."""
+"""Maximum length of an input, in characters."""
 
 _COPIES: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: text,
@@ -40,7 +40,7 @@ _CLOSINGS: Final = (
 
 
 def draw_rewriting(corpus: Corpus, generator: Random, most: int) -> list[tuple[str, str]]:
-    """Inputs and answers of one rule."""
+    """Draw a rule and return pairs of inputs and answers."""
     rule = generator.random()
     if rule < 0.45:
         copy, opening, closing = generator.choice(_COPIES), generator.choice(_OPENINGS), generator.choice(_CLOSINGS)
@@ -60,7 +60,7 @@ def draw_rewriting(corpus: Corpus, generator: Random, most: int) -> list[tuple[s
 
 
 def _texts(corpus: Corpus, generator: Random, most: int) -> list[str]:
-    """Sentences of any source, as they are written."""
+    """Draw unchanged sentences of a random source."""
     source = generator.choice(("opinions", "dialogue", "paragraphs"))
     if source == "opinions":
         found = [row.text for row in generator.sample(corpus.opinions, most)]

@@ -1,4 +1,4 @@
-"""All stages in order, each from what the one before it left in the state's folder."""
+"""A whole training run: every stage in order, each starting from the previous stage's result in the state folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from foreword_starter.training.alignment import nearest_turn
+from foreword_starter.training.alignment import nearest_rotation
 from foreword_starter.training.canary import canary
 from foreword_starter.training.corpus import Corpus, read_corpus
 from foreword_starter.training.distillation import Distillation, mean_cosine
@@ -35,18 +35,18 @@ from foreword_starter.training.steering import Steering
 from foreword_starter.training.tokenizer import train_tokenizer
 from foreword_starter.training.transplant import transplant
 
-_TURNED_BY: Final = 8192
-"""Texts by which the teacher's vectors are turned to the student's."""
+_ROTATION_TEXTS: Final = 8192
+"""Number of texts that the rotation of the teacher's vectors is fitted on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where things are read from.
+    """The paths that a run reads from.
 
     Attributes:
         teacher: Folder of the encoder whose sentence vectors are learnt.
-        canary: Labelled texts that training never sees; None measures no canary.
-        begin_from: A model to go on from; None makes one from MiniLM.
+        canary: File of labelled texts that are never trained on; None skips the canary.
+        begin_from: Model to continue from; None builds one from MiniLM.
     """
 
     corpus: Path
@@ -59,9 +59,9 @@ class Sources:
 class Run:
     """A training run.
 
-    Folders of the state: `start`, `distilled`, `matched` and `steered` hold a `model` each, all but the first also a
-    log, what is needed to go on and, where promptability is probed, the `best` model. `checkpoints.jsonl` has the
-    figures of all.
+    The state folder has the subfolders `start`, `distilled`, `matched` and `steered`, each with a `model`. All but
+    `start` also hold a log, the state to resume from and, if promptability is probed, the `best` model.
+    `checkpoints.jsonl` holds the figures of all checkpoints.
     """
 
     def __init__(self, sources: Sources, settings_file: Path, state: Path, device: torch.device) -> None:
@@ -88,30 +88,30 @@ class Run:
 
     @cached_property
     def _targets(self) -> tuple[list[str], Tensor]:
-        """The texts of the space with the vectors that the encoder shall give, `[N, D]`; the same in every stage."""
+        """The texts of the sentence space and their target vectors, `[N, D]`; the same in every stage."""
         texts, vectors_NW = self._space.all()
         file = self._state / "turn.pt"
         if not file.is_file():
             starter = self._load(self._sources.begin_from or self._begin())
-            places = Random(0).sample(range(len(texts)), min(_TURNED_BY, len(texts)))  # noqa: S311 - no secret
+            places = Random(0).sample(range(len(texts)), min(_ROTATION_TEXTS, len(texts)))  # noqa: S311 - no secret
             with torch.no_grad():
                 pooled = [
                     starter.pooled([texts[place] for place in places[first : first + 64]]).cpu()
                     for first in range(0, len(places), 64)
                 ]
             student_ND = torch.nn.functional.normalize(torch.cat(pooled), dim=-1)
-            write_whole(file, nearest_turn(vectors_NW[places], student_ND))
-        turn_WD = torch.load(file, weights_only=True)
-        return texts, (vectors_NW.float() @ turn_WD).half()
+            write_whole(file, nearest_rotation(vectors_NW[places], student_ND))
+        rotation_WD = torch.load(file, weights_only=True)
+        return texts, (vectors_NW.float() @ rotation_WD).half()
 
     def train(self, *, stop_at: float = math.inf) -> bool:
-        """Every stage that is not finished yet.
+        """Run every stage that is not finished.
 
         Args:
-            stop_at: By `time.perf_counter`; the state is written then and the rest left to another call.
+            stop_at: Time on the `time.perf_counter` clock at which to save the state and return.
 
         Returns:
-            Whether all stages are finished.
+            True if all stages are finished.
         """
         start = self._sources.begin_from or self._begin()
         if self._settings.distillation.minutes:
@@ -125,12 +125,12 @@ class Run:
         return self._steer(start, stop_at)
 
     def measure_model(self) -> None:
-        """Figures of the model that is named, or of the last one."""
+        """Measure the model of `begin_from`, or the last one of the steering stage."""
         folder = self._sources.begin_from or self._state / "steered" / "model"
         self._measure(self._load(folder), folder.name, {})
 
     def _begin(self) -> Path:
-        """Tokenizer and weights before any training."""
+        """Create the tokenizer and the initial weights unless they exist; return their folder."""
         folder = self._state / "start" / "model"
         if not (folder / "tokenizer_config.json").is_file():
             data = self._settings.data
@@ -143,14 +143,14 @@ class Run:
         return Starter(folder, device=self._device, dtype=self._dtype)
 
     def _distil(self, start: Path, stop_at: float) -> bool:
-        """The encoder learns the teacher's vectors."""
+        """Train the encoder on the teacher's vectors."""
         settings = self._settings
         starter = self._load(start)
         stage = Distillation(starter, *self._targets, batch_size=settings.data.batch_texts, seed=settings.data.seed)
         return self._loop("distilled", starter, stage, settings.distillation_rates, settings.distillation, stop_at)
 
     def _match(self, start: Path, stop_at: float) -> bool:
-        """The encoder learns to compare texts with what is in its prompt."""
+        """Train the encoder to compare texts with the vectors in its prompt."""
         settings, starter = self._settings, self._load(start)
         stage = self._matching(starter, reads=settings.matching_rates.decoder > 0)
         return self._loop("matched", starter, stage, settings.matching_rates, settings.matching, stop_at)
@@ -163,7 +163,7 @@ class Run:
         return MatchingStage(starter, texts, by_source, reads=reads, seed=self._settings.data.seed + 4)
 
     def _steer(self, start: Path, stop_at: float) -> bool:
-        """The model learns to follow prompts."""
+        """Train the whole model to follow prompts."""
         settings, seed = self._settings, self._settings.data.seed
         starter = self._load(start)
         tasks = SoftTasks(self._corpus, self._space)
@@ -181,7 +181,7 @@ class Run:
     def _loop(
         self, name: str, starter: Starter, stage: Stage, rates: Rates, settings: LoopSettings, stop_at: float
     ) -> bool:
-        """Trains and, at every state, writes the model, measures it and keeps the most promptable one as `best`."""
+        """Train a stage; on every save, write and measure the model and keep the most promptable one as `best`."""
         folder = self._state / name
         weights = MasterWeights(_groups(starter.module, rates), weight_decay=rates.weight_decay, clip=rates.clip)
 
@@ -196,13 +196,13 @@ class Run:
         return run_loop(stage, weights, settings, folder=folder, on_save=keep, stop_at=stop_at)
 
     def _checkpoints(self, name: str) -> list[dict[str, Any]]:
-        """Figures of the checkpoints of a stage so far."""
+        """Return the figures of a stage's checkpoints so far."""
         file = self._state / "checkpoints.jsonl"
         found = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
         return [figures for figures in found if figures["checkpoint"] == name]
 
     def _measure(self, starter: Starter, name: str, counters: Mapping[str, Any]) -> dict[str, Any]:
-        """Adds a line of figures to `checkpoints.jsonl`."""
+        """Measure a model and append the figures to `checkpoints.jsonl`."""
         figures: dict[str, Any] = {"checkpoint": name, **counters}
         texts, targets_ND = self._targets
         places = Random(1).sample(range(len(texts)), min(256, len(texts)))  # noqa: S311 - no secret
@@ -222,9 +222,9 @@ class Run:
 
 
 def _groups(module: Any, rates: Rates) -> list[RateGroup]:
-    """Embeddings, encoder and decoder with their rates; a part of rate 0 is left out and gets no gradients."""
+    """Group the parameters into embeddings, encoder and decoder; leave out and freeze a part whose rate is 0."""
     parts: dict[str, dict[str, nn.Parameter]] = {"embeddings": {}, "encoder": {}, "decoder": {}}
-    for name, parameter in module.named_parameters():  # tied weights come once, as model.shared
+    for name, parameter in module.named_parameters():  # tied weights appear once, as model.shared
         part = "embeddings" if name == "model.shared.weight" else name.split(".")[1]
         parts[part][name] = parameter
         parameter.requires_grad_(getattr(rates, part) > 0)

@@ -1,4 +1,4 @@
-"""Sentence vectors of published encoders: MiniLM, where the starter's encoder comes from, and the teacher.
+"""Sentence vectors of published encoders: MiniLM, from which the starter's encoder is built, and the teacher.
 
 Shapes: B batch, T text tokens, D width.
 """
@@ -20,17 +20,17 @@ MAX_TOKENS = 128
 
 
 class SentenceEncoder:
-    """Sentence vectors as sentence-transformers makes them: the mean over all tokens.
+    """An encoder of sentence vectors, computed as in sentence-transformers: the mean over all tokens.
 
     Raises:
-        FileNotFoundError: The folder does not hold the model.
+        FileNotFoundError: The folder does not contain the model.
     """
 
     def __init__(self, folder: Path, *, device: torch.device, dtype: torch.dtype) -> None:
         for name in ("model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(
-                    f"{folder} holds no {name}; unpack the packages that the training's README.md names"
+                    f"{folder} contains no {name}. Unpack the packages listed in the training's README.md."
                 )
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
@@ -40,7 +40,7 @@ class SentenceEncoder:
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Sentence vectors, not normalised.
+        """Return the sentence vectors of texts, not normalised.
 
         Shape:
             Returns `[B, D]`, float32.
@@ -52,7 +52,7 @@ class SentenceEncoder:
 
 
 def mean_over_tokens(states_BTD: Tensor, mask_BT: Tensor) -> Tensor:
-    """Mean of the states that are no padding, in float32.
+    """Return the mean of the states without padding, in float32.
 
     Shape:
         Returns `[B, D]`.

@@ -1,4 +1,4 @@
-"""Short texts with the teacher's sentence vectors: what the encoder learns, and labels that stand for directions.
+"""The sentence space: short texts with the teacher's vectors, for distillation and for tasks about directions.
 
 Shapes: N texts, L labels, W the teacher's width.
 """
@@ -19,25 +19,25 @@ from foreword_starter.training.loop import write_whole
 from foreword_starter.training.sentence_encoder import SentenceEncoder
 
 _ANCHORS: Final = 3
-"""Texts whose mean is a label's direction."""
+"""Number of texts whose weighted sum is a label's direction."""
 _HIGH: Final = 1.3
-"""Standard deviations above the mean from which a label applies beside the best one."""
-_MOST_LABELS: Final = 3
+"""Standard deviations above the mean from which a label applies in addition to the best one."""
+_MAX_LABELS: Final = 3
 _LONGEST: Final = 240
-"""Characters."""
+"""Maximum length of a text, in characters."""
 _INSTRUCTIONS: Final = {
     "reviews": ("amazon_polarity", "app_reviews", "yelp_review"),
     "films": ("imdb", "rotten_tomatoes"),
     "questions": ("glue_qqp", "social_i_qa", "samsum", "trec", "dream"),
 }
-"""Templates whose inputs are what people say, by the source that they make."""
+"""Prefixes of the templates whose inputs people wrote or said, by the name of the source that they form."""
 
 
 class SentenceSpace:
     """Texts by source with their vectors.
 
     Args:
-        vectors_NW: Of each source's texts, normalised, in half precision.
+        vectors_NW: Normalised vectors of each source's texts, in half precision.
     """
 
     def __init__(self, texts: dict[str, list[str]], vectors_NW: dict[str, Tensor]) -> None:
@@ -45,7 +45,7 @@ class SentenceSpace:
         self._vectors = vectors_NW
 
     def all(self) -> tuple[list[str], Tensor]:
-        """Every text with its vector, in a fixed order.
+        """Return every text with its vector, in a fixed order.
 
         Shape:
             The vectors are `[N, W]`.
@@ -56,11 +56,11 @@ class SentenceSpace:
 
     @property
     def texts(self) -> dict[str, list[str]]:
-        """By source."""
+        """The texts by source."""
         return self._texts
 
     def draw(self, generator: Random, *, num_labels: int, num_rows: int) -> list[tuple[str, list[int]]]:
-        """Texts of one source or two, large ones more often, and the places of the labels that apply, at least one."""
+        """Draw texts of one or two sources, large ones more often, each with the indices of the labels that apply."""
         names = sorted(self._texts)
         sizes = [len(self._texts[name]) for name in names]
         sources = sorted(set(generator.choices(names, sizes, k=generator.choice((1, 1, 1, 2)))))
@@ -68,13 +68,13 @@ class SentenceSpace:
         vectors_NW = torch.cat([self._vectors[source] for source in sources]).float()
         vectors_NW = vectors_NW - vectors_NW.mean(dim=0)
         anchors = torch.tensor(generator.sample(range(len(texts)), num_labels * _ANCHORS))
-        # The first anchor leads: a mean of three texts drawn at random is a direction that nobody would name.
+        # Weight the first anchor most: the mean of three random texts is a direction without a meaning.
         weights = torch.tensor([1.0, *[generator.choice((0.0, 0.4))] * (_ANCHORS - 1)])
         directions_LW = (vectors_NW[anchors].view(num_labels, _ANCHORS, -1) * weights[:, None]).sum(dim=1)
         scores_NL = vectors_NW @ directions_LW.T
         scores_NL = (scores_NL - scores_NL.mean(dim=0)) / scores_NL.std(dim=0).clamp_min(1e-4)
         best_N, place_N = scores_NL.max(dim=1)
-        # As many of each label, clear cases first: what fits no label well teaches nothing.
+        # Take equally many texts of each label, the clearest first: a text that fits no label well teaches nothing.
         chosen: list[int] = []
         for place in range(num_labels):
             mine = (place_N == place).nonzero()[:, 0]
@@ -94,11 +94,11 @@ def build_space(
     num_feedback: int,
     file: Path,
 ) -> SentenceSpace:
-    """Encodes a sample of each source; reads the file instead where a former run has written it.
+    """Encode a sample of each source, or read the file if an earlier run has written it.
 
     Args:
-        teacher: Loads it; not called where the file is.
-        num_feedback: Made-up texts beside the corpus.
+        teacher: Loads the teacher; not called if the file exists.
+        num_feedback: Number of generated texts to add to the corpus.
     """
     if file.is_file():
         found = torch.load(file, weights_only=True)
@@ -118,7 +118,7 @@ def build_space(
 
 
 def _by_source(corpus: Corpus) -> dict[str, list[str]]:
-    """Texts by where they come from."""
+    """Group the texts of the corpus by source."""
     sources = {name: [row.text for row in rows] for name, rows in corpus.intents.items()}
     sources["emotions"] = [row.text for row in corpus.emotions]
     sources["glossary"] = [row.text for row in corpus.glossary]
@@ -134,7 +134,7 @@ def _by_source(corpus: Corpus) -> dict[str, list[str]]:
 
 
 def _labels(scores_L: Tensor, *, single: bool) -> list[int]:
-    """The best label and, unless there is to be one, those that fit well too; in order of labels."""
+    """Return the best label and, unless `single` is set, others that fit well, in label order."""
     order = scores_L.argsort(descending=True).tolist()
-    kept = order[:1] if single else [order[0], *(place for place in order[1:_MOST_LABELS] if scores_L[place] > _HIGH)]
+    kept = order[:1] if single else [order[0], *(place for place in order[1:_MAX_LABELS] if scores_L[place] > _HIGH)]
     return sorted(kept)

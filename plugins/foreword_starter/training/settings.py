@@ -1,4 +1,4 @@
-"""What a run is told, read from a TOML file."""
+"""The settings of a training run, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Section = TypeVar("_Section")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Peak learning rates; 0 leaves a part as it is."""
+    """Peak learning rates; 0 freezes a part."""
 
     embeddings: float
     encoder: float
@@ -29,15 +29,15 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """Of texts.
+    """Settings of the texts.
 
     Attributes:
-        vocabulary_size: Of a new tokenizer.
-        space_texts: Of each source, whose vectors the encoder learns and tasks about directions of meaning are made of.
-        space_feedback: Made-up texts beside these; see `feedback`.
-        batch_texts: Of a batch of these.
-        instruction_tokens: Longest input of an instruction in text.
-        seed: Of everything that is drawn.
+        vocabulary_size: Vocabulary size of a new tokenizer.
+        space_texts: Texts per source in the sentence space, which distillation and the `directions` tasks draw from.
+        space_feedback: Generated texts added to the sentence space; see `feedback`.
+        batch_texts: Texts in a batch of distillation.
+        instruction_tokens: Maximum input tokens of an instruction in text.
+        seed: Seed of all random choices.
     """
 
     vocabulary_size: int = 16_000
@@ -50,7 +50,7 @@ class DataSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """A whole run; each part is a table of the file."""
+    """The settings of a whole run; each field is a table of the file."""
 
     data: DataSettings
     distillation: LoopSettings
@@ -65,7 +65,7 @@ class TrainingSettings:
 
 
 def read_settings(file: Path) -> TrainingSettings:
-    """Reads a file.
+    """Read a settings file.
 
     Raises:
         ValueError: A table or a value is missing or unknown; the message names it.
@@ -78,7 +78,9 @@ def read_settings(file: Path) -> TrainingSettings:
     }  # fmt: skip
     unknown = sorted(set(tables) - set(types))
     if unknown:
-        raise ValueError(f"{file}: no table is called {', '.join(unknown)}; there are {', '.join(types)}")
+        raise ValueError(
+            f"{file} has unknown tables: {', '.join(unknown)}. Remove them or use these: {', '.join(types)}."
+        )
     return TrainingSettings(**{name: _section(file, name, kind, tables.get(name, {})) for name, kind in types.items()})
 
 
@@ -86,7 +88,10 @@ def _section(file: Path, name: str, kind: type[_Section], values: Mapping[str, A
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # each is a dataclass
     unknown = sorted(set(values) - known)
     if unknown:
-        raise ValueError(f"{file}: [{name}] knows no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{file}: [{name}] has unknown keys: {', '.join(unknown)}. "
+            f"Remove them or use these: {', '.join(sorted(known))}."
+        )
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:
         return kind(**frozen)

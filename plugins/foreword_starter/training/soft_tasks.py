@@ -1,6 +1,6 @@
-"""Tasks that nothing in the text announces: only a soft prompt can, as after deployment.
+"""Tasks that only a soft prompt specifies, with no instruction in the text, as after deployment.
 
-Each is drawn afresh, with labels of its own, so that no bank of them can be learnt by heart.
+Every task is generated anew with its own labels, so that the model cannot memorise a fixed set.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from foreword_starter.training.rewriting import draw_rewriting
 from foreword_starter.training.sentence_space import SentenceSpace
 
 _Row = tuple[tuple[str, ...], list[str]]
-"""The texts of a row, joined where there are several, and its labels."""
+"""The texts of a row, which are joined if there are several, and its labels."""
 
-_MOST_ROWS: Final = 600
+_MAX_ROWS: Final = 600
 _JOINED_SHARE: Final = 0.15
-"""Of the rows of a task that joins messages: two in one text, with the labels of both."""
+"""Share of extra rows, in a task that joins messages, that hold two messages and the labels of both."""
 _TEMPLATES: Final = (
     "Message: {text}\nDepartment:", "Comment: {text}\nLabel:\n", "Text: {text}", '"{text}"', "INPUT {text}",
     "Customer: {text}\nAnswer:", "Review: {text}\nSentiment:\n", "{text}\n\nCategory:", "Ticket\n{text}",
@@ -35,8 +35,8 @@ class Example:
     """A text with its answer.
 
     Attributes:
-        sources: The texts that it is made of, without a template; two where messages are joined.
-        labels: What the answer is made of; empty where it is free text.
+        sources: The original texts, without the template; two if messages are joined.
+        labels: The labels in the answer; empty for free text.
     """
 
     text: str
@@ -47,11 +47,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftTask:
-    """Examples of one task.
+    """A task with its examples.
 
     Attributes:
-        kind: For the log.
-        labels: In the order of answers; empty where answers are free text.
+        kind: Name of the kind, for the log.
+        labels: All labels, in the order in which answers list them; empty for free text.
     """
 
     kind: str
@@ -60,10 +60,10 @@ class SoftTask:
 
 
 class SoftTasks:
-    """Draws tasks.
+    """A generator of tasks.
 
     Args:
-        space: The texts that tasks about directions of meaning are made of.
+        space: The sentence space that the `directions` tasks draw from.
     """
 
     def __init__(self, corpus: Corpus, space: SentenceSpace) -> None:
@@ -81,25 +81,25 @@ class SoftTasks:
         )  # fmt: skip
 
     def draw(self, generator: Random) -> SoftTask:
-        """One task."""
+        """Draw a task."""
         make = generator.choices([make for _, make in self._kinds], [weight for weight, _ in self._kinds])[0]
         return make(generator)
 
     def draw_named(self, generator: Random) -> SoftTask:
-        """A task whose labels mean what they say, so that it can be told in text too."""
+        """Draw a task whose labels are meaningful names, so that an instruction in text can specify it too."""
         make = generator.choice((self._intents, self._emotions, self._sentiment))
         return make(generator, named=True)
 
     def _directions(self, generator: Random) -> SoftTask:
-        """Labels that stand for directions of meaning: what a regression on sentence vectors could tell apart."""
+        """Draw labels for directions of meaning, which a regression on sentence vectors could separate."""
         labels = self._names.draw(generator, generator.randint(2, 8))
-        rows = self._space.draw(generator, num_labels=len(labels), num_rows=_MOST_ROWS)
+        rows = self._space.draw(generator, num_labels=len(labels), num_rows=_MAX_ROWS)
         return _task(
             "directions", labels, [((text,), [labels[place] for place in places]) for text, places in rows], generator
         )
 
     def _departments(self, generator: Random) -> SoftTask:
-        """Intents that made-up departments are in charge of, some of them two at once."""
+        """Assign intents to invented departments, some intents to two of them."""
         labels = self._names.draw(generator, generator.randint(2, 8))
         intents = self._some_intents(generator, generator.randint(len(labels), 4 * len(labels)))
         shared = generator.choice((0.0, 0.3, 0.6))
@@ -114,7 +114,7 @@ class SoftTasks:
         return _task("departments", labels, rows, generator)
 
     def _intents(self, generator: Random, *, named: bool = True) -> SoftTask:
-        """Intents under their own names."""
+        """Draw intents under their own names."""
         intents = self._some_intents(generator, generator.randint(2, 12))
         case = self._names.draw_case(generator)
         names = {intent: case(readable(intent)) for intent in intents}
@@ -122,7 +122,7 @@ class SoftTasks:
         return _task("intents", tuple(dict.fromkeys(names.values())), rows, generator)
 
     def _emotions(self, generator: Random, *, named: bool = False) -> SoftTask:
-        """Some of 28 emotions, under their names or others."""
+        """Draw some of 28 emotions, under their own names or invented ones."""
         emotions = generator.sample(sorted(self._by_emotion), generator.randint(2, 9))
         case = self._names.draw_case(generator)
         own = named or generator.random() < 0.6
@@ -137,10 +137,10 @@ class SoftTasks:
         return _task("emotions", labels, rows, generator)
 
     def _sentiment(self, generator: Random, *, named: bool = False) -> SoftTask:
-        """How much somebody likes something, in two, three or five steps; sometimes with what it is about."""
+        """Draw a rating task with two, three or five steps, sometimes combined with the topic."""
         steps = generator.choice((2, 2, 2, 3, 5))
         cuts = {2: (0.0,), 3: (-0.8, 0.8), 5: (-2.0, -0.6, 0.6, 2.0)}[steps]
-        names = self._names.draw_scale(generator, steps, may_turn=not named)
+        names = self._names.draw_scale(generator, steps, may_reverse=not named)
         sources = sorted(self._by_source)
         if generator.random() < 0.6:
             sources = [generator.choice(sources)]
@@ -158,8 +158,8 @@ class SoftTasks:
         return _task("sentiment", labels, rows, generator)
 
     def _rewriting(self, generator: Random) -> SoftTask:
-        """Free text that follows from the input by a rule."""
-        pairs = draw_rewriting(self._corpus, generator, _MOST_ROWS)
+        """Draw a task whose answers are free text, derived from the input by a rule."""
+        pairs = draw_rewriting(self._corpus, generator, _MAX_ROWS)
         return SoftTask(
             kind="rewriting",
             labels=(),
@@ -167,7 +167,7 @@ class SoftTasks:
         )
 
     def _some_intents(self, generator: Random, count: int) -> dict[str, list[str]]:
-        """Texts of some intents, mostly of one source."""
+        """Draw the texts of some intents, usually of one source."""
         sources = sorted(self._by_intent)
         if generator.random() < 0.7:
             sources = [generator.choice(sources)]
@@ -186,7 +186,7 @@ class SoftTasks:
 
 
 def _group(rows: Sequence[LabelledText]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
-    """Texts with all their labels, by each label."""
+    """Group the texts, with all their labels, by each label."""
     found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
     for row in rows:
         for label in row.labels:
@@ -195,7 +195,7 @@ def _group(rows: Sequence[LabelledText]) -> dict[str, list[tuple[str, tuple[str,
 
 
 def _joined(rows: list[_Row], labels: Sequence[str], generator: Random) -> list[_Row]:
-    """Some rows as two messages in one text."""
+    """Add rows that hold two messages in one text."""
     pairs = []
     for _ in range(int(len(rows) * _JOINED_SHARE)):
         (first, some), (second, others) = generator.choice(rows), generator.choice(rows)
@@ -204,10 +204,10 @@ def _joined(rows: list[_Row], labels: Sequence[str], generator: Random) -> list[
 
 
 def _task(kind: str, labels: Sequence[str], rows: Sequence[_Row], generator: Random) -> SoftTask:
-    """Rows under one template, with answers in one format."""
+    """Build a task from rows, with one template and one answer format."""
     template = generator.choice(_TEMPLATES) if generator.random() < _TEMPLATE_SHARE else "{text}"
     separator = generator.choice(_SEPARATORS)
-    chosen = generator.sample(rows, min(len(rows), _MOST_ROWS))
+    chosen = generator.sample(rows, min(len(rows), _MAX_ROWS))
     examples = [
         Example(
             text=template.replace("{text}", " ".join(sources)),

@@ -1,4 +1,4 @@
-"""The model in training: module, tokenizer, and how texts become ids.
+"""The model in training: its module, its tokenizer and the encoding of texts.
 
 Shapes: B batch, T text tokens, D width, V vocabulary.
 """
@@ -24,17 +24,19 @@ END: Final = 2
 
 
 class Starter:
-    """Module and tokenizer of one folder.
+    """The module and the tokenizer of a model folder.
 
     Raises:
-        FileNotFoundError: The folder holds no model.
+        FileNotFoundError: The folder does not contain a model.
     """
 
     def __init__(self, folder: Path, *, device: torch.device, dtype: torch.dtype) -> None:
         if not (folder / "tokenizer.json").is_file():
-            raise FileNotFoundError(f"{folder} holds no tokenizer.json; name a folder written by `export`")
+            raise FileNotFoundError(
+                f"{folder} contains no tokenizer.json. Pass a model folder that training has written."
+            )
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        # Plain products for attention: the fused ones have a slow backward pass on a processor.
+        # On a CPU the fused attention kernels have a slow backward pass.
         attention = "eager" if device.type == "cpu" else "sdpa"
         module: Any = BartForConditionalGeneration.from_pretrained(
             folder, dtype=dtype, attn_implementation=attention, local_files_only=True
@@ -44,7 +46,7 @@ class Starter:
 
     @property
     def width(self) -> int:
-        """D."""
+        """The hidden size, D."""
         return self.embeddings_VD.shape[1]
 
     @property
@@ -58,22 +60,22 @@ class Starter:
         return table
 
     def encode(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-        """Ids of inputs with what belongs around them; longer ones lose their middle, which says least."""
+        """Return the ids of inputs with their special tokens; cut long inputs in the middle, which matters least."""
         rows = [row.ids for row in self.tokenizer.encode_batch(list(texts))]
         half = max_tokens // 2
         return [ids if len(ids) <= max_tokens else ids[: max_tokens - half] + ids[-half:] for ids in rows]
 
     def encode_answers(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
-        """Ids of answers with the token that closes them, unless they are cut."""
+        """Return the ids of answers with the end token; an answer that is truncated loses it."""
         rows = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [[*row.ids, END][:max_tokens] for row in rows]
 
     def tensor(self, values: Sequence[Any] | np.ndarray) -> Tensor:
-        """Numbers on the model's device."""
+        """Return the values as a tensor on the model's device."""
         return to_device(values, self.device)
 
     def pooled(self, texts: Sequence[str], max_tokens: int = 128) -> Tensor:
-        """The encoder's mean over tokens, without a prompt.
+        """Return the encoder's mean state over tokens, without a prompt.
 
         Shape:
             Returns `[B, D]`, float32.
@@ -81,7 +83,11 @@ class Starter:
         return self.pooled_ids(self.encode(texts, max_tokens))
 
     def pooled_ids(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        """The same of texts in token ids."""
+        """Return the encoder's mean state for texts given as token ids.
+
+        Shape:
+            Returns `[B, D]`, float32.
+        """
         ids_BT, mask_BT = pad(rows, self.device)
         states_BTD = self.module.model.encoder(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state
         return mean_over_tokens(states_BTD, mask_BT)

@@ -1,7 +1,7 @@
-"""The stage that makes the model promptable.
+"""The steering stage, which trains the model to follow soft prompts.
 
-Four kinds of batches take turns: tasks that only a soft prompt announces, instructions in text, the teacher's sentence
-vectors, which keep the encoder where it knows most, and prompts whose fitting vector is to be found and named.
+Four kinds of batches alternate: tasks that only a soft prompt specifies; instructions in text; the teacher's sentence
+vectors, which preserve what the encoder knows; and prompts in which the model must find and name the matching vector.
 
 Shapes: B rows, R rows of a prompt, G prompts, P virtual tokens, D width.
 """
@@ -26,17 +26,17 @@ from foreword_starter.training.starter import END, START, Starter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteeringSettings:
-    """Of the mixture; what the shares leave is for soft tasks.
+    """Settings of the mixture; the share that is left over goes to soft tasks.
 
     Attributes:
-        groups: Soft tasks of one batch.
-        rows_per_group: Support rows of each, which its prompt learns from.
-        queries_per_group: Other rows of each, which the model alone learns from.
-        instruction_share: Of the batches, in text.
-        distillation_share: Of the batches, for the encoder.
-        matching_share: Of the batches, as in the stage before, and the decoder names what fits.
-        instruction_tokens: Of a batch in text: inputs and twice the answers.
-        token_dropout: Share of an input's tokens that half of the batches leave out.
+        groups: Soft tasks in one batch.
+        rows_per_group: Support rows per task, which its prompt learns from.
+        queries_per_group: Other rows per task, which only the model learns from.
+        instruction_share: Share of the batches with instructions in text.
+        distillation_share: Share of the batches with the teacher's vectors, for the encoder.
+        matching_share: Share of the batches with matching, in which the decoder also learns to name the match.
+        instruction_tokens: Token budget of a batch in text: inputs plus twice the answers.
+        token_dropout: Share of an input's tokens that is dropped in half of the batches.
     """
 
     groups: int
@@ -49,18 +49,21 @@ class SteeringSettings:
     token_dropout: float = 0.15
 
     def __post_init__(self) -> None:
-        """Checks.
+        """Check the sum of the shares.
 
         Raises:
-            ValueError: The shares leave nothing for soft tasks.
+            ValueError: The shares add up to more than 1.
         """
         shares = self.instruction_share + self.distillation_share + self.matching_share
         if shares > 1:
-            raise ValueError(f"instruction, distillation and matching share add up to {shares:g}; 1 is the most")
+            raise ValueError(
+                f"instruction_share, distillation_share and matching_share add up to {shares:g}. "
+                "Lower them to at most 1."
+            )
 
 
 class Steering:
-    """The stage."""
+    """The steering stage."""
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class Steering:
         self._learning: tuple[list[int], Tensor] | None = None
 
     def forward(self, progress: float) -> Step:
-        """One batch of one kind."""
+        """Return the loss of a batch of a random kind."""
         settings = self._settings
         shares = (settings.distillation_share, settings.instruction_share, settings.matching_share)
         kind = self._generator.choices(("vectors", "text", "matching", "soft"), (*shares, 1 - sum(shares)))[0]
@@ -95,7 +98,7 @@ class Steering:
         return self._soft_batch()
 
     def after_update(self) -> None:
-        """The prompts of the last batch learn too, or what compares its vectors."""
+        """Update the prompts of the last batch, or the readouts if it was a matching batch."""
         if self._matched:
             self._matching.after_update()
         if self._learning is not None:
@@ -112,7 +115,7 @@ class Steering:
             support, queries = range(life.num_support), range(life.num_support, len(life.inputs))
             places = [
                 *((place, group) for place in self._generator.choices(support, k=settings.rows_per_group)),
-                # The same prompt once more, from where no gradient reaches it.
+                # The same prompt, detached, so that these rows do not train it.
                 *(
                     (place, len(slots) + group)
                     for place in self._generator.choices(queries, k=settings.queries_per_group)
@@ -138,11 +141,11 @@ class Steering:
         return Step(loss=losses_B.mean(), tokens=_count(rows), figures=figures)
 
     def _thin_out(self, ids: tuple[int, ...], dropout: float) -> list[int]:
-        """An input without some of its tokens, as tuning itself leaves some out."""
+        """Drop some tokens of an input at random, as tuning does."""
         return [token for token in ids if token in (START, END) or self._generator.random() >= dropout]
 
     def state_dict(self) -> dict[str, Any]:
-        """Pool, generator and the teacher's texts."""
+        """Return the state of the pool, the random generator and the other stages."""
         return {
             "pool": self._pool.state_dict(), "generator": self._generator.getstate(),
             "distillation": self._distillation.state_dict(), "instructions": self._instructions.state_dict(),
@@ -150,7 +153,7 @@ class Steering:
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state."""
+        """Restore a state."""
         self._pool.load_state_dict(state["pool"])
         self._generator.setstate(state["generator"])
         self._distillation.load_state_dict(state["distillation"])

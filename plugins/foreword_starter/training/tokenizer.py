@@ -1,4 +1,4 @@
-"""The tokenizer: cased byte-level BPE, in which nothing is unknown and case and line breaks survive."""
+"""The tokenizer: cased byte-level BPE that encodes every text and preserves case and line breaks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from foreword_starter.training.starter import END, START
 
 SPECIAL_TOKENS: Final = ("<pad>", "<s>", "</s>", "<unk>", "<mask>", *(f"<extra_{place}>" for place in range(20)))
-"""In the order of their ids; the last twenty stand for gaps to fill."""
+"""Special tokens in the order of their ids; the last twenty mark gaps to fill."""
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> Tokenizer:
-    """Learns merges from texts."""
+    """Train a tokenizer on texts."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)

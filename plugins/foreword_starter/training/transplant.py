@@ -1,4 +1,4 @@
-"""A starter whose encoder is MiniLM: BART's encoder layer is BERT's layer, so all weights fit.
+"""Construction of the initial model from MiniLM: BART's encoder layer equals BERT's layer, so all weights fit.
 
 Shapes: V vocabulary, D width.
 """
@@ -16,26 +16,32 @@ from foreword_starter.training.sentence_encoder import SentenceEncoder
 from foreword_starter.training.starter import END, PAD, START
 
 DECODER_SOURCES: Final = (0, 2, 3, 5)
-"""MiniLM's layers that the decoder's start from."""
+"""MiniLM's layers that initialise the decoder's layers."""
 
 _POSITION_OFFSET: Final = 2
-"""BART's table of positions begins with two rows that no position uses."""
+"""BART's position table begins with two unused rows."""
 _WORD_START: Final = "Ġ"
-"""How byte-level tokenizers write a space."""
+"""The character that byte-level tokenizers use for a space."""
 
 
 def transplant(minilm: SentenceEncoder, tokenizer: Tokenizer, *, seed: int) -> BartForConditionalGeneration:
-    """Makes the model before any training: an encoder that already knows English, a decoder that knows nothing.
+    """Build the model before training, with an encoder that knows English and an untrained decoder.
 
     Raises:
-        ValueError: MiniLM is not of the shape that is expected.
+        ValueError: MiniLM's type or number of layers does not fit.
     """
     source = minilm.module
     width, num_layers = source.config.hidden_size, source.config.num_hidden_layers
     if source.config.model_type != "bert":
-        raise ValueError(f"MiniLM is of type {source.config.model_type}; only layers of a bert fit into BART's encoder")
+        raise ValueError(
+            f"MiniLM has the model type {source.config.model_type}, but only BERT layers fit into BART's encoder. "
+            "Pass a BERT model as --minilm."
+        )
     if max(DECODER_SOURCES) >= num_layers:
-        raise ValueError(f"MiniLM has {num_layers} layers; the decoder starts from layers {DECODER_SOURCES}")
+        raise ValueError(
+            f"MiniLM has {num_layers} layers, but the decoder is initialised from layers {DECODER_SOURCES}. "
+            f"Pass a model with at least {max(DECODER_SOURCES) + 1} layers as --minilm."
+        )
     torch.manual_seed(seed)
     config = BartConfig(
         vocab_size=tokenizer.get_vocab_size(), d_model=width, max_position_embeddings=512,
@@ -62,7 +68,7 @@ def transplant(minilm: SentenceEncoder, tokenizer: Tokenizer, *, seed: int) -> B
 
 
 def token_embeddings(minilm: SentenceEncoder, tokenizer: Tokenizer) -> Tensor:
-    """Each new token as the mean of the word pieces of its text; one without a text as the mean of all.
+    """Return each new token's embedding: the mean of its word pieces, or the mean of all pieces if it has no text.
 
     Shape:
         Returns `[V, D]`, float32.
@@ -77,7 +83,7 @@ def token_embeddings(minilm: SentenceEncoder, tokenizer: Tokenizer) -> Tensor:
 
 
 def _pieces(words: Tokenizer, tokenizer: Tokenizer, token: int) -> list[int]:
-    """Word pieces of a token's text."""
+    """Return the word pieces of a token's text."""
     special = {START: "[CLS]", END: "[SEP]", PAD: "[PAD]"}
     name = tokenizer.id_to_token(token) or ""
     if token in special:
@@ -89,7 +95,7 @@ def _pieces(words: Tokenizer, tokenizer: Tokenizer, token: int) -> list[int]:
         return []
     pieces = [piece for piece in words.encode(text, add_special_tokens=False).tokens if piece != "[UNK]"]
     if not name.startswith(_WORD_START) and text[0].isalnum() and pieces:
-        # Inside a word: the first piece goes on from what stands before, where MiniLM knows it so.
+        # Inside a word: use the continuation form of the first piece if MiniLM has it.
         continued = f"##{pieces[0]}"
         pieces[0] = continued if words.token_to_id(continued) is not None else pieces[0]
     return _ids(words, pieces)
@@ -101,7 +107,7 @@ def _ids(words: Tokenizer, pieces: list[str]) -> list[int]:
 
 
 def _copy_layer(source: Any, target: Any) -> None:
-    """One BERT layer into one BART layer; cross-attention stays as it was drawn."""
+    """Copy a BERT layer into a BART layer; cross-attention keeps its random initialisation."""
     attention = source.attention
     pairs = (
         (attention.self.query, target.self_attn.q_proj),

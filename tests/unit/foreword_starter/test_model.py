@@ -20,7 +20,7 @@ def test_the_revision_is_the_hash_of_the_shards():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_it_loads_in_the_dtype_that_was_asked_for_frozen_and_in_eval_mode(dtype):
+def test_the_model_loads_in_the_requested_dtype_frozen_and_in_eval_mode(dtype):
     model = StarterModel().load(device="cpu", dtype=dtype)
 
     assert {parameter.dtype for parameter in model.module.parameters()} == {getattr(torch, dtype)}
@@ -28,7 +28,7 @@ def test_it_loads_in_the_dtype_that_was_asked_for_frozen_and_in_eval_mode(dtype)
     assert not model.module.training
 
 
-def test_the_spec_tells_the_shape_of_the_files():
+def test_the_spec_matches_the_shape_of_the_files():
     model = StarterModel().load(device="cpu", dtype="float32")
 
     assert model.spec.parameter_count == sum(parameter.numel() for parameter in model.module.parameters())
@@ -36,14 +36,14 @@ def test_the_spec_tells_the_shape_of_the_files():
     assert model.spec.context_tokens == model.module.config.max_position_embeddings
 
 
-def test_the_spec_tells_the_sites_of_the_network():
+def test_the_spec_lists_the_sites_of_the_network():
     model = StarterModel().load(device="cpu", dtype="float32")
 
     assert set(model.spec.sites) == set(find_sites(model.module))
     assert len({site.name for site in model.spec.sites}) == len(model.spec.sites)
 
 
-def test_the_tokenizer_loads_alone_and_keeps_case_and_line_breaks():
+def test_the_tokenizer_loads_alone_and_preserves_case_and_line_breaks():
     tokenizer = StarterModel().load_tokenizer()
 
     ids = tokenizer("Comment: It's GREAT\nSatisfaction:\n").input_ids
@@ -51,7 +51,7 @@ def test_the_tokenizer_loads_alone_and_keeps_case_and_line_breaks():
     assert tokenizer.decode(ids, skip_special_tokens=True).strip(" ") == "Comment: It's GREAT\nSatisfaction:\n"
 
 
-def test_the_plugin_registers_it_by_id():
+def test_the_plugin_registers_the_model_by_its_id():
     register: Register = Register("base model", lambda item: item.spec.id)
 
     plugin.register_base_models(register)

@@ -19,7 +19,7 @@ def test_the_same_seed_makes_the_same_texts():
     assert made_up_feedback(50, Random(3)) != made_up_feedback(50, Random(4))
 
 
-def test_more_than_the_pieces_make_is_refused(monkeypatch):
+def test_more_texts_than_the_pieces_yield_are_refused(monkeypatch):
     monkeypatch.setattr(
         "foreword_starter.training.feedback._pieces",
         lambda: ({"start": ["Hi,"], "end": ["Bye."]}, {"broken": ["it broke"]}),

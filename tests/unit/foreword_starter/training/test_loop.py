@@ -12,7 +12,7 @@ from foreword_starter.training.schedule import rate_factor
 
 
 class Line:
-    """Fits a line through numbers that it draws itself."""
+    """A stage that fits a line to random numbers."""
 
     def __init__(self):
         torch.manual_seed(0)
@@ -35,7 +35,7 @@ class Line:
 
 
 def train(folder, *, stop_at=float("inf")):
-    """Twelve updates, one second each."""
+    """Train for twelve updates of one second each."""
     line, seconds = Line(), itertools.count()
     weights = MasterWeights(
         [RateGroup(rate=0.05, parameters=dict(line.module.named_parameters()))], weight_decay=0.0, clip=1.0
@@ -45,7 +45,7 @@ def train(folder, *, stop_at=float("inf")):
     return line.module.weight.detach().clone(), finished
 
 
-def test_a_stopped_run_ends_where_an_unbroken_one_ends(tmp_path):
+def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
     unbroken, _ = train(tmp_path / "unbroken")
 
     _, finished = train(tmp_path / "stopped", stop_at=5.0)
@@ -66,7 +66,7 @@ def test_small_updates_are_not_lost_in_bfloat16():
     assert parameter.item() == pytest.approx(0.99, abs=0.005)
 
 
-def test_the_rate_rises_then_falls_to_nearly_nothing():
+def test_the_rate_rises_then_falls_to_nearly_zero():
     factors = [rate_factor(share / 100, warmup=0.1) for share in range(101)]
 
     assert max(factors) == pytest.approx(1.0)

