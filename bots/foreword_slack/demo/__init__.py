@@ -1,4 +1,4 @@
-"""`foreword demo --slack`: the bot at work, from its first complaint to a better model, in a Slack on this machine."""
+"""`foreword demo --slack`: the bot from its first complaint to a better model, with a fake Slack on this machine."""
 
 from foreword_slack.demo.walk import walk
 

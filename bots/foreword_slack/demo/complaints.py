@@ -1,7 +1,7 @@
 """The complaints of the demo, all written for it.
 
-The first model learns four departments from Foreword's sample data. Packaging is new: nobody has ever told the model of
-it, so people must.
+The first model learns four departments from Foreword's sample data. The department Packaging is not in that data, so
+people teach it to the model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OPENING = (
     ("ann", "Nobody at your hotline ever calls back, and I have been waiting since Monday."),
     ("dan", "The poster in your shop promises free delivery <!channel>, the web page knows nothing of it."),
 )
-"""Complaints that the first model should manage, one of them with something that must not wake everybody up."""
+"""Complaints that the first model should route. One contains a mention that must not notify the whole channel."""
 
 TAUGHT = (
     "The mug was wrapped in a single sheet of paper and arrived in shards.",
@@ -36,14 +36,14 @@ TAUGHT = (
     "All the glasses were packed without paper between them, three are broken.",
     "The wrapping was open and the cushion is full of dust.",
 )
-"""Complaints about packaging, for people to judge."""
+"""Complaints about packaging, for people to decide on."""
 
 AFTERWARDS = (
     "The teapot was packed without padding and its lid is in pieces.",
     "The leaflet in the carton stops in the middle of a sentence.",
     "Your agent hung up on me twice this morning.",
 )
-"""Complaints like those before, in other words."""
+"""Complaints similar to the earlier ones, in other words."""
 
 HELD_OUT = (
     ("The picture frame was loose in a carton that is far too big, and the glass is broken.", NEW),
@@ -71,14 +71,14 @@ HELD_OUT = (
     ("I would like a smaller version of this suitcase.", "Planning"),
     ("Will there be a left-handed version of the scissors?", "Planning"),
 )
-"""Judged complaints that no model learns from."""
+"""Labeled complaints for evaluation, on which no model is trained."""
 
 
 def first_rows() -> list[dict[str, str]]:
-    """What the first model learns: the sample complaints of exactly one known department."""
+    """Return the training rows of the first model: the sample complaints with exactly one, known department."""
     return [row for row in load_rows("complaints") if row["output"] in KNOWN]
 
 
 def held_out_rows() -> list[dict[str, str]]:
-    """What both models are measured with."""
+    """Return the rows on which both models are evaluated."""
     return [{"input": text, "output": label} for text, label in HELD_OUT]

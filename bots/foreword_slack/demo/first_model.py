@@ -1,4 +1,4 @@
-"""The model that the bot begins with: tuned on complaints that people sorted before there was a bot."""
+"""The first model of the demo, tuned on complaints that people labeled by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _LINE_EVERY_PERCENT = 25.0
 
 
 def tune_first_model(client: Client, console: Console, *, num_epochs: int | None) -> str:
-    """Tunes and deploys it.
+    """Tune and deploy the first model.
 
     Returns:
-        The dataset that both models will be measured with.
+        The dataset on which both models will be evaluated.
 
     Raises:
         FailedPreconditionError: The run failed.
@@ -25,10 +25,10 @@ def tune_first_model(client: Client, console: Console, *, num_epochs: int | None
     rows = first_rows()
     begin(console, 1, FIRST_CHAPTER)
     console.print(
-        f"It learns {', '.join(KNOWN[:-1])} and {KNOWN[-1]} from {len(rows)} complaints that were sorted by hand. "
-        f"Of {NEW} it has never heard."
+        f"It learns {', '.join(KNOWN[:-1])} and {KNOWN[-1]} from {len(rows)} complaints that were labeled by hand. "
+        f"It does not know {NEW}."
     )
-    dataset = client.upload_dataset(rows, display_name="Sorted by hand", task="classification")
+    dataset = client.upload_dataset(rows, display_name="Labeled by hand", task="classification")
     held_out = client.upload_dataset(held_out_rows(), display_name="Held out", task="classification")
     experiment = client.create_tune_experiment(
         dataset,
@@ -44,10 +44,10 @@ def tune_first_model(client: Client, console: Console, *, num_epochs: int | None
             next_line += _LINE_EVERY_PERCENT
     done = client.get_tune_experiment(experiment.name)
     if not done.tuned_model:
-        reason = done.failure.message if done.failure else f"It is {done.state.value}."
+        reason = done.failure.message if done.failure else f"The run is {done.state.value}."
         raise FailedPreconditionError(f"The first model could not be tuned. {reason}")
     deployment = client.create_deployment(
         done.tuned_model, serving_name=SERVING_NAME, description="Routes complaints in Slack."
     )
-    console.print(f"{deployment.serving_name} serves it: {done.tuned_model.rsplit('/', 1)[-1]}.")
+    console.print(f"The deployment {deployment.serving_name} serves it: {done.tuned_model.rsplit('/', 1)[-1]}.")
     return held_out.name

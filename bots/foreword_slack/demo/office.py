@@ -17,11 +17,11 @@ _COLLEAGUES = ("bob", "carol", "boss")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """A workspace with everything that the bot needs.
+    """A workspace with the people and channels that the bot needs.
 
     Attributes:
-        people: By name; `boss` administrates the bot.
-        departments: Their channels, by label.
+        people: The people by name; `boss` is an administrator of the bot.
+        departments: The departments' channels by label.
     """
 
     workspace: Workspace
@@ -32,17 +32,17 @@ class Office:
 
     @property
     def channels(self) -> list[Channel]:
-        """All channels, in the order in which they are shown."""
+        """All channels in display order."""
         return [self.complaints, *self.departments.values(), self.review]
 
     def config(self, *, endpoint: str, home: Path, held_out: str, num_epochs: int | None) -> BotConfig:
-        """What a configuration file for this workspace would say.
+        """Return the bot's configuration for this workspace.
 
         Args:
-            endpoint: Of the Foreword service.
+            endpoint: Address of the Foreword service.
             home: Folder for the bot's store.
-            held_out: Dataset to measure with.
-            num_epochs: Of a retrain; None for the recipe's.
+            held_out: Dataset to evaluate with.
+            num_epochs: Number of epochs of a retrain; None for the recipe's.
         """
         team = {
             "team": self.workspace.id,
@@ -70,7 +70,7 @@ class Office:
         return BotConfig.model_validate(values)
 
     def secrets(self, slack: FakeSlack) -> Secrets:
-        """What the environment would hold."""
+        """Return the bot's secrets for this workspace."""
         return Secrets(
             api_keys={self.workspace.id: "dev"},
             bot_tokens={self.workspace.id: self.workspace.token},
@@ -78,8 +78,8 @@ class Office:
         )
 
 
-def furnish(slack: FakeSlack) -> Office:
-    """Makes the workspace."""
+def create_office(slack: FakeSlack) -> Office:
+    """Create the workspace."""
     workspace = slack.add_team("Household Goods Inc.")
     people = {name: workspace.add_user(name, is_admin=name == "boss") for name in (*_CUSTOMERS, *_COLLEAGUES)}
     everybody = people.values()

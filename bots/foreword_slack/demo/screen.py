@@ -1,4 +1,4 @@
-"""Slack's client in a terminal: channels with their messages, threads, buttons and menus."""
+"""A view of Slack in a terminal: channels with their messages, threads, buttons and menus."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _STYLES = (
 
 
 class Screen:
-    """Shows a workspace.
+    """A terminal view of a workspace.
 
     Args:
-        console: Where to show it.
-        workspace: What to show.
+        console: Console to print on.
+        workspace: Workspace to show.
     """
 
     def __init__(self, console: Console, workspace: Workspace) -> None:
@@ -38,24 +38,24 @@ class Screen:
         self._shown: dict[tuple[str, str], int] = {}
 
     def show_news(self, channels: Iterable[Channel]) -> None:
-        """Shows of each channel what is new or was edited since it was shown last."""
+        """Show the messages of each channel that are new or were edited since they were shown."""
         for channel in channels:
             news = [message for message in channel.shown if self._is_news(message)]
             if news:
                 self._console.print(self._panel(channel, news))
 
     def skip(self, channels: Iterable[Channel]) -> None:
-        """Takes what stands in channels as seen."""
+        """Mark all messages of the channels as seen."""
         for channel in channels:
             for message in channel.shown:
                 self._is_news(message)
 
     def show_message(self, channel: Channel, message: Message) -> None:
-        """Shows one message."""
+        """Show a message."""
         self._console.print(self._panel(channel, [message]))
 
     def show_view(self, view: View, *, title: str, width: int = 100) -> None:
-        """Shows a modal or an App Home."""
+        """Show a modal or an App Home."""
         lines = [line for block in view.content["blocks"] for line in self._block(block, view.values)]
         self._console.print(Panel(Group(*lines), title=title, title_align="left", box=ROUNDED, width=width))
 
@@ -111,7 +111,7 @@ class Screen:
         return text
 
     def _formatted(self, text: str) -> Text:
-        """Slack's formatting as the terminal's."""
+        """Convert Slack's formatting to the terminal's."""
         text = _LINK.sub(lambda found: found[2] or found[1], text)
         text = _CHANNEL.sub(lambda found: f"#{self._workspace.team.channels[found[1]].name}", text)
         text = _USER.sub(lambda found: f"@{self._name(found[1])}", text)

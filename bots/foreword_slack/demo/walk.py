@@ -1,7 +1,7 @@
-"""The walk-through: complaints come in, people correct the bot, and the corrections become a better model.
+"""The demo: complaints come in, people correct the bot, and the corrections train a better model.
 
-What the terminal shows of Slack is read from the fake Slack, after the bot has posted it through Slack's own SDK; the
-model behind it is tuned and served by the Foreword service that the demo runs on.
+The terminal shows the state of the fake Slack, to which the bot posts through Slack's own SDK. The model is tuned and
+served by the Foreword service of the demo.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from foreword.observability import logging
 from foreword_slack.app import build_bot
 from foreword_slack.demo.chapters import Chapters
 from foreword_slack.demo.first_model import tune_first_model
-from foreword_slack.demo.office import furnish
+from foreword_slack.demo.office import create_office
 from foreword_slack.testing import FakeSlack, Limits
 
 _SPEED = 4.0
-# Slack's clock runs faster here; the machine and the people of the demo do not.
+# Slack's clock runs faster here, but the machine and the people of the demo do not, so these limits are longer.
 _LIMITS = Limits(trigger_seconds=30.0, ack_seconds=30.0)
 
 
 def walk(*, client: Client, endpoint: str, console: Console, home: Path, epochs: int | None) -> None:
-    """Walks through all chapters.
+    """Run all chapters.
 
     Args:
-        client: Of a running service with nothing in it.
-        endpoint: Of the same.
-        console: Where to tell.
-        home: Folder for the bot's store; ends with the demo.
-        epochs: Passes over the rows in each of the two runs; None for the recipe's.
+        client: Client of a running, empty service.
+        endpoint: Address of this service.
+        console: Console to print on.
+        home: Folder for the bot's store; the caller deletes it after the demo.
+        epochs: Number of epochs of each of the two runs; None for the recipe's.
 
     Raises:
-        ForewordError: The service refused something.
-        TimeoutError: Something that must happen in Slack did not.
+        ForewordError: A call of the service failed.
+        TimeoutError: An expected event did not happen in Slack in time.
     """
     logging.configure("error")  # the terminal is for Slack
     asyncio.run(_walk(client, endpoint, console, home, epochs))
@@ -45,11 +45,11 @@ def walk(*, client: Client, endpoint: str, console: Console, home: Path, epochs:
 async def _walk(client: Client, endpoint: str, console: Console, home: Path, num_epochs: int | None) -> None:
     held_out = await asyncio.to_thread(tune_first_model, client, console, num_epochs=num_epochs)
     async with FakeSlack(speed=_SPEED, limits=_LIMITS) as slack:
-        office = furnish(slack)
+        office = create_office(slack)
         config = office.config(endpoint=endpoint, home=home, held_out=held_out, num_epochs=num_epochs)
         bot = await build_bot(config, office.secrets(slack), clock=slack.clock, slack_url=slack.api_url)
         try:
             await bot.start()
-            await Chapters(slack, office, console, num_sockets=config.slack.connections).tell()
+            await Chapters(slack, office, console, num_sockets=config.slack.connections).play()
         finally:
             await bot.stop()

@@ -1,4 +1,4 @@
-"""The new model against the current one, on the same rows that neither has learnt from."""
+"""Comparison of the new model with the current one on rows that neither was trained on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Labels = frozenset[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """How well a model did.
+    """The score of a model on some rows.
 
     Attributes:
-        right: Rows whose labels were exactly right.
-        rows: Rows asked.
-        micro_f1: Over all labels of all rows, in [0, 1].
+        right: Number of rows whose labels were exactly right.
+        rows: Number of rows.
+        micro_f1: Micro F1 over all labels of all rows, in [0, 1].
     """
 
     right: int
@@ -24,28 +24,28 @@ class Score:
 
     @property
     def share(self) -> float:
-        """Share of exactly right answers."""
+        """The share of exactly right answers, in [0, 1]."""
         return self.right / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Both models on the same rows."""
+    """The scores of both models on the same rows."""
 
     current: Score
     new: Score
 
     def better(self, minimum_improvement: float) -> bool:
-        """Whether the new model is right more often, by more than this share of the rows."""
+        """Return whether the new model's share of right answers is higher by more than a minimum."""
         return self.new.right > self.current.right and self.new.share - self.current.share > minimum_improvement
 
 
 def score(expected: Sequence[Labels], answers: Sequence[Labels]) -> Score:
-    """Counts right answers.
+    """Count the right answers.
 
     Args:
-        expected: Labels by row.
-        answers: What the model said, in the same order.
+        expected: The right labels of each row.
+        answers: The model's answers, in the same order.
     """
     hits = sum(len(right & said) for right, said in zip(expected, answers, strict=True))
     mentioned = sum(map(len, expected)) + sum(map(len, answers))

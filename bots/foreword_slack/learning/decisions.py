@@ -1,4 +1,4 @@
-"""Administrators decide about a new model: retrain, promote, roll back, or leave it."""
+"""Decisions of administrators about a new model: retrain, promote, roll back, or decline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from foreword.errors import ForewordError
 from foreword_slack.hooks import ModelChanged
-from foreword_slack.learning.progress import begin_steps, fail, patiently, short, show, stored_comparison
+from foreword_slack.learning.progress import await_service, fail, schedule_steps, short, show, stored_comparison
 from foreword_slack.store import Event, Retraining, RetrainingState, UnitOfWork
 from foreword_slack.triage.payloads import DECLINE, PROMOTE, RETRAIN, ROLL_BACK, LearningPayload
 from foreword_slack.triage.team import Team
@@ -14,7 +14,7 @@ from foreword_slack.views.learning import RetrainingCard
 
 
 async def click(event: Event, team: Team) -> None:
-    """An administrator decides; others are told who can."""
+    """Handle an administrator's decision; reply to others that only administrators can decide."""
     decision = LearningPayload.read(event.payload)
     if decision.actor not in team.config.administrators:
         await team.store.write(team.id, lambda uow: _refuse(uow, team, event, decision))
@@ -32,16 +32,16 @@ async def _promote(event: Event, team: Team, decision: LearningPayload) -> None:
     retraining = await team.store.read(team.id, lambda uow: uow.retrainings.get(decision.retraining))
     if retraining is None or retraining.state is not RetrainingState.READY or retraining.tuned_model is None:
         return
-    deployment = await patiently(team.service.deployment(team.config.deployment))
+    deployment = await await_service(team.service.deployment(team.config.deployment))
     current = deployment.model if deployment else ""
     if current not in (retraining.metrics["current_model"], retraining.tuned_model):
-        # Somebody deployed another model since they were compared.
+        # Another model was deployed after the comparison.
         await team.store.write(team.id, lambda uow: _compare_again(uow, team, event, retraining))
         return
     if current != retraining.tuned_model:
         assert deployment is not None
         try:
-            await patiently(team.service.promote(deployment, retraining.tuned_model))
+            await await_service(team.service.promote(deployment, retraining.tuned_model))
         except ForewordError as error:
             message = error.message
             await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, message))
@@ -54,19 +54,19 @@ async def _roll_back(event: Event, team: Team, decision: LearningPayload) -> Non
     if retraining is None or retraining.state is not RetrainingState.PROMOTED:
         return
     try:
-        deployment = await patiently(team.service.deployment(team.config.deployment))
+        deployment = await await_service(team.service.deployment(team.config.deployment))
         serving = deployment.model if deployment else ""
         if deployment is not None and serving == retraining.tuned_model:
-            await patiently(team.service.roll_back(deployment, int(retraining.metrics["current_revision"])))
+            await await_service(team.service.roll_back(deployment, int(retraining.metrics["current_revision"])))
     except ForewordError as error:
         message = error.message
         await team.store.write(
-            team.id, lambda uow: _say_not_rolled_back(uow, team, event, decision, retraining, error=message)
+            team.id, lambda uow: _report_not_rolled_back(uow, team, event, decision, retraining, error=message)
         )
         return
     if serving not in (retraining.tuned_model, retraining.metrics["current_model"]):
         await team.store.write(
-            team.id, lambda uow: _say_not_rolled_back(uow, team, event, decision, retraining, serving=serving)
+            team.id, lambda uow: _report_not_rolled_back(uow, team, event, decision, retraining, serving=serving)
         )
         return
     await _end_with(event, team, decision, retraining, RetrainingState.ROLLED_BACK)
@@ -82,11 +82,11 @@ async def _end_with(
         uow.inbox.done(event)
         uow.retrainings.save(replace(retraining, state=state, actor=decision.actor))
         uow.audit.append(state.value, actor=decision.actor, facts={"retraining": retraining.key, "model": model})
-        done = "rolled back to the model before" if back else "promoted the new model"
+        done = "rolled back to the previous model" if back else "promoted the new model"
         card = RetrainingCard(
             key=retraining.key,
             headline=f"{decision.actor_name} {done}.",
-            facts=(f"{team.config.deployment} is served by {short(model)}.",),
+            facts=(f"The deployment {team.config.deployment} now serves {short(model)}.",),
             comparison=stored_comparison(retraining.metrics),
             buttons=() if back else (ROLL_BACK,),
         )
@@ -107,7 +107,7 @@ async def _end_with(
 
 
 def _show_other_promotions(uow: UnitOfWork, team: Team, retraining: Retraining, serving: str) -> None:
-    """Has the promotion that this one follows offer a rollback only while its model serves."""
+    """Update the message of the preceding promotion: it offers a rollback only while its model serves."""
     model = str(retraining.metrics["current_model"])
     for other in uow.retrainings.latest(states=(RetrainingState.PROMOTED,)):
         if other.key == retraining.key or other.tuned_model != model:
@@ -115,7 +115,7 @@ def _show_other_promotions(uow: UnitOfWork, team: Team, retraining: Retraining, 
         serves = model == serving
         card = RetrainingCard(
             key=other.key,
-            headline="This model serves again." if serves else "This model was promoted; another serves now.",
+            headline="This model is serving again." if serves else "Another model has replaced this one.",
             facts=(f"Model {short(model)}.",),
             comparison=stored_comparison(other.metrics),
             buttons=(ROLL_BACK,) if serves else (),
@@ -123,7 +123,7 @@ def _show_other_promotions(uow: UnitOfWork, team: Team, retraining: Retraining, 
         show(uow, team, card)
 
 
-def _say_not_rolled_back(
+def _report_not_rolled_back(
     uow: UnitOfWork,
     team: Team,
     event: Event,
@@ -138,12 +138,12 @@ def _say_not_rolled_back(
     uow.audit.append("not_rolled_back", actor=decision.actor, facts=facts)
     deployment = team.config.deployment
     if error:
-        headline, fact = "The rollback failed; the new model stays.", error
+        headline, fact = "The rollback failed. The new model is still serving.", error
     elif serving:
-        headline = "Another model serves now; nothing was rolled back."
-        fact = f"{deployment} is served by {short(serving)}."
+        headline = "Nothing was rolled back: another model has been deployed."
+        fact = f"The deployment {deployment} serves {short(serving)}."
     else:
-        headline, fact = "No model serves now; nothing was rolled back.", f"There is no deployment {deployment}."
+        headline, fact = "Nothing was rolled back: no model is serving.", f"There is no deployment {deployment}."
     card = RetrainingCard(
         key=retraining.key,
         headline=headline,
@@ -162,15 +162,15 @@ def _begin(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayload)
     uow.retrainings.save(replace(retraining, state=RetrainingState.TUNING, actor=decision.actor))
     uow.audit.append("retrain_approved", actor=decision.actor, facts={"retraining": retraining.key})
     show(uow, team, RetrainingCard(key=retraining.key, headline=f"{decision.actor_name} started a retrain."))
-    begin_steps(uow, retraining, "first")
+    schedule_steps(uow, retraining, "first")
 
 
 def _compare_again(uow: UnitOfWork, team: Team, event: Event, retraining: Retraining) -> None:
     uow.inbox.done(event)
     uow.retrainings.save(replace(retraining, state=RetrainingState.TUNING))
-    headline = "Another model was deployed meanwhile; the new one is compared with that."
+    headline = "Another model was deployed meanwhile. Comparing the new model with it."
     show(uow, team, RetrainingCard(key=retraining.key, headline=headline))
-    begin_steps(uow, retraining, event.dedupe_key)
+    schedule_steps(uow, retraining, event.dedupe_key)
 
 
 def _decline(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayload) -> None:
@@ -180,7 +180,7 @@ def _decline(uow: UnitOfWork, team: Team, event: Event, decision: LearningPayloa
         return
     uow.retrainings.save(replace(retraining, state=RetrainingState.DECLINED, actor=decision.actor))
     uow.audit.append("retrain_declined", actor=decision.actor, facts={"retraining": retraining.key})
-    headline = f"{decision.actor_name} declined. The current model stays."
+    headline = f"{decision.actor_name} declined. The current model keeps serving."
     card = RetrainingCard(key=retraining.key, headline=headline, comparison=stored_comparison(retraining.metrics))
     show(uow, team, card)
 

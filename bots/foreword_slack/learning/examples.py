@@ -1,7 +1,7 @@
-"""What people taught, as rows: which to learn from, and which to measure with.
+"""People's judgements as rows, split into training and evaluation rows.
 
-Three kinds of judgement count: a correction, a decision in review, and a complaint that a department took as the model
-had routed it. The last keeps the measurement honest: corrections alone are what the current model got wrong.
+Three kinds of judgement count: a correction, a decision in review, and a complaint that a department accepted as
+routed. The last kind avoids a biased evaluation, because corrections alone are the current model's mistakes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A complaint, redacted, and the labels that people say are right."""
+    """A redacted complaint and its right labels according to people."""
 
     input: str
     labels: tuple[str, ...]
 
     @property
     def key(self) -> str:
-        """What makes two examples the same: the words of the input."""
+        """The identity of an example: the words of its input."""
         return input_key(self.input)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """An example with who gave it. `confirmed`: the model's own answer was taken; oldest judgements first in lists."""
+    """An example and the person who gave it. `confirmed`: a department accepted the model's answer."""
 
     example: Example
     actor: str
@@ -36,10 +36,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Rows to learn from and rows to measure with; no input is in both.
+    """Training rows and evaluation rows; no input is in both.
 
     Attributes:
-        refused: Judgements left out because their corrector had given enough.
+        refused: Number of judgements left out because their author had reached the maximum.
     """
 
     training: tuple[Example, ...]
@@ -55,16 +55,17 @@ def split(
     held_out_share: float,
     most_per_corrector: int,
 ) -> Split:
-    """Makes the next training set and the rows that neither model has seen.
+    """Split judgements into the next training set and the rows that neither model was trained on.
 
-    Whether a judged complaint is held out depends on its words alone, so it never moves from one side to the other.
-    A judgement takes the place of a base row with the same input, and a later one that of an earlier.
+    Only the words of a judged complaint determine whether it is held out, so it never changes sides. A judgement
+    replaces a base row with the same input, and a later judgement replaces an earlier one.
 
     Args:
-        base: Rows that the current model learnt from; all of them are learnt from again, none is measured with.
-        held_out: Rows to measure with whatever people judged.
+        judgements: Judgements of people, oldest first.
+        base: Training rows of the current model; all are used for training again, none for evaluation.
+        held_out: Rows to evaluate with in addition.
         held_out_share: Share of judged complaints that is held out, in (0, 1).
-        most_per_corrector: Corrections of one person that may be learnt from, the newest of them.
+        most_per_corrector: Maximum number of one person's corrections, the newest of them.
     """
     training = {example.key: example for example in base}
     seen = set(training)
@@ -75,7 +76,7 @@ def split(
         fresh = example.key not in seen and is_held_out(example.key, held_out_share)
         if fresh or example.key in measured:
             measured[example.key] = example
-        elif example.labels:  # the service cannot learn "nobody", but it can be measured
+        elif example.labels:  # "no department" cannot be a training row, but it can be evaluated
             training[example.key] = example
         else:
             training.pop(example.key, None)
@@ -83,17 +84,17 @@ def split(
 
 
 def is_held_out(key: str, share: float) -> bool:
-    """Whether a complaint is measured with and never learnt from."""
+    """Return whether a complaint is held out for evaluation."""
     return int.from_bytes(hashlib.sha256(f"held out:{key}".encode()).digest()[:8], "big") < share * 2**64
 
 
 def input_key(text: str) -> str:
-    """The words of an input, whatever the case, spaces and punctuation."""
+    """Return the words of an input without case, spacing and punctuation."""
     return " ".join("".join(letter if letter.isalnum() else " " for letter in text.casefold()).split())
 
 
 def _bounded(judgements: Sequence[Judgement], most: int) -> tuple[list[Judgement], int]:
-    """Judgements without what a corrector gave beyond the bound: the newest of each stay. Confirmations are free."""
+    """Keep the newest judgements of each person up to the maximum; confirmations do not count."""
     counts: Counter[str] = Counter()
     kept = []
     for judgement in reversed(judgements):

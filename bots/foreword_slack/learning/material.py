@@ -1,4 +1,4 @@
-"""Gathers what a retrain is made of: what people judged, and what the current model learnt from."""
+"""The inputs of a retrain: people's judgements and the training rows of the current model."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOST_CONFIRMED = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
-    """What there is to learn from.
+    """The inputs of a retrain.
 
     Attributes:
-        deployment: What serves now.
-        model: Its tuned model; None when a base model serves.
-        unused: Corrections that no dataset holds.
-        rows: To learn from and to measure with.
+        deployment: The current deployment.
+        model: Its tuned model; None if it serves a base model.
+        unused: Corrections that no dataset contains yet.
+        rows: Training and evaluation rows.
     """
 
     deployment: Deployment
@@ -35,13 +35,13 @@ class Material:
 
 
 async def gather(team: Team, *, learnt: Sequence[str] = ()) -> Material:
-    """Reads the store and the service.
+    """Collect the inputs from the store and the service.
 
     Args:
-        learnt: More datasets that are learnt from, of which no row is measured with.
+        learnt: More training datasets, whose rows are not used for evaluation.
 
     Raises:
-        FailedPreconditionError: Nothing serves under the configured name, or there are no rows to add to.
+        FailedPreconditionError: There is no deployment with the configured name, or its training rows were deleted.
     """
     deployment = await team.service.deployment(team.config.deployment)
     if deployment is None:
@@ -68,22 +68,22 @@ async def gather(team: Team, *, learnt: Sequence[str] = ()) -> Material:
 
 
 async def examples(team: Team, dataset: str) -> list[Example]:
-    """The rows of a dataset as examples."""
+    """Return the rows of a dataset as examples."""
     return [Example(input=input, labels=read_labels(output)) for input, output in await team.service.rows(dataset)]
 
 
 def read_labels(output: str) -> tuple[str, ...]:
-    """The labels of a row's output."""
+    """Parse the labels of a row's output."""
     return tuple(label.strip() for label in output.split(SEPARATOR.strip()) if label.strip())
 
 
 def as_rows(training: Iterable[Example]) -> list[dict[str, str]]:
-    """Examples as rows of a dataset."""
+    """Convert examples to rows of a dataset."""
     return [{"input": example.input, "output": SEPARATOR.join(example.labels)} for example in training]
 
 
 def digest(rows: Sequence[dict[str, str]]) -> str:
-    """Names a set of rows: the same rows have the same name, however often a bot that was killed begins anew."""
+    """Return a name for a set of rows; equal rows have equal names, so that a retry after a crash finds its dataset."""
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -96,12 +96,12 @@ async def _base(team: Team, model: TunedModel | None) -> list[Example]:
         except NotFoundError:
             continue  # deleted since
     raise FailedPreconditionError(
-        "The rows that the served model learnt from are gone. Name a dataset to add to with learning.dataset."
+        "The training rows of the served model were deleted. Set learning.dataset to a dataset to start from."
     )
 
 
 def _judged(uow: UnitOfWork) -> tuple[list[Judgement], list[Correction]]:
-    """All judgements, oldest first, and the corrections that no dataset holds."""
+    """Return all judgements, oldest first, and the corrections that no dataset contains."""
     corrections = uow.corrections.all()
     judged = {correction.complaint for correction in corrections}
     judgements = []

@@ -1,4 +1,4 @@
-"""A retraining's row, its message in the review channel, and what is to happen to it next."""
+"""The progress of a retraining: its row, its message in the review channel, and its next step."""
 
 from __future__ import annotations
 
@@ -21,55 +21,55 @@ Answer = TypeVar("Answer")
 
 
 def show(uow: UnitOfWork, team: Team, card: RetrainingCard) -> None:
-    """Posts or edits the message of a retraining."""
+    """Post or update the message of a retraining."""
     name, shown = f"retraining:{card.key}", retraining_post(card).payload()
     if not uow.posts.post(name, team.config.review_channel, shown):
         uow.posts.update(name, shown)
 
 
 def fail(uow: UnitOfWork, team: Team, event: Event, retraining: Retraining, reason: str) -> None:
-    """Ends a retraining that cannot succeed."""
+    """End a retraining that cannot succeed."""
     uow.inbox.done(event)
     uow.retrainings.save(replace(retraining, state=RetrainingState.FAILED, reason=reason))
     uow.audit.append("retrain_failed", facts={"retraining": retraining.key, "reason": reason})
-    headline = "The retrain failed; the current model stays."
+    headline = "The retrain failed. The current model keeps serving."
     show(uow, team, RetrainingCard(key=retraining.key, headline=headline, facts=(reason,)))
 
 
-def begin_steps(uow: UnitOfWork, retraining: Retraining, cause: str) -> None:
-    """Has a retraining looked after from now on.
+def schedule_steps(uow: UnitOfWork, retraining: Retraining, cause: str) -> None:
+    """Schedule the steps of a retraining.
 
     Args:
-        cause: Why, named the same when it is handled again.
+        cause: A stable name of the cause, the same if the event is handled again.
     """
     values = StepPayload(retraining=retraining.key).values()
     enqueue(uow, LEARNING_STEP, f"{LEARNING_STEP}:{retraining.key}:{cause}", values)
 
 
 def enqueue(uow: UnitOfWork, kind: str, key: str, payload: Mapping[str, Any]) -> None:
-    """Has something done later, once for each key."""
+    """Add an event to the inbox, once for each key."""
     moment = int(uow.now.timestamp() * 1e6)
     uow.inbox.add(NewEvent(team=uow.team, kind=kind, dedupe_key=key, subject=key, position=moment, payload=payload))
 
 
 def stored_comparison(metrics: Mapping[str, Any]) -> Comparison | None:
-    """What was measured; None before."""
+    """Return the comparison in stored metrics; None if there is none yet."""
     if "new" not in metrics:
         return None
     return Comparison(current=Score(**metrics["current"]), new=Score(**metrics["new"]))
 
 
 def short(model: str) -> str:
-    """The last part of a model's name."""
+    """Return the last part of a model's resource name."""
     return model.rsplit("/", 1)[-1]
 
 
-async def patiently(call: Awaitable[Answer]) -> Answer:
-    """Awaits a call of the service.
+async def await_service(call: Awaitable[Answer]) -> Answer:
+    """Await a call of the service, and postpone the event if the service is unavailable.
 
     Raises:
-        PostponedError: It may work later, so it is waited for without counting as a failure.
-        ForewordError: It will not work.
+        PostponedError: The call may succeed later; this does not count as a failure.
+        ForewordError: The call failed permanently.
     """
     try:
         return await call

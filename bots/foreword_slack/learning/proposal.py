@@ -1,11 +1,11 @@
-"""Proposes a retrain when people have taught enough."""
+"""Proposal of a retrain once there are enough corrections."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from foreword_slack.learning.material import gather
-from foreword_slack.learning.progress import enqueue, patiently, show
+from foreword_slack.learning.progress import await_service, enqueue, show
 from foreword_slack.store import Event, RetrainingState, UnitOfWork
 from foreword_slack.triage.payloads import DECLINE, PROPOSAL, RETRAIN
 from foreword_slack.triage.team import Team
@@ -14,21 +14,21 @@ from foreword_slack.views.learning import RetrainingCard
 _OPEN = (RetrainingState.PROPOSED, RetrainingState.TUNING, RetrainingState.READY)
 
 
-def consider(uow: UnitOfWork, team: Team, cause: str) -> None:
-    """Has the bot look later whether enough has come for a proposal.
+def schedule_proposal(uow: UnitOfWork, team: Team, cause: str) -> None:
+    """Schedule a check whether there are enough corrections for a proposal.
 
     Args:
-        cause: What was new, named the same when it is handled again.
+        cause: A stable name of the cause, the same if the event is handled again.
     """
     if team.config.learning.propose_after:
         enqueue(uow, PROPOSAL, f"{PROPOSAL}:{cause}", {})
 
 
 async def propose(event: Event, team: Team) -> None:
-    """Proposes a retrain when enough corrections have come, and enough rows to measure with."""
+    """Propose a retrain if there are enough new corrections and enough evaluation rows."""
     if not await team.store.read(team.id, lambda uow: _enough(uow, team)):
         return
-    material = await patiently(gather(team))
+    material = await await_service(gather(team))
     if len(material.rows.held_out) < team.config.learning.minimum_held_out_rows:
         return
 
@@ -38,10 +38,10 @@ async def propose(event: Event, team: Team) -> None:
             return
         retraining = uow.retrainings.propose()
         facts = (
-            f"{len(material.rows.training)} rows to learn from, {len(material.rows.held_out)} to measure with, "
-            f"{material.rows.refused} left out because their corrector had given enough.",
+            f"{len(material.rows.training)} training rows, {len(material.rows.held_out)} evaluation rows, "
+            f"{material.rows.refused} corrections left out by the limit for each person.",
         )
-        headline = f"{len(material.unused)} new corrections have come. Retrain the model with them?"
+        headline = f"There are {len(material.unused)} new corrections. Retrain the model with them?"
         uow.audit.append("retrain_proposed", facts={"retraining": retraining.key})
         show(uow, team, RetrainingCard(key=retraining.key, headline=headline, facts=facts, buttons=(RETRAIN, DECLINE)))
 
@@ -49,7 +49,7 @@ async def propose(event: Event, team: Team) -> None:
 
 
 def _enough(uow: UnitOfWork, team: Team) -> bool:
-    """Whether enough corrections came since people were asked last, those of one person counted up to the bound."""
+    """Return whether there are enough corrections since the last proposal, counting each person's up to the maximum."""
     if uow.retrainings.latest(states=_OPEN, limit=1):
         return False
     last = uow.retrainings.latest(limit=1)

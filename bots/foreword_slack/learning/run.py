@@ -1,7 +1,7 @@
-"""A retraining at work: dataset, run, comparison. Driven by the inbox, so that it survives `kill -9`.
+"""The steps of a retraining: dataset, run, comparison. The inbox drives them, so that they survive `kill -9`.
 
-Each step looks at the row, does the one slow thing that is next, and stores what came of it; done again after a crash,
-it finds the dataset or the run that it had made.
+Each step reads the row, does the next slow operation, and stores its result. After a crash, the repeated step finds the
+dataset or run that it had created.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _LOOK_AGAIN_SECONDS = 5.0
 
 
 async def step(event: Event, team: Team) -> None:
-    """Does what a running retraining needs next.
+    """Do the next step of a retraining.
 
     Raises:
-        PostponedError: The run goes on, or the service cannot answer now.
+        PostponedError: The run is still in progress, or the service is unavailable.
     """
     key = StepPayload.read(event.payload).retraining
     retraining = await team.store.read(team.id, lambda uow: uow.retrainings.get(key))
@@ -43,9 +43,9 @@ async def step(event: Event, team: Team) -> None:
         run = await team.service.experiment(retraining.experiment)
         if not run.state.ended:
             await team.store.write(team.id, lambda uow: _show_progress(uow, team, retraining, run))
-            raise PostponedError(_LOOK_AGAIN_SECONDS, "the run goes on")
+            raise PostponedError(_LOOK_AGAIN_SECONDS, "the run is in progress")
         if run.state is not ExperimentState.SUCCEEDED:
-            reason = run.failure.message if run.failure else f"it was {run.state.value}."
+            reason = run.failure.message if run.failure else f"The run is {run.state.value}."
             await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, reason))
             return
         await _compare(event, team, retraining, run)
@@ -94,12 +94,12 @@ async def _start_run(team: Team, retraining: Retraining) -> Retraining:
 
 
 async def _compare(event: Event, team: Team, retraining: Retraining, run: TuneExperiment) -> None:
-    """Measures both models on the rows that neither has learnt from."""
+    """Evaluate both models on the rows that neither was trained on."""
     assert retraining.dataset is not None
     material = await gather(team, learnt=[retraining.dataset])
     rows = material.rows.held_out
     if len(rows) < team.config.learning.minimum_held_out_rows:
-        reason = f"only {len(rows)} rows are left to measure with."
+        reason = f"Only {len(rows)} evaluation rows are left."
         await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, reason))
         return
     expected = [frozenset(row.labels) for row in rows]
@@ -123,7 +123,9 @@ async def _compare(event: Event, team: Team, retraining: Retraining, run: TuneEx
         uow.retrainings.save(replace(retraining, state=state, tuned_model=run.tuned_model, metrics=metrics))
         uow.audit.append("retrain_compared", facts={"retraining": retraining.key, "better": better, **metrics})
         headline = (
-            "The new model is better. Promote it?" if better else "The new model is not better; the current one stays."
+            "The new model is better. Promote it?"
+            if better
+            else "The new model is not better. The current model keeps serving."
         )
         card = RetrainingCard(
             key=retraining.key,
@@ -144,6 +146,6 @@ def _show_progress(uow: UnitOfWork, team: Team, retraining: Retraining, run: Tun
 
 
 def _learnt(uow: UnitOfWork, material: Material) -> list[Correction]:
-    """Corrections that were looked at and have not been changed since."""
+    """Return the corrections that were read and not changed since."""
     looked_at = {(item.complaint, item.actor): item for item in material.unused}
     return [item for item in uow.corrections.unused() if looked_at.get((item.complaint, item.actor)) == item]

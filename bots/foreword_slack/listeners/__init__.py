@@ -1,4 +1,4 @@
-"""What Slack sends: read into events for the inbox before it is acknowledged, or answered at once within 3 seconds."""
+"""Readers and listeners of Slack's payloads: store events before acknowledging them, or answer within 3 seconds."""
 
 from foreword_slack.listeners.reading import read_event
 from foreword_slack.listeners.register import register

@@ -1,4 +1,4 @@
-"""Clicks on the buttons of our messages."""
+"""Clicks on the buttons of the bot's messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from foreword_slack.views.modals import selected
 
 
 def read_action(body: Mapping[str, Any], team: Team) -> NewEvent | None:
-    """What a click asks for; None when it opens a window or needs nothing."""
+    """Return the event of a click; None if the click opens a modal or needs no further work."""
     actions = body.get("actions") or ()
     action = actions[0] if actions else {}
     match action.get("action_id"):
@@ -38,13 +38,13 @@ def read_action(body: Mapping[str, Any], team: Team) -> NewEvent | None:
 
 
 def chosen_labels(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The departments chosen in the review message that was clicked."""
+    """Return the departments selected in the clicked review message."""
     values = (body.get("state") or {}).get("values") or {}
     return selected(values, view.CHOICE_BLOCK, view.CHOOSE)
 
 
 def actor_name(body: Mapping[str, Any]) -> str:
-    """How people call who clicked."""
+    """Return the display name of the person who clicked."""
     user = body.get("user") or {}
     return str(user.get("name") or user.get("username") or "Somebody")
 

@@ -1,4 +1,4 @@
-"""The slash command `/foreword`: route a text, look a complaint up, tell how things stand."""
+"""The slash command `/foreword`: route a text, look up a complaint, show the status."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from foreword_slack.triage.team import Team
 
 COMMAND = "/foreword"
 HELP = (
-    "`/foreword route TEXT` routes a complaint that is no message\n"
-    "`/foreword lookup LINK` tells what became of a complaint; copy the link from the message\n"
-    "`/foreword status` tells how today goes\n"
-    "`/foreword help` shows this"
+    "`/foreword route TEXT` routes TEXT as a complaint\n"
+    "`/foreword lookup LINK` shows the history of a complaint; copy the link from the message\n"
+    "`/foreword status` shows today's counts\n"
+    "`/foreword help` shows this help"
 )
 _LINK = re.compile(r"/archives/([CDG][A-Z0-9]+)/p(\d{10,})(\d{6})")
 _ID = re.compile(r"([CDG][A-Z0-9]+):(\S+)")
 
 
 def read_command(body: Mapping[str, Any], team: Team) -> NewEvent | None:
-    """The complaint of `route`; the other words are answered at once."""
+    """Return the complaint of `route`; None for the other subcommands, which are answered at once."""
     verb, text = _split(body)
     if body.get("command") != COMMAND or verb != "route" or not text:
         return None
-    # There is no message, so the invocation itself is the id.
+    # There is no message, so the id comes from the invocation.
     ts = f"command-{body['trigger_id']}"
     payload = MessagePayload(
         channel=str(body["channel_id"]),
@@ -43,31 +43,33 @@ def read_command(body: Mapping[str, Any], team: Team) -> NewEvent | None:
         kind=MESSAGE,
         dedupe_key=f"message:{payload.channel}:{ts}",
         subject=complaint_id(payload.channel, ts),
-        position=0,  # alone in its subject
+        position=0,  # the only event of its subject
         payload=payload.values(),
     )
 
 
 async def answer(body: Mapping[str, Any], team: Team | None) -> str:
-    """What the person who typed the command reads at once; in Slack's format."""
+    """Return the immediate reply to the command, in Slack's format."""
     if team is None:
-        return "This workspace is not configured. Ask whoever runs Foreword to add it to the bot's configuration."
+        return "This workspace is not configured. Ask the operator of Foreword to add it to the bot's configuration."
     verb, text = _split(body)
     if verb == "route" and text:
-        return "Received. Where it goes is told here, if I am a member of this channel."
+        return "Received. If the bot is a member of this channel, the result will be shown here."
     if verb == "status":
         return escape(await team.store.read(team.id, lambda uow: status_report(uow, team.config)))
     if verb == "lookup":
         id = linked_complaint(text)
         if id is None:
-            return "Name a complaint by its link: `/foreword lookup LINK`. Slack's menu of a message has *Copy link*."
+            return (
+                "Type `/foreword lookup LINK`. To copy the link of a complaint, choose *Copy link* in its message menu."
+            )
         report = await team.store.read(team.id, lambda uow: complaint_report(uow, team.config, id))
-        return escape(report) if report else "No such complaint. It may have come in before the bot did."
+        return escape(report) if report else "No such complaint. It may be older than the bot."
     return HELP
 
 
 def linked_complaint(text: str) -> str | None:
-    """The complaint that a link, or its id itself, names."""
+    """Return the id of the complaint that a link or an id identifies; None if the text is neither."""
     found = _LINK.search(text)
     if found:
         return complaint_id(found.group(1), f"{found.group(2)}.{found.group(3)}")

@@ -1,4 +1,4 @@
-"""What a message says, wherever in it the words stand."""
+"""The text of a message, from all its parts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LITERAL = ("plain_text", "text")
 
 
 def words_of(message: Mapping[str, Any]) -> str:
-    """The words of a message, in Slack's format: its text and the messages forwarded with it.
+    """Return the text of a message in Slack's format, including forwarded messages.
 
-    A forwarded message has its words in an attachment, a form that a bot mailed has them in attachments or blocks;
-    `text` is empty then. A preview of a link is an attachment, too, and counts only where nothing else is said.
+    The text of a forwarded message is in an attachment; that of a form posted by a bot is in attachments or blocks, and
+    `text` is empty. A link preview is an attachment too, and is used only if there is no other text.
     """
     text = str(message.get("text") or "").strip()
     attachments = [item for item in message.get("attachments") or () if not text or item.get("is_share")]
@@ -25,7 +25,7 @@ def words_of(message: Mapping[str, Any]) -> str:
 
 
 def is_enclosed(message: Mapping[str, Any]) -> bool:
-    """Whether something came with a message that may say more than its words."""
+    """Return whether files or attachments came with a message."""
     return bool(message.get("files") or message.get("attachments"))
 
 

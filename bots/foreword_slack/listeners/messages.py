@@ -12,11 +12,11 @@ from foreword_slack.triage.payloads import DELETION, EDIT, HOME, MESSAGE, Deleti
 from foreword_slack.triage.team import Team
 
 _WRITTEN = (None, "file_share", "me_message", "thread_broadcast")
-"""Subtypes of messages that people write; the others tell of joins, topics, pins and the like."""
+"""Subtypes of messages that people write; the others report joins, topics, pins and the like."""
 
 
 def read_message_event(body: Mapping[str, Any], team: Team) -> NewEvent | None:
-    """A complaint, or what became of one; None for everything else, such as what bots write."""
+    """Return the event of a new, edited or deleted complaint, or of an opened App Home; None for everything else."""
     event = body.get("event") or {}
     kind, subtype = event.get("type"), event.get("subtype")
     if kind == "app_home_opened" and event.get("tab", "home") == "home":
@@ -50,7 +50,7 @@ def _message(event: Mapping[str, Any], team: Team) -> NewEvent | None:
     return NewEvent(
         team=team.id,
         kind=MESSAGE,
-        # The same for a message and the mention in it, and for whatever a retry or a second socket brings.
+        # The same key for a message and the mention in it, and for repeated deliveries.
         dedupe_key=f"message:{channel}:{ts}",
         subject=complaint_id(channel, ts),
         position=micros(ts),
@@ -64,7 +64,7 @@ def _edit(event: Mapping[str, Any], team: Team) -> NewEvent | None:
     if message.get("subtype") == "tombstone":  # deleted, but its thread stays
         return _deletion({**event, "deleted_ts": message.get("ts")}, team)
     if not edited or _is_bot(message):
-        return None  # a link was unfurled
+        return None  # not an edit by a person, but an unfurled link
     channel, ts = str(event["channel"]), str(message["ts"])
     payload = MessagePayload(
         channel=channel,
@@ -115,7 +115,7 @@ def _home(event: Mapping[str, Any], team: Team) -> NewEvent:
 
 
 def _is_reply(message: Mapping[str, Any]) -> bool:
-    """Whether a message stands in a thread alone, and not in the channel as well."""
+    """Return whether a message is only in a thread, and not in the channel as well."""
     threaded = message.get("thread_ts") not in (None, message.get("ts"))
     return threaded and message.get("subtype") != "thread_broadcast"
 

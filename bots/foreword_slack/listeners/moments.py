@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def micros(ts: object) -> int:
-    """A timestamp such as `1700000000.000100` in microseconds since the epoch; 0 for anything else."""
+    """Convert a timestamp such as `1700000000.000100` to microseconds since the epoch; return 0 for anything else."""
     seconds, _, fraction = str(ts).partition(".")
     try:
         return int(seconds) * 1_000_000 + int((fraction + "000000")[:6])

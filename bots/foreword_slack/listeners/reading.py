@@ -1,4 +1,4 @@
-"""From a payload of Slack's to an event of the inbox, or to nothing."""
+"""Conversion of Slack's payloads to events of the inbox."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BY_TYPE: Mapping[str, Read] = {
 
 
 def team_of(body: Body) -> str:
-    """Slack's id of the workspace that a payload is for."""
+    """Return Slack's id of the workspace that a payload is for."""
     for authorization in body.get("authorizations") or ():
         if authorization.get("team_id"):
             return str(authorization["team_id"])
@@ -34,10 +34,10 @@ def team_of(body: Body) -> str:
 
 
 def read_event(body: Body, teams: Mapping[str, Team]) -> NewEvent | None:
-    """What the inbox must keep before Slack is told that it arrived; None when there is nothing to do later.
+    """Return the event to store before a payload is acknowledged; None if there is nothing to do later.
 
     Args:
-        body: Payload of an event, an interaction or a slash command, as it was verified.
+        body: Verified payload of an event, an interaction or a slash command.
         teams: The configured workspaces, by id.
     """
     team = teams.get(team_of(body))

@@ -1,4 +1,4 @@
-"""Registers the listeners on Bolt: what must happen within 3 seconds. The rest waits in the inbox."""
+"""Registration of Bolt's listeners, which do the work due within 3 seconds; the inbox does the rest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = get_logger("slack.listeners")
 
 
 def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
-    """Adds all listeners.
+    """Add all listeners to a Bolt app.
 
     Args:
         teams: The configured workspaces, by id.
@@ -43,7 +43,7 @@ def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
     async def check_decision(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         if not chosen_labels(body):
-            await answer_privately(str(body["response_url"]), "Choose departments first, or click “For no department”.")
+            await answer_privately(str(body["response_url"]), "Select departments first, or click “For no department”.")
 
     @app.action(home.SETTINGS)
     async def open_window(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -62,7 +62,7 @@ def register(app: AsyncApp, teams: Mapping[str, Team]) -> None:
     async def command(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack(text=await answer(body, teams.get(team_of(body))), response_type="ephemeral")
 
-    # Whatever else arrives is in the inbox already, or nothing to us.
+    # All other events are in the inbox already, or of no interest.
     @app.event(_ANY)
     async def seen(ack: AsyncAck) -> None:
         await ack()
@@ -86,5 +86,5 @@ async def _open_correction(team: Team, body: Mapping[str, Any], client: AsyncWeb
     try:
         await client.views_open(trigger_id=str(body["trigger_id"]), view=correction_modal(about, chosen, policy))
     except SlackApiError as error:
-        # Too late for the trigger, mostly; another click opens the window.
+        # Usually the trigger has expired; another click opens the modal.
         _log.warning("window_not_opened", reason=str(error.response.get("error", "")))

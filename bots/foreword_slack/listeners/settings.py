@@ -1,4 +1,4 @@
-"""The window of administrators: labels to channels, and thresholds. Saved before Slack is told, with who did it."""
+"""The settings modal of administrators: channels and thresholds, saved before the acknowledgement and audited."""
 
 from __future__ import annotations
 
@@ -17,28 +17,31 @@ _log = get_logger("slack.settings")
 
 
 async def open_settings(team: Team, body: Mapping[str, Any], client: AsyncWebClient) -> None:
-    """Opens the window for an administrator; nobody else has the button, and nobody else gets it."""
+    """Open the modal for an administrator; ignore anybody else."""
     if body["user"]["id"] not in team.config.administrators:
         return
     policy = await team.store.read(team.id, team.policy)
     try:
         await client.views_open(trigger_id=str(body["trigger_id"]), view=settings_modal(policy))
     except SlackApiError as error:
-        # Too late for the trigger, mostly; another click opens the window.
+        # Usually the trigger has expired; another click opens the modal.
         _log.warning("window_not_opened", reason=str(error.response.get("error", "")))
 
 
 async def save_settings(team: Team, body: Mapping[str, Any], client: AsyncWebClient) -> dict[str, str]:
-    """Saves what an administrator submitted.
+    """Save the settings that an administrator submitted.
 
     Returns:
-        What is wrong, by the block that it stands in; empty when it was saved.
+        The faults by block id; empty if the settings were saved.
     """
     actor = str(body["user"]["id"])
     policy = await team.store.read(team.id, team.policy)
     changes, faults = read_settings(body["view"], policy)
     if actor not in team.config.administrators:
-        return dict.fromkeys([channel_block(policy, label) for label in policy.departments], "Only administrators may.")
+        return dict.fromkeys(
+            [channel_block(policy, label) for label in policy.departments],
+            "Only administrators of the bot can change this.",
+        )
     for label, changed in changes.items():
         fault = await _channel_fault(team, changed.get("channel"), client)
         if fault:
@@ -49,18 +52,18 @@ async def save_settings(team: Team, body: Mapping[str, Any], client: AsyncWebCli
 
 
 async def _channel_fault(team: Team, channel: str | None, client: AsyncWebClient) -> str:
-    """Why a department cannot be told in a channel; empty when it can."""
+    """Return the reason why a channel cannot be used for a department; empty if it can."""
     if channel is None:
         return ""
     if channel in team.config.complaint_channels:
-        return "This is a channel for complaints: talk about them would be routed."
+        return "In a complaint channel, discussions would be routed as complaints. Choose another one."
     try:
         found = (await client.conversations_info(channel=channel))["channel"]
     except SlackApiError as error:
-        return f"Slack does not know it: {error.response.get('error')}."
+        return f"The bot cannot access this channel ({error.response.get('error')}). Invite it first."
     if found.get("is_archived"):
-        return "It is archived."
-    return "" if found.get("is_member") else "Invite the bot to it first."
+        return "This channel is archived. Choose another one."
+    return "" if found.get("is_member") else "The bot is not a member of this channel. Invite it first."
 
 
 def _save(uow: UnitOfWork, changes: Mapping[str, Mapping[str, Any]], actor: str) -> None:

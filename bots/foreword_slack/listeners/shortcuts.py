@@ -15,7 +15,7 @@ ROUTE = "route_complaint"
 
 
 def read_shortcut(body: Mapping[str, Any], team: Team) -> NewEvent | None:
-    """The message that somebody pointed at, as a complaint; also one that a bot wrote, such as a mailed form."""
+    """Return the selected message as a complaint, even if a bot wrote it, such as a mailed form."""
     message = body.get("message") or {}
     if body.get("callback_id") != ROUTE or not message.get("ts"):
         return None

@@ -1,4 +1,4 @@
-"""Windows that were submitted."""
+"""Submissions of modals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foreword_slack.views import modals
 
 
 def read_submission(body: Mapping[str, Any], team: Team) -> NewEvent | None:
-    """The correction that a window holds."""
+    """Return the correction that a modal contains; None if it is another modal."""
     view = body.get("view") or {}
     if view.get("callback_id") != modals.CORRECTION:
         return None
@@ -29,7 +29,7 @@ def read_submission(body: Mapping[str, Any], team: Team) -> NewEvent | None:
     return NewEvent(
         team=team.id,
         kind=CORRECTION,
-        dedupe_key=f"view:{view['id']}",  # a window can be submitted once
+        dedupe_key=f"view:{view['id']}",  # a modal can be submitted once
         subject=about.complaint,
         position=_now(team),
         payload=payload.values(),
@@ -37,5 +37,5 @@ def read_submission(body: Mapping[str, Any], team: Team) -> NewEvent | None:
 
 
 def _now(team: Team) -> int:
-    """Slack does not say when a window was submitted."""
+    """Return the current time, because Slack does not report when a modal was submitted."""
     return int(team.clock.now().timestamp() * 1_000_000)

@@ -1,4 +1,4 @@
-"""Who should hear of a complaint: pure functions from a classification and thresholds to a decision."""
+"""Routing of complaints: pure functions from a classification and thresholds to a decision."""
 
 from foreword_slack.routing.decide import decide
 from foreword_slack.routing.decision import Decision, Guess, Reason, ReasonCode, Target

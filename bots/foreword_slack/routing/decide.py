@@ -1,4 +1,4 @@
-"""From what the model said to a decision."""
+"""The decision on a model's answer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from foreword_slack.routing.policy import RoutingPolicy
 
 
 def decide(guess: Guess | None, label_sets: Sequence[LabelSet], policy: RoutingPolicy) -> Decision:
-    """Routes when nothing speaks against it; with any doubt, no department is told and people decide.
+    """Route a complaint to the predicted departments, or leave it to people in case of any doubt.
 
-    A doubt about one label of the answer is a doubt about the answer: telling only the sure half would look complete.
+    Doubt about one label is doubt about the whole answer: a partial notification would look complete.
 
     Args:
-        guess: What the model said; None when it could not be asked.
+        guess: The model's answer; None if there is none.
         label_sets: The likeliest label sets with their probabilities, likeliest first.
     """
     if guess is None:
-        failed = Reason(code=ReasonCode.MODEL_FAILED, text="The model could not be asked.")
+        failed = Reason(code=ReasonCode.MODEL_FAILED, text="The model did not answer.")
         return Decision(reasons=(failed,))
     reasons = tuple(_doubts(guess, label_sets, policy))
     if reasons:
@@ -35,7 +35,7 @@ def _doubts(guess: Guess, label_sets: Sequence[LabelSet], policy: RoutingPolicy)
     if not guess.labels or guess.probability < policy.abstain_below:
         yield Reason(
             code=ReasonCode.ABSTAINED,
-            text=f"The model abstained: its best answer has {guess.probability:.0%}, needed are "
+            text=f"The model abstained: its best answer has {guess.probability:.0%}, but the minimum is "
             f"{policy.abstain_below:.0%}.",
         )
     for label in guess.labels:
@@ -46,18 +46,18 @@ def _doubts(guess: Guess, label_sets: Sequence[LabelSet], policy: RoutingPolicy)
         elif probability < rule.threshold:
             yield Reason(
                 code=ReasonCode.BELOW_THRESHOLD,
-                text=f"{label} has {probability:.0%}, needed are {rule.threshold:.0%}.",
+                text=f"{label} has {probability:.0%}, but the minimum is {rule.threshold:.0%}.",
                 label=label,
             )
     margin = guess.probability - _runner_up(guess, label_sets)
     if guess.labels and margin < policy.margin:
         yield Reason(
             code=ReasonCode.SMALL_MARGIN,
-            text=f"The next likeliest answer is only {max(margin, 0):.0%} behind, needed are {policy.margin:.0%}.",
+            text=f"The second answer is only {max(margin, 0):.0%} less likely, but the minimum is {policy.margin:.0%}.",
         )
 
 
 def _runner_up(guess: Guess, label_sets: Sequence[LabelSet]) -> float:
-    """Probability of the likeliest label set other than the answer."""
+    """Return the probability of the likeliest label set other than the answer."""
     others = (item.probability for item in label_sets if set(item.labels) != set(guess.labels))
     return max(others, default=0.0)

@@ -1,4 +1,4 @@
-"""What was decided about a complaint, and why."""
+"""The decision on a complaint, and its reasons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class ReasonCode(Enum):
-    """Why a complaint goes to people instead of to departments."""
+    """A reason to leave a complaint to people."""
 
     ABSTAINED = "abstained"
     BELOW_THRESHOLD = "below_threshold"
@@ -21,7 +21,7 @@ class ReasonCode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One reason for doubt, as a stable code and as a sentence for people. `label`: the one it is about, or empty."""
+    """A reason for doubt: a stable code and a sentence for people. `label` is the label it concerns, or empty."""
 
     code: ReasonCode
     text: str
@@ -30,11 +30,11 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """What the model said.
+    """The model's answer.
 
     Attributes:
-        labels: The likeliest label set, also when the model abstained.
-        probability: Of that set, in [0, 1].
+        labels: The likeliest label set, even if the model abstained.
+        probability: Probability of that set, in [0, 1].
         scores: Probability of every label.
         model_version: Resource name of the model that answered.
     """
@@ -47,7 +47,7 @@ class Guess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A department that is told, and where. `probability` is None when people chose it."""
+    """A department to notify, and its channel. `probability` is None if people chose the department."""
 
     label: str
     channel: str
@@ -56,12 +56,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Either departments, or reasons why people must decide; never both.
+    """Either departments to notify, or reasons why people must decide; never both.
 
     Attributes:
-        targets: Departments to tell, in the order of the answer.
-        reasons: Why none is told.
-        guess: What the model said; None when it failed.
+        targets: Departments to notify, in the order of the answer.
+        reasons: Reasons why no department is notified.
+        guess: The model's answer; None if it failed.
     """
 
     targets: tuple[Target, ...] = ()
@@ -70,5 +70,5 @@ class Decision:
 
     @property
     def review(self) -> bool:
-        """Whether people must decide."""
+        """True if people must decide."""
         return not self.targets

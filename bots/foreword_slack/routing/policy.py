@@ -1,4 +1,4 @@
-"""How sure the model must be, for which department."""
+"""The routing rules: departments and thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword_slack.routing.decision import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepartmentRule:
-    """Where a label leads, and the least probability for it to lead there. `title` is the department's name."""
+    """The channel of a label and its minimum probability. `title` is the department's name."""
 
     label: str
     title: str
@@ -23,9 +23,9 @@ class RoutingPolicy:
     """The rules of one workspace.
 
     Attributes:
-        departments: By label, in the order in which they are offered to people.
-        margin: Least distance between the likeliest label set and the next.
-        abstain_below: Least probability of the likeliest label set.
+        departments: Rules by label, in the order in which people see them.
+        margin: Minimum difference in probability between the likeliest label set and the next.
+        abstain_below: Minimum probability of the likeliest label set.
     """
 
     departments: Mapping[str, DepartmentRule]
@@ -33,12 +33,12 @@ class RoutingPolicy:
     abstain_below: float = 0.0
 
     def targets(self, labels: tuple[str, ...]) -> tuple[Target, ...]:
-        """The departments that people chose, in the order of the policy; labels without one are left out."""
+        """Return the departments that people chose, in the order of the policy; unknown labels are left out."""
         return tuple(
             Target(label=rule.label, channel=rule.channel) for rule in self.departments.values() if rule.label in labels
         )
 
     def title(self, label: str) -> str:
-        """The department's name; the label itself where there is none."""
+        """Return the name of a label's department, or the label if it has none."""
         rule = self.departments.get(label)
         return rule.title if rule else label

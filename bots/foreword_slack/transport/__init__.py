@@ -1,1 +1,1 @@
-"""How events come in: sockets or signed requests, into the inbox before Slack is told that they arrived."""
+"""Receipt of events over sockets or signed requests; each is stored in the inbox before it is acknowledged."""

@@ -1,4 +1,4 @@
-"""Signed requests: an aiohttp server in front of Bolt that lets only Slack through."""
+"""Signed requests: an aiohttp server in front of Bolt that accepts requests only from Slack."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MAX_BODY_BYTES = 2 * 2**20
 
 
 class HttpServer:
-    """Listens for events, interactions and slash commands, all on `/slack/events`, and for installations.
+    """A server for events, interactions and slash commands, all on `/slack/events`, and for installations.
 
-    TLS ends in front of it.
+    A proxy in front of it must terminate TLS.
 
     Args:
-        signing_secret: The app's, which proves that a request is Slack's.
-        oauth: How workspaces install the bot. Default: they cannot.
+        signing_secret: The app's signing secret, which verifies that a request comes from Slack.
+        oauth: OAuth flow to install the bot. Default: installation is disabled.
         host: Address to listen on.
-        port: 0 takes a free one.
+        port: Port to listen on; 0 selects a free one.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class HttpServer:
         self.counts: Counter[str] = Counter()
 
     async def start(self) -> None:
-        """Begins to listen.
+        """Start to listen.
 
         Raises:
-            OSError: The address is taken.
+            OSError: The address is in use.
         """
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.router.add_post(EVENTS_PATH, self._events)
@@ -70,11 +70,11 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the server listens on."""
         return self._port
 
     async def stop(self) -> None:
-        """Listens no more, answers what is under way, then closes the connections."""
+        """Stop listening, answer the requests in progress, then close the connections."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -85,7 +85,7 @@ class HttpServer:
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(400, "too_large")
         if request.content_type == "application/x-www-form-urlencoded" and body.startswith(b"ssl_check=1&"):
-            return web.Response()  # Slack looks at the certificate only, and did so before signatures were invented
+            return web.Response()  # Slack only checks the certificate, without a signature
         if not is_from_slack(self._secret, request.headers, body, self._clock.now()):
             return self._refuse(401, "signature")
         try:
@@ -97,7 +97,7 @@ class HttpServer:
         headers = {name: value for name, value in request.headers.items() if name.lower().startswith("x-slack-retry")}
         answer = await self._intake.dispatch(payload, headers)
         if answer.status == 400:
-            return self._refuse(400, "the payload is not as Slack documents it")
+            return self._refuse(400, "the payload does not have the documented format")
         if answer.payload is None:
             return web.Response(status=answer.status)
         return web.json_response(answer.payload, status=answer.status)

@@ -1,4 +1,4 @@
-"""The way in, the same for sockets and requests: into the inbox first, then to Bolt, then Slack gets its answer."""
+"""The intake of payloads from sockets and requests: store in the inbox, dispatch to Bolt, answer Slack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from foreword_slack.store import InstallationState, NewEvent, Store
 _log = get_logger(__name__)
 
 ANSWER_SECONDS = 2.5
-"""Slack waits for 3 s; an answer that comes later is as good as none, and Slack sends the event again."""
+"""Time limit of an answer. Slack waits 3 s, ignores a later answer and sends the event again."""
 
 _SKEW = timedelta(minutes=2)
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
@@ -37,16 +37,16 @@ _bolt_log = logging.getLogger("foreword_slack.bolt")
 _bolt_log.setLevel(logging.ERROR)  # its warnings quote payloads
 
 Reader = Callable[[Mapping[str, Any]], NewEvent | None]
-"""What the inbox must keep of a payload; None when there is nothing to do later."""
+"""A function that returns the event to store for a payload, or None if there is nothing to do later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What Slack is told.
+    """The answer to Slack.
 
     Attributes:
-        status: As of HTTP. Anything but 200 means that Slack shall send the event again.
-        payload: What the answer says, if anything.
+        status: HTTP status. Any other than 200 makes Slack send the event again.
+        payload: Content of the answer, if any.
     """
 
     status: int
@@ -54,11 +54,11 @@ class Answer:
 
 
 class Intake:
-    """Keeps events, then lets Bolt's listeners do what must happen within 3 seconds.
+    """The intake, which stores events and then runs Bolt's listeners within 3 seconds.
 
     Args:
-        read: What the inbox must keep of a payload.
-        answer_seconds: After how long Slack is told that it was not taken in.
+        read: Returns the event to store for a payload.
+        answer_seconds: Time after which Slack gets an error for a payload that is not stored yet.
     """
 
     def __init__(self, inbox: Inbox, store: Store, read: Reader, *, answer_seconds: float = ANSWER_SECONDS) -> None:
@@ -70,13 +70,13 @@ class Intake:
     def bolt_app(
         self, installations: Installations, client: AsyncWebClient, oauth: AsyncOAuthFlow | None = None
     ) -> AsyncApp:
-        """The Bolt app behind this intake, to register listeners on.
+        """Return the Bolt app behind this intake, to register listeners on.
 
-        It asks the store, not Slack, whether a workspace is installed; requests were verified before they come here.
+        The app looks installations up in the store, without a call to Slack. Requests were verified before.
 
         Args:
-            client: Whose connections and settings the clients of its listeners share.
-            oauth: How workspaces install the bot; without it Bolt would make one of its own from the environment.
+            client: Client whose connections and settings the listeners' clients share.
+            oauth: OAuth flow to install the bot.
         """
 
         async def authorize(team_id: str | None, user_id: str | None) -> Any:
@@ -85,10 +85,10 @@ class Intake:
         self._bolt = AsyncApp(
             name="foreword",
             logger=_bolt_log,
-            signing_secret="",  # the requests' signatures are verified in front
+            signing_secret="",  # signatures are verified by the HTTP server
             client=client,
             oauth_flow=oauth,
-            # An object, not a function: Bolt takes a function only where there is no OAuth flow.
+            # An object, not a function: Bolt ignores a function if there is an OAuth flow.
             authorize=cast("Any", AsyncCallableAuthorize(logger=_bolt_log, func=authorize)),
             before_authorize=_Admission(self),
             request_verification_enabled=False,
@@ -99,10 +99,10 @@ class Intake:
         return self._bolt
 
     async def admit(self, body: dict[str, Any]) -> bool:
-        """Keeps what has to be kept of a payload; whether listeners have anything to add.
+        """Store the event of a payload, and return whether Bolt's listeners must run.
 
         Raises:
-            UnavailableError: It could not be kept.
+            UnavailableError: The event could not be stored.
         """
         self.last_event_time = self._store.clock.now()
         self.counts["received"] += 1
@@ -114,10 +114,10 @@ class Intake:
         return event_type is None  # events are handled from the inbox
 
     async def dispatch(self, body: dict[str, Any], headers: Mapping[str, str]) -> Answer:
-        """Takes a verified payload in; what is answered with 200 survives a crash."""
+        """Accept a verified payload; an event answered with 200 survives a crash."""
         assert self._bolt is not None
         try:
-            # In this mode Bolt takes the payload as it is; its own parser stumbles over a command that says "payload".
+            # In this mode Bolt does not parse the payload. Its parser fails for a command that contains "payload".
             request = AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(headers))
             async with self._store.clock.timeout(self._answer_seconds):
                 response = await self._bolt.async_dispatch(request)
@@ -135,7 +135,7 @@ class Intake:
         return Answer(status=response.status, payload=_payload(response))
 
     def _not_understood(self, error: Exception) -> Answer:
-        # It is signed, but not as documented. To have it sent again would not help.
+        # It is signed, but has another format than documented. A repetition would not help.
         _log.error("payload_not_understood", error=type(error).__name__)
         self.counts["not_understood"] += 1
         return Answer(status=400)
@@ -147,7 +147,7 @@ class Intake:
 
         def end(uow: Any) -> None:
             workspace = uow.installation
-            # Slack may tell of an old installation's end after the new one began.
+            # Slack may report the end of an old installation after the new one began.
             if workspace is None or happened + _SKEW < workspace.install_time:
                 return
             if event_type == "app_uninstalled":
@@ -159,9 +159,9 @@ class Intake:
 
 
 class _Admission(AsyncMiddleware):
-    """Bolt's first middleware: nothing goes on before the event is in the store.
+    """Bolt's first middleware, which stores the event before anything else happens.
 
-    A class, because Bolt looks into the payload before it calls a function, and stumbles over what is misshapen.
+    A class, because Bolt inspects the payload before it calls a function, and fails for a malformed one.
     """
 
     def __init__(self, intake: Intake) -> None:
@@ -170,12 +170,12 @@ class _Admission(AsyncMiddleware):
     async def async_process(
         self, *, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
     ) -> BoltResponse | None:
-        """Keeps the event, then goes on."""
+        """Store the event, then call the next middleware."""
         try:
             if not await self._intake.admit(req.body):
                 return BoltResponse(status=200)
         except (UnavailableError, *_MISSHAPEN) as error:
-            # Told in the context: Bolt would log the exception, and with it perhaps what somebody wrote.
+            # Passed in the context, because Bolt would log the exception, which may quote a person.
             req.context[_FAULT] = error
             return BoltResponse(status=503)
         await next()
@@ -183,7 +183,7 @@ class _Admission(AsyncMiddleware):
 
 
 async def _choose_proxy(client: AsyncWebClient, next: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:
-    """Set the proxy of a listener's client, which Bolt makes anew for each request."""
+    """Set the proxy of a listener's client, which Bolt creates for each request."""
     set_proxy(client)
     return await next()
 

@@ -1,4 +1,4 @@
-"""How a workspace installs the bot through Slack's OAuth."""
+"""Installation of the bot through Slack's OAuth."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def oauth_flow(
     scopes: Sequence[str],
     public_url: str,
 ) -> AsyncOAuthFlow:
-    """Bolt's OAuth flow over the store, so that any of several bots may see the redirect.
+    """Return Bolt's OAuth flow, backed by the store so that any of several bots may receive the redirect.
 
     Args:
-        client_id: The app's.
-        client_secret: The app's.
-        scopes: What the bot asks for.
-        public_url: Where the outside reaches the bot, such as https://bot.example.com.
+        client_id: The app's client id.
+        client_secret: The app's client secret.
+        scopes: Scopes to request.
+        public_url: Public address of the bot, such as https://bot.example.com.
     """
-    # Bolt logs codes and answers; what matters is in the audit.
+    # Bolt would log codes and answers; the audit has the relevant events.
     log = logging.getLogger("foreword_slack.oauth")
     log.setLevel(logging.CRITICAL)
     settings = AsyncOAuthSettings(

@@ -1,4 +1,4 @@
-"""From a request's body to Slack's payload."""
+"""Parsing of request bodies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def parse_body(body: bytes, content_type: str) -> dict[str, Any]:
-    """The payload of an event, an interaction or a slash command.
+    """Parse the payload of an event, an interaction or a slash command.
 
     Args:
         body: The request's body.
-        content_type: Its type, without parameters.
+        content_type: The content type without parameters.
 
     Raises:
-        ValueError: It is none; says why.
+        ValueError: The body is not a payload of Slack; the message has the reason.
     """
     try:
         text = body.decode("utf-8")
@@ -40,7 +40,7 @@ def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("the body is no JSON") from None
+        raise ValueError("the body is not JSON") from None
     if not isinstance(found, dict):
         raise ValueError("the body must be a JSON object")
     return found

@@ -1,4 +1,4 @@
-"""Whether a request is Slack's. See https://docs.slack.dev/authentication/verifying-requests-from-slack."""
+"""Verification of requests. See https://docs.slack.dev/authentication/verifying-requests-from-slack."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ WINDOW_SECONDS = 300
 
 
 def is_from_slack(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
-    """Whether a request carries a fresh timestamp and the signature that belongs to it.
+    """Return whether a request has a recent timestamp and a valid signature.
 
-    Bolt's own check raises on a timestamp that is no number and on a signature that is not ASCII; this one says no.
+    Bolt's own check raises for a timestamp that is not a number and for a signature that is not ASCII.
 
     Args:
         secret: The app's signing secret.
-        headers: The request's; names in any case.
-        now: The time, in aware UTC.
+        headers: The request's headers; names in any case.
+        now: The time as an aware datetime.
     """
     timestamp = headers.get("X-Slack-Request-Timestamp", "")
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):

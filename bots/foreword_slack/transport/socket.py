@@ -1,4 +1,4 @@
-"""Socket Mode: several connections, each replaced before it ends where that is possible."""
+"""Socket Mode: several connections, each replaced before it ends if possible."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from foreword_slack.transport.socket_connection import Dispatch, Ending, SocketC
 _log = get_logger(__name__)
 
 MAX_CONNECTIONS = 10
-"""Slack closes what is opened beyond."""
+"""Slack closes further connections."""
 
 _CLOSE = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketSettings:
-    """How connections are kept.
+    """Settings of the connections.
 
     Attributes:
-        connections: How many, in [1, 10]; an event comes over one of them.
-        ping_seconds: How often to ask whether the other end is there.
-        silence_seconds: After how long without any sign a connection counts as half open.
-        quiet_seconds: After how long without an event a connection is replaced, in case it went deaf.
-        greet_seconds: How long Slack gets to greet.
-        first_wait_seconds: The longest wait after a first failure; it doubles with each.
-        longest_wait_seconds: No wait is longer. Slack allows few tries a minute.
-        retire_seconds: How long a connection that was replaced may still receive.
+        connections: Number of connections, in [1, 10]; Slack sends each event over one of them.
+        ping_seconds: Time between two pings.
+        silence_seconds: Time without any frame after which a connection counts as half open.
+        quiet_seconds: Time without an event after which a connection is replaced, in case Slack no longer uses it.
+        greet_seconds: Time limit of Slack's greeting.
+        first_wait_seconds: Maximum wait after the first failure; it doubles with each failure.
+        longest_wait_seconds: Maximum of every wait. Slack permits few attempts per minute.
+        retire_seconds: Time that a replaced connection may still receive.
     """
 
     connections: int = 2
@@ -54,12 +54,12 @@ class SocketSettings:
 
 
 class SocketMode:
-    """Keeps connections to Slack open.
+    """A pool of open connections to Slack.
 
     Args:
         app_token: The app-level token, which begins with `xapp-`.
-        dispatch: Takes a payload in.
-        random: Where the jitter of waits comes from.
+        dispatch: Accepts a payload.
+        random: Source of the jitter of waits.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class SocketMode:
 
     @property
     def num_ready(self) -> int:
-        """How many connections receive events."""
+        """The number of connections that receive events."""
         return sum(connection.is_ready for connection in self._connections)
 
     async def start(self) -> None:
-        """Begins to open connections.
+        """Start to open connections.
 
         Raises:
             FailedPreconditionError: Slack refuses the app token.
@@ -103,9 +103,9 @@ class SocketMode:
         self._slots = [asyncio.create_task(self._keep()) for _ in range(self._settings.connections)]
 
     async def stop(self, grace_seconds: float = 10.0) -> None:
-        """Opens no more connections, acknowledges what has come in, and ends them.
+        """Open no more connections, acknowledge the received envelopes, and close the connections.
 
-        What Slack sends meanwhile is not acknowledged; it sends it again to the next bot.
+        Envelopes that arrive meanwhile are not acknowledged, so Slack sends them again to the next bot.
         """
         self._stopping = True
         for slot in self._slots:
@@ -118,7 +118,7 @@ class SocketMode:
         await asyncio.gather(*runs, *self._retiring, return_exceptions=True)
 
     async def _keep(self) -> None:
-        """Keeps one connection open, always."""
+        """Keep one connection open, and replace it when it ends."""
         failures = 0
         current: SocketConnection | None = None
         while not self._stopping:
@@ -135,7 +135,7 @@ class SocketMode:
             self.counts[ending.value] += 1
             _log.info("socket_leaving", reason=ending.value)
             if ending in (Ending.TOO_MANY, Ending.DISABLED):
-                # Others hold the connections, or somebody switched Socket Mode off: no use to hurry.
+                # Other bots have the connections, or Socket Mode was disabled: retry slowly.
                 self._retire(connection)
                 await self._clock.sleep(self._settings.longest_wait_seconds * 0.5 + self._backoff.seconds(8) * 0.5)
             elif ending in (Ending.CLOSED, Ending.SILENT):
@@ -147,12 +147,12 @@ class SocketMode:
                 current = connection
 
     async def _open(self) -> SocketConnection | None:
-        """A connection that Slack has greeted; None when that did not work."""
+        """Open a connection and wait for Slack's greeting; return None on failure."""
         connection: SocketConnection | None = None
         try:
             url, self._spare_url = self._spare_url or await self._ticket(), ""
             async with self._clock.timeout(self._settings.greet_seconds):
-                # Pings are answered by hand, so that every sign of the other end is seen.
+                # Pings are answered by the connection, so that it sees every frame of the other end.
                 websocket = await self._api.connect(url, patience=_CLOSE)
                 connection = SocketConnection(
                     websocket,
@@ -169,7 +169,7 @@ class SocketMode:
                 return connection
         except (aiohttp.ClientError, FailedPreconditionError, SlackApiError, TimeoutError) as error:
             _log.warning("socket_not_opened", error=type(error).__name__)
-        except Exception:  # the loop must not end while the bot seems to live
+        except Exception:  # the loop must not end while the bot appears to be running
             _log.exception("socket_not_opened")
         self.counts["not_opened"] += 1
         if connection is not None:
@@ -177,25 +177,29 @@ class SocketMode:
         return None
 
     async def _ticket(self) -> str:
-        """A URL for one connection."""
+        """Return a URL for one connection.
+
+        Raises:
+            FailedPreconditionError: Slack refuses the app token.
+        """
         try:
             answer = await self._api.client().apps_connections_open(app_token=self._app_token)
         except SlackApiError as error:
             failure = judge(error, Operation.POST)
             if failure.verdict is Verdict.RATE_LIMITED:
-                # Few are given out a minute; the bot must not ask again before.
+                # Slack issues few URLs per minute; do not ask again earlier.
                 await self._clock.sleep(failure.retry_after_seconds or self._settings.longest_wait_seconds)
             if failure.verdict in (Verdict.TENANT_DOWN, Verdict.PERMANENT):
                 raise FailedPreconditionError(
-                    f"Slack refuses the app token: {failure.reason}. Make one with the scope connections:write on the "
-                    "app's page, Basic Information, and switch Socket Mode on.",
+                    f"Slack refuses the app token: {failure.reason}. Generate one with the scope connections:write on "
+                    "the app's page Basic Information, and enable Socket Mode.",
                     reason="SLACK_APP_TOKEN_REFUSED",
                 ) from None
             raise
         return str(answer["url"])
 
     def _retire(self, connection: SocketConnection) -> None:
-        """Lets a connection end by itself, for a while."""
+        """Give a connection some time to end by itself, then close it."""
         run = self._connections.get(connection)
         if run is None:
             return

@@ -23,27 +23,27 @@ _ENVELOPES = frozenset({"events_api", "interactive", "slash_commands"})
 
 
 class Ending(StrEnum):
-    """Why a connection is left, or has ended."""
+    """The reason why a connection is to be replaced, or has ended."""
 
     WARNING = "warning"  # Slack will close it soon
     REFRESH = "refresh_requested"
     TOO_MANY = "too_many_websockets"
     DISABLED = "link_disabled"  # Socket Mode was switched off
     CLOSED = "closed"
-    SILENT = "silent"  # half open: not even pings come back
-    QUIET = "quiet"  # pings come back, but no event has for long
+    SILENT = "silent"  # half open: pings are not answered
+    QUIET = "quiet"  # pings are answered, but no event has arrived for long
     STOPPED = "stopped"
 
 
 class SocketConnection:
-    """Receives envelopes and acknowledges each once its event is in the store.
+    """A connection that receives envelopes and acknowledges each once its event is stored.
 
     Args:
-        dispatch: Takes a payload in; anything but 200 leaves the envelope without an acknowledgement, so that Slack
-            sends it again.
-        ping_seconds: How often to ask whether the other end is there.
-        silence_seconds: After how long without any sign it is not.
-        quiet_seconds: After how long without an event to try another connection.
+        dispatch: Accepts a payload. After an answer other than 200 or 400 the envelope is not acknowledged, so that
+            Slack sends it again.
+        ping_seconds: Time between two pings.
+        silence_seconds: Time without any frame after which the connection counts as half open.
+        quiet_seconds: Time without an event after which the connection is to be replaced.
     """
 
     def __init__(
@@ -59,26 +59,26 @@ class SocketConnection:
         self._websocket, self._clock, self._dispatch = websocket, clock, dispatch
         self._ping_seconds, self._silence_seconds, self._quiet_seconds = ping_seconds, silence_seconds, quiet_seconds
         self._sign_time = self._event_time = clock.now()
-        self._in_hand: set[asyncio.Task[None]] = set()
+        self._in_progress: set[asyncio.Task[None]] = set()
         self._leave: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._greeted = False
-        self._decided = asyncio.Event()  # whether it will be of use
+        self._decided = asyncio.Event()  # set once the connection is greeted or has ended
 
     @property
     def is_ready(self) -> bool:
-        """Whether Slack has greeted, and the connection is not being left."""
+        """True if Slack has greeted, and the connection is not to be replaced."""
         return self._greeted and not self._leave.done()
 
     async def ready(self) -> None:
-        """Returns when Slack has greeted, or the connection has ended."""
+        """Wait until Slack has greeted, or the connection has ended."""
         await self._decided.wait()
 
     async def leaving(self) -> Ending:
-        """Returns when a connection should take this one's place. It may still receive until it ends."""
+        """Wait until the connection should be replaced, and return the reason. It may still receive until it ends."""
         return await asyncio.shield(self._leave)
 
     async def run(self) -> None:
-        """Receives until the connection ends, and then until what came in was acknowledged or cannot be."""
+        """Receive until the connection ends, then wait until the received envelopes are handled."""
         watch = asyncio.create_task(self._watch())
         try:
             async for message in self._websocket:
@@ -92,17 +92,17 @@ class SocketConnection:
         finally:
             watch.cancel()
             self._leaves(Ending.CLOSED)
-            if self._in_hand:
-                await asyncio.wait(list(self._in_hand))
+            if self._in_progress:
+                await asyncio.wait(list(self._in_progress))
             await self._websocket.close()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Acknowledges what has come in, then ends the connection."""
+        """Acknowledge the received envelopes, then close the connection."""
         self._leaves(Ending.STOPPED)
-        if self._in_hand:
+        if self._in_progress:
             with contextlib.suppress(TimeoutError):
                 async with self._clock.timeout(grace_seconds):
-                    await asyncio.wait(list(self._in_hand))
+                    await asyncio.wait(list(self._in_progress))
         await self._websocket.close()
 
     def _take(self, text: str) -> None:
@@ -121,8 +121,8 @@ class SocketConnection:
         elif kind in _ENVELOPES and isinstance(message.get("payload"), dict):
             self._event_time = self._sign_time
             task = asyncio.create_task(self._handle(message))
-            self._in_hand.add(task)
-            task.add_done_callback(self._in_hand.discard)
+            self._in_progress.add(task)
+            task.add_done_callback(self._in_progress.discard)
 
     async def _handle(self, envelope: Mapping[str, Any]) -> None:
         headers = {
@@ -139,7 +139,7 @@ class SocketConnection:
         try:
             await self._websocket.send_str(json.dumps(acknowledgement))
         except (aiohttp.ClientError, ConnectionError, RuntimeError):
-            # The event is in the store; Slack sends it again over another connection, and it is known then.
+            # The event is stored; Slack sends it again over another connection, where it is recognised.
             _log.info("socket_closed_before_acknowledgement")
 
     async def _watch(self) -> None:
@@ -148,7 +148,7 @@ class SocketConnection:
             now = self._clock.now()
             if (now - self._sign_time).total_seconds() > self._silence_seconds:
                 self._leaves(Ending.SILENT)
-                await self._websocket.close()  # does not wait long for an answer
+                await self._websocket.close()  # the client's timeout limits the wait for an answer
                 return
             if (now - self._event_time).total_seconds() > self._quiet_seconds:
                 self._leaves(Ending.QUIET)

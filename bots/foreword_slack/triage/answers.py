@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from foreword_slack.hooks import ComplaintCorrected, RoutingDecided
 from foreword_slack.inbox import HopelessError
-from foreword_slack.learning.proposal import consider
+from foreword_slack.learning.proposal import schedule_proposal
 from foreword_slack.routing import Decision
 from foreword_slack.store import (
     AcknowledgementState,
@@ -151,7 +151,7 @@ def _answer(
         if target.label not in before:
             notices.tell_department(changed, target.label, text)
     notices.tell_author(changed)
-    consider(uow, team, f"{complaint.id}:{answer.actor}:{int(uow.now.timestamp() * 1e6)}")
+    schedule_proposal(uow, team, f"{complaint.id}:{answer.actor}:{int(uow.now.timestamp() * 1e6)}")
     return changed
 
 

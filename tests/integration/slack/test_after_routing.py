@@ -101,5 +101,5 @@ async def test_settings_that_cannot_work_are_refused_in_the_window(access, tmp_p
 
         assert answer.errors == {
             "threshold:0": "Write a number from 0 to 100.",
-            "channel:1": "This is a channel for complaints: talk about them would be routed.",
+            "channel:1": "In a complaint channel, discussions would be routed as complaints. Choose another one.",
         }

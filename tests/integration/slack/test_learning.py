@@ -292,7 +292,7 @@ async def test_a_rollback_while_another_model_serves_says_so_and_changes_nothing
         )
 
         await office.boss.click(post, ROLL_BACK)
-        await proposal(office, "Another model serves now; nothing was rolled back")
+        await proposal(office, "Nothing was rolled back: another model has been deployed.")
 
         assert school.served() == school.model
         assert (await stored()).state is RetrainingState.PROMOTED
