@@ -1,1 +1,1 @@
-"""Tasks that come with Foreword: classification and generation."""
+"""The built-in tasks: classification, generation and summarization."""

@@ -18,9 +18,9 @@ from foreword_tasks.suitability import LabelSigns, copied_from_inputs
 
 
 class Classification(Task):
-    """Puts each input into one class or, multi-label, into several.
+    """The task of assigning one label to each input, or several with `multi_label`.
 
-    The schema is that of `LabelSchema`: labels in canonical order, and the label sets seen.
+    The schema is that of `LabelSchema`: the labels in canonical order and the label sets in the data.
     """
 
     id = "classification"
@@ -29,19 +29,19 @@ class Classification(Task):
     options = (
         ParameterSpec(
             name="labels",
-            description="The labels, in the order in which answers list them. Unset: read from the data, in the "
-            "order that most rows use.",
+            description="All labels, in the order in which answers list them. Default: the labels in the data, in "
+            "the order that most rows use.",
             type="string_list",
         ),
         ParameterSpec(
             name="multi_label",
-            description="Whether an answer may hold several labels. Unset: it may if the separator stands between "
-            "texts that recur as labels.",
+            description="Whether an answer may have several labels. Default: true if the separator joins texts that "
+            "also occur in other outputs.",
             type="bool",
         ),
         ParameterSpec(
             name="separator",
-            description="What stands between the labels of one answer.",
+            description="Text between the labels of an answer.",
             type="string",
             default=DEFAULT_SEPARATOR,
         ),
@@ -51,15 +51,15 @@ class Classification(Task):
     closed = True
 
     def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        """Reads labels, their order and the label sets.
+        """Read the labels, their order and the label sets from the rows.
 
         Raises:
-            InvalidArgumentError: The options contradict each other, or rows hold labels that are not declared.
+            InvalidArgumentError: The options contradict each other, or rows have labels that are not declared.
         """
         return read_labels(rows, options).to_json()
 
     def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability | None:
-        """Suits rows whose outputs are a small set of texts that recur, and rows for which an option is set."""
+        """Return the suitability for rows with a small set of recurring outputs, or if one of the options is set."""
         if options.labels or options.multi_label is not None or options.separator is not None:
             return Suitability(score=1.0, reason="labels, multi_label or separator is set")
         signs = LabelSigns.of(rows)
@@ -68,27 +68,27 @@ class Classification(Task):
         return Suitability(score=0.9, reason=signs.describe(len(rows)))
 
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """What the distribution of the labels shows."""
+        """Check the labels and report their distribution."""
         return check_labels(rows, LabelSchema.from_json(schema))
 
     def target(self, output: str, schema: Schema) -> str:
-        """The labels in canonical order and spelling."""
+        """Return the labels in canonical order and spelling."""
         labels = LabelSchema.from_json(schema)
         return labels.separator.join(labels.read(output))
 
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
-        """Compares label sets; see `LabelSchema.parse_answer` for what counts as an answer."""
+        """Score the label sets; `LabelSchema.parse_answer` defines what counts as an answer."""
         labels = LabelSchema.from_json(schema)
         return score_label_sets(
             [labels.parse_answer(text) for text in predictions], [labels.read(text) for text in references], labels
         )
 
     def label_space(self, schema: Schema) -> LabelSpace:
-        """All answers that are possible."""
+        """Return all possible answers."""
         return LabelSchema.from_json(schema).space
 
     def trained_schema(self, schema: Schema, rows: Sequence[Row]) -> Schema:
-        """Keeps the label sets that these rows have."""
+        """Return the schema with only the label sets of these rows."""
         labels = LabelSchema.from_json(schema)
         seen = {labels.read(row.output) for row in rows}
         kept = tuple(label_set for label_set in labels.label_sets if label_set in seen)

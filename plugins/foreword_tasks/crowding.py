@@ -1,4 +1,4 @@
-"""Single labels that crowd out combinations."""
+"""The check for single labels that crowd out combinations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity
 from foreword_tasks.label_distribution import LabelDistribution
 
-# A model answers with the likelier of "A" and "A, B"; where "A" alone is half as frequent again, it wins whenever the
-# text leaves room for doubt. Below that the two are close to even.
+# A model gives the more likely of "A" and "A, B". If "A" alone is 1.5 times as frequent, it wins whenever the text
+# is ambiguous; below that ratio the two are nearly equal.
 _CROWDING_RATIO = 1.5
 _MIN_SURPLUS = 3
-# A combination matters if it comes up more than once or twice, and is usual company for the rarest of its labels: one
-# that is an exception anyway is a rare label set, not a crowded-out one.
+# A combination matters if it occurs more than twice and in a notable share of the rows with its rarest label. Otherwise
+# it is an exception: a rare label set, not a crowded-out one.
 _MIN_COMBINATION_ROWS = 3
 _MIN_COMPANY_SHARE = 0.1
 _LISTED = 5
 
 
 def crowding(distribution: LabelDistribution) -> Iterator[Finding]:
-    """One warning for each label that often stands alone where a combination with it should be learnt too."""
+    """Yield a warning for each label that is so often alone that its combinations will not be learnt."""
     combinations: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for labels in distribution.set_counts:
         for label in labels if len(labels) > 1 else ():
@@ -53,10 +53,10 @@ def _warning(label: str, crowded: list[tuple[str, ...]], distribution: LabelDist
     return Finding(
         severity=Severity.WARNING,
         code="LABEL_CROWDS_OUT",
-        message=f"{alone} rows have '{label}' alone, against {against}{more}: "
-        f"the model will tend to answer '{label}' where a combination is due.",
+        message=f"{alone} rows have only the label '{label}', against {against}{more}. "
+        f"The model will tend to answer '{label}' where a combination is correct.",
         remedy=f"Add rows for the combinations (about {missing} for '{distribution.text(crowded[0])}'), "
-        f"or check which of the rows with '{label}' alone should have another label too.",
+        f"or add missing labels to rows that have only '{label}'.",
         rows=tuple(distribution.numbers((label,))[:MAX_ROWS_PER_FINDING]),
         row_count=alone,
         column="output",

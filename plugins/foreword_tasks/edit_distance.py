@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def within_distance(first: str, second: str, limit: int) -> bool:
-    """Whether at most `limit` single characters must be inserted, deleted or replaced (Levenshtein 1966)."""
+    """Return True if the texts differ by at most `limit` insertions, deletions or replacements (Levenshtein 1966)."""
     if abs(len(first) - len(second)) > limit:
         return False
     row = list(range(len(second) + 1))

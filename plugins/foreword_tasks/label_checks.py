@@ -1,4 +1,4 @@
-"""What the labels of a whole file show: spelling, order, rare ones, and those that crowd out others."""
+"""Checks of the labels of a whole file: spelling, order, similar and rare labels, and labels that crowd out others."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from foreword_tasks.label_distribution import LabelDistribution, LabelledRow
 from foreword_tasks.label_schema import LabelSchema, spelling_key
 
 MIN_LABEL_ROWS = 5
-"""Rows below which a label is hardly learnt: with a fifth held out, four are left to learn from."""
+"""Minimum rows for a label to be learnt: with a fifth held out, four of them are left to learn from."""
 
 _RARE_SET_ROWS = 2
 _LISTED = 8
-# Comparing all pairs costs the square of the labels.
+# The cost of comparing all pairs grows with the square of the number of labels.
 _MAX_COMPARED_LABELS = 300
 _MAX_LABELS = 1000
 _MIN_SIMILAR_LENGTH = 4
@@ -26,7 +26,7 @@ _MIN_LENGTH_FOR_TWO_EDITS = 8
 
 
 def check_labels(rows: Sequence[Row], schema: LabelSchema) -> tuple[list[Finding], list[ReportPart]]:
-    """All findings about the labels, and the parts that show their distribution."""
+    """Return all findings about the labels and the report parts of their distribution."""
     distribution = LabelDistribution.of(rows, schema)
     checks: tuple[Callable[[LabelDistribution], Iterator[Finding]], ...] = (
         _reading,
@@ -43,7 +43,7 @@ def check_labels(rows: Sequence[Row], schema: LabelSchema) -> tuple[list[Finding
 
 
 def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
-    """Tells whether outputs were read as one label or as several, when that was decided from the data."""
+    """Report whether outputs were read as one label or several, if that was inferred from the data."""
     schema = distribution.schema
     if schema.multi_label_declared:
         return
@@ -52,15 +52,15 @@ def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
     if schema.multi_label:
         yield _note(
             "READ_AS_MULTI_LABEL",
-            f"Outputs are read as sets of labels with {schema.separator!r} between them: the parts recur.",
-            "Set multi_label to false if each output is one label.",
+            f"Outputs are read as several labels separated by {schema.separator!r}, because the parts recur.",
+            "Set multi_label to false if each output is a single label.",
             joined,
         )
     elif joined:
         yield _note(
             "READ_AS_SINGLE_LABEL",
-            f"Outputs that hold {schema.separator!r} are read as one label each: their parts do not recur.",
-            "Set multi_label if they are several labels.",
+            f"Outputs that contain {schema.separator!r} are read as one label each, because their parts do not recur.",
+            "Set multi_label to true if they are several labels.",
             joined,
         )
 
@@ -73,7 +73,7 @@ def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:
             severity=Severity.WARNING,
             code="ONE_LABEL",
             message=f"All {rows} rows have the label '{label}'.",
-            remedy="Add rows with other labels; from these, a model learns one answer to everything.",
+            remedy="Add rows with other labels; otherwise the model learns to give the same answer to every input.",
             column="output",
             excerpt=label,
         )
@@ -81,8 +81,8 @@ def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:
         yield Finding(
             severity=Severity.WARNING,
             code="TOO_MANY_LABELS",
-            message=f"{count} labels in {rows} rows: that looks like free text.",
-            remedy="Use the task generation, or set separator and labels.",
+            message=f"{rows} rows have {count} different labels; the outputs look like free text.",
+            remedy="Use the task generation, or set labels and separator if the outputs are labels.",
             column="output",
             excerpt=distribution.rows[0].written[0],
         )
@@ -105,8 +105,8 @@ def _spelling(distribution: LabelDistribution) -> Iterator[Finding]:
         yield _finding(
             Severity.WARNING,
             "LABEL_SPELLING",
-            f"{listed} differ from '{label}' ({spellings[key][label]}) by case or spaces only and are read as it.",
-            f"Write '{label}' everywhere; if they are different labels, give them different names.",
+            f"{listed} differ from '{label}' ({spellings[key][label]}) only in case or spaces and count as '{label}'.",
+            f"Write '{label}' in all rows, or use distinct names if they are different labels.",
             rows,
             excerpt=next(iter(others)),
         )
@@ -122,12 +122,12 @@ def _order(distribution: LabelDistribution) -> Iterator[Finding]:
     rows = [row for row in rows if len(set(_spelled(row))) == len(row.written)]
     if rows:
         order = distribution.text(schema.labels[:12]) + (", ..." if len(schema.labels) > 12 else "")
-        chosen = "declared" if schema.labels_declared else "that most rows use"
+        chosen = "the declared order" if schema.labels_declared else "the order of most rows"
         yield _note(
             "LABEL_ORDER",
-            f"Some rows list their labels in another order than the one {chosen} ({order}); "
-            "the order makes no difference, and answers come in this one.",
-            "Set labels to choose another order.",
+            f"Some rows do not list their labels in {chosen} ({order}). "
+            "The order makes no difference to tuning; answers use this one.",
+            "Set labels if you want answers in another order.",
             rows,
             excerpt=distribution.text(rows[0].written),
         )
@@ -143,8 +143,8 @@ def _repeated(distribution: LabelDistribution) -> Iterator[Finding]:
         yield _finding(
             Severity.WARNING,
             "LABEL_REPEATED",
-            "Some rows name a label twice; it counts once.",
-            "Remove it, or write the label that was meant.",
+            "Some rows list the same label more than once; it counts once.",
+            "Remove the repetition, or replace it by the intended label.",
             rows,
             excerpt=distribution.text(rows[0].written),
         )
@@ -157,16 +157,16 @@ def _similar(distribution: LabelDistribution) -> Iterator[Finding]:
         return
     for pair in combinations(labels, 2):
         rare, common = sorted(pair, key=lambda label: (counts[label], label))
-        if _digits(rare) != _digits(common):  # Level 1 and Level 2 are meant to be two
+        if _digits(rare) != _digits(common):  # Level 1 and Level 2 are different labels
             continue
-        # Two slips are only likely in a long name, and slips are few.
+        # Two typing errors are only likely in a long name, and misspelt labels are rare.
         two = min(map(len, pair)) >= _MIN_LENGTH_FOR_TWO_EDITS and 3 * counts[rare] <= counts[common]
         if within_distance(spelling_key(rare), spelling_key(common), 2 if two else 1):
             yield _finding(
                 Severity.WARNING,
                 "LABELS_SIMILAR",
-                f"'{rare}' ({counts[rare]} rows) and '{common}' ({counts[common]} rows) look like one label.",
-                f"If '{rare}' is a slip, write '{common}'.",
+                f"'{rare}' ({counts[rare]} rows) and '{common}' ({counts[common]} rows) look like the same label.",
+                f"Change '{rare}' to '{common}' if it is misspelt.",
                 [row for row in distribution.rows if rare in row.labels],
                 excerpt=rare,
             )
@@ -183,8 +183,8 @@ def _rare_labels(distribution: LabelDistribution) -> Iterator[Finding]:
         yield _finding(
             Severity.WARNING,
             "LABEL_TOO_FEW_ROWS",
-            f"Labels with fewer than {MIN_LABEL_ROWS} rows are hardly learnt: {_listed(rare)}.",
-            f"Add rows until each has at least {MIN_LABEL_ROWS}, better 20, or leave the label out.",
+            f"Some labels have fewer than {MIN_LABEL_ROWS} rows and will hardly be learnt: {_listed(rare)}.",
+            f"Add rows until each label has at least {MIN_LABEL_ROWS}, preferably 20, or remove the label.",
             [row for row in distribution.rows if any(label in rare for label in row.labels)],
             excerpt=min(rare, key=lambda label: (rare[label], label)),
         )
@@ -199,8 +199,8 @@ def _rare_sets(distribution: LabelDistribution) -> Iterator[Finding]:
     if rare:
         yield _note(
             "LABEL_SETS_RARE",
-            f"Combinations with one or two rows, which a model may not learn: {_listed(rare)}.",
-            "Add rows for those that matter.",
+            f"Some combinations have only one or two rows and may not be learnt: {_listed(rare)}.",
+            "Add rows for the combinations that matter.",
             [row for row in distribution.rows if distribution.text(row.labels) in rare],
         )
 

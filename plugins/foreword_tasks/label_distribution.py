@@ -1,4 +1,4 @@
-"""Counts of labels and label sets over the rows, as the checks and the report need them."""
+"""Counts of labels and label sets, for the checks and the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_TABLE_ROWS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledRow:
-    """One row: its label set in canonical form, and the labels as they are written."""
+    """A row's label set in canonical form and its labels as written."""
 
     number: int
     labels: tuple[str, ...]
@@ -25,11 +25,11 @@ class LabelledRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelDistribution:
-    """How labels are spread over the rows.
+    """The distribution of labels over the rows.
 
     Attributes:
-        label_counts: Rows by label, alone or with others.
-        set_counts: Rows by label set.
+        label_counts: Number of rows by label, alone or with others.
+        set_counts: Number of rows by label set.
     """
 
     schema: LabelSchema
@@ -39,7 +39,7 @@ class LabelDistribution:
 
     @classmethod
     def of(cls, rows: Sequence[Row], schema: LabelSchema) -> LabelDistribution:
-        """Counts the rows."""
+        """Count the labels and label sets of rows."""
         labelled = tuple(
             LabelledRow(number=row.number, labels=schema.read(row.output), written=tuple(schema.written(row.output)))
             for row in rows
@@ -52,19 +52,19 @@ class LabelDistribution:
         )
 
     def alone(self, label: str) -> int:
-        """Rows that have this label only."""
+        """Return the number of rows with only this label."""
         return self.set_counts[(label,)]
 
     def numbers(self, labels: tuple[str, ...]) -> list[int]:
-        """Numbers of the rows with exactly this label set."""
+        """Return the numbers of the rows with exactly this label set."""
         return [row.number for row in self.rows if row.labels == labels]
 
     def text(self, labels: tuple[str, ...]) -> str:
-        """A label set as its answer is written."""
+        """Return a label set as the text of an answer."""
         return self.schema.separator.join(labels)
 
     def parts(self) -> list[ReportPart]:
-        """Label table and, for several labels per row, the table of label sets and the co-occurrence matrix."""
+        """Return the label table and, if rows have several labels, the table of label sets and the matrix."""
         parts = [self._label_table()]
         if self.schema.multi_label:
             parts += [self._set_table(), self._co_occurrence()]
@@ -93,7 +93,7 @@ class LabelDistribution:
         return ReportPart(id="label_sets", title=title, content=Table(columns=("labels", "rows", "share"), rows=rows))
 
     def _co_occurrence(self) -> ReportPart:
-        """Rows that hold both labels; on the diagonal, rows that hold the label at all."""
+        """Return the matrix of rows that have both labels; the diagonal counts all rows with the label."""
         frequent = sorted(self.schema.labels, key=lambda label: -self.label_counts[label])[:MAX_MATRIX_LABELS]
         shown = self.schema.in_order(frequent)
         known = set(shown)
@@ -108,7 +108,7 @@ class LabelDistribution:
             column_labels=shown,
             values=tuple(tuple(float(cells[first, second]) for second in shown) for first in shown),
         )
-        title = _title("Rows that hold both labels", len(shown), len(self.schema.labels))
+        title = _title("Rows with both labels", len(shown), len(self.schema.labels))
         return ReportPart(id="co_occurrence", title=title, content=matrix)
 
     def _share(self, count: int) -> str:

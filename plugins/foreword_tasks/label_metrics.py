@@ -1,4 +1,4 @@
-"""Measures label sets against label sets."""
+"""Metrics that compare predicted label sets with expected ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword.plugin.interfaces import Scores
 from foreword_tasks.label_schema import LabelSchema
 
 MAX_MATRIX_LABELS = 50
-"""A matrix shows at most this many labels: nobody reads more, and its size grows with the square."""
+"""Maximum number of labels in a matrix: its size grows with the square, and a larger one is unreadable."""
 
 NO_ANSWER = "(no answer)"
 
@@ -23,18 +23,18 @@ METRICS = (
     MetricSpec(
         id="micro_f1",
         display_name="Micro F1",
-        description="F1 over all decisions for a label, in [0, 1]; frequent labels count more.",
+        description="F1 over all labels of all rows together, in [0, 1]; frequent labels count more.",
     ),
     MetricSpec(
         id="macro_f1",
         display_name="Macro F1",
-        description="Mean F1 of the labels that occur, in [0, 1]; every label counts the same.",
+        description="Mean of the F1 of each label that occurs, in [0, 1]; every label counts the same.",
     ),
     MetricSpec(
         id="accuracy",
         display_name="Accuracy",
-        description="Mean share of right labels among those predicted or due, in [0, 1]; with one label per row "
-        "the share of rows that are right.",
+        description="Mean share of correct labels among those predicted or expected, in [0, 1]; with one label per "
+        "row, the share of correct rows.",
     ),
 )
 
@@ -44,10 +44,10 @@ _LabelSet = tuple[str, ...]
 def score_label_sets(
     predictions: Sequence[_LabelSet | None], references: Sequence[_LabelSet], schema: LabelSchema
 ) -> Scores:
-    """The metrics of `METRICS`, the table by label and a matrix.
+    """Return the metrics of `METRICS`, the table by label and a matrix.
 
     Args:
-        predictions: None for a text that is no answer: all of its labels are missed.
+        predictions: Label sets; None for a text that is not an answer, which misses all expected labels.
     """
     hits: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
@@ -97,7 +97,7 @@ def score_label_sets(
 def _matrix(
     predictions: Sequence[_LabelSet | None], references: Sequence[_LabelSet], shown: _LabelSet, *, multi_label: bool
 ) -> ReportPart:
-    """How often a label was due (row) and another was predicted (column)."""
+    """Count how often a label was expected (row) and a label was predicted (column)."""
     cells: Counter[tuple[str, str]] = Counter()
     for prediction, reference in zip(predictions, references, strict=True):
         cells.update((due, answer) for due in reference for answer in prediction or (NO_ANSWER,))
@@ -108,8 +108,8 @@ def _matrix(
         values=tuple(tuple(float(cells[due, answer]) for answer in columns) for due in shown),
     )
     if multi_label:
-        return ReportPart(id="co_occurrence", title="Label due (row) and label predicted (column)", content=matrix)
-    return ReportPart(id="confusion", title="Confusion: label due (row), label predicted (column)", content=matrix)
+        return ReportPart(id="co_occurrence", title="Expected label (row) and predicted label (column)", content=matrix)
+    return ReportPart(id="confusion", title="Confusion: expected label (row), predicted label (column)", content=matrix)
 
 
 def _f1(hits: int, predicted: int, due: int) -> float:

@@ -1,4 +1,4 @@
-"""The order in which answers list labels, read from the data."""
+"""The order in which answers list labels, determined from the data."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 
-# The vote costs labels x pairs, and each row the square of its labels; what is beyond these is no set of labels.
+# The vote costs labels x pairs, and each row the square of its labels. Data beyond these limits is not a label set.
 _MAX_LABELS = 1000
 _MAX_LABELS_PER_ROW = 50
 
 
 def majority_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Orders labels as most rows do: ranked pairs.
+    """Return the labels in the order that most rows use, by the method of ranked pairs.
 
-    Each two labels are voted on by the rows that hold both. Clear votes count before close ones, and a vote that
-    contradicts those before it is left out (Tideman 1987, doi:10.1007/BF00433944). Where nothing was voted, the
-    more frequent label comes first, then the alphabet decides, so the order of the rows does not matter.
+    For each pair of labels, the rows that have both vote on their order. Clear majorities count before close ones, and
+    a majority that contradicts earlier ones is skipped (Tideman 1987, doi:10.1007/BF00433944). Pairs without a vote
+    are ordered by frequency, then alphabetically, so that the order of the rows does not matter.
 
     Args:
-        rows: The labels of each row as they are written, without repetitions. Rows of more than 50 labels have no
-            vote; beyond 1,000 labels the frequency alone decides.
+        rows: The labels of each row as written, without repetitions. Rows with more than 50 labels do not vote; with
+            more than 1,000 labels only the frequency decides.
     """
     counts: Counter[str] = Counter()
     votes: Counter[tuple[str, str]] = Counter()
@@ -37,7 +37,7 @@ def majority_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
         (pair for pair, margin in margins.items() if margin > 0),
         key=lambda pair: (-margins[pair], place[pair[0]], place[pair[1]]),
     )
-    # behind[i] holds a bit for each label that is known to come behind label i.
+    # behind[i] has a bit for each label that is known to come after label i.
     behind = [0] * len(ranked)
     for first, second in ((place[first], place[second]) for first, second in pairs):
         if behind[second] >> first & 1 or behind[first] >> second & 1:
@@ -50,7 +50,7 @@ def majority_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _unfold(behind: Sequence[int]) -> Iterable[int]:
-    """Indices so that each comes before all those behind it; the smallest possible one next."""
+    """Yield the indices in a valid order, always the smallest possible one next."""
     open_ = list(range(len(behind)))
     while open_:
         blocked = 0

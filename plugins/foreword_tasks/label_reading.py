@@ -1,4 +1,4 @@
-"""Reads the labels of a classification from its rows and options."""
+"""Reading the labels of a classification from its rows and options."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ _LISTED = 10
 
 
 def read_labels(rows: Sequence[Row], options: TaskOptions) -> LabelSchema:
-    """The labels, in canonical order, and the label sets.
+    """Read the labels in canonical order and the label sets.
 
     Raises:
-        InvalidArgumentError: The options contradict each other, or a row has a label that is not among those
-            declared.
+        InvalidArgumentError: The options contradict each other, or a row has a label that is not declared.
     """
     separator = DEFAULT_SEPARATOR if options.separator is None else options.separator
     declared = tuple(label.strip() for label in options.labels)
@@ -54,7 +53,7 @@ def read_labels(rows: Sequence[Row], options: TaskOptions) -> LabelSchema:
 
 
 def common_spelling(labels: Iterable[str]) -> dict[str, str]:
-    """The most frequent spelling by spelling key; the alphabet decides between equals."""
+    """Return the most frequent spelling by spelling key; ties are broken alphabetically."""
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for label in labels:
         spellings[spelling_key(label)][" ".join(label.split())] += 1
@@ -62,10 +61,10 @@ def common_spelling(labels: Iterable[str]) -> dict[str, str]:
 
 
 def parts_recur(outputs: Sequence[str], separator: str) -> bool:
-    """Whether what the separator joins are labels: parts that also occur in other outputs.
+    """Return True if the separator joins labels, that is, parts that also occur in other outputs.
 
-    `Warehouse, Packaging` beside `Warehouse` and `Planning, Packaging` are sets of labels; `Portland, OR` beside
-    `Salem, OR` are not: the cities never come again.
+    With `Warehouse` and `Planning, Packaging` in the data, `Warehouse, Packaging` is a set of labels. With `Salem, OR`
+    in the data, `Portland, OR` is not, because the cities never recur.
     """
     distinct = {tuple(sorted({spelling_key(part) for part in split_output(output, separator)})) for output in outputs}
     joined = [parts for parts in distinct if len(parts) > 1]
@@ -79,7 +78,7 @@ def parts_recur(outputs: Sequence[str], separator: str) -> bool:
 
 
 def _parts_declared(outputs: Sequence[str], declared: Sequence[str], separator: str) -> bool:
-    """Whether some output joins several declared labels."""
+    """Return True if some output joins several declared labels."""
     keys = {spelling_key(label) for label in declared}
     for output in outputs:
         parts = {spelling_key(part) for part in split_output(output, separator)}
@@ -95,14 +94,14 @@ def _check_options(declared: Sequence[str], separator: str, multi_label: bool | 
     keys = Counter(spelling_key(label) for label in declared)
     for key, count in keys.items():
         if not key:
-            violations.add("task_options.labels", "must not hold an empty label")
+            violations.add("task_options.labels", "must not contain an empty label")
         elif count > 1:
-            text = f"{key!r} is given {count} times; case and spaces do not tell labels apart"
+            text = f"{key!r} is listed {count} times; labels must differ in more than case and spaces"
             violations.add("task_options.labels", text)
     mark = separator.strip() or separator
     for label in declared if multi_label and separator else ():
         if mark in label:
-            text = f"{label!r} holds the separator {separator!r}; choose another separator"
+            text = f"{label!r} contains the separator {separator!r}; choose another separator"
             violations.add("task_options.labels", text)
     violations.check()
 
@@ -110,7 +109,11 @@ def _check_options(declared: Sequence[str], separator: str, multi_label: bool | 
 def _check_rows(
     rows: Sequence[Row], written: Sequence[Sequence[str]], draft: LabelSchema, options: TaskOptions
 ) -> None:
-    """Raises InvalidArgumentError that names each label which is not declared, with its rows."""
+    """Check that all labels are declared.
+
+    Raises:
+        InvalidArgumentError: Some labels are not declared; the message lists them with their rows.
+    """
     known = {spelling_key(label) for label in draft.labels}
     unknown: dict[str, list[int]] = defaultdict(list)
     for row, labels in zip(rows, written, strict=True):
@@ -122,12 +125,12 @@ def _check_rows(
     violations = Violations()
     for label, numbers in list(unknown.items())[:_LISTED]:
         shown = ", ".join(map(str, numbers[:_LISTED])) + (", ..." if len(numbers) > _LISTED else "")
-        text = f"{label[:80]!r} (row {shown}) is not among the declared labels; declare it or correct the rows"
+        text = f"{label[:80]!r} (row {shown}) is not a declared label; declare it or correct the rows"
         parts = {spelling_key(part) for part in split_output(label, draft.separator)}
         if options.multi_label is False and len(parts) > 1 and parts <= known:
-            text += ", or set multi_label"
+            text += ", or set multi_label to true"
         violations.add("task_options.labels", text)
     if len(unknown) > _LISTED:
-        text = f"{len(unknown) - _LISTED} more labels are not declared either"
+        text = f"{len(unknown) - _LISTED} more labels are not declared; declare them or correct the rows"
         violations.add("task_options.labels", text)
     violations.check()

@@ -1,4 +1,4 @@
-"""What a classification knows of its labels, and how texts are read with it."""
+"""The schema of a classification: its labels, and how texts are parsed into them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from foreword.plugin.interfaces import LabelSpace, Schema
 
 DEFAULT_SEPARATOR = ", "
 
-_JOINTS = re.compile(r"[,;/&\n]|\band\b", re.IGNORECASE)
-_TRIMMINGS = " \t\r\n.!:*'\"`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
+_LIST_SEPARATORS = re.compile(r"[,;/&\n]|\band\b", re.IGNORECASE)
+_TRIMMED = " \t\r\n.!:*'\"`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def spelling_key(label: str) -> str:
-    """The same for labels that differ by case or spaces only."""
+    """Return a key that is equal for labels that differ only in case or spaces."""
     return " ".join(label.split()).casefold()
 
 
 def split_output(output: str, separator: str) -> list[str]:
-    """The labels of one output as they are written; `A,B` and `A , B` count as `A, B`."""
+    """Split an output into its labels as written; `A,B` and `A , B` are read as `A, B`."""
     parts = [part.strip() for part in output.split(separator.strip() or separator)]
     return [part for part in parts if part] or [output.strip()]
 
@@ -32,10 +32,10 @@ class LabelSchema:
     """The labels of a classification.
 
     Attributes:
-        labels: In canonical order.
-        label_sets: Those seen in the data, each in canonical order, the most frequent first.
-        labels_declared: Whether the labels were given, not read from the data.
-        multi_label_declared: Whether `multi_label` was given, not decided from the data.
+        labels: Labels in canonical order.
+        label_sets: Label sets in the data, each in canonical order, the most frequent first.
+        labels_declared: Whether the labels were given as an option, not read from the data.
+        multi_label_declared: Whether `multi_label` was given as an option, not inferred from the data.
     """
 
     labels: tuple[str, ...]
@@ -47,7 +47,7 @@ class LabelSchema:
 
     @classmethod
     def from_json(cls, schema: Schema) -> LabelSchema:
-        """Reads the stored form."""
+        """Create a schema from its stored form."""
         return cls(
             labels=tuple(schema["labels"]),
             multi_label=bool(schema["multi_label"]),
@@ -58,7 +58,7 @@ class LabelSchema:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The stored form."""
+        """Return the stored form."""
         return {
             "labels": list(self.labels),
             "multi_label": self.multi_label,
@@ -70,7 +70,7 @@ class LabelSchema:
 
     @property
     def space(self) -> LabelSpace:
-        """The closed set of answers."""
+        """The set of possible answers."""
         return LabelSpace(
             labels=self.labels,
             separator=self.separator,
@@ -87,27 +87,27 @@ class LabelSchema:
         return {label: place for place, label in enumerate(self.labels)}
 
     def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
-        """Distinct labels in canonical order; unknown ones behind, in the alphabet's."""
+        """Return the distinct labels in canonical order, followed by unknown labels in alphabetical order."""
         return tuple(sorted(set(labels), key=lambda label: (self._places.get(label, len(self.labels)), label)))
 
     def written(self, output: str) -> list[str]:
-        """The labels of an output as they are written, in the order in which they are written."""
+        """Return the labels of an output in their original spelling and order."""
         if not self.multi_label or spelling_key(output) in self._by_key:
             return [output.strip()]
         return split_output(output, self.separator)
 
     def read(self, output: str) -> tuple[str, ...]:
-        """The label set of a row's output, in canonical order and spelling; unknown labels stay as they are."""
+        """Return the label set of a row's output in canonical order and spelling; unknown labels are unchanged."""
         return self.in_order(self._by_key.get(spelling_key(label), label) for label in self.written(output))
 
     def parse_answer(self, text: str) -> tuple[str, ...] | None:
-        """The label set that a model's free text gives, in canonical order.
+        """Parse the label set from a model's free text.
 
-        Case, order, quotes and the joints of a list (`A, B and C.`) do not matter, nor do words before a colon
-        (`Departments: A`) or lines behind the first. A text that holds anything but labels is no answer.
+        Case, order, quotes and list separators (`A, B and C.`) do not matter. Words before a colon (`Departments: A`)
+        and lines after the first are ignored. A text that contains anything else is not an answer.
 
         Returns:
-            The labels, or None for no answer.
+            The labels in canonical order, or None if the text is not an answer.
         """
         line = text.strip().partition("\n")[0]
         for candidate in (text, line, line.partition(":")[2]):
@@ -117,17 +117,17 @@ class LabelSchema:
         return None
 
     def _parse_list(self, text: str) -> tuple[str, ...] | None:
-        whole = self._by_key.get(spelling_key(text.strip(_TRIMMINGS)))
+        whole = self._by_key.get(spelling_key(text.strip(_TRIMMED)))
         if whole is not None:
             return (whole,)
         found: list[str] = []
         for part in split_output(text, self.separator):
-            label = self._by_key.get(spelling_key(part.strip(_TRIMMINGS)))
+            label = self._by_key.get(spelling_key(part.strip(_TRIMMED)))
             if label is not None:
                 found.append(label)
                 continue
-            for piece in _JOINTS.split(part):
-                key = spelling_key(piece.strip(_TRIMMINGS))
+            for piece in _LIST_SEPARATORS.split(part):
+                key = spelling_key(piece.strip(_TRIMMED))
                 if key and key not in self._by_key:
                     return None
                 found += [self._by_key[key]] if key else []

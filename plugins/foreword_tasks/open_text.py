@@ -1,4 +1,4 @@
-"""What tasks that answer with free text share."""
+"""The base class of tasks that answer with free text, and its checks."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from foreword.plugin.interfaces import Schema, Task
 
 
 class OpenText(Task):
-    """A task whose answers are texts as the rows have them: case, space and line breaks are kept."""
+    """A task whose answers are free text; case, whitespace and line breaks are preserved."""
 
     def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        """Free text has nothing to learn beforehand: the schema is empty."""
+        """Return an empty schema; free text needs none."""
         return {}
 
     def target(self, output: str, schema: Schema) -> str:
-        """The output as it is."""
+        """Return the output unchanged."""
         return output
 
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Warns when all outputs are the same, and of what the task itself looks for."""
+        """Check whether all outputs are the same, then run the checks of the task."""
         findings, parts = self.check_texts(rows)
         return [*_one_output(rows), *findings], parts
 
     @abstractmethod
     def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
-        """What is wrong with outputs of this task."""
+        """Check the outputs for problems specific to the task."""
 
 
-def concerned(
+def check_rows(
     rows: Sequence[Row],
     test: Callable[[Row], bool],
     *,
@@ -41,11 +41,12 @@ def concerned(
     remedy: str,
     tolerated_share: float,
 ) -> list[Finding]:
-    """A finding about the rows that fail a test: a warning where they are many, a remark where they are few.
+    """Return a finding about the rows that match a test: a warning if they are many, otherwise a note.
 
     Args:
-        message: Begins after the number of rows: `of 200 summaries are as long as their texts`.
-        tolerated_share: Up to this share of all rows they are few.
+        test: Returns True for a row that has the problem.
+        message: Continuation of `3 of 200`: `summaries have as many words as their texts`.
+        tolerated_share: Share of all rows up to which the finding is a note.
     """
     found = [row for row in rows if test(row)]
     if not found:
@@ -65,7 +66,7 @@ def concerned(
 
 
 def plain(text: str) -> str:
-    """A text without its case and spacing, to be compared with another."""
+    """Return a text in lower case with normalised whitespace, for comparisons."""
     return " ".join(text.casefold().split())
 
 
@@ -77,7 +78,7 @@ def _one_output(rows: Sequence[Row]) -> list[Finding]:
             severity=Severity.WARNING,
             code="ONE_OUTPUT",
             message=f"All {len(rows)} rows have the same output.",
-            remedy="Add rows with other outputs; from these, a model learns one answer to everything.",
+            remedy="Add rows with other outputs; otherwise the model learns to give the same answer to every input.",
             column="output",
             excerpt=excerpt(rows[0].output),
         )

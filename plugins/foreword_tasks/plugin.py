@@ -12,7 +12,7 @@ from foreword_tasks.summarization import Summarization
 
 @hookimpl
 def register_tasks(register: Register[Task]) -> None:
-    """Adds classification, generation and summarization."""
+    """Register classification, generation and summarization."""
     register.add(Classification())
     register.add(Generation())
     register.add(Summarization())

@@ -1,7 +1,7 @@
-"""Signs in the rows that they are meant for one task or another.
+"""Rules that infer from the rows which task they are for.
 
-Every rule counts repetitions and compares outputs with inputs; no text is long or short enough to decide alone. Where
-the rows leave room for doubt, no rule applies and generation is left, which suits any text.
+Every rule counts repetitions and compares outputs with inputs; the length of a text alone never decides. If the rows
+are ambiguous, no rule applies, and generation remains, which suits any text.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from foreword_tasks.words import words
 Item = TypeVar("Item")
 
 _RECURRING_SHARE: Final = 0.8
-_MOST_LABEL_WORDS: Final = 5
-_MOST_LABEL_CHARACTERS: Final = 50
+_MAX_LABEL_WORDS: Final = 5
+_MAX_LABEL_CHARACTERS: Final = 50
 _MANY_LABELS: Final = 50
-_MOST_LABELS: Final = 1000
+_MAX_LABELS: Final = 1000
 _ROWS_PER_LABEL: Final = 2
 _ROWS_PER_DOUBTFUL_LABEL: Final = 3
 
-_FEWEST_COPIED: Final = 10
+_MIN_COPIED: Final = 10
 _COPIED_SHARE: Final = 0.8
-_MOST_CHANCE_SHARE: Final = 0.2
+_MAX_CHANCE_SHARE: Final = 0.2
 
-_FEWEST_SUMMARIES: Final = 8
-_FEWEST_TEXT_WORDS: Final = 30
-_FEWEST_SUMMARY_WORDS: Final = 4
+_MIN_SUMMARIES: Final = 8
+_MIN_TEXT_WORDS: Final = 30
+_MIN_SUMMARY_WORDS: Final = 4
 _SHORTER_SHARE: Final = 0.9
 _FROM_INPUT_SHARE: Final = 0.5
-_LEAST_LEAD: Final = 0.25
+_MIN_LEAD: Final = 0.25
 _STEM_LETTERS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSigns:
-    """What the outputs look like when they are read as labels.
+    """Statistics of the outputs when they are read as labels.
 
     Attributes:
-        counts: Occurrences of each label, spelling aside.
-        combination_count: Distinct sets of labels in one output.
-        multi_label: Whether some outputs hold several labels.
+        counts: Occurrences of each label, ignoring case and spaces.
+        combination_count: Number of distinct label sets.
+        multi_label: Whether some outputs have several labels.
         structured: Whether most outputs are JSON objects or arrays.
     """
 
@@ -74,23 +74,21 @@ class LabelSigns:
 
     @property
     def are_labels(self) -> bool:
-        """Whether the outputs are a small set of texts that recur, alone or joined."""
+        """Whether the outputs are a small set of recurring texts, alone or joined."""
         recurring = sum(count for count in self.counts.values() if count > 1)
-        long = sum(
-            len(label) > _MOST_LABEL_CHARACTERS or len(label.split()) > _MOST_LABEL_WORDS for label in self.counts
-        )
+        long = sum(len(label) > _MAX_LABEL_CHARACTERS or len(label.split()) > _MAX_LABEL_WORDS for label in self.counts)
         doubtful = long > len(self.counts) / 2 or len(self.counts) > _MANY_LABELS
         needed = _ROWS_PER_DOUBTFUL_LABEL if doubtful else _ROWS_PER_LABEL
         return (
             recurring >= _RECURRING_SHARE * self.counts.total()
             and self.counts.total() >= needed * len(self.counts)
-            and len(self.counts) <= _MOST_LABELS
-            # Their commas belong to JSON and join no labels.
+            and len(self.counts) <= _MAX_LABELS
+            # The commas are part of the JSON and do not separate labels.
             and not (self.multi_label and self.structured)
         )
 
     def describe(self, row_count: int) -> str:
-        """The counts as a clause."""
+        """Return the counts as a clause."""
         count = len(self.counts)
         if count == 1:
             return f"{row_count:,} rows have the same output"
@@ -101,45 +99,45 @@ class LabelSigns:
 
 
 def copied_from_inputs(rows: Sequence[Row]) -> bool:
-    """Whether outputs are parts of their own inputs, such as names that are to be found in a text.
+    """Return True if outputs are copied from their own inputs, as in the extraction of names.
 
-    Inputs that list all labels hold those of other rows too, and do not count. A few labels that stand in their inputs
-    are still labels.
+    Inputs that list all labels also contain the outputs of other rows and do not count. A small set of outputs is still
+    read as labels.
     """
-    if len({spelling_key(row.output) for row in rows}) <= _FEWEST_COPIED:
+    if len({spelling_key(row.output) for row in rows}) <= _MIN_COPIED:
         return False
     inputs = [f" {' '.join(words(row.input))} " for row in rows]
     outputs = [" ".join(words(row.output)) for row in rows]
     own = [bool(output) and f" {output} " in text for output, text in zip(outputs, inputs, strict=True)]
     if fmean(own) < _COPIED_SHARE:
         return False
-    # A text that holds both outputs is the rule where labels are listed in it, and the exception where a name is found.
+    # Inputs that list the labels usually contain the outputs of other rows too; texts with a name to extract rarely do.
     listed = [
         f" {output} " in text
-        for places in (0, 1, 2)  # the outputs may come in turns
+        for places in (0, 1, 2)  # in case the outputs alternate
         for output, text, its_own in zip(outputs, _rotated(inputs, places), _rotated(outputs, places), strict=True)
         if output != its_own
     ]
-    return bool(listed) and fmean(listed) <= _MOST_CHANCE_SHARE
+    return bool(listed) and fmean(listed) <= _MAX_CHANCE_SHARE
 
 
 def describe_summaries(rows: Sequence[Row]) -> str | None:
-    """Why the rows are summaries, as a clause; None if they may be something else.
+    """Return a clause that explains why the rows are summaries, or None if they may be something else.
 
-    A summary is clearly shorter than its text and made of its words; a reply or a title need not be. How many words
-    two texts of these rows share anyway is measured by comparing outputs with the inputs of other rows.
+    A summary is clearly shorter than its text and uses its words; a reply or a title need not. Comparing outputs with
+    the inputs of other rows measures how many words any two texts share.
     """
-    if len(rows) < _FEWEST_SUMMARIES:
+    if len(rows) < _MIN_SUMMARIES:
         return None
     inputs, outputs = [words(row.input) for row in rows], [words(row.output) for row in rows]
     input_words, output_words = median(map(len, inputs)), median(map(len, outputs))
     shorter = fmean(2 * len(output) <= len(text) for output, text in zip(outputs, inputs, strict=True))
-    if input_words < _FEWEST_TEXT_WORDS or output_words < _FEWEST_SUMMARY_WORDS or shorter < _SHORTER_SHARE:
+    if input_words < _MIN_TEXT_WORDS or output_words < _MIN_SUMMARY_WORDS or shorter < _SHORTER_SHARE:
         return None
     if len({spelling_key(row.output) for row in rows}) < _RECURRING_SHARE * len(rows):
         return None
     own = fmean(map(_share_from, outputs, inputs))
-    if own < _FROM_INPUT_SHARE or own - fmean(map(_share_from, outputs, _rotated(inputs))) < _LEAST_LEAD:
+    if own < _FROM_INPUT_SHARE or own - fmean(map(_share_from, outputs, _rotated(inputs))) < _MIN_LEAD:
         return None
     return (
         f"{len(rows):,} rows have inputs of {input_words:.0f} words and outputs of {output_words:.0f} (medians), "
@@ -148,12 +146,12 @@ def describe_summaries(rows: Sequence[Row]) -> str | None:
 
 
 def _share_from(output: Sequence[str], text: Sequence[str]) -> float:
-    """Share of the output's longer words whose beginning is that of a word of the text."""
+    """Return the share of the output's longer words that begin like a word of the text."""
     stems = {word[:_STEM_LETTERS] for word in output if len(word) >= _STEM_LETTERS - 1 or not word.isascii()}
     return len(stems & {word[:_STEM_LETTERS] for word in text}) / len(stems) if stems else 0.0
 
 
 def _rotated(items: Sequence[Item], places: int = 0) -> list[Item]:
-    """Each item in the place of another one, half the list and so many places away."""
+    """Return the items rotated by half the list plus a number of places."""
     distance = len(items) // 2 + places
     return [*items[distance:], *items[:distance]]

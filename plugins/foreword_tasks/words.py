@@ -1,4 +1,4 @@
-"""Words of texts in any script."""
+"""Splitting of texts in any script into words."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text without their case; in scripts that put no space between words, its characters."""
+    """Return the words of a text in lower case; in scripts without spaces between words, its characters."""
     return _WORD.findall(text.casefold())

@@ -1,1 +1,1 @@
-"""Checks of dataset rows that come with Foreword: one file each."""
+"""The built-in checks of dataset rows, one per file."""

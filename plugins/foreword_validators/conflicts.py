@@ -1,4 +1,4 @@
-"""The same input with different outputs."""
+"""The check for equal inputs with different outputs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
 
 
 class Conflicts(RowValidator):
-    """The same input, space around it aside, with another output.
+    """The check for equal inputs, ignoring surrounding whitespace, with different outputs.
 
-    Unless the task is another than classification, outputs that differ only by case, spaces or the order of their
-    labels are the same.
+    For classification, or if no task is set, outputs are equal if they differ only in case, spaces or the order of
+    their labels.
     """
 
     id = "conflicts"
-    description = "The same input comes with different outputs."
+    description = "The same input has different outputs."
 
     def start(self, context: ValidationContext) -> RowCheck:
-        """Applies to every task."""
+        """Start the check, for any task."""
         return _Check(context.separator if context.task in ("", "classification") else None)
 
 
 class _Check(RowCheck):
-    """Remembers 32 bytes and a number per row, not the texts."""
+    """The running check; it stores 32 bytes and a number per row, not the texts."""
 
     def __init__(self, separator: str | None) -> None:
         self._separator = separator
@@ -41,8 +41,8 @@ class _Check(RowCheck):
             yield Finding(
                 severity=Severity.WARNING,
                 code="CONFLICTING_OUTPUTS",
-                message=f"Row {row.number} has the same input as row {first} but another output.",
-                remedy="Keep the right one; a model cannot learn both.",
+                message=f"Row {row.number} has the same input as row {first} but a different output.",
+                remedy="Keep only the row with the correct output; a model cannot learn both.",
                 rows=(first, row.number),
                 row_count=2,
                 column="output",
@@ -50,7 +50,7 @@ class _Check(RowCheck):
             )
 
     def _meaning(self, output: str) -> str:
-        """The output without what makes no difference."""
+        """Return the output in a normalised form for comparison."""
         if self._separator is None:
             return output.strip()
         labels = output.casefold().split(self._separator.strip() or self._separator)

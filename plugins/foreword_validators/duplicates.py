@@ -1,4 +1,4 @@
-"""Rows that repeat earlier ones."""
+"""The check for rows that repeat earlier ones."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _LISTED = 5
 
 
 class Duplicates(RowValidator):
-    """The same input with the same output, space around them aside."""
+    """The check for rows with equal input and output, ignoring surrounding whitespace."""
 
     id = "duplicates"
     description = "A row repeats an earlier one."
 
     def start(self, context: ValidationContext) -> RowCheck:
-        """Applies to every task."""
+        """Start the check, for any task."""
         return _Check()
 
 
 class _Check(RowCheck):
-    """Remembers 16 bytes and a number per row, not the texts."""
+    """The running check; it stores 16 bytes and a number per row, not the texts."""
 
     def __init__(self) -> None:
         self._first: dict[bytes, int] = {}
@@ -52,9 +52,9 @@ class _Check(RowCheck):
         finding = Finding(
             severity=Severity.WARNING,
             code="DUPLICATE_ROWS",
-            message=f"{self._count} {'row repeats' if self._count == 1 else 'rows repeat'} an earlier one "
+            message=f"{self._count} {'row repeats' if self._count == 1 else 'rows repeat'} an earlier row "
             f"(row {listed}{more}).",
-            remedy="Remove the repetitions: they count double, and one that is held out makes results look better.",
+            remedy="Remove the repeated rows; they count twice, and held-out copies make results look better.",
             rows=tuple(number for number, _ in self._repeats),
             row_count=self._count,
             column="input",

@@ -1,4 +1,4 @@
-"""Inputs and outputs that hold nothing."""
+"""The check for empty inputs and outputs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
 
 
 class EmptyTexts(RowValidator):
-    """An input or output that is empty or only space is an error."""
+    """The check for inputs and outputs that are empty or only whitespace; both are errors."""
 
     id = "empty_texts"
-    description = "Input or output is empty."
+    description = "An input or output is empty."
 
     def start(self, context: ValidationContext) -> RowCheck:
-        """Applies to every task."""
+        """Start the check, for any task."""
         return _Check()
 
 
@@ -28,7 +28,7 @@ class _Check(RowCheck):
                     severity=Severity.ERROR,
                     code=f"EMPTY_{column.upper()}",
                     message=f"The {column} is empty.",
-                    remedy="Give it a text, or remove the row.",
+                    remedy="Add a text, or remove the row.",
                     rows=(row.number,),
                     row_count=1,
                     column=column,

@@ -1,4 +1,4 @@
-"""Texts that were decoded with the wrong encoding before they came here."""
+"""The check for texts that were decoded with the wrong encoding."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
 
-# What UTF-8 looks like when it was read as Windows-1252 or Latin-1: a lead byte (Ã, â and their like) with the
-# continuation bytes as they show there.
+# UTF-8 that was read as Windows-1252 or Latin-1: a lead byte (such as Ã or â) followed by the characters of the
+# continuation bytes.
 _MISREAD = re.compile(
     "\N{REPLACEMENT CHARACTER}"
     "|[\N{LATIN CAPITAL LETTER A WITH TILDE}\N{LATIN CAPITAL LETTER A WITH CIRCUMFLEX}][\u0080-\u00bf]"
@@ -19,13 +19,13 @@ _MISREAD = re.compile(
 
 
 class GarbledTexts(RowValidator):
-    """Replacement characters, and accents or quotes that fell apart into two or three odd characters."""
+    """The check for replacement characters, and for accents or quotes that became two or three odd characters."""
 
     id = "garbled_texts"
-    description = "Text was read with the wrong encoding."
+    description = "A text was read with the wrong encoding."
 
     def start(self, context: ValidationContext) -> RowCheck:
-        """Applies to every task."""
+        """Start the check, for any task."""
         return _Check()
 
 
@@ -37,8 +37,8 @@ class _Check(RowCheck):
                 yield Finding(
                     severity=Severity.WARNING,
                     code="GARBLED_TEXT",
-                    message=f"Characters in {column} look as if a file was read with the wrong encoding.",
-                    remedy="Export the texts again as UTF-8.",
+                    message=f"The {column} has characters that look like text read with the wrong encoding.",
+                    remedy="Export the original texts again as UTF-8.",
                     rows=(row.number,),
                     row_count=1,
                     column=column,

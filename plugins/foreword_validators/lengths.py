@@ -1,4 +1,4 @@
-"""How long texts are, and which inputs are too long."""
+"""The lengths of texts, and the check for inputs that are too long."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ _STEPS = (1, 2, 5)
 
 
 class Lengths(RowValidator):
-    """Histograms of the lengths, in tokens when a base model is named, else in characters.
+    """Histograms of the lengths of texts, in tokens if a base model is given, otherwise in characters.
 
-    An input's tokens include what the tokenizer or the chat template puts around it, an output's the end token.
-
-    Inputs over the limit are a warning, not an error: tuning cuts them and says so in its plan.
+    The tokens of an input include those that the tokenizer or the chat template adds, the tokens of an output its end
+    token. Inputs over the limit are a warning, not an error, because tuning truncates them and notes it in its plan.
     """
 
     id = "lengths"
-    description = "Inputs are longer than the model takes; lengths of all texts."
+    description = "An input is longer than the model accepts; also reports the lengths of all texts."
 
     def start(self, context: ValidationContext) -> RowCheck:
-        """Applies to every task; the limit only with a tokenizer."""
+        """Start the check, for any task; the limit applies only with a tokenizer."""
         return _Check(context)
 
 
 class _Check(RowCheck):
     def __init__(self, context: ValidationContext) -> None:
         self._count = context.count_tokens or len
-        # Answers are learnt without what stands around an input, and with the token that ends them.
+        # Outputs do not have the tokens that are added around an input, only an end token.
         self._beyond_output = context.count_tokens("") - 1 if context.count_tokens else 0
         self._unit = "tokens" if context.count_tokens else "characters"
         self._limit = context.max_input_tokens if context.count_tokens else None
@@ -46,7 +45,7 @@ class _Check(RowCheck):
             yield Finding(
                 severity=Severity.WARNING,
                 code="INPUT_TOO_LONG",
-                message=f"Inputs of more than {self._limit} tokens are cut; what stands behind is not seen.",
+                message=f"Inputs longer than {self._limit} tokens are truncated; the model does not see the rest.",
                 remedy="Shorten them, or choose a base model with a longer context.",
                 rows=(row.number,),
                 row_count=1,
@@ -68,7 +67,7 @@ class _Check(RowCheck):
 
 
 def _histogram(lengths: Counter[int], unit: str) -> Histogram:
-    """Equal intervals with round edges, at most `_MAX_BINS` of them."""
+    """Return a histogram of at most `_MAX_BINS` equal intervals with round edges."""
     low, high = min(lengths), max(lengths)
     step = _round_step((high - low + 1) / _MAX_BINS)
     start = low // step * step
@@ -83,7 +82,7 @@ def _histogram(lengths: Counter[int], unit: str) -> Histogram:
 
 
 def _round_step(step: float) -> int:
-    """The next number of 1, 2, 5, 10, 20, 50, ... that is at least `step`."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... that is at least `step`."""
     power = 1
     while True:
         for factor in _STEPS:

@@ -15,6 +15,6 @@ from foreword_validators.row_count import RowCount
 
 @hookimpl
 def register_row_validators(register: Register[RowValidator]) -> None:
-    """Adds all of them."""
+    """Register all validators."""
     for validator in (EmptyTexts(), Lengths(), GarbledTexts(), Duplicates(), Conflicts(), RowCount()):
         register.add(validator)

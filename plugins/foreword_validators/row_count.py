@@ -1,4 +1,4 @@
-"""Files that are too small to learn from."""
+"""The check for files with too few rows."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from foreword.domain.report import Finding, ReportPart, Severity
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
 
 MIN_ROWS = 10
-"""Rows below which a file draws a warning."""
+"""Number of rows below which a file gets a warning."""
 
 
 class RowCount(RowValidator):
-    """Fewer than 10 rows are a warning; that there is none at all is the reader's to say."""
+    """The check for fewer than 10 rows; the file reader itself reports a file without rows."""
 
     id = "row_count"
-    description = f"Fewer than {MIN_ROWS} rows."
+    description = f"The file has fewer than {MIN_ROWS} rows."
 
     def start(self, context: ValidationContext) -> RowCheck:
-        """Applies to every task."""
+        """Start the check, for any task."""
         return _Check()
 
 
@@ -38,6 +38,7 @@ class _Check(RowCheck):
             severity=Severity.WARNING,
             code="TOO_FEW_ROWS",
             message=f"{'1 row is' if self._count == 1 else f'{self._count} rows are'} too few to learn from.",
-            remedy="Bring at least 50, better 200; with a handful, examples in the prompt do better than tuning.",
+            remedy="Add rows until there are at least 50, preferably 200; with only a few, put examples in the prompt "
+            "instead of tuning.",
         )
         return (finding,), ()

@@ -37,8 +37,8 @@ def test_a_badly_distributed_file_is_usable_but_warned_of(capsys, tmp_path):
 
     shown = capsys.readouterr().out
     assert "147 of 147 rows can be used, 2 warnings" in shown
-    assert "8 rows have 'Warehouse' alone" in shown
-    assert "Rows that hold both labels" in shown
+    assert "8 rows have only the label 'Warehouse'" in shown
+    assert "Rows with both labels" in shown
 
 
 def test_faulty_rows_are_named_with_the_remedy_and_fail_the_command(capsys, tmp_path):
@@ -64,7 +64,7 @@ def test_labels_can_be_declared(capsys, tmp_path):
 
 def test_a_task_that_is_not_installed_lists_those_that_are(capsys, tmp_path):
     assert run(["data", "check", write(tmp_path, "{}"), "--task", "painting"]) == 1
-    assert "--task: 'painting' is not installed; installed are classification, generation" in capsys.readouterr().err
+    assert "--task: 'painting' is not installed (installed: classification, generation" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_a_wrong_call(capsys, tmp_path):

@@ -79,9 +79,9 @@ def test_a_badly_distributed_file_is_warned_about_with_counts_and_advice() -> No
 
     planning, warehouse = checked.report.warnings
     assert {planning.code, warehouse.code} == {"LABEL_CROWDS_OUT"}
-    assert "16 rows have 'Planning' alone, against 3 'Planning, Marketing'" in planning.message
+    assert "16 rows have only the label 'Planning', against 3 'Planning, Marketing'" in planning.message
     assert "10 'Planning, Warehouse'" in planning.message
-    assert "8 rows have 'Warehouse' alone, against 5 'Warehouse, Packaging'" in warehouse.message
+    assert "8 rows have only the label 'Warehouse', against 5 'Warehouse, Packaging'" in warehouse.message
     assert "Add rows for the combinations (about 3 for 'Warehouse, Packaging')" in warehouse.remedy
     assert checked.report.errors == ()
 
@@ -102,7 +102,7 @@ def test_all_faults_are_reported_the_most_severe_first_and_named_by_row_and_colu
     error = report_error(checked.report)
 
     assert [violation.field for violation in error.violations] == ["rows[2].input", "rows[4]", "rows[5].output"]
-    assert "The input is empty. Give it a text" in error.violations[0].description
+    assert "The input is empty. Add a text" in error.violations[0].description
     assert "DUPLICATE_ROWS" in codes(checked)
     assert error.reason == "DATASET_INVALID"
     assert [row.number for row in checked.rows] == [1, 3]

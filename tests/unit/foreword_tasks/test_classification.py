@@ -85,7 +85,7 @@ def test_several_labels_per_row_are_recognised_by_parts_that_recur(outputs: list
     assert fit(*outputs)["multi_label"] is multi_label
 
 
-def test_what_is_set_is_honoured() -> None:
+def test_options_override_what_the_data_shows() -> None:
     assert fit("A, B", "B", multi_label=False)["labels"] == ["A, B", "B"]
     assert fit("A | B", "B", "A", separator=" | ")["label_sets"] == [["A"], ["A", "B"], ["B"]]
     assert fit("yes", "no", multi_label=True)["multi_label"] is True
@@ -136,9 +136,9 @@ def test_thousands_of_labels_are_ordered_at_once() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels": ("A", "a ")}, "'a' is given 2 times"),
+        ({"labels": ("A", "a ")}, "'a' is listed 2 times"),
         ({"labels": ("A", "")}, "empty label"),
-        ({"labels": ("A, B", "C"), "multi_label": True}, "holds the separator"),
+        ({"labels": ("A, B", "C"), "multi_label": True}, "contains the separator"),
         ({"separator": ""}, "must not be empty"),
     ],
 )
@@ -153,10 +153,10 @@ def test_labels_that_are_not_declared_are_named_with_their_rows() -> None:
 
     (violation,) = caught.value.violations
     assert violation.field == "task_options.labels"
-    assert violation.description.startswith("'C' (row 2, 4) is not among the declared labels")
+    assert violation.description.startswith("'C' (row 2, 4) is not a declared label")
 
 
-def test_a_combination_of_declared_labels_where_one_is_allowed_comes_with_the_remedy() -> None:
+def test_a_combination_is_refused_for_single_labels_with_the_remedy() -> None:
     with pytest.raises(InvalidArgumentError, match="or set multi_label"):
         fit("A, B", labels=("A", "B"), multi_label=False)
 
@@ -186,7 +186,7 @@ def test_free_text_that_lists_labels_is_an_answer_whatever_its_form(text: str) -
 
 
 @pytest.mark.parametrize("text", ["", " ,.", "Sales", "Planning, Sales", "I think Planning", "Plan", "L"])
-def test_free_text_that_holds_anything_else_is_no_answer(text: str) -> None:
+def test_free_text_that_contains_anything_else_is_no_answer(text: str) -> None:
     assert LabelSchema.from_json(departments()).parse_answer(text) is None
 
 

@@ -1,4 +1,4 @@
-"""What classification says about the labels of a file."""
+"""The findings of classification about the labels of a file."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def test_the_good_sample_draws_no_warning() -> None:
     assert [finding.code for finding in check(counts)[0].values() if finding.severity > Severity.INFO] == []
 
 
-def test_a_single_that_is_half_as_frequent_again_as_a_combination_crowds_it_out() -> None:
+def test_a_single_label_one_and_a_half_times_as_frequent_as_a_combination_crowds_it_out() -> None:
     (message,) = crowding({"Warehouse": 8, "Warehouse, Packaging": 5, "Packaging": 5})
 
-    assert message.startswith("8 rows have 'Warehouse' alone, against 5 'Warehouse, Packaging'")
+    assert message.startswith("8 rows have only the label 'Warehouse', against 5 'Warehouse, Packaging'")
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_single_that_is_half_as_frequent_again_as_a_combination_crowds_it_out(
     ],
     ids=["combination prevails", "close to even", "one or two rows more"],
 )
-def test_a_single_that_is_about_as_frequent_crowds_nothing_out(counts: dict[str, int]) -> None:
+def test_a_single_label_about_as_frequent_as_its_combinations_crowds_nothing_out(counts: dict[str, int]) -> None:
     assert crowding(counts) == []
 
 
-def test_a_combination_that_is_an_exception_anyway_is_rare_but_not_crowded_out() -> None:
+def test_a_combination_that_is_an_exception_is_rare_but_not_crowded_out() -> None:
     findings = check({"Planning": 30, "Packaging": 30, "Planning, Packaging": 2})[0]
 
     assert "LABEL_CROWDS_OUT" not in findings
@@ -64,10 +64,10 @@ def test_a_combination_that_is_an_exception_anyway_is_rare_but_not_crowded_out()
 def test_the_order_in_which_rows_list_labels_does_not_hide_a_crowded_combination() -> None:
     (message,) = crowding({"A": 12, "A, B": 3, "B, A": 2, "B": 4})
 
-    assert "12 rows have 'A' alone, against 5 'A, B'" in message
+    assert "12 rows have only the label 'A', against 5 'A, B'" in message
 
 
-def test_labels_with_few_rows_are_named_with_their_counts_and_declared_ones_without_any_too() -> None:
+def test_labels_with_few_or_no_rows_are_listed_with_their_counts() -> None:
     finding = check({"A": 9, "B": 4, "C": 1}, labels=("A", "B", "C", "D"))[0]["LABEL_TOO_FEW_ROWS"]
 
     assert finding.severity is Severity.WARNING
@@ -82,7 +82,7 @@ def test_labels_that_differ_by_case_or_spaces_are_named() -> None:
     assert finding.rows == (10, 11)
 
 
-def test_labels_in_another_order_are_a_note_that_shows_the_order_chosen() -> None:
+def test_labels_in_another_order_are_a_note_with_the_chosen_order() -> None:
     finding = check({"A, B": 6, "B, A": 2, "A": 6, "B": 6})[0]["LABEL_ORDER"]
 
     assert finding.severity is Severity.INFO
@@ -104,7 +104,7 @@ def test_labels_that_look_like_one_are_named(slip: str, label: str) -> None:
 
 
 @pytest.mark.parametrize("pair", [("Level 1", "Level 2"), ("L1", "L3"), ("Paid", "Unpaid"), ("0", "1"), ("yes", "no")])
-def test_short_names_and_numbered_ones_are_not_taken_for_slips(pair: tuple[str, str]) -> None:
+def test_short_names_and_numbered_ones_are_not_taken_for_misspellings(pair: tuple[str, str]) -> None:
     assert "LABELS_SIMILAR" not in check(dict.fromkeys(pair, 20))[0]
 
 
@@ -123,14 +123,14 @@ def test_how_outputs_were_read_is_shown_unless_it_was_set() -> None:
 
 
 @pytest.mark.parametrize("separator", ["\n", " "], ids=["line end", "space"])
-def test_a_separator_of_white_space_is_found_only_in_outputs_that_hold_it(separator: str) -> None:
+def test_a_separator_of_whitespace_is_found_only_in_outputs_that_contain_it(separator: str) -> None:
     outputs = {"Portland": 6, "Salem": 6, f"Bend{separator}Oregon": 2}
 
     assert "READ_AS_SINGLE_LABEL" not in check({"Portland": 6, "Salem": 6}, separator=separator)[0]
     assert check(outputs, separator=separator)[0]["READ_AS_SINGLE_LABEL"].rows == (13, 14)
 
 
-def test_the_report_holds_label_counts_label_sets_and_co_occurrence() -> None:
+def test_the_report_has_label_counts_label_sets_and_co_occurrence() -> None:
     parts = check({"A, B": 3, "B, A": 2, "A": 4, "C": 1})[1]
 
     table, sets, matrix = (parts[id].content for id in ("label_counts", "label_sets", "co_occurrence"))

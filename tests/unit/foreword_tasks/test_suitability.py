@@ -1,4 +1,4 @@
-"""Which task the built-in ones leave to rows for which none was named, over many small data sets."""
+"""The task chosen for rows if none is named, over many small data sets."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ LABELS = {
     "labels that the instruction in each input lists": make_rows(
         (f"Answer red, green or blue. Row {number}", ("red", "green", "blue")[number % 3]) for number in range(12)
     ),
-    "labels that some inputs hold": make_rows(
+    "labels that some inputs contain": make_rows(
         (f"The {colour if number % 2 else 'old'} one, number {number}", colour)
         for number, colour in enumerate(["red", "green", "blue"] * 6)
     ),
@@ -126,7 +126,7 @@ CASES = [
 
 
 def chosen(rows: list[Row], options: TaskOptions | None = None) -> tuple[str, str]:
-    """The id of the task that was chosen, and the message."""
+    """Return the id of the chosen task and the message."""
     choice = choose_task(rows, TASKS, options or TaskOptions())
     assert choice.task is not None
     return choice.task.id, choice.findings[0].message
@@ -164,7 +164,7 @@ def test_the_samples_choose_the_task_that_they_are_written_for(sample: str, task
         (LABELS["all the same"], "10 rows have the same output."),
         (TEXTS["twenty different texts"], "20 rows have 20 different outputs."),
         (TEXTS["names found in the inputs"], "48 rows have 12 different outputs, most of them parts of their inputs."),
-        (TEXTS["one row"], "one row shows no labels."),
+        (TEXTS["one row"], "one row is too few to recognise labels."),
     ],
 )
 def test_the_reason_has_the_counts(rows: list[Row], reason: str) -> None:
@@ -176,5 +176,5 @@ def test_the_reason_has_the_counts(rows: list[Row], reason: str) -> None:
 @pytest.mark.parametrize(
     "options", [TaskOptions(labels=("A", "B")), TaskOptions(multi_label=False), TaskOptions(separator="/")]
 )
-def test_an_option_of_classification_chooses_it_whatever_the_rows_hold(options: TaskOptions) -> None:
+def test_an_option_of_classification_chooses_it_for_any_rows(options: TaskOptions) -> None:
     assert chosen(TEXTS["twenty different texts"], options)[0] == "classification"

@@ -52,10 +52,10 @@ def test_summaries_that_are_no_shorter_are_named_by_row() -> None:
     found = TASK.check(rows((TEXT, "Cracked lid."), ("Too late.", "The parcel came far too late.")), {})[0]
 
     assert [(finding.code, finding.rows, finding.row_count) for finding in found] == [("SUMMARY_NOT_SHORTER", (2,), 1)]
-    assert found[0].message == "1 of 2 summaries have as many words as their texts, or more."
+    assert found[0].message == "1 of 2 summaries have at least as many words as their texts."
 
 
-def test_a_file_of_copied_summaries_is_warned_about_and_a_few_are_remarked() -> None:
+def test_many_copied_summaries_are_a_warning_and_a_few_are_a_note() -> None:
     copied, own = (TEXT, "Two  screws were missing"), (TEXT, "Broken lid, screws not there")
 
     assert codes(copied, copied, own, own, (TEXT, "Damaged goods")) == {"SUMMARY_COPIED": Severity.INFO}
@@ -67,7 +67,7 @@ def test_summaries_that_are_all_the_same_are_warned_about() -> None:
     assert codes((TEXT, "Broken."), (f"{TEXT} Again.", "Broken.")) == {"ONE_OUTPUT": Severity.WARNING}
 
 
-def test_how_short_summaries_are_is_shown() -> None:
+def test_the_lengths_of_summaries_are_reported() -> None:
     (part,) = TASK.check(rows((TEXT, "Cracked lid"), (TEXT, TEXT)), {})[1]
 
     assert sum(part.content.counts) == 2

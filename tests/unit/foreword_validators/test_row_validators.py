@@ -52,7 +52,7 @@ def test_repeated_rows_are_named_with_the_row_they_repeat() -> None:
     (finding,) = findings(Duplicates(), ("a", "x"), ("b", "x"), ("a ", "x"), ("a", "y"))
 
     assert (finding.code, finding.rows, finding.row_count) == ("DUPLICATE_ROWS", (3,), 1)
-    assert finding.message == "1 row repeats an earlier one (row 3 repeats 1)."
+    assert finding.message == "1 row repeats an earlier row (row 3 repeats 1)."
 
 
 def test_the_same_input_with_another_output_is_a_conflict() -> None:
@@ -61,7 +61,7 @@ def test_the_same_input_with_another_output_is_a_conflict() -> None:
     assert (finding.code, finding.rows) == ("CONFLICTING_OUTPUTS", (1, 4))
 
 
-def test_order_case_and_spaces_of_labels_are_no_conflict_but_for_free_text_they_are() -> None:
+def test_order_case_and_spaces_make_a_conflict_for_free_text_but_not_for_labels() -> None:
     pairs = (("a", "Planning, Warehouse"), ("a", "warehouse,planning"))
 
     assert findings(Conflicts(), *pairs) == []
@@ -89,7 +89,7 @@ def test_texts_that_were_read_with_the_wrong_encoding_are_found(text: str) -> No
     assert findings(GarbledTexts(), (text, "Âge, Ãlso, âme, à l'été")) == []
 
 
-def test_outputs_are_counted_as_answers_without_what_stands_around_an_input() -> None:
+def test_the_tokens_added_around_an_input_do_not_count_for_outputs() -> None:
     def count_framed(text: str) -> int:
         return len(["<user>", *text.split(), "</user>", "<model>"])
 
@@ -106,7 +106,7 @@ def test_outputs_are_counted_as_answers_without_what_stands_around_an_input() ->
 
 
 @pytest.mark.parametrize("lengths", [[1], [5, 5, 5], [0, 1, 2, 19], [3, 1000], [120, 77, 4096]])
-def test_length_histograms_hold_every_row_between_round_edges(lengths: list[int]) -> None:
+def test_length_histograms_count_every_row_between_round_edges(lengths: list[int]) -> None:
     check = Lengths().start(ValidationContext(task=""))
     for number, length in enumerate(lengths, 1):
         assert list(check.row(Row(number=number, input="x" * length, output="y"))) == []
