@@ -37,7 +37,7 @@ def scaled(service) -> str:
         return done.tuned_model
 
 
-def test_an_experiment_tells_its_plan_its_curve_and_its_evaluation(client: Client, tuned: str) -> None:
+def test_an_experiment_has_its_plan_its_curve_and_its_evaluation(client: Client, tuned: str) -> None:
     model = client.get_tuned_model(tuned)
     experiment = client.get_tune_experiment(model.tune_experiment)
 

@@ -82,9 +82,9 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
         tuning_details = prompt_tuner.run(training_data_references=[data_conn], background_mode=False)
 
     # 64 rows are trained on, fewer than the 128 of one update: an update an epoch
-    told = [str(item.message) for item in warned]
-    assert any("The plan makes 3 updates" in text for text in told)
-    assert not any("output of more than" in text for text in told)
+    messages = [str(item.message) for item in warned]
+    assert any("The plan makes 3 updates" in text for text in messages)
+    assert not any("output of more than" in text for text in messages)
     assert {item.filename for item in warned} == {__file__}
     status = prompt_tuner.get_run_status()
     assert status == tuning_details["entity"]["status"]["state"] == "completed"

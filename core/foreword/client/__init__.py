@@ -1,4 +1,4 @@
-"""The typed Python client, `Client` and `AsyncClient`; needs neither torch nor a server's packages."""
+"""The typed Python client: `Client` and `AsyncClient`. It needs neither torch nor the server's packages."""
 
 from foreword.client._async.client import AsyncClient
 from foreword.client._sync.client import Client

@@ -1,4 +1,4 @@
-"""Files of an adapter, written where the caller says."""
+"""Writing the files of an adapter to a folder."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from foreword.errors import InternalError, InvalidArgumentError
 
 
 def check_folder(folder: Path) -> None:
-    """Checks that a folder can be written to or made, as far as that shows beforehand.
+    """Check, as far as possible in advance, that a folder can be created or written to.
 
     Raises:
-        InvalidArgumentError: It is a file.
+        InvalidArgumentError: The path is a file.
     """
     if folder.exists() and not folder.is_dir():
-        raise InvalidArgumentError.of("folder", f"{folder} is a file. Name a folder, which need not exist yet.")
+        raise InvalidArgumentError.of("folder", f"{folder} is a file. Choose a folder, which may be new.")
 
 
 def write_files(folder: Path, files: Mapping[str, bytes | bytearray]) -> list[Path]:
-    """Writes files by name below a folder, which is made if it is not there.
+    """Write files by name into a folder, which is created if necessary.
 
     Returns:
-        Their paths.
+        The paths of the files.
 
     Raises:
-        InternalError: A name would lead out of the folder.
+        InternalError: The name of a file leads out of the folder.
         InvalidArgumentError: The folder cannot be written to.
     """
     for name in files:
         if Path(name).name != name:
-            raise InternalError(f"The service sent a file named {name!r}; nothing is written outside {folder}.")
+            raise InternalError(f"The service sent a file named {name!r}; refusing to write outside {folder}.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (folder / name).write_bytes(content)
     except OSError as error:
         raise InvalidArgumentError.of(
-            "folder", f"{folder} cannot be written to: {error.strerror}. Name another folder."
+            "folder", f"{folder} cannot be written to: {error.strerror}. Choose another folder."
         ) from error
     return [folder / name for name in files]

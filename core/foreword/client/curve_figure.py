@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from io import BytesIO
 
-# Not pyplot: it keeps every figure alive and picks a backend by what display there is.
+# Not pyplot, which keeps every figure alive and chooses a backend by the available display.
 from matplotlib.figure import Figure
 
 
 class CurveFigure(Figure):
-    """A figure that a notebook shows as it is, with whatever backend and without `%matplotlib inline`."""
+    """A figure that notebooks display directly, with any backend and without `%matplotlib inline`."""
 
     def _repr_png_(self) -> bytes:
-        """The picture, as IPython asks for it."""
+        """Return the figure as a PNG, as IPython requests it."""
         buffer = BytesIO()
         self.savefig(buffer, format="png")
         return buffer.getvalue()

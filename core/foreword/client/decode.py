@@ -1,4 +1,4 @@
-"""Messages of the API to the resources that the client returns."""
+"""Decoding of API messages into the resources that the client returns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from foreword.v1 import (
 
 
 def base_model(message: catalog_pb2.BaseModel) -> resources.BaseModel:
-    """A base model."""
+    """Decode a base model."""
     return resources.BaseModel(
         name=message.name,
         display_name=message.display_name,
@@ -47,7 +47,7 @@ def base_model(message: catalog_pb2.BaseModel) -> resources.BaseModel:
 
 
 def task(message: catalog_pb2.Task) -> resources.Task:
-    """A task."""
+    """Decode a task."""
     return resources.Task(
         id=message.id,
         display_name=message.display_name,
@@ -61,7 +61,7 @@ def task(message: catalog_pb2.Task) -> resources.Task:
 
 
 def tuning_method(message: catalog_pb2.TuningMethod) -> resources.TuningMethod:
-    """A tuning method."""
+    """Decode a tuning method."""
     return resources.TuningMethod(
         id=message.id,
         display_name=message.display_name,
@@ -73,7 +73,7 @@ def tuning_method(message: catalog_pb2.TuningMethod) -> resources.TuningMethod:
 
 
 def parameters(message: catalog_service_pb2.ListParametersResponse) -> resources.Parameters:
-    """What every model takes."""
+    """Decode the parameters that all models have in common."""
     return resources.Parameters(
         tune_parameters=tuple(map(values.parameter_spec, message.tune_parameters)),
         generate_parameters=tuple(map(values.parameter_spec, message.generate_parameters)),
@@ -81,12 +81,12 @@ def parameters(message: catalog_service_pb2.ListParametersResponse) -> resources
 
 
 def row_validator(message: catalog_pb2.RowValidator) -> resources.RowValidator:
-    """A row validator."""
+    """Decode a row validator."""
     return resources.RowValidator(id=message.id, description=message.description, plugin=message.plugin)
 
 
 def plugin(message: catalog_pb2.Plugin) -> resources.Plugin:
-    """A plugin."""
+    """Decode a plugin."""
     return resources.Plugin(
         id=message.id,
         distribution=message.distribution,
@@ -100,7 +100,7 @@ def plugin(message: catalog_pb2.Plugin) -> resources.Plugin:
 
 
 def dataset(message: dataset_pb2.Dataset) -> resources.Dataset:
-    """A dataset."""
+    """Decode a dataset."""
     return resources.Dataset(
         name=message.name,
         display_name=message.display_name,
@@ -116,7 +116,7 @@ def dataset(message: dataset_pb2.Dataset) -> resources.Dataset:
 
 
 def dataset_row(message: dataset_pb2.DatasetRow) -> Row:
-    """A row."""
+    """Decode a row."""
     return Row(number=message.row, input=message.input, output=message.output)
 
 
@@ -165,12 +165,12 @@ def _tune_snapshot(message: tune_experiment_pb2.TuneSnapshot) -> resources.TuneS
 
 
 def experiment_state(number: int) -> ExperimentState:
-    """A state of an experiment."""
+    """Decode the state of an experiment."""
     return values.member(ExperimentState, tune_experiment_pb2.TuneExperiment.State, "STATE_", number)
 
 
 def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: bool = False) -> resources.TuneExperiment:
-    """An experiment. `planned`: it was only validated, so it has no state; it reads as queued."""
+    """Decode an experiment. If `planned`, it was only validated and has no state; it is returned as queued."""
     return resources.TuneExperiment(
         name=message.name,
         display_name=message.display_name,
@@ -202,7 +202,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
 
 
 def tuned_model(message: tuned_model_pb2.TunedModel) -> resources.TunedModel:
-    """A tuned model."""
+    """Decode a tuned model."""
     return resources.TunedModel(
         name=message.name,
         display_name=message.display_name,
@@ -225,7 +225,7 @@ def tuned_model(message: tuned_model_pb2.TunedModel) -> resources.TunedModel:
 
 
 def space(message: deployment_pb2.Space) -> resources.Space:
-    """A space."""
+    """Decode a space."""
     stage = message.stage or deployment_pb2.Space.STAGE_DEVELOPMENT
     return resources.Space(
         name=message.name,
@@ -251,7 +251,7 @@ def _deployment_revision(message: deployment_pb2.DeploymentRevision) -> resource
 
 
 def deployment(message: deployment_pb2.Deployment) -> resources.Deployment:
-    """A deployment."""
+    """Decode a deployment."""
     return resources.Deployment(
         name=message.name,
         display_name=message.display_name,
@@ -281,7 +281,7 @@ def _token_usage(message: inference_pb2.TokenUsage) -> TokenUsage:
 def generate_result(
     message: inference_service_pb2.GenerateResponse | inference_service_pb2.StreamGenerateResponse, text: str
 ) -> resources.GenerateResult:
-    """A finished answer whose whole text is `text`."""
+    """Decode a finished answer whose whole text is `text`."""
     return resources.GenerateResult(
         text=text,
         stop_reason=values.member(StopReason, inference_pb2.StopReason, "STOP_REASON_", message.stop_reason),
@@ -307,14 +307,14 @@ def _token(message: inference_pb2.Token) -> Token:
 
 
 def batch_result(message: inference_service_pb2.BatchGenerateResult) -> resources.GenerateResult | ForewordError:
-    """What came of one prompt of a batch."""
+    """Decode the result or the error of one prompt of a batch."""
     if message.WhichOneof("result") == "error":
         return error_from_status(message.error)
     return generate_result(message.response, message.response.text)
 
 
 def classify_result(message: inference_service_pb2.ClassifyResponse) -> resources.ClassifyResult:
-    """Labels with their probabilities."""
+    """Decode labels with their probabilities."""
     return resources.ClassifyResult(
         labels=tuple(message.labels),
         label_probabilities={item.label: item.probability for item in message.label_probabilities},
@@ -328,7 +328,7 @@ def classify_result(message: inference_service_pb2.ClassifyResponse) -> resource
 
 
 def tokenize_result(message: inference_service_pb2.TokenizeResponse) -> resources.TokenizeResult:
-    """A token count."""
+    """Decode a token count."""
     return resources.TokenizeResult(
         token_count=message.token_count,
         tokens=tuple(message.tokens),
@@ -342,7 +342,7 @@ def _scopes(numbers: Iterable[int]) -> frozenset[Scope]:
 
 
 def identity(message: tenant_service_pb2.WhoAmIResponse) -> resources.Identity:
-    """Whom a key speaks for."""
+    """Decode the identity of a key."""
     return resources.Identity(
         tenant=message.tenant,
         api_key=message.api_key,
@@ -352,14 +352,14 @@ def identity(message: tenant_service_pb2.WhoAmIResponse) -> resources.Identity:
 
 
 def tenant(message: tenant_pb2.Tenant) -> resources.Tenant:
-    """A tenant."""
+    """Decode a tenant."""
     return resources.Tenant(
         name=message.name, display_name=message.display_name, create_time=values.time(message, "create_time")
     )
 
 
 def api_key(message: tenant_pb2.ApiKey) -> resources.ApiKey:
-    """A key."""
+    """Decode an API key."""
     return resources.ApiKey(
         name=message.name,
         display_name=message.display_name,

@@ -1,4 +1,4 @@
-"""Values that messages of several resources hold: findings, reports, evaluations, parameters."""
+"""Decoding of values that several resources contain: findings, reports, evaluations and parameters."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ Member = TypeVar("Member", bound=Enum)
 
 
 def member(kind: type[Member], wrapper: EnumTypeWrapper, prefix: str, number: int) -> Member:
-    """The member of a domain enum that a number stands for."""
+    """Return the member of a domain enum for a number of the API."""
     try:
         return kind[wrapper.Name(number).removeprefix(prefix)]
     except (KeyError, ValueError):
         raise InternalError(
-            f"The service answered {kind.__name__} {number}, which this client does not know. Upgrade the client.",
+            f"The service returned {kind.__name__} {number}, which this client does not know. Upgrade the client.",
             reason="CLIENT_TOO_OLD",
         ) from None
 
 
 def time(message: Message, field: str) -> datetime | None:
-    """A point in time, or None when it is unset."""
+    """Decode a point in time; None if it is unset."""
     if not message.HasField(field):
         return None
     value: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
@@ -54,17 +54,17 @@ def time(message: Message, field: str) -> datetime | None:
 
 
 def optional(message: Message, field: str) -> Any:
-    """The value of an optional field, or None when it is unset."""
+    """Return the value of an optional field; None if it is unset."""
     return getattr(message, field) if message.HasField(field) else None
 
 
 def failure(message: Message) -> Failure | None:
-    """Why a resource failed, or None."""
+    """Decode the failure of a resource; None if it has not failed."""
     return failure_from_status(getattr(message, "error")) if message.HasField("error") else None  # noqa: B009
 
 
 def finding(message: report_pb2.Finding) -> Finding:
-    """One fault or warning."""
+    """Decode a finding."""
     return Finding(
         severity=member(Severity, report_pb2.Severity, "SEVERITY_", message.severity),
         code=message.code,
@@ -85,7 +85,7 @@ def _matrix(message: report_pb2.Matrix) -> Matrix:
 
 
 def report_part(message: report_pb2.ReportPart) -> ReportPart:
-    """A titled part of a report; one of a kind that this client does not know reads as an empty list of values."""
+    """Decode a part of a report; a kind that this client does not know becomes an empty list of values."""
     content: Table | Histogram | Matrix | Values
     match message.WhichOneof("content"):
         case "table":
@@ -106,7 +106,7 @@ def report_part(message: report_pb2.ReportPart) -> ReportPart:
 
 
 def data_report(message: dataset_pb2.DataReport) -> DataReport:
-    """What the checks of a dataset found."""
+    """Decode a data report."""
     return DataReport(
         row_count=message.row_count,
         usable_row_count=message.usable_row_count,
@@ -118,7 +118,7 @@ def data_report(message: dataset_pb2.DataReport) -> DataReport:
 
 
 def metric_spec(message: report_pb2.MetricSpec) -> MetricSpec:
-    """What a metric is."""
+    """Decode the description of a metric."""
     return MetricSpec(
         id=message.id,
         display_name=message.display_name,
@@ -128,7 +128,7 @@ def metric_spec(message: report_pb2.MetricSpec) -> MetricSpec:
 
 
 def evaluation(message: tune_experiment_pb2.Evaluation) -> Evaluation:
-    """Held-out results of one system."""
+    """Decode the held-out results of one system."""
     return Evaluation(
         system=message.system,
         metrics=dict(message.metrics),
@@ -145,14 +145,14 @@ def evaluation(message: tune_experiment_pb2.Evaluation) -> Evaluation:
 
 
 def tune_parameters(message: tune_parameters_pb2.TuneParameters) -> TuneParameters:
-    """Tuning parameters; unset ones are None."""
+    """Decode tuning parameters; unset ones become None."""
     names = [item.name for item in fields(TuneParameters) if item.name != "method_parameters"]
     values = {name: optional(message, name) for name in names}
     return TuneParameters(**values, method_parameters=json_format.MessageToDict(message.method_parameters))
 
 
 def task_options(message: tune_parameters_pb2.TaskOptions) -> TaskOptions:
-    """Task options; unset ones are None or empty."""
+    """Decode task options; unset ones become None or empty."""
     return TaskOptions(
         labels=tuple(message.labels),
         multi_label=optional(message, "multi_label"),
@@ -162,7 +162,7 @@ def task_options(message: tune_parameters_pb2.TaskOptions) -> TaskOptions:
 
 
 def parameter_spec(message: catalog_pb2.ParameterSpec) -> ParameterSpec:
-    """What a parameter is."""
+    """Decode the description of a parameter."""
     return ParameterSpec(
         name=message.name,
         description=message.description,

@@ -1,4 +1,4 @@
-"""What callers pass to messages of the API."""
+"""Conversion of the values that callers pass into API messages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from foreword.errors import InvalidArgumentError
 from foreword.v1 import inference_pb2, inference_service_pb2, tune_parameters_pb2
 
 Prompt = str | StructuredPrompt
-"""What to answer: plain text, or a prompt in parts."""
+"""A prompt: plain text, or a prompt in parts."""
 
 
 _FIELD_BYTES = 6
-"""Most that tag and length of a request add to it."""
+"""Maximum number of bytes that the tag and the length add to a request."""
 _SHARED_BYTES = 64 * 2**10
-"""Room for what the requests of a batch share: the model and the parameters."""
+"""Bytes reserved for the fields that the requests of a batch share: the model and the parameters."""
 _DECODING_METHODS = {
     "greedy": inference_pb2.GenerateParameters.DECODING_METHOD_GREEDY,
     "sample": inference_pb2.GenerateParameters.DECODING_METHOD_SAMPLE,
@@ -36,11 +36,11 @@ _PARTS: dict[str, tuple[type[Any], type[Message]]] = {
     "length_penalty": (LengthPenalty, inference_pb2.LengthPenalty),
     "return_options": (ReturnOptions, inference_pb2.ReturnOptions),
 }
-"""Generation parameters that are messages of their own."""
+"""Generation parameters that are messages themselves."""
 
 
 class PromptFields(TypedDict, total=False):
-    """The member of `oneof prompt` that is set, and the values of its variables."""
+    """The field of `oneof prompt` that is set, and the values of the prompt's variables."""
 
     text: str
     structured: inference_pb2.StructuredPrompt
@@ -59,7 +59,7 @@ def _struct(field: str, values: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def tune_parameters(parameters: TuneParameters) -> tune_parameters_pb2.TuneParameters:
-    """Tuning parameters; None stays unset."""
+    """Encode tuning parameters; those that are None stay unset."""
     values = {
         item.name: getattr(parameters, item.name)
         for item in fields(TuneParameters)
@@ -73,7 +73,7 @@ def tune_parameters(parameters: TuneParameters) -> tune_parameters_pb2.TuneParam
 
 
 def task_options(options: TaskOptions) -> tune_parameters_pb2.TaskOptions:
-    """Task options; None stays unset."""
+    """Encode task options; those that are None stay unset."""
     message = build(
         tune_parameters_pb2.TaskOptions,
         "task_options",
@@ -87,14 +87,14 @@ def task_options(options: TaskOptions) -> tune_parameters_pb2.TaskOptions:
 
 
 def prompt(value: Prompt, variables: Mapping[str, str] | None = None, within: str = "") -> PromptFields:
-    """The fields that carry a prompt.
+    """Return the fields of a request that hold a prompt.
 
     Args:
-        variables: Values for each `{{name}}` in it.
-        within: Where the prompt stands in its request, such as `requests[0].`.
+        variables: Values for each `{{name}}` in the prompt.
+        within: Path of the prompt in its request, such as `requests[0].`.
 
     Raises:
-        InvalidArgumentError: It is neither text nor a StructuredPrompt, or holds what cannot be sent.
+        InvalidArgumentError: The prompt is neither text nor a StructuredPrompt, or contains text that cannot be sent.
     """
     fields = PromptFields() if variables is None else PromptFields(prompt_variables=_variables(variables, within))
     if isinstance(value, str):
@@ -111,13 +111,13 @@ def prompt(value: Prompt, variables: Mapping[str, str] | None = None, within: st
 def batch(
     prompts: Iterable[Prompt], variables: Iterable[Mapping[str, str]] | None
 ) -> list[inference_service_pb2.GenerateRequest]:
-    """The requests of a batch.
+    """Return the requests of a batch.
 
     Args:
         variables: Values of the variables, one mapping for each prompt.
 
     Raises:
-        InvalidArgumentError: A prompt cannot be sent, or there are not as many mappings as prompts.
+        InvalidArgumentError: A prompt cannot be sent, or the number of mappings differs from the number of prompts.
     """
     requests = []
     for place, (value, mapping) in enumerate(with_variables(prompts, variables)):
@@ -130,13 +130,13 @@ def batch(
 def with_variables(
     prompts: Iterable[Prompt], variables: Iterable[Mapping[str, str]] | None
 ) -> list[tuple[Prompt, Mapping[str, str] | None]]:
-    """Prompts, each with the values of its variables.
+    """Return the prompts, each with the values of its variables.
 
     Args:
         variables: One mapping for each prompt; None for none.
 
     Raises:
-        InvalidArgumentError: There are not as many mappings as prompts.
+        InvalidArgumentError: The number of mappings differs from the number of prompts.
     """
     values = collected("prompts", prompts)
     mappings: list[Mapping[str, str] | None] = [None] * len(values)
@@ -144,7 +144,7 @@ def with_variables(
         mappings = collected("prompt_variables", variables)
     if len(mappings) != len(values):
         raise InvalidArgumentError.of(
-            "prompt_variables", f"must hold one mapping for each of {len(values)} prompts, not {len(mappings)}"
+            "prompt_variables", f"must contain one mapping for each of {len(values)} prompts, not {len(mappings)}"
         )
     return list(zip(values, mappings, strict=True))
 
@@ -152,9 +152,9 @@ def with_variables(
 def batch_parts(
     requests: Sequence[inference_service_pb2.GenerateRequest],
 ) -> Iterator[list[inference_service_pb2.GenerateRequest]]:
-    """The requests of a batch of any size, in order, in parts that the service takes; one part at least.
+    """Split the requests of a batch, in order, into one or more parts that the service accepts.
 
-    A request that is too large by itself makes a part of its own.
+    A request that is too large forms a part of its own.
     """
     part: list[inference_service_pb2.GenerateRequest] = []
     taken = 0
@@ -191,7 +191,7 @@ def _variables(values: Mapping[str, str], within: str) -> dict[str, str]:
     violations = Violations()
     for name, value in values.items():
         problem = text_problem(value) if isinstance(value, str) else f"must be text, not a {type(value).__name__}"
-        problem = problem or (text_problem(name) if isinstance(name, str) else "has a name that is no text")
+        problem = problem or (text_problem(name) if isinstance(name, str) else "has a name that is not text")
         if problem:
             shown = ascii(name)[1:-1] if isinstance(name, str) else name
             violations.add(f"{within}prompt_variables.{shown}", problem)
@@ -200,16 +200,16 @@ def _variables(values: Mapping[str, str], within: str) -> dict[str, str]:
 
 
 def generate_parameters(parameters: GenerateKeywords) -> inference_pb2.GenerateParameters:
-    """Generation parameters; None stays unset.
+    """Encode generation parameters; those that are None stay unset.
 
     Raises:
-        TypeError: There is no parameter of that name.
-        InvalidArgumentError: Values do not fit their fields; names every one.
+        TypeError: A parameter is unknown.
+        InvalidArgumentError: Values do not fit their fields. The error names all of them.
     """
     unknown = sorted(set(parameters) - set(GenerateKeywords.__annotations__))
     if unknown:
         known = ", ".join(GenerateKeywords.__annotations__)
-        raise TypeError(f"{unknown[0]!r} is no generation parameter; known are {known}")
+        raise TypeError(f"{unknown[0]!r} is not a generation parameter; use one of {known}")
     values: dict[str, Any] = dict(parameters)
     method = values.pop("decoding_method", None)
     if method is not None and method not in _DECODING_METHODS:

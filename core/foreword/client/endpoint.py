@@ -1,4 +1,4 @@
-"""Where the service is, and how a call proves who makes it."""
+"""The address of the service and the credentials of a call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULT_PORT = 50051
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
     ("grpc.max_send_message_length", MAX_REQUEST_BYTES),
-    # The defaults wait a second, then longer: a service that restarts would be missed by every retry between.
+    # The defaults wait a second, then longer: all retries during a restart of the service would fail.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -32,20 +32,20 @@ _CHANNEL_OPTIONS = (
 
 
 class Endpoint(NamedTuple):
-    """Where the service is: a gRPC target, and whether to use TLS unless told otherwise."""
+    """The address of the service: a gRPC target, and whether it uses TLS by default."""
 
     target: str
     tls: bool
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Reads `host`, `host:port`, `[v6]:port`, `unix:path`, or one of the first three behind `http://` or `https://`.
+    """Parse `host`, `host:port`, `[v6]:port` or `unix:path`; the first three may follow `http://` or `https://`.
 
-    Without a scheme, loopback is plain text and everything else TLS: a key never leaves the machine in plain text
-    unless somebody wrote `http://`.
+    Without a scheme, loopback is plain text and everything else uses TLS: a key leaves the machine in plain text only
+    if the endpoint says `http://`.
 
     Raises:
-        InvalidArgumentError: It is none of these.
+        InvalidArgumentError: The text has none of these forms.
     """
     if text.startswith("unix:"):
         return Endpoint(text, tls=False)
@@ -58,18 +58,19 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def channel_options(target: str) -> tuple[tuple[str, int], ...]:
-    """Return the options of a channel to `target`. One that stays on this machine never uses a proxy."""
+    """Return the options of a channel to `target`. A channel to this machine never uses a proxy."""
     return (*_CHANNEL_OPTIONS, *DIRECT) if is_on_this_machine(target) else _CHANNEL_OPTIONS
 
 
 def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials | None:
-    """What a channel is secured with; None is plain text.
+    """Return the credentials of a channel; None for plain text.
 
-    The environment variable FOREWORD_TLS_CA names the certificates that a channel with TLS trusts unless `tls` does. It
-    decides nothing else: a channel that is plain text without it is plain text with it.
+    The environment variable FOREWORD_TLS_CA sets the certificates that a channel with TLS trusts unless `tls` sets
+    them. It does not switch TLS on.
 
     Args:
-        tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+        tls: True or False to force TLS on or off; a path or PEM bytes to trust these certificates; None to follow the
+            endpoint.
 
     Raises:
         InvalidArgumentError: The file with the certificates cannot be read.
@@ -86,20 +87,20 @@ def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials
     except OSError as error:
         source = TLS_CA_VARIABLE if tls is None or tls is True else "tls"
         raise InvalidArgumentError.of(
-            source, f"{trusted} cannot be read: {error.strerror}. Name a PEM file with the certificates to trust."
+            source, f"{trusted} cannot be read: {error.strerror}. Set it to a PEM file with the certificates to trust."
         ) from error
 
 
 def key_metadata(api_key: str) -> list[tuple[str, str]]:
-    """The metadata that carries a key; none for an empty one.
+    """Return the metadata that carries a key; empty for an empty key.
 
     Raises:
-        UnauthenticatedError: It holds characters that no key has.
+        UnauthenticatedError: The key contains characters that no key has.
     """
-    key = api_key.strip()  # a key out of a file ends with its line
+    key = api_key.strip()  # a key read from a file may end with a line end
     if not (key.isascii() and key.isprintable()):
         raise UnauthenticatedError(
-            "The API key holds characters that no key has, such as a line end or a letter beyond ASCII. Copy it "
-            "again, as `foreword keys create` printed it, into FOREWORD_API_KEY or api_key."
+            "The API key contains characters that no key has, such as a line end or a letter outside ASCII. Copy it "
+            "again from the output of `foreword keys create` into FOREWORD_API_KEY or api_key."
         )
     return [("authorization", f"Bearer {key}")] if key else []

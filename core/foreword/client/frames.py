@@ -1,4 +1,4 @@
-"""Reports, evaluations and learning curves as pandas frames. They need the extra `pandas` (see README.md, "Install").
+"""Reports, evaluations and learning curves as pandas frames. Needs the extra `pandas` (see README.md, "Install").
 
     from foreword.client import frames
 
@@ -6,7 +6,7 @@
     frames.evaluations(experiment)
     frames.snapshots(experiment).plot(x="epoch", y="loss")
 
-Every function raises FailedPreconditionError where pandas is not installed.
+Every function raises FailedPreconditionError if pandas is not installed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TRIED = ("learning_rate", "batch_size", "accumulate_steps", "num_virtual_tokens
 
 
 def findings(report: DataReport) -> DataFrame:
-    """What the checks of a dataset found, one row each, the most severe first."""
+    """Return the findings of a data report, one row each, the most severe first."""
     rows = [
         [item.severity.name.lower(), *[getattr(item, name) for name in _names(Finding)[1:]]] for item in report.findings
     ]
@@ -44,9 +44,9 @@ def findings(report: DataReport) -> DataFrame:
 
 
 def part(content: ReportPart) -> DataFrame:
-    """A part of a report or an evaluation: a table, matrix or list as it is drawn, a histogram with its edges.
+    """Return a part of a report or an evaluation: a table, matrix or list as displayed, or a histogram with its edges.
 
-    Cells of a table are text, but in columns after the first that hold numbers only.
+    Cells of a table are text, except in columns after the first that contain only numbers.
     """
     match content.content:
         case Table(columns=columns, rows=rows):
@@ -61,7 +61,7 @@ def part(content: ReportPart) -> DataFrame:
 
 
 def evaluations(result: TuneExperiment | TunedModel) -> DataFrame:
-    """Held-out results side by side, one row for each system: its metrics and its tokens per request."""
+    """Return held-out results, one row for each system with its metrics and its tokens per request."""
     metrics = list(dict.fromkeys(name for item in result.evaluations for name in item.metrics))
     rows = [
         [
@@ -77,21 +77,21 @@ def evaluations(result: TuneExperiment | TunedModel) -> DataFrame:
 
 
 def examples(evaluation: Evaluation) -> DataFrame:
-    """Answers of one system beside the right ones."""
+    """Return the answers of one system with the expected answers."""
     return frame(_names(EvaluationExample), [list(asdict(item).values()) for item in evaluation.examples])
 
 
 def snapshots(experiment: TuneExperiment) -> DataFrame:
-    """The learning curve, oldest first, indexed by sequence number; losses in nats per token."""
+    """Return the learning curve, oldest first, indexed by sequence number; losses are in nats per token."""
     rows = [[getattr(item, name) for name in _names(TuneSnapshot)] for item in experiment.snapshots]
     return frame(_names(TuneSnapshot), rows, index="sequence")
 
 
 def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
-    """Runs to compare, one row each: what was tried, what it cost and what came of it.
+    """Return runs for comparison, one row each with its parameters, its cost and its results.
 
-    Metrics are those of the tuned model on the held-out rows, empty for runs that were listed or have not ended:
-    `get_tune_experiment` reads a run whole.
+    Metrics are those of the tuned model on the held-out rows. They are empty for runs that have not ended and for runs
+    that were listed; `get_tune_experiment` returns a run with its evaluations.
     """
     collected = list(runs)
     tuned = [next((item for item in run.evaluations if item.system == "tuned"), None) for run in collected]
@@ -114,7 +114,7 @@ def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
 
 
 def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, index: str | None = None) -> DataFrame:
-    """A frame, indexed by the column `index`.
+    """Return a frame, indexed by the column `index` if it is set.
 
     Raises:
         FailedPreconditionError: pandas is not installed.
@@ -123,8 +123,7 @@ def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, index: str |
         from pandas import DataFrame
     except ImportError as error:
         raise FailedPreconditionError(
-            "This answers with a pandas frame, and pandas is not installed. Install it with: "
-            + install_command("pandas"),
+            "The result is a pandas frame, but pandas is not installed. Install it with: " + install_command("pandas"),
             reason="PANDAS_MISSING",
         ) from error
     table = DataFrame([list(row) for row in rows], columns=list(columns))
@@ -136,7 +135,7 @@ def _names(kind: type[Any]) -> list[str]:
 
 
 def _with_numbers(table: DataFrame) -> DataFrame:
-    """The first column names things, which may look like numbers: labels 0 and 1 stay text."""
+    """Convert numeric columns. The first column is kept as text: it holds names, such as the labels 0 and 1."""
     from pandas import to_numeric
 
     for column in table.columns[1:]:

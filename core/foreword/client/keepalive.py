@@ -6,17 +6,17 @@ from foreword.domain.violations import Violations
 
 DEFAULT_KEEPALIVE_SECONDS = 15.0
 DEFAULT_KEEPALIVE_TIMEOUT_SECONDS = 10.0
-"""With the seconds before the ping, a dead connection is noticed within 30 seconds."""
+"""Together with the seconds before a ping, a dead connection is detected within 30 seconds."""
 
 _LONGEST_SECONDS = 3600
 
 
 def keepalive_options(keepalive_seconds: float, keepalive_timeout_seconds: float) -> list[tuple[str, int]]:
-    """The options of a channel that pings, in the form that gRPC takes.
+    """Return the keepalive options of a channel in the form that gRPC accepts.
 
     Args:
-        keepalive_seconds: Silence after which the service is pinged; 0 for never.
-        keepalive_timeout_seconds: Time for the answer to a ping before the connection counts as dead.
+        keepalive_seconds: Silence after which the service is pinged; 0 to disable pings.
+        keepalive_timeout_seconds: Time without an answer to a ping after which the connection counts as dead.
 
     Raises:
         InvalidArgumentError: A time is out of range.
@@ -34,9 +34,9 @@ def keepalive_options(keepalive_seconds: float, keepalive_timeout_seconds: float
     return [
         ("grpc.keepalive_time_ms", max(1, round(keepalive_seconds * 1000))),
         ("grpc.keepalive_timeout_ms", max(1, round(keepalive_timeout_seconds * 1000))),
-        # gRPC 1.85 leaves the timeout of keepalive alone while data is written, and then waits a minute for the answer.
+        # gRPC 1.85 ignores the keepalive timeout while data is written, and then waits a minute for the answer.
         ("grpc.http2.ping_timeout_ms", max(1, round(keepalive_timeout_seconds * 1000))),
         ("grpc.http2.max_pings_without_data", 0),
-        # Between calls as well: a NAT keeps the connection, and a dead one is found before the next call needs it.
+        # Also between calls: a NAT keeps the connection, and a dead one is detected before the next call needs it.
         ("grpc.keepalive_permit_without_calls", 1),
     ]

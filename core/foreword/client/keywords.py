@@ -1,4 +1,4 @@
-"""Parameters that methods of the client take as keyword arguments."""
+"""Parameters that the client's methods take as keyword arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword.domain.inference import LengthPenalty, ReturnOptions
 
 
 class TuneKeywords(TypedDict, total=False):
-    """Tuning parameters; ranges and meaning are those of `TuneParameters`."""
+    """Tuning parameters, with the ranges and meanings of `TuneParameters`."""
 
     batch_size: int
     num_epochs: int
@@ -34,38 +34,38 @@ class TuneKeywords(TypedDict, total=False):
 
 
 class GenerateKeywords(TypedDict, total=False):
-    """How an answer is chosen and when it stops; what is left out takes the default.
+    """Generation parameters. Omitted parameters, and those that are None, take their defaults.
 
-    A model that was tuned for a closed task answers with one of its label sets: `decoding_method`, `temperature`,
+    A model that was tuned for a closed task answers with one of its label sets. `decoding_method`, `temperature`,
     `top_p`, `top_k` and `random_seed` then choose among whole label sets, `truncate_input_tokens` and `return_options`
-    do what they say, and the others have no effect. None is the same as leaving a parameter out.
+    work as usual, and the others have no effect.
     """
 
     decoding_method: str | None
     """`greedy`, the same answer every time, or `sample`. Default `greedy`."""
     temperature: float | None
-    """Sampling: divides the logits. Range (0, 2]. Default 1."""
+    """Sampling temperature: the logits are divided by this value. Range (0, 2]. Default 1."""
     top_p: float | None
-    """Sampling: only the likeliest tokens whose probabilities reach this sum. Range (0, 1]. Default 1."""
+    """Sample only from the most likely tokens whose probabilities add up to this value. Range (0, 1]. Default 1."""
     top_k: int | None
-    """Sampling: only this many of the likeliest tokens. Range [0, 1000]; 0 means all. Default 0."""
+    """Sample only from this many of the most likely tokens. Range [0, 1000]; 0 means all. Default 0."""
     random_seed: int | None
-    """Sampling: makes the answer repeatable. Range [0, 2^32). Default: drawn, and told in the answer."""
+    """Seed that makes sampling repeatable. Range [0, 2^32). Default: chosen at random and returned in the result."""
     min_new_tokens: int | None
-    """Fewest tokens to generate. Range [0, max_new_tokens]. Default 0."""
+    """Minimum number of tokens to generate. Range [0, max_new_tokens]. Default 0."""
     max_new_tokens: int | None
-    """Most tokens to generate. Range [1, the model's context]. Default 128, or the context where that is smaller."""
+    """Maximum number of tokens to generate. Range [1, the model's context]. Default 128, or the context if smaller."""
     stop_sequences: Sequence[str]
-    """Texts that end the answer; at most 6 of at most 40 characters. Default: none."""
+    """Texts that end the answer: at most 6, of at most 40 characters each. Default: none."""
     include_stop_sequence: bool | None
-    """Whether the stop sequence stays in the answer. Default: no."""
+    """Keep the stop sequence at the end of the answer. Default: no."""
     repetition_penalty: float | None
-    """Makes tokens that came before less likely. Range [1, 2]. Default 1: none."""
+    """Penalty on tokens that have already occurred. Range [1, 2]. Default 1: no penalty."""
     length_penalty: LengthPenalty | None
-    """Makes the end of the answer ever more likely. Default: none."""
+    """Penalty that makes the end of the answer more likely with each token. Default: none."""
     time_limit: timedelta | None
-    """Ends the answer with what is there; counted from the request's arrival. Range [1 ms, 1 h]. Default: none."""
+    """Time from the request's arrival after which the answer ends as it is. Range [1 ms, 1 h]. Default: none."""
     truncate_input_tokens: int | None
-    """Keeps only this many of the last tokens of a longer input. Default 0: never cut, and refused when too long."""
+    """Keep only this many of the last tokens of the input. Default 0: all; an input that is too long is refused."""
     return_options: ReturnOptions | None
-    """What the answer tells besides its text, such as tokens with their log-probabilities. Default: nothing."""
+    """What to return besides the text, such as tokens with their log-probabilities. Default: nothing."""

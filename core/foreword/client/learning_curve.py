@@ -1,4 +1,4 @@
-"""The learning curve as a picture."""
+"""Drawing of the learning curve."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _TRAINING, _HELD_OUT, _METRIC, _INK, _GRID = "#2f6fb0", "#d9742b", "#3a8f5c", "#
 
 
 def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | None = None) -> Figure:
-    """Draws training loss and held-out loss, and below them the held-out metric, over the epochs.
+    """Draw training loss and held-out loss and, below them, the held-out metric over the epochs.
 
-    A refit is left out: it trains on the held-out rows too, so nothing is left to compare it with.
+    A refit is omitted: it also trains on the held-out rows, so there is nothing to compare it with.
 
     Args:
-        path: File to write as well; the ending decides the format. Default: none.
+        path: File to write; its extension sets the format. Default: none.
 
     Raises:
         FailedPreconditionError: matplotlib is not installed, or there are no snapshots yet.
@@ -40,7 +40,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
     snapshots = [item for item in experiment.snapshots if item.phase != "refitting"]
     if not snapshots:
         raise FailedPreconditionError(
-            f"{experiment.name} has no learning curve yet. Wait until it has begun to tune.", reason="NO_SNAPSHOTS"
+            f"{experiment.name} has no learning curve yet. Wait until it has started to tune.", reason="NO_SNAPSHOTS"
         )
     measured = [item for item in snapshots if item.validation_metric is not None]
     rows = 2 if measured else 1
@@ -62,7 +62,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
 
 
 def _draw_loss(axes: Axes, snapshots: list[TuneSnapshot]) -> None:
-    # Batches differ, so the raw loss jumps: it stays visible, but the mean carries the curve.
+    # The raw loss jumps, because batches differ: it is drawn faintly, behind the mean.
     axes.plot(
         [item.epoch for item in snapshots], [item.loss for item in snapshots], color=_TRAINING, alpha=0.25, linewidth=1
     )
@@ -100,7 +100,7 @@ def _draw_metric(axes: Axes, measured: list[TuneSnapshot], experiment: TuneExper
 
 
 def _best_epoch(snapshots: list[TuneSnapshot]) -> TuneSnapshot | None:
-    """The snapshot that was best on the held-out rows: by metric, ties by loss; by loss alone where none is told."""
+    """Return the snapshot with the best held-out metric, ties broken by loss; by loss alone if there is no metric."""
     held_out = [item for item in snapshots if item.validation_loss is not None or item.validation_metric is not None]
     return max(
         held_out,
@@ -113,7 +113,7 @@ def _best_epoch(snapshots: list[TuneSnapshot]) -> TuneSnapshot | None:
 
 
 def _smoothed(snapshots: list[TuneSnapshot]) -> tuple[list[float], list[float]]:
-    """The mean loss of every half epoch, drawn where that half lies on average."""
+    """Return the mean epoch and the mean loss of every half epoch."""
     halves: dict[int, list[TuneSnapshot]] = {}
     for item in snapshots:
         halves.setdefault(math.ceil(item.epoch * 2), []).append(item)
@@ -122,7 +122,7 @@ def _smoothed(snapshots: list[TuneSnapshot]) -> tuple[list[float], list[float]]:
 
 
 def _mark_best(axes: list[Axes], best: TuneSnapshot, last_epoch: float, *, kept: bool) -> None:
-    """A line through all panels, and what it means where no curve usually runs: losses end low, metrics high."""
+    """Draw a line through all panels, labelled where curves rarely run: losses end low, metrics high."""
     for part in axes:
         part.axvline(best.epoch, color="#888888", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
     late = best.epoch > last_epoch / 2

@@ -1,4 +1,4 @@
-"""Messages of the API out of what callers pass; values that do not fit are refused by the name of their field."""
+"""Construction of API messages from the values that callers pass; errors name the faulty fields."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _KINDS = {
 
 
 def build(kind: type[Built], within: str = "", **values: Any) -> Built:
-    """A message with these fields; None leaves one unset.
+    """Return a message with these fields; a field that is None stays unset.
 
     Args:
-        within: Where the message stands in its request, such as `parameters`; empty for the request itself.
+        within: Path of the message in its request, such as `parameters`; empty for the request itself.
 
     Raises:
-        InvalidArgumentError: Values do not fit their fields; names every one.
+        InvalidArgumentError: Values do not fit their fields. The error names all of them.
     """
     fields = kind.DESCRIPTOR.fields_by_name
     violations = Violations()
@@ -47,25 +47,25 @@ def build(kind: type[Built], within: str = "", **values: Any) -> Built:
 
 
 def check_size(request: Message) -> None:
-    """Checks that a request is no larger than the service takes.
+    """Check that a request is not larger than the service accepts.
 
     Raises:
-        InvalidArgumentError: It is.
+        InvalidArgumentError: The request is too large.
     """
     size = request.ByteSize()
     if size > MAX_REQUEST_BYTES:
         raise InvalidArgumentError.of(
             "request",
-            f"takes {size:,} bytes, and the service takes at most {MAX_REQUEST_BYTES:,}; send shorter texts",
+            f"has {size:,} bytes, but the service accepts at most {MAX_REQUEST_BYTES:,}; send shorter texts",
             reason="MESSAGE_TOO_LARGE",
         )
 
 
 def collected(field: str, values: Iterable[Any]) -> list[Any]:
-    """The items of a list. A text is refused: its letters are not what was meant.
+    """Return the items of an iterable. A text is refused, because its letters are not meant as items.
 
     Raises:
-        InvalidArgumentError: It is a text, or nothing that has items.
+        InvalidArgumentError: The value is a text or not iterable.
     """
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
         raise InvalidArgumentError.of(field, _no_list(values))
@@ -73,13 +73,13 @@ def collected(field: str, values: Iterable[Any]) -> list[Any]:
 
 
 def enum_name(field: str, kind: type[Enum], value: Any, prefix: str) -> str:
-    """What the API calls a value of an enum, which may be given as the member or as its value.
+    """Return the API's name of an enum value, which may be passed as a member or as its value.
 
     Args:
-        prefix: What the API puts in front of all its values, such as `SCOPE`.
+        prefix: Prefix of the API's names of this enum, such as `SCOPE`.
 
     Raises:
-        InvalidArgumentError: There is no such value; names those there are.
+        InvalidArgumentError: The value is unknown. The error lists the known ones.
     """
     try:
         member = kind(value)
@@ -90,13 +90,13 @@ def enum_name(field: str, kind: type[Enum], value: Any, prefix: str) -> str:
 
 
 def text_problem(text: str) -> str:
-    """Why a text cannot be sent; empty when it can."""
+    """Return why a text cannot be sent; empty if it can."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         return (
-            f"is no valid text: character {error.start + 1} is a byte that was not UTF-8, or half of a surrogate pair. "
-            f"Decode the text with the encoding it was written in"
+            f"is not valid text: character {error.start + 1} is a byte that is not UTF-8 or half of a surrogate pair. "
+            f"Decode the text with the encoding in which it was written"
         )
     return ""
 
@@ -124,7 +124,7 @@ def _problem(kind: type[Message], name: str, value: Any) -> str:
 
 
 def _no_list(value: Any) -> str:
-    return f"must be a list, not {_shown(value)}; write [{_shown(value)}] for a single one"
+    return f"must be a list, not {_shown(value)}; write [{_shown(value)}] for a single item"
 
 
 def _shown(value: Any) -> str:
@@ -133,7 +133,7 @@ def _shown(value: Any) -> str:
 
 
 def set_field(message: Message, path: str, value: str) -> None:
-    """Sets a text field by its path, such as `tune_experiment.dataset`."""
+    """Set a text field by its path, such as `tune_experiment.dataset`."""
     *within, last = path.split(".")
     for name in within:
         message = getattr(message, name)

@@ -17,7 +17,7 @@ _PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 _EXCEPTION_VARIABLES = ("no_grpc_proxy", "no_proxy")
 
 DIRECT = (("grpc.enable_http_proxy", 0),)
-"""Channel options that keep a channel from using a proxy, whatever the environment says."""
+"""Channel options that keep a channel from using a proxy, even if the environment sets one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class Proxy:
     Attributes:
         variable: The environment variable that sets it.
         address: Its URL without user and password.
-        obstacle: Why gRPC does not use it and connects directly; empty if it does.
-        exceptions: The environment variable that lists the hosts to connect to directly.
+        obstacle: Reason why gRPC does not use the proxy and connects directly; empty if gRPC uses it.
+        exceptions: The environment variable that lists hosts that are reached directly.
     """
 
     variable: str
@@ -38,7 +38,7 @@ class Proxy:
 
     @property
     def used(self) -> bool:
-        """Whether the connection goes through the proxy."""
+        """True if the connection goes through the proxy."""
         return not self.obstacle
 
     def __str__(self) -> str:
@@ -74,9 +74,9 @@ def find_proxy(target: str, environment: Mapping[str, str]) -> Proxy | None:
     address = rest.rpartition("@")[2] if separator else environment[variable].rpartition("@")[2]
     obstacle = ""
     if lower is None:
-        obstacle = "gRPC reads the names of the variables in lower case only"
+        obstacle = "gRPC only reads the lower-case names of the variables"
     elif not separator or scheme.lower() != "http":
-        obstacle = "gRPC knows only proxies whose URL begins with http://"
+        obstacle = "gRPC only supports proxies whose URL begins with http://"
     return Proxy(
         variable=variable,
         address=f"{scheme}://{address}" if separator else address,
@@ -86,12 +86,12 @@ def find_proxy(target: str, environment: Mapping[str, str]) -> Proxy | None:
 
 
 def _host(target: str) -> str:
-    """The host of a target, in lower case."""
+    """Return the host of a target in lower case."""
     return urlsplit(f"//{target}").hostname or ""
 
 
 def _matches(host: str, entry: str) -> bool:
-    """Return whether an entry of `no_proxy` means a host: the end of its name, its address, or a network around it."""
+    """Return whether an entry of `no_proxy` matches a host by the end of its name, its address or its network."""
     name = entry.lower().removeprefix(".")
     if host == name or host.endswith(f".{name}"):
         return True

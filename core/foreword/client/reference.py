@@ -1,4 +1,4 @@
-"""How callers name resources."""
+"""References to resources: objects, names, ids and display names."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from foreword.errors import InvalidArgumentError
 
 
 class Named(Protocol):
-    """A resource."""
+    """Any resource with a name."""
 
     @property
     def name(self) -> str:
-        """Its resource name."""
+        """Resource name."""
 
 
 Reference = str | Named
-"""A resource, its name, the last part of its name (its id), or its display name if no other resource has the same."""
+"""A resource, its name, its id (the last part of its name), or its display name if that is unique."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _NUMBER = re.compile(r" \(\d+\)$")
@@ -29,10 +29,10 @@ _MOST_LISTED = 10
 
 
 def reference_name(resource: Reference, collection: str) -> str:
-    """The name that a caller gave, in full or only its last part.
+    """Return the name that a caller passed: a full name, an id or a display name.
 
     Raises:
-        InvalidArgumentError: It is empty, or no name at all.
+        InvalidArgumentError: The name is empty or not a text.
     """
     name = resource if isinstance(resource, str) else getattr(resource, "name", None)
     kind = noun(collection)
@@ -40,38 +40,38 @@ def reference_name(resource: Reference, collection: str) -> str:
     if not isinstance(name, str):
         raise InvalidArgumentError.of(field, f"must be a {kind} or its name, not a {type(resource).__name__}")
     if not name.strip():
-        raise InvalidArgumentError.of(field, f"is empty; name a {kind}")
+        raise InvalidArgumentError.of(field, f"must not be empty; pass the name of a {kind}")
     if problem := text_problem(name):
         raise InvalidArgumentError.of(field, problem)
     return name
 
 
 def is_full_name(text: str) -> bool:
-    """Whether a text has the shape of a resource name, so that it is no id and no display name."""
+    """Return whether a text has the form of a resource name, as opposed to an id or a display name."""
     return text.startswith(("tenants/", "baseModels/"))
 
 
 def may_be_id(text: str) -> bool:
-    """Whether a text has the shape of the last part of a resource name."""
+    """Return whether a text has the form of an id, the last part of a resource name."""
     return _ID.fullmatch(text) is not None
 
 
 def noun(collection: str) -> str:
-    """What one resource of a collection is called, such as `tuned model` for `tunedModels`."""
+    """Return the noun for a resource of a collection, such as `tuned model` for `tunedModels`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", collection.rsplit("/", 1)[-1]).lower().removesuffix("s")
 
 
 def name_by_display_name(text: str, resources: Iterable[Any], collection: str) -> str | None:
-    """The resource name of the one resource that is called `text`; None when none is.
+    """Return the name of the only resource that is called `text`; None if there is no such resource.
 
-    A deployment is also found by its serving name, and by its id in another space than `default`; a run and its tuned
-    model also without the number that the service appended, so `complaints` finds `complaints (1)`.
+    A deployment is also found by its serving name, and by its id in spaces other than `default`. A run and its tuned
+    model are also found without the number that the service appended, so `complaints` finds `complaints (1)`.
 
     Args:
         resources: All resources of the collection.
 
     Raises:
-        InvalidArgumentError: Several have that name; the message lists their ids and times.
+        InvalidArgumentError: Several resources have that name; the message lists their ids and times.
     """
     listed = list(resources)
     keys: tuple[Callable[[Any], Any], ...] = (
@@ -91,7 +91,7 @@ def name_by_display_name(text: str, resources: Iterable[Any], collection: str) -
 
 def _ambiguous(text: str, found: list[Any], collection: str) -> InvalidArgumentError:
     kind = noun(collection)
-    shown = [_described(item) for item in found[:_MOST_LISTED]]
+    shown = [_describe(item) for item in found[:_MOST_LISTED]]
     if len(found) > _MOST_LISTED:
         shown.append(f"and {len(found) - _MOST_LISTED} more")
     return InvalidArgumentError.of(
@@ -101,8 +101,8 @@ def _ambiguous(text: str, found: list[Any], collection: str) -> InvalidArgumentE
     )
 
 
-def _described(item: Any) -> str:
-    """The id of a resource, or the whole name where an id alone is not enough, with its version and its time."""
+def _describe(item: Any) -> str:
+    """Return the id of a resource, or the full name if the id is not enough, with its version and its time."""
     name = item.name if "/spaces/" in item.name else item.name.rsplit("/", 1)[-1]
     facts = [f"version {item.version}"] if hasattr(item, "version") else []
     facts += [f"created {item.create_time:%Y-%m-%d %H:%M:%S} UTC"] if item.create_time else []
@@ -110,5 +110,5 @@ def _described(item: Any) -> str:
 
 
 def new_request_id() -> str:
-    """An id that makes one mutation idempotent, however often it is sent."""
+    """Return an id that makes repeated sends of one mutation idempotent."""
     return uuid.uuid4().hex

@@ -1,6 +1,6 @@
-"""What the client returns: the resources of the API as frozen dataclasses.
+"""The resources of the API as frozen dataclasses, which the client returns.
 
-Values that have no name of their own (reports, evaluations, parameters, token counts) are those of `foreword.domain`.
+Values without a resource name (reports, evaluations, parameters, token counts) are those of `foreword.domain`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from foreword.domain.tenant import Scope
 
 
 class PluginState(Enum):
-    """What became of an installed plugin."""
+    """State of an installed plugin."""
 
     LOADED = "loaded"
     FAILED = "failed"
@@ -30,10 +30,10 @@ class PluginState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """A frozen language model that an installed plugin offers.
+    """A frozen language model provided by an installed plugin.
 
     Attributes:
-        context_tokens: Longest input in tokens, the soft prompt included.
+        context_tokens: Maximum length of the input in tokens, including the soft prompt.
         recipes: Values for parameters that an experiment leaves unset, by tuning type.
     """
 
@@ -53,7 +53,7 @@ class BaseModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A kind of work that a tuned model can do. `closed`: answers come from a closed set of labels."""
+    """A kind of work that a tuned model does. If `closed`, answers come from a closed set of labels."""
 
     id: str
     display_name: str
@@ -67,11 +67,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningMethod:
-    """A way to tune.
+    """A tuning method.
 
     Attributes:
-        parameters: Those that it takes beyond the common ones.
-        unused_parameters: Common ones that mean nothing to it; an experiment that sets one is refused.
+        parameters: Parameters of this method beyond the common ones.
+        unused_parameters: Common parameters without effect; an experiment that sets one is refused.
     """
 
     id: str
@@ -84,11 +84,11 @@ class TuningMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters that every model takes.
+    """The parameters that all models have in common.
 
     Attributes:
-        tune_parameters: Of an experiment; the base model's recipe takes the place of a default.
-        generate_parameters: Of a request; a dot in a name leads into a message.
+        tune_parameters: Parameters of an experiment; the base model's recipe overrides the defaults.
+        generate_parameters: Parameters of a request; a dot in a name separates a message from its field.
     """
 
     tune_parameters: tuple[ParameterSpec, ...]
@@ -109,9 +109,9 @@ class Plugin:
     """An installed plugin, loaded or not.
 
     Attributes:
-        error: Why it is not in use; empty when it is.
-        provides: What it registered, such as `task:classification`.
-        left_out: What it cannot offer, each with problem and remedy.
+        error: Reason why the plugin is not in use; empty if it is.
+        provides: What the plugin registered, such as `task:classification`.
+        left_out: What the plugin cannot provide, each with problem and remedy.
     """
 
     id: str
@@ -126,7 +126,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """An immutable version of rows. `report` is None when listed."""
+    """An immutable version of rows. `report` is None if the dataset was listed."""
 
     name: str
     display_name: str
@@ -142,14 +142,14 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunePlan:
-    """What an experiment will do.
+    """The plan of an experiment.
 
     Attributes:
         parameters: Every parameter with its value.
-        sources: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run` by parameter name.
-        planned_updates: Updates of the prompt, a refit included.
-        estimated_seconds: Run time on one worker, by the speed of runs before, else by that of one layer of the base
-            model's width; 0 when its size is unknown.
+        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run`.
+        planned_updates: Number of updates of the prompt, including those of a refit.
+        estimated_seconds: Run time on one worker, estimated from the speed of earlier runs or, if there are none, of
+            one layer of the base model's width; 0 if its size is unknown.
     """
 
     parameters: TuneParameters
@@ -167,13 +167,13 @@ class TunePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneProgress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
         percent: In [0, 100].
         loss: Training loss of the newest snapshot in nats per token; None before the first.
         remaining_seconds: None while unknown.
-        phase: `loading`, `tuning`, `refitting`, `evaluating` or `storing`; a newer service may know more.
+        phase: `loading`, `tuning`, `refitting`, `evaluating` or `storing`; a newer service may have more phases.
     """
 
     percent: float = 0.0
@@ -188,11 +188,11 @@ class TuneProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneSnapshot:
-    """One point of the learning curve; losses in nats per token.
+    """One point of the learning curve. Losses are in nats per token.
 
     Attributes:
-        validation_loss: Held-out loss; None but at the end of an epoch.
-        validation_metric: Held-out value of the task's main metric; None but at the end of an epoch.
+        validation_loss: Held-out loss; None except at the end of an epoch.
+        validation_metric: Held-out value of the task's main metric; None except at the end of an epoch.
         phase: `tuning` or `refitting`.
     """
 
@@ -210,15 +210,15 @@ class TuneSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuneExperiment:
-    """One tuning run.
+    """A tuning run.
 
     Attributes:
-        failure: Why it failed.
-        snapshots: The learning curve, oldest first; empty when listed, the new ones when watched.
+        failure: Reason why the run failed; None if it has not.
+        snapshots: The learning curve, oldest first; empty if listed, only the new snapshots if watched.
         evaluations: Held-out results, the tuned model first.
-        curve_advice: One sentence about the learning curve.
-        tuned_model: Resource name; empty until it succeeded.
-        capacity_unit_hours: Compute time used so far: hours of one worker.
+        curve_advice: One sentence of advice about the learning curve.
+        tuned_model: Resource name of the tuned model; empty until the run has succeeded.
+        capacity_unit_hours: Compute time used so far, in hours of one worker.
     """
 
     name: str
@@ -251,7 +251,7 @@ class TuneExperiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedModel:
-    """What an experiment learnt. `evaluations` is empty when listed."""
+    """The result of an experiment. `evaluations` is empty if the model was listed."""
 
     name: str
     display_name: str
@@ -274,7 +274,7 @@ class TunedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """A place that deployments live in."""
+    """A group of deployments, for development or for production."""
 
     name: str
     display_name: str
@@ -288,10 +288,10 @@ class Space:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRevision:
-    """One model that a deployment points or pointed to.
+    """A model that a deployment serves, served or is about to serve.
 
     Attributes:
-        probe_effect: Largest change that the adapter makes to a token's log-probability in the probe, in nats.
+        probe_effect: Largest change in a token's log-probability caused by the adapter in the probe, in nats.
     """
 
     revision: int
@@ -307,9 +307,9 @@ class Deployment:
     """A serving name that points to a model.
 
     Attributes:
-        model: Model of the revision that is served, or of the newest while none is.
-        failure: Why the newest revision is not served, if it is not.
-        serving_revision: Number of the revision that is served; 0 while there is none.
+        model: Model of the revision that is served, or of the newest revision if none is.
+        failure: Reason why the newest revision is not served; None unless it failed.
+        serving_revision: Number of the revision that is served; 0 if none is.
         revisions: Newest first.
     """
 
@@ -334,10 +334,11 @@ class GenerateResult:
     """A finished answer.
 
     Attributes:
-        seed: Repeats it, as `random_seed`.
+        seed: Seed that repeats the answer if passed as `random_seed`.
         model_version: The model behind the serving name.
-        input_text: The input after templates and before truncation; None unless asked for.
-        input_tokens: Its tokens after truncation; empty unless asked for, like those generated.
+        input_text: The input after templates and before truncation; None unless requested.
+        input_tokens: Tokens of the input after truncation; empty unless requested.
+        generated_tokens: Tokens of the answer; empty unless requested.
     """
 
     text: str
@@ -352,7 +353,7 @@ class GenerateResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratePiece:
-    """The next piece of a streamed answer; `result` comes with the last one, whole."""
+    """A piece of a streamed answer. The last piece has the whole answer as its `result`."""
 
     text: str
     result: GenerateResult | None = None
@@ -363,9 +364,9 @@ class ClassifyResult:
     """Labels with their probabilities.
 
     Attributes:
-        labels: The likeliest label set; empty when abstained.
-        label_probabilities: For each label, its share of the probability over all label sets that were scored.
-        label_sets: The likeliest label sets, likeliest first.
+        labels: The most likely label set; empty if abstained.
+        label_probabilities: For each label, its probability relative to all label sets that were scored.
+        label_sets: The most likely label sets, the most likely first.
         abstained: Whether no label set reached the threshold.
     """
 
@@ -379,7 +380,7 @@ class ClassifyResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizeResult:
-    """A token count; `part_token_counts` for each part of a structured prompt."""
+    """A token count. `part_token_counts` has the count of each part of a structured prompt."""
 
     token_count: int
     tokens: tuple[str, ...]
@@ -389,7 +390,7 @@ class TokenizeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom the key speaks for. `api_key` is empty for the development key."""
+    """The tenant and the scopes of a key. `api_key` is empty for the development key."""
 
     tenant: str
     api_key: str
@@ -399,7 +400,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """Somebody whose resources nobody else sees."""
+    """An owner of resources, isolated from all other tenants."""
 
     name: str
     display_name: str
@@ -408,7 +409,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key that speaks for a tenant. `secret` is there only in the answer that created it."""
+    """An API key of a tenant. `secret` is set only in the answer to the creation of the key."""
 
     name: str
     display_name: str

@@ -1,4 +1,4 @@
-"""Training data as callers pass it, in bytes."""
+"""Conversion of the training data that callers pass into bytes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _COLUMNS = ("input", "output")
 
 
 class Frame(Protocol):
-    """A pandas DataFrame, which nothing here imports."""
+    """The part of a pandas DataFrame that is used here, without importing pandas."""
 
     columns: Any
 
     def astype(self, dtype: Any, /) -> Any:
-        """The frame with cells of another type."""
+        """Return the frame with cells of another type."""
 
     def notna(self) -> Any:
-        """Which cells hold a value."""
+        """Return which cells have a value."""
 
 
 Pairs = Iterable[tuple[Any, Any]]
@@ -41,10 +41,10 @@ pairs of input and output.
 
 
 def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
-    """A function that starts the bytes of the data anew, so that an upload can be repeated.
+    """Return a function that yields the bytes of the data from the start, so that an upload can be repeated.
 
     Raises:
-        InvalidArgumentError: The file cannot be read, or something is no row.
+        InvalidArgumentError: The file cannot be read, or an item is not a row.
     """
     if isinstance(rows, (str, PathLike)):
         return _file_chunks(Path(rows))
@@ -53,7 +53,7 @@ def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
 
 
 def default_name(rows: Rows) -> str:
-    """A name for data that was given none: the file's, without its ending."""
+    """Return the default name of data: the name of the file without its extension."""
     return Path(rows).stem if isinstance(rows, (str, PathLike)) else "dataset"
 
 
@@ -65,7 +65,7 @@ def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
     except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidArgumentError.of(
-            "rows", f"{path} cannot be read: {why}. Name a JSONL, JSON or CSV file."
+            "rows", f"{path} cannot be read: {why}. Pass the path of a JSONL, JSON or CSV file."
         ) from error
 
     def read() -> Iterator[bytes]:
@@ -73,17 +73,17 @@ def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
             with path.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
                     yield chunk
-        except OSError as error:  # it went away, or its disk did, since it was named
+        except OSError as error:  # the file or its disk has become unavailable in the meantime
             raise _unreadable(path, error) from error
 
     return read
 
 
 class _Pipe:
-    """What can be read once only, such as `/dev/stdin` or `<(zcat rows.gz)`, kept so that it can be sent again.
+    """A file that can be read only once, such as `/dev/stdin` or `<(zcat rows.gz)`, kept so that it can be resent.
 
-    It is read as it is sent, never ahead: one that does not end is refused by the service once it is too large, and
-    only so much of it was kept.
+    It is read as it is sent, never ahead. The service refuses an endless one once it is too large, and no more than
+    that is kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,11 +91,11 @@ class _Pipe:
         self._kept: list[bytes] = []
         self._file: IO[bytes] | None = None
         self._ended = False
-        # An attempt that failed may still be waiting for a chunk, on a thread of gRPC's, when the next one begins.
+        # A failed attempt may still be waiting for a chunk, on a thread of gRPC, when the next one begins.
         self._reading = threading.Lock()
 
     def chunks(self) -> Iterator[bytes]:
-        """Everything from the start: first what is kept, then the rest."""
+        """Yield everything from the start: first the kept chunks, then the rest."""
         for place in count():
             chunk = self._chunk(place)
             if not chunk:
@@ -103,7 +103,7 @@ class _Pipe:
             yield chunk
 
     def _chunk(self, place: int) -> bytes:
-        """The chunk in a place; empty beyond the end."""
+        """Return the chunk at an index; empty beyond the end."""
         with self._reading:
             if place == len(self._kept) and not self._ended:
                 self._read()
@@ -112,7 +112,7 @@ class _Pipe:
     def _read(self) -> None:
         try:
             if self._file is None:
-                # Not before, and only once: a named pipe takes a reader who goes away for the last one.
+                # Opened late and only once: the writer of a named pipe stops when its reader closes it.
                 self._file = self._path.open("rb")
                 weakref.finalize(self, self._file.close)
             chunk = self._file.read(CHUNK_BYTES)
@@ -126,11 +126,11 @@ class _Pipe:
 
 
 def _unreadable(path: Path, error: OSError) -> InvalidArgumentError:
-    return InvalidArgumentError.of("rows", f"{path} cannot be read: {error.strerror}.")
+    return InvalidArgumentError.of("rows", f"{path} cannot be read: {error.strerror}. Check the file and try again.")
 
 
 def _jsonl(rows: Any) -> bytes:
-    """Rows as JSONL. Their content is not checked here: the service names every fault by its row."""
+    """Return rows as JSONL. Their content is not checked here: the service reports faults by row."""
     if _is_frame(rows):
         rows = _frame_rows(rows)
     if not isinstance(rows, Iterable):
@@ -143,10 +143,10 @@ def _is_frame(rows: Any) -> bool:
 
 
 def _frame_rows(frame: Frame) -> Iterable[tuple[Any, Any]]:
-    """The rows of a frame as pairs; cells without a value are None, which the service refuses by row.
+    """Return the rows of a frame as pairs. Cells without a value become None, which the service reports by row.
 
     Raises:
-        InvalidArgumentError: It lacks a column.
+        InvalidArgumentError: The frame lacks a column.
     """
     names = [str(name) for name in frame.columns]
     missing = [name for name in _COLUMNS if names.count(name) != 1]
@@ -154,7 +154,7 @@ def _frame_rows(frame: Frame) -> Iterable[tuple[Any, Any]]:
         raise InvalidArgumentError.of(
             "rows",
             f"must be a frame with one column {' and one column '.join(missing)}; its columns are "
-            f"{', '.join(names) or 'none'}. Rename those that you mean, with frame.rename(columns={{...}})",
+            f"{', '.join(names) or 'none'}. Rename the right ones with frame.rename(columns={{...}})",
         )
     cells = frame.astype(object).where(frame.notna(), None)[list(_COLUMNS)]
     pairs: Iterable[tuple[Any, Any]] = cells.itertuples(index=False, name=None)
@@ -175,7 +175,7 @@ def _json_line(number: int, row: Any) -> bytes:
         )
     try:
         text = json.dumps(dict(value), ensure_ascii=False, default=_plain)
-        if text_problem(text):  # escaped it can be sent, and the service names the row
+        if text_problem(text):  # it can be sent escaped, and the service reports the row
             text = json.dumps(dict(value), default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgumentError.of(f"rows[{number}]", f"cannot be written as JSON: {error}") from None
@@ -183,7 +183,7 @@ def _json_line(number: int, row: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """A number out of a NumPy array or a pandas frame as JSON can hold it."""
+    """Return a number from a NumPy array or a pandas frame as a Python number."""
     if hasattr(value, "item"):
         return value.item()
-    raise InvalidArgumentError.of("rows", f"a value is a {type(value).__name__}; write it as text")
+    raise InvalidArgumentError.of("rows", f"contain a value of type {type(value).__name__}; convert it to text")

@@ -1,4 +1,4 @@
-"""Failed calls to the typed exceptions of `foreword.errors` (https://google.aip.dev/193)."""
+"""Conversion of failed calls into the typed exceptions of `foreword.errors` (https://google.aip.dev/193)."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ _BY_CODE: dict[int, type[ForewordError]] = {
 _REPEATABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 _SIZES = re.compile(r"((?:CLIENT: |SERVER: )?(?:Received|Sent)) message larger than max \((\d+) vs\.? (\d+)\)")
 _STATUS_LOST = "Internal error from Core"
-"""What grpc.aio puts over a status that arrives while it writes: the service has answered, but the answer is lost."""
+"""The details with which grpc.aio replaces a status that arrives while it writes; the service's own answer is lost."""
 
 
 class AttemptError(Exception):
-    """One attempt of a call failed.
+    """A failed attempt of a call.
 
     Attributes:
-        error: What the caller will see unless another attempt succeeds.
-        repeatable: Whether another attempt may succeed, provided that it is safe to make.
-        retry_after_seconds: When the service asks to try again; None when it does not say.
+        error: The error that the caller receives unless another attempt succeeds.
+        repeatable: Whether another attempt may succeed, provided that repeating the call is safe.
+        retry_after_seconds: Pause that the service asks for before another attempt; None if it does not.
     """
 
     def __init__(self, error: ForewordError, *, repeatable: bool, retry_after_seconds: float | None) -> None:
@@ -66,10 +66,10 @@ class AttemptError(Exception):
 
 
 def call_failure(raised: grpc.RpcError, endpoint: str, proxy: Proxy | None = None) -> AttemptError:
-    """What an attempt's gRPC error means.
+    """Convert the gRPC error of an attempt.
 
     Args:
-        endpoint: Where the call went, for the message.
+        endpoint: The address that was called, for the message.
         proxy: The proxy of the environment, for the message.
     """
     call: Any = raised  # every RpcError of a call is a grpc.Call as well
@@ -80,7 +80,7 @@ def call_failure(raised: grpc.RpcError, endpoint: str, proxy: Proxy | None = Non
         repeatable = code in _REPEATABLE or call.details() == _STATUS_LOST
         return AttemptError(error, repeatable=repeatable, retry_after_seconds=None)
     retry_after = _retry_after(status)
-    # Without RetryInfo, RESOURCE_EXHAUSTED is a message over the size limit or the like: it will not go away.
+    # Without RetryInfo, RESOURCE_EXHAUSTED means a permanent problem, such as a message over the size limit.
     exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_after is not None
     return AttemptError(
         error_from_status(status),
@@ -90,7 +90,7 @@ def call_failure(raised: grpc.RpcError, endpoint: str, proxy: Proxy | None = Non
 
 
 def error_from_status(status: Status) -> ForewordError:
-    """The typed exception that a status stands for, with its violations, reason and metadata."""
+    """Return the typed exception for a status, with its violations, reason and metadata."""
     info = error_details_pb2.ErrorInfo()
     _unpack(status, info)
     reason, metadata = info.reason, dict(info.metadata)
@@ -119,21 +119,21 @@ def error_from_status(status: Status) -> ForewordError:
 
 
 def failure_from_status(status: Status) -> Failure:
-    """Why an experiment or a revision failed, as the resource tells it."""
+    """Return the failure of an experiment or a revision from the status in the resource."""
     error = error_from_status(status)
     return Failure.of(error)
 
 
 def _status(call: Any) -> Status | None:
-    """The rich status that the service sent, or None when gRPC itself made the error."""
+    """Return the rich status that the service sent; None if gRPC itself raised the error."""
     try:
         return rpc_status.from_call(call)
-    except ValueError:  # the trailers contradict the status: something between rewrote it
+    except ValueError:  # the trailers contradict the status: a proxy has rewritten it
         return None
 
 
 def _transport_error(code: grpc.StatusCode, details: str, endpoint: str, proxy: Proxy | None) -> ForewordError:
-    """An error that no service of ours worded."""
+    """Return the error for a failure that was not reported by a Foreword service."""
     if code is grpc.StatusCode.UNAVAILABLE:
         return UnavailableError(f"{_unreachable(details, endpoint, proxy)}{_proxy_advice(proxy, endpoint)}")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -142,7 +142,7 @@ def _transport_error(code: grpc.StatusCode, details: str, endpoint: str, proxy: 
         )
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return InternalError(
-            f"{endpoint} does not know this call ({details}). It is another service or an older version; "
+            f"{endpoint} does not support this call ({details}). It is another service or an older version; "
             f"compare with `foreword --version`.",
             reason="UNIMPLEMENTED",
         )
@@ -155,44 +155,44 @@ def _transport_error(code: grpc.StatusCode, details: str, endpoint: str, proxy: 
 
 
 def _too_large(details: str, endpoint: str) -> str:
-    """Which message was too large, by how much, and the remedy. gRPC says it in words only."""
+    """Return which message was too large, by how much, and the remedy. gRPC only reports this as text."""
     found = _SIZES.search(details)
     if found is None:
-        return f"{endpoint} refused the call: {details}."
+        return f"{endpoint} refused the call: {details}. Send less at once."
     side, size, limit = found[1], int(found[2]), int(found[3])
     if side == "CLIENT: Received":
         return (
-            f"The answer of {endpoint} takes {size:,} bytes, and this client takes at most {limit:,}. Ask for less at "
+            f"The answer of {endpoint} has {size:,} bytes, but this client accepts at most {limit:,}. Ask for less at "
             f"once: smaller pages, smaller batches, or fewer return_options."
         )
-    return f"The request takes {size:,} bytes, and {endpoint} takes at most {limit:,}. Send less, or shorter texts."
+    return f"The request has {size:,} bytes, but {endpoint} accepts at most {limit:,}. Send less, or shorter texts."
 
 
 def _unreachable(details: str, endpoint: str, proxy: Proxy | None) -> str:
-    """Why no service answers, and the remedy. gRPC tells the cause in words only."""
+    """Return why no service answers, and the remedy. gRPC only reports the cause as text."""
     if "CERTIFICATE_VERIFY_FAILED" in details:
         return (
-            f"The certificate of {endpoint} is not trusted. Name the certificates to trust with `tls`, --tls-ca or "
+            f"The certificate of {endpoint} is not trusted. Set the certificates to trust with `tls`, --tls-ca or "
             "FOREWORD_TLS_CA."
         )
     if "WRONG_VERSION_NUMBER" in details:
-        return f"{endpoint} does not speak TLS. Write http://{endpoint} if the way there is safe without."
+        return f"{endpoint} does not use TLS. Set the endpoint to http://{endpoint} if the network is safe without it."
     if "keepalive" in details or "ping timeout" in details.lower():
         return (
-            f"The connection to {endpoint} is dead: it stayed silent and answered no ping. Try again; if it happens "
-            f"often, something between here and the service drops connections."
+            f"The connection to {endpoint} is dead: it was silent and answered no ping. Try again; if this happens "
+            f"often, check the proxies and firewalls on the way to the service."
         )
-    cause = details.rsplit(": ", 1)[-1].rstrip("]") or "no connection"  # gRPC puts its own path to the cause in front
+    cause = details.rsplit(": ", 1)[-1].rstrip("]") or "no connection"  # gRPC prefixes its own path to the cause
     if proxy is not None and proxy.used:
         return f"No service answers at {endpoint} ({cause})."
     return (
         f"No service answers at {endpoint} ({cause}). Start one with `foreword serve --dev`, or set FOREWORD_ENDPOINT "
-        f"to where it runs (http://HOST:PORT without TLS, https://HOST:PORT with)."
+        f"to its address (http://HOST:PORT without TLS, https://HOST:PORT with TLS)."
     )
 
 
 def _proxy_advice(proxy: Proxy | None, endpoint: str) -> str:
-    """A sentence, with a blank before it, that names the proxy of a call that got no answer; empty without a proxy."""
+    """Return a sentence, with a space before it, about the proxy of an unanswered call; empty without a proxy."""
     if proxy is None:
         return ""
     if not proxy.used:
@@ -203,7 +203,7 @@ def _proxy_advice(proxy: Proxy | None, endpoint: str) -> str:
     host = endpoint.rpartition(":")[0].strip("[]")
     return (
         f" The connection went through the proxy {proxy}. Add {host} to {proxy.exceptions} if the service can be "
-        f"reached without it; otherwise check that the proxy runs and lets {endpoint} pass."
+        f"reached without it; otherwise check that the proxy runs and allows {endpoint}."
     )
 
 
@@ -213,5 +213,5 @@ def _retry_after(status: Status) -> timedelta | None:
 
 
 def _unpack(status: Status, detail: Any) -> bool:
-    """Fills `detail` from the status; False when it carries none of that type."""
+    """Fill `detail` from the status; return False if the status has no detail of that type."""
     return any(item.Unpack(detail) for item in status.details if item.Is(detail.DESCRIPTOR))

@@ -1,7 +1,7 @@
-"""Generates the blocking client, `_sync`, out of the asynchronous one, `_async`: what one does, the other does.
+"""Generator of the blocking client, `_sync`, from the asynchronous one, `_async`, so that both behave alike.
 
-Keywords and a few names are all that differs between the two; `waiting.py`, where they differ in more, is written by
-hand on both sides. Comments and line order stay, so that a debugger stops where one reads.
+The two differ only in keywords and a few names, except in `waiting.py`, which is written by hand on both sides.
+Comments and the order of lines are kept, so that a debugger steps through readable code.
 
 Usage: python core/foreword/client/unasync.py
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 BY_HAND = {"__init__.py", "waiting.py"}
 
-_HEADER = "# Generated out of `_async/{name}` by `unasync.py`. Change that file, then run: make client\n\n"
+_HEADER = "# Generated from `_async/{name}` by `unasync.py`. Change that file, then run: make client\n\n"
 _NAMES = {
     "AsyncClient": "Client",
     "AsyncGenerator": "Generator",
@@ -38,14 +38,14 @@ _IN_TEXTS = {
 
 
 def generate() -> dict[str, str]:
-    """The text of every generated module, by file name."""
+    """Return the text of every generated module by file name."""
     return {path.name: _blocking(path) for path in sorted((HERE / "_async").glob("*.py")) if path.name not in BY_HAND}
 
 
 def _blocking(path: Path) -> str:
     source = _HEADER.format(name=path.name) + _translate(path.read_text(encoding="utf-8"))
     target = str(HERE / "_sync" / path.name)
-    # Lines that are shorter now are joined, imports sorted again and unused ones left out, and there is `yield from`.
+    # Joins lines that have become shorter, sorts imports, removes unused ones and introduces `yield from`.
     for command in (["check", "--fix", "--unsafe-fixes", "--select=F401,I,UP028", "--quiet"], ["format"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", target, "-"]
         source = subprocess.run(ruff, input=source, capture_output=True, text=True, check=True).stdout  # noqa: S603
@@ -53,7 +53,7 @@ def _blocking(path: Path) -> str:
 
 
 def _translate(source: str) -> str:
-    """The blocking counterpart of a module, not yet formatted."""
+    """Return the blocking counterpart of a module, not yet formatted."""
     lines = source.splitlines(keepends=True)
     starts = [0]
     for line in lines:
@@ -84,13 +84,13 @@ def _translate(source: str) -> str:
 
 
 def _closing(tokens: list[tokenize.TokenInfo], opening: int) -> int:
-    """Where the bracket at `opening` is closed."""
+    """Return the index of the token that closes the bracket at `opening`."""
     depth = 0
     for place in range(opening, len(tokens)):
         depth += {"[": 1, "]": -1}.get(tokens[place].string, 0)
         if depth == 0:
             return place
-    raise AssertionError("tokenize refuses a bracket that is never closed")
+    raise AssertionError("tokenize rejects a bracket that is never closed")
 
 
 if __name__ == "__main__":

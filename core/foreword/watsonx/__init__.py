@@ -1,9 +1,9 @@
-"""The shape of IBM's Python SDK for watsonx.ai, on top of `foreword.client`.
+"""The interface of IBM's Python SDK for watsonx.ai, on top of `foreword.client`.
 
-A notebook that was written for `ibm_watsonx_ai` runs here once its imports name `foreword.watsonx` and its credentials
-name a Foreword service: `url` is the endpoint, `apikey` the key and `project_id` the tenant. Module paths are the
-original's. What the service cannot do is refused by name; nothing is silently ignored. Errors are those of
-`foreword.errors`.
+A notebook that was written for `ibm_watsonx_ai` runs after two changes: its imports name `foreword.watsonx`, and its
+credentials name a Foreword service, with `url` for the endpoint, `apikey` for the key and `project_id` for the tenant.
+Module paths are those of the original. Unsupported arguments are refused by name; none is silently ignored. Errors are
+those of `foreword.errors`.
 """
 
 from foreword.watsonx.api_client import APIClient

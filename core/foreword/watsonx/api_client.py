@@ -1,4 +1,4 @@
-"""The way in."""
+"""The client, named as in IBM's SDK."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from foreword.watsonx.tunable_models import FoundationModels
 
 
 class APIClient:
-    """A connection to a Foreword service, with the parts of IBM's client that tuning needs.
+    """A connection to a Foreword service with the parts of IBM's client that tuning needs.
 
     Args:
         credentials: `Credentials`, or a dict of url and apikey.
         project_id: The tenant; see `set.default_project`.
-        space_id: The space that deployments go to; see `set.default_space`.
-        verify: Path of the certificates to trust. Default: what the credentials say.
+        space_id: The space for deployments; see `set.default_space`.
+        verify: Path of the certificates to trust. Default: that of the credentials.
 
     Attributes:
-        foreword: The typed client below, for everything that this shape has no name for.
+        foreword: The underlying typed client, for everything that IBM's interface does not cover.
 
     Raises:
         InvalidArgumentError: The credentials are malformed.
-        NotFoundError: The key does not speak for that tenant, or it has no such space.
+        NotFoundError: The key does not belong to that tenant, or the tenant has no such space.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class APIClient:
 
     @property
     def default_project_id(self) -> str | None:
-        """What `set.default_project` was given."""
+        """The project set with `set.default_project`."""
         return self.set.project_id
 
     @property
     def default_space_id(self) -> str | None:
-        """What `set.default_space` was given."""
+        """The space set with `set.default_space`."""
         return self.set.space_id
 
     def close(self) -> None:
-        """Ends all calls and closes the connection."""
+        """End all calls and close the connection."""
         self.foreword.close()
 
     def __enter__(self) -> Self:

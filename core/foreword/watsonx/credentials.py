@@ -1,4 +1,4 @@
-"""Where the service is and how to prove who calls."""
+"""The address of the service and the API key."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Credentials:
     """Credentials of a Foreword service.
 
     Args:
-        url: Endpoint, `HOST:PORT` or with `http://` or `https://` in front. Default: FOREWORD_ENDPOINT.
-        api_key: Secret of the key; `apikey` and `token` are other names of it. Default: FOREWORD_API_KEY.
-        verify: Path of the certificates to trust; True and None trust the usual ones.
+        url: Endpoint, `HOST:PORT`, optionally after `http://` or `https://`. Default: FOREWORD_ENDPOINT.
+        api_key: Secret of the key; `apikey` and `token` are synonyms. Default: FOREWORD_API_KEY.
+        verify: Path of the certificates to trust; True and None trust those of the system.
 
     Raises:
-        InvalidArgumentError: More than one key is given, or `verify` is False.
+        InvalidArgumentError: Different keys are passed, or `verify` is False.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Credentials:
     ) -> None:
         keys = [key for key in (api_key, apikey, token) if key is not None]
         if len(set(keys)) > 1:
-            raise InvalidArgumentError.of("credentials.api_key", "is given twice, with different values; give it once")
+            raise InvalidArgumentError.of("credentials.api_key", "is set twice, with different values; set it once")
         self.url = url
         self.api_key = keys[0] if keys else None
         self.verify = verify
@@ -41,21 +41,21 @@ class Credentials:
 
     @property
     def apikey(self) -> str | None:
-        """The key, under its older name."""
+        """The key, under its former name."""
         return self.api_key
 
     @classmethod
     def from_dict(cls, credentials: Mapping[str, Any]) -> Credentials:
-        """Reads `{"url": ..., "apikey": ...}`.
+        """Return credentials from a dict such as `{"url": ..., "apikey": ...}`.
 
         Raises:
-            InvalidArgumentError: It holds anything else, such as a user name; names every such key.
+            InvalidArgumentError: The dict has other keys, such as a user name. The error names all of them.
         """
         unknown = sorted(set(credentials) - set(_KNOWN))
         if unknown:
             raise InvalidArgumentError(
                 [
-                    FieldViolation(field=f"credentials.{name}", description="is not used here; give url and apikey")
+                    FieldViolation(field=f"credentials.{name}", description="is not supported; pass url and apikey")
                     for name in unknown
                 ]
             )
@@ -63,7 +63,7 @@ class Credentials:
 
     @classmethod
     def of(cls, credentials: Credentials | Mapping[str, Any]) -> Credentials:
-        """Credentials given as an object or as a dict."""
+        """Return credentials that are passed as an object or as a dict."""
         if isinstance(credentials, Credentials):
             return credentials
         if isinstance(credentials, Mapping):
@@ -73,7 +73,7 @@ class Credentials:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """What is set, by name."""
+        """Return the values that are set, by name."""
         values = {"url": self.url, "apikey": self.api_key, "verify": self.verify}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -82,12 +82,12 @@ class Credentials:
 
 
 def check_verify(verify: bool | str | None) -> None:
-    """Refuses to talk to whoever answers.
+    """Refuse to connect without checking certificates.
 
     Raises:
         InvalidArgumentError: `verify` is False.
     """
     if verify is False:
         raise InvalidArgumentError.of(
-            "verify", "cannot be False: certificates are always checked; name those to trust, or write http:// in url"
+            "verify", "cannot be False: certificates are always checked; set those to trust, or use http:// in url"
         )

@@ -1,4 +1,4 @@
-"""Training data."""
+"""Upload and management of training data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from foreword.client import Client, Dataset
 from foreword.client.frames import frame
-from foreword.watsonx.findings import tell
+from foreword.watsonx.findings import report_findings
 from foreword.watsonx.names import resource_id
 from foreword.watsonx.times import written
 
@@ -17,44 +17,44 @@ if TYPE_CHECKING:
 
 
 class DataAssets:
-    """Uploads and finds training data: an asset is a version of a dataset, checked as it is uploaded."""
+    """Data assets. An asset is a version of a dataset, which is checked during the upload."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def create(self, name: str, file_path: str | PathLike[str], description: str = "") -> dict[str, Any]:
-        """Uploads a JSONL, JSON or CSV file with the columns `input` and `output`.
+        """Upload a JSONL, JSON or CSV file with the columns `input` and `output`.
 
         Returns:
-            Details of the asset; `get_id` reads its id.
+            The details of the asset; `get_id` returns its id.
 
         Raises:
-            InvalidRowsError: Rows are faulty; names every one.
+            InvalidRowsError: Rows are faulty. The error names all of them.
             InvalidArgumentError: The file cannot be read.
         """
         print("Creating data asset...")
         dataset = self._client.upload_dataset(file_path, display_name=name, description=description)
         print("SUCCESS")
         if dataset.report is not None:
-            tell(f"Data asset {resource_id(dataset.name)}", dataset.report.warnings, stacklevel=2)
+            report_findings(f"Data asset {resource_id(dataset.name)}", dataset.report.warnings, stacklevel=2)
         return _details(dataset)
 
     @staticmethod
     def get_id(asset_details: Mapping[str, Any]) -> str:
-        """The id in the details of an asset."""
+        """Return the id from the details of an asset."""
         id: str = asset_details["metadata"]["asset_id"]
         return id
 
     def get_details(self, asset_id: str) -> dict[str, Any]:
-        """Details of an asset.
+        """Return the details of an asset.
 
         Raises:
-            NotFoundError: There is none of that id.
+            NotFoundError: The asset does not exist.
         """
         return _details(self._client.get_dataset(asset_id))
 
     def list(self, limit: int | None = None) -> DataFrame:
-        """The assets, newest first, as a frame of name, type, size in bytes and id."""
+        """Return the assets, newest first, as a frame of name, type, size in bytes and id."""
         datasets = self._client.list_datasets(limit=limit)
         return frame(
             ("NAME", "ASSET_TYPE", "SIZE", "ASSET_ID"),
@@ -62,13 +62,13 @@ class DataAssets:
         )
 
     def delete(self, asset_id: str) -> str:
-        """Deletes an asset; runs that used it keep their results.
+        """Delete an asset. Runs that used it keep their results.
 
         Returns:
             'SUCCESS'
 
         Raises:
-            NotFoundError: There is none of that id.
+            NotFoundError: The asset does not exist.
             FailedPreconditionError: A run that has not ended needs it.
         """
         self._client.delete_dataset(asset_id)

@@ -1,4 +1,4 @@
-"""The project and the space that calls go to."""
+"""The default project and the default space of a client."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from foreword.watsonx.names import resource_id
 
 
 class Defaults:
-    """Sets what IBM's client calls the default project and the default space.
+    """The default project and the default space, named as in IBM's client.
 
-    A project is a tenant here. A key speaks for one tenant, so that setting it changes nothing: it is checked.
+    A project is a tenant. A key belongs to one tenant, so setting the project only checks it.
     """
 
     def __init__(self, client: Client) -> None:
@@ -19,18 +19,18 @@ class Defaults:
         self.space_id: str | None = None
 
     def default_project(self, project_id: str) -> str:
-        """Makes sure that the key speaks for the tenant `project_id`.
+        """Check that the key belongs to the tenant `project_id`.
 
         Returns:
             'SUCCESS'
 
         Raises:
-            NotFoundError: It speaks for another one.
+            NotFoundError: The key belongs to another tenant.
         """
         own = resource_id(self._client.tenant)
         if resource_id(project_id) != own:
             raise NotFoundError(
-                f"The project {project_id[:100]!r} does not exist for this key, which speaks for the tenant {own!r}. "
+                f"The project {project_id[:100]!r} does not exist for this key, which belongs to the tenant {own!r}. "
                 f"Set project_id to {own!r}.",
                 metadata={"resource": project_id[:100]},
             )
@@ -38,7 +38,7 @@ class Defaults:
         return "SUCCESS"
 
     def default_space(self, space_id: str) -> str:
-        """Makes deployments go to that space instead of the space `default`.
+        """Set the space for deployments, instead of the space `default`.
 
         Returns:
             'SUCCESS'

@@ -1,4 +1,4 @@
-"""Deployments."""
+"""Deployments of tuned models."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KNOWN = frozenset(
 
 
 class Deployments:
-    """Deploys tuned models and asks them."""
+    """Methods to deploy tuned models and to generate text with them."""
 
     ConfigurationMetaNames = DeploymentMetaNames
 
@@ -42,12 +42,12 @@ class Deployments:
     def create(
         self, artifact_id: str, meta_props: Mapping[str, Any] | None = None, background_mode: bool = False
     ) -> dict[str, Any]:
-        """Deploys a tuned model and waits until it is ready.
+        """Deploy a tuned model and wait until it is ready.
 
         Args:
-            artifact_id: What `PromptTuner.get_model_id` answers.
-            meta_props: Values by `ConfigurationMetaNames`. Without SERVING_NAME it gets a name of its own.
-            background_mode: Return at once, while the model is still being probed.
+            artifact_id: Id of the tuned model, as returned by `PromptTuner.get_model_id`.
+            meta_props: Values by `ConfigurationMetaNames`. Without SERVING_NAME, a unique name is generated.
+            background_mode: Return at once, while the model is being probed.
 
         Returns:
             Details of the deployment; its id is `["metadata"]["id"]`.
@@ -55,7 +55,7 @@ class Deployments:
         Raises:
             InvalidArgumentError: A property is unknown, or the serving name is not 1 to 63 letters, digits, `_`, `-`.
             AlreadyExistsError: The serving name is taken.
-            FailedPreconditionError: The model did not pass its probe; the message says why.
+            FailedPreconditionError: The model did not pass its probe; the message has the reason.
         """
         properties = _checked(meta_props or {})
         deployment = self._client.create_deployment(
@@ -81,22 +81,22 @@ class Deployments:
 
     @staticmethod
     def get_id(deployment_details: Mapping[str, Any]) -> str:
-        """The id in the details of a deployment."""
+        """Return the id from the details of a deployment."""
         id: str = deployment_details["metadata"]["id"]
         return id
 
     def get_details(self, deployment_id: str | None = None, limit: int | None = None) -> dict[str, Any]:
-        """Details of a deployment; without an id, `{"resources": [...]}` with those of all.
+        """Return the details of a deployment; without an id, `{"resources": [...]}` with the details of all.
 
         Raises:
-            NotFoundError: There is none of that id.
+            NotFoundError: The deployment does not exist.
         """
         if deployment_id is not None:
             return self._details(self.find(deployment_id))
         return {"resources": [self._details(item) for item in self._client.list_deployments(limit=limit)]}
 
     def list(self, limit: int | None = None) -> DataFrame:
-        """The deployments, newest first, as a frame of id, name, state, time, model and serving name."""
+        """Return the deployments, newest first, as a frame of id, name, state, time, model and serving name."""
         return frame(
             ("ID", "NAME", "STATE", "CREATED", "ARTIFACT_ID", "SERVING_NAME"),
             [
@@ -113,22 +113,22 @@ class Deployments:
         )
 
     def delete(self, deployment_id: str) -> str:
-        """Deletes a deployment; requests that are running finish.
+        """Delete a deployment. Running requests are completed.
 
         Returns:
             'SUCCESS'
 
         Raises:
-            NotFoundError: There is none of that id.
+            NotFoundError: The deployment does not exist.
         """
         self._client.delete_deployment(self.find(deployment_id))
         return "SUCCESS"
 
     def find(self, deployment_id: str) -> Deployment:
-        """The deployment of an id, a serving name or a resource name, in whatever space it is.
+        """Return a deployment by its id, serving name or resource name, in any space.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: The deployment does not exist.
         """
         if "/" in deployment_id:
             return self._client.get_deployment(deployment_id)
@@ -136,23 +136,23 @@ class Deployments:
             if deployment_id in (resource_id(item.name), item.serving_name):
                 return item
         raise NotFoundError.of(
-            f"The deployment {deployment_id[:100]}", "Take the id from `deployment_details['metadata']['id']`."
+            f"The deployment {deployment_id[:100]}", "Use the id from `deployment_details['metadata']['id']`."
         )
 
     def generate(
         self, deployment_id: str, prompt: Prompts, params: Params | None = None, concurrency_limit: int = 8
     ) -> Answers:
-        """Answers with details; see `ModelInference.generate`."""
+        """Generate answers with details; see `ModelInference.generate`."""
         return self._generation(deployment_id).generate(prompt, params, concurrency_limit)
 
     def generate_text(
         self, deployment_id: str, prompt: Prompts, params: Params | None = None, concurrency_limit: int = 8
     ) -> Texts:
-        """Answers with text; see `ModelInference.generate_text`."""
+        """Generate texts; see `ModelInference.generate_text`."""
         return self._generation(deployment_id).generate_text(prompt, params, concurrency_limit)
 
     def generate_text_stream(self, deployment_id: str, prompt: str, params: Params | None = None) -> Iterator[str]:
-        """Answers with text as it comes; see `ModelInference.generate_text_stream`."""
+        """Generate text and yield it in pieces; see `ModelInference.generate_text_stream`."""
         return self._generation(deployment_id).stream_text(prompt, params)
 
     def _generation(self, deployment_id: str) -> TextGeneration:
@@ -189,20 +189,20 @@ def _is_base(deployment: Deployment) -> bool:
 
 
 def _checked(meta_props: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties, the serving name out of ONLINE where it stands there.
+    """Return the checked properties; a serving name inside ONLINE is moved to the top level.
 
     Raises:
-        InvalidArgumentError: A property is unknown; names every one.
+        InvalidArgumentError: Properties are unknown. The error names all of them.
     """
     properties = dict(meta_props)
     violations = Violations()
     for name in sorted(set(properties) - _KNOWN):
         known = ", ".join(sorted(_KNOWN))
-        violations.add(f"meta_props.{name}", f"is not supported; known are {known}, and every deployment is online")
+        violations.add(f"meta_props.{name}", f"is not supported; use {known}; every deployment is online")
     online = properties.pop(DeploymentMetaNames.ONLINE, None) or {}
     parameters = dict(online).pop("parameters", {}) if set(online) <= {"parameters"} else None
     if parameters is None or set(parameters) - {DeploymentMetaNames.SERVING_NAME}:
-        violations.add("meta_props.online", "may hold nothing but {'parameters': {'serving_name': ...}}")
+        violations.add("meta_props.online", "must contain only {'parameters': {'serving_name': ...}}")
     violations.check()
     assert parameters is not None
     return {**parameters, **properties}

@@ -1,4 +1,4 @@
-"""Tells what the service found in data and plans, where a notebook shows it."""
+"""Output of findings about data and plans in a notebook."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from foreword.domain.report import Finding, Severity
 
 
 class FindingWarning(UserWarning):
-    """The service accepts data or a plan but warns of it."""
+    """A warning of the service about data or a plan that it accepted."""
 
 
-def tell(about: str, findings: Iterable[Finding], *, stacklevel: int) -> None:
-    """Prints remarks and warns of warnings.
+def report_findings(about: str, findings: Iterable[Finding], *, stacklevel: int) -> None:
+    """Print remarks, and issue a Python warning for each warning.
 
     Args:
-        about: What they are about; names the very run, so that Python shows the warnings of the next one as well.
-        stacklevel: Frames up to the caller's own line, counted from the function that calls this.
+        about: Subject of the findings. It includes the id of the run, so that Python repeats warnings for the next run.
+        stacklevel: Number of frames up to the user's line, counted from the caller of this function.
     """
     for finding in findings:
         text = f"{about}: {finding.message} {finding.remedy}".rstrip()

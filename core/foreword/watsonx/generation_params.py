@@ -1,4 +1,4 @@
-"""The dict of generation parameters, checked and in the client's terms."""
+"""Conversion of the dict of generation parameters into arguments of the client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foreword.watsonx.metanames import GenTextParamsMetaNames as Names
 from foreword.watsonx.metanames import GenTextReturnOptMetaNames as ReturnNames
 
 DEFAULT_MAX_NEW_TOKENS: Final = 20
-"""What the retired service generates at most when nothing is said; Foreword's own default is larger."""
+"""The retired service's default for the maximum number of new tokens; Foreword's own default is larger."""
 
 _RETURN_OPTIONS: Final = {
     ReturnNames.INPUT_TEXT: "input_text",
@@ -38,16 +38,16 @@ _KNOWN: Final = frozenset(GenerationArguments.__annotations__)
 
 
 def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArguments:
-    """The parameters as the client takes them; None means unset, and enums stand for their values.
+    """Return the parameters as arguments of the client; None means unset, and enums are replaced by their values.
 
     Raises:
-        InvalidArgumentError: A parameter or a part of one is unknown or of the wrong type; names every one.
+        InvalidArgumentError: Parameters or their parts are unknown or have a wrong type. The error names all of them.
     """
     given = {str(name): value for name, value in (params or {}).items() if value is not None}
     values = {name: value.value if isinstance(value, Enum) else value for name, value in given.items()}
     violations = Violations()
     for name in sorted(set(values) - _KNOWN):
-        violations.add(f"params.{name}", f"is no generation parameter; known are {', '.join(sorted(_KNOWN))}")
+        violations.add(f"params.{name}", f"is not a generation parameter; use one of {', '.join(sorted(_KNOWN))}")
     conversions: dict[str, Callable[[str, Any], Any]] = {
         Names.LENGTH_PENALTY: lambda field, value: LengthPenalty(**_parts(field, value, _LENGTH_PENALTY)),
         Names.RETURN_OPTIONS: lambda field, value: ReturnOptions(**_parts(field, value, _RETURN_OPTIONS)),
@@ -57,25 +57,25 @@ def generation_arguments(params: Mapping[str, Any] | None) -> GenerationArgument
         if name in values:
             try:
                 values[name] = violations.collect(partial(convert, f"params.{name}", values[name]))
-            except TypeError:  # the one part that has no default is missing
-                violations.add(f"params.{name}", "must hold decay_factor")
+            except TypeError:  # the only part without a default is missing
+                violations.add(f"params.{name}", "must contain decay_factor")
     violations.check(reason="PARAMETERS_UNSUPPORTED")
     least = values.get(Names.MIN_NEW_TOKENS)
     values.setdefault(Names.MAX_NEW_TOKENS, max(DEFAULT_MAX_NEW_TOKENS, least if isinstance(least, int) else 0))
     if values.get(Names.STOP_SEQUENCES):
-        # There, unlike here, an answer keeps the stop sequence that ended it unless told otherwise.
+        # By default, answers of the retired service, unlike Foreword's, keep the stop sequence that ended them.
         values.setdefault(Names.INCLUDE_STOP_SEQUENCE, True)
     return cast("GenerationArguments", values)  # the names were checked above, the values are the client's to check
 
 
 def _parts(field: str, value: Any, names: Mapping[str, str]) -> dict[str, Any]:
-    """The parts of a parameter by the client's names for them; None means unset."""
+    """Return the parts of a parameter by the client's names; None means unset."""
     if not isinstance(value, Mapping):
         raise InvalidArgumentError.of(field, f"must be a dict of {', '.join(names)}, not a {type(value).__name__}")
     given = {str(name): part for name, part in value.items() if part is not None}
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise InvalidArgumentError.of(f"{field}.{unknown[0]}", f"is no part of it; known are {', '.join(names)}")
+        raise InvalidArgumentError.of(f"{field}.{unknown[0]}", f"is unknown; use one of {', '.join(names)}")
     return {names[name]: part for name, part in given.items()}
 
 

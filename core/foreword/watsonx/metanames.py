@@ -1,4 +1,4 @@
-"""Names of the keys of `params` and `meta_props`."""
+"""Names of the keys in `params` and `meta_props`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GenTextParamsMetaNames:
 
 
 class GenTextReturnOptMetaNames:
-    """Keys of `return_options`: what an answer tells besides its text."""
+    """Keys of `return_options`: what to return besides the text."""
 
     INPUT_TEXT: Final = "input_text"
     GENERATED_TOKENS: Final = "generated_tokens"

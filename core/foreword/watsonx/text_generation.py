@@ -1,4 +1,4 @@
-"""Prompts to answers: what ModelInference and the deployments share."""
+"""Text generation for ModelInference and the deployments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foreword.watsonx.names import model_id
 from foreword.watsonx.times import written
 
 Answer = dict[str, Any]
-"""One answer in the shape of the REST API: `model_id`, `created_at`, and one entry in `results`."""
+"""One answer in the format of the REST API: `model_id`, `created_at` and one entry in `results`."""
 
 Params = Mapping[str, Any]
 """Generation parameters by `GenTextParamsMetaNames`."""
@@ -29,37 +29,37 @@ Result = TypeVar("Result")
 
 
 class TextGeneration:
-    """Asks one model.
+    """Text generation with one model.
 
     Args:
-        model: Resource name of a deployment, or of a base model.
-        params: Parameters of calls that bring none of their own.
+        model: Resource name of a deployment or a base model.
+        params: Default parameters of calls.
     """
 
     def __init__(self, client: Client, model: str, params: Params | None) -> None:
         self._client = client
         self._model = model
         self._params = params
-        generation_arguments(params)  # a wrong one is told where it was written, not at the first answer
+        generation_arguments(params)  # reports faults here rather than at the first call
 
     def generate(self, prompt: Prompts, params: Params | None, concurrency_limit: int) -> Answers:
-        """One answer for a prompt, a list for a list."""
+        """Return an answer to a prompt, or a list of answers to a list of prompts."""
         results = self._results(prompt, params, concurrency_limit)
         return _answer(results) if isinstance(results, GenerateResult) else [_answer(item) for item in results]
 
     def generate_text(self, prompt: Prompts, params: Params | None, concurrency_limit: int) -> Texts:
-        """One text for a prompt, a list for a list."""
+        """Return a text for a prompt, or a list of texts for a list of prompts."""
         results = self._results(prompt, params, concurrency_limit)
         return _text_of(results) if isinstance(results, GenerateResult) else [_text_of(item) for item in results]
 
     def stream_text(self, prompt: str, params: Params | None) -> Iterator[str]:
-        """The answer's text in pieces."""
+        """Yield the text of the answer in pieces."""
         for text, _ in self._pieces(prompt, params):
             if text:
                 yield text
 
     def stream(self, prompt: str, params: Params | None) -> Iterator[Answer]:
-        """The answer in pieces of the shape of whole ones; counts and the stop reason come with the last."""
+        """Yield pieces in the format of whole answers; the last one has the counts and the stop reason."""
         for text, result in self._pieces(prompt, params):
             if result is None:
                 yield {"results": [{"generated_text": text, "stop_reason": "not_finished"}]}
@@ -69,7 +69,7 @@ class TextGeneration:
                 yield answer
 
     def tokenize(self, prompt: str, return_tokens: bool) -> dict[str, Any]:
-        """The number of tokens, and the tokens if asked for."""
+        """Return the number of tokens, and the tokens if requested."""
         found = self._client.tokenize(self._model, _text(prompt), return_tokens=return_tokens)
         result: dict[str, Any] = {"token_count": found.token_count}
         if return_tokens:
@@ -95,9 +95,9 @@ class TextGeneration:
 
 
 def in_parallel(call: Callable[[Item], Result], items: Sequence[Item], limit: int) -> list[Result]:
-    """Calls for every item, at most `limit` at a time; results in the order of the items.
+    """Make a call for every item, at most `limit` at a time, and return the results in the order of the items.
 
-    The first failure is raised, and what has not begun by then never does.
+    The first failure is raised. Calls that have not started by then are not made.
 
     Raises:
         InvalidArgumentError: The limit is below 1.
@@ -110,7 +110,7 @@ def in_parallel(call: Callable[[Item], Result], items: Sequence[Item], limit: in
 
     def begin(item: Item) -> Result | None:
         if over.is_set():
-            return None  # nobody asks for it: an earlier item failed, and that is what is raised
+            return None  # not used: an earlier call failed, and its error is raised
         try:
             return call(item)
         except Exception:
@@ -132,7 +132,7 @@ def _text(prompt: Any) -> str:
 
 
 def _text_of(result: GenerateResult) -> str:
-    """The answer, behind the input where that was asked for, as there."""
+    """Return the answer, after the input if that was requested, as the retired service does."""
     return (result.input_text or "") + result.text
 
 
@@ -152,7 +152,7 @@ def _answer(result: GenerateResult) -> Answer:
 
 
 def _token(token: Token) -> dict[str, Any]:
-    """A token with what is known of it."""
+    """Return a token with its known properties."""
     found: dict[str, Any] = {"text": token.text}
     if token.log_probability is not None:
         found["logprob"] = token.log_probability

@@ -1,4 +1,4 @@
-"""Points in time as details write them."""
+"""The format of times in details."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def written(time: datetime | None) -> str | None:
-    """`2024-01-31T12:00:00.000Z`; None stays None."""
+    """Return a time in the form `2024-01-31T12:00:00.000Z`; None for None."""
     if time is None:
         return None
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

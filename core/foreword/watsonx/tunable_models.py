@@ -1,4 +1,4 @@
-"""What can be tuned."""
+"""The base models that can be tuned."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from foreword.watsonx.names import model_id
 
 
 class TunableModels(StrEnum):
-    """Base of the enumeration that `FoundationModels.PromptTunableModels` makes."""
+    """The base of the enumeration that `FoundationModels.PromptTunableModels` creates."""
 
     @classmethod
     def show(cls) -> None:
-        """Prints the ids by name."""
+        """Print the ids by name."""
         print({member.name: member.value for member in cls})
 
 
@@ -26,13 +26,13 @@ class FoundationModels:
 
     @property
     def PromptTunableModels(self) -> type[TunableModels]:
-        """Base models that can be tuned, and the aliases by which the service knows them."""
+        """The base models that can be tuned, including their aliases on the service."""
         ids = {id for model in self._client.list_base_models() if model.tunable for id in _ids(model)}
         members = {re.sub(r"\W+", "_", id.rsplit("/", 1)[-1]).upper(): id for id in sorted(ids)}
-        # mypy takes the functional form for a call of the members' constructor
+        # mypy mistakes the functional form for a call to the members' constructor
         return TunableModels("PromptTunableModels", members)  # type: ignore[call-arg,return-value]
 
 
 def _ids(model: BaseModel) -> set[str]:
-    """The ids that look like one of a model hub; bare short names are for people."""
+    """Return the ids that have the form of a model hub's; short aliases are left out."""
     return {model_id(model.name), *(model_id(f"baseModels/{alias}") for alias in model.aliases if "--" in alias)}

@@ -1,4 +1,4 @@
-"""The errors that notebooks catch, under the names by which they catch them."""
+"""The error classes of IBM's SDK, as aliases of `ForewordError`."""
 
 from foreword.errors import ForewordError
 

@@ -187,7 +187,7 @@ def test_a_name_that_looks_like_an_id_is_found_as_well(command, rows):
 
     assert values(command("datasets", "show", "complaints", "--json"))["name"] == experiment["dataset"]
     assert command("experiments", "watch", "complain")[2].endswith(
-        "No tune experiment is called 'complain' either; `foreword experiments list` shows those there are.\n"
+        "No tune experiment is called 'complain' either. List them with `foreword experiments list`.\n"
     )
 
 
@@ -245,7 +245,7 @@ def test_errors_name_the_options_of_the_command(command):
     assert "Send the labels to choose from in --labels" in command("classify", model, "a")[2]
     assert "--temperature: must be" in command("generate", model, "a", "--sample", "--temperature", "9")[2]
     assert "--top-n: must be" in command("classify", model, "a", "--labels", "b,c", "--top-n", str(2**40))[2]
-    assert "TEXT: is no valid text: character 2" in command("generate", model, "a\udcff")[2]
+    assert "TEXT: is not valid text: character 2" in command("generate", model, "a\udcff")[2]
 
 
 def test_a_key_that_would_outlast_the_calendar_is_a_wrong_call(command):
@@ -332,7 +332,7 @@ def test_tenants_are_made_and_listed(command):
     assert id in command("tenants", "list")[1]
 
 
-def test_whoami_tells_tenant_and_scopes(command):
+def test_whoami_shows_tenant_and_scopes(command):
     assert "admin, write, read, infer" in command("whoami")[1]
 
 
@@ -345,12 +345,12 @@ def test_every_generation_parameter_has_an_option(command):
     model = "baseModels/foreword--starter"
     options = ("--max-new-tokens", "4", "--repetition-penalty", "1.5", "--decay-factor", "1.2", "--start-index", "1")
 
-    told = values(command("generate", model, "{{who}} waits.", "--variable", "who", "Ann", "--input-text",
+    answer = values(command("generate", model, "{{who}} waits.", "--variable", "who", "Ann", "--input-text",
                           "--generated-tokens", "--top-n-tokens", "2", *options, "--json"))  # fmt: skip
     status, out, err = command("generate", model, "a", "--generated-tokens", "--token-ranks", *options)
 
-    assert told["input_text"] == "Ann waits."
-    assert len(told["generated_tokens"][0]["top_tokens"]) == 2
+    assert answer["input_text"] == "Ann waits."
+    assert len(answer["generated_tokens"][0]["top_tokens"]) == 2
     assert status == 0
     assert "generated token" in out
     assert "rank" in out

@@ -60,7 +60,7 @@ def test_a_tuned_model_answers_beside_its_base_model(type_in, complaints: str):
     assert "behind 8 soft-prompt vectors" in out
     assert "of 512 tokens:" in out
     assert "1. My box is torn. => Packaging" in out
-    assert out.count("Two screws are missing.") == 1, "the history tells what was asked"
+    assert out.count("Two screws are missing.") == 1, "the history has the question"
 
 
 def test_a_variable_stays_set_while_prompts_do_without_it(type_in, complaints: str):
@@ -97,7 +97,7 @@ def test_an_answer_shows_its_tokens_when_asked_to(type_in):
     assert out.count("  (or '") == 4
 
 
-def test_a_line_that_fails_is_told_and_the_next_one_is_done(type_in):
+def test_a_line_that_fails_is_reported_and_the_next_one_runs(type_in):
     status, out, err = type_in(BASE, "/set temperature 9", "/again", "/juggle", "/set max_new_tokens 1", "Hello")
 
     assert status == 1

@@ -31,7 +31,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_a_home_is_set_up_once_and_its_key_told_once(tmp_path, capsys):
+def test_a_home_is_set_up_once_and_its_key_printed_once(tmp_path, capsys):
     home = str(tmp_path / "home")
 
     assert run(["init", "--home", home]) == 0
@@ -95,7 +95,7 @@ def test_a_new_home_is_open_to_nobody_else(tmp_path, capsys):
     assert "Warning" not in capsys.readouterr().err
 
 
-def test_a_home_that_stood_open_is_told_and_gets_a_private_database_and_artifacts(tmp_path, capsys):
+def test_a_home_that_stood_open_is_reported_and_gets_a_private_database_and_artifacts(tmp_path, capsys):
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o755)
@@ -117,11 +117,11 @@ def test_a_damaged_database_is_named_once_with_its_remedy(command, tmp_path, cap
 
     assert run([command, "--home", str(home)]) == 1
 
-    told = capfd.readouterr().err
-    assert told.count(str(home / "foreword.db")) == 1
-    assert "is damaged" in told
-    assert "Restore the file from a backup" in told
-    assert "fault of Foreword" not in told
+    stderr = capfd.readouterr().err
+    assert stderr.count(str(home / "foreword.db")) == 1
+    assert "is damaged" in stderr
+    assert "Restore the file from a backup" in stderr
+    assert "fault of Foreword" not in stderr
 
 
 def test_a_home_that_cannot_be_created_is_named_with_its_remedy(tmp_path, capsys):
@@ -129,9 +129,9 @@ def test_a_home_that_cannot_be_created_is_named_with_its_remedy(tmp_path, capsys
 
     assert run(["init", "--home", str(tmp_path / "file" / "home")]) == 1
 
-    told = capsys.readouterr().err
-    assert f"The home {tmp_path}/file/home cannot be created (Not a directory)" in told
-    assert "FOREWORD_HOME" in told
+    stderr = capsys.readouterr().err
+    assert f"The home {tmp_path}/file/home cannot be created (Not a directory)" in stderr
+    assert "FOREWORD_HOME" in stderr
 
 
 def test_a_home_without_a_tenant_is_not_served(tmp_path, capsys, own_logging):

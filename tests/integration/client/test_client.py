@@ -180,7 +180,7 @@ def test_tokens_are_counted_by_part(client):
     assert set(counted.part_token_counts) >= {"instruction", "input"}
 
 
-def test_the_catalogue_tells_what_is_installed(client):
+def test_the_catalogue_lists_what_is_installed(client):
     model = client.get_base_model("foreword--starter")
 
     assert model in client.list_base_models()
@@ -235,7 +235,7 @@ def test_without_a_key_the_client_says_where_to_put_one(server, monkeypatch):
         client.who_am_i()
 
 
-def test_an_answer_tells_its_tokens_when_asked(client):
+def test_an_answer_has_its_tokens_on_request(client):
     options = ReturnOptions(input_text=True, generated_tokens=True, token_log_probabilities=True, top_n_tokens=2)
 
     answer = client.generate(

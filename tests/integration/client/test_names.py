@@ -94,7 +94,7 @@ def test_a_display_name_that_several_have_lists_their_ids_and_changes_nothing(cl
 
 @pytest.mark.parametrize("name", ["nothing", "nothing of that name", "nothing/of that name"])
 def test_a_name_that_nothing_has_is_not_found_with_the_remedy(client: Client, name: str) -> None:
-    with pytest.raises(NotFoundError, match="`foreword datasets list` shows those there are"):
+    with pytest.raises(NotFoundError, match="List them with `foreword datasets list`"):
         client.get_dataset(name)
 
 

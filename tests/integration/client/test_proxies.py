@@ -40,6 +40,6 @@ def test_an_error_names_the_proxy_that_the_service_was_not_reached_through(capsy
     ):
         client.who_am_i()
     assert run(["whoami", "--endpoint", "foreword.invalid", "--api-key", "dev"]) == 1
-    told = capsys.readouterr().err
-    assert f"proxy grpc_proxy={NOBODY}" in told
-    assert "Add foreword.invalid to no_proxy" in told
+    stderr = capsys.readouterr().err
+    assert f"proxy grpc_proxy={NOBODY}" in stderr
+    assert "Add foreword.invalid to no_proxy" in stderr

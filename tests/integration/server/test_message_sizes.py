@@ -148,7 +148,7 @@ def test_an_answer_that_a_client_cannot_take_is_explained(server: RunningServer)
 
     error: ForewordError = call_failure(caught.value, server.endpoint).error
     assert error.reason == "MESSAGE_TOO_LARGE"
-    assert "this client takes at most 10" in error.message
+    assert "this client accepts at most 10" in error.message
     assert "smaller batches" in error.message
 
 
@@ -159,4 +159,4 @@ def test_a_request_that_even_grpc_refuses_is_explained(stubs: Any, server: Runni
 
     error = call_failure(caught.value, server.endpoint).error
     assert error.reason == "MESSAGE_TOO_LARGE"
-    assert "takes at most 33,554,432" in error.message
+    assert "accepts at most 33,554,432" in error.message

@@ -27,7 +27,7 @@ def model(client, deployment):
     return ModelInference(deployment_id=deployment["metadata"]["id"], api_client=client)
 
 
-def test_a_deployment_tells_its_details(client, deployment, tuned):
+def test_a_deployment_has_details(client, deployment, tuned):
     id = client.deployments.get_id(deployment)
     listed = client.deployments.list()
 
@@ -68,7 +68,7 @@ def test_a_list_of_prompts_is_answered_in_order_whatever_the_limit(model):
     assert set(alone) <= {"0", "1"}
 
 
-def test_generate_tells_counts_and_the_reason(model, tuned):
+def test_generate_returns_counts_and_the_stop_reason(model, tuned):
     answer = model.generate(PROMPTS[0])
     result = answer["results"][0]
 
@@ -118,7 +118,7 @@ def test_a_base_model_answers_under_its_old_name_and_a_seed_repeats_it(client, c
     assert model.generate("Hello")["results"][0]["seed"] == 7
 
 
-def test_return_options_tell_tokens_as_there(client):
+def test_return_options_add_tokens_in_the_original_format(client):
     params = {
         GenParams.MAX_NEW_TOKENS: 4,
         GenParams.PROMPT_VARIABLES: {"what": "sheets"},

@@ -62,7 +62,7 @@ def test_generate_takes_every_parameter_of_the_api_as_a_keyword():
 
 
 def test_a_generation_parameter_that_does_not_exist_is_a_type_error_with_those_that_do():
-    with pytest.raises(TypeError, match=r"'tempature' is no generation parameter; known are .*temperature"):
+    with pytest.raises(TypeError, match=r"'tempature' is not a generation parameter; use one of .*temperature"):
         encode.generate_parameters({"tempature": 1.0})
 
 

@@ -39,7 +39,7 @@ def test_every_value_that_does_not_fit_is_named():
     assert [item.description for item in raised.value.violations] == [
         "must be a whole number below 2^31, not 'x'",
         "must be a number, not []",
-        "must be a list, not 'abc'; write ['abc'] for a single one",
+        "must be a list, not 'abc'; write ['abc'] for a single item",
     ]
 
 
@@ -111,8 +111,8 @@ def prompt_with_output(output):
     return StructuredPrompt(input="a", examples=(PromptExample(input="b", output=output),))
 
 
-def test_an_empty_name_is_told_as_one(client):
-    with pytest.raises(InvalidArgumentError, match="tuned_model: is empty; name a tuned model"):
+def test_an_empty_name_is_refused(client):
+    with pytest.raises(InvalidArgumentError, match="tuned_model: must not be empty; pass the name of a tuned model"):
         client.get_tuned_model("")
 
 

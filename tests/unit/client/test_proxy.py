@@ -102,7 +102,7 @@ def test_an_error_names_the_proxy_its_variable_and_the_remedy_but_no_password(mo
     assert message == (
         "No service answers at host.invalid:1 (HTTP proxy returned response code 403). The connection went through the "
         f"proxy http_proxy=http://{proxy.address}. Add host.invalid to no_proxy if the service can be reached without "
-        "it; otherwise check that the proxy runs and lets host.invalid:1 pass."
+        "it; otherwise check that the proxy runs and allows host.invalid:1."
     )
 
 
@@ -124,7 +124,8 @@ def test_an_error_says_that_a_variable_in_upper_case_was_not_read(monkeypatch):
     message = call_failure(raised, "host.invalid:1", find_proxy("host.invalid:1", os.environ)).error.message
 
     assert (
-        "The proxy HTTPS_PROXY=http://gate:3128 was not used: gRPC reads the names of the variables in lower" in message
+        "The proxy HTTPS_PROXY=http://gate:3128 was not used: gRPC only reads the lower-case names of the variables"
+        in message
     )
 
 

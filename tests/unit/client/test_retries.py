@@ -300,7 +300,7 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told(serving):
         client.upload_dataset("/proc/self/mem")  # opens like any other file, and cannot be read
 
 
-def test_an_upload_that_is_refused_before_it_has_arrived_tells_why(serving):
+def test_an_upload_that_is_refused_before_its_end_raises_the_reason(serving):
     service = TroubledService()
     service.UploadDataset = lambda messages, context: context.abort(grpc.StatusCode.UNAUTHENTICATED, "no such key")
     many = [{"input": "a" * 1000, "output": "b"}] * 5000

@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there_is_an_invalid_argument(tmp_path):
 
 
 def test_a_value_that_is_no_text_or_number_is_an_invalid_argument():
-    with pytest.raises(InvalidArgumentError, match="write it as text"):
+    with pytest.raises(InvalidArgumentError, match="convert it to text"):
         chunks([{"input": object(), "output": "b"}])
 
 

@@ -126,7 +126,7 @@ def test_only_what_can_pass_by_itself_is_repeatable(code, repeatable):
         ("errors resolving host: [field: address lookup failed: Domain name not found]", "(Domain name not found)"),
     ],
 )
-def test_what_keeps_a_connection_from_being_made_is_told_with_its_remedy(details, remedy):
+def test_the_reason_for_a_failed_connection_is_reported_with_its_remedy(details, remedy):
     assert remedy in call_failure(BrokenCall(grpc.StatusCode.UNAVAILABLE, details), "host:1").error.message
 
 

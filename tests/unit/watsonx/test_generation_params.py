@@ -66,13 +66,13 @@ def test_every_parameter_that_is_unknown_or_of_the_wrong_kind_is_named():
             }
         )
 
-    told = {item.field: item.description for item in refused.value.violations}
-    assert set(told) == {
+    violations = {item.field: item.description for item in refused.value.violations}
+    assert set(violations) == {
         "params.max_tokens", "params.length_penalty", "params.return_options.token_logprob", "params.time_limit"
     }  # fmt: skip
-    assert "max_new_tokens" in told["params.max_tokens"]
-    assert "token_logprobs" in told["params.return_options.token_logprob"]
-    assert "milliseconds" in told["params.time_limit"]
+    assert "max_new_tokens" in violations["params.max_tokens"]
+    assert "token_logprobs" in violations["params.return_options.token_logprob"]
+    assert "milliseconds" in violations["params.time_limit"]
 
 
 def test_every_parameter_of_the_client_has_a_name_there():

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _STREAM_SECONDS = 120.0
-"""Longest a watch stays on one stream: a proxy that answers pings by itself may have lost the service behind it."""
+"""Maximum duration of one stream: a proxy that answers pings itself may have lost the service behind it."""
 
 _LOST_SECONDS = 60.0
-"""Longest a watch goes on without a single message before it gives up."""
+"""Time without any message after which a watch gives up."""
 
 
 class TuneExperimentMethods(DatasetMethods):
@@ -60,26 +60,26 @@ class TuneExperimentMethods(DatasetMethods):
         method_parameters: Mapping[str, Any] | None = None,
         **parameters: Unpack[TuneKeywords],
     ) -> resources.TuneExperiment:
-        """Uploads training data and queues a run on it; everything that is left out takes the recipe's value.
+        """Upload training data and queue a run on it. Omitted parameters take the values of the base model's recipe.
 
         Args:
             rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
                 `output`, or an iterable of mappings or of pairs of input and output.
-            display_name: Name for people. Default: the file's.
+            display_name: Human-readable name. Default: the name of the file.
             tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
-            method_parameters: Parameters that only the tuning method knows, by name.
-            parameters: Tuning parameters that are to differ from the recipe, such as `num_epochs=30`.
+            method_parameters: Parameters of the tuning method, by name.
+            parameters: Tuning parameters that override the recipe, such as `num_epochs=30`.
 
         Returns:
-            The queued experiment, with its plan. `wait_for_experiment` waits for the end.
+            The queued experiment with its plan. Call `wait_for_experiment` to wait for its end.
 
         Raises:
-            InvalidRowsError: Rows are faulty; names every one.
-            InvalidArgumentError: A parameter is wrong; names every one. What was uploaded is deleted again.
+            InvalidRowsError: Rows are faulty. The error names all of them.
+            InvalidArgumentError: Parameters are wrong. The error names all of them; the uploaded dataset is deleted.
         """
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
-        encode.tune_parameters(values)  # what cannot be sent is refused before the upload
+        encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
         name = display_name or default_name(rows)
         dataset = await self.upload_dataset(
             rows, display_name=name, task=task, task_options=task_options, base_model=base_model
@@ -116,22 +116,22 @@ class TuneExperimentMethods(DatasetMethods):
         tune_experiment_id: str = "",
         validate_only: bool = False,
     ) -> resources.TuneExperiment:
-        """Queues a run on a stored dataset.
+        """Queue a run on a stored dataset.
 
         Args:
-            display_name: Name for people; the service makes it unique with ` (1)`, ` (2)`.
-            base_model: Name or alias. Default: the service's.
-            task: Default: the one that suits the rows; the plan says why.
-            verbalizer: Template with `{{input}}` that every input goes through, in tuning and in serving.
-            instruction: Used when the base model is evaluated without tuning. Default: `init_text`.
+            display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
+            base_model: Name or alias of the base model. Default: that of the service.
+            task: Id of the task. Default: the one that suits the rows; the plan has the reason.
+            verbalizer: Template with `{{input}}` that is applied to every input in tuning and in serving.
+            instruction: Instruction for evaluating the base model without tuning. Default: `init_text`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
-            parameters: Parameters that are to differ from the recipe.
-            tune_experiment_id: Last part of the name. Default: made by the service.
-            validate_only: Check everything and return the plan, but create nothing.
+            parameters: Tuning parameters that override the recipe.
+            tune_experiment_id: Last part of the resource name. Default: chosen by the service.
+            validate_only: Check the request and return the plan without creating anything.
 
         Raises:
-            InvalidArgumentError: A value is wrong; names every one.
-            NotFoundError: No such dataset or base model.
+            InvalidArgumentError: Values are wrong. The error names all of them.
+            NotFoundError: The dataset or the base model does not exist.
             FailedPreconditionError: The dataset has too few usable rows.
             ExhaustedError: Too many experiments are queued.
         """
@@ -161,10 +161,10 @@ class TuneExperimentMethods(DatasetMethods):
         return decode.tune_experiment(answer, planned=validate_only)
 
     async def get_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
-        """An experiment with its learning curve.
+        """Return an experiment with its learning curve.
 
         Raises:
-            NotFoundError: No such experiment in the caller's tenant.
+            NotFoundError: The experiment does not exist in the caller's tenant.
         """
         references = {"name": (experiment, "tuneExperiments")}
         return decode.tune_experiment(
@@ -174,7 +174,7 @@ class TuneExperimentMethods(DatasetMethods):
     async def list_tune_experiments(
         self, *, states: Iterable[ExperimentState] = (), limit: int | None = None
     ) -> list[resources.TuneExperiment]:
-        """Experiments, newest first, without learning curves; only those in one of `states`, if any are given."""
+        """Return the experiments, newest first, without learning curves; only those in `states`, if any are set."""
         request = messages.ListTuneExperimentsRequest(
             states=[enum_name("states", ExperimentState, state, "STATE") for state in collected("states", states)]
         )
@@ -189,16 +189,16 @@ class TuneExperimentMethods(DatasetMethods):
     async def watch_tune_experiment(
         self, experiment: Reference, *, after_sequence: int = 0
     ) -> AsyncGenerator[resources.TuneExperiment]:
-        """Yields an experiment whenever it changes, with the snapshots that are new, until it has ended.
+        """Yield an experiment with its new snapshots whenever it changes, until it has ended.
 
-        A broken stream is continued after the last snapshot that arrived, so none is lost or repeated.
+        A broken stream is continued after the last snapshot that arrived, so that none is lost or repeated.
 
         Args:
-            after_sequence: Only snapshots with a larger sequence number.
+            after_sequence: Yield only snapshots with a larger sequence number.
 
         Raises:
-            NotFoundError: No such experiment in the caller's tenant.
-            UnavailableError: The service stayed away for a minute.
+            NotFoundError: The experiment does not exist in the caller's tenant.
+            UnavailableError: The service was unavailable for a minute.
         """
         async with aclosing(self._watch(experiment, after_sequence, math.inf)) as changes:
             async for current in changes:
@@ -207,7 +207,7 @@ class TuneExperimentMethods(DatasetMethods):
     async def _watch(
         self, experiment: Reference, after_sequence: int, deadline: float
     ) -> AsyncGenerator[resources.TuneExperiment]:
-        """Watches until the experiment has ended or the deadline, a time of `time.monotonic`, has passed."""
+        """Watch an experiment until it has ended or the deadline, a time of `time.monotonic`, has passed."""
         name = asked = await self._name(experiment, "tuneExperiments")
         last_heard = time.monotonic()
         known: resources.TuneExperiment | None = None
@@ -224,7 +224,7 @@ class TuneExperimentMethods(DatasetMethods):
                         current = decode.tune_experiment(message.tune_experiment)
                         after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
                         bare = _without_time(current)
-                        # A heartbeat, or the beginning of a new stream, repeats what is known.
+                        # A heartbeat and the start of a new stream repeat what is already known.
                         if current.snapshots or bare != known:
                             yield current
                         known = bare
@@ -240,7 +240,7 @@ class TuneExperimentMethods(DatasetMethods):
                 lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
                 if lost or not (quiet or failure.repeatable):
                     raise failure.error from failure.__cause__
-            # A service that is going down closes streams at once; do not spin on it.
+            # A service that is shutting down closes streams at once; do not busy-loop.
             await sleep(max(0.0, min(0.25, deadline - time.monotonic())))
 
     async def wait_for_experiment(
@@ -250,16 +250,16 @@ class TuneExperimentMethods(DatasetMethods):
         timeout_seconds: float | None = None,
         on_change: Callable[[resources.TuneExperiment], None] | None = None,
     ) -> resources.TuneExperiment:
-        """Waits until an experiment has succeeded and returns it whole.
+        """Wait until an experiment has succeeded and return it with its learning curve and evaluations.
 
         Args:
-            timeout_seconds: Default: as long as it takes.
+            timeout_seconds: Maximum time to wait. Default: no limit.
             on_change: Called with the experiment whenever it changes, to show progress.
 
         Raises:
-            FailedPreconditionError: It failed; the message says why.
-            CancelledError: It was cancelled.
-            DeadlineExceededError: It had not ended in time; it goes on.
+            FailedPreconditionError: The experiment failed; the message has the reason.
+            CancelledError: The experiment was cancelled.
+            DeadlineExceededError: The experiment has not ended in time; it continues.
         """
         name = await self._name(experiment, "tuneExperiments")
         deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
@@ -278,41 +278,41 @@ class TuneExperimentMethods(DatasetMethods):
                     return await self.get_tune_experiment(name)
                 if time.monotonic() >= deadline:
                     break
-        raise DeadlineExceededError(f"{name} has not ended in time. It goes on; watch it again later.")
+        raise DeadlineExceededError(f"{name} has not ended in time. It continues; wait for it again later.")
 
     async def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
-        """Asks a run to stop, which it does within one step. Cancelling again changes nothing.
+        """Ask a run to stop, which it does within one step. Cancelling again has no effect.
 
         Raises:
-            NotFoundError: No such experiment in the caller's tenant.
-            FailedPreconditionError: It has succeeded or failed already.
+            NotFoundError: The experiment does not exist in the caller's tenant.
+            FailedPreconditionError: The experiment has already succeeded or failed.
         """
         references = {"name": (experiment, "tuneExperiments")}
         request = messages.CancelTuneExperimentRequest()
         return decode.tune_experiment(await self._call(self._experiments.CancelTuneExperiment, request, references))
 
     async def delete_tune_experiment(self, experiment: Reference) -> None:
-        """Deletes an experiment that has ended; its tuned model stays.
+        """Delete an experiment that has ended. Its tuned model is kept.
 
         Raises:
-            NotFoundError: No such experiment in the caller's tenant.
-            FailedPreconditionError: It is queued or running; cancel it first.
+            NotFoundError: The experiment does not exist in the caller's tenant.
+            FailedPreconditionError: The experiment is queued or running; cancel it first.
         """
         references = {"name": (experiment, "tuneExperiments")}
         request = messages.DeleteTuneExperimentRequest()
         await self._call(self._experiments.DeleteTuneExperiment, request, references, gone_is_done=True)
 
     async def plot_learning_curve(self, experiment: Reference, path: str | PathLike[str] | None = None) -> Figure:
-        """Draws training loss, held-out loss and held-out metric over the epochs; works without a display.
+        """Draw training loss, held-out loss and held-out metric over the epochs. No display is needed.
 
         Args:
-            path: File to write, such as `curve.png`; the ending decides the format. Default: none.
+            path: File to write, such as `curve.png`; its extension sets the format. Default: none.
 
         Returns:
             The matplotlib figure.
 
         Raises:
-            FailedPreconditionError: matplotlib is not installed, or there is nothing to draw yet.
+            FailedPreconditionError: matplotlib is not installed, or there are no snapshots yet.
         """
         from foreword.client.learning_curve import draw_learning_curve
 
@@ -320,5 +320,5 @@ class TuneExperimentMethods(DatasetMethods):
 
 
 def _without_time(experiment: resources.TuneExperiment) -> resources.TuneExperiment:
-    """The experiment without snapshots and without what changes by itself while it runs."""
+    """Return an experiment without snapshots and without the values that change continuously while it runs."""
     return replace(experiment, snapshots=(), update_time=None, capacity_unit_hours=0.0)

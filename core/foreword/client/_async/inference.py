@@ -1,4 +1,4 @@
-"""Answers of tuned and base models."""
+"""Inference with tuned models and base models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
 _SIDE_BY_SIDE = 32
-"""Calls of one batch under way at a time: as many as the service decodes together unless its operator changed that."""
+"""Concurrent calls of one batch: as many as the service decodes together by default."""
 
 _PATIENCE_SECONDS = 300.0
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -44,13 +44,13 @@ _CONCERNS_ALL = (
     UnauthenticatedError,
     UnavailableError,
 )
-"""Errors that every prompt of a batch would meet: they are about the model, the key or the service."""
+"""Errors that affect every prompt of a batch, because they are about the model, the key or the service."""
 
 
 class InferenceMethods(ServiceMethods):
     """Methods of `InferenceService`.
 
-    `model` is a serving name, a deployment, a tuned model, or `baseModels/{model}` or one of its aliases.
+    `model` is a serving name, a deployment, a tuned model, or `baseModels/{model}` with an id or an alias.
     """
 
     @cached_property
@@ -66,18 +66,18 @@ class InferenceMethods(ServiceMethods):
         timeout_seconds: float | None = None,
         **parameters: Unpack[GenerateKeywords],
     ) -> resources.GenerateResult:
-        """Answers with text.
+        """Generate an answer.
 
         Args:
             prompt: Plain text or a StructuredPrompt.
             prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
-            parameters: How to choose and when to stop, such as `max_new_tokens=20`; see `GenerateKeywords`.
+            parameters: Generation parameters, such as `max_new_tokens=20`; see `GenerateKeywords`.
 
         Raises:
-            NotFoundError: No such model.
-            InvalidArgumentError: A value is out of range or the prompt too long.
+            NotFoundError: The model does not exist.
+            InvalidArgumentError: A value is out of range, or the prompt is too long.
             FailedPreconditionError: The deployment is not ready.
-            ExhaustedError: The service has too much to do.
+            ExhaustedError: The service is overloaded.
         """
         request = build(
             messages.GenerateRequest,
@@ -99,9 +99,9 @@ class InferenceMethods(ServiceMethods):
         timeout_seconds: float | None = None,
         **parameters: Unpack[GenerateKeywords],
     ) -> AsyncGenerator[resources.GeneratePiece]:
-        """Answers with text in pieces as it comes; the last piece carries the whole result.
+        """Generate an answer and yield it in pieces. The last piece has the whole result.
 
-        Arguments and errors are those of `generate`. Closing the generator early ends the work on the answer.
+        Arguments and errors are those of `generate`. Closing the generator early cancels the generation.
         """
         request = build(
             messages.StreamGenerateRequest,
@@ -131,21 +131,21 @@ class InferenceMethods(ServiceMethods):
         timeout_seconds: float | None = None,
         **parameters: Unpack[GenerateKeywords],
     ) -> list[resources.GenerateResult | ForewordError]:
-        """Answers many prompts with text, in their order; one that failed has its error in its place.
+        """Generate answers to many prompts and return them in order; a prompt that failed has its error as the result.
 
-        Prompts go to the service in parts of at most 256 and of the size of a message, one part after the other. When
-        a part fails as a whole, the error is raised if it was the first; otherwise it stands in the places of the
-        prompts of that part, and `metadata["prompts"]` names their range. After a part that found no service or no
-        access, the rest is not sent and has the same error.
+        Prompts are sent in parts of at most 256 prompts and at most the size of a message, one part after the other. If
+        the first part fails as a whole, the error is raised. If a later part fails, the error is the result of each of
+        its prompts, and `metadata["prompts"]` is their range. If it failed because the service was unavailable or
+        refused access, the rest is not sent and has the same error.
 
         Args:
-            prompts: Any number, at least one, each plain text or a StructuredPrompt.
+            prompts: One or more prompts, each plain text or a StructuredPrompt.
             prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
-            timeout_seconds: Longest that one part may take. Default: the client's.
-            parameters: Those of `generate`, for all prompts.
+            timeout_seconds: Time limit of each part. Default: that of the client.
+            parameters: Generation parameters for all prompts, as in `generate`.
 
         Raises:
-            NotFoundError: No such model.
+            NotFoundError: The model does not exist.
             InvalidArgumentError: A parameter is out of range, or there are no prompts.
         """
         name, shared = _model(model), encode.generate_parameters(parameters)
@@ -190,15 +190,16 @@ class InferenceMethods(ServiceMethods):
         prompt_variables: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> resources.ClassifyResult:
-        """Answers with labels and their probabilities.
+        """Classify a prompt and return its labels with their probabilities.
 
         Args:
             prompt: Plain text or a StructuredPrompt.
-            threshold: Abstain when no label set reaches this probability. Range [0, 1]. Default: never.
-            labels: To use a model that was not tuned for a closed task; ignored for others.
-            multi_label: With `labels`: whether an answer may hold several.
-            top_n: How many of the likeliest label sets to return; 0 means 5.
-            truncate_input_tokens: Keeps only this many of the last tokens of a longer input; 0 means it is refused.
+            threshold: Abstain if no label set reaches this probability. Range [0, 1]. Default: never abstain.
+            labels: Labels for a model that was not tuned for a closed task; ignored for other models.
+            multi_label: With `labels`, whether an answer may have several labels.
+            top_n: Number of most likely label sets to return; 0 means 5.
+            truncate_input_tokens: Keep only this many of the last tokens of the input; 0 keeps all, and an input that
+                is too long is refused.
             prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
 
         Raises:
@@ -232,26 +233,26 @@ class InferenceMethods(ServiceMethods):
         prompt_variables: Iterable[Mapping[str, str]] | None = None,
         timeout_seconds: float | None = None,
     ) -> list[resources.ClassifyResult | ForewordError]:
-        """Answers many prompts with labels, in their order; one that failed has its error in its place.
+        """Classify many prompts and return the results in order; a prompt that failed has its error as the result.
 
-        Prompts are sent side by side, as many as the service answers in one batch, and wait while the service has too
-        much to do. An error that concerns them all, such as a key that was revoked, takes the place of every answer
-        that has not come by then, without further calls.
+        Prompts are sent concurrently, as many as the service answers in one batch, and wait while the service is
+        overloaded. After an error that affects all prompts, such as a revoked key, no further calls are made, and the
+        error is the result of every prompt without an answer.
 
         Args:
-            prompts: Any number, each plain text or a StructuredPrompt. All answers are in memory at the end.
+            prompts: Any number of prompts, each plain text or a StructuredPrompt. All results are kept in memory.
             prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
-            timeout_seconds: Longest one prompt may take, once the service has room for it. Default: a prompt that is
-                not answered within the client's `timeout_seconds`, as while a base model loads, is sent again for
-                five minutes.
+            timeout_seconds: Time limit of each prompt, once the service has room for it. Default: a prompt that is not
+                answered within the client's `timeout_seconds`, for example while a base model loads, is sent again
+                for five minutes.
 
-        The other arguments are those of `classify`, for all prompts.
+        The other arguments are those of `classify` and apply to all prompts.
 
         Raises:
-            NotFoundError: No such model.
-            UnavailableError: The service cannot be reached. This and other errors that concern all prompts are raised
+            NotFoundError: The model does not exist.
+            UnavailableError: The service cannot be reached. This and other errors that affect all prompts are raised
                 if no prompt was answered.
-            InvalidArgumentError: `prompts` are none, or there are not as many mappings.
+            InvalidArgumentError: `prompts` is not a list, or the number of mappings differs from that of the prompts.
         """
         requests = encode.with_variables(prompts, prompt_variables)
         ends: list[ForewordError] = []
@@ -289,13 +290,13 @@ class InferenceMethods(ServiceMethods):
     async def _patiently(
         self, call: Callable[[], Awaitable[resources.ClassifyResult]], *, when_late: bool
     ) -> resources.ClassifyResult:
-        """Makes a call, and again while the service has too much to do: it may be busy with the rest of the batch.
+        """Make a call and repeat it while the service is overloaded, possibly by the rest of the batch.
 
         Args:
-            when_late: Whether to repeat a call that got no answer in time as well.
+            when_late: Whether to repeat also a call that got no answer in time.
 
         Raises:
-            ExhaustedError: There was no room for five minutes.
+            ExhaustedError: The service was overloaded for five minutes.
             DeadlineExceededError: There was no answer in time.
         """
         end = time.monotonic() + _PATIENCE_SECONDS
@@ -320,11 +321,11 @@ class InferenceMethods(ServiceMethods):
         return_tokens: bool = False,
         prompt_variables: Mapping[str, str] | None = None,
     ) -> resources.TokenizeResult:
-        """Counts tokens, for each part of a structured prompt as well.
+        """Count the tokens of a prompt and of each part of a structured prompt.
 
         Args:
             prompt: Plain text or a StructuredPrompt.
-            return_tokens: Whether to return the tokens as well.
+            return_tokens: Whether to return the tokens, too.
             prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
         """
         request = build(

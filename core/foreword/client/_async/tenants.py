@@ -18,22 +18,22 @@ from foreword.v1 import tenant_service_pb2 as messages
 
 
 class TenantMethods(ServiceMethods):
-    """Methods of `TenantService`; all but `who_am_i` need the scope `admin`."""
+    """Methods of `TenantService`. All except `who_am_i` need the scope `admin`."""
 
     @cached_property
     def _tenants(self) -> Any:
         return self._connection.stub(tenant_service_pb2_grpc.TenantServiceStub)
 
     async def who_am_i(self) -> resources.Identity:
-        """Whom the key speaks for.
+        """Return the tenant and the scopes of the client's key.
 
         Raises:
-            UnauthenticatedError: There is no key, or a wrong, expired or revoked one.
+            UnauthenticatedError: The key is missing, wrong, expired or revoked.
         """
         return decode.identity(await self._connection.unary(self._tenants.WhoAmI, messages.WhoAmIRequest(), safe=True))
 
     async def create_tenant(self, tenant_id: str, *, display_name: str = "") -> resources.Tenant:
-        """Creates a tenant with its space `default`.
+        """Create a tenant with its space `default`.
 
         Raises:
             AlreadyExistsError: The id is taken.
@@ -47,7 +47,7 @@ class TenantMethods(ServiceMethods):
         return decode.tenant(await self._connection.unary(self._tenants.CreateTenant, request, safe=True))
 
     async def list_tenants(self, *, limit: int | None = None) -> list[resources.Tenant]:
-        """Tenants, by id."""
+        """Return the tenants, ordered by id."""
         request = messages.ListTenantsRequest()
         return await self._pages(self._tenants.ListTenants, request, lambda page: page.tenants, decode.tenant, limit)
 
@@ -59,15 +59,17 @@ class TenantMethods(ServiceMethods):
         scopes: Iterable[Scope] | None = None,
         expire_time: datetime | None = None,
     ) -> resources.ApiKey:
-        """Creates a key; its `secret` is told this once. Never repeated: a lost answer leaves a key to delete.
+        """Create a key. Its `secret` is returned only here.
+
+        The call is never repeated. If its answer is lost, the new key exists: list the keys and delete it.
 
         Args:
-            scopes: At least one. Default: write, read and infer.
-            expire_time: Default: never.
+            scopes: Scopes of the key, at least one. Default: write, read and infer.
+            expire_time: Time at which the key expires. Default: never.
 
         Raises:
             InvalidArgumentError: A value is wrong, or `scopes` is an empty list.
-            NotFoundError: No such tenant.
+            NotFoundError: The tenant does not exist.
         """
         chosen = (
             []
@@ -75,9 +77,9 @@ class TenantMethods(ServiceMethods):
             else [enum_name("api_key.scopes", Scope, scope, "SCOPE") for scope in collected("api_key.scopes", scopes)]
         )
         if scopes is not None and not chosen:
-            # On the wire an empty list is one that was left out, and would grant what was not asked for.
+            # On the wire an empty list equals an omitted one, and would grant scopes that were not requested.
             raise InvalidArgumentError.of(
-                "api_key.scopes", "is empty; name at least one, or leave it out for write, read and infer"
+                "api_key.scopes", "must not be empty; set at least one, or omit it for write, read and infer"
             )
         key = build(tenant_pb2.ApiKey, "api_key", display_name=display_name, scopes=chosen, expire_time=expire_time)
         request = messages.CreateApiKeyRequest(api_key=key)
@@ -86,10 +88,10 @@ class TenantMethods(ServiceMethods):
         )
 
     async def list_api_keys(self, tenant: Reference, *, limit: int | None = None) -> list[resources.ApiKey]:
-        """Keys of a tenant, newest first, without secrets.
+        """Return the keys of a tenant, newest first, without secrets.
 
         Raises:
-            NotFoundError: No such tenant.
+            NotFoundError: The tenant does not exist.
         """
         return await self._pages(
             self._tenants.ListApiKeys,
@@ -101,10 +103,10 @@ class TenantMethods(ServiceMethods):
         )
 
     async def delete_api_key(self, api_key: Reference) -> None:
-        """Revokes a key; requests with it are refused within a second.
+        """Revoke a key. Requests with it are refused within a second.
 
         Raises:
-            NotFoundError: No such key.
+            NotFoundError: The key does not exist.
         """
         references = {"name": (api_key, "apiKeys")}
         await self._call(self._tenants.DeleteApiKey, messages.DeleteApiKeyRequest(), references, gone_is_done=True)

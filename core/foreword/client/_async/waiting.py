@@ -1,4 +1,4 @@
-"""How the asynchronous client waits; `foreword.client._sync.waiting` is its counterpart, written by hand as well."""
+"""Waiting in the asynchronous client. `foreword.client._sync.waiting` is its counterpart, also written by hand."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ sleep = asyncio.sleep
 
 
 async def in_thread(function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-    """Calls what would block, such as reading a file, without holding up the event loop."""
+    """Call a function that blocks, such as reading a file, without blocking the event loop."""
     return await asyncio.to_thread(function, *args, **kwargs)
 
 
 async def in_order(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: int) -> list[Result]:
-    """Return the results of all calls in the order of the calls, of which at most `limit` run at a time."""
+    """Run at most `limit` calls at a time and return all results in the order of the calls."""
     places = asyncio.Semaphore(limit)
 
     async def run(call: Callable[[], Awaitable[Result]]) -> Result:
@@ -34,13 +34,13 @@ async def in_order(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: i
 
 
 async def send_stream(method: Any, messages: AsyncGenerator[Any], **options: Any) -> Any:
-    """Makes a call that takes a stream and has one answer.
+    """Make a call that sends a stream and receives one answer.
 
-    Not left to gRPC, which answers an iterator that raises by cancelling the call, and the task with it.
+    Messages are written here because gRPC cancels the call, and the task with it, if an iterator raises.
 
     Raises:
         grpc.RpcError: The call failed.
-        Exception: What `messages` raised.
+        Exception: The error that `messages` raised.
     """
     call = method(**options)
     try:
@@ -49,7 +49,7 @@ async def send_stream(method: Any, messages: AsyncGenerator[Any], **options: Any
                 await call.write(message)
         await call.done_writing()
     except (asyncio.InvalidStateError, grpc.RpcError):
-        pass  # the service has heard enough; why is told by the answer, not by a write that came too late
+        pass  # the service has already answered; the answer has the reason, not the late write
     except BaseException:
         call.cancel()
         raise

@@ -1,1 +1,1 @@
-"""The blocking client. Only `waiting.py` is written here; `unasync.py` generates the rest out of `_async`."""
+"""The blocking client. Only `waiting.py` is written by hand; `unasync.py` generates the rest from `_async`."""

@@ -1,6 +1,6 @@
-# Generated out of `_async/client.py` by `unasync.py`. Change that file, then run: make client
+# Generated from `_async/client.py` by `unasync.py`. Change that file, then run: make client
 
-"""The way in."""
+"""The asynchronous client."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 class Client(
     TuneExperimentMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods
 ):
-    """A client of a Foreword service. Safe to share between threads; `close` it, or use it in a `with` block.
+    """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 
-    Every RPC of the API is a method of the same name in snake case (`create_tune_experiment`); on top of them stand
-    `tune`, `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve`. A resource may be given as the
-    object that another method returned, by its name, by the last part of its name (its id), or by a display name that
-    no other resource of its kind has; an id goes before a display name. Calls that are safe to repeat
-    are repeated while the service is unavailable or asks to; all errors are those of `foreword.errors`.
+    Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`,
+    `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve` build on them. A resource can be passed as
+    the object that another method returned, as its name, as its id (the last part of its name), or as a display name
+    that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe to repeat
+    are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
 
         with foreword.Client() as client:
             experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))
@@ -37,20 +37,20 @@ class Client(
             print(answer.labels)
 
     Args:
-        endpoint: `HOST:PORT`, which uses TLS unless it is loopback, or with `http://` or `https://` in front.
-            Default: FOREWORD_ENDPOINT, else 127.0.0.1:50051.
+        endpoint: `HOST:PORT`, which uses TLS except on loopback, or the same after `http://` or `https://`.
+            Default: FOREWORD_ENDPOINT, or 127.0.0.1:50051 if it is not set.
         api_key: Secret of the key. Default: FOREWORD_API_KEY.
-        timeout_seconds: Longest a unary call may take, repetitions included.
-        retry_seconds: How long a call is repeated while the service is unavailable.
-        tls: True or False decides; a path or PEM bytes are the certificates to trust. Default: as the endpoint says,
-            with the certificates of FOREWORD_TLS_CA, else the system's.
-        keepalive_seconds: Silence after which the client pings the service; 0 for never.
-        keepalive_timeout_seconds: Time for the answer to a ping. Without one, the connection counts as dead, and calls
+        timeout_seconds: Time limit of a unary call, including repetitions.
+        retry_seconds: Time for which a call is repeated while the service is unavailable.
+        tls: True or False to force TLS on or off; a path or PEM bytes to trust these certificates. Default: as the
+            endpoint says, with the certificates of FOREWORD_TLS_CA or, if it is not set, of the system.
+        keepalive_seconds: Silence after which the client pings the service; 0 to disable pings.
+        keepalive_timeout_seconds: Time without an answer to a ping after which the connection counts as dead, and calls
             on it are repeated or fail with UnavailableError.
 
     Raises:
         InvalidArgumentError: The endpoint is malformed, or a keepalive time is out of range.
-        UnauthenticatedError: The key holds characters that no key has.
+        UnauthenticatedError: The key contains characters that no key has.
     """
 
     def __init__(
@@ -76,11 +76,11 @@ class Client(
 
     @property
     def endpoint(self) -> str:
-        """Where the service is."""
+        """Address of the service."""
         return self._connection.endpoint
 
     def close(self) -> None:
-        """Ends all calls and closes the connection."""
+        """End all calls and close the connection."""
         self._connection.close()
 
     def __enter__(self) -> Self:

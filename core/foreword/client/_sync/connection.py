@@ -1,6 +1,6 @@
-# Generated out of `_async/connection.py` by `unasync.py`. Change that file, then run: make client
+# Generated from `_async/connection.py` by `unasync.py`. Change that file, then run: make client
 
-"""One channel to the service, and what to do when a call fails."""
+"""The channel to the service, with retries and typed errors."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _full_jitter = wait_random_exponential(multiplier=0.1, max=2.0)
 
 
 class Connection:
-    """A channel that repeats what is safe to repeat and raises typed errors. Safe to share between threads.
+    """A channel that repeats calls if that is safe, and raises typed errors. It is safe to share between threads.
 
     Args:
         endpoint: See `parse_endpoint`.
-        api_key: Secret of the key, blanks and line ends around it left out; empty sends none.
-        timeout_seconds: Longest a unary call may take, repetitions included.
-        retry_seconds: How long a call that is safe to repeat is repeated while the service is unavailable.
-        tls: True or False decides; a path or PEM bytes are the certificates to trust; None leaves it to the endpoint.
+        api_key: Secret of the key; surrounding whitespace is removed; empty to send none.
+        timeout_seconds: Time limit of a unary call, including repetitions.
+        retry_seconds: Time for which a call that is safe to repeat is repeated while the service is unavailable.
+        tls: See `channel_credentials`.
         keepalive_seconds: See `keepalive_options`.
-        keepalive_timeout_seconds: Likewise.
+        keepalive_timeout_seconds: See `keepalive_options`.
 
     Raises:
         InvalidArgumentError: The endpoint is malformed, or a keepalive time is out of range.
-        UnauthenticatedError: The key holds characters that no key has.
+        UnauthenticatedError: The key contains characters that no key has.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class Connection:
         self._opening = threading.Lock()
 
     def close(self) -> None:
-        """Ends all calls and closes the channel."""
+        """End all calls and close the channel."""
         if self._channel is not None:
             self._channel.close()
 
     def stub(self, kind: Callable[[grpc.Channel], Any]) -> Any:
-        """The generated stub of a service on this channel."""
-        # Opened by the first call, since an asynchronous channel belongs to the event loop it was opened in, and a
-        # client is often made before there is one.
+        """Return the generated stub of a service on this channel."""
+        # Opened by the first call, because an asynchronous channel belongs to the event loop in which it was opened,
+        # and a client is often created before there is one.
         with self._opening:
             if self._channel is None:
                 self._proxy = find_proxy(self.endpoint, os.environ)  # when gRPC reads it as well
@@ -97,17 +97,17 @@ class Connection:
         timeout_seconds: float | None = None,
         gone_is_done: bool = False,
     ) -> Any:
-        """Makes a call that has one answer.
+        """Make a call that has one answer.
 
         Args:
             method: Method of a stub.
-            request: The message; for a method that takes a stream, a function that starts the stream anew.
-            safe: Whether repeating does no harm: it reads, infers, or carries a request id.
-            timeout_seconds: Default: the connection's.
-            gone_is_done: For deletions: NOT_FOUND on a repetition means that the first attempt did arrive.
+            request: The message; for a method that takes a stream, a function that yields the stream from the start.
+            safe: Whether repeating the call is harmless, because it reads, infers or has a request id.
+            timeout_seconds: Time limit. Default: that of the connection.
+            gone_is_done: For deletions: NOT_FOUND on a repetition means that an earlier attempt succeeded.
 
         Raises:
-            ForewordError: The call failed, and repeating was unsafe, useless or over time.
+            ForewordError: The call failed, and repeating it was unsafe, useless or took too long.
         """
         if not callable(request):
             check_size(request)
@@ -137,11 +137,11 @@ class Connection:
             raise failure.error from failure.__cause__
 
     def stream(self, method: Any, request: Any, *, timeout_seconds: float | None) -> Generator[Any]:
-        """Makes a call that is answered by a stream, once; closing the generator early cancels the call.
+        """Make one call that is answered by a stream. Closing the generator early cancels the call.
 
         Raises:
             InvalidArgumentError: The request is too large.
-            AttemptError: It broke; what to do depends on what has arrived by then.
+            AttemptError: The stream broke. The caller decides what to do by what has arrived until then.
         """
         check_size(request)
         call = method(request, timeout=timeout_seconds, metadata=self._call_metadata())
@@ -153,11 +153,11 @@ class Connection:
             call.cancel()
 
     def restart(self, start: Callable[[], Generator[Answer]], *, timeout_seconds: float) -> Generator[Answer]:
-        """Reads a stream and starts it anew while it breaks before its first message.
+        """Read a stream, and start it again as long as it breaks before its first message.
 
         Args:
             start: Starts the stream.
-            timeout_seconds: Longest that starting anew may go on.
+            timeout_seconds: Time limit for starting the stream again.
         """
 
         def first() -> tuple[Generator[Answer], list[Answer]]:
@@ -177,7 +177,7 @@ class Connection:
             raise failure.error from failure.__cause__
 
     def _repeat(self, attempt: Callable[[], Answer], seconds: float, deadline: float) -> Answer:
-        # Counted from the first failure: an attempt on a dead connection fails only after the time of a ping.
+        # Counted from the first failure: an attempt on a dead connection fails only after the timeout of a ping.
         end = deadline
         first = True
 
@@ -199,9 +199,9 @@ class Connection:
     def _failure(self, raised: grpc.RpcError) -> AttemptError:
         failure = call_failure(raised, self.endpoint, self._proxy)
         if isinstance(failure.error, UnauthenticatedError) and not self._metadata:
-            # The service speaks to every client, so it cannot say how this one takes a key.
+            # The service serves all kinds of clients, so it cannot explain how to set the key of this one.
             failure.error = UnauthenticatedError(
-                "No API key. Set FOREWORD_API_KEY, or pass api_key; for `foreword serve --dev` it is dev.",
+                "The API key is missing. Set FOREWORD_API_KEY or pass api_key; with `foreword serve --dev` it is dev.",
                 reason=failure.error.reason,
                 metadata=failure.error.metadata,
             )
@@ -212,7 +212,7 @@ class Connection:
 
 
 def _pause_seconds(state: RetryCallState) -> float:
-    """What the service asked for, and full jitter on top, so that callers who were refused together part."""
+    """Return the pause that the service asked for plus full jitter, so that callers do not return at the same time."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_seconds if isinstance(error, AttemptError) else None
     return (asked or 0.0) + _full_jitter(state)

@@ -1,4 +1,4 @@
-# Generated out of `_async/datasets.py` by `unasync.py`. Change that file, then run: make client
+# Generated from `_async/datasets.py` by `unasync.py`. Change that file, then run: make client
 
 """Training data."""
 
@@ -23,7 +23,7 @@ from foreword.v1 import dataset_service_pb2 as messages
 from foreword.v1 import dataset_service_pb2_grpc
 
 UPLOAD_TIMEOUT_SECONDS = 900.0
-"""Longest upload: 200 MB on a slow line, checked as they arrive."""
+"""Maximum duration of an upload: 200 MB over a slow line, checked as they arrive."""
 
 
 class DatasetMethods(ServiceMethods):
@@ -46,21 +46,22 @@ class DatasetMethods(ServiceMethods):
         max_input_tokens: int = 0,
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> resources.Dataset:
-        """Checks and stores training data; rows have the columns `input` and `output`.
+        """Check and store training data; rows have the columns `input` and `output`.
 
         Args:
             rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
-                `output`, or an iterable of mappings or of pairs of input and output. What comes from a pipe, such as
-                `/dev/stdin`, stays in memory until the upload is over, so that it can be repeated.
-            display_name: Name for people; uploading again under it makes the next version. Default: the file's.
-            format: `jsonl`, `json` or `csv`. Default: read from the content.
-            task: Task whose checks run as well. Default: the one that suits the rows.
-            base_model: Base model whose tokenizer counts lengths. Default: none, characters are counted.
-            max_input_tokens: Longest input, used with `base_model`; 0 means the model's context.
+                `output`, or an iterable of mappings or of pairs of input and output. Data from a pipe, such as
+                `/dev/stdin`, is kept in memory during the upload, so that it can be repeated.
+            display_name: Human-readable name; another upload with this name creates its next version. Default: the
+                name of the file.
+            format: `jsonl`, `json` or `csv`. Default: detected.
+            task: Task whose checks also run. Default: the one that suits the rows.
+            base_model: Base model whose tokenizer measures lengths. Default: none; lengths are in characters.
+            max_input_tokens: Maximum length of an input, used with `base_model`; 0 means the model's context.
 
         Raises:
-            InvalidRowsError: Rows are faulty; names every one.
-            InvalidArgumentError: The file cannot be read or an argument is wrong.
+            InvalidRowsError: Rows are faulty. The error names all of them.
+            InvalidArgumentError: The file cannot be read, or an argument is wrong.
         """
         header = build(
             messages.DatasetHeader,
@@ -91,10 +92,10 @@ class DatasetMethods(ServiceMethods):
         max_input_tokens: int = 0,
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> DataReport:
-        """Checks training data as `upload_dataset` does, and stores nothing; faulty rows are in the report.
+        """Check training data as `upload_dataset` does, without storing it; the report lists faulty rows.
 
         Raises:
-            InvalidArgumentError: The file cannot be read or an argument is wrong.
+            InvalidArgumentError: The file cannot be read, or an argument is wrong.
         """
         header = build(
             messages.DatasetHeader,
@@ -112,24 +113,24 @@ class DatasetMethods(ServiceMethods):
         return decode_values.data_report(answer.report)
 
     def get_dataset(self, dataset: Reference) -> resources.Dataset:
-        """A dataset with its report.
+        """Return a dataset with its report.
 
         Raises:
-            NotFoundError: No such dataset in the caller's tenant.
+            NotFoundError: The dataset does not exist in the caller's tenant.
         """
         request = messages.GetDatasetRequest()
         return decode.dataset(self._call(self._datasets.GetDataset, request, {"name": (dataset, "datasets")}))
 
     def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
-        """Datasets, newest first, without their reports."""
+        """Return the datasets, newest first, without their reports."""
         request = messages.ListDatasetsRequest()
         return self._pages(self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit)
 
     def list_dataset_rows(self, dataset: Reference, *, limit: int | None = None) -> list[Row]:
-        """Rows of a dataset, in order.
+        """Return the rows of a dataset in order.
 
         Raises:
-            NotFoundError: No such dataset in the caller's tenant.
+            NotFoundError: The dataset does not exist in the caller's tenant.
         """
         return self._pages(
             self._datasets.ListDatasetRows,
@@ -142,19 +143,19 @@ class DatasetMethods(ServiceMethods):
 
     @contextmanager
     def _deleted_when_refused(self, dataset: resources.Dataset) -> Generator[None]:
-        """Deletes what was uploaded for one purpose only, when that came to nothing."""
+        """Delete a dataset that was uploaded only for the request in this block, if the request is refused."""
         try:
             yield
         except ForewordError:
-            with suppress(ForewordError):  # what happened tells more; a run that was queued after all keeps its data
+            with suppress(ForewordError):  # the first error matters more; a run that was queued keeps its data
                 self.delete_dataset(dataset)
             raise
 
     def delete_dataset(self, dataset: Reference) -> None:
-        """Deletes a dataset; experiments that ran on it keep their results.
+        """Delete a dataset. Experiments that ran on it keep their results.
 
         Raises:
-            NotFoundError: No such dataset in the caller's tenant.
+            NotFoundError: The dataset does not exist in the caller's tenant.
             FailedPreconditionError: A queued or running experiment needs it.
         """
         references = {"name": (dataset, "datasets")}
@@ -163,7 +164,7 @@ class DatasetMethods(ServiceMethods):
 
 
 def _requests(kind: Callable[..., Any], header: messages.DatasetHeader, rows: Rows) -> Callable[[], Generator[Any]]:
-    """A function that starts the messages of an upload anew."""
+    """Return a function that yields the messages of an upload from the start."""
     read = chunks(rows)
 
     def start() -> Generator[Any]:

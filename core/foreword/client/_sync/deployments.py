@@ -1,4 +1,4 @@
-# Generated out of `_async/deployments.py` by `unasync.py`. Change that file, then run: make client
+# Generated from `_async/deployments.py` by `unasync.py`. Change that file, then run: make client
 
 """Spaces and deployments."""
 
@@ -42,7 +42,7 @@ class DeploymentMethods(ServiceMethods):
         description: str = "",
         tags: Sequence[str] = (),
     ) -> resources.Space:
-        """Creates a space; every tenant has `default` already.
+        """Create a space. Every tenant already has the space `default`.
 
         Raises:
             AlreadyExistsError: The id is taken.
@@ -59,25 +59,25 @@ class DeploymentMethods(ServiceMethods):
         return decode.space(self._connection.unary(self._deployments.CreateSpace, request, safe=True))
 
     def get_space(self, space: Reference) -> resources.Space:
-        """A space.
+        """Return a space.
 
         Raises:
-            NotFoundError: No such space in the caller's tenant.
+            NotFoundError: The space does not exist in the caller's tenant.
         """
         request = messages.GetSpaceRequest()
         return decode.space(self._call(self._deployments.GetSpace, request, {"name": (space, "spaces")}))
 
     def list_spaces(self, *, limit: int | None = None) -> list[resources.Space]:
-        """Spaces, by id."""
+        """Return the spaces, ordered by id."""
         request = messages.ListSpacesRequest()
         return self._pages(self._deployments.ListSpaces, request, lambda page: page.spaces, decode.space, limit)
 
     def delete_space(self, space: Reference) -> None:
-        """Deletes an empty space.
+        """Delete an empty space.
 
         Raises:
-            NotFoundError: No such space in the caller's tenant.
-            FailedPreconditionError: It holds deployments, or it is `default`.
+            NotFoundError: The space does not exist in the caller's tenant.
+            FailedPreconditionError: The space contains deployments, or it is `default`.
         """
         references = {"name": (space, "spaces")}
         self._call(self._deployments.DeleteSpace, messages.DeleteSpaceRequest(), references, gone_is_done=True)
@@ -94,18 +94,18 @@ class DeploymentMethods(ServiceMethods):
         wait: bool = True,
         timeout_seconds: float = _WAIT_SECONDS,
     ) -> resources.Deployment:
-        """Puts a tuned model or a base model behind a serving name.
+        """Deploy a tuned model or a base model under a serving name.
 
         Args:
             model: The tuned model or its name, or `baseModels/{model}`.
-            serving_name: Name that requests use, unique in the tenant.
-            wait: Return when it serves; otherwise at once, while its probe still runs.
-            timeout_seconds: Longest wait.
+            serving_name: Name that requests use; unique in the tenant.
+            wait: Wait until the deployment serves; otherwise return at once, while its probe runs.
+            timeout_seconds: Maximum time to wait.
 
         Raises:
             AlreadyExistsError: The serving name is taken.
-            FailedPreconditionError: It did not pass its probe; the message says why.
-            DeadlineExceededError: It was not ready in time.
+            FailedPreconditionError: The deployment did not pass its probe; the message has the reason.
+            DeadlineExceededError: The deployment was not ready in time.
         """
         deployment = build(
             deployment_pb2.Deployment,
@@ -121,10 +121,10 @@ class DeploymentMethods(ServiceMethods):
         return self.wait_for_deployment(created, timeout_seconds=timeout_seconds) if wait else created
 
     def get_deployment(self, deployment: Reference) -> resources.Deployment:
-        """A deployment, by its id in the space `default`, its serving name, its id elsewhere or its display name.
+        """Return a deployment by its id in the space `default`, its serving name, its id elsewhere or its display name.
 
         Raises:
-            NotFoundError: No such deployment in the caller's tenant.
+            NotFoundError: The deployment does not exist in the caller's tenant.
         """
         references = {"name": (deployment, _DEPLOYMENTS)}
         return decode.deployment(
@@ -134,7 +134,7 @@ class DeploymentMethods(ServiceMethods):
     def list_deployments(
         self, *, space: Reference | None = None, limit: int | None = None
     ) -> list[resources.Deployment]:
-        """Deployments of a space, or of all, newest first."""
+        """Return the deployments of a space or of all spaces, newest first."""
         return self._pages(
             self._deployments.ListDeployments,
             messages.ListDeploymentsRequest(),
@@ -156,15 +156,15 @@ class DeploymentMethods(ServiceMethods):
         wait: bool = True,
         timeout_seconds: float = _WAIT_SECONDS,
     ) -> resources.Deployment:
-        """Changes what is given; another model makes a new revision, which serves once it has passed its probe.
+        """Change a deployment. A different model creates a new revision, which serves once it has passed its probe.
 
         Args:
-            etag: Of the deployment as it was read; refused when somebody changed it since. Default: not checked.
-            wait: Return when a new revision serves.
+            etag: Etag of the deployment as it was read; the update is refused if it is outdated. Default: no check.
+            wait: Wait until the new revision serves.
 
         Raises:
-            AbortedError: The etag is old.
-            FailedPreconditionError: The new revision did not pass its probe; the old one goes on serving.
+            AbortedError: The deployment has changed since its etag was read.
+            FailedPreconditionError: The new revision did not pass its probe; the old one is still served.
         """
         references: dict[str, tuple[Reference, str]] = {"deployment.name": (deployment, _DEPLOYMENTS)}
         changes: dict[str, Any] = {"display_name": display_name, "description": description, "tags": tags}
@@ -182,24 +182,25 @@ class DeploymentMethods(ServiceMethods):
         return self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
 
     def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
-        """Points a deployment back to an earlier revision, at once.
+        """Roll a deployment back to an earlier revision immediately.
 
         Args:
-            revision: Default 0: the newest ready one before the one that serves.
+            revision: Number of the revision. Default 0: the newest ready revision before the one that is served.
 
         Raises:
-            NotFoundError: No such deployment or revision.
-            FailedPreconditionError: That revision never passed its probe, its model is gone, or there is none.
+            NotFoundError: The deployment or the revision does not exist.
+            FailedPreconditionError: The revision never passed its probe, its model was deleted, or there is no earlier
+                revision.
         """
         request = build(messages.RollbackDeploymentRequest, revision=revision, request_id=new_request_id())
         references = {"name": (deployment, _DEPLOYMENTS)}
         return decode.deployment(self._call(self._deployments.RollbackDeployment, request, references))
 
     def delete_deployment(self, deployment: Reference) -> None:
-        """Deletes a deployment; requests that are running finish.
+        """Delete a deployment. Running requests are completed.
 
         Raises:
-            NotFoundError: No such deployment in the caller's tenant.
+            NotFoundError: The deployment does not exist in the caller's tenant.
         """
         references = {"name": (deployment, _DEPLOYMENTS)}
         request = messages.DeleteDeploymentRequest()
@@ -208,11 +209,11 @@ class DeploymentMethods(ServiceMethods):
     def wait_for_deployment(
         self, deployment: Reference, *, timeout_seconds: float = _WAIT_SECONDS
     ) -> resources.Deployment:
-        """Waits until the newest revision of a deployment serves.
+        """Wait until the newest revision of a deployment serves.
 
         Raises:
-            FailedPreconditionError: It did not pass its probe; the message says why.
-            DeadlineExceededError: It was not ready in time.
+            FailedPreconditionError: The deployment did not pass its probe; the message has the reason.
+            DeadlineExceededError: The deployment was not ready in time.
         """
         if isinstance(deployment, str) and not is_full_name(deployment):
             name = (self.get_deployment(deployment)).name
@@ -243,6 +244,6 @@ class DeploymentMethods(ServiceMethods):
             if time.monotonic() > deadline:
                 raise DeadlineExceededError(
                     f"{current.name} was not ready within {timeout_seconds:.0f} s; it is {current.state.value}. "
-                    f"Look again later, or at the service's log."
+                    f"Check it again later, or read the service's log."
                 )
             sleep(_POLL_SECONDS)

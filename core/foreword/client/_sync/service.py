@@ -1,6 +1,6 @@
-# Generated out of `_async/service.py` by `unasync.py`. Change that file, then run: make client
+# Generated from `_async/service.py` by `unasync.py`. Change that file, then run: make client
 
-"""What the methods of all services share."""
+"""The base of the method groups of all services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 References = Mapping[str, tuple[Reference, str]]
-"""Fields of a request that hold names of resources, each with what the caller gave and its collection."""
+"""Fields of a request that contain resource names, each with the caller's reference and its collection."""
 
 _LISTS = {
     "apiKeys": ("list_api_keys", "foreword keys list"),
@@ -35,18 +35,18 @@ _LISTS = {
     "tuneExperiments": ("list_tune_experiments", "foreword experiments list"),
     "tunedModels": ("list_tuned_models", "foreword models list"),
 }
-"""The method of the client that lists a collection, and the command that does."""
+"""The client's method and the command that list each collection."""
 
 
 class ServiceMethods:
-    """Base of the method groups: a connection, names and pages."""
+    """The base of the method groups: a connection, name resolution and paging."""
 
     _connection: Connection
     _tenant = ""
 
     @property
     def tenant(self) -> str:
-        """Resource name of the tenant that the key speaks for, `tenants/{tenant}`."""
+        """Resource name of the key's tenant, `tenants/{tenant}`."""
         if not self._tenant:
             stub = self._connection.stub(tenant_service_pb2_grpc.TenantServiceStub)
             answer = self._connection.unary(stub.WhoAmI, tenant_service_pb2.WhoAmIRequest(), safe=True)
@@ -54,14 +54,14 @@ class ServiceMethods:
         return self._tenant
 
     def _name(self, resource: Reference, collection: str) -> str:
-        """The full name of a resource. A text that may be an id is taken for one, which costs no call.
+        """Return the full name of a resource. A text that may be an id is assumed to be one, which costs no call.
 
         Args:
-            collection: What stands between tenant and id, such as `datasets`.
+            collection: The part of the name between tenant and id, such as `datasets`.
 
         Raises:
-            InvalidArgumentError: It is empty, no name at all, or a display name that several resources have.
-            NotFoundError: It cannot be an id, and no resource has that display name.
+            InvalidArgumentError: The reference is empty, not a name, or a display name that several resources have.
+            NotFoundError: The reference cannot be an id, and no resource has that display name.
         """
         name = reference_name(resource, collection.rsplit("/", 1)[-1])
         if is_full_name(name):
@@ -79,31 +79,31 @@ class ServiceMethods:
         return name_by_display_name(text, listed, collection)
 
     def _renamed(self, error: NotFoundError, resource: Reference, collection: str) -> str:
-        """The full name of a resource by its display name, after the service has none of that id.
+        """Return the full name of a resource by its display name, after the service did not find it by id.
 
         Raises:
             NotFoundError: No resource has that display name, or the caller gave a full name.
-            InvalidArgumentError: Several have it.
+            InvalidArgumentError: Several resources have that display name.
         """
         if not isinstance(resource, str) or is_full_name(resource):
             raise error
         try:
             found = self._name_by_display_name(resource, collection)
-        except PermissionDeniedError:  # a key that may not list still learns that the id is wrong
+        except PermissionDeniedError:  # for a key that may not list resources, report that the id is wrong
             raise error from None
         if found is None or found == error.resource:
-            also = f"No {noun(collection)} is called {resource!r} either; {_remedy(collection)}"
+            also = f"No {noun(collection)} is called {resource!r} either. {_remedy(collection)}"
             raise NotFoundError.of(error.resource, also) from error
         return found
 
     def _resolved(self, references: References, call: Callable[[Mapping[str, str]], Answer]) -> Answer:
-        """Makes a call with the full names of resources, and again with those of their display names.
+        """Make a call with the full names of resources by id and, if one is not found, by display name.
 
-        Ids come first and display names are looked up after NOT_FOUND only, so that a call with ids stays one call.
+        Display names are looked up only after NOT_FOUND, so that a call with ids remains a single call.
 
         Args:
-            references: What the caller gave, by any key.
-            call: Makes the call, given the names by the same keys.
+            references: The caller's references, by any key.
+            call: Makes the call with the names, which have the same keys.
         """
         names = {key: self._name(*reference) for key, reference in references.items()}
         tried: set[str] = set()
@@ -120,10 +120,10 @@ class ServiceMethods:
     def _call(
         self, method: Any, request: Any, references: References, *, safe: bool = True, gone_is_done: bool = False
     ) -> Any:
-        """Makes a call that has one answer, with the names of resources put into the fields of its request.
+        """Make a call with one answer after setting resource names in the fields of its request.
 
         Args:
-            references: What the caller gave, by the path of the field that takes the name.
+            references: The caller's references, by the path of the field for the name.
         """
 
         def send(names: Mapping[str, str]) -> Any:
@@ -142,7 +142,7 @@ class ServiceMethods:
         limit: int | None,
         references: References | None = None,
     ) -> list[Item]:
-        """All results of a list method, or the first `limit`."""
+        """Return all results of a list method, or the first `limit`."""
         found: list[Item] = []
         for message in self._messages(method, request, items, limit, references or {}):
             if limit is not None and len(found) >= limit:
@@ -156,7 +156,7 @@ class ServiceMethods:
         request.page_size = min(limit, 1000) if limit else 1000
         while limit != 0:
             page = self._call(method, request, references)
-            references = {}  # the request holds the names from here on
+            references = {}  # from here on, the request contains the names
             yield from items(page)
             if not page.next_page_token:
                 return
@@ -164,4 +164,4 @@ class ServiceMethods:
 
 
 def _remedy(collection: str) -> str:
-    return f"`{_LISTS[collection][1]}` shows those there are."
+    return f"List them with `{_LISTS[collection][1]}`."

@@ -1,4 +1,4 @@
-# Generated out of `_async/tuned_models.py` by `unasync.py`. Change that file, then run: make client
+# Generated from `_async/tuned_models.py` by `unasync.py`. Change that file, then run: make client
 
 """Tuned models."""
 
@@ -29,10 +29,10 @@ class TunedModelMethods(ServiceMethods):
         return self._connection.stub(tuned_model_service_pb2_grpc.TunedModelServiceStub)
 
     def get_tuned_model(self, tuned_model: Reference) -> resources.TunedModel:
-        """A tuned model with its evaluations.
+        """Return a tuned model with its evaluations.
 
         Raises:
-            NotFoundError: No such model in the caller's tenant.
+            NotFoundError: The model does not exist in the caller's tenant.
         """
         references = {"name": (tuned_model, "tunedModels")}
         return decode.tuned_model(
@@ -40,34 +40,34 @@ class TunedModelMethods(ServiceMethods):
         )
 
     def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
-        """Tuned models, newest first, without evaluations."""
+        """Return the tuned models, newest first, without evaluations."""
         request = messages.ListTunedModelsRequest()
         return self._pages(
             self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
         )
 
     def export_tuned_model(self, tuned_model: Reference, folder: str | PathLike[str]) -> list[Path]:
-        """Writes the files of the PEFT adapter below a folder, which is made if it is not there.
+        """Write the files of the PEFT adapter to a folder, which is created if necessary.
 
         Returns:
             The files written: `adapter_config.json` and `adapter_model.safetensors`.
 
         Raises:
             InvalidArgumentError: The folder is a file, or cannot be written to.
-            NotFoundError: No such model in the caller's tenant.
+            NotFoundError: The model does not exist in the caller's tenant.
             ArtifactError: The stored artifact is missing or corrupt.
         """
         target = Path(folder)
         in_thread(check_folder, target)
         files = self._resolved({"name": (tuned_model, "tunedModels")}, self._read_files)
-        # The whole answer is in memory by now, so a stream that broke leaves no half adapter behind.
+        # Written only once the whole answer is in memory, so that a broken stream leaves no incomplete adapter.
         return in_thread(write_files, target, files)
 
     def delete_tuned_model(self, tuned_model: Reference) -> None:
-        """Deletes a tuned model and its artifact.
+        """Delete a tuned model and its artifact.
 
         Raises:
-            NotFoundError: No such model in the caller's tenant.
+            NotFoundError: The model does not exist in the caller's tenant.
             FailedPreconditionError: A deployment serves it.
         """
         references = {"name": (tuned_model, "tunedModels")}

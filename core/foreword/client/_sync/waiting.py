@@ -1,4 +1,4 @@
-"""How the blocking client waits; `foreword.client._async.waiting` is its counterpart, written by hand as well."""
+"""Waiting in the blocking client. `foreword.client._async.waiting` is its counterpart; both are written by hand."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ sleep = time.sleep
 
 
 def in_thread(function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-    """Calls what would block; here it may."""
+    """Call a function that blocks; the blocking client may wait for it."""
     return function(*args, **kwargs)
 
 
 def in_order(calls: Iterable[Callable[[], Result]], *, limit: int) -> list[Result]:
-    """Return the results of all calls in the order of the calls, of which at most `limit` run at a time."""
+    """Run at most `limit` calls at a time and return all results in the order of the calls."""
     with ThreadPoolExecutor(limit, "foreword") as pool:
         futures = [pool.submit(call) for call in calls]
         try:
             return [future.result() for future in futures]
-        except BaseException:  # Ctrl-C as well: what has not begun does not begin
+        except BaseException:  # including Ctrl-C: calls that have not started must not start
             for future in futures:
                 future.cancel()
             raise
 
 
 def send_stream(method: Any, messages: Generator[Any], **options: Any) -> Any:
-    """Makes a call that takes a stream and has one answer.
+    """Make a call that sends a stream and receives one answer.
 
     Raises:
         grpc.RpcError: The call failed.
-        Exception: What `messages` raised, which gRPC only logs.
+        Exception: The error that `messages` raised; gRPC would only log it.
     """
     raised: list[Exception] = []
 

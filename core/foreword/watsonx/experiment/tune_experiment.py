@@ -1,4 +1,4 @@
-"""Where tuners come from."""
+"""Creation of tuners, as in IBM's SDK."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from foreword.watsonx.foundation_models.utils.enums import PromptTuningTypes, Tu
 
 
 class TuneExperiment:
-    """Makes tuners and lists runs.
+    """A factory of tuners, with access to earlier runs.
 
     Args:
         credentials: `Credentials`, or a dict of url and apikey.
         project_id: The tenant.
-        space_id: The space that deployments go to.
-        api_client: A client that is connected already, instead of credentials.
+        space_id: The space for deployments.
+        api_client: An existing client, instead of credentials.
 
     Raises:
         InvalidArgumentError: The credentials are malformed or missing.
-        NotFoundError: The key does not speak for that tenant, or it has no such space.
+        NotFoundError: The key does not belong to that tenant, or the tenant has no such space.
     """
 
     Tasks = TuneExperimentTasks
@@ -41,7 +41,7 @@ class TuneExperiment:
     ) -> None:
         if api_client is None:
             if credentials is None:
-                raise InvalidArgumentError.of("credentials", "are missing; give credentials or api_client")
+                raise InvalidArgumentError.of("credentials", "are missing; pass credentials or api_client")
             api_client = APIClient(credentials, project_id, space_id, verify)
         self.client = api_client
         self.runs = TuneRuns(api_client)
@@ -65,18 +65,18 @@ class TuneExperiment:
         auto_update_model: bool = True,
         group_by_name: bool = False,
     ) -> PromptTuner:
-        """A tuner with these values; its `run` starts a run. What is left out takes the base model's recipe.
+        """Return a tuner, whose `run` starts a run. Omitted values are those of the base model's recipe.
 
         Args:
-            name: Name for people; the service makes it unique with ` (1)`, ` (2)`.
+            name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             task_id: One of `Tasks`.
-            base_model: Base model or an alias of one, such as a value of ModelTypes. Default: the service's.
-            verbalizer: Template with `{{input}}` that every input goes through, in tuning and in serving.
-            auto_update_model: The tuned model is always stored: False is refused.
-            group_by_name: True is refused: `runs(filter=name)` lists the runs of one name.
+            base_model: Base model or an alias, such as a value of ModelTypes. Default: that of the service.
+            verbalizer: Template with `{{input}}` that is applied to every input in tuning and in serving.
+            auto_update_model: Must be True: the tuned model is always stored.
+            group_by_name: Must be False; use `runs(filter=name)` to list the runs of one name.
 
         Raises:
-            InvalidArgumentError: Something is asked for that the service does not do.
+            InvalidArgumentError: An argument is not supported.
         """
         return PromptTuner(
             self.client,

@@ -1,4 +1,4 @@
-"""Runs of the past."""
+"""Access to earlier runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class TuneRuns:
-    """The runs of a tenant; `runs(filter=name, limit=10)` are those of one name.
+    """The runs of a tenant. Call it to select runs by name: `runs(filter=name, limit=10)`.
 
     Args:
-        filter: Name of the runs; the numbers that the service appends do not count. Default: all.
-        limit: Most runs that are listed.
+        filter: Name of the runs, without the numbers that the service appends. Default: all runs.
+        limit: Maximum number of runs to list.
     """
 
     def __init__(self, client: APIClient, filter: str | None = None, limit: int = 50) -> None:
@@ -31,11 +31,11 @@ class TuneRuns:
         self._limit = limit
 
     def __call__(self, *, filter: str | None = None, limit: int = 50) -> TuneRuns:
-        """Narrows the runs down."""
+        """Return the runs with this name and limit."""
         return TuneRuns(self._client, filter, limit)
 
     def list(self) -> DataFrame:
-        """Runs, newest first, as a frame of time, id, state and name."""
+        """Return the runs, newest first, as a frame of time, id, state and name."""
         if self._filter is None:
             found = self._client.foreword.list_tune_experiments(limit=self._limit)
         else:
@@ -50,18 +50,18 @@ class TuneRuns:
         )
 
     def get_tuner(self, run_id: str) -> PromptTuner:
-        """The tuner of a run, as if it had been started here.
+        """Return the tuner of a run, as if it had been started here.
 
         Raises:
-            NotFoundError: There is no such run.
+            NotFoundError: The run does not exist.
         """
         return PromptTuner.of_run(self._client, run_id)
 
     def get_run_details(self, run_id: str, include_metrics: bool = False) -> dict[str, Any]:
-        """Details of a run.
+        """Return the details of a run.
 
         Raises:
-            NotFoundError: There is no such run.
+            NotFoundError: The run does not exist.
         """
         return self.get_tuner(run_id).get_run_details(include_metrics)
 

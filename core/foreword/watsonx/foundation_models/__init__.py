@@ -1,4 +1,4 @@
-"""Models: tuning them and asking them."""
+"""Tuning of models and inference with them."""
 
 from foreword.watsonx.foundation_models.inference import ModelInference
 from foreword.watsonx.foundation_models.prompt_tuner import PromptTuner

@@ -1,4 +1,4 @@
-"""Answers of base models and deployments."""
+"""Inference with base models and deployments."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from foreword.watsonx.text_generation import Answer, Answers, Params, Prompts, T
 
 
 class ModelInference:
-    """Asks a deployment or a base model.
+    """Inference with a deployment or a base model.
 
     Args:
-        model_id: Base model or an alias of one, such as a value of ModelTypes.
-        deployment_id: Deployment, by its id or its serving name; a tuned model answers once it is deployed.
-        params: Parameters by `GenTextParamsMetaNames`, for calls that bring none. Default: greedy, at most 20 tokens.
+        model_id: Base model or an alias, such as a value of ModelTypes.
+        deployment_id: Id or serving name of a deployment; a tuned model must be deployed first.
+        params: Default parameters of calls, by `GenTextParamsMetaNames`. Default: greedy, at most 20 tokens.
         credentials: Used without `api_client`.
         project_id: Used without `api_client`: the tenant.
         space_id: Used without `api_client`: the space.
-        api_client: A client that is connected already.
+        api_client: An existing client.
 
     Raises:
-        InvalidArgumentError: Not exactly one of model and deployment is given, or neither credentials nor client, or
-            a parameter is unknown or not supported yet.
-        NotFoundError: There is no such model or deployment.
+        InvalidArgumentError: Not exactly one of model and deployment is set, neither credentials nor a client is set,
+            or a parameter is unknown or not supported.
+        NotFoundError: The model or the deployment does not exist.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class ModelInference:
         api_client: APIClient | None = None,
     ) -> None:
         if (model_id is None) == (deployment_id is None):
-            raise InvalidArgumentError.of("model_id", "give either model_id or deployment_id")
+            raise InvalidArgumentError.of("model_id", "pass either model_id or deployment_id")
         if api_client is None:
             if credentials is None:
-                raise InvalidArgumentError.of("api_client", "is missing; give api_client or credentials")
+                raise InvalidArgumentError.of("api_client", "is missing; pass api_client or credentials")
             api_client = APIClient(credentials, project_id, space_id, verify)
         self.model_id = model_id
         self.deployment_id = deployment_id
@@ -59,18 +59,18 @@ class ModelInference:
     def generate(
         self, prompt: Prompts, params: Params | None = None, guardrails: bool = False, concurrency_limit: int = 8
     ) -> Answers:
-        """Answers with text, token counts and the reason why it ended.
+        """Generate answers with token counts and stop reasons.
 
         Args:
-            prompt: One prompt, or a list, whose answers come in a list in the same order.
-            params: Used instead of those given at first.
-            guardrails: The service has none: True is refused.
-            concurrency_limit: Most prompts of a list that are sent at a time.
+            prompt: One prompt, or a list of prompts, whose answers are returned in a list in the same order.
+            params: Parameters that replace those of the constructor.
+            guardrails: Must be False: the service has no guardrails.
+            concurrency_limit: Maximum number of prompts that are sent concurrently.
 
         Raises:
-            InvalidArgumentError: A parameter is unknown, not supported yet or out of range, or a prompt is too long.
+            InvalidArgumentError: A parameter is unknown, not supported or out of range, or a prompt is too long.
             FailedPreconditionError: The deployment is not ready.
-            ExhaustedError: The service has too much to do; try a smaller concurrency limit.
+            ExhaustedError: The service is overloaded; try a smaller concurrency limit.
         """
         _no_guardrails(guardrails)
         return self._generation.generate(prompt, params, concurrency_limit)
@@ -83,7 +83,7 @@ class ModelInference:
         guardrails: bool = False,
         concurrency_limit: int = 8,
     ) -> Texts | Answers:
-        """Answers with text alone; `raw_response` answers as `generate` does, with which it shares all else."""
+        """Generate texts; with `raw_response`, answers as `generate` does. Other arguments are those of `generate`."""
         _no_guardrails(guardrails)
         if raw_response:
             return self._generation.generate(prompt, params, concurrency_limit)
@@ -92,21 +92,21 @@ class ModelInference:
     def generate_text_stream(
         self, prompt: str, params: Params | None = None, raw_response: bool = False, guardrails: bool = False
     ) -> Iterator[str] | Iterator[Answer]:
-        """Answers with text as it comes; leaving the iterator early ends the work on the answer.
+        """Generate text and yield it in pieces. Closing the iterator early cancels the generation.
 
         Args:
-            raw_response: Yield pieces of the shape of `generate`; the last one has the counts.
+            raw_response: Yield pieces in the format of `generate`; the last one has the token counts.
         """
         _no_guardrails(guardrails)
         return self._generation.stream(prompt, params) if raw_response else self._generation.stream_text(prompt, params)
 
     def tokenize(self, prompt: str, return_tokens: bool = False) -> dict[str, Any]:
-        """Counts tokens: `["result"]["token_count"]`, and `["tokens"]` beside it if they are asked for."""
+        """Count tokens: `["result"]["token_count"]`, and `["result"]["tokens"]` if requested."""
         return self._generation.tokenize(prompt, return_tokens)
 
 
 def _base_model(api_client: APIClient, asked: str) -> str:
-    """The resource name of a base model; says when another one stands in for it."""
+    """Return the resource name of a base model; print a line if the id is an alias."""
     found = api_client.foreword.get_base_model(base_model_name(asked)).name
     if found != base_model_name(asked):
         print(f"{asked} is an alias on this service: {model_id(found)} answers.")
@@ -115,4 +115,4 @@ def _base_model(api_client: APIClient, asked: str) -> str:
 
 def _no_guardrails(guardrails: bool) -> None:
     if guardrails:
-        raise InvalidArgumentError.of("guardrails", "are not supported; leave them out")
+        raise InvalidArgumentError.of("guardrails", "are not supported; omit them")

@@ -1,4 +1,4 @@
-"""One tuning run: start it, watch it, and read what came of it."""
+"""Starting a tuning run, watching it and reading its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foreword.client.frames import frame
 from foreword.domain.violations import Violations
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.watsonx.api_client import APIClient
-from foreword.watsonx.findings import tell
+from foreword.watsonx.findings import report_findings
 from foreword.watsonx.foundation_models.run_details import final_loss, run_details, run_state
 from foreword.watsonx.foundation_models.run_progress import RunProgress
 from foreword.watsonx.helpers.connections import DataConnection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class PromptTuner:
-    """Tunes a soft prompt; `TuneExperiment.prompt_tuner` makes one and describes the values.
+    """A tuner of soft prompts. `TuneExperiment.prompt_tuner` creates one and documents its arguments.
 
     Attributes:
         id: Id of the newest run; None before the first.
@@ -69,15 +69,15 @@ class PromptTuner:
             max_output_tokens=max_output_tokens,
             num_epochs=num_epochs,
         )
-        # What a run has that no argument here has a name for; a run that is repeated keeps it.
+        # Values of an earlier run without an argument here; they are kept when the run is repeated.
         self._unnamed: dict[str, Any] = {}
 
     @classmethod
     def of_run(cls, client: APIClient, run_id: str) -> Self:
-        """The tuner of a run that was started earlier.
+        """Return the tuner of a run that was started earlier.
 
         Raises:
-            NotFoundError: There is no such run.
+            NotFoundError: The run does not exist.
         """
         experiment = client.foreword.get_tune_experiment(run_id)
         tuner = cls(
@@ -99,7 +99,7 @@ class PromptTuner:
         return tuner
 
     def get_params(self) -> dict[str, Any]:
-        """What was set, by name."""
+        """Return the values that are set, by name."""
         values = {
             "base_model": self.base_model,
             "tuning_type": self.tuning_type,
@@ -128,24 +128,24 @@ class PromptTuner:
         training_results_reference: None = None,
         background_mode: bool = False,
     ) -> dict[str, Any]:
-        """Starts a run, warns of what its plan cannot do, and waits for its end while telling the state.
+        """Start a run, issue the warnings of its plan, and wait for its end while printing its state.
 
         Args:
             training_data_references: One `DataConnection`.
-            training_results_reference: The service keeps the results itself: anything but None is refused.
-            background_mode: Return at once; `get_run_status` tells how it goes.
+            training_results_reference: Must be None: the service keeps the results itself.
+            background_mode: Return at once; call `get_run_status` for the state.
 
         Returns:
-            Details of the run. A run that failed or was cancelled is told there, not raised.
+            The details of the run. If it failed or was cancelled, they say so and no error is raised.
 
         Raises:
-            InvalidArgumentError: A value is wrong; names every one.
-            NotFoundError: There is no such asset or base model.
+            InvalidArgumentError: Values are wrong. The error names all of them.
+            NotFoundError: The asset or the base model does not exist.
             FailedPreconditionError: The data has too few rows.
         """
         if training_results_reference is not None:
             raise InvalidArgumentError.of(
-                "training_results_reference", "is not supported: the service keeps the results; leave it out"
+                "training_results_reference", "is not supported: the service keeps the results; omit it"
             )
         experiment = self._client.foreword.create_tune_experiment(
             _only(training_data_references).data_asset_id,
@@ -160,38 +160,38 @@ class PromptTuner:
         )
         self.id = resource_id(experiment.name)
         print(f"Tuning run {self.id}, {experiment.display_name}: {experiment.plan.planned_updates} updates planned")
-        tell(f"Tuning run {self.id}", experiment.plan.warnings, stacklevel=2)
+        report_findings(f"Tuning run {self.id}", experiment.plan.warnings, stacklevel=2)
         if not background_mode:
             with RunProgress() as progress:
                 for experiment in self._client.foreword.watch_tune_experiment(self.id):
                     progress.show(experiment)
-            _tell_end(experiment)
+            _print_end(experiment)
         return self.get_run_details()
 
     def get_run_status(self) -> str:
-        """`pending`, `running`, `completed`, `failed` or `canceled`.
+        """Return the state: `pending`, `running`, `completed`, `failed` or `canceled`.
 
         Raises:
-            FailedPreconditionError: Nothing was run yet.
+            FailedPreconditionError: The tuner has not run yet.
         """
         return run_state(self._experiment().state)
 
     def get_run_details(self, include_metrics: bool = False) -> dict[str, Any]:
-        """Details of the run.
+        """Return the details of the run.
 
         Args:
             include_metrics: Whether to include the learning curve.
 
         Raises:
-            FailedPreconditionError: Nothing was run yet.
+            FailedPreconditionError: The tuner has not run yet.
         """
         return run_details(self._experiment(), include_metrics=include_metrics)
 
     def summary(self) -> DataFrame:
-        """A frame of one row: what was tuned, for how long, and the mean training loss over the last epoch.
+        """Return a frame of one row: the model, the method, the epochs and the mean training loss over the last epoch.
 
         Raises:
-            FailedPreconditionError: Nothing was run yet, or pandas is not installed.
+            FailedPreconditionError: The tuner has not run yet, or pandas is not installed.
         """
         experiment = self._experiment()
         return frame(
@@ -210,42 +210,42 @@ class PromptTuner:
         )
 
     def plot_learning_curve(self, path: str | PathLike[str] | None = None) -> Figure:
-        """Draws the loss over the epochs. A notebook shows the figure; elsewhere it can be saved.
+        """Draw the loss over the epochs. A notebook displays the figure; elsewhere it can be saved.
 
         Args:
             path: File to write, such as `curve.png`. Default: none.
 
         Raises:
-            FailedPreconditionError: Nothing was run yet, there is nothing to draw, or matplotlib is not installed.
+            FailedPreconditionError: The tuner has not run yet, there are no snapshots, or matplotlib is not installed.
         """
         return self._client.foreword.plot_learning_curve(self._run_id(), path)
 
     def get_model_id(self) -> str:
-        """Id of the tuned model, to be deployed.
+        """Return the id of the tuned model, for a deployment.
 
         Raises:
-            FailedPreconditionError: The run has not completed, or did not succeed.
+            FailedPreconditionError: The run has not completed or did not succeed.
         """
         experiment = self._experiment()
         if not experiment.tuned_model:
             state = run_state(experiment.state)
             reason = f" ({experiment.failure.message})" if experiment.failure else ""
             raise FailedPreconditionError(
-                f"The run {self.id} is {state}{reason}, so it has no model. Wait until get_run_status() says "
+                f"The run {self.id} is {state}{reason}, so it has no model. Wait until get_run_status() returns "
                 f"'completed', or run again.",
                 reason="NO_TUNED_MODEL",
             )
         return resource_id(experiment.tuned_model)
 
     def cancel_run(self, hard_delete: bool = False) -> None:
-        """Asks the run to stop, which it does within one step.
+        """Ask the run to stop, which it does within one step.
 
         Args:
-            hard_delete: Delete a run that has ended instead; its tuned model stays.
+            hard_delete: Delete a run that has ended instead; its tuned model is kept.
 
         Raises:
-            FailedPreconditionError: Nothing was run yet, it has completed or failed already, or, with `hard_delete`,
-                it has not ended.
+            FailedPreconditionError: The tuner has not run yet, the run has already completed or failed, or, with
+                `hard_delete`, it has not ended.
         """
         if hard_delete:
             self._client.foreword.delete_tune_experiment(self._run_id())
@@ -266,13 +266,13 @@ def _refuse(*, auto_update_model: bool, group_by_name: bool) -> None:
     violations = Violations()
     if not auto_update_model:
         violations.add(
-            "auto_update_model", "cannot be False: the tuned model is always stored; delete it if it is not wanted"
+            "auto_update_model", "cannot be False: the tuned model is always stored; delete it if you do not need it"
         )
     if group_by_name:
         violations.add(
             "group_by_name",
-            "cannot be True: every run has a name of its own; experiment.runs(filter=name).list() lists those of one "
-            "name",
+            "cannot be True: every run has its own name; use experiment.runs(filter=name).list() to list the runs of "
+            "one name",
         )
     violations.check()
 
@@ -282,12 +282,12 @@ def _only(references: Sequence[DataConnection]) -> DataConnection:
         return references
     if len(references) != 1 or not isinstance(references[0], DataConnection):
         raise InvalidArgumentError.of(
-            "training_data_references", "must hold exactly one DataConnection; put all rows into one file"
+            "training_data_references", "must contain exactly one DataConnection; put all rows into one file"
         )
     return references[0]
 
 
-def _tell_end(experiment: TuneExperiment) -> None:
+def _print_end(experiment: TuneExperiment) -> None:
     if experiment.state is ExperimentState.FAILED and experiment.failure is not None:
         print(f"The run failed: {experiment.failure.message}")
     elif experiment.state is ExperimentState.SUCCEEDED and experiment.curve_advice:

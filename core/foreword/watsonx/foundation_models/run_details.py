@@ -1,4 +1,4 @@
-"""A tuning run in the words and the shape of the retired service."""
+"""The details of a tuning run in the format of the retired service."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _STATES = {
     ExperimentState.RUNNING: "running",
     ExperimentState.SUCCEEDED: "completed",
     ExperimentState.FAILED: "failed",
-    ExperimentState.CANCELLING: "running",  # it stops within one step, and until then it runs
+    ExperimentState.CANCELLING: "running",  # the run stops within one step
     ExperimentState.CANCELLED: "canceled",
 }
 
 
 def run_state(state: ExperimentState) -> str:
-    """`pending`, `running`, `completed`, `failed` or `canceled`."""
+    """Return the state as `pending`, `running`, `completed`, `failed` or `canceled`."""
     return _STATES[state]
 
 
 def run_details(experiment: TuneExperiment, *, include_metrics: bool) -> dict[str, Any]:
-    """Details of a run; `["entity"]["status"]["state"]` is its state.
+    """Return the details of a run; its state is `["entity"]["status"]["state"]`.
 
     Args:
         include_metrics: Whether to include the learning curve.
@@ -57,9 +57,9 @@ def run_details(experiment: TuneExperiment, *, include_metrics: bool) -> dict[st
 
 
 def final_loss(experiment: TuneExperiment) -> float | None:
-    """Mean training loss over the last epoch, in nats per token; None before the first update.
+    """Return the mean training loss over the last epoch in nats per token; None before the first update.
 
-    One update's loss is that of a handful of rows; the mean is what two runs can be compared by.
+    The loss of one update covers only a few rows; the mean allows comparing two runs.
     """
     snapshots = experiment.snapshots
     if not snapshots:

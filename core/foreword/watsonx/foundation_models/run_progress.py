@@ -1,4 +1,4 @@
-"""Tells how a run goes in lines of text, which every notebook and log can show."""
+"""Progress of a run as lines of text, for any notebook or log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _DOT_SECONDS = 2.0
 
 
 class RunProgress:
-    """Prints each state on a line of its own, with a dot behind it now and then while the run moves on."""
+    """Printer of the progress: one line per state, followed by dots while the run continues."""
 
     def __init__(self) -> None:
         self._state = ""
         self._last_dot = 0.0
 
     def show(self, experiment: TuneExperiment) -> None:
-        """Shows what is new."""
+        """Print a new state, or a dot if the last one is two seconds old."""
         state = run_state(experiment.state)
         if state != self._state:
             self._end_line()

@@ -1,4 +1,4 @@
-"""What runs are given."""
+"""References to training data, under their original import path."""
 
 from foreword.watsonx.helpers.connections import DataConnection
 

@@ -1,4 +1,4 @@
-"""Where training data is."""
+"""References to training data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class DataConnection:
     """Training data that was uploaded with `client.data_assets.create`.
 
     Args:
-        data_asset_id: What `client.data_assets.get_id` answers.
+        data_asset_id: Id of the asset, as returned by `client.data_assets.get_id`.
 
     Raises:
-        InvalidArgumentError: No asset is named, or the data is somewhere else.
+        InvalidArgumentError: No asset is set, or the data is stored elsewhere.
     """
 
     def __init__(self, *, data_asset_id: str | None = None, **elsewhere: Any) -> None:
@@ -22,14 +22,14 @@ class DataConnection:
         if given or not data_asset_id:
             raise InvalidArgumentError.of(
                 given[0] if given else "data_asset_id",
-                "is not supported; upload the file with client.data_assets.create and name its data_asset_id"
+                "is not supported; upload the file with client.data_assets.create and pass its data_asset_id"
                 if given
-                else "is missing; take it from client.data_assets.get_id",
+                else "is missing; pass the id from client.data_assets.get_id",
             )
         self.data_asset_id = data_asset_id
 
     def to_dict(self) -> dict[str, Any]:
-        """As details write it."""
+        """Return the reference in the form used in the details of a run."""
         return {"type": "data_asset", "location": {"id": self.data_asset_id}}
 
     def __repr__(self) -> str:

@@ -122,7 +122,7 @@ def test_only_the_variables_that_a_prompt_names_go_with_it():
     assert changed(state, parse_line("/mode free")).used_variables("Hi") == {}
 
 
-def test_a_variable_that_was_misspelt_is_told_once_any_is_set():
+def test_a_misspelt_variable_is_reported_once_any_is_set():
     with pytest.raises(InvalidArgumentError, match=r"/variable: lacks team, which the prompt has as {{team}}"):
         after("/variable teams A, B").used_variables("Route to {{team}}.")
 
@@ -136,5 +136,5 @@ def test_every_parameter_takes_its_default_as_it_is_typed(spec):
         assert START.with_parameter(spec.name, typed).parameters == {spec.name: spec.default}
 
 
-def test_every_command_tells_what_it_takes():
+def test_every_command_lists_its_arguments():
     assert all(change.help.endswith(".") for change in CHANGES.values())

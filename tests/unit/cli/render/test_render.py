@@ -129,7 +129,7 @@ def test_progress_without_a_terminal_is_a_line_for_each_tenth_and_phase(console)
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "under 1 s"), (59, "59 s"), (125, "2 min 5 s"), (3600, "1 h"), (7320, "2 h 2 min")]
 )
-def test_durations_are_told_in_words(seconds, words):
+def test_durations_are_written_in_words(seconds, words):
     assert duration(seconds) == words
 
 

@@ -1,1 +1,1 @@
-"""Enumerations, where notebooks import them from."""
+"""Enumerations, under their original import path."""

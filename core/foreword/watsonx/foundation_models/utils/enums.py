@@ -1,4 +1,4 @@
-"""Enumerations of the SDK."""
+"""Enumerations of IBM's SDK."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class ModelTypes(StrEnum):
-    """Models of the retired service. What a service answers them with is in its setting `base_model_aliases`.
+    """Models of the retired service. The setting `base_model_aliases` maps them to installed models.
 
-    With `foreword serve --dev` every one of them stands for the embedded model, and plans say so.
+    With `foreword serve --dev`, all of them are aliases of the embedded model, and plans say so.
     """
 
     CODELLAMA_34B_INSTRUCT_HF = "codellama/codellama-34b-instruct-hf"
@@ -35,7 +35,7 @@ class ModelTypes(StrEnum):
 
 
 class DecodingMethods(StrEnum):
-    """How the next token is chosen."""
+    """Methods to choose the next token."""
 
     SAMPLE = "sample"
     GREEDY = "greedy"
@@ -48,14 +48,14 @@ class PromptTuningTypes(StrEnum):
 
 
 class PromptTuningInitMethods(StrEnum):
-    """How a soft prompt starts."""
+    """Methods to initialise a soft prompt."""
 
     RANDOM = "random"
     TEXT = "text"
 
 
 class TuneExperimentTasks(StrEnum):
-    """Tasks. A service offers those that are installed, and names them when it refuses another."""
+    """Tasks. A service supports those that are installed, and lists them when it refuses another one."""
 
     SUMMARIZATION = "summarization"
     RETRIEVAL_AUGMENTED_GENERATION = "retrieval_augmented_generation"
