@@ -1,4 +1,4 @@
-"""Holds a lease while a run works on it, and carries word of cancellation back."""
+"""Heartbeats, which renew the lease of a run and report its cancellation."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _LEAST_SECONDS_BETWEEN_BEATS = 0.25
 
 
 class RunCancelledError(Exception):
-    """Somebody asked for this run to be cancelled."""
+    """Cancellation of this run was requested."""
 
 
 class WorkerStoppingError(Exception):
-    """The worker was asked to stop; the run goes on elsewhere."""
+    """The worker was asked to stop; another worker will continue the run."""
 
 
 class Heartbeat:
-    """Renews a lease from the run's own loop, and from a thread while the run is busy with something long.
+    """Renews a lease from the loop of the run, and from a thread during long operations.
 
     Args:
-        queue: Where the lease is from.
+        queue: The queue that granted the lease.
         lease: The lease.
-        duration: How long the lease lasts after each beat.
-        stop: Set when the worker is to stop.
-        spent_seconds: Compute time that earlier workers spent on this run.
-        clock: Gives seconds.
+        duration: Duration of the lease after each heartbeat.
+        stop: Set to stop the worker.
+        spent_seconds: Compute time of earlier workers on this run.
+        clock: Clock of monotonic time in seconds.
     """
 
     def __init__(
@@ -76,63 +76,64 @@ class Heartbeat:
 
     @property
     def compute_seconds(self) -> float:
-        """Worker time that the run has used, that of earlier workers included."""
+        """Worker time that the run has used, including earlier workers."""
         return self._spent_seconds + self._clock() - self._started
 
     def beat(self, progress: Progress | None = None, snapshots: Sequence[Snapshot] = ()) -> None:
-        """Stores what is new, renews the lease if it is time, and tells whether to go on.
+        """Store new results, renew the lease if it is time, and raise an error if the run must stop.
 
         Raises:
-            RunCancelledError: Somebody asked for it.
-            WorkerStoppingError: The worker is to stop.
+            RunCancelledError: Cancellation of the run was requested.
+            WorkerStoppingError: The worker was asked to stop.
             LeaseLostError: Another worker owns the run.
         """
         with self._lock:
-            # A new phase may be the last word for long: measuring the rows held out takes as long as tuning can.
+            # Report a new phase at once, because no heartbeat may follow for long: evaluation can take as long as
+            # tuning.
             turns = progress is not None and progress.phase is not self._phase
             if snapshots or turns or self._clock() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS:
                 self._renew(progress, snapshots)
         self.check()
 
-    def get_further(self) -> None:
-        """Notes that a checkpoint beyond where the lease began is there.
+    def record_progress(self) -> None:
+        """Record that a checkpoint after the start of the lease exists.
 
         Raises:
             LeaseLostError: Another worker owns the run.
         """
         with self._lock:
-            self._renew(None, (), got_further=True)
+            self._renew(None, (), made_progress=True)
 
     def check(self) -> None:
-        """Tells whether to go on, from what the last beat heard.
+        """Raise an error if the run must stop, according to the last heartbeat.
 
         Raises:
-            RunCancelledError: Somebody asked for it.
-            WorkerStoppingError: The worker is to stop.
+            RunCancelledError: Cancellation of the run was requested.
+            WorkerStoppingError: The worker was asked to stop.
             LeaseLostError: Another worker owns the run.
         """
         if self._lost:
-            raise LeaseLostError("Another worker owns this run now.")
+            raise LeaseLostError("Another worker owns this run now. Abandon it.")
         if self._cancelled:
             raise RunCancelledError
         if self._stop.is_set():
             raise WorkerStoppingError
 
-    def _renew(self, progress: Progress | None, snapshots: Sequence[Snapshot], *, got_further: bool = False) -> None:
+    def _renew(self, progress: Progress | None, snapshots: Sequence[Snapshot], *, made_progress: bool = False) -> None:
         self._cancelled = self._queue.heartbeat(
             self._lease,
             progress=progress,
             snapshots=snapshots,
             compute_seconds=self.compute_seconds,
             duration=self._duration,
-            got_further=got_further,
+            made_progress=made_progress,
         )
         self._last = self._clock()
         if progress is not None:
             self._phase = progress.phase
 
     def _beat_while_busy(self) -> None:
-        """Beats when the run's own loop has not for a third of the lease: loading and evaluating take long."""
+        """Renew the lease if the loop of the run has not done so for long, as when it loads a model or evaluates."""
         pause_seconds = min(self._duration.total_seconds() / 3, 1.0)
         while not self._closed.wait(pause_seconds):
             with self._lock:
@@ -143,7 +144,7 @@ class Heartbeat:
                 except LeaseLostError:
                     self._lost = True
                     return
-                except UnavailableError:  # the database has logged why, once; this thread finds it when it is back
+                except UnavailableError:  # the database has logged the cause once; this thread tries again
                     continue
                 except Exception:  # the root of a thread
                     _log.warning("heartbeat_failed", exc_info=True)

@@ -1,4 +1,4 @@
-"""One experiment from its lease to its tuned model."""
+"""The run of one experiment, from its lease to its tuned model."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _log = get_logger("worker")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What every run of a worker uses."""
+    """Resources shared by all runs of a worker."""
 
     settings: Settings
     plugins: PluginManager
@@ -57,10 +57,10 @@ Item = TypeVar("Item")
 
 
 def _installed(noun: str, id: str, item: Item | None) -> Item:
-    """What a plugin brought, or the error when this worker lacks that plugin."""
+    """Return an item of a plugin, or raise an error if this worker lacks the plugin."""
     if item is None:
         raise FailedPreconditionError(
-            f"The {noun} {id!r} is not installed where this worker runs. Install its plugin there, or allow it in "
+            f"The {noun} {id!r} is not installed on this worker. Install its plugin there, or allow it in "
             "FOREWORD_PLUGINS, and create the experiment again.",
             reason="PLUGIN_MISSING",
         )
@@ -68,13 +68,13 @@ def _installed(noun: str, id: str, item: Item | None) -> Item:
 
 
 class ExperimentRun:
-    """Runs a leased experiment; every write is conditional on the lease's epoch.
+    """Runs a leased experiment. Every write is conditional on the epoch of the lease.
 
     Args:
-        workshop: What every run uses.
-        lease: The experiment, and the right to write about it.
-        heartbeat: Keeps the lease and says when to stop.
-        load: Loads a base model, or hands out the one that is loaded.
+        workshop: Resources shared by all runs.
+        lease: The experiment, and the right to write its results.
+        heartbeat: Renews the lease and raises an error when the run must stop.
+        load: Returns a base model, and loads it if necessary.
     """
 
     def __init__(self, workshop: Workshop, lease: Lease, heartbeat: Heartbeat, load: ModelLoader) -> None:
@@ -95,15 +95,16 @@ class ExperimentRun:
         )
 
     def execute(self) -> None:
-        """Tunes, evaluates and stores.
+        """Tune, evaluate and store the result.
 
         Raises:
-            RunCancelledError: Somebody asked for it.
-            WorkerStoppingError: The worker is to stop. Between two updates a checkpoint has been written; while the
-                rows held out are measured, the last one holds.
+            RunCancelledError: Cancellation of the run was requested.
+            WorkerStoppingError: The worker was asked to stop. If it stopped between two updates, a checkpoint was
+                written; during evaluation, the last checkpoint is used.
             LeaseLostError: Another worker owns the run.
-            UnavailableError: Database or artifact store are away; the run can go on from its last checkpoint.
-            ForewordError: The run cannot succeed; the error says why.
+            UnavailableError: The database or the artifact store is unavailable; the run can continue from its last
+                checkpoint.
+            ForewordError: The run cannot succeed for the reason in the error.
         """
         rows = self._rows()
         model = self._load(self._base)
@@ -118,18 +119,18 @@ class ExperimentRun:
         self._heartbeat.beat(recorder.in_phase(Phase.EVALUATING))
         evaluations = self._evaluate(runner, trainer, result)
         self._heartbeat.beat(recorder.in_phase(Phase.STORING))
-        # Only a refit has learnt the answers of the rows held out.
+        # Only a refit has been trained on the answers of the held-out rows.
         schema = self._experiment.plan.schema if result.refitted else trainer.training_schema
         self._store(result, schema, evaluations)
 
     def _rows(self) -> tuple[Row, ...]:
-        """The rows of the experiment's dataset."""
+        """Return the rows of the experiment's dataset."""
         datasets = DatasetRepository(self._workshop.database, self._experiment.tenant)
         dataset = datasets.get(self._experiment.config.dataset)
         return read_rows(self._workshop.artifacts.read(dataset.artifact, ROWS_FILE))
 
     def _trainer(self, model: LoadedModel, runner: ModelRunner, rows: Sequence[Row]) -> Trainer:
-        """A trainer where the newest checkpoint left off, if there is one."""
+        """Create a trainer, which resumes from the newest checkpoint if there is one."""
         config, plan = self._experiment.config, self._experiment.plan
 
         def measure(contributions: Sequence[Contribution]) -> float:
@@ -157,7 +158,7 @@ class ExperimentRun:
         try:
             trainer = make(state=self._workshop.checkpoints.latest_checkpoint(self._checkpoints_key))
         except ArtifactError as error:
-            # Corrupt, or of another version: time is lost, the run is not.
+            # Corrupt or from another version: the run loses time but continues.
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
             trainer = make()
         self._first_step = trainer.step
@@ -165,7 +166,7 @@ class ExperimentRun:
         return trainer
 
     def _tune(self, trainer: Trainer, recorder: CurveRecorder) -> None:
-        """Runs the steps that are left, with a heartbeat after each and a checkpoint now and then."""
+        """Run the remaining steps, with a heartbeat after each one and periodic checkpoints."""
         experiment, plugins = self._experiment, self._workshop.plugins
         last_checkpoint = time.monotonic()
         for step in trainer.run():
@@ -181,11 +182,11 @@ class ExperimentRun:
             if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
                 self._checkpoint(trainer)
                 last_checkpoint = time.monotonic()
-        # Evaluating may take as long as tuning did, and a worker that stops meanwhile must not lose both.
+        # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
         self._checkpoint(trainer)
 
     def _checkpoint(self, trainer: Trainer) -> None:
-        """Writes a checkpoint; when the store is away, the one before still holds and the run goes on."""
+        """Write a checkpoint. If the store is unavailable, the run continues and the previous one stays valid."""
         try:
             self._workshop.checkpoints.write_checkpoint(
                 self._checkpoints_key, self._lease.epoch, trainer.step, trainer.state()
@@ -195,12 +196,12 @@ class ExperimentRun:
                 "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
             )
             return
-        # Points of the curve would not do: a run that always dies before its first checkpoint makes them as well.
+        # Snapshots are no proof of progress: a run that always dies before its first checkpoint makes them too.
         if self._lease.lost_before and trainer.step > self._first_step:
-            self._heartbeat.get_further()
+            self._heartbeat.record_progress()
 
     def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
-        """The adapter of the best epoch against the base model, on the rows held out."""
+        """Compare the adapter of the best epoch with the base model on the held-out rows."""
         if not trainer.validation_rows:
             return ()
         config, plan = self._experiment.config, self._experiment.plan
@@ -219,7 +220,7 @@ class ExperimentRun:
         )
 
     def _provenance(self, files: Mapping[str, bytes]) -> dict[str, str]:
-        """Hashes of what the tuned model depends on, and of its configuration file."""
+        """Return the hashes of the dependencies of the tuned model and of its configuration file."""
         config = repr(self._experiment.config) + repr(self._experiment.plan.parameters)
         dataset = DatasetRepository(self._workshop.database, self._experiment.tenant).get(
             self._experiment.config.dataset
@@ -232,7 +233,7 @@ class ExperimentRun:
         }
 
     def _store(self, result: TrainResult, schema: Schema, evaluations: tuple[Evaluation, ...]) -> None:
-        """Writes the adapter, then commits the end of the experiment and the tuned model together."""
+        """Write the adapter, then commit the end of the experiment and the tuned model in one transaction."""
         experiment, plan, workshop = self._experiment, self._experiment.plan, self._workshop
         spec = self._base.spec
         files = adapter_files(self._method, result.artifact, spec)

@@ -1,1 +1,1 @@
-"""SQLite or PostgreSQL behind the same code: what every store of Foreword is built on, whatever it keeps."""
+"""Shared database layer for SQLite and PostgreSQL, used by every store of Foreword."""

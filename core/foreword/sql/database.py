@@ -1,4 +1,4 @@
-"""The database: SQLite or PostgreSQL behind the same code."""
+"""Connections and transactions of a database, which is SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -31,20 +31,21 @@ _BUSY_TIMEOUT_MILLISECONDS = 30_000
 
 
 class Database:
-    """A pool of connections, transactions and the one clock that leases go by.
+    """A connection pool with transactions and the clock that leases use.
 
     Methods block and may be called from any thread; async callers use `asyncio.to_thread`.
 
     Args:
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
-        migrations: Where the schema's migrations are, as `package:folder`.
-        marker: A table that every version of the schema has.
+        migrations: Location of the schema's migrations, as `package:folder`.
+        marker: Name of a table that every version of the schema has.
 
     Attributes:
-        is_sqlite: Whether there is but one writer at a time.
+        is_sqlite: Whether the database is SQLite, which has only one writer at a time.
 
     Raises:
-        InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which no other process sees.
+        InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which other processes cannot
+            use.
         UnavailableError: The folder of an SQLite file cannot be created.
     """
 
@@ -56,7 +57,7 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {
             "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
-            "hide_parameters": True,  # an error is logged; what somebody wrote is not
+            "hide_parameters": True,  # errors are logged, but the texts of tenants must not be
         }
         if self.is_sqlite:
             engine = create_engine(parsed, pool_size=8, max_overflow=56, **options)
@@ -72,37 +73,37 @@ class Database:
             self._read_engine = engine
         else:
             engine = create_engine(parsed, pool_size=5, max_overflow=15, pool_pre_ping=True, **options)
-            # Several statements of one read must see one state, as they do in SQLite.
+            # All statements of one read must see the same state, as in SQLite.
             self._read_engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._engine = engine
         self._write_engine = engine.execution_options(foreword_write=True)
 
     def migrate(self, revision: str = "head") -> None:
-        """Brings the schema up to date; processes that start together wait for the first.
+        """Upgrade the schema to the newest revision. Processes that start together wait for the first one.
 
-        A new SQLite file is for its owner's eyes only; its write-ahead log follows it.
+        Only the owner can read a new SQLite file; its write-ahead log has the same permissions.
 
         Raises:
-            FailedPreconditionError: The schema is from a newer version of Foreword, or another program's.
-            UnavailableError: The database cannot be used; the caller shows or logs the cause.
+            FailedPreconditionError: The schema is from a newer version of Foreword or from another program.
+            UnavailableError: The database cannot be used. The caller has to show or log the cause.
         """
         file = _file_of(self._url) if self.is_sqlite else None
         if file is not None:
             with self._naming_file():
                 if not file.exists():
                     file.touch(mode=0o600)
-                # SQLite opens such a file and fails at the first row that is written, which may be much later.
+                # SQLite would open a read-only file and fail at the first write, which may be much later.
                 if not os.access(file, os.W_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
         with self._connection("migrations", log=False) as connection:
             migration.upgrade(connection, self._migrations, revision, marker=self._marker)
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
     def now(self) -> datetime:
-        """The database's clock, in aware UTC.
+        """Return the time of the database's clock, in aware UTC.
 
         Raises:
             UnavailableError: The database cannot be reached.
@@ -111,17 +112,17 @@ class Database:
             return self.clock(session)
 
     def clock(self, session: Session) -> datetime:
-        """The database's clock within a transaction."""
+        """Return the time of the database's clock within a transaction."""
         if self.is_sqlite:
             shown = session.scalars(text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')")).one()
             return datetime.fromisoformat(shown).replace(tzinfo=UTC)
-        # clock_timestamp() moves on within a transaction, which may have waited for a lock.
+        # clock_timestamp() advances within a transaction, which may have waited for a lock.
         moment: datetime = session.scalars(text("SELECT clock_timestamp()")).one()
         return moment.astimezone(UTC)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads, and sees one state throughout.
+        """Open a read-only transaction, in which all statements see the same state.
 
         Raises:
             UnavailableError: The database cannot be reached.
@@ -131,10 +132,11 @@ class Database:
 
     @contextmanager
     def write(self, serial: str | None = None) -> Iterator[Session]:
-        """A transaction that commits when its block ends, and rolls back when the block raises.
+        """Open a transaction that commits when the block ends and rolls back if the block raises.
 
         Args:
-            serial: Transactions of the same name run one after the other. SQLite has one writer at a time anyway.
+            serial: Name of a lock; transactions with the same name run one after the other. SQLite has one writer at a
+                time anyway.
 
         Raises:
             UnavailableError: The database cannot be reached, or was busy for too long.
@@ -152,10 +154,10 @@ class Database:
 
     @contextmanager
     def _translated(self, use: str, *, log: bool = True) -> Iterator[None]:
-        """Raises UnavailableError for a database that cannot be used, and logs the cause whenever it changes.
+        """Raise UnavailableError if the database cannot be used, and log the cause each time it changes.
 
         Args:
-            use: `read` or `write`; one may work while the other does not.
+            use: `read` or `write`; one may work while the other fails.
         """
         try:
             yield
@@ -174,7 +176,7 @@ class Database:
                     remedy=outage.remedy,
                 )
             if self.is_sqlite:
-                self._engine.dispose()  # connections remember pages of a file that may be replaced
+                self._engine.dispose()  # connections cache pages of a file that may be replaced
             raise outage.error() from error
         if self._outages and self._outages.pop(use, None) is not None:
             _log.info("database_available", database=place_of(self._url), use=use)
@@ -193,7 +195,9 @@ def _parse_url(url: str | Path) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise InvalidArgumentError.of("database_url", "is no SQLAlchemy URL, such as sqlite:///foreword.db") from None
+        raise InvalidArgumentError.of(
+            "database_url", "must be an SQLAlchemy URL, such as sqlite:///foreword.db"
+        ) from None
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
@@ -203,23 +207,24 @@ def _parse_url(url: str | Path) -> URL:
     options = url.partition("?")[2]
     if not all("=" in option for option in options.split("&") if options):
         raise InvalidArgumentError.of(
-            "database_url", f"ends its path at ?, and {options[:100]!r} is no option; write %3F for ? and %25 for %"
+            "database_url",
+            f"has a path that ends at ?, and {options[:100]!r} is not an option; write %3F for ? and %25 for %",
         )
     if not parsed.database or parsed.database == ":memory:" or "mode=memory" in parsed.database:
         raise InvalidArgumentError.of(
-            "database_url", "must name a file, such as sqlite:///foreword.db: server and workers share it"
+            "database_url", "must name a file, such as sqlite:///foreword.db, which server and workers share"
         )
     return parsed
 
 
 def _file_of(url: URL) -> Path | None:
-    """The file of an SQLite database; None for a `file:` URI, which has rules of its own."""
+    """Return the file of an SQLite database; None for a `file:` URI, which has its own rules."""
     assert url.database is not None
     return None if url.database.startswith("file:") else Path(url.database).absolute()
 
 
 def _open_existing(file: Path, _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
-    # SQLite makes a file that is missing, and a service whose file was deleted would go on with an empty one.
+    # SQLite would create a missing file, and a service whose file was deleted would continue with an empty database.
     arguments[0] = f"file:{quote(str(file))}?mode=rw"
     options["uri"] = True
 
@@ -237,18 +242,18 @@ def _remember_file(file: Path, _connection: Any, record: Any) -> None:
 
 
 def _check_file(file: Path, _connection: Any, record: Any, _proxy: Any) -> None:
-    """Drops all connections when the file was deleted or replaced: they would write into one that nobody finds."""
+    """Drop all connections if the file was deleted or replaced; they would write to a file that has no name."""
     if record.info.get("file") != _identity(file):
         raise InvalidatePoolError
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says, not where sqlite3 guesses
+    connection.isolation_level = None  # `_begin_sqlite` begins transactions, not the heuristics of sqlite3
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MILLISECONDS}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
-    # Changing the mode ignores the busy timeout: of two processes that create the file together, one is refused.
+    # Changing the mode ignores the busy timeout: if two processes create the file together, one of them fails.
     deadline = time.monotonic() + _BUSY_TIMEOUT_MILLISECONDS / 1000
     while True:
         try:
@@ -262,7 +267,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later could find that another one wrote in between, and fail;
-    # taking the write lock at the start cannot.
+    # A transaction that reads first and writes later fails if another one writes in between. Taking the write lock at
+    # the start avoids this.
     writes = connection.get_execution_options().get("foreword_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

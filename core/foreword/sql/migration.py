@@ -1,4 +1,4 @@
-"""Schema migrations, packaged with the code that needs them."""
+"""Schema migrations, shipped with the code that needs them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from foreword.sql.outages import place_of
 
 
 def upgrade(connection: Connection, scripts: str, revision: str = "head", *, marker: str) -> None:
-    """Migrates forward within the caller's transaction.
+    """Migrate forward within the caller's transaction.
 
     Args:
-        scripts: Where the migrations are, as `package:folder`.
-        marker: A table that every version of the schema has.
+        scripts: Location of the migrations, as `package:folder`.
+        marker: Name of a table that every version of the schema has.
 
     Raises:
-        FailedPreconditionError: The schema is from a newer version of Foreword, or the tables are another program's.
+        FailedPreconditionError: The schema is from a newer version of Foreword, or the tables belong to another
+            program.
     """
     tables = inspect(connection).get_table_names()
-    # A downgrade to `base` leaves the table of versions alone.
+    # A downgrade to `base` leaves only the table of versions.
     is_foreign = marker not in tables and not all(table.endswith("_version") for table in tables)
-    # PostgreSQL's schemas are often shared; a file belongs to one program.
+    # PostgreSQL schemas are often shared by programs; an SQLite file belongs to one program.
     if is_foreign and connection.dialect.name == "sqlite":
         raise _foreign(connection, tables)
     config = _config(connection, scripts)
@@ -38,8 +39,9 @@ def upgrade(connection: Connection, scripts: str, revision: str = "head", *, mar
             raise _foreign(connection, tables) from error
         newest = ScriptDirectory.from_config(config).get_current_head()
         raise FailedPreconditionError(
-            f"The database {place_of(connection.engine.url)} was last used by a newer version of Foreword: this one "
-            f"knows its schema up to revision {newest} ({error}). Run the newer version, or restore a backup from "
+            f"The database {place_of(connection.engine.url)} was last used by a newer version of Foreword: this "
+            f"version supports schema revisions up to {newest} ({error}). Run the newer version, or restore a backup "
+            "from "
             "before the upgrade.",
             reason="DATABASE_VERSION",
         ) from error
@@ -48,14 +50,14 @@ def upgrade(connection: Connection, scripts: str, revision: str = "head", *, mar
 def _foreign(connection: Connection, tables: Sequence[str]) -> FailedPreconditionError:
     shown = ", ".join(sorted(tables)[:5])
     return FailedPreconditionError(
-        f"The database {place_of(connection.engine.url)} belongs to another program: it holds the tables {shown}, and "
-        "none of Foreword's. Choose another place for the database.",
+        f"The database {place_of(connection.engine.url)} belongs to another program: it has the tables {shown}, but "
+        "no tables of Foreword. Choose another location for the database.",
         reason="DATABASE_FOREIGN",
     )
 
 
 def downgrade(connection: Connection, scripts: str, revision: str) -> None:
-    """Migrates back within the caller's transaction; `base` removes everything."""
+    """Migrate back within the caller's transaction; `base` removes all tables."""
     command.downgrade(_config(connection, scripts), revision)
 
 

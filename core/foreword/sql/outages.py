@@ -1,4 +1,4 @@
-"""Why a database cannot be used: the cause and the remedy, from what SQLite or PostgreSQL reports."""
+"""Diagnosis of database failures: the cause and the remedy, from the error of SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Outage:
 
     Attributes:
         place: The file, or the URL without its password.
-        problem: What is wrong, as the end of a sentence about the database.
-        remedy: What the operator can do.
-        detail: The words of SQLite, PostgreSQL or the operating system.
+        problem: The problem, as the end of a sentence about the database.
+        remedy: Instructions for the operator.
+        detail: The message of SQLite, PostgreSQL or the operating system.
     """
 
     place: str
@@ -34,17 +34,17 @@ class Outage:
     detail: str
 
     def error(self) -> UnavailableError:
-        """The error to raise. Its message keeps paths and hosts from callers; that for the operator names them."""
+        """Return the error to raise. Only its operator message contains paths and hosts."""
         return UnavailableError(
-            f"The database {self.problem}. Try again; if it lasts, the operator of the service finds the cause in its "
-            "log, under database_unavailable.",
+            f"The database {self.problem}. Try again; if the problem persists, ask the operator of the service to look "
+            "for database_unavailable in its log.",
             reason="DATABASE_UNAVAILABLE",
             operator_message=f"The database {self.place} {self.problem} ({self.detail}). {self.remedy}",
         )
 
 
 def place_of(url: URL) -> str:
-    """Return what messages call a database: the path of its file, or its URL without password and options."""
+    """Return the name of a database for messages: the path of its file, or its URL without password and options."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     return url.set(drivername="postgresql", password=None, query={}).render_as_string()
@@ -55,18 +55,18 @@ def outage_of_file(place: str, error: OSError) -> Outage:
     return Outage(
         place=place,
         problem="cannot be written",
-        remedy="Make the file and its folder writable for the user that runs Foreword, or choose another place for the "
-        "database.",
+        remedy="Make the file and its folder writable for the user that runs Foreword, or choose another location for "
+        "the database.",
         detail=error.strerror or type(error).__name__,
     )
 
 
 def find_outage(url: URL, error: DBAPIError | PoolTimeoutError) -> Outage | None:
-    """Return why a database failed, or None if the statement was wrong and not the database."""
+    """Return why a database failed; None if the statement was wrong and not the database."""
     if isinstance(error, PoolTimeoutError):
         found: tuple[str, str] | None = (
             "is used by too many requests at once",
-            "Wait until they are done; if it lasts, run fewer requests at a time.",
+            "Wait until they are done; if the problem persists, run fewer requests at a time.",
         )
         detail = "no connection became free"
     else:
@@ -81,8 +81,8 @@ def find_outage(url: URL, error: DBAPIError | PoolTimeoutError) -> Outage | None
 
 _SQLITE = {
     sqlite3.SQLITE_NOTADB: (
-        "is damaged, or its file is no SQLite database",
-        "Restore the file from a backup, or choose another place for the database.",
+        "is damaged, or its file is not an SQLite database",
+        "Restore the file from a backup, or choose another location for the database.",
     ),
     sqlite3.SQLITE_CORRUPT: (
         "is damaged",
@@ -93,19 +93,19 @@ _SQLITE = {
         "cannot be read or written",
         "Check the disk that holds the file, its free space and the limits of the process.",
     ),
-    sqlite3.SQLITE_NOMEM: ("finds too little memory", "Free memory on this machine."),
+    sqlite3.SQLITE_NOMEM: ("has too little memory", "Free memory on this machine."),
     **dict.fromkeys(
         (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
         (
             "has been locked by another process for too long",
-            "Wait for that process or stop it; `fuser FILE` shows who uses the file.",
+            "Wait for that process or stop it; `fuser FILE` shows the processes that use the file.",
         ),
     ),
     **dict.fromkeys(
         (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
         (
             "cannot be written",
-            "Make the file and its folder writable for the user that runs Foreword: SQLite writes beside the file too.",
+            "Make the file and its folder writable for the user that runs Foreword: SQLite also writes to the folder.",
         ),
     ),
 }
@@ -115,30 +115,30 @@ def _of_sqlite(url: URL, error: DBAPIError) -> tuple[str, str] | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is None:
         return ("cannot be used", "Start Foreword again.") if isinstance(error, InterfaceError) else None
-    primary = code & 0xFF  # the rest tells variants of it apart
+    primary = code & 0xFF  # the other bits distinguish variants of the error
     if primary == sqlite3.SQLITE_CANTOPEN:
         if not Path(str(url.database)).exists():
-            return "is missing", "Put the file back, from a backup if need be. Foreword then goes on by itself."
+            return "is missing", "Put the file back, from a backup if necessary. Foreword then resumes automatically."
         return "cannot be opened", "Check the rights of the file and its folder, and the limit of open files."
     if primary == sqlite3.SQLITE_ERROR and str(error.orig).startswith("no such table"):
-        return "does not hold Foreword's tables", "Another file took the place of Foreword's: put the right one back."
+        return "does not hold Foreword's tables", "Another file has replaced Foreword's: put the right one back."
     return _SQLITE.get(primary)
 
 
-_LOGIN = "Correct the user and the password in its URL, or let the user in with pg_hba.conf."
+_LOGIN = "Correct the user and the password in its URL, or allow the user in pg_hba.conf."
 
 _POSTGRESQL = (
-    ("28P01", "password authentication failed|no password supplied", "refuses the user or the password", _LOGIN),
-    ("28000", "no pg_hba.conf entry|role .* does not exist|authentication failed", "refuses the user", _LOGIN),
+    ("28P01", "password authentication failed|no password supplied", "rejects the user or the password", _LOGIN),
+    ("28000", "no pg_hba.conf entry|role .* does not exist|authentication failed", "rejects the user", _LOGIN),
     ("3D000", "database .* does not exist", "does not exist", "Create it with `createdb`, or correct its URL."),
     ("53300", "too many clients|connection slots", "has no connection left", "Raise max_connections of PostgreSQL."),
     ("53100", "No space left", "cannot grow, as its disk is full", "Free space on the disk of PostgreSQL."),
     ("57P03", "starting up|shutting down", "is starting or stopping", "Wait until PostgreSQL accepts connections."),
     ("25006", "read-only transaction", "cannot be written", "Name the primary server in the URL, not a standby."),
-    ("42501", "permission denied", "denies the user a right", "Grant the user all rights on its schema."),
+    ("42501", "permission denied", "denies the user a permission", "Grant the user all privileges on its schema."),
     ("", "resolve host|translate host", "cannot be reached, as its host is unknown", "Correct the host in its URL."),
 )
-"""SQLSTATE, words (a connection that fails has no SQLSTATE), problem and remedy."""
+"""SQLSTATE, words in the message (a failed connection has no SQLSTATE), problem and remedy."""
 
 
 def _of_postgresql(error: DBAPIError, detail: str) -> tuple[str, str] | None:

@@ -1,1 +1,1 @@
-"""What must survive: tables, repositories, artifacts and migrations."""
+"""Persistent storage: tables, repositories, artifacts and migrations."""

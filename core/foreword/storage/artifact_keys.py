@@ -1,6 +1,6 @@
-"""Keys of the artifact store: where the files of each resource are.
+"""Keys of the artifact store, which locate the files of each resource.
 
-Rows of the database hold keys, so what an older version stored stays where it is when a form changes here.
+Rows of the database hold the keys, so that files of older versions stay in place if a format changes here.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 
 def check_key(key: str) -> str:
-    """Return `key` if it names something below the root: segments of `[A-Za-z0-9_.-]`, none beginning with a dot.
+    """Return `key` if it is valid: segments of `[A-Za-z0-9_.-]`, none of which begins with a dot.
 
     Raises:
-        InvalidArgumentError: It could name something else.
+        InvalidArgumentError: The key could point outside the root.
     """
     if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
-        raise InvalidArgumentError.of("artifact", f"{key[:200]!r} is no artifact key; use letters, digits, _ . - and /")
+        raise InvalidArgumentError.of(
+            "artifact", f"{key[:200]!r} is not an artifact key; use letters, digits, _ . - and /"
+        )
     return key
 
 
 def new_dataset_key(tenant: str, content_sha256: str) -> str:
     """Return a new key for the rows of a dataset.
 
-    It ends at random: if datasets of the same content shared a key, deleting one could delete the rows of another that
-    is being uploaded at that moment.
+    It ends in random digits: if datasets with the same content shared a key, deleting one could delete the rows of
+    another that is being uploaded at that moment.
     """
     return f"tenants/{tenant}/datasets/{content_sha256}-{secrets.token_hex(4)}"
 
@@ -47,7 +49,7 @@ def tuned_model_key(tenant: str, tuned_model: str, content_sha256: str) -> str:
 def checkpoints_key(tenant: str, experiment: str, create_time: datetime) -> str:
     """Return the key of the checkpoints of an experiment.
 
-    The time sets it apart from an earlier experiment of the same id, whose checkpoints may be left: their epochs can
-    be higher, so that they would be taken for the newest.
+    The time distinguishes it from an earlier experiment with the same id, whose checkpoints may still exist: their
+    epochs can be higher, so that they would be mistaken for the newest.
     """
     return f"checkpoints/{tenant}/{experiment}.{create_time.astimezone(UTC):%Y%m%dT%H%M%S%f}"

@@ -1,4 +1,4 @@
-"""Artifacts: immutable files below a prefix, in a folder or in any object store that fsspec reaches."""
+"""Artifacts: immutable files below a prefix, in a folder or in any object store that fsspec supports."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _TEMPORARY_SECONDS = 24 * 3600
 _COMPLETE = ".complete"
 
 FAILPOINTS = ("artifacts.file_written", "artifacts.before_rename", "artifacts.after_rename")
-"""Moments at which `failpoint` is called, for tests that kill the process there."""
+"""The points at which `failpoint` is called, for tests that kill the process there."""
 
 
 class ArtifactStore:
-    """Writes artifacts whole or not at all, and never changes one.
+    """A store that writes artifacts atomically and never changes them.
 
-    Methods block and may be called from any thread; keys are checked, so that none leaves the root. Each raises
-    UnavailableError when the store is away or full: nothing is wrong with the request then, and it may come again.
+    Methods block and may be called from any thread. Keys are checked, so that none points outside the root. Every
+    method raises UnavailableError if the store is unavailable or full; the request can be repeated later.
 
     Args:
         url: A folder, or any fsspec URL.
-        failpoint: Called with each name of FAILPOINTS as the moment comes.
+        failpoint: Called with a name of FAILPOINTS when that point is reached.
 
     Raises:
-        InvalidArgumentError: The URL needs a driver that is not installed, or names none.
-        UnavailableError: The root cannot be made.
+        InvalidArgumentError: The URL is invalid or needs a driver that is not installed.
+        UnavailableError: The root folder cannot be created.
     """
 
     def __init__(self, url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
@@ -48,10 +48,10 @@ class ArtifactStore:
 
     @translate_outages()
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
-        """Stores files below a prefix. Storing the same again changes nothing.
+        """Store files below a prefix. Storing the same files again has no effect.
 
         Raises:
-            AlreadyExistsError: The prefix holds other content.
+            AlreadyExistsError: The prefix already holds other content.
         """
         check_key(prefix)
         assert files
@@ -60,32 +60,32 @@ class ArtifactStore:
         self._place.write(prefix, files)
 
     def read(self, prefix: str, name: str) -> bytes:
-        """The content of a file.
+        """Return the content of a file.
 
         Raises:
-            ArtifactError: There is none.
+            ArtifactError: The file is missing.
         """
         with self.open(prefix, name) as stream:
             return as_os_error(stream.read)
 
     @contextmanager
     def open(self, prefix: str, name: str) -> Iterator[BinaryIO]:
-        """Opens a file to read while the block runs.
+        """Open a file for reading for the duration of the block.
 
         Raises:
-            ArtifactError: There is none.
+            ArtifactError: The file is missing.
         """
         with translate_outages(), self._opened(prefix, name) as stream:
             yield stream
 
     @translate_outages()
     def exists(self, prefix: str) -> bool:
-        """Whether the prefix holds a complete artifact."""
+        """Return whether the prefix holds a complete artifact."""
         return self._place.exists(check_key(prefix))
 
     @translate_outages()
     def delete(self, prefix: str) -> None:
-        """Deletes what the prefix holds; nothing happens when it holds nothing."""
+        """Delete the files of a prefix. It has no effect if there are none."""
         self._place.delete(check_key(prefix))
 
     def _opened(self, prefix: str, name: str) -> BinaryIO:
@@ -93,59 +93,61 @@ class ArtifactStore:
             return self._place.open(check_key(f"{prefix}/{name}"))
         except MISSING:
             raise ArtifactError(
-                f"The artifact {prefix}/{name} is missing from the store. Restore it from a backup, or make it again.",
+                f"The artifact {prefix}/{name} is missing from the store. Restore it from a backup, or create it "
+                "again.",
                 reason="ARTIFACT_MISSING",
                 metadata={"artifact": f"{prefix}/{name}"},
             ) from None
 
 
 class Place(ABC):
-    """Where files are kept; keys are checked already. A place that is away or full raises OSError."""
+    """A place for files. Callers have checked the keys. Methods raise OSError if the place is unavailable or full."""
 
     @abstractmethod
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
-        """Stores an artifact whole."""
+        """Store all files of an artifact, or none."""
 
     @abstractmethod
     def write_file(self, key: str, content: bytes) -> None:
-        """Stores one file whole; replaces what is there."""
+        """Store one file atomically, replacing an existing one."""
 
     @abstractmethod
     def open(self, key: str) -> BinaryIO:
-        """Opens a file to read; raises FileNotFoundError."""
+        """Open a file for reading, or raise FileNotFoundError."""
 
     @abstractmethod
     def names(self, prefix: str) -> list[str]:
-        """Names of the files directly below a prefix."""
+        """Return the names of the files directly below a prefix."""
 
     @abstractmethod
     def exists(self, prefix: str) -> bool:
-        """Whether a prefix holds a complete artifact."""
+        """Return whether a prefix holds a complete artifact."""
 
     @abstractmethod
     def delete(self, prefix: str) -> None:
-        """Deletes a file, or all below a prefix."""
+        """Delete a file, or all files below a prefix."""
 
 
 @translate_outages()
 def open_place(url: str | Path, failpoint: Callable[[str], None]) -> Place:
-    """The place that an URL means.
+    """Return the place that a URL refers to.
 
-    A path, and text that begins like one, is never read as a URL: folders may hold `::` and `://` in their names.
+    A path, and text that begins like one, is never parsed as a URL, because the names of folders may contain `::` and
+    `://`.
 
     Raises:
-        InvalidArgumentError: No installed driver knows its kind.
-        UnavailableError: It is a folder that cannot be made.
+        InvalidArgumentError: The URL is invalid or needs a driver that is not installed.
+        UnavailableError: The folder cannot be created.
     """
     if isinstance(url, Path) or url.startswith(("/", "~", ".")):
         return _Folder(Path(url).expanduser(), failpoint)
     try:
         system, root = fsspec.url_to_fs(url)
-    except ImportError as error:  # fsspec names the package
+    except ImportError as error:  # the message of fsspec names the package
         raise InvalidArgumentError.of("artifacts_url", f"needs a driver that is not installed: {error}") from error
     except ValueError as error:
         raise InvalidArgumentError.of(
-            "artifacts_url", f"must be a folder or a URL that fsspec knows, such as s3://bucket/folder ({error})"
+            "artifacts_url", f"must be a folder or a URL that fsspec supports, such as s3://bucket/folder ({error})"
         ) from error
     if isinstance(system, LocalFileSystem):
         return _Folder(Path(root), failpoint)
@@ -153,7 +155,7 @@ def open_place(url: str | Path, failpoint: Callable[[str], None]) -> Place:
 
 
 class _Folder(Place):
-    """A folder: fsync makes content durable, and renaming a folder onto its place makes it appear whole."""
+    """A local folder: fsync makes content durable, and renaming a temporary folder makes an artifact appear at once."""
 
     def __init__(self, root: Path, failpoint: Callable[[str], None]) -> None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -163,7 +165,7 @@ class _Folder(Place):
 
     def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
         target = self._path(prefix)
-        if not self.exists(prefix):  # a folder without files is none: renaming replaces it
+        if not self.exists(prefix):  # a folder without files is not an artifact: renaming replaces it
             temporary = self._temporary()
             temporary.mkdir()
             try:
@@ -176,7 +178,7 @@ class _Folder(Place):
                 try:
                     temporary.rename(target)
                 except OSError as error:
-                    # Another process was faster: no folder replaces one that holds files.
+                    # Another process was faster: a folder cannot replace one that holds files.
                     if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                         raise
             finally:
@@ -213,7 +215,7 @@ class _Folder(Place):
     def delete(self, prefix: str) -> None:
         path = self._path(prefix)
         if path.is_dir():
-            # Renamed away first, so that nobody reads an artifact that is half gone.
+            # Rename it first, so that no reader sees a partially deleted artifact.
             doomed = self._temporary()
             with suppress(FileNotFoundError):
                 path.rename(doomed)
@@ -223,7 +225,7 @@ class _Folder(Place):
 
     def _path(self, key: str) -> Path:
         path = self._root / key
-        # A link below the root could lead out of it.
+        # A symbolic link below the root could lead outside.
         if not path.resolve().is_relative_to(self._root):
             raise FileNotFoundError(key)
         return path
@@ -234,7 +236,7 @@ class _Folder(Place):
         return folder / secrets.token_hex(8)
 
     def _sweep(self) -> None:
-        """Removes what processes left that were killed while writing; what is recent may still be written."""
+        """Remove old temporary files of processes that were killed. Recent files may still be in use."""
         for path in (self._root / _TEMPORARY).glob("*"):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _TEMPORARY_SECONDS:
@@ -248,7 +250,7 @@ class _Folder(Place):
 
 
 class _ObjectStore(Place):
-    """An object store: an object appears whole by itself, and a marker written last makes an artifact complete."""
+    """An object store: each object appears atomically, and a marker that is written last makes an artifact complete."""
 
     def __init__(self, system: Any, root: str, failpoint: Callable[[str], None]) -> None:
         self._system = system
@@ -278,7 +280,7 @@ class _ObjectStore(Place):
         return cast("BinaryIO", as_os_error(self._system.open, self._path(key), "rb"))
 
     def names(self, prefix: str) -> list[str]:
-        # A listing that fsspec remembers would miss what other processes wrote.
+        # A cached listing of fsspec would miss the files of other processes.
         self._system.invalidate_cache()
         try:
             found = as_os_error(self._system.ls, self._path(prefix), detail=False)
@@ -309,7 +311,7 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Make the directory entries of a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -319,7 +321,7 @@ def _sync_folder(path: Path) -> None:
 
 def _other_content(prefix: str) -> AlreadyExistsError:
     return AlreadyExistsError(
-        f"The artifact {prefix} exists with other content, and artifacts never change. Use another key.",
+        f"The artifact {prefix} already exists with other content, and artifacts never change. Use another key.",
         reason="ARTIFACT_EXISTS",
         metadata={"artifact": prefix},
     )

@@ -1,7 +1,7 @@
-"""Checkpoints of runs: the newest complete one is found, whatever happened while others were written.
+"""Checkpoints of runs. The newest complete checkpoint is found even if writing another one was interrupted.
 
-A checkpoint is one file that begins with a mark, the SHA-256 and the length of what follows. Its name orders it by the
-epoch of the lease first: what a worker writes after it lost its lease never hides the work of its successor.
+A checkpoint is one file that begins with a marker and the SHA-256 and length of its payload. Names are ordered by the
+epoch of the lease first, so that a worker that has lost its lease never hides the checkpoints of its successor.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _NAME = re.compile(r"(\d{8})-(\d{12})\.checkpoint")
 _KEPT = 2
 
 FAILPOINTS = ("checkpoints.before_prune",)
-"""Moments at which `failpoint` is called, besides those of artifacts, for tests that kill the process there."""
+"""The points, besides those of artifacts, at which `failpoint` is called, for tests that kill the process there."""
 
 
 class CheckpointStore:
     """The checkpoints of runs, in the artifact store.
 
-    Each method raises UnavailableError when the store is away or full.
+    Every method raises UnavailableError if the store is unavailable or full.
 
     Args:
-        artifacts_url: That of the artifact store.
-        failpoint: Called with each name of FAILPOINTS as the moment comes.
+        artifacts_url: URL of the artifact store.
+        failpoint: Called with a name of FAILPOINTS when that point is reached.
     """
 
     def __init__(self, artifacts_url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
@@ -42,32 +42,32 @@ class CheckpointStore:
 
     @translate_outages()
     def write_checkpoint(self, key: str, epoch: int, step: int, payload: bytes) -> None:
-        """Stores a checkpoint durably, then drops all but the newest two.
+        """Store a checkpoint durably, then delete all but the newest two.
 
         Args:
-            key: From `artifact_keys.checkpoints_key`.
-            epoch: That of the worker's lease.
-            step: Updates done.
+            key: Key from `artifact_keys.checkpoints_key`.
+            epoch: Epoch of the worker's lease.
+            step: Number of completed updates.
 
         Raises:
-            LeaseLostError: Whoever owns the run now has ended it and deleted its checkpoints meanwhile.
+            LeaseLostError: Another worker has ended the run and deleted its checkpoints.
         """
         folder = check_key(key)
         header = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
         try:
             self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
         except FileNotFoundError:
-            raise LeaseLostError(f"The checkpoints {key} were deleted. Drop the run.") from None
+            raise LeaseLostError(f"The checkpoints {key} were deleted. Abandon the run.") from None
         self._failpoint("checkpoints.before_prune")
         for name in self._newest_first(folder)[_KEPT:]:
             self._place.delete(f"{folder}/{name}")
 
     @translate_outages()
     def latest_checkpoint(self, key: str) -> bytes | None:
-        """The newest complete checkpoint; corrupt and partial ones are passed over. None when there is none."""
+        """Return the newest complete checkpoint, ignoring corrupt and partial ones; None if there is none."""
         folder = check_key(key)
         for name in self._newest_first(folder):
-            # Another worker may prune while this one looks.
+            # Another worker may delete old checkpoints at the same time.
             with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
                 payload = _payload(as_os_error(stream.read))
                 if payload is not None:
@@ -76,7 +76,7 @@ class CheckpointStore:
 
     @translate_outages()
     def delete_checkpoints(self, key: str) -> None:
-        """Deletes all checkpoints of a run; nothing happens when there are none."""
+        """Delete all checkpoints of a run. It has no effect if there are none."""
         self._place.delete(check_key(key))
 
     def _newest_first(self, folder: str) -> list[str]:
@@ -85,7 +85,7 @@ class CheckpointStore:
 
 
 def _payload(content: bytes) -> bytes | None:
-    """What a checkpoint file holds; None unless it is complete and unharmed."""
+    """Return the payload of a checkpoint file; None if it is incomplete or corrupt."""
     header, payload = content[:_HEADER_LENGTH], content[_HEADER_LENGTH:]
     expected = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
     return payload if header == expected else None

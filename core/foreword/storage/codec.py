@@ -1,8 +1,9 @@
-"""Domain dataclasses to JSON and back, strictly: what is written can be read, and nothing else is.
+"""Strict conversion of domain dataclasses to JSON and back: only data that `encode` writes can be decoded.
 
-A dataclass becomes an object by field name, an enum its value, a tuple a list, a time ISO 8601. Where a field may hold
-one of several dataclasses, the object carries the class's name as `type`. JSON has no NaN or infinity: they are written
-as the strings that protobuf's JSON uses. A field with a default may be missing, so that old rows stay readable.
+A dataclass becomes an object with its field names, an enum becomes its value, a tuple becomes a list, and a time
+becomes ISO 8601. If a field may hold one of several dataclasses, the object stores the name of the class as `type`.
+JSON has no NaN or infinity: they are written as the strings of protobuf's JSON format. A field with a default may be
+missing, so that old rows stay readable.
 """
 
 from __future__ import annotations
@@ -26,29 +27,29 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def encode(annotation: type[T], value: T, field: str = "value") -> Any:
-    """The JSON value of `value`, which must be what `annotation` says.
+    """Convert a value of the type `annotation` to JSON.
 
     Args:
-        annotation: A dataclass, or a tuple or mapping of what this module knows.
-        field: What to call the value in an error.
+        annotation: A dataclass, or a tuple or mapping of types that this module supports.
+        field: Name of the value in an error.
 
     Raises:
-        InvalidArgumentError: A free-form part holds what JSON cannot.
+        InvalidArgumentError: A free-form part holds a value that JSON cannot represent.
     """
     return _codec(cast("Any", annotation)).encode(value, field)
 
 
 def decode(annotation: type[T], data: Any) -> T:
-    """The value that `encode` turned into `data`.
+    """Convert JSON written by `encode` back to a value.
 
     Raises:
-        InternalError: The data is not what `encode` writes for this annotation.
+        InternalError: `encode` cannot have written the data for this annotation.
     """
     return cast("T", _codec(cast("Any", annotation)).decode(data, "$"))
 
 
 class _Codec(ABC):
-    """Writes and reads one kind of value; `path` says where it stands."""
+    """Converter of one kind of value; `path` is its position, for error messages."""
 
     @abstractmethod
     def encode(self, value: Any, path: str) -> Any: ...
@@ -58,7 +59,7 @@ class _Codec(ABC):
 
 
 class _Plain(_Codec):
-    """str, int, bool and None, which JSON knows."""
+    """Codec of str, int, bool and None, which JSON represents as they are."""
 
     def __init__(self, kind: type) -> None:
         self._kind = kind
@@ -100,7 +101,7 @@ class _Time(_Codec):
 
 
 class _Choice(_Codec):
-    """An enum, by value."""
+    """Codec of an enum, by value."""
 
     def __init__(self, kind: type[Enum]) -> None:
         self._kind = kind
@@ -117,7 +118,7 @@ class _Choice(_Codec):
 
 
 class _FreeForm(_Codec):
-    """Whatever JSON can hold, such as the schema of a task; tuples come back as lists."""
+    """Codec of any JSON value, such as the schema of a task. Tuples are decoded as lists."""
 
     def encode(self, value: Any, path: str) -> Any:
         if value is None or isinstance(value, str | bool | int):
@@ -174,7 +175,7 @@ class _Optional(_Codec):
 
 
 class _Record(_Codec):
-    """A dataclass, by field name."""
+    """Codec of a dataclass, by field name."""
 
     def __init__(self, kind: type) -> None:
         hints = typing.get_type_hints(kind)
@@ -199,7 +200,7 @@ class _Record(_Codec):
 
 
 class _Tagged(_Codec):
-    """One of several dataclasses, told apart by `type`."""
+    """Codec of one of several dataclasses, distinguished by `type`."""
 
     def __init__(self, kinds: tuple[type, ...]) -> None:
         self._records = {kind.__name__: _Record(kind) for kind in kinds}
@@ -217,7 +218,7 @@ class _Tagged(_Codec):
 
 @cache
 def _codec(annotation: Any) -> _Codec:
-    """The codec of an annotation; TypeError for one that this module does not know."""
+    """Return the codec of an annotation. Raise TypeError if this module does not support it."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is Any or annotation is object:
         return _FreeForm()
@@ -240,12 +241,12 @@ def _codec(annotation: Any) -> _Codec:
             return _Float()
         if issubclass(annotation, datetime):
             return _Time()
-    raise TypeError(f"no JSON form is known for {annotation}")
+    raise TypeError(f"{annotation} has no JSON form")
 
 
 def _key(key: Any, path: str) -> str:
     if not isinstance(key, str):
-        raise InvalidArgumentError.of(path, f"must have text as keys, not {type(key).__name__}")
+        raise InvalidArgumentError.of(path, f"must have strings as keys, not {type(key).__name__}")
     return key
 
 
@@ -255,5 +256,5 @@ def _expect(holds: bool, path: str, expected: str, found: Any) -> None:
 
 
 def _unreadable(path: str, expected: str, found: Any) -> InternalError:
-    # Only the type is shown: stored values may be a tenant's texts.
+    # The message names only the type, because stored values may be texts of a tenant.
     return InternalError(f"Stored JSON does not fit at {path}: expected {expected}, found {type(found).__name__}.")

@@ -1,4 +1,4 @@
-"""The service's database: its schema, the ids of its resources and transactions that run alone in a tenant."""
+"""The service's database: schema, resource ids and transactions that are serialised for each tenant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIGRATIONS = "foreword.storage:migrations"
 
 
 def random_id() -> str:
-    """A new resource id: 64 random bits in lower-case hexadecimal."""
+    """Return a new resource id: 64 random bits in lower-case hexadecimal."""
     return secrets.token_hex(8)
 
 
@@ -24,10 +24,11 @@ class Database(SqlDatabase):
 
     Args:
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
-        new_id: Makes ids of resources whose creator chose none.
+        new_id: Generates the ids of resources whose creator chose none.
 
     Raises:
-        InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which no other process sees.
+        InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which other processes cannot
+            use.
     """
 
     def __init__(self, url: str | Path, *, new_id: Callable[[], str] = random_id) -> None:
@@ -36,6 +37,6 @@ class Database(SqlDatabase):
 
     @contextmanager
     def write_tenant(self, tenant: str) -> Iterator[Session]:
-        """A writing transaction that runs alone in its tenant, so that what it checks is still true when it commits."""
+        """Open a write transaction that is serialised for its tenant, so that its checks still hold when it commits."""
         with self.write(f"tenants/{tenant}") as session:
             yield session

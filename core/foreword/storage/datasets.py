@@ -20,7 +20,7 @@ from foreword.storage.texts import check_texts
 from foreword.storage.transitions import LIVE_STATES
 
 ROWS_FILE = "rows.jsonl"
-"""Name of the rows below a dataset's artifact prefix."""
+"""Name of the file with the rows, below the artifact prefix of a dataset."""
 
 
 class DatasetRepository:
@@ -43,11 +43,11 @@ class DatasetRepository:
         creator: str,
         request: RequestKey | None = None,
     ) -> Dataset:
-        """Stores a dataset as the next version of its display name. A version number is never given out twice.
+        """Store a dataset as the next version of its display name. Version numbers are never reused.
 
         Raises:
-            NotFoundError: The tenant, or what a replayed request made, is gone.
-            AlreadyExistsError: The request id was used for other content.
+            NotFoundError: The tenant or the dataset of a replayed request does not exist.
+            AlreadyExistsError: The request id was already used with other content.
         """
         check_texts(display_name=display_name, description=description)
         document = encode(DataReport, report, "report")
@@ -80,22 +80,22 @@ class DatasetRepository:
             return to_dataset(row)
 
     def get(self, id: str) -> Dataset:
-        """Returns a dataset with its report.
+        """Return a dataset with its report.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
+            NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
             return to_dataset(_require(session, self._tenant, id))
 
     def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[Dataset]:
-        """Lists datasets, newest first, without their reports.
+        """List datasets, newest first, without their reports.
 
         Args:
-            creator: Only those that this API key has made; None for all.
+            creator: Id of the API key whose resources are listed; None for all.
 
         Raises:
-            InvalidArgumentError: A bad page size or token.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         scope = list_scope("datasets", creator=creator)
@@ -110,14 +110,14 @@ class DatasetRepository:
             return make_page(rows, size, scope, lambda row: row.key, lambda row: to_dataset(row, with_report=False))
 
     def delete(self, id: str) -> str | None:
-        """Deletes a dataset.
+        """Delete a dataset.
 
         Returns:
-            The prefix of its rows in the artifact store, noted for `ArtifactDeletions` to delete, if no other
-            dataset of the tenant refers to it; else None.
+            The prefix of its rows in the artifact store, scheduled for deletion by `ArtifactDeletions`; None if another
+            dataset of the tenant still refers to it.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
+            NotFoundError: It does not exist in the tenant.
             FailedPreconditionError: A queued or running experiment needs it.
         """
         with self._database.write_tenant(self._tenant) as session:
@@ -152,17 +152,17 @@ class DatasetRepository:
 
 
 def require_dataset(session: Session, tenant: str, id: str) -> None:
-    """Checks that a dataset exists.
+    """Check that a dataset exists.
 
     Raises:
-        NotFoundError: The tenant has none of that id.
+        NotFoundError: It does not exist in the tenant.
     """
     if session.scalars(select(DatasetRow.key).where(DatasetRow.tenant == tenant, DatasetRow.id == id)).first() is None:
         raise NotFoundError.of(str(DatasetName(tenant, id)))
 
 
 def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
-    """The dataset that a row holds."""
+    """Convert a row to a dataset."""
     return Dataset(
         tenant=row.tenant,
         id=row.id,

@@ -1,8 +1,10 @@
-"""Files that no row refers to: noted in the database until they are deleted.
+"""Deletion of files that no row refers to.
 
-A note is written before files are, and dropped in the transaction that stores the row which refers to them; it is
-written again in the transaction that drops that row. So what was half stored goes by itself, and what a tenant deleted
-goes whatever happens to the process or to the store before its files do.
+A table of the database holds a note for each of them until they are deleted.
+
+A note is written before the files, and removed in the transaction that stores the row which refers to them. It is
+written again in the transaction that deletes that row. Partially stored files are therefore deleted automatically, and
+so are the files of deleted resources, even if the process dies or the store fails before they are deleted.
 """
 
 from __future__ import annotations
@@ -24,27 +26,27 @@ _TIME_TO_REFER = timedelta(days=1)
 
 
 class ArtifactDeletions:
-    """Deletes files that no row refers to, as the notes in the database say. Methods block."""
+    """Deletes the files for which the database holds a note. Methods block."""
 
     def __init__(self, *, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database
         self._artifacts = artifacts
 
     def begin_write(self, tenant: str, artifact: str) -> None:
-        """Note that a prefix is about to be written and is deleted in a day unless a row refers to it by then."""
+        """Schedule a prefix that is about to be written for deletion in a day, unless a row refers to it by then."""
         with self._database.write() as session:
             note_deletion(session, tenant, artifact, self._database.clock(session) + _TIME_TO_REFER)
 
     def is_noted(self, artifact: str) -> bool:
-        """Return whether a prefix is noted for deletion, which means that no committed row refers to it."""
+        """Return whether a prefix is scheduled for deletion, which means that no committed row refers to it."""
         with self._database.read() as session:
             return session.get(ArtifactDeletionRow, artifact) is not None
 
     def delete(self, artifact: str) -> bool:
-        """Delete what a noted prefix holds, and the note.
+        """Delete the files of a scheduled prefix, and its note.
 
         Returns:
-            False when the store is away; `delete_due` then deletes it later.
+            False if the store is unavailable; `delete_due` then deletes the files later.
         """
         try:
             self._artifacts.delete(artifact)
@@ -56,7 +58,7 @@ class ArtifactDeletions:
         return True
 
     def delete_due(self) -> None:
-        """Delete what is due, a hundred prefixes at most; stop when the store is away."""
+        """Delete the files that are due, at most a hundred prefixes. Stop if the store is unavailable."""
         with self._database.read() as session:
             due = session.scalars(
                 select(ArtifactDeletionRow.artifact)
@@ -70,10 +72,10 @@ class ArtifactDeletions:
 
 
 def note_deletion(session: Session, tenant: str, artifact: str, due_time: datetime) -> None:
-    """Note that no row refers to a prefix and that its files are deleted at `due_time`."""
+    """Schedule the files of a prefix, to which no row refers, for deletion at `due_time`."""
     session.merge(ArtifactDeletionRow(artifact=artifact, tenant=tenant, due_time=due_time))
 
 
 def drop_note(session: Session, artifact: str) -> None:
-    """Drop the note of a prefix: a row refers to it from now on, or nothing is left of it."""
+    """Remove the note of a prefix, because a row refers to it now or its files have been deleted."""
     session.execute(delete(ArtifactDeletionRow).where(ArtifactDeletionRow.artifact == artifact))

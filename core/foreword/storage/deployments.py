@@ -42,12 +42,14 @@ class DeploymentRepository:
         creator: str = "",
         request: RequestKey | None = None,
     ) -> Deployment:
-        """Creates a deployment whose first revision is to be probed. An empty display name becomes the serving name.
+        """Create a deployment with a first revision that waits for its probe.
+
+        An empty display name becomes the serving name.
 
         Raises:
-            InvalidArgumentError: A bad id, serving name or text.
-            NotFoundError: The space, the tuned model, or what a replayed request made, is gone.
-            AlreadyExistsError: Id or serving name is taken, or the request id was used for other content.
+            InvalidArgumentError: The id, the serving name or a text is invalid.
+            NotFoundError: The space, the tuned model or the resource of a replayed request does not exist.
+            AlreadyExistsError: Id or serving name is taken, or the request id was already used with other content.
         """
         check_serving_name(id, "deployment_id")
         check_serving_name(serving_name, "deployment.serving_name")
@@ -76,27 +78,27 @@ class DeploymentRepository:
                 update_time=now,
             )
             session.add(row)
-            session.flush()  # gives the key that the revision refers to
+            session.flush()  # assigns the key that the revision refers to
             revision = _add_revision(session, row, 1, model, now)
             remember(session, self._tenant, request, f"{space}/{id}", now)
             return _to_deployment(row, [revision])
 
     def get(self, space: str, id: str) -> Deployment:
-        """Returns a deployment.
+        """Return a deployment.
 
         Raises:
-            NotFoundError: The tenant has none of that name.
+            NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
             row = self._require(session, space, id)
             return _to_deployment(row, _read_revisions(session, row.key))
 
     def find(self, serving_name: str) -> Deployment:
-        """Returns the deployment that requests reach by this name.
+        """Return the deployment with a serving name.
 
         Raises:
-            InvalidArgumentError: No serving name can look like this.
-            NotFoundError: The tenant has none of that serving name.
+            InvalidArgumentError: The text is not a valid serving name.
+            NotFoundError: No deployment of the tenant has this serving name.
         """
         check_serving_name(serving_name, "model")
         with self._database.read() as session:
@@ -106,20 +108,20 @@ class DeploymentRepository:
                 )
             ).one_or_none()
             if row is None:
-                raise NotFoundError.of(f"serving name {serving_name}", "Check it, or deploy a model under it.")
+                raise NotFoundError.of(f"serving name {serving_name}", "Check the name, or deploy a model under it.")
             return _to_deployment(row, _read_revisions(session, row.key))
 
     def list(
         self, space: str | None = None, page_size: int = 0, page_token: str = "", *, creator: str | None = None
     ) -> Page[Deployment]:
-        """Lists deployments of a space, or of all, newest first.
+        """List the deployments of one space or of all spaces, newest first.
 
         Args:
-            creator: Only those that this API key has made; None for all.
+            creator: Id of the API key whose resources are listed; None for all.
 
         Raises:
-            NotFoundError: The tenant has no such space.
-            InvalidArgumentError: A bad page size or token.
+            NotFoundError: The space does not exist in the tenant.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         scope = list_scope(f"spaces/{space or '-'}/deployments", creator=creator)
@@ -154,15 +156,17 @@ class DeploymentRepository:
         tags: Sequence[str] | None = None,
         request: RequestKey | None = None,
     ) -> Deployment:
-        """Changes what is not None. Another model makes a revision, which serves once it has passed its probe.
+        """Change the fields that are not None.
+
+        A different model creates a new revision, which is served once it has passed its probe.
 
         Args:
-            etag: What the caller has seen; empty is not checked.
+            etag: Etag that the caller has read; if empty, it is not checked.
 
         Raises:
             NotFoundError: The deployment or the tuned model does not exist.
             AbortedError: The deployment has changed since the etag was read.
-            AlreadyExistsError: The request id was used for other content.
+            AlreadyExistsError: The request id was already used with other content.
         """
         check_texts(display_name=display_name, description=description)
         with self._database.write_tenant(self._tenant) as session:
@@ -189,15 +193,18 @@ class DeploymentRepository:
             return _to_deployment(row, revisions)
 
     def rollback(self, space: str, id: str, revision: int = 0, *, request: RequestKey | None = None) -> Deployment:
-        """Serves a revision that has passed its probe, at once. Revisions still being probed no longer take over.
+        """Serve an earlier revision at once.
+
+        Revisions that are still being probed are not served when they pass.
 
         Args:
-            revision: Its number; 0 for the newest ready one before the one that serves.
+            revision: Number of the revision; 0 for the newest ready one before the one that is served.
 
         Raises:
             NotFoundError: The deployment or the revision does not exist.
-            FailedPreconditionError: The revision never passed its probe, its model was deleted, or there is none.
-            AlreadyExistsError: The request id was used for other content.
+            FailedPreconditionError: The revision never passed its probe, its model was deleted, or no earlier revision
+                is ready.
+            AlreadyExistsError: The request id was already used with other content.
         """
         with self._database.write_tenant(self._tenant) as session:
             replay = find_replay(session, self._tenant, request)
@@ -214,10 +221,10 @@ class DeploymentRepository:
             return _to_deployment(row, revisions)
 
     def delete(self, space: str, id: str) -> None:
-        """Deletes a deployment; its serving name is free again.
+        """Delete a deployment and release its serving name.
 
         Raises:
-            NotFoundError: The tenant has none of that name.
+            NotFoundError: It does not exist in the tenant.
         """
         with self._database.write_tenant(self._tenant) as session:
             session.delete(self._require(session, space, id))
@@ -264,7 +271,7 @@ class DeploymentRepository:
         name = DeploymentName(self._tenant, taken.space, taken.id)
         what = f"serving name {serving_name}" if taken.serving_name == serving_name else f"id {id}"
         raise AlreadyExistsError(
-            f"{what} is taken by {name}. Update that deployment, or choose another name.",
+            f"The {what} is taken by {name}. Update that deployment, or choose another name.",
             metadata={"resource": str(name)},
         )
 
@@ -279,7 +286,7 @@ class DeploymentRepository:
                 raise NotFoundError.of(f"revision {number} of {name}", f"Choose one of its revisions: {numbers}.")
             if target.state != RevisionState.READY.value:
                 raise FailedPreconditionError(
-                    f"revision {number} of {name} never passed its probe. Choose one that is ready.",
+                    f"Revision {number} of {name} never passed its probe. Choose a revision that is ready.",
                     reason="REVISION_NOT_READY",
                 )
         else:
@@ -290,14 +297,14 @@ class DeploymentRepository:
             ]
             if not ready:
                 raise FailedPreconditionError(
-                    f"{name} has no ready revision before the one that serves. Update it to the model that it should "
-                    "serve.",
+                    f"{name} has no ready revision before the one that is served. Update the deployment to the model "
+                    "that it should serve.",
                     reason="NO_EARLIER_REVISION",
                 )
             target = max(ready, key=lambda item: item.number)
         if target.tuned_model is not None and not has_tuned_model(session, self._tenant, target.tuned_model):
             raise FailedPreconditionError(
-                f"revision {target.number} of {name} needs {TunedModelName(self._tenant, target.tuned_model)}, "
+                f"Revision {target.number} of {name} needs {TunedModelName(self._tenant, target.tuned_model)}, "
                 "which was deleted. Choose another revision.",
                 reason="MODEL_DELETED",
             )
@@ -309,7 +316,7 @@ def _etag(row: DeploymentRow) -> str:
 
 
 def _intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
-    """The model that is served, or will be once its probe has passed; the same one again makes no new revision."""
+    """Return the model that is served or is being probed; an update to this model makes no new revision."""
     newest = max(revisions, key=lambda item: item.number)
     if newest.state == RevisionState.PROBING.value and newest.number > row.passed_over_revision:
         return _model(newest)

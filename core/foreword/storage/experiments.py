@@ -1,4 +1,4 @@
-"""Experiments of a tenant, as their owners see them; workers use `queue`."""
+"""Experiments of a tenant, for their owners. Workers use `queue`."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class ExperimentRepository:
         id: str | None = None,
         request: RequestKey | None = None,
     ) -> TuneExperiment:
-        """Queues an experiment. Its display name gets the first of ` (1)`, ` (2)`, ... appended that is free.
+        """Queue an experiment. The first free suffix of ` (1)`, ` (2)`, ... is appended to its display name.
 
         Args:
-            max_queued: Experiments that the tenant may have waiting.
+            max_queued: Maximum number of queued experiments of the tenant.
 
         Raises:
-            InvalidArgumentError: A bad id.
-            NotFoundError: The tenant, the dataset, or what a replayed request made, is gone.
-            AlreadyExistsError: The id is taken, or the request id was used for other content.
+            InvalidArgumentError: The id is invalid.
+            NotFoundError: The tenant, the dataset or the experiment of a replayed request does not exist.
+            AlreadyExistsError: The id is taken, or the request id was already used with other content.
             ExhaustedError: The tenant has too many experiments queued.
         """
         check_texts(display_name=display_name, description=description)
@@ -80,7 +80,7 @@ class ExperimentRepository:
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:
                 name = TuneExperimentName(self._tenant, id)
-                raise AlreadyExistsError(f"{name} exists already. Choose another id.", metadata={"resource": str(name)})
+                raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": str(name)})
             now = self._database.clock(session)
             row = ExperimentRow(
                 tenant=self._tenant,
@@ -112,14 +112,14 @@ class ExperimentRepository:
             return to_experiment(row)
 
     def find_replayed(self, request: RequestKey | None) -> TuneExperiment | None:
-        """What a request made when it came the first time; None when it is new.
+        """Return the experiment that an earlier request with the same id created; None if the request is new.
 
-        `create` asks the same in its transaction. Asking first answers a replay although what it referred to has
-        changed since, and without planning anew.
+        `create` makes the same check in its transaction. Checking first answers a replay even if the resources it
+        refers to have changed since, and without a new plan.
 
         Raises:
-            NotFoundError: It was deleted since.
-            AlreadyExistsError: The request id was used for other content.
+            NotFoundError: The experiment has been deleted since.
+            AlreadyExistsError: The request id was already used with other content.
         """
         if request is None:
             return None
@@ -127,13 +127,13 @@ class ExperimentRepository:
             return self._made(session, request)
 
     def get(self, id: str, *, after_sequence: int | None = None) -> TuneExperiment:
-        """Returns an experiment.
+        """Return an experiment.
 
         Args:
             after_sequence: Only snapshots with a larger sequence number; 0 for all, None for none.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
+            NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
             row = _require(session, self._tenant, id)
@@ -147,14 +147,14 @@ class ExperimentRepository:
         *,
         creator: str | None = None,
     ) -> Page[TuneExperiment]:
-        """Lists experiments, newest first, without learning curves and evaluations.
+        """List experiments, newest first, without learning curves and evaluations.
 
         Args:
             states: Only experiments in one of these; empty for all.
-            creator: Only those that this API key has made; None for all.
+            creator: Id of the API key whose resources are listed; None for all.
 
         Raises:
-            InvalidArgumentError: A bad page size or token.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         wanted = sorted({state.value for state in states})
@@ -178,11 +178,11 @@ class ExperimentRepository:
             )
 
     def request_cancel(self, id: str) -> TuneExperiment:
-        """Asks an experiment to stop: a queued one is cancelled at once, a running one by its worker.
+        """Request the cancellation of an experiment. A queued one is cancelled at once, a running one by its worker.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
-            FailedPreconditionError: It has succeeded or failed already.
+            NotFoundError: It does not exist in the tenant.
+            FailedPreconditionError: It has already succeeded or failed.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
@@ -190,7 +190,7 @@ class ExperimentRepository:
             if state in (ExperimentState.SUCCEEDED, ExperimentState.FAILED):
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
-                    f"{name} has {state.value} already and cannot be cancelled. Delete it if you do not want it.",
+                    f"{name} has already {state.value} and cannot be cancelled. Delete it if you do not need it.",
                     reason="EXPERIMENT_ENDED",
                     metadata={"resource": str(name), "state": state.value},
                 )
@@ -202,14 +202,14 @@ class ExperimentRepository:
             return to_experiment(row)
 
     def delete(self, id: str) -> str:
-        """Deletes an experiment that has ended. Its tuned model stays.
+        """Delete an experiment that has ended. Its tuned model remains.
 
         Returns:
-            The prefix of its checkpoints in the artifact store, noted for `ArtifactDeletions` to delete. Some may be
-            left, because the worker that ended the run may have died before it deleted them.
+            The prefix of its checkpoints in the artifact store, scheduled for deletion by `ArtifactDeletions`. Some may
+            exist, because the worker that ended the run may have died before it deleted them.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
+            NotFoundError: It does not exist in the tenant.
             FailedPreconditionError: It has not ended.
         """
         with self._database.write_tenant(self._tenant) as session:
@@ -217,7 +217,7 @@ class ExperimentRepository:
             if not ExperimentState(row.state).ended:
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
-                    f"{name} is {row.state}. Cancel it and wait until it has ended.",
+                    f"{name} is {row.state}. Cancel it and wait until it has ended, then delete it.",
                     reason="EXPERIMENT_ACTIVE",
                     metadata={"resource": str(name), "state": row.state},
                 )
@@ -243,24 +243,24 @@ class ExperimentRepository:
         ).one()
         if queued >= max_queued:
             raise ExhaustedError(
-                f"{queued} experiments are queued already, and {max_queued} may be. "
+                f"{queued} experiments are already queued, and the limit is {max_queued}. "
                 "Wait until one has started, or cancel one.",
                 metadata={"limit": str(max_queued)},
-                # A place is free when a run ends, and runs of a tenant are much alike.
+                # A place becomes free when a run ends, and the runs of a tenant usually take similar times.
                 retry_after=_retry_after(plan),
                 quota=str(TenantName(self._tenant)),
             )
 
 
 def _retry_after(plan: TunePlan) -> timedelta:
-    """When a full queue is likely to have moved."""
-    if not plan.estimated_seconds:  # nothing is known of the machine yet
+    """Return the time after which a full queue is likely to have a free place."""
+    if not plan.estimated_seconds:  # the speed of the machine is not known yet
         return _USUAL_RETRY
     return min(max(timedelta(seconds=plan.estimated_seconds), _MIN_RETRY), _MAX_RETRY)
 
 
 def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | None) -> tuple[Snapshot, ...]:
-    """The learning curve beyond a sequence number, oldest first; None reads none."""
+    """Return the learning curve after a sequence number, oldest first; None returns no points."""
     if after_sequence is None or row.last_sequence <= after_sequence:
         return ()
     points = session.scalars(
@@ -274,7 +274,7 @@ def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | N
 def to_experiment(
     row: ExperimentRow, snapshots: Sequence[Snapshot] = (), *, with_evaluations: bool = True
 ) -> TuneExperiment:
-    """The experiment that a row holds."""
+    """Convert a row to an experiment."""
     return TuneExperiment(
         tenant=row.tenant,
         id=row.id,

@@ -1,4 +1,4 @@
-"""Pages of lists: keyset order, so that a page is as fast as the first and nothing shifts while a caller reads."""
+"""Keyset pagination: every page is as fast as the first, and no item moves while a caller reads the pages."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ LARGEST_PAGE_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items of a list. `next_page_token` is empty on the last page."""
+    """A page of a list. `next_page_token` is empty on the last page."""
 
     items: tuple[T, ...]
     next_page_token: str
 
 
 def check_page_size(page_size: int) -> int:
-    """The page size to use: 0 means 50.
+    """Return the page size to use; 0 means 50.
 
     Raises:
-        InvalidArgumentError: It is not in [0, 1000].
+        InvalidArgumentError: The page size is not in [0, 1000].
     """
     if not 0 <= page_size <= LARGEST_PAGE_SIZE:
         raise InvalidArgumentError.of("page_size", f"must be in [0, {LARGEST_PAGE_SIZE}], not {page_size}")
@@ -40,19 +40,19 @@ def check_page_size(page_size: int) -> int:
 
 
 def list_scope(scope: str, *, creator: str | None) -> str:
-    """The scope of a list that may be limited to what one API key has made."""
+    """Return the scope of a list that may be limited to the resources of one API key."""
     return scope if creator is None else f"{scope}#{creator}"
 
 
 def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
-    """The key that the page before ended with; None for the first page.
+    """Return the last key of the previous page; None for the first page.
 
     Args:
-        scope: The list with its filters; a token of another list is refused.
+        scope: The list and its filters; a token of another list is rejected.
         kind: Type of the list's keys.
 
     Raises:
-        InvalidArgumentError: It does not belong to this list.
+        InvalidArgumentError: The token does not belong to this list.
     """
     if not token:
         return None
@@ -63,7 +63,8 @@ def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
     sound = key.isascii() and key.isprintable() if isinstance(key, str) else isinstance(key, int) and 0 <= key < 2**63
     if owner != _fingerprint(scope) or type(key) is not kind or not sound:
         raise InvalidArgumentError.of(
-            "page_token", "does not belong to this list; pass next_page_token of the page before and change no filter"
+            "page_token",
+            "does not belong to this list; pass next_page_token of the previous page with the same filters",
         )
     return key
 
@@ -71,7 +72,7 @@ def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
 def make_page(
     rows: Sequence[R], page_size: int, scope: str, key: Callable[[R], int | str], item: Callable[[R], T]
 ) -> Page[T]:
-    """A page of the rows found when one more than `page_size` was asked for."""
+    """Return a page of the rows of a query with the limit `page_size` + 1."""
     shown = rows[:page_size]
     token = ""
     if len(rows) > page_size:

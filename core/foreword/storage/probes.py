@@ -1,4 +1,4 @@
-"""Revisions that wait for their probe, over all tenants."""
+"""The queue of revisions that wait for their probe, for all tenants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foreword.storage.database import Database
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
 RevisionKey = tuple[int, int]
-"""Identifies a revision for good: the row of its deployment and its number. Ids are given out anew after a deletion."""
+"""Permanent key of a revision: the row of its deployment and its number. Ids can be reused after a deletion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +29,10 @@ class PendingRevision:
 
 
 class ProbeQueue:
-    """What is to be probed.
+    """The revisions that wait for their probe.
 
-    A probe is cheap and changes nothing, so it needs no lease: when two probers take the same revision, the first
-    answer counts.
+    A probe is cheap and has no side effects, so it needs no lease: if two probers take the same revision, the first
+    result counts.
     """
 
     def __init__(self, database: Database) -> None:
@@ -41,11 +41,11 @@ class ProbeQueue:
     def pending(
         self, limit: int, *, skip: Collection[RevisionKey] = (), skip_tenants: Collection[str] = ()
     ) -> list[PendingRevision]:
-        """The oldest revision of each tenant that is to be probed, the oldest of all first.
+        """Return the oldest waiting revision of each tenant, oldest first.
 
         Args:
-            skip: Revisions that are being probed already, or are to wait.
-            skip_tenants: Tenants that have enough under way.
+            skip: Revisions that are being probed or have to wait.
+            skip_tenants: Tenants with enough running probes.
         """
         age = (RevisionRow.create_time, RevisionRow.deployment_key, RevisionRow.number)
         queued = (
@@ -84,9 +84,9 @@ class ProbeQueue:
             ]
 
     def ready(self, tenant: str, key: RevisionKey, probe_effect: float) -> None:
-        """Notes that a revision passed, and serves it unless a newer one serves or somebody rolled back meanwhile.
+        """Record that a revision passed. Serve it unless a newer one is served or the deployment was rolled back.
 
-        Nothing happens when the revision is gone or was answered already.
+        It has no effect if the revision was deleted or already has a result.
 
         Args:
             probe_effect: Largest change of a token's log-probability, in nats; 0 for a base model.
@@ -104,9 +104,9 @@ class ProbeQueue:
             row.update_time = self._database.clock(session)
 
     def failed(self, tenant: str, key: RevisionKey, failure: Failure) -> None:
-        """Notes that a revision did not pass; what serves goes on serving.
+        """Record that a revision did not pass. The current revision stays served.
 
-        Nothing happens when the revision is gone or was answered already.
+        It has no effect if the revision was deleted or already has a result.
         """
         with self._database.write_tenant(tenant) as session:
             found = _probing(session, tenant, key)

@@ -1,15 +1,15 @@
-"""Publication: files are stored together with the row that refers to them, or not at all.
+"""Storage of files together with the row that refers to them, or not at all.
 
-The database and the artifact store share no transaction. A publication takes these steps, so that a process may die
-between any two of them:
+The database and the artifact store share no transaction. A publication takes these steps, so that a process can die
+between any two of them without leaving files behind:
 
 1. Note the key for deletion in a day (`ArtifactDeletions.begin_write`).
 2. Write the files.
 3. Commit the row that refers to them. The same transaction drops the note.
 4. If the note is still there, no row refers to the files: delete them.
 
-When the database or the store is away, nobody knows whether the row was committed. Step 4 is then left to
-`ArtifactDeletions.delete_due`, which finds the note in a day if the row was not.
+If the database or the store is unavailable, it is unknown whether the row was committed. `ArtifactDeletions.delete_due`
+then performs step 4: it finds the note in a day if the row was not committed.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class ArtifactPublisher:
 
     @contextmanager
     def publish(self, tenant: str, artifact: str, files: Mapping[str, bytes]) -> Iterator[None]:
-        """Write files, then run a block that commits the row referring to them.
+        """Write files, then run a block that commits the row which refers to them.
 
-        The files stay if the block committed such a row, and go if it did not, whether it raised or found that there
-        was nothing to commit. After an UnavailableError they stay for a day, as the commit may have happened.
+        The files are kept if the block committed such a row. Otherwise they are deleted, whether the block raised or
+        had nothing to commit. After an UnavailableError they are kept for a day, because the commit may have succeeded.
 
         Args:
             artifact: New key, from `artifact_keys`.
             files: Contents by file name.
 
         Raises:
-            UnavailableError: The database or the artifact store is away.
+            UnavailableError: The database or the artifact store is unavailable.
         """
         try:
             self._deletions.begin_write(tenant, artifact)
@@ -59,10 +59,10 @@ class ArtifactPublisher:
         self._delete_unless_referred(artifact)
 
     def restore(self, artifact: str, files: Mapping[str, bytes]) -> None:
-        """Write files that a row refers to again if the store has lost them.
+        """Write the files of an existing row again if the store has lost them.
 
         Raises:
-            UnavailableError: The artifact store is away.
+            UnavailableError: The artifact store is unavailable.
         """
         if not self._artifacts.exists(artifact):
             self._artifacts.write(artifact, files)
@@ -72,5 +72,5 @@ class ArtifactPublisher:
             if self._deletions.is_noted(artifact):
                 self._deletions.delete(artifact)
         except UnavailableError:
-            # The publication has its outcome already; the note, if it is there, deletes the files in a day.
+            # The outcome of the publication is already decided. If the note exists, the files are deleted in a day.
             _log.warning("artifact_deletion_put_off", artifact=artifact)

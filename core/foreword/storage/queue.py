@@ -1,8 +1,8 @@
-"""The durable queue of experiments: leases with epochs, heartbeats and endings.
+"""The durable queue of experiments: leases with epochs, heartbeats and results.
 
-A lease is good while its epoch is the experiment's: leasing again counts the epoch up, and every write of a worker is
-conditional on it, so that a worker that comes back late can change nothing. Times are the database's, because the
-clocks of workers differ.
+A lease is valid while its epoch is the current epoch of the experiment. Every new lease increments the epoch, and every
+write of a worker is conditional on it, so that a worker that returns late cannot change anything. Times come from the
+database, because the clocks of workers differ.
 """
 
 from __future__ import annotations
@@ -33,19 +33,18 @@ FAILPOINTS = tuple(
     for operation in ("lease", "heartbeat", "rewind", "succeed", "fail", "cancelled", "release")
     for moment in ("before_commit", "after_commit")
 )
-"""Moments at which `failpoint` is called, for tests that kill the process there."""
+"""The points at which `failpoint` is called, for tests that kill the process there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on an experiment, until its epoch moves on.
+    """The right to work on an experiment, until its epoch changes.
 
     Attributes:
-        experiment: As it was when leased, with its learning curve.
-        epoch: Counted from 1 over the life of the experiment.
-        worker: Who holds it.
-        lost_before: How many earlier leases ran out since the run last got further; those that were given back do
-            not count.
+        experiment: The experiment at the time of the lease, with its learning curve.
+        epoch: Number of the lease, starting at 1 for each experiment.
+        worker: Id of the worker that holds the lease.
+        lost_before: Number of leases that expired since the run last made progress; released leases do not count.
     """
 
     experiment: TuneExperiment
@@ -55,10 +54,10 @@ class Lease:
 
 
 class ExperimentQueue:
-    """The experiments of all tenants, as workers see them.
+    """The experiments of all tenants, for workers.
 
     Args:
-        failpoint: Called with each name of FAILPOINTS as the moment comes.
+        failpoint: Called with a name of FAILPOINTS when that point is reached.
     """
 
     def __init__(self, database: Database, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
@@ -66,16 +65,16 @@ class ExperimentQueue:
         self._failpoint = failpoint
 
     def lease(self, worker: str, duration: timedelta) -> Lease | None:
-        """Takes the next experiment: one that is queued, or whose worker fell silent; None when there is none.
+        """Lease the next experiment that is queued or whose lease has expired; return None if there is none.
 
-        The tenant with the fewest running experiments comes first, then the one whose turn is longest ago, so that with
-        a single worker the tenants take turns as well; then the oldest experiment.
+        Experiments of the tenant with the fewest running experiments come first, then those of the tenant whose last
+        run started longest ago, so that tenants take turns even with a single worker; then the oldest experiment.
 
         Args:
-            worker: Who asks; unique among workers.
-            duration: How long the lease lasts without a heartbeat.
+            worker: Unique id of the worker.
+            duration: Time after which the lease expires without a heartbeat.
         """
-        # One at a time, or two workers would both see the same tenant as the least busy.
+        # Serialised: otherwise, two workers could both see the same tenant as the least busy one.
         with self._database.write("leases") as session:
             now = self._database.clock(session)
             free = or_(ExperimentRow.lease_expire_time.is_(None), ExperimentRow.lease_expire_time <= now)
@@ -87,7 +86,8 @@ class ExperimentQueue:
                 .subquery()
             )
             queued = ExperimentRow.state == ExperimentState.QUEUED.value
-            # Only of tenants that wait: an idle worker asks several times a second, and history only grows.
+            # Limited to waiting tenants: idle workers run this query several times a second, and the history keeps
+            # growing.
             turns = (
                 select(ExperimentRow.tenant, func.max(ExperimentRow.start_time).label("last"))
                 .where(ExperimentRow.tenant.in_(select(ExperimentRow.tenant).where(queued)))
@@ -100,10 +100,10 @@ class ExperimentQueue:
                 .outerjoin(turns, turns.c.tenant == ExperimentRow.tenant)
                 .where(or_(queued, and_(held, free)))
                 .order_by(
-                    # A cancelled run needs a worker only to end: it takes nobody's turn.
+                    # A cancelled run needs a worker only to end, so it uses no tenant's turn.
                     case((ExperimentRow.state == ExperimentState.CANCELLING.value, 0), else_=1),
                     func.coalesce(running.c.running, 0),
-                    # A run that was interrupted has had its turn and only goes on with it.
+                    # An interrupted run continues the turn that it already had.
                     case((queued, turns.c.last)).nulls_first(),
                     ExperimentRow.key,
                 )
@@ -122,7 +122,7 @@ class ExperimentQueue:
             try:
                 experiment = to_experiment(row, read_snapshots(session, row, 0))
             except InternalError as error:
-                # Left queued, a row that nobody can read would be the next one for ever.
+                # If an unreadable row stayed queued, every lease would select it again.
                 transition(row, ExperimentState.FAILED, now)
                 row.failure = encode(Failure, Failure.of(error), "failure")
                 return None
@@ -140,19 +140,19 @@ class ExperimentQueue:
         progress: Progress | None = None,
         snapshots: Sequence[Snapshot] = (),
         compute_seconds: float = 0.0,
-        got_further: bool = False,
+        made_progress: bool = False,
     ) -> bool:
-        """Renews a lease and stores what is new.
+        """Renew a lease and store new results.
 
         Args:
-            progress: None leaves it as it is.
-            snapshots: New points of the learning curve; they get their sequence numbers here.
-            compute_seconds: Worker time used so far in all; never counts down.
-            got_further: Whether a checkpoint beyond where this lease began is there: leases lost before do not count
-                any more.
+            progress: New progress; None leaves it unchanged.
+            snapshots: New points of the learning curve; this method assigns their sequence numbers.
+            compute_seconds: Total worker time used so far; the stored value never decreases.
+            made_progress: Whether a checkpoint after the start of this lease exists; earlier lost leases then no longer
+                count.
 
         Returns:
-            Whether somebody asked to cancel the run.
+            Whether cancellation of the run was requested.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -162,7 +162,7 @@ class ExperimentQueue:
             now = self._database.clock(session)
             row.lease_expire_time = now + duration
             row.compute_seconds = max(row.compute_seconds, compute_seconds)
-            if got_further:
+            if made_progress:
                 row.lost_leases = 0
             if progress is not None:
                 row.progress = encode(Progress, progress, "progress")
@@ -187,7 +187,7 @@ class ExperimentQueue:
         return cancelling
 
     def rewind(self, lease: Lease, step: int) -> None:
-        """Drops what the learning curve holds beyond the step that a run resumes from. Sequence numbers still grow.
+        """Delete the points of the learning curve after a step. Sequence numbers keep growing.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -209,7 +209,7 @@ class ExperimentQueue:
         curve_advice: str,
         compute_seconds: float,
     ) -> None:
-        """Ends a run with what it learnt: state and tuned model appear together.
+        """End a run successfully. Its state and its tuned model are stored in one transaction.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -229,7 +229,7 @@ class ExperimentQueue:
         self._failpoint("queue.succeed.after_commit")
 
     def fail(self, lease: Lease, failure: Failure, compute_seconds: float) -> None:
-        """Ends a run with a fault.
+        """End a run with a failure.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -242,7 +242,7 @@ class ExperimentQueue:
         self._failpoint("queue.fail.after_commit")
 
     def cancelled(self, lease: Lease, compute_seconds: float) -> None:
-        """Ends a run that somebody asked to cancel.
+        """End a run whose cancellation was requested.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -254,10 +254,10 @@ class ExperimentQueue:
         self._failpoint("queue.cancelled.after_commit")
 
     def release(self, lease: Lease, *, pause: timedelta = timedelta()) -> None:
-        """Gives a run back, so that another worker can go on; it stays RUNNING.
+        """Release a run, so that another worker can continue it. It stays RUNNING.
 
         Args:
-            pause: How long nobody takes it up, because it cannot go on yet.
+            pause: Time during which no worker takes the run, because it cannot continue yet.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -271,10 +271,10 @@ class ExperimentQueue:
         self._failpoint("queue.release.after_commit")
 
     def counts(self) -> Mapping[ExperimentState, int]:
-        """Experiments by state, over all tenants."""
+        """Return the number of experiments in each state, over all tenants."""
         with self._database.read() as session:
             rows = session.execute(select(ExperimentRow.state, func.count()).group_by(ExperimentRow.state))
-            found = {state: count for state, count in rows}  # noqa: C416 - dict(rows) is beyond mypy
+            found = {state: count for state, count in rows}  # noqa: C416 - mypy rejects dict(rows)
         return {state: found.get(state.value, 0) for state in ExperimentState}
 
     def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> ExperimentRow:
@@ -285,7 +285,7 @@ class ExperimentQueue:
 
 
 def _owned(session: Session, lease: Lease) -> ExperimentRow:
-    """The experiment's row, locked, if the lease still holds."""
+    """Return the locked row of the experiment, or raise LeaseLostError if the lease is no longer valid."""
     row = session.scalars(
         select(ExperimentRow)
         .where(
@@ -300,7 +300,7 @@ def _owned(session: Session, lease: Lease) -> ExperimentRow:
     if row is None:
         name = TuneExperimentName(lease.experiment.tenant, lease.experiment.id)
         raise LeaseLostError(
-            f"{name} is no longer {lease.worker}'s (epoch {lease.epoch}). Drop the run.",
+            f"{lease.worker} no longer holds the lease of {name} (epoch {lease.epoch}). Abandon the run.",
             metadata={"resource": str(name), "epoch": str(lease.epoch)},
         )
     return row

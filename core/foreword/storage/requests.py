@@ -1,4 +1,4 @@
-"""Idempotent requests: a request id with what it made, decided in the transaction that makes it."""
+"""Idempotent requests: request ids are stored in the transaction that creates or changes their resource."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foreword.storage.tables import RequestRow
 from foreword.storage.texts import check_texts
 
 KEPT = timedelta(hours=48)
-"""How long a request id is remembered at least; the promise is 24 hours."""
+"""Minimum time for which a request id is stored. The API promises 24 hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class RequestKey:
     """Identifies a request.
 
     Attributes:
-        rpc: Method that was called.
-        request_id: The caller's id; unique to the method and the tenant.
+        rpc: Name of the method.
+        request_id: Id chosen by the caller; unique for the method and the tenant.
         fingerprint: Hash of the request's content.
     """
 
@@ -33,26 +33,26 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What a request did when it came the first time.
+    """The effect of a request when it was first received.
 
     Attributes:
-        resource: What it made or changed.
-        time: When, by the database's clock.
+        resource: The resource that it created or changed.
+        time: Time of the first request, by the database's clock.
     """
 
     resource: str
     time: datetime
 
     def made(self, create_time: datetime) -> bool:
-        """Whether what goes by that name now is what it was then. An id may be given out anew after a deletion."""
+        """Return whether a resource existed at that time. A later one reuses the id of a deleted resource."""
         return create_time <= self.time
 
 
 def find_replay(session: Session, tenant: str, request: RequestKey | None) -> Replay | None:
-    """What the request did when it came the first time; None when it is new or carries no id.
+    """Return the effect of an earlier request with the same id; None if the request is new or has no id.
 
     Raises:
-        AlreadyExistsError: The id came with other content.
+        AlreadyExistsError: The id was already used with other content.
     """
     if request is None:
         return None
@@ -62,7 +62,7 @@ def find_replay(session: Session, tenant: str, request: RequestKey | None) -> Re
         return None
     if row.fingerprint != request.fingerprint:
         raise AlreadyExistsError(
-            f"request_id {request.request_id!r} was used for a request with other content. Use a new one.",
+            f"request_id {request.request_id!r} was already used with other content. Use a new request_id.",
             reason="REQUEST_ID_REUSED",
             metadata={"request_id": request.request_id},
         )
@@ -70,7 +70,7 @@ def find_replay(session: Session, tenant: str, request: RequestKey | None) -> Re
 
 
 def remember(session: Session, tenant: str, request: RequestKey | None, resource: str, now: datetime) -> None:
-    """Stores what the request made, and forgets what the tenant asked long ago."""
+    """Store the resource of a request, and delete expired request ids of the tenant."""
     if request is None:
         return
     session.execute(delete(RequestRow).where(RequestRow.tenant == tenant, RequestRow.create_time < now - KEPT))
@@ -87,5 +87,5 @@ def remember(session: Session, tenant: str, request: RequestKey | None, resource
 
 
 def deleted_since(resource: str) -> NotFoundError:
-    """The answer to a replay whose resource is gone."""
-    return NotFoundError.of(resource, "This request created it, and it was deleted since; use a new request_id.")
+    """Return the error for a replay whose resource was deleted."""
+    return NotFoundError.of(resource, "This request created it, and it has been deleted since. Use a new request_id.")

@@ -36,12 +36,12 @@ class SpaceRepository:
         creator: str = "",
         request: RequestKey | None = None,
     ) -> Space:
-        """Creates a space. An empty display name becomes the id.
+        """Create a space. An empty display name becomes the id.
 
         Raises:
-            InvalidArgumentError: A bad id or text.
-            NotFoundError: The tenant, or what a replayed request made, is gone.
-            AlreadyExistsError: The id is taken, or the request id was used for other content.
+            InvalidArgumentError: The id or a text is invalid.
+            NotFoundError: The tenant or the space of a replayed request does not exist.
+            AlreadyExistsError: The id is taken, or the request id was already used with other content.
         """
         check_id(id, "space_id")
         check_texts(display_name=display_name, description=description)
@@ -55,7 +55,7 @@ class SpaceRepository:
             require_tenant(session, self._tenant)
             if session.get(SpaceRow, (self._tenant, id)) is not None:
                 name = str(SpaceName(self._tenant, id))
-                raise AlreadyExistsError(f"{name} exists already. Choose another id.", metadata={"resource": name})
+                raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": name})
             now = self._database.clock(session)
             row = SpaceRow(
                 tenant=self._tenant,
@@ -73,22 +73,22 @@ class SpaceRepository:
             return _to_space(row)
 
     def get(self, id: str) -> Space:
-        """Returns a space.
+        """Return a space.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
+            NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
             return _to_space(require_space(session, self._tenant, id))
 
     def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[Space]:
-        """Lists spaces by id.
+        """List spaces, ordered by id.
 
         Args:
-            creator: Only those that this API key has made; None for all.
+            creator: Id of the API key whose resources are listed; None for all.
 
         Raises:
-            InvalidArgumentError: A bad page size or token.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         scope = list_scope("spaces", creator=creator)
@@ -102,18 +102,18 @@ class SpaceRepository:
             return make_page(session.scalars(query).all(), size, scope, lambda row: row.id, _to_space)
 
     def delete(self, id: str) -> None:
-        """Deletes an empty space.
+        """Delete an empty space.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
-            FailedPreconditionError: It holds deployments, or it is `default`.
+            NotFoundError: It does not exist in the tenant.
+            FailedPreconditionError: The space contains deployments, or it is `default`.
         """
         name = str(SpaceName(self._tenant, id))
         with self._database.write_tenant(self._tenant) as session:
             row = require_space(session, self._tenant, id)
             if id == DEFAULT_SPACE:
                 raise FailedPreconditionError(
-                    f"{name} cannot be deleted: every tenant has it.",
+                    f"{name} cannot be deleted, because every tenant needs it. Delete another space.",
                     reason="SPACE_REQUIRED",
                     metadata={"resource": name},
                 )
@@ -122,7 +122,7 @@ class SpaceRepository:
             ).first()
             if held is not None:
                 raise FailedPreconditionError(
-                    f"{name} holds deployments. Delete them first.",
+                    f"{name} contains deployments. Delete them first.",
                     reason="SPACE_NOT_EMPTY",
                     metadata={"resource": name},
                 )
@@ -130,10 +130,10 @@ class SpaceRepository:
 
 
 def require_space(session: Session, tenant: str, id: str) -> SpaceRow:
-    """Returns the row of a space.
+    """Return the row of a space.
 
     Raises:
-        NotFoundError: The tenant has none of that id.
+        NotFoundError: It does not exist in the tenant.
     """
     row = session.get(SpaceRow, (tenant, id))
     if row is None:

@@ -1,4 +1,4 @@
-"""The tables. Every row carries its tenant; times are aware UTC; documents are JSON written by `codec`."""
+"""Database tables. Every row has a tenant, times are aware UTC, and documents are JSON written by `codec`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ApiKeyRow(Base):
 
 
 class RequestRow(Base):
-    """A request id with what it made. `tenant` is empty for requests that belong to none."""
+    """A request id and its resource. `tenant` is empty for requests that do not belong to a tenant."""
 
     __tablename__ = "requests"
     __table_args__ = (Index(None, "tenant", "create_time"),)
@@ -63,7 +63,7 @@ class RequestRow(Base):
 
 
 class DatasetVersionRow(Base):
-    """The last version given out under a display name, so that deleting one never frees its number."""
+    """The last version number of a display name, so that the number of a deleted dataset is never reused."""
 
     __tablename__ = "dataset_versions"
 
@@ -99,7 +99,7 @@ class DatasetRow(Base):
 
 
 class ArtifactDeletionRow(Base):
-    """A prefix of the artifact store that no row refers to, until its files are deleted."""
+    """A prefix of the artifact store that no row refers to and whose files are to be deleted."""
 
     __tablename__ = "artifact_deletions"
     __table_args__ = (Index(None, "due_time"),)
@@ -153,7 +153,7 @@ class ExperimentRow(Base):
 
 
 class SnapshotRow(Base):
-    """One point of a learning curve; `step` stands apart because a resumed run drops what lies beyond its own."""
+    """One point of a learning curve. `step` is a column because a resumed run deletes the points after its own step."""
 
     __tablename__ = "tune_snapshots"
 
@@ -203,8 +203,8 @@ class SpaceRow(Base):
 class DeploymentRow(Base):
     """A deployment.
 
-    `change_count` makes the etag. A revision up to `passed_over_revision` never starts to serve by itself: somebody
-    rolled back while it was being probed.
+    `change_count` is part of the etag. Revisions up to `passed_over_revision` are not served when they pass their
+    probe, because the deployment was rolled back in the meantime.
     """
 
     __tablename__ = "deployments"

@@ -23,25 +23,25 @@ from foreword.storage.texts import check_texts
 
 DEFAULT_SPACE = "default"
 _BASE62 = string.digits + string.ascii_letters
-# 43 characters of 62 hold 256 bits.
+# 43 characters out of 62 hold 256 bits.
 _SECRET_LENGTH = 43
-# Requests to create tenants come from administrators, so their ids belong to no tenant.
+# Administrators create tenants, so these request ids belong to no tenant.
 _NO_TENANT = ""
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256 of a whole secret, in hexadecimal; compare with `hmac.compare_digest`."""
+    """Return the SHA-256 of a whole secret in hexadecimal. Compare it with `hmac.compare_digest`."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def require_tenant(session: Session, tenant: str) -> None:
-    """Checks that a tenant exists, so that creating something below it names what is missing.
+    """Check that a tenant exists, so that creating a resource in a missing tenant raises a clear error.
 
     Raises:
-        NotFoundError: There is no such tenant.
+        NotFoundError: The tenant does not exist.
     """
     if session.get(TenantRow, tenant) is None:
-        raise NotFoundError.of(str(TenantName(tenant)), "Create it first: foreword tenants create.")
+        raise NotFoundError.of(str(TenantName(tenant)), "Create it with: foreword tenants create.")
 
 
 class TenantRepository:
@@ -51,11 +51,11 @@ class TenantRepository:
         self._database = database
 
     def create_tenant(self, id: str, display_name: str = "", request: RequestKey | None = None) -> Tenant:
-        """Creates a tenant with its space `default`. An empty display name becomes the id.
+        """Create a tenant with its space `default`. An empty display name becomes the id.
 
         Raises:
-            InvalidArgumentError: A bad id or display name.
-            AlreadyExistsError: The id is taken, or the request id was used for other content.
+            InvalidArgumentError: The id or the display name is invalid.
+            AlreadyExistsError: The id is taken, or the request id was already used with other content.
         """
         check_id(id, "tenant_id")
         check_texts(display_name=display_name)
@@ -68,7 +68,7 @@ class TenantRepository:
                 return _tenant(row)
             if session.get(TenantRow, id) is not None:
                 raise AlreadyExistsError(
-                    f"{TenantName(id)} exists already. Use it, or choose another id.",
+                    f"{TenantName(id)} already exists. Use it, or choose another id.",
                     metadata={"resource": str(TenantName(id))},
                 )
             now = self._database.clock(session)
@@ -77,10 +77,10 @@ class TenantRepository:
             return _tenant(row)
 
     def ensure_tenant(self, id: str) -> Tenant:
-        """Returns the tenant, which is created if need be.
+        """Return a tenant. Create it if it does not exist.
 
         Raises:
-            InvalidArgumentError: A bad id.
+            InvalidArgumentError: The id is invalid.
         """
         check_id(id, "tenant_id")
         with self._database.write("tenants") as session:
@@ -88,10 +88,10 @@ class TenantRepository:
             return _tenant(row or _add_tenant(session, id, "", self._database.clock(session)))
 
     def get_tenant(self, id: str) -> Tenant:
-        """Returns a tenant.
+        """Return a tenant.
 
         Raises:
-            NotFoundError: There is none of that id.
+            NotFoundError: The tenant does not exist.
         """
         with self._database.read() as session:
             row = session.get(TenantRow, id)
@@ -100,10 +100,10 @@ class TenantRepository:
             return _tenant(row)
 
     def list_tenants(self, page_size: int = 0, page_token: str = "") -> Page[Tenant]:
-        """Lists tenants by id.
+        """List tenants, ordered by id.
 
         Raises:
-            InvalidArgumentError: A bad page size or token.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         after = read_page_token(page_token, "tenants", str)
@@ -116,20 +116,20 @@ class TenantRepository:
     def create_api_key(
         self, tenant: str, display_name: str, scopes: Iterable[Scope], expire_time: datetime | None = None
     ) -> tuple[ApiKey, str]:
-        """Creates a key.
+        """Create an API key.
 
         Returns:
-            The key and its secret, which is stored nowhere.
+            The key and its secret. The secret is not stored.
 
         Raises:
-            NotFoundError: There is no such tenant.
-            InvalidArgumentError: No scope, or an expiry that has passed.
+            NotFoundError: The tenant does not exist.
+            InvalidArgumentError: There is no scope, or the expiry time is in the past.
         """
         check_texts(display_name=display_name)
         granted = frozenset(scopes)
         if not granted:
             raise InvalidArgumentError.of("api_key.scopes", "must hold at least one scope")
-        # Not `new_id`: ids of keys are part of the secrets' documented shape.
+        # Not `new_id`: key ids are part of the documented format of secrets.
         id = secrets.token_hex(8)
         random = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
         secret = f"fw_{id}_{random}"
@@ -151,7 +151,7 @@ class TenantRepository:
             return _api_key(row), secret
 
     def find_api_key(self, id: str) -> ApiKey | None:
-        """Returns a key of any tenant by its id, expired ones too; None when there is none."""
+        """Return the key of any tenant by its id, even if it has expired; None if it does not exist."""
         if not (id.isascii() and id.isprintable()):
             return None
         with self._database.read() as session:
@@ -159,11 +159,11 @@ class TenantRepository:
             return None if row is None else _api_key(row)
 
     def list_api_keys(self, tenant: str, page_size: int = 0, page_token: str = "") -> Page[ApiKey]:
-        """Lists the keys of a tenant, newest first.
+        """List the API keys of a tenant, newest first.
 
         Raises:
-            NotFoundError: There is no such tenant.
-            InvalidArgumentError: A bad page size or token.
+            NotFoundError: The tenant does not exist.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         scope = f"{TenantName(tenant)}/apiKeys"
@@ -176,10 +176,10 @@ class TenantRepository:
             return make_page(session.scalars(query).all(), size, scope, lambda row: row.key, _api_key)
 
     def delete_api_key(self, tenant: str, id: str) -> None:
-        """Revokes a key.
+        """Revoke an API key.
 
         Raises:
-            NotFoundError: There is none of that id in the tenant.
+            NotFoundError: The key does not exist in the tenant.
         """
         with self._database.write_tenant(tenant) as session:
             gone = session.scalars(

@@ -6,13 +6,13 @@ from foreword.domain.violations import Violations
 
 
 def check_texts(**texts: str | None) -> None:
-    """Refuses what PostgreSQL cannot store (the character NUL, lone surrogates), whatever the database.
+    """Reject characters that PostgreSQL cannot store (NUL and lone surrogates), on every database.
 
     Args:
-        texts: Texts by field name; None is skipped.
+        texts: Texts by field name; None values are skipped.
 
     Raises:
-        InvalidArgumentError: Names every faulty field.
+        InvalidArgumentError: A text contains such characters; the error lists every invalid field.
     """
     violations = Violations()
     for field, text in texts.items():

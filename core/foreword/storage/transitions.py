@@ -1,4 +1,4 @@
-"""The state machine of experiments, as `foreword.domain.experiment.TRANSITIONS` has it, on rows of the database.
+"""The state machine of experiments on database rows, according to `foreword.domain.experiment.TRANSITIONS`.
 
 Nothing else in storage sets the state of an experiment after its creation.
 """
@@ -13,22 +13,22 @@ from foreword.names import TuneExperimentName
 from foreword.storage.tables import ExperimentRow
 
 HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if ExperimentState.SUCCEEDED in following)
-"""States, by value, in which a worker works on an experiment, or one is to take it up again."""
+"""Values of the states in which a worker runs an experiment, or another worker is to continue it."""
 
 LIVE_STATES = tuple(state.value for state in ExperimentState if not state.ended)
-"""States, by value, in which an experiment has not ended."""
+"""Values of the states in which an experiment has not ended."""
 
 
 def transition(row: ExperimentRow, state: ExperimentState, now: datetime) -> None:
-    """Put an experiment into another state, with the times that belong to it; an ended one has no lease.
+    """Change the state of an experiment and set the corresponding times. An experiment that ends loses its lease.
 
     Args:
-        row: Locked by the transaction, so that nobody else moves it meanwhile.
+        row: The row, locked by the transaction, so that no other process changes it.
         state: The new state.
         now: The database's time.
 
     Raises:
-        InternalError: No experiment may get from its state into this one. The row is unchanged.
+        InternalError: The state machine does not allow this change. The row is unchanged.
     """
     current = ExperimentState(row.state)
     if state not in TRANSITIONS[current]:

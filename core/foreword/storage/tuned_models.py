@@ -1,4 +1,4 @@
-"""Tuned models of a tenant. The queue creates them, with the end of their experiment."""
+"""Tuned models of a tenant. The queue creates them when it ends their experiment."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class TunedModelRepository:
         self._tenant = tenant
 
     def get(self, id: str) -> TunedModel:
-        """Returns a tuned model.
+        """Return a tuned model.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
+            NotFoundError: It does not exist in the tenant.
         """
         with self._database.read() as session:
             return _to_tuned_model(_require(session, self._tenant, id))
 
     def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[TunedModel]:
-        """Lists tuned models, newest first, without evaluations.
+        """List tuned models, newest first, without evaluations.
 
         Args:
-            creator: Only those that this API key has made; None for all.
+            creator: Id of the API key whose resources are listed; None for all.
 
         Raises:
-            InvalidArgumentError: A bad page size or token.
+            InvalidArgumentError: The page size or the token is invalid.
         """
         size = check_page_size(page_size)
         scope = list_scope("tunedModels", creator=creator)
@@ -64,14 +64,14 @@ class TunedModelRepository:
             )
 
     def delete(self, id: str) -> str:
-        """Deletes a tuned model.
+        """Delete a tuned model.
 
         Returns:
-            The prefix of its files in the artifact store, noted for `ArtifactDeletions` to delete.
+            The prefix of its files in the artifact store, scheduled for deletion by `ArtifactDeletions`.
 
         Raises:
-            NotFoundError: The tenant has none of that id.
-            FailedPreconditionError: A deployment serves it, or is about to.
+            NotFoundError: It does not exist in the tenant.
+            FailedPreconditionError: A deployment serves it, or is probing it.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
@@ -102,7 +102,7 @@ class TunedModelRepository:
 
 
 def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
-    """Stores a tuned model, with the database's time as its own."""
+    """Store a tuned model; its creation time is `now`, the database's time."""
     stored = dataclasses.replace(model, evaluations=(), create_time=now)
     drop_note(session, model.artifact)
     session.add(
@@ -117,16 +117,16 @@ def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
 
 
 def require_tuned_model(session: Session, tenant: str, id: str) -> None:
-    """Checks that a tuned model exists.
+    """Check that a tuned model exists.
 
     Raises:
-        NotFoundError: The tenant has none of that id.
+        NotFoundError: It does not exist in the tenant.
     """
     _require(session, tenant, id)
 
 
 def has_tuned_model(session: Session, tenant: str, id: str) -> bool:
-    """Whether a tuned model exists."""
+    """Return whether a tuned model exists."""
     return _find(session, tenant, id) is not None
 
 

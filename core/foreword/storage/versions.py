@@ -1,4 +1,4 @@
-"""Which experiments have changed, told without reading them."""
+"""Detection of changed experiments without reading them in full."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from foreword.storage.database import Database
 from foreword.storage.tables import ExperimentRow
 
 Version = tuple[int, str, int, datetime]
-"""Differs whenever an experiment has changed: its row, state, newest snapshot and time of change."""
+"""Row, state, newest snapshot and time of change of an experiment; it differs after every change."""
 
-_CHUNK = 1000  # names in one statement; databases bound its variables
+_CHUNK = 1000  # names in one statement; databases limit the number of variables
 
 
 class ExperimentVersions:
-    """Versions of experiments of any tenant, for whoever waits for changes."""
+    """Versions of the experiments of all tenants, for callers that wait for changes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self, names: Sequence[TuneExperimentName]) -> Mapping[TuneExperimentName, Version]:
-        """The versions of those that exist."""
+        """Return the versions of those experiments that exist."""
         found: dict[TuneExperimentName, Version] = {}
         row = ExperimentRow
         with self._database.read() as session:

@@ -99,7 +99,7 @@ def test_a_request_id_belongs_to_its_tenant_and_its_method(database):
     assert len(ids) == 3
 
 
-def test_a_replay_whose_dataset_was_deleted_says_so(database):
+def test_a_replay_whose_dataset_was_deleted_is_reported(database):
     request = RequestKey("UploadDataset", "r1", "f1")
     DatasetRepository(database, "acme").delete(store_dataset(database, request=request).id)
     with pytest.raises(NotFoundError, match="deleted since"):

@@ -124,7 +124,7 @@ def test_files_go_although_the_process_died_after_it_dropped_their_row(database,
     assert checkpoints.latest_checkpoint(key) is None
 
 
-def test_what_is_done_is_not_done_again(database, deletions, artifacts):
+def test_completed_deletions_are_not_repeated(database, deletions, artifacts):
     write(database, deletions, artifacts, "a1")
     deletions.delete("a1")
     artifacts.write("a1", FILES)

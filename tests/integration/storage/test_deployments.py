@@ -97,11 +97,11 @@ def test_a_taken_space_id_is_refused_unless_the_request_is_the_same(database):
 
 def test_the_default_space_and_one_that_is_in_use_are_kept(database, deployments):
     spaces = SpaceRepository(database, "acme")
-    with pytest.raises(FailedPreconditionError, match="every tenant has it"):
+    with pytest.raises(FailedPreconditionError, match="every tenant needs it"):
         spaces.delete("default")
     spaces.create("zoo")
     deployments.create(space="zoo", id="d1", serving_name="d1", model=BASE)
-    with pytest.raises(FailedPreconditionError, match="holds deployments"):
+    with pytest.raises(FailedPreconditionError, match="contains deployments"):
         spaces.delete("zoo")
 
 
@@ -137,7 +137,7 @@ def test_tenants_take_turns_at_their_probes(database, deployments, probes):
     assert [item.deployment for item in probes.pending(10, skip_tenants=["acme"])] == ["late"]
 
 
-def test_a_first_revision_that_fails_its_probe_says_why(deployments, probes):
+def test_a_first_revision_that_fails_its_probe_states_the_reason(deployments, probes):
     deploy(deployments)
     probes.failed("acme", revision(1), FAILURE)
     deployment = deployments.get("default", "triage")
@@ -155,7 +155,7 @@ def test_the_first_answer_of_a_probe_counts(deployments, probes):
     assert deployments.get("default", "triage") == before
 
 
-def test_a_probe_says_nothing_of_a_deployment_that_got_the_same_id_later(deployments, probes):
+def test_a_probe_does_not_affect_a_later_deployment_with_the_same_id(deployments, probes):
     deploy(deployments)
     (pending,) = probes.pending(10)
     deployments.delete("default", "triage")
@@ -208,7 +208,7 @@ def test_a_model_that_failed_may_be_tried_again(deployments, probes):
     assert len(deployments.update("default", "triage", model=BASE).revisions) == 2
 
 
-def test_an_update_changes_only_what_is_given(deployments):
+def test_an_update_changes_only_the_given_fields(deployments):
     deploy(deployments, display_name="Triage", description="old", tags=["a"])
     updated = deployments.update("default", "triage", description="")
     assert (updated.display_name, updated.description, updated.tags) == ("Triage", "", ("a",))
@@ -241,7 +241,7 @@ def test_a_rollback_serves_the_newest_ready_revision_before_at_once(deployments,
     probes.ready("acme", revision(1), 0.0)
     assert deployments.rollback("default", "triage").serving_revision == 2
     assert deployments.rollback("default", "triage").serving_revision == 1
-    with pytest.raises(FailedPreconditionError, match=r"no ready revision .* Update it to the model"):
+    with pytest.raises(FailedPreconditionError, match=r"no ready revision .* Update the deployment to the model"):
         deployments.rollback("default", "triage")
     assert deployments.rollback("default", "triage", 3).serving_revision == 3
 

@@ -202,7 +202,7 @@ def test_a_failed_experiment_cannot_be_cancelled(database):
     queue = ExperimentQueue(database)
     queue.fail(queue.lease("w", MINUTE), Failure(kind="internal", reason="INTERNAL", message="It broke."), 2.0)
     repository = ExperimentRepository(database, "acme")
-    with pytest.raises(FailedPreconditionError, match="failed already"):
+    with pytest.raises(FailedPreconditionError, match="has already failed"):
         repository.request_cancel(experiment.id)
     assert repository.get(experiment.id).failure == Failure(kind="internal", reason="INTERNAL", message="It broke.")
 

@@ -69,8 +69,8 @@ def test_a_damaged_file_is_named_with_the_backup_as_remedy(file):
     error = start_error(file)
 
     assert error.operator_message == (
-        f"The database {file} is damaged, or its file is no SQLite database (file is not a database). Restore the file "
-        "from a backup, or choose another place for the database."
+        f"The database {file} is damaged, or its file is not an SQLite database (file is not a database). Restore the "
+        "file from a backup, or choose another location for the database."
     )
     assert str(file) not in error.message
 
@@ -91,7 +91,7 @@ def test_a_file_of_another_program_is_left_alone(tmp_path):
     run_sql(file, "CREATE TABLE songs (name)", "CREATE TABLE albums (name)")
     content = file.read_bytes()
 
-    with pytest.raises(FailedPreconditionError, match="holds the tables albums, songs") as raised:
+    with pytest.raises(FailedPreconditionError, match="has the tables albums, songs") as raised:
         Database(file).migrate()
 
     assert str(file) in raised.value.message
@@ -221,7 +221,7 @@ def test_a_statement_that_is_wrong_is_no_outage(database):
         ({"port": 1}, "cannot be reached", "Start PostgreSQL, or correct host and port"),
         ({"host": "nowhere.invalid"}, "its host is unknown", "Correct the host"),
         ({"database": "absent"}, "does not exist", "Create it with `createdb`"),
-        ({"username": "nobody_known"}, "refuses the user", "Correct the user and the password"),
+        ({"username": "nobody_known"}, "rejects the user", "Correct the user and the password"),
     ],
 )
 def test_what_postgresql_refuses_is_named_without_the_password(postgres_server_url, change, problem, remedy):
@@ -250,6 +250,6 @@ def test_a_wrong_password_is_named_with_its_remedy(postgres_server_url):
         make_url(postgres_server_url).set(username="clerk", password="wrong").render_as_string(hide_password=False)
     )
 
-    assert "refuses the user or the password" in error.operator_message
+    assert "rejects the user or the password" in error.operator_message
     assert "Correct the user and the password in its URL" in error.operator_message
     assert "wrong" not in error.operator_message

@@ -127,7 +127,7 @@ def test_a_repetition_keeps_the_files_of_the_first_request_only(place: Place):
     assert not place.artifacts.exists(repeated)
 
 
-def test_files_whose_commit_nobody_knows_of_stay_for_a_day(place: Place):
+def test_files_with_an_unknown_commit_are_kept_for_a_day(place: Place):
     with pytest.raises(UnavailableError), place.publisher().publish("acme", KEY, FILES):
         raise UnavailableError("The database cannot be reached.")
     at_first = place.state()

@@ -48,7 +48,7 @@ def test_the_oldest_experiment_is_leased_first_and_runs_then(database):
     assert queue.lease("w", MINUTE) is None
 
 
-def test_an_experiment_that_nobody_can_read_fails_instead_of_blocking_the_queue(database):
+def test_an_unreadable_experiment_fails_instead_of_blocking_the_queue(database):
     broken, sound = store_experiment(database), store_experiment(database)
     with database.write() as session:
         session.execute(update(ExperimentRow).where(ExperimentRow.id == broken.id).values(plan={"nonsense": 1}))
@@ -120,7 +120,7 @@ def test_lost_leases_count_until_a_run_gets_further(database):
     second = queue.lease("w2", NOW)
     queue.heartbeat(second, snapshots=[make_snapshot(1)], duration=NOW)
     third = queue.lease("w3", NOW)
-    queue.heartbeat(third, got_further=True, duration=NOW)
+    queue.heartbeat(third, made_progress=True, duration=NOW)
     assert [lease.lost_before for lease in (second, third, queue.lease("w4", NOW))] == [1, 2, 1]
 
 
@@ -228,7 +228,7 @@ def test_success_is_all_or_nothing(database):
     assert TunedModelRepository(database, "acme").list().items == ()
 
 
-def test_a_run_that_has_ended_is_nobodys(database):
+def test_a_run_that_has_ended_cannot_be_leased(database):
     store_experiment(database)
     queue = ExperimentQueue(database)
     lease = queue.lease("w", MINUTE)
@@ -251,7 +251,7 @@ def test_a_run_given_back_is_leased_again_at_once(database):
     assert queue.lease("w1", MINUTE).epoch == 2
 
 
-def test_a_run_put_off_is_nobodys_until_its_pause_has_passed(database):
+def test_a_released_run_cannot_be_leased_until_its_pause_has_passed(database):
     store_experiment(database)
     queue = ExperimentQueue(database)
     lease = queue.lease("w1", MINUTE)

@@ -134,7 +134,7 @@ def test_a_run_that_begins_has_a_start_and_one_that_ends_has_an_end_and_no_lease
     assert (row.lease_worker, row.lease_expire_time) == (None, None)
 
 
-def test_a_worker_cannot_cancel_a_run_that_nobody_asked_to_cancel(database: Database):
+def test_a_worker_cannot_cancel_a_run_without_a_request(database: Database):
     run = Run(database)
     run.lease()
 

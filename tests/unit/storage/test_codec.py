@@ -92,7 +92,7 @@ def test_an_error_shows_no_stored_text():
     assert "a tenant's text" not in caught.value.message
 
 
-def test_a_value_that_is_not_what_its_annotation_says_is_not_written():
+def test_a_value_of_the_wrong_type_is_not_written():
     with pytest.raises(InternalError, match=r"value\.step"):
         encode(Progress, Progress(step=1.5))  # type: ignore[arg-type] # the fault under test
 

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `foreword.sql.migration` hands over."""
+"""Alembic environment, which runs migrations on the connection passed by `foreword.sql.migration`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from foreword.storage.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    transactional_ddl=True,  # SQLite can, once transactions begin explicitly, as `database` sees to
+    transactional_ddl=True,  # SQLite supports it if transactions begin explicitly, as in `foreword.sql.database`
     render_as_batch=True,
 )
 with context.begin_transaction():

@@ -13,10 +13,10 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Goes forward."""
+    """Migrate forward."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Goes back."""
+    """Migrate back."""
     ${downgrades if downgrades else "pass"}

@@ -1,4 +1,4 @@
-"""The first schema."""
+"""Initial schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _JSON = sa.JSON()
 
 
 def upgrade() -> None:
-    """Creates all tables."""
+    """Create all tables."""
     op.create_table(
         "requests",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -208,7 +208,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops all tables, those that refer to others first."""
+    """Drop all tables, in reverse order of their references."""
     for table in (
         "deployment_revisions",
         "tune_snapshots",

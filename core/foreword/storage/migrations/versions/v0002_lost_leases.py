@@ -1,4 +1,4 @@
-"""Leases that ran out are counted: a run whose worker keeps dying is ended, one that is given back is not."""
+"""Add a count of expired leases, which ends a run whose workers keep dying, but not one that is released."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the count, which begins at 0 for the runs that are there."""
+    """Add the column, with 0 for existing runs."""
     op.add_column("tune_experiments", sa.Column("lost_leases", sa.BigInteger(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
-    """Drops the count."""
+    """Drop the column."""
     op.drop_column("tune_experiments", "lost_leases")

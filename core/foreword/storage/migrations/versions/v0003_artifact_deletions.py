@@ -1,4 +1,4 @@
-"""Files that no row refers to are noted until they are deleted."""
+"""Add a table of files that no row refers to and that are to be deleted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the notes; there are none."""
+    """Create the table, empty."""
     op.create_table(
         "artifact_deletions",
         sa.Column("artifact", sa.Text(), nullable=False),
@@ -24,5 +24,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the notes."""
+    """Drop the table."""
     op.drop_table("artifact_deletions")
