@@ -1,1 +1,1 @@
-"""The gRPC service: one servicer per file, `convert` for all parsing, interceptors for what every RPC shares."""
+"""The gRPC server: one servicer per file, `convert` for all parsing, interceptors for what all RPCs share."""

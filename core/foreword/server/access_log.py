@@ -1,4 +1,4 @@
-"""The access log: one line for each RPC, at its end, with who called what and how it ended; never texts or keys."""
+"""The access log: one line at the end of each RPC, with the caller, method and outcome, but never texts or keys."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from foreword.observability.logging import get_logger
 from foreword.server.interceptors import Call
 
 _TOLERANCE_SECONDS = 0.1
-"""The clock of a client starts before that of the server, so its cancellation comes a little early."""
+"""A client starts its clock before the server does, so that its cancellation can arrive slightly early."""
 _log = get_logger("access")
 
 
 class AccessLog:
-    """The layer that writes the access log. It stands outside those that answer errors and authenticate.
+    """The layer that writes the access log. It is outside the layers for errors and authentication.
 
     Args:
-        clock: Monotonic time in seconds.
+        clock: Clock of monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,7 +29,7 @@ class AccessLog:
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
-        """Writes a line when the RPC ends, however it ends."""
+        """Write a line when the RPC ends, with any outcome."""
         begin = self._clock()
         code: grpc.StatusCode | None = None
         try:
@@ -56,7 +56,7 @@ class AccessLog:
 
 
 def _cause_of_cancellation(call: Call) -> grpc.StatusCode:
-    """Why gRPC cancelled the RPC: its deadline passed, or its client went away."""
+    """Return the status of a cancelled RPC: its deadline passed, or its client disconnected."""
     remaining: float | None = call.context.time_remaining()
     late = remaining is not None and remaining < _TOLERANCE_SECONDS
     return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED

@@ -1,4 +1,4 @@
-"""Where an adapter's files lie, and how the engine reads them."""
+"""Access of the engine to the files of adapters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from foreword.storage.artifacts import ArtifactStore
 
 
 def adapter_reader(artifacts: ArtifactStore) -> Callable[[AdapterReference], tuple[dict[str, Any], bytes]]:
-    """What an engine reads adapters with: the parsed configuration and the bytes of the tensors file.
+    """Return a function that reads the parsed configuration and the bytes of the tensors file of an adapter.
 
-    The engine checks the tensors against their hash; the configuration is checked here.
+    The function checks the hash of the configuration. The engine checks the hash of the tensors.
     """
 
     def read(reference: AdapterReference) -> tuple[dict[str, Any], bytes]:

@@ -1,4 +1,4 @@
-"""The server: puts the services together, starts, and drains."""
+"""The server, which assembles, starts and drains the services."""
 
 from __future__ import annotations
 
@@ -69,34 +69,34 @@ SERVICES = tuple(
 )
 
 _HOOK_THREADS = 32
-"""Plugins at work on requests at a time: as many as the engine decodes together. Most of them wait for others."""
+"""Number of concurrent requests in plugins: as many as the engine decodes together. Most plugins only wait."""
 _DELETIONS_SECONDS = 60.0
 _log = get_logger("server")
 
 
 class LocalEngine(EngineClient, Protocol):
-    """An engine that lives and ends with the server."""
+    """An engine that starts and stops with the server."""
 
     def start(self, on_lost: Callable[[], object]) -> None:
-        """Starts answering; `on_lost` is called, on any thread, if it ends by itself and can answer nothing more."""
+        """Start the engine. It calls `on_lost`, on any thread, if it fails and can no longer answer requests."""
         ...
 
     def stop(self) -> None:
-        """Ends; requests under way fail with UnavailableError. Blocks until its thread has ended."""
+        """Stop the engine and block until its thread has ended. Running requests fail with UnavailableError."""
         ...
 
 
 class ForewordServer:
-    """The gRPC server with everything that runs beside it on the event loop.
+    """The gRPC server with its background tasks on the event loop.
 
     Args:
-        database: Migrated; it is not closed here.
-        engine: Started and stopped with the server.
-        dev_key: Whether the key `dev` speaks for tenant `dev`; loopback only, and nothing of it is stored.
-        on_engine_lost: Called on the event loop when the engine has ended by itself. Health says NOT_SERVING; the
-            process should stop the server and end, as a device that was lost comes back only with a new one.
-        clock: Monotonic time in seconds, by which keys and models are looked up again.
-        now: Wall clock, by which keys expire.
+        database: A migrated database, which the caller closes.
+        engine: The engine, which is started and stopped with the server.
+        dev_key: Whether the key `dev` of tenant `dev` is valid; loopback only. The key is not stored.
+        on_engine_lost: Called on the event loop if the engine has failed. Health reports NOT_SERVING. The caller should
+            stop the server and end the process, because only a new process can use a lost device again.
+        clock: Clock of monotonic time in seconds, for the age of cached keys and models.
+        now: Returns the wall-clock time, for the expiry of keys.
 
     Raises:
         InvalidArgumentError: The address needs TLS, or `insecure`.
@@ -135,16 +135,16 @@ class ForewordServer:
         self._probing: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
         self._deleting: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
-        """Listens, and returns the port.
+        """Start the server and return its port.
 
         Raises:
-            FailedPreconditionError: The port is taken.
+            FailedPreconditionError: The port is in use.
         """
         authenticator = Authenticator(self._tenants, dev_key=self._dev_key, clock=self._clock, now=self._now)
-        # The request id is outermost, so that errors carry it; errors of authentication are errors too.
+        # The request id is outermost, so that all errors have it, including those of authentication.
         access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
         interceptor = CallInterceptor((carry_request_id, *access_log, answer_errors, authenticator.layer))
         server = grpc.aio.server(interceptors=[interceptor], options=server_options(self._settings))
@@ -167,15 +167,15 @@ class ForewordServer:
         return port
 
     async def wait(self) -> None:
-        """Waits until the server has stopped."""
+        """Wait until the server has stopped."""
         assert self._server is not None, "start first"
         await self._server.wait_for_termination()
 
     async def stop(self, grace_seconds: float | None = None) -> None:
-        """Drains: health says NOT_SERVING, new requests are refused, running ones finish, then everything ends.
+        """Drain and stop the server: report NOT_SERVING, reject new requests, and wait for running ones to finish.
 
         Args:
-            grace_seconds: Time that running requests get. Default: the setting `drain_seconds`.
+            grace_seconds: Maximum time for running requests. Default: the setting `drain_seconds`.
         """
         if self._server is None:
             return
@@ -190,32 +190,32 @@ class ForewordServer:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         await server.stop(grace)
-        # Nobody waits for an answer any more: what is left in the engine belongs to requests that were cut off.
+        # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         self._work.close()
         self._hook_work.close()
 
     def _engine_lost(self) -> None:
-        self._telling = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")
+        self._announcing = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")
         self._on_engine_lost()
 
     async def _preload(self) -> None:
-        """Loads the base models that the operator named; one that cannot be loaded is logged and tried on first use."""
+        """Load the base models that the operator named. After a failure, a model is loaded on first use."""
         for name in self._settings.preload_base_models:
             try:
                 await self._engine.preload(self._plugins.base_model(name).spec.id)
             except ForewordError as error:
                 _log.warning("preload_failed", base_model=name, reason=error.reason, error=error.message)
-            except Exception:  # the task's root: foreign code loads, and the other models are to be loaded too
+            except Exception:  # the root of a task that runs third-party code; the other models are still loaded
                 _log.exception("preload_failed", base_model=name)
 
     async def _delete_pending(self) -> None:
-        """Deletes files that were left because a process had died or the store was away."""
+        """Delete files that were left when a process died or the store was unavailable."""
         while True:
             try:
                 await asyncio.to_thread(self._deletions.delete_due)
             except UnavailableError:
-                pass  # the database has logged why, once; it may come back
+                pass  # the database has logged the cause once; it may recover
             except Exception:  # the root of a background task
                 _log.exception("deletions_failed")
             await asyncio.sleep(_DELETIONS_SECONDS)
@@ -223,7 +223,7 @@ class ForewordServer:
     def _register(
         self, server: grpc.aio.Server, authenticator: Authenticator, models: ModelResolver, prober: Prober
     ) -> None:
-        """Adds every service."""
+        """Add every service."""
         settings = self._settings
         tokens = TokenCounters()
         checker = UploadChecker(

@@ -1,4 +1,4 @@
-"""Who is calling: API keys, their scopes, and the development key."""
+"""Authentication with API keys, their scopes and the development key."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ _admit: ContextVar[Callable[[], Awaitable[Caller]]] = ContextVar("admit")
 
 
 def current_caller() -> Caller:
-    """Who called the RPC that this task serves."""
+    """Return the caller of the RPC that this task serves."""
     return _caller.get()
 
 
 async def admit_again() -> None:
-    """Checks the caller of the RPC that this task serves anew. A call that may last for days outlives keys.
+    """Check the caller of the current RPC again, because a key can expire during a call that lasts for days.
 
     Raises:
-        UnauthenticatedError: The key was revoked since, or has expired.
-        PermissionDeniedError: It has lost the scope.
+        UnauthenticatedError: The key has been revoked or has expired.
+        PermissionDeniedError: The key has lost the scope.
     """
     await _admit.get()()
 
 
 class Authenticator:
-    """The layer that lets an RPC through only with a key that has its scope.
+    """The layer that rejects an RPC unless its key has the required scope.
 
     Args:
-        tenants: Where keys are looked up; each at most once a second.
-        dev_key: Whether `dev` is a key, for tenant `dev`; it is stored nowhere.
-        clock: Monotonic time in seconds.
-        now: Wall clock.
+        tenants: Repository of the keys; each key is looked up at most once a second.
+        dev_key: Whether `dev` is a valid key of tenant `dev`; it is not stored.
+        clock: Clock of monotonic time in seconds.
+        now: Returns the wall-clock time.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Authenticator:
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
-        """Authenticates the caller, checks the scope and makes `current_caller` known."""
+        """Authenticate the caller, check the scope and set `current_caller`."""
         token = _caller.set(await self._admit(call))
         again = _admit.set(lambda: self._admit(call))
         try:
@@ -76,10 +76,10 @@ class Authenticator:
             _caller.reset(token)
 
     async def authenticate(self, authorization: str) -> Caller:
-        """Who an `authorization` value speaks for.
+        """Return the caller for an `authorization` value.
 
         Raises:
-            UnauthenticatedError: There is no key, or it is wrong, expired or revoked.
+            UnauthenticatedError: The key is missing, wrong, expired or revoked.
         """
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
@@ -90,7 +90,7 @@ class Authenticator:
         if self._dev_key and hmac.compare_digest(secret.encode(), DEV_KEY.encode()):
             return Caller(tenant=DEV_TENANT, api_key="", scopes=frozenset(Scope))
         key = await self._find(secret)
-        # One comparison in every case: the time taken does not tell whether the id exists.
+        # Compare in every case, so that the time taken does not reveal whether the id exists.
         matches = hmac.compare_digest(hash_secret(secret), key.secret_sha256 if key is not None else _NO_HASH)
         if key is None or not matches:
             raise UnauthenticatedError("The API key is wrong or was revoked. Ask an administrator for a new one.")
@@ -101,11 +101,11 @@ class Authenticator:
         return Caller(tenant=key.tenant, api_key=key.id, scopes=key.scopes)
 
     def forget(self, key_id: str) -> None:
-        """Drops what is remembered of a key that was just changed here."""
+        """Drop a key that was just changed from the cache."""
         self._keys.forget(key_id)
 
     async def _admit(self, call: Call) -> Caller:
-        """Who makes a call, which the key must allow."""
+        """Return the caller of a call whose key has the required scope."""
         caller = await self.authenticate(call.metadata.get("authorization", ""))
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
@@ -118,7 +118,7 @@ class Authenticator:
         return caller
 
     async def _find(self, secret: str) -> ApiKey | None:
-        """The key that a secret claims to be, by the id in it."""
+        """Return the key with the id that the secret contains."""
         parts = secret.split("_", 2)
         if len(parts) != 3 or parts[0] != "fw" or not 0 < len(parts[1]) <= 64:
             return None
@@ -126,7 +126,7 @@ class Authenticator:
 
 
 def require_own(tenant: str, resource: str) -> None:
-    """Refuses a resource of another tenant in the words for one that does not exist.
+    """Raise the error for a missing resource if it belongs to another tenant.
 
     Raises:
         NotFoundError: The caller belongs to another tenant.
@@ -136,13 +136,13 @@ def require_own(tenant: str, resource: str) -> None:
 
 
 def require_readable(creator: str, resource: str) -> None:
-    """Refuse a resource that the caller may not read, in the words for one that does not exist.
+    """Raise the error for a missing resource if the caller may not read it.
 
     Args:
-        creator: Id of the API key that made it.
+        creator: Id of the API key that created the resource.
 
     Raises:
-        NotFoundError: The caller's key lacks the scope `read` and did not make it.
+        NotFoundError: The caller's key lacks the scope `read` and did not create the resource.
     """
     if current_caller().reads_only_of not in (None, creator):
         raise NotFoundError.of(resource)

@@ -1,4 +1,4 @@
-"""The requests of a batch, side by side, each with its own outcome."""
+"""Concurrent execution of the requests of a batch, each with its own result."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LONGEST_WAIT_SECONDS = 300.0
 
 
 async def settled(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: int) -> list[Result | ForewordError]:
-    """What every call returns, or the error that it raises, in their order. Cancelling it cancels them all.
+    """Run all calls and return their results or errors, in order. Cancelling it cancels all calls.
 
-    What nobody foresaw is logged, and an InternalError with its id takes its place.
+    Unexpected exceptions are logged and replaced by an InternalError with an id.
 
     Args:
-        limit: Calls under way at a time.
+        limit: Maximum number of concurrent calls.
     """
     places = asyncio.Semaphore(limit)
 
@@ -32,7 +32,7 @@ async def settled(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: in
                 return await call()
             except ForewordError as error:
                 return error
-            except Exception:  # the root of one request: the others have their answers
+            except Exception:  # the root of one request, which must not affect the others
                 return request_fault()
 
     async with asyncio.TaskGroup() as group:
@@ -41,23 +41,23 @@ async def settled(calls: Iterable[Callable[[], Awaitable[Result]]], *, limit: in
 
 
 async def with_patience(call: Callable[[], Awaitable[Result]], *, deadline: float | None) -> Result:
-    """What a call returns, tried again for as long as the service has too much to do.
+    """Return the result of a call, and retry it while the service is busy.
 
-    Alone, a caller would wait and call again; one request of a batch has nobody to do so, and it may be the rest of its
-    own batch that fills the queue.
+    The caller of a single request would wait and retry. A request of a batch needs this function for that, because the
+    rest of its own batch may fill the queue.
 
     Args:
-        deadline: Until when it is tried, in the terms of `time.monotonic()`; None for five minutes.
+        deadline: Time of the last try on the clock of `time.monotonic()`; None for five minutes.
 
     Raises:
-        ExhaustedError: There was no room in time.
+        ExhaustedError: The service was busy until the deadline.
     """
     end = time.monotonic() + _LONGEST_WAIT_SECONDS if deadline is None else deadline
     while True:
         try:
             return await call()
         except ExhaustedError as error:
-            # The time told is an estimate, and answers that end early make room sooner.
+            # `retry_after` is an estimate: answers that end early make room sooner.
             pause = min(error.retry_after.total_seconds(), _LONGEST_PAUSE_SECONDS)
             if time.monotonic() + pause >= end:
                 raise

@@ -1,4 +1,4 @@
-"""What is known of an RPC while it runs, for the access log."""
+"""Facts about a running RPC, collected for the access log."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import grpc
 
 @dataclass(slots=True, kw_only=True)
 class CallRecord:
-    """Facts about an RPC for the access log, filled in while it runs; empty or 0 until they are known.
+    """Facts about an RPC for the access log, collected while it runs; empty or 0 until they are known.
 
     Attributes:
         tenant: Id of the caller's tenant.
-        key_id: Id of the caller's key, which is not secret; empty for the development key.
-        code: How the RPC ended, unless it was answered or cancelled.
-        reason: Reason of its error.
-        error_id: Id of its log entry, if it failed by a fault of the service.
-        input_tokens: Tokens of all inputs that were answered.
-        generated_tokens: Tokens of all answers.
+        key_id: Id of the caller's API key, which is not secret; empty for the development key.
+        code: Status code of the RPC if it failed.
+        reason: Reason of the error.
+        error_id: Id of the log entry if the RPC failed because of a fault of the service.
+        input_tokens: Number of tokens of all answered inputs.
+        generated_tokens: Number of tokens of all answers.
     """
 
     tenant: str = ""
@@ -35,10 +35,10 @@ _record: ContextVar[CallRecord] = ContextVar("record")
 
 
 def current_record() -> CallRecord:
-    """The record of the RPC that this task serves."""
+    """Return the record of the RPC that this task serves."""
     return _record.get()
 
 
 def keep_record(record: CallRecord) -> None:
-    """Makes a record the current one of this task, which serves one RPC."""
+    """Set the record of this task, which serves one RPC."""
     _record.set(record)

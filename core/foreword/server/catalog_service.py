@@ -1,4 +1,4 @@
-"""CatalogService: what is installed."""
+"""CatalogService: installed base models, tasks, tuning methods, validators and plugins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     """Implements `foreword.v1.CatalogService`.
 
     Args:
-        aliases: Names for base models that the settings add to those of the models themselves.
+        aliases: Aliases of base models from the settings, in addition to those of the models.
     """
 
     def __init__(self, *, plugins: PluginManager, aliases: Mapping[str, str]) -> None:
@@ -30,14 +30,14 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListBaseModels(
         self, request: catalog_service_pb2.ListBaseModelsRequest, context: Any
     ) -> catalog_service_pb2.ListBaseModelsResponse:
-        """Lists the base models that are offered."""
+        """List the available base models."""
         models = sorted(self._plugins.base_models, key=lambda model: model.spec.id)
         return catalog_service_pb2.ListBaseModelsResponse(base_models=[self._base_model(model) for model in models])
 
     async def GetBaseModel(
         self, request: catalog_service_pb2.GetBaseModelRequest, context: Any
     ) -> catalog_pb2.BaseModel:
-        """Returns a base model, by name or alias."""
+        """Return a base model by name or alias."""
         violations = Violations()
         name = violations.text("name", request.name, MAX_DISPLAY_NAME, required=True)
         violations.check()
@@ -46,7 +46,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListTasks(
         self, request: catalog_service_pb2.ListTasksRequest, context: Any
     ) -> catalog_service_pb2.ListTasksResponse:
-        """Lists the tasks that are installed."""
+        """List the installed tasks."""
         tasks = self._plugins.tasks
         return catalog_service_pb2.ListTasksResponse(
             tasks=[convert.task(item, tasks.owner(id)) for id, item in sorted(tasks.items.items())]
@@ -55,7 +55,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListTuningMethods(
         self, request: catalog_service_pb2.ListTuningMethodsRequest, context: Any
     ) -> catalog_service_pb2.ListTuningMethodsResponse:
-        """Lists the tuning methods that are installed."""
+        """List the installed tuning methods."""
         methods = self._plugins.tuning_methods
         return catalog_service_pb2.ListTuningMethodsResponse(
             tuning_methods=[
@@ -66,7 +66,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListParameters(
         self, request: catalog_service_pb2.ListParametersRequest, context: Any
     ) -> catalog_service_pb2.ListParametersResponse:
-        """Lists the parameters of tuning and of generation."""
+        """List the tuning and generation parameters."""
         return catalog_service_pb2.ListParametersResponse(
             tune_parameters=map(parameter_spec, TUNE_PARAMETER_SPECS),
             generate_parameters=map(parameter_spec, GENERATE_PARAMETER_SPECS),
@@ -75,7 +75,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListRowValidators(
         self, request: catalog_service_pb2.ListRowValidatorsRequest, context: Any
     ) -> catalog_service_pb2.ListRowValidatorsResponse:
-        """Lists the row validators that are installed, in the order in which they run."""
+        """List the installed row validators, in the order in which they run."""
         validators = self._plugins.row_validators
         return catalog_service_pb2.ListRowValidatorsResponse(
             row_validators=[convert.row_validator(item, validators.owner(id)) for id, item in validators.items.items()]
@@ -84,7 +84,7 @@ class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListPlugins(
         self, request: catalog_service_pb2.ListPluginsRequest, context: Any
     ) -> catalog_service_pb2.ListPluginsResponse:
-        """Lists all plugins, with the reason where one failed to load."""
+        """List all plugins, with the reason for each one that failed to load."""
         statuses = sorted(self._plugins.statuses, key=lambda status: status.id)
         return catalog_service_pb2.ListPluginsResponse(plugins=[convert.plugin(status) for status in statuses])
 

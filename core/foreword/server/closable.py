@@ -1,4 +1,4 @@
-"""Answers in pieces that can be left early."""
+"""Streamed answers that can be closed early."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from foreword.inference.interfaces import Piece
 
 
 async def closable(pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece, None]:
-    """The pieces, from something that can be closed: leaving it early cancels the request in the engine."""
+    """Yield the pieces from a generator that can be closed; closing it early cancels the request in the engine."""
     try:
         async for piece in pieces:
             yield piece

@@ -53,10 +53,10 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     async def UploadDataset(
         self, request_iterator: AsyncIterator[dataset_service_pb2.UploadDatasetRequest], context: Any
     ) -> dataset_service_pb2.UploadDatasetResponse:
-        """Checks a file as it arrives, and stores it if no row is faulty."""
+        """Check a file as it arrives, and store it if no row is faulty."""
         message = await read_header(request_iterator)
         header = convert.parse_header(message, named=True)
-        request_key("UploadDataset", message, field="header.request_id")  # its faults are told before the upload
+        request_key("UploadDataset", message, field="header.request_id")  # report its faults before the upload
         caller = current_caller()
         require_own(header.tenant or caller.tenant, message.parent)
         with self._budget.open(caller.tenant) as hold:
@@ -69,7 +69,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     async def CheckDataset(
         self, request_iterator: AsyncIterator[dataset_service_pb2.CheckDatasetRequest], context: Any
     ) -> dataset_service_pb2.CheckDatasetResponse:
-        """Checks a file as UploadDataset does and stores nothing."""
+        """Check a file like UploadDataset, but store nothing."""
         message = await read_header(request_iterator)
         header = convert.parse_header(message, named=False)
         require_own(header.tenant or current_caller().tenant, message.parent)
@@ -78,13 +78,13 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         return dataset_service_pb2.CheckDatasetResponse(report=data_report(checked.report))
 
     async def GetDataset(self, request: dataset_service_pb2.GetDatasetRequest, context: Any) -> dataset_pb2.Dataset:
-        """Returns a dataset with its report."""
+        """Return a dataset with its report."""
         return convert.dataset(await self._get(request.name))
 
     async def ListDatasets(
         self, request: dataset_service_pb2.ListDatasetsRequest, context: Any
     ) -> dataset_service_pb2.ListDatasetsResponse:
-        """Lists datasets, newest first, without their reports."""
+        """List datasets, newest first, without their reports."""
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
@@ -98,7 +98,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     async def ListDatasetRows(
         self, request: dataset_service_pb2.ListDatasetRowsRequest, context: Any
     ) -> dataset_service_pb2.ListDatasetRowsResponse:
-        """Lists the rows of a dataset in order."""
+        """List the rows of a dataset in order."""
         size = page_size(request) or DEFAULT_ROWS_PAGE_SIZE
         dataset = await self._get(request.name)
         rows, token = await asyncio.to_thread(self._read_rows, dataset, size, request.page_token)
@@ -107,7 +107,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         )
 
     async def DeleteDataset(self, request: dataset_service_pb2.DeleteDatasetRequest, context: Any) -> empty_pb2.Empty:
-        """Deletes a dataset and its rows."""
+        """Delete a dataset and its rows."""
         name = DatasetName.parse(request.name)
         require_own(name.tenant, request.name)
         artifact = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).delete, name.dataset)
@@ -118,7 +118,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     def _store(
         self, caller: Caller, header: convert.Header, message: dataset_service_pb2.DatasetHeader, checked: CheckedData
     ) -> Dataset:
-        """Store the rows and their dataset, or return the dataset that the same request made before."""
+        """Store the rows and their dataset, or return the dataset that the same request created before."""
         artifact = new_dataset_key(caller.tenant, checked.content_sha256)
         files = {ROWS_FILE: checked.canonical}
         with self._publisher.publish(caller.tenant, artifact, files):
@@ -134,7 +134,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 request=request_key("UploadDataset", message, checked.content_sha256),
             )
             if stored.artifact != artifact:
-                # A repetition, whose rows may be lost since; its fingerprint says that these are the same rows.
+                # A repeated request, whose rows may have been lost since. The same fingerprint means the same rows.
                 self._publisher.restore(stored.artifact, files)
         return stored
 

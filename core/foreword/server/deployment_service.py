@@ -38,7 +38,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def CreateSpace(
         self, request: deployment_service_pb2.CreateSpaceRequest, context: Any
     ) -> deployment_pb2.Space:
-        """Creates a space."""
+        """Create a space."""
         new = convert.parse_new_space(request)
         key = request_key("CreateSpace", request)
         caller = current_caller()
@@ -56,7 +56,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         return convert.space(created)
 
     async def GetSpace(self, request: deployment_service_pb2.GetSpaceRequest, context: Any) -> deployment_pb2.Space:
-        """Returns a space."""
+        """Return a space."""
         name = SpaceName.parse(request.name)
         require_own(name.tenant, request.name)
         found = await asyncio.to_thread(self._spaces(name.tenant).get, name.space)
@@ -66,7 +66,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def ListSpaces(
         self, request: deployment_service_pb2.ListSpacesRequest, context: Any
     ) -> deployment_service_pb2.ListSpacesResponse:
-        """Lists spaces by id."""
+        """List spaces, ordered by id."""
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
@@ -78,7 +78,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         )
 
     async def DeleteSpace(self, request: deployment_service_pb2.DeleteSpaceRequest, context: Any) -> empty_pb2.Empty:
-        """Deletes an empty space."""
+        """Delete an empty space."""
         name = SpaceName.parse(request.name)
         require_own(name.tenant, request.name)
         await asyncio.to_thread(self._spaces(name.tenant).delete, name.space)
@@ -87,7 +87,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def CreateDeployment(
         self, request: deployment_service_pb2.CreateDeploymentRequest, context: Any
     ) -> deployment_pb2.Deployment:
-        """Creates a deployment, which serves once its first revision has passed its probe."""
+        """Create a deployment, which is served once its first revision has passed its probe."""
         new = convert.parse_new_deployment(request)
         key = request_key("CreateDeployment", request)
         caller = current_caller()
@@ -113,7 +113,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def GetDeployment(
         self, request: deployment_service_pb2.GetDeploymentRequest, context: Any
     ) -> deployment_pb2.Deployment:
-        """Returns a deployment."""
+        """Return a deployment."""
         name = self._name(request.name)
         found = await asyncio.to_thread(self._deployments(name.tenant).get, name.space, name.deployment)
         require_readable(found.creator, request.name)
@@ -122,7 +122,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def ListDeployments(
         self, request: deployment_service_pb2.ListDeploymentsRequest, context: Any
     ) -> deployment_service_pb2.ListDeploymentsResponse:
-        """Lists deployments, newest first."""
+        """List deployments, newest first."""
         caller = current_caller()
         space = None
         if request.parent:
@@ -140,7 +140,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def UpdateDeployment(
         self, request: deployment_service_pb2.UpdateDeploymentRequest, context: Any
     ) -> deployment_pb2.Deployment:
-        """Changes a deployment; another model serves once it has passed its probe."""
+        """Change a deployment. A new model is served once it has passed its probe."""
         change = convert.parse_deployment_change(request)
         key = request_key("UpdateDeployment", request)
         require_own(change.name.tenant, str(change.name))
@@ -161,7 +161,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def RollbackDeployment(
         self, request: deployment_service_pb2.RollbackDeploymentRequest, context: Any
     ) -> deployment_pb2.Deployment:
-        """Points the deployment back to an earlier revision, at once."""
+        """Return to an earlier revision at once."""
         name = self._name(request.name)
         if request.revision < 0:
             raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
@@ -175,19 +175,19 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def DeleteDeployment(
         self, request: deployment_service_pb2.DeleteDeploymentRequest, context: Any
     ) -> empty_pb2.Empty:
-        """Deletes a deployment."""
+        """Delete a deployment."""
         name = self._name(request.name)
         await asyncio.to_thread(self._deployments(name.tenant).delete, name.space, name.deployment)
         self._changed()
         return empty_pb2.Empty()
 
     def _changed(self) -> None:
-        """Makes a change known in this process at once; other replicas see it within a second."""
+        """Apply a change in this process at once. Other replicas notice it within a second."""
         self._models.forget()
         self._prober.wake()
 
     def _reference(self, model: convert.NamedModel) -> ModelReference:
-        """The model to deploy, aliases followed; whether a tuned model exists is decided in the transaction."""
+        """Return the model to deploy, with aliases resolved. The transaction checks that a tuned model exists."""
         if model.tuned_model is not None:
             require_own(model.tuned_model.tenant, str(model.tuned_model))
             return ModelReference(tuned_model=model.tuned_model.tuned_model)

@@ -1,4 +1,4 @@
-"""Health, whose watchers do not hold up a drain."""
+"""Health service whose watches do not delay a drain."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from grpc_health.v1._async import HealthServicer
 _LAST_WORD_SECONDS = 0.1
 
 
-class Health(HealthServicer):  # type: ignore[misc]  # grpc-stubs leave its asyncio half out
-    """The standard health service; a watch ends once it has told that the service is going down.
+class Health(HealthServicer):  # type: ignore[misc]  # grpc-stubs lack its asyncio part
+    """The standard health service. A watch ends once it has reported the shutdown.
 
-    Watches otherwise last until their clients leave, and every drain would take all the time it is given.
+    Otherwise, watches would last until their clients disconnect, and every drain would take its maximum time.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Health(HealthServicer):  # type: ignore[misc]  # grpc-stubs leave its asyn
         self._going_down = asyncio.Event()
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
-        """Streams the status of a service whenever it changes."""
+        """Stream the status of a service each time it changes."""
         watching = asyncio.ensure_future(super().Watch(request, context))
         going_down = asyncio.ensure_future(self._going_down.wait())
         try:
@@ -33,6 +33,6 @@ class Health(HealthServicer):  # type: ignore[misc]  # grpc-stubs leave its asyn
                 task.cancel()
 
     async def enter_graceful_shutdown(self) -> None:
-        """Sets every service to NOT_SERVING for good."""
+        """Set every service to NOT_SERVING permanently."""
         await super().enter_graceful_shutdown()
         self._going_down.set()

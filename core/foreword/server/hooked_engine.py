@@ -1,4 +1,4 @@
-"""Lets plugins see the requests to an engine: change or refuse texts before, take note after."""
+"""An engine with plugin hooks, which can change or reject texts before a request and observe its outcome."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from foreword.server.long_work import LongWork
 
 
 def hooked(engine: EngineClient, plugins: PluginManager, work: LongWork) -> EngineClient:
-    """The engine, or one that calls hooks around it if a plugin implements any: nobody else pays for them."""
+    """Return the engine, wrapped with hooks only if a plugin implements any, so that they cost nothing otherwise."""
     return HookedEngine(engine, plugins, work) if plugins.changes_texts or plugins.observes_answers else engine
 
 
 class HookedEngine(EngineClient):
-    """Calls `before_generate` and `after_generate` around requests for text and labels.
+    """An engine that calls `before_generate` and `after_generate` around requests for text and labels.
 
-    Plugins run on threads that do nothing else, so that a slow one delays no call that has no need of it;
-    `after_generate` delays not even its own request.
+    Plugins run on separate threads, so that a slow one does not delay other calls. `after_generate` does not even delay
+    its own request.
 
     Args:
         work: Runs `before_generate`.
@@ -46,7 +46,7 @@ class HookedEngine(EngineClient):
         self._notifier = ThreadPoolExecutor(1, "foreword-hooks")
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
-        """Answers with text; leaving the iteration cancels the request."""
+        """Generate text. Leaving the iteration cancels the request."""
         call, begin, usage, error = _call(request, labels=False), self._clock(), None, "CANCELLED"
         try:
             request = await self._before(call, request)
@@ -62,7 +62,7 @@ class HookedEngine(EngineClient):
             self._after(call, usage, begin, error)
 
     async def classify(self, request: EngineRequest) -> Classification:
-        """Scores the answers of a closed task."""
+        """Score the answers of a closed task."""
         call, begin, usage, error = _call(request, labels=True), self._clock(), None, "CANCELLED"
         try:
             answer = await self._engine.classify(await self._before(call, request))
@@ -75,30 +75,30 @@ class HookedEngine(EngineClient):
         return answer
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
-        """Tokens of an input."""
+        """Return the tokens of an input."""
         return await self._engine.tokenize(tenant, base_model, text, with_texts=with_texts)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
-        """Largest change in nats that the adapter makes."""
+        """Return the largest change in nats that the adapter makes."""
         return await self._engine.probe(base_model, adapter)
 
     async def preload(self, base_model: str) -> None:
-        """Loads a base model now instead of on first use."""
+        """Load a base model now instead of on first use."""
         await self._engine.preload(base_model)
 
     def load(self) -> EngineLoad:
-        """What the engine has to do at the moment."""
+        """Return the current load of the engine."""
         return self._engine.load()
 
     async def _before(self, call: InferenceCall, request: EngineRequest) -> EngineRequest:
-        """The request with the text that plugins made of it."""
+        """Return the request with the text as changed by plugins."""
         if not self._plugins.changes_texts:
             return request
         text = await self._work.run(self._plugins.before_generate, call, request.text)
         return replace(request, text=text)
 
     def _after(self, call: InferenceCall, usage: TokenUsage | None, begin: float, error: str) -> None:
-        """Tells plugins, one call after the other."""
+        """Report the outcome to plugins, one call after the other."""
         outcome = InferenceOutcome(usage=usage, seconds=self._clock() - begin, error=error)
         self._notifier.submit(self._plugins.after_generate, call, outcome)
 

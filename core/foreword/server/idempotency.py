@@ -1,4 +1,4 @@
-"""Request ids: what makes two requests the same one."""
+"""Identification of repeated requests by request id and content."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _MAX_REQUEST_ID = 64
 
 
 def request_key(rpc: str, message: Any, content: str = "", field: str = "request_id") -> RequestKey | None:
-    """The key of a request that carries a `request_id`; None when it carries none.
+    """Return the key of a request; None if it has no `request_id`.
 
     Args:
-        rpc: Method name.
-        message: The message with the field `request_id`; everything else in it is its content.
-        content: Hash of what belongs to the request beside the message.
-        field: How violations name the id.
+        rpc: Name of the method.
+        message: The message with the field `request_id`; all other fields are the content.
+        content: Hash of additional content of the request.
+        field: Path of the id in violations.
 
     Raises:
         InvalidArgumentError: The id is too long.

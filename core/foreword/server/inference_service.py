@@ -1,4 +1,4 @@
-"""InferenceService: answers requests with tuned and base models."""
+"""InferenceService: runs inference with tuned and base models."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from foreword.server.convert.prompts import Prompt
 from foreword.server.model_resolver import ModelResolver, ResolvedModel
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
-# A stream or a batch ends itself a little before the caller stops listening, so that what there is arrives.
+# A stream or a batch ends shortly before the caller's deadline, so that the results so far arrive.
 _MARGIN = 0.2
 _MAX_MARGIN_SECONDS = 1.0
 _BATCH_ROWS = 32
-"""Requests of one batch that are in the engine at a time: as many as it decodes together, and no queue full of them."""
+"""Number of requests of one batch in the engine at a time: as many as it decodes together, so that none queues."""
 
 
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
-    """Implements `foreword.v1.InferenceService`. Writes nothing to the database."""
+    """Implements `foreword.v1.InferenceService`. It does not write to the database."""
 
     def __init__(self, *, engine: EngineClient, models: ModelResolver) -> None:
         self._engine = engine
@@ -40,14 +40,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     async def Generate(
         self, request: inference_service_pb2.GenerateRequest, context: Any
     ) -> inference_service_pb2.GenerateResponse:
-        """Answers with text."""
+        """Generate text."""
         parsed = convert.parse_text_request(request)
         return await self._answer(parsed, _deadline(context))
 
     async def StreamGenerate(
         self, request: inference_service_pb2.StreamGenerateRequest, context: Any
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
-        """Answers with text in pieces, as it comes."""
+        """Generate text and stream it in pieces."""
         parsed = convert.parse_text_request(request)
         resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
@@ -59,7 +59,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     async def BatchGenerate(
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
     ) -> inference_service_pb2.BatchGenerateResponse:
-        """Answers many requests with text; one that fails has its error in its place."""
+        """Generate text for many requests; a request that fails has its error as its result."""
         parsed = convert.parse_batch_request(request)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
@@ -75,7 +75,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     async def Classify(
         self, request: inference_service_pb2.ClassifyRequest, context: Any
     ) -> inference_service_pb2.ClassifyResponse:
-        """Answers with labels and their probabilities, and abstains below a threshold."""
+        """Return labels with their probabilities, and abstain below a threshold."""
         parsed = convert.parse_label_request(request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
@@ -99,7 +99,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     async def Tokenize(
         self, request: inference_service_pb2.TokenizeRequest, context: Any
     ) -> inference_service_pb2.TokenizeResponse:
-        """Counts tokens, for each part of a structured prompt as well."""
+        """Count tokens, in total and for each part of a structured prompt."""
         parsed = convert.parse_count_request(request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
@@ -118,7 +118,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     async def _answer(
         self, parsed: convert.TextRequest, deadline: float | None
     ) -> inference_service_pb2.GenerateResponse:
-        """The whole answer to one request."""
+        """Return the whole answer to one request."""
         resolved, engine_request = await self._text_request(parsed, deadline, stream=False)
         final: Generation | None = None
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
@@ -129,9 +129,9 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         return convert.generate_response(answer, resolved.version)
 
     async def _part_counts(self, tenant: str, resolved: ResolvedModel, prompt: Prompt, total: int) -> dict[str, int]:
-        """What each part of a structured prompt adds to the tokens of the whole; `template` is what is left.
+        """Return the number of tokens that each part of a structured prompt adds; `template` is the rest.
 
-        A token may span two parts, so a part is counted by how the text up to its end has grown, not on its own.
+        A token may span two parts, so the count of a part is the growth of the text up to its end.
         """
         if prompt.structured is None:
             return {}
@@ -154,7 +154,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     async def _text_request(
         self, parsed: convert.TextRequest, deadline: float | None, *, stream: bool
     ) -> tuple[ResolvedModel, EngineRequest]:
-        """The model that is to answer, and what it is asked."""
+        """Return the model and the request to the engine."""
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         return resolved, EngineRequest(
@@ -171,7 +171,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
 
 
 def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> LabelSpace:
-    """The labels to choose from: those that the model was tuned for, else the request's."""
+    """Return the labels to choose from: those of the tuned model, or else those of the request."""
     space = resolved.label_space or parsed.label_space
     if space is None:
         raise FailedPreconditionError(
@@ -183,13 +183,13 @@ def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> Label
 
 
 def _deadline(context: Any) -> float | None:
-    """When the caller stops waiting, in the terms of `time.monotonic()`; None for never."""
+    """Return the deadline of the call on the clock of `time.monotonic()`; None if it has none."""
     remaining: float | None = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
 
 
 def _early_deadline(context: Any) -> float | None:
-    """When an answer ends itself that is of use unfinished."""
+    """Return the earlier deadline of an answer that is useful even if it is unfinished."""
     remaining: float | None = context.time_remaining()
     if remaining is None:
         return None
@@ -197,7 +197,7 @@ def _early_deadline(context: Any) -> float | None:
 
 
 def _count(usage: TokenUsage) -> None:
-    """Adds the tokens of an answer to the record of the RPC."""
+    """Add the tokens of an answer to the record of the RPC."""
     record = current_record()
     record.input_tokens += usage.input_tokens
     record.generated_tokens += usage.generated_tokens

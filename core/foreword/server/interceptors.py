@@ -1,6 +1,6 @@
-"""What every RPC passes through, as layers around its servicer method.
+"""Interceptor that runs layers around the servicer method of every RPC.
 
-Health and reflection are left alone: probes and grpcurl bring no key.
+Health and reflection have no layers, because probes and grpcurl send no key.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One RPC under way.
+    """A running RPC.
 
     Attributes:
         method: `/foreword.v1.Service/Method`.
-        metadata: What the client sent beside the request, by lower-case key; the first value of each.
+        metadata: Metadata of the client by lower-case key; the first value of each.
         record: Facts for the access log.
     """
 
@@ -43,11 +43,11 @@ class Call:
 
 
 Layer = Callable[[Call], AbstractAsyncContextManager[None]]
-"""Runs around a servicer method, in the task of its RPC."""
+"""A context manager that runs around a servicer method, in the task of its RPC."""
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc carries no types
-    """Puts layers around every method of the service, the first one outermost."""
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+    """Wraps every method of the service with layers, the first one outermost."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)
@@ -57,7 +57,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Wraps the handler of an RPC."""
+        """Wrap the handler of an RPC."""
         handler = await continuation(handler_call_details)
         method = str(handler_call_details.method)
         if handler is None or not method.startswith(_PREFIX):
@@ -83,10 +83,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
 
 
 def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
-    """The handler with `around` entered in the task of each RPC.
+    """Return a handler that enters `around` in the task of each RPC.
 
-    Requests are parsed within `around`: gRPC would answer bytes that are no message with UNKNOWN, before the caller is
-    known and without a request id.
+    Requests are parsed within `around`: gRPC would answer invalid bytes with UNKNOWN, before authentication and without
+    a request id.
     """
     coders = {"request_deserializer": None, "response_serializer": handler.response_serializer}
     parse = handler.request_deserializer
@@ -97,8 +97,8 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
     if handler.response_streaming:
         inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
-        # Written and closed here, not yielded on: a generator that is suspended when the client goes away would be
-        # closed by the garbage collector only, and with it what it waits for in the engine.
+        # Written and closed here instead of yielded: if the client disconnects while a generator is suspended, only the
+        # garbage collector would close it, and its request in the engine would continue until then.
         async def stream(request: Any, context: Any) -> None:
             async with around(context), aclosing(inner(parsed(request), context)) as responses:
                 async for response in responses:
@@ -119,15 +119,15 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
 
 
 def _parse(parse: Callable[[bytes], Any], data: bytes) -> Any:
-    """A request message.
+    """Parse a request message.
 
     Raises:
-        InvalidArgumentError: The bytes are none, or too many.
+        InvalidArgumentError: The bytes are not a valid message, or too many.
     """
     if len(data) > MAX_REQUEST_BYTES:
         raise InvalidArgumentError.of(
             "request",
-            f"must take at most {MAX_REQUEST_BYTES:,} bytes, not {len(data):,}; send shorter texts, or a batch in "
+            f"must have at most {MAX_REQUEST_BYTES:,} bytes, not {len(data):,}; send shorter texts, or a batch in "
             "parts",
             reason="MESSAGE_TOO_LARGE",
         )
@@ -136,22 +136,22 @@ def _parse(parse: Callable[[bytes], Any], data: bytes) -> Any:
     except DecodeError as error:
         raise InvalidArgumentError.of(
             "request",
-            "must be a message as the service's .proto files describe it, with every string in UTF-8; "
-            "make it with the stubs generated from them",
+            "must be a message as defined in the service's .proto files, with every string in UTF-8; "
+            "create it with the stubs generated from them",
         ) from error
 
 
 def _fitting(response: Any) -> Any:
-    """The response message.
+    """Return the response message.
 
     Raises:
-        InvalidArgumentError: It is larger than clients take.
+        InvalidArgumentError: It exceeds the maximum size of a response.
     """
     size = response.ByteSize()
     if size > MAX_RESPONSE_BYTES:
         raise InvalidArgumentError.of(
             "request",
-            f"asks for an answer of {size:,} bytes, and at most {MAX_RESPONSE_BYTES:,} fit into one; ask for less, "
+            f"needs a response of {size:,} bytes, but the limit is {MAX_RESPONSE_BYTES:,}; request less, "
             "such as a smaller page or fewer return_options",
             reason="RESPONSE_TOO_LARGE",
         )
@@ -159,14 +159,14 @@ def _fitting(response: Any) -> Any:
 
 
 async def _parse_each(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """The request messages of a stream."""
+    """Parse the request messages of a stream."""
     async for data in requests:
         yield _parse(parse, data)
 
 
 @asynccontextmanager
 async def carry_request_id(call: Call) -> AsyncIterator[None]:
-    """Takes the client's `x-request-id`, or makes one, and sends it back in the trailers; log lines carry it."""
+    """Take `x-request-id` from the client or generate it, return it in the trailers and add it to log lines."""
     given = call.metadata.get("x-request-id", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     call.context.set_trailing_metadata((("x-request-id", request_id),))
@@ -176,7 +176,7 @@ async def carry_request_id(call: Call) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def answer_errors(call: Call) -> AsyncIterator[None]:
-    """Answers errors as google.rpc.Status. What nobody foresaw is logged with its traceback and answered with an id."""
+    """Return errors as google.rpc.Status. Log unexpected exceptions with their traceback and return an id."""
     try:
         yield
     except ForewordError as error:
@@ -186,7 +186,7 @@ async def answer_errors(call: Call) -> AsyncIterator[None]:
 
 
 async def _abort(call: Call, error: ForewordError) -> None:
-    """Ends the RPC with an error, keeping the trailers set before."""
+    """End the RPC with an error, keeping the trailers set before."""
     code, message, status = status_of(error)
     call.record.code, call.record.reason = code, error.reason
     call.record.error_id = error.metadata.get("error_id", "")

@@ -1,4 +1,4 @@
-"""Where the server listens, and whether it may do so without encryption."""
+"""Address and encryption of the server."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from foreword.errors import FailedPreconditionError, InvalidArgumentError
 
 
 def check_listening(settings: Settings, *, dev_key: bool) -> None:
-    """Refuses settings under which keys would cross a network in plain text, or everybody would know one.
+    """Reject settings that would send keys over a network in plain text or expose the well-known key `dev`.
 
     Raises:
-        InvalidArgumentError: Names the settings at fault and the remedy.
+        InvalidArgumentError: The settings are unsafe or incomplete.
     """
     certificate, private_key = settings.tls_certificate, settings.tls_private_key
     if (certificate is None) != (private_key is None):
         missing = "tls_private_key" if private_key is None else "tls_certificate"
-        raise InvalidArgumentError.of(missing, "must be set as well: TLS needs a certificate and its private key")
+        raise InvalidArgumentError.of(missing, "must be set too: TLS needs a certificate and its private key")
     if is_loopback(settings.host):
         return
     if dev_key:
         raise InvalidArgumentError.of(
             "host",
-            f"must be a loopback address such as 127.0.0.1 with dev, whose key everybody knows, not {settings.host}",
+            f"must be a loopback address such as 127.0.0.1 with dev, whose key is public, not {settings.host}",
         )
     if certificate is None and not settings.insecure:
         raise InvalidArgumentError.of(
             "host",
-            f"{settings.host} can be reached from other machines, and keys would travel in plain text; set "
-            "tls_certificate and tls_private_key, or insecure if something else encrypts",
+            f"{settings.host} is reachable from other machines, and keys would be sent in plain text; set "
+            "tls_certificate and tls_private_key, or insecure if something else encrypts the connections",
         )
 
 
 def listen(server: grpc.aio.Server, settings: Settings) -> int:
-    """Binds the server and returns its port.
+    """Bind the server and return its port.
 
     Raises:
-        FailedPreconditionError: The port is taken or the address is not this machine's.
+        FailedPreconditionError: The port is in use, or the address does not belong to this machine.
         InvalidArgumentError: A TLS file cannot be read.
     """
     host = f"[{settings.host}]" if ":" in settings.host and not settings.host.startswith("[") else settings.host
@@ -55,7 +55,7 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
         return port
     except RuntimeError as error:
         raise FailedPreconditionError(
-            f"Cannot listen on {address}: the port is taken, or the address is not this machine's. "
+            f"Cannot listen on {address}: the port is in use, or the address does not belong to this machine. "
             "Choose another one with host and port.",
             reason="ADDRESS_UNAVAILABLE",
             metadata={"address": address},
@@ -63,15 +63,15 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
 
 
 def _credentials(certificate: Path, private_key: Path) -> grpc.ServerCredentials:
-    """Reads both files. gRPC would take anything here, and later only say that it cannot listen."""
+    """Read and check both files. gRPC would accept any content and only report later that it cannot listen."""
     pair = (_read(private_key, "tls_private_key"), _read(certificate, "tls_certificate"))
     try:
-        # A password that cannot be right, so that an encrypted key is an error instead of a question on the terminal.
+        # With a wrong password, an encrypted key is an error instead of a prompt on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password="")
     except (ssl.SSLError, OSError, ValueError) as error:
         raise InvalidArgumentError.of(
             "tls_certificate",
-            f"{certificate} and {private_key} are no PEM certificate chain with its unencrypted private key: {error}",
+            f"{certificate} and {private_key} are not a PEM certificate chain and its unencrypted private key: {error}",
         ) from error
     return grpc.ssl_server_credentials([pair])
 

@@ -1,4 +1,4 @@
-"""Threads for work that takes long, apart from those for look-ups."""
+"""Threads for long work, separate from those for lookups."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Result = TypeVar("Result")
 
 
 class LongWork:
-    """Runs one kind of work, such as checks of files, in threads of its own.
+    """A thread pool for one kind of long work, such as checks of files.
 
-    In the loop's default threads, of which there are six on two cores, a few large files or a slow plugin would keep
-    everybody else's keys and serving names from being looked up.
+    The event loop has few default threads, six on two cores. If long work ran there, a few large files or a slow plugin
+    would block the lookups of keys and serving names for all other requests.
 
     Args:
-        name: What the names of its threads begin with.
-        threads: Most calls at a time.
+        name: Prefix of the thread names.
+        threads: Maximum number of concurrent calls.
     """
 
     def __init__(self, name: str, *, threads: int = 4) -> None:
@@ -29,10 +29,10 @@ class LongWork:
     async def run(
         self, function: Callable[Parameters, Result], /, *arguments: Parameters.args, **keywords: Parameters.kwargs
     ) -> Result:
-        """Calls `function` in a thread; waits while all are busy. Its log lines carry the request id of the caller."""
+        """Call `function` in a thread, after waiting for a free one. Log lines have the request id of the caller."""
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()
         return await loop.run_in_executor(self._threads, lambda: context.run(function, *arguments, **keywords))
 
     def close(self) -> None:
-        """Takes nothing new; what is running ends unheard."""
+        """Cancel waiting calls. The results of running calls are discarded."""
         self._threads.shutdown(wait=False, cancel_futures=True)

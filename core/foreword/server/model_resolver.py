@@ -1,4 +1,4 @@
-"""Resolves the `model` of a request to everything that the engine needs."""
+"""Resolution of the `model` of a request to the data that the engine needs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _MAX_AGE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedModel:
-    """The model behind a name, ready to answer.
+    """A model that was found by its name.
 
     Attributes:
-        version: Resource name of the tuned or base model that answers.
-        adapter: None for a base model as it is.
-        verbalizer: Template that inputs go through; `{{input}}` for a base model.
-        label_space: The closed set of answers; None when any text may come.
-        soft_prompt_tokens: Vectors in front of every input.
-        context_tokens: The base model's context.
+        version: Resource name of the tuned or base model.
+        adapter: Adapter of a tuned model; None for a base model.
+        verbalizer: Template of inputs; `{{input}}` for a base model.
+        label_space: Closed set of answers; None if any text is possible.
+        soft_prompt_tokens: Number of soft-prompt vectors before every input.
+        context_tokens: Context of the base model in tokens.
     """
 
     version: str
@@ -46,12 +46,12 @@ class ResolvedModel:
     context_tokens: int
 
     def text(self, prompt: str) -> str:
-        """The input that the base model gets."""
+        """Return the input for the base model."""
         return apply_verbalizer(self.verbalizer, prompt)
 
 
 class ModelResolver:
-    """Finds models by the names that requests use, and keeps each result for a second of `clock`."""
+    """Finds models by the names in requests, and caches each result for a second of `clock`."""
 
     def __init__(
         self, *, database: Database, plugins: PluginManager, clock: Callable[[], float] = time.monotonic
@@ -64,9 +64,9 @@ class ModelResolver:
         """Find the model of a serving name, a deployment, a tuned model, a base model or an alias.
 
         Raises:
-            NotFoundError: Nothing in this tenant has that name.
-            InvalidArgumentError: It is no name.
-            FailedPreconditionError: The deployment does not serve, or something that its model needs is gone.
+            NotFoundError: No model in this tenant has that name.
+            InvalidArgumentError: The text is not a valid name.
+            FailedPreconditionError: The deployment is not ready, or something that its model needs is missing.
         """
         if model.startswith("baseModels/"):
             return self._base_model(BaseModelName.parse(model, "model").model)
@@ -76,7 +76,7 @@ class ModelResolver:
         return await self._recent.get((tenant, model), lambda: asyncio.to_thread(self._find, tenant, model))
 
     def forget(self) -> None:
-        """Drop all kept results, after a change made here; changes are rare, so nothing finer is needed."""
+        """Drop all cached results after a change. Changes are rare, so there is no need to be selective."""
         self._recent.clear()
 
     def resolve(self, tenant: str, model: ModelReference) -> ResolvedModel:
@@ -84,7 +84,7 @@ class ModelResolver:
 
         Raises:
             FailedPreconditionError: The tuned model was deleted, its base model or task is not installed, or the base
-                model has other weights now.
+                model now has different weights.
         """
         if model.base_model is not None:
             return self._installed(model.base_model, str(BaseModelName(model.base_model)))
@@ -94,7 +94,7 @@ class ModelResolver:
             tuned = TunedModelRepository(self._database, tenant).get(model.tuned_model)
         except NotFoundError:
             raise FailedPreconditionError(
-                f"{name} was deleted, so its deployment cannot answer. Update the deployment to another model.",
+                f"{name} was deleted, so its deployment cannot be used. Update the deployment to another model.",
                 reason="MODEL_DELETED",
                 metadata={"resource": name},
             ) from None
@@ -112,7 +112,7 @@ class ModelResolver:
         )
 
     def _by_serving_name(self, tenant: str, model: str) -> ResolvedModel:
-        """A deployment of that serving name, else a base model of that id or alias."""
+        """Return the deployment with that serving name, or else the base model with that id or alias."""
         if is_serving_name(model):
             try:
                 return self._deployment(DeploymentRepository(self._database, tenant).find(model))
@@ -163,7 +163,7 @@ class ModelResolver:
         if tuned.provenance.get("base_model", revision) != revision:
             raise FailedPreconditionError(
                 f"{name} was tuned on other weights of {tuned.base_model} than are installed now (revision "
-                f"{revision[:12]}), so it would answer at random. Tune it again, or install the former weights.",
+                f"{revision[:12]}), so its answers would be random. Tune it again, or install the former weights.",
                 reason="BASE_MODEL_CHANGED",
                 metadata={"resource": name, "revision": revision},
             )
@@ -185,7 +185,7 @@ class ModelResolver:
         )
 
     def _installed(self, base_model: str, needed_by: str) -> ResolvedModel:
-        """A base model that something stored refers to."""
+        """Return a base model that a stored resource refers to."""
         try:
             return self._base_model(base_model)
         except NotFoundError:

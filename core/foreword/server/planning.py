@@ -1,4 +1,4 @@
-"""From a requested experiment to its configuration and plan. Everything here blocks; call it from a thread."""
+"""Planning of requested experiments. Methods block; call them from a thread."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _RECENT_SNAPSHOTS = 20
 
 
 class Planner:
-    """Plans experiments.
+    """Computes the configuration and the plan of experiments.
 
     Args:
-        default_base_model: Base model of experiments that name none.
-        speed: Estimates the time of the first runs.
+        default_base_model: Base model of experiments that do not name one.
+        speed: Estimates run times before the first run.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Planner:
         self._speed = speed
 
     def plan(self, tenant: str, requested: NewExperiment) -> tuple[ExperimentConfig, TunePlan]:
-        """The configuration with every default filled in, and what it will do.
+        """Return the configuration with all defaults, and its plan.
 
         Raises:
             NotFoundError: The dataset or the base model does not exist.
@@ -109,7 +109,7 @@ class Planner:
         )
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:
-        """What the request names; no task when it leaves the choice to the rows."""
+        """Return the named task and method; the task is None if the rows decide."""
         violations = Violations()
         task = None
         if requested.task:
@@ -121,10 +121,10 @@ class Planner:
         return task, method
 
     def _choose_task(self, rows: Sequence[Row], requested: NewExperiment) -> tuple[Task, tuple[Finding, ...]]:
-        """The installed task that suits the rows, with its reason.
+        """Choose the installed task that suits the rows, and return the reason.
 
         Raises:
-            InvalidArgumentError: No task suits them, or none takes the options that are set.
+            InvalidArgumentError: No task suits the rows, or none accepts the given options.
         """
         tasks = self._plugins.tasks.items
         with fields_below("tune_experiment"):
@@ -132,12 +132,12 @@ class Planner:
         if choice.task is None:
             names = ", ".join(sorted(tasks)) or "none"
             raise InvalidArgumentError.of(
-                "tune_experiment.task", f"is unset, and no installed task suits the rows; set it. Installed are {names}"
+                "tune_experiment.task", f"is unset, and no installed task suits the rows; set it to one of: {names}"
             )
         return choice.task, choice.findings
 
     def _seconds_per_row(self, tenant: str, base_model: str, tuning_type: str) -> float:
-        """How long a training row took in the tenant's newest finished run of this kind; 0 when unknown."""
+        """Return the time for a training row in the tenant's newest successful run of this kind; 0 if unknown."""
         experiments = ExperimentRepository(self._database, tenant)
         for finished in experiments.list(_RECENT_EXPERIMENTS, "", (ExperimentState.SUCCEEDED,)).items:
             if (finished.config.base_model, finished.config.tuning_type) != (base_model, tuning_type):
@@ -151,7 +151,7 @@ class Planner:
 
 
 def _alias(requested: str, spec: BaseModelSpec) -> list[Finding]:
-    """A remark where the settings, not the model itself, let it answer to the requested name."""
+    """Return a remark if the requested name is an alias from the settings, and not one of the model itself."""
     own = (spec.id, *spec.aliases)
     if not requested or requested.removeprefix("baseModels/").replace("/", "--") in own:
         return []
@@ -159,7 +159,7 @@ def _alias(requested: str, spec: BaseModelSpec) -> list[Finding]:
         Finding(
             severity=Severity.INFO,
             code="BASE_MODEL_ALIAS",
-            message=f"{requested} is an alias on this service: baseModels/{spec.id} is tuned.",
+            message=f"{requested} is an alias on this service for baseModels/{spec.id}, which will be tuned.",
             source="plan",
         )
     ]

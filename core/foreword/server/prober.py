@@ -1,4 +1,4 @@
-"""Probes new revisions of deployments in the background: a revision serves once its adapter is seen to act."""
+"""Background probes of new revisions. A revision is served once its adapter has a measurable effect."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ POLL_SECONDS = 0.25
 _RECOVERY_SECONDS = 5.0
 _MAX_RETRY_SECONDS = 30.0
 _BATCH = 16
-# A probe may wait minutes for its base model to load; a tenant's other models wait behind this many of its own.
+# A probe may wait minutes for its base model to load, so each tenant has at most this many running probes.
 _UNDER_WAY_PER_TENANT = 4
-# The engine may be full or going down: such a probe says nothing about the revision and is repeated.
+# The engine may be full or shutting down. Such a failure does not concern the revision, so the probe is repeated.
 _TRANSIENT = frozenset(
     {ErrorKind.EXHAUSTED, ErrorKind.UNAVAILABLE, ErrorKind.DEADLINE_EXCEEDED, ErrorKind.CANCELLED, ErrorKind.ABORTED}
 )
@@ -32,14 +32,14 @@ _log = get_logger("prober")
 
 
 class Prober:
-    """Takes probing revisions from the database, those made by other replicas included.
+    """The background task that probes revisions from the database, including those created by other replicas.
 
-    Tenants take turns, and no probe waits for another one: a revision whose base model loads for minutes, or cannot
-    be loaded now, holds up nobody else's. Two replicas may probe the same revision; both find the same, and storing it
-    twice changes nothing.
+    Tenants take turns, and no probe waits for another one: a revision whose base model takes minutes to load, or cannot
+    be loaded now, does not delay others. Two replicas may probe the same revision; both get the same result, and
+    storing it twice has no effect.
 
     Args:
-        clock: Monotonic time in seconds.
+        clock: Clock of monotonic time in seconds.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Prober:
         self._not_before: dict[RevisionKey, float] = {}
 
     def wake(self) -> None:
-        """Looks at once instead of at the next interval: a revision was just made here."""
+        """Check for revisions at once instead of in the next interval, because one was just created."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Probes until it is cancelled."""
+        """Probe revisions until the task is cancelled."""
         async with asyncio.TaskGroup() as probes:
             while True:
                 self._woken.clear()
@@ -72,8 +72,8 @@ class Prober:
                     for revision in await self._next():
                         self._under_way[revision.key] = revision.tenant
                         probes.create_task(self._probe(revision))
-                        pause = 0.0  # each tenant got one turn; there may be more
-                except UnavailableError:  # the database has logged why, once; it may come back
+                        pause = 0.0  # each tenant had one turn; more revisions may be waiting
+                except UnavailableError:  # the database has logged the cause once; it may recover
                     pause = _RECOVERY_SECONDS
                 except Exception:  # the root of a background task
                     _log.exception("probing_failed")
@@ -82,7 +82,7 @@ class Prober:
                     await asyncio.wait_for(self._woken.wait(), pause)
 
     async def _next(self) -> list[PendingRevision]:
-        """At most one revision of each tenant, none that is under way or has to wait."""
+        """Return at most one waiting revision of each tenant, without those being probed or paused."""
         now = self._clock()
         self._not_before = {key: moment for key, moment in self._not_before.items() if moment > now}
         counts = Counter(self._under_way.values())
@@ -94,7 +94,7 @@ class Prober:
         )
 
     async def _probe(self, revision: PendingRevision) -> None:
-        """Probes one revision, or notes when to try again."""
+        """Probe one revision, and record when to try again if necessary."""
         pause = 0.0
         try:
             pause = await self._answer(revision)
@@ -110,7 +110,7 @@ class Prober:
             self.wake()
 
     async def _answer(self, revision: PendingRevision) -> float:
-        """Probes a revision and stores what was found. Returns the seconds to wait before trying again; 0 for never."""
+        """Probe a revision and store the result. Return the seconds to wait before another try; 0 for none."""
         try:
             effect = await self._effect(revision.tenant, revision.model)
         except ForewordError as error:
@@ -119,7 +119,8 @@ class Prober:
                 return min(max(wished, POLL_SECONDS), _MAX_RETRY_SECONDS)
             failure = Failure.of(error)
         except Exception as unforeseen:
-            # Foreign code (a base model's plugin) runs in a probe. The revision fails; the log has the traceback.
+            # A probe runs third-party code, the plugin of the base model. The revision fails; the log has the
+            # traceback.
             failure = Failure.of(
                 log_fault(
                     "probe_failed",
@@ -137,7 +138,7 @@ class Prober:
         return 0.0
 
     async def _effect(self, tenant: str, model: ModelReference) -> float:
-        """How much the model's adapter changes, in nats; 0 for a base model, which only has to load."""
+        """Return the effect of the model's adapter in nats; 0 for a base model, which only has to load."""
         resolved = await asyncio.to_thread(self._models.resolve, tenant, model)
         if resolved.adapter is None:
             await self._engine.preload(resolved.base_model)

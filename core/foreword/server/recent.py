@@ -1,4 +1,4 @@
-"""A cache of bounded age in front of the database, for what every request asks."""
+"""A cache with a maximum age in front of the database, for lookups of every request."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Value = TypeVar("Value")
 
 
 class RecentCache(Generic[Key, Value]):
-    """Values no older than `max_age_seconds`; requests that miss together load once. Lives on one event loop.
+    """A cache of values no older than `max_age_seconds`, on one event loop. Concurrent misses share one load.
 
-    Errors are not kept. Age counts from before the load, so that a value never lives longer than promised.
+    Errors are not cached. The age of a value starts before its load, so that it is never older than the limit.
 
     Args:
-        max_age_seconds: Also how long a change made by another replica may go unnoticed.
-        max_size: Most values kept.
-        clock: Monotonic time in seconds.
+        max_age_seconds: Maximum age, which is also the maximum delay until a change by another replica is noticed.
+        max_size: Maximum number of values.
+        clock: Clock of monotonic time in seconds.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class RecentCache(Generic[Key, Value]):
         self._loading: dict[Key, asyncio.Task[Value]] = {}
 
     async def get(self, key: Key, load: Callable[[], Awaitable[Value]]) -> Value:
-        """The value of `key`, loaded when there is none young enough."""
+        """Return the value of `key`. Load it if the cache has none that is recent enough."""
         kept = self._values.get(key)
         if kept is not None and self._clock() - kept[0] < self._max_age:
             return kept[1]
@@ -41,16 +41,16 @@ class RecentCache(Generic[Key, Value]):
         if task is None:
             task = asyncio.get_running_loop().create_task(self._load(key, load))
             self._loading[key] = task
-        # Shielded: others may wait for the same load when this caller goes away.
+        # Shielded, because others may wait for the same load when this caller is cancelled.
         return await asyncio.shield(task)
 
     def forget(self, key: Key) -> None:
-        """Drops a value that was just changed; a load under way, which may have read the old one, is not kept."""
+        """Drop a value that was just changed, and the result of a running load, which may have read the old value."""
         self._values.pop(key, None)
         self._loading.pop(key, None)
 
     def clear(self) -> None:
-        """Drops everything."""
+        """Drop all values."""
         self._values.clear()
         self._loading.clear()
 

@@ -1,4 +1,4 @@
-"""Pages of a stored dataset's rows, read from where the page before ended."""
+"""Pages of the rows of a stored dataset, each read from the end of the previous page."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAX_PAGE_BYTES = 2 * 2**20
 
 
 def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str) -> tuple[list[Row], str]:
-    """Some rows in order, and the token of the next page; empty on the last.
+    """Return the rows of a page in order, and the token of the next page, which is empty on the last page.
 
     Args:
         file: The stored rows, one per line, seekable.
-        page_size: Most rows; fewer come when they are long.
+        page_size: Maximum number of rows; a page of long rows has fewer.
 
     Raises:
-        InvalidArgumentError: The token is none of this dataset.
+        InvalidArgumentError: The token does not belong to this dataset.
     """
     offset, number = _parse_token(page_token, dataset)
     if offset:
@@ -43,7 +43,7 @@ def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str)
 
 
 def _token(dataset: Dataset, offset: int, number: int) -> str:
-    """A token that holds on to one content: byte offset and number of the next row."""
+    """Return a page token: the hash of the content, and the byte offset and number of the next row."""
     return base64.urlsafe_b64encode(json.dumps([dataset.content_sha256[:16], offset, number]).encode()).decode()
 
 
@@ -64,5 +64,5 @@ def _parse_token(token: str, dataset: Dataset) -> tuple[int, int]:
 
 def _foreign_token() -> InvalidArgumentError:
     return InvalidArgumentError.of(
-        "page_token", "does not belong to this list; pass next_page_token of the page before"
+        "page_token", "does not belong to this list; pass next_page_token of the previous page"
     )

@@ -1,6 +1,7 @@
-"""Which RPC needs which scope: the one table. A test keeps it complete.
+"""The table of the scopes that RPCs require. A test checks that it is complete.
 
-A key with the scope `write` but not `read` reads what it has made itself: everything else reads as if it did not exist.
+A key with the scope `write` but not `read` can read the resources that it has created; all others are reported as
+missing.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ SCOPES: Mapping[str, Scope | None] = {
     for service, methods in _BY_SERVICE.items()
     for method, scope in methods.items()
 }
-"""Scope by full method name; None: any valid key will do."""
+"""Required scope by full method name; None means that any valid key has access."""
 
 OWN_READS: frozenset[str] = frozenset(method for method, scope in SCOPES.items() if scope is Scope.READ)
-"""Full names of the methods that the scope `write` is enough for as well, limited to what the key itself has made."""
+"""Full names of the methods that the scope `write` also allows, limited to resources that the key has created."""

@@ -7,21 +7,21 @@ from foreword.domain.messages import MAX_REQUEST_BYTES
 
 
 def server_options(settings: Settings) -> tuple[tuple[str, int], ...]:
-    """The options in the form that gRPC takes.
+    """Return the options in gRPC's format.
 
-    A dead connection is closed after `keepalive_seconds` and `keepalive_timeout_seconds`, which ends its calls and
-    frees their watches. The defaults of gRPC are two hours for the former, and to disconnect clients that ping more
-    often than every five minutes, although 20 seconds are usual behind load balancers
+    A dead connection is closed after the sum of `keepalive_seconds` and `keepalive_timeout_seconds`, which ends its
+    calls and frees their watches. By default, gRPC waits for two hours and disconnects clients that ping more often
+    than every five minutes, although 20 seconds are usual behind load balancers
     (https://grpc.io/docs/guides/keepalive/).
     """
     return (
-        # More than a request may take, so that the service itself refuses what is somewhat larger, with the remedy.
+        # More than the limit of a request, so that the service itself can reject larger ones with a remedy.
         ("grpc.max_receive_message_length", 2 * MAX_REQUEST_BYTES),
-        # Two servers on one port would share it silently.
+        # Otherwise, two servers could silently share one port.
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),
         ("grpc.keepalive_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
-        # gRPC 1.85 leaves the timeout of keepalive alone while data is written, and then waits a minute for the answer.
+        # gRPC 1.85 ignores the keepalive timeout while data is being written, and then waits a minute for the answer.
         ("grpc.http2.ping_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.keepalive_permit_without_calls", 1),

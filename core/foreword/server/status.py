@@ -1,4 +1,4 @@
-"""Domain errors as google.rpc.Status with its details (https://google.aip.dev/193)."""
+"""Conversion of domain errors to google.rpc.Status with details (https://google.aip.dev/193)."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ CODES: Mapping[ErrorKind, grpc.StatusCode] = {
     ErrorKind.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
-# A status travels in HTTP/2 trailers, of which gRPC clients accept 8 KiB unless they are told otherwise. The message
-# goes twice: percent-encoded as grpc-message and in the status. 3 x 500 + 500 + 5,200 stays below.
+# A status is sent in HTTP/2 trailers, of which gRPC clients accept 8 KiB by default. The message is sent twice:
+# percent-encoded as grpc-message, and in the status. 3 x 500 + 500 + 5,200 stays below the limit.
 _MAX_MESSAGE_BYTES = 500
 _MAX_DETAIL_BYTES = 5_200
 _MAX_VALUE_CHARACTERS = 200
 
 
 def status_of(error: ForewordError) -> tuple[grpc.StatusCode, str, status_pb2.Status]:
-    """The gRPC code, the message and the full status of an error.
+    """Return the gRPC code, the message and the full status of an error.
 
-    Violations that do not fit into the trailers are left out; the last one says how many.
+    Violations that do not fit into the trailers are omitted; the last one states how many.
     """
     code = CODES[error.kind]
     message = _cut(error.message, _MAX_MESSAGE_BYTES)
@@ -65,12 +65,12 @@ def status_of(error: ForewordError) -> tuple[grpc.StatusCode, str, status_pb2.St
 
 
 def trailing_metadata(status: status_pb2.Status) -> tuple[tuple[str, bytes], ...]:
-    """The trailers that carry a status."""
+    """Return the trailers that contain a status."""
     return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 def failure_status(failure: Failure | None) -> status_pb2.Status | None:
-    """A stored failure as a status."""
+    """Convert a stored failure to a status."""
     if failure is None:
         return None
     code = CODES.get(_kind(failure.kind), grpc.StatusCode.UNKNOWN)
@@ -94,7 +94,7 @@ def _quota_failure(subject: str, description: str) -> error_details_pb2.QuotaFai
 
 
 def _resource_info(resource: str, description: str) -> error_details_pb2.ResourceInfo:
-    """Names the resource; its type is the collection that it stands in, such as `foreword/datasets`."""
+    """Return the name and the type of a resource. The type is its collection, such as `foreword/datasets`."""
     segments = resource.split("/")
     kind = segments[-2] if len(segments) > 1 else "servingNames"
     return error_details_pb2.ResourceInfo(
@@ -103,7 +103,7 @@ def _resource_info(resource: str, description: str) -> error_details_pb2.Resourc
 
 
 def _bad_request(error: InvalidArgumentError, room: int) -> error_details_pb2.BadRequest:
-    """As many violations as fit into `room` bytes."""
+    """Return as many violations as fit into `room` bytes."""
     reserve = 120
     found = error_details_pb2.BadRequest()
     for number, violation in enumerate(error.violations):
@@ -112,14 +112,14 @@ def _bad_request(error: InvalidArgumentError, room: int) -> error_details_pb2.Ba
         )
         left = len(error.violations) - number
         if found.ByteSize() + entry.ByteSize() + 4 > room - (reserve if left > 1 else 0) and number:
-            found.field_violations.add(field="", description=f"{left} more faults do not fit into this answer")
+            found.field_violations.add(field="", description=f"{left} more faults do not fit into this response")
             break
         found.field_violations.append(entry)
     return found
 
 
 def _cut(text: str, limit: int) -> str:
-    """`text`, or its start with an ellipsis when it takes more than `limit` bytes."""
+    """Return `text`, truncated with an ellipsis if it has more than `limit` bytes."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit:
         return data.decode("utf-8")

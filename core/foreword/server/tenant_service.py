@@ -1,4 +1,4 @@
-"""TenantService: tenants, their keys, and who is calling."""
+"""TenantService: tenants, their API keys and the identity of the caller."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     async def WhoAmI(
         self, request: tenant_service_pb2.WhoAmIRequest, context: Any
     ) -> tenant_service_pb2.WhoAmIResponse:
-        """Tells whom the key speaks for."""
+        """Return the tenant and the scopes of the API key."""
         caller = current_caller()
         return tenant_service_pb2.WhoAmIResponse(
             tenant=str(TenantName(caller.tenant)),
@@ -39,7 +39,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         )
 
     async def CreateTenant(self, request: tenant_service_pb2.CreateTenantRequest, context: Any) -> tenant_pb2.Tenant:
-        """Creates a tenant with its space `default`."""
+        """Create a tenant with its space `default`."""
         new = convert.parse_new_tenant(request)
         key = request_key("CreateTenant", request)
         return convert.tenant(await asyncio.to_thread(self._tenants.create_tenant, new.id, new.display_name, key))
@@ -47,7 +47,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     async def ListTenants(
         self, request: tenant_service_pb2.ListTenantsRequest, context: Any
     ) -> tenant_service_pb2.ListTenantsResponse:
-        """Lists tenants by id."""
+        """List tenants, ordered by id."""
         size = page_size(request)
         page = await asyncio.to_thread(self._tenants.list_tenants, size, request.page_token)
         return tenant_service_pb2.ListTenantsResponse(
@@ -55,7 +55,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         )
 
     async def CreateApiKey(self, request: tenant_service_pb2.CreateApiKeyRequest, context: Any) -> tenant_pb2.ApiKey:
-        """Creates a key and returns its secret, this once."""
+        """Create an API key and return its secret, which is never shown again."""
         new = convert.parse_new_api_key(request, await asyncio.to_thread(self._database.now))
         key, secret = await asyncio.to_thread(
             self._tenants.create_api_key, new.tenant, new.display_name, new.scopes, new.expire_time
@@ -65,7 +65,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     async def ListApiKeys(
         self, request: tenant_service_pb2.ListApiKeysRequest, context: Any
     ) -> tenant_service_pb2.ListApiKeysResponse:
-        """Lists the keys of a tenant, without secrets."""
+        """List the API keys of a tenant, without secrets."""
         name = TenantName.parse(request.parent, "parent")
         size = page_size(request)
         page = await asyncio.to_thread(self._tenants.list_api_keys, name.tenant, size, request.page_token)
@@ -74,7 +74,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         )
 
     async def DeleteApiKey(self, request: tenant_service_pb2.DeleteApiKeyRequest, context: Any) -> empty_pb2.Empty:
-        """Revokes a key."""
+        """Revoke an API key."""
         name = ApiKeyName.parse(request.name)
         await asyncio.to_thread(self._tenants.delete_api_key, name.tenant, name.api_key)
         self._authenticator.forget(name.api_key)

@@ -1,4 +1,4 @@
-"""Counts tokens with a base model's tokenizer, without loading its weights."""
+"""Token counts with the tokenizer of a base model, without loading its weights."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from foreword.plugin.interfaces import BaseModel
 
 
 class TokenCounters:
-    """One counter per base model, made on first use. Everything here blocks; call it from a thread."""
+    """Token counters, one for each base model, created on first use. Methods block; call them from a thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # A lock for each model: fetching one tokenizer may take minutes, and the others are there.
+        # One lock for each model: loading a tokenizer can take minutes, which must not block the others.
         self._locks: dict[str, threading.Lock] = {}
         self._counters: dict[str, Callable[[str], int]] = {}
 
     def counter(self, model: BaseModel) -> Callable[[str], int]:
-        """Counts the tokens of an input as the model gets it, special tokens included."""
+        """Return a function that counts the tokens of a model input, including special tokens."""
         with self._lock:
             lock = self._locks.setdefault(model.spec.id, threading.Lock())
         with lock:

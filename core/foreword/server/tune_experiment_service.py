@@ -1,4 +1,4 @@
-"""TuneExperimentService: plans, queues, watches and ends tuning runs."""
+"""TuneExperimentService: plans, queues, watches and cancels tuning runs."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     """Implements `foreword.v1.TuneExperimentService`.
 
     Args:
-        max_queued: Experiments that a tenant may have waiting.
-        heartbeat_seconds: Longest time that a watch sends nothing.
+        max_queued: Maximum number of queued experiments of a tenant.
+        heartbeat_seconds: Maximum time during which a watch sends nothing.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     async def CreateTuneExperiment(
         self, request: tune_experiment_service_pb2.CreateTuneExperimentRequest, context: Any
     ) -> tune_experiment_pb2.TuneExperiment:
-        """Plans an experiment and queues it."""
+        """Plan an experiment and queue it."""
         new = convert.parse_new_experiment(request)
         key = request_key("CreateTuneExperiment", request)
         caller = current_caller()
@@ -86,7 +86,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     async def GetTuneExperiment(
         self, request: tune_experiment_service_pb2.GetTuneExperimentRequest, context: Any
     ) -> tune_experiment_pb2.TuneExperiment:
-        """Returns an experiment with its learning curve."""
+        """Return an experiment with its learning curve."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
         found = await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=0)
@@ -96,7 +96,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     async def ListTuneExperiments(
         self, request: tune_experiment_service_pb2.ListTuneExperimentsRequest, context: Any
     ) -> tune_experiment_service_pb2.ListTuneExperimentsResponse:
-        """Lists experiments, newest first, without learning curves and evaluations."""
+        """List experiments, newest first, without learning curves and evaluations."""
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
@@ -112,7 +112,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     async def WatchTuneExperiment(
         self, request: tune_experiment_service_pb2.WatchTuneExperimentRequest, context: Any
     ) -> AsyncIterator[tune_experiment_service_pb2.WatchTuneExperimentResponse]:
-        """Streams an experiment whenever it changes, until it has ended."""
+        """Stream an experiment each time it changes, until it has ended."""
         name = self._name(request.name)
         sequence = request.after_sequence
         if sequence < 0:
@@ -140,7 +140,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     async def CancelTuneExperiment(
         self, request: tune_experiment_service_pb2.CancelTuneExperimentRequest, context: Any
     ) -> tune_experiment_pb2.TuneExperiment:
-        """Asks a run to stop."""
+        """Request the cancellation of a run."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
         return convert.tune_experiment(await asyncio.to_thread(repository.request_cancel, name.tune_experiment))
@@ -148,7 +148,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
     async def DeleteTuneExperiment(
         self, request: tune_experiment_service_pb2.DeleteTuneExperimentRequest, context: Any
     ) -> empty_pb2.Empty:
-        """Deletes an experiment that has ended."""
+        """Delete an experiment that has ended."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
         checkpoints = await asyncio.to_thread(repository.delete, name.tune_experiment)

@@ -1,4 +1,4 @@
-"""TunedModelService: looks at, exports and deletes what was learnt."""
+"""TunedModelService: lists, exports and deletes tuned models."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     async def GetTunedModel(
         self, request: tuned_model_service_pb2.GetTunedModelRequest, context: Any
     ) -> tuned_model_pb2.TunedModel:
-        """Returns a tuned model."""
+        """Return a tuned model."""
         return convert.tuned_model(await self._get(request.name))
 
     async def ListTunedModels(
         self, request: tuned_model_service_pb2.ListTunedModelsRequest, context: Any
     ) -> tuned_model_service_pb2.ListTunedModelsResponse:
-        """Lists tuned models, newest first, without evaluations."""
+        """List tuned models, newest first, without evaluations."""
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
@@ -59,7 +59,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     async def ExportTunedModel(
         self, request: tuned_model_service_pb2.ExportTunedModelRequest, context: Any
     ) -> AsyncIterator[tuned_model_service_pb2.ExportTunedModelResponse]:
-        """Streams the files of the PEFT adapter."""
+        """Stream the files of the PEFT adapter."""
         model = await self._get(request.name)
         files = await asyncio.to_thread(self._read, model)
         for path, content in files.items():
@@ -71,7 +71,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     async def DeleteTunedModel(
         self, request: tuned_model_service_pb2.DeleteTunedModelRequest, context: Any
     ) -> empty_pb2.Empty:
-        """Deletes a tuned model and its artifact."""
+        """Delete a tuned model and its artifact."""
         name = self._name(request.name)
         artifact = await asyncio.to_thread(self._repository(name.tenant).delete, name.tuned_model)
         self._models.forget()
@@ -79,7 +79,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         return empty_pb2.Empty()
 
     async def _get(self, text: str) -> TunedModel:
-        """A tuned model that the caller may read."""
+        """Return a tuned model that the caller may read."""
         name = self._name(text)
         found = await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model)
         require_readable(found.creator, text)
@@ -94,10 +94,10 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         return TunedModelRepository(self._database, tenant)
 
     def _read(self, model: TunedModel) -> dict[str, bytes]:
-        """The files of an adapter, which are small. What was changed since it was stored is not handed out.
+        """Return the files of an adapter, which are small.
 
         Raises:
-            ArtifactError: A file is missing or not as it was stored.
+            ArtifactError: A file is missing or was changed.
         """
         hashes = {CONFIG_FILE: model.provenance.get("adapter_config"), TENSORS_FILE: model.content_sha256}
         files = {path: self._artifacts.read(model.artifact, path) for path in hashes}
@@ -105,7 +105,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
             if recorded is not None and hashlib.sha256(files[path]).hexdigest() != recorded:
                 name = TunedModelName(model.tenant, model.id)
                 raise ArtifactError(
-                    f"The stored {path} of {name} is not what was tuned. Restore it from a backup, or tune again.",
+                    f"The stored {path} of {name} was changed after tuning. Restore it from a backup, or tune again.",
                     metadata={"resource": str(name)},
                 )
         return files

@@ -1,4 +1,4 @@
-"""The answer to a request that failed with an exception nobody raised on purpose."""
+"""The response to a request that failed with an unexpected exception."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from foreword.observability.faults import log_fault
 
 
 def request_fault() -> InternalError:
-    """Log the exception being handled and return the error to answer the request with."""
-    return log_fault("request_failed", "The service failed; the request is not to blame.", component="server")
+    """Log the exception that is being handled, and return the error for the response."""
+    return log_fault("request_failed", "The service failed; the request is not the cause.", component="server")

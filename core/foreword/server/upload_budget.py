@@ -1,4 +1,4 @@
-"""How much of files may be under way at once: what arrives stays in memory until the file is checked and stored."""
+"""The limit on concurrent uploads, whose bytes stay in memory until the file is checked and stored."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from datetime import timedelta
 
 from foreword.errors import ExhaustedError
 
-# An upload that sends nothing takes memory too.
+# An upload takes memory even before it sends anything.
 _LEAST_BYTES = 2**20
 _RETRY_AFTER = timedelta(seconds=5)
 
 
 class UploadBudget:
-    """Bounds the bytes of all uploads under way. Lives on one event loop.
+    """A limit on the bytes of all running uploads, on one event loop.
 
-    One tenant cannot take all of it from the others: when it is spent, a tenant that holds less than an equal share may
-    still go on, so that at most twice `max_bytes` are ever held. An upload that is alone may be of any size.
+    No tenant can use up the budget of the others: when it is exhausted, a tenant below an equal share may continue, so
+    that at most twice `max_bytes` are held. A single upload may have any size.
 
     Args:
-        max_bytes: Bytes as they arrive; their rows take a few times that in memory.
+        max_bytes: Limit in received bytes; the parsed rows take several times as much memory.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -30,10 +30,11 @@ class UploadBudget:
 
     @contextmanager
     def open(self, tenant: str) -> Iterator[Callable[[int], None]]:
-        """Room for one upload until the block ends: what it gives is to be called with the size that has arrived.
+        """Reserve room for one upload. The block calls the yielded function with the size received so far.
 
         Raises:
-            ExhaustedError: There is no room for one more; the function raises it when there is none for more of it.
+            ExhaustedError: There is no room for another upload. The function raises it if there is no room for more
+                bytes.
         """
         held = 0
 
@@ -57,8 +58,8 @@ class UploadBudget:
         share = self._max_bytes // (len(self._held) + (0 if own else 1))
         if not alone and total + more > self._max_bytes and own + more > share:
             raise ExhaustedError(
-                f"Files of {total:,} bytes are being uploaded or checked, and {self._max_bytes:,} may be at once. Try "
-                "again later, or raise FOREWORD_MAX_OPEN_UPLOAD_BYTES.",
+                f"{total:,} bytes are being uploaded or checked, and the limit is {self._max_bytes:,}. Try again "
+                "later, or raise FOREWORD_MAX_OPEN_UPLOAD_BYTES.",
                 reason="TOO_MANY_UPLOADS",
                 metadata={"limit": str(self._max_bytes)},
                 retry_after=_RETRY_AFTER,

@@ -1,4 +1,4 @@
-"""Files that arrive in chunks: each chunk is checked in a thread before the next one is taken from the wire."""
+"""Uploads in chunks. Each chunk is checked in a thread before the next one is received."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UploadMessage = dataset_service_pb2.UploadDatasetRequest | dataset_service_pb2.C
 
 
 async def read_header(messages: AsyncIterator[UploadMessage]) -> dataset_service_pb2.DatasetHeader:
-    """The first message of a stream.
+    """Return the header, which is the first message of a stream.
 
     Raises:
-        InvalidArgumentError: There is none, or it carries something else.
+        InvalidArgumentError: There is no message, or the first one is not a header.
     """
     first = await anext(messages, None)
     if first is None or first.WhichOneof("content") != "header":
-        raise InvalidArgumentError.of("header", "must come in the first message, before the chunks of the file")
+        raise InvalidArgumentError.of("header", "must be sent in the first message, before the chunks of the file")
     return first.header
 
 
@@ -35,7 +35,7 @@ class UploadChecker:
     """Checks uploads.
 
     Args:
-        max_bytes: Largest file in bytes.
+        max_bytes: Maximum size of a file in bytes.
     """
 
     def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, work: LongWork, max_bytes: int) -> None:
@@ -47,15 +47,15 @@ class UploadChecker:
     async def check(
         self, header: Header, messages: AsyncIterator[UploadMessage], hold: Callable[[int], None]
     ) -> CheckedData:
-        """Reads a file to its end.
+        """Read and check a whole file.
 
         Args:
-            hold: Called with the size that has arrived before it is kept; see `UploadBudget`.
+            hold: Called with the received size before a chunk is processed; see `UploadBudget`.
 
         Raises:
-            ExhaustedError: Too much is uploaded at once.
-            InvalidArgumentError: The header names what is not installed, a message is out of its place, or the file
-                is too large or has another size than its end says. Faulty rows are in the result.
+            ExhaustedError: Too many bytes are being uploaded at once.
+            InvalidArgumentError: The header names something that is not installed, the messages are out of order, or
+                the file is too large or differs from the announced size. Faulty rows are part of the result.
         """
         checker = await self._work.run(self._start, header)
         arrived, size = 0, None
@@ -63,32 +63,34 @@ class UploadChecker:
             kind = message.WhichOneof("content")
             if size is not None or kind not in ("chunk", "end"):
                 raise InvalidArgumentError.of(
-                    "chunk", "must be set in every message after the first, but for the last, which is the end"
+                    "chunk", "must be set in every message except the first and the last; send header, chunks, end"
                 )
             if kind == "end":
                 size = message.end
                 continue
             if len(message.chunk) > MAX_CHUNK_BYTES:
                 raise InvalidArgumentError.of(
-                    "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller ones"
+                    "chunk", f"must hold at most {MAX_CHUNK_BYTES:,} bytes; send smaller chunks"
                 )
             arrived += len(message.chunk)
             hold(arrived)
             await self._work.run(checker.feed, message.chunk)
-        # A stream that its caller cancels can end here as one that is complete does.
+        # A cancelled stream can end here like a complete one.
         if size is None:
             raise InvalidArgumentError.of(
-                "end", f"must come last and tell the file's size in bytes; {arrived:,} arrived. Send the whole file"
+                "end",
+                f"must be the last message, with the file's size in bytes; {arrived:,} were received. Send the whole "
+                "file",
             )
         if size != arrived:
             raise InvalidArgumentError.of(
-                "end", f"says {size:,} bytes, but {arrived:,} arrived. Send the whole file again"
+                "end", f"is {size:,} bytes, but {arrived:,} were received. Send the whole file again"
             )
         with fields_below("header"):
             return await self._work.run(checker.finish)
 
     def _start(self, header: Header) -> DatasetChecker:
-        """The checker that a header asks for."""
+        """Create the checker for a header."""
         with fields_below("header"):
             return start_checker(
                 self._plugins,

@@ -1,4 +1,4 @@
-"""Watches of experiments: the database is asked once an interval, however many watch."""
+"""Watches of experiments, which share one database query in each interval."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _log = get_logger("watches")
 
 
 class Watch:
-    """One caller's view of an experiment; it tells what the caller has not seen.
+    """One caller's view of an experiment, which returns only changes that the caller has not seen.
 
     Attributes:
-        sequence: Snapshots up to this one were told.
-        version: Of the experiment as it was last given; None before the first time.
+        sequence: Sequence number of the last snapshot that the caller has seen.
+        version: Version of the experiment that was last handed in; None before the first one.
     """
 
     def __init__(self, after_sequence: int) -> None:
@@ -36,30 +36,30 @@ class Watch:
         self.version: Version | None = None
         self._given: TuneExperiment | None = None
         self._newest: TuneExperiment | None = None
-        self._told: TuneExperiment | None = None
+        self._delivered: TuneExperiment | None = None
         self._error: Exception | None = None
         self._woken = asyncio.Event()
 
     def give(self, seen: TuneExperiment, version: Version) -> None:
-        """Hands in the experiment with its snapshots beyond `sequence`; a caller who is slow misses nothing by it."""
+        """Hand in the experiment with its snapshots after `sequence`, so that a slow caller misses nothing."""
         self.version, self._given = version, seen
         self._woken.set()
 
     def fail(self, error: Exception) -> None:
-        """Ends the watch."""
+        """End the watch."""
         self._error = error
         self._woken.set()
 
     def repeated(self) -> TuneExperiment | None:
-        """The experiment without snapshots, for a heartbeat; None before the first read."""
+        """Return the experiment without snapshots, for a heartbeat; None before the first read."""
         return None if self._newest is None else dataclasses.replace(self._newest, snapshots=())
 
     async def next(self, timeout_seconds: float) -> TuneExperiment | None:
-        """The experiment with the snapshots that are new; None when nothing has changed for so long.
+        """Return the experiment with its new snapshots; None if nothing changes within the timeout.
 
         Raises:
-            NotFoundError: It does not exist, or was deleted.
-            UnavailableError: The server is going down, or the database cannot be reached.
+            NotFoundError: The experiment does not exist or was deleted.
+            UnavailableError: The server is shutting down, or the database cannot be reached.
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), timeout_seconds)
@@ -71,23 +71,23 @@ class Watch:
             return None
         self._newest = given
         snapshots = tuple(snapshot for snapshot in given.snapshots if snapshot.sequence > self.sequence)
-        # A worker's heartbeat alone moves these two; nobody wants to be woken four times a second for that.
+        # Every heartbeat of a worker changes these two fields, which is no reason to wake callers four times a second.
         bare = dataclasses.replace(given, snapshots=(), update_time=given.create_time, compute_seconds=0.0)
-        if not snapshots and bare == self._told:
+        if not snapshots and bare == self._delivered:
             return None
-        self._told = bare
+        self._delivered = bare
         self.sequence = max(self.sequence, *(snapshot.sequence for snapshot in snapshots), 0)
         return dataclasses.replace(given, snapshots=snapshots)
 
 
 class ExperimentWatches:
-    """All watches of this server. Lives on one event loop.
+    """All watches of this server, on one event loop.
 
-    One query an interval finds the experiments that have changed, and only those are read, each once for all who
-    watch it.
+    One query in each interval finds the experiments that have changed. Only those are read, each once for all of its
+    watches.
 
     Args:
-        max_per_tenant: Watches that a tenant may have open here.
+        max_per_tenant: Maximum number of watches that a tenant may have open on this server.
     """
 
     def __init__(self, database: Database, *, max_per_tenant: int) -> None:
@@ -102,18 +102,18 @@ class ExperimentWatches:
 
     @contextmanager
     def open(self, name: TuneExperimentName, after_sequence: int) -> Iterator[Watch]:
-        """Watches an experiment until the block ends.
+        """Watch an experiment until the block ends.
 
         Raises:
             ExhaustedError: The tenant has too many watches open.
-            UnavailableError: The server is going down.
+            UnavailableError: The server is shutting down.
         """
         if self._closed:
             raise _restarting(after_sequence)
         if self._counts[name.tenant] >= self._max_per_tenant:
             raise ExhaustedError(
-                f"{self._max_per_tenant} experiments are watched already, and no more may be at once. End a watch, or "
-                "raise FOREWORD_MAX_WATCHES.",
+                f"The tenant has {self._max_per_tenant} watches open, which is the limit. End a watch, or raise "
+                "FOREWORD_MAX_WATCHES.",
                 reason="TOO_MANY_WATCHES",
                 metadata={"limit": str(self._max_per_tenant)},
                 retry_after=_RETRY_AFTER,
@@ -131,7 +131,7 @@ class ExperimentWatches:
             self._leave(name, watch)
 
     def close(self) -> None:
-        """Ends every watch, so that they hold nothing up; their callers are told where to go on."""
+        """End every watch, so that none delays the shutdown. The error states where to resume."""
         self._closed = True
         for watches in self._open.values():
             for watch in watches:
@@ -148,12 +148,12 @@ class ExperimentWatches:
             self._woken.set()  # so that the task ends now
 
     async def _poll(self) -> None:
-        """Gives watches what has changed, as long as there are any."""
+        """Hand changes to the watches as long as any is open."""
         while self._open:
             self._woken.clear()
             try:
                 await self._give_changes()
-            except Exception as error:  # the root of a task: every caller learns of it, as each would by asking
+            except Exception as error:  # the root of a task: every caller gets the error, as in a call of its own
                 if not isinstance(error, ForewordError):
                     _log.exception("watching_failed")
                 for watches in self._open.values():
@@ -177,7 +177,7 @@ class ExperimentWatches:
             after = min(watch.sequence for watch in behind)
             try:
                 seen = await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=after)
-            except ForewordError as error:  # of this experiment; the others are read all the same
+            except ForewordError as error:  # it concerns this experiment only, so the others are still read
                 _fail(behind, error)
                 continue
             for watch in behind:

@@ -13,7 +13,7 @@ from foreword.v1 import dataset_service_pb2, tenant_pb2, tenant_service_pb2, tun
 WHO = tenant_service_pb2.WhoAmIRequest()
 
 
-def test_a_call_without_a_key_is_unauthenticated_and_told_how_to_send_one(server: RunningServer):
+def test_a_call_without_a_key_is_unauthenticated_and_the_error_explains_how_to_send_one(server: RunningServer):
     failure = refused(server.stubs(key=None).tenants.WhoAmI, WHO)
 
     assert failure.code is grpc.StatusCode.UNAUTHENTICATED

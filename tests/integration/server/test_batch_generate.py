@@ -102,7 +102,7 @@ def test_a_faulty_request_has_its_error_and_spoils_no_other(stubs):
     assert violated(results[4]) == ["text"]
 
 
-def test_what_does_not_fit_before_the_deadline_says_so_and_the_rest_arrives(stubs):
+def test_requests_that_miss_the_deadline_have_an_error_and_the_rest_arrives(stubs):
     requests = [
         {"text": f"{number} parts.", "parameters": {"min_new_tokens": 400, "max_new_tokens": 400}}
         for number in range(200)

@@ -142,7 +142,7 @@ def test_a_bad_key_is_named_with_its_field(stubs, api_key: dict, field: str):
     assert set(failure.violations) == {field}
 
 
-def test_a_key_that_ends_later_says_when(stubs):
+def test_a_key_with_an_expiry_shows_it(stubs):
     later = timestamp_pb2.Timestamp()
     later.FromDatetime(datetime.now(UTC).replace(microsecond=0) + timedelta(days=1))
 

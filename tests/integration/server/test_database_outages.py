@@ -9,7 +9,7 @@ from foreword.client import Client
 from foreword.errors import UnavailableError
 
 
-def test_a_file_that_was_moved_away_is_told_to_callers_without_its_path_and_serves_again_when_it_is_back(start_server):
+def test_a_missing_file_is_reported_without_its_path_and_used_again_when_it_is_back(start_server):
     server = start_server()
     file = server.settings.resolved_database_url
     with Client(server.endpoint, server.new_key("acme"), retry_seconds=0.0) as client:

@@ -208,7 +208,7 @@ def test_rolling_back_to_a_deleted_model_is_refused_with_the_model_named(server:
     assert failure.reason == "MODEL_DELETED"
 
 
-def test_a_corrupt_adapter_fails_the_probe_and_says_why(server: RunningServer, stubs):
+def test_a_corrupt_adapter_fails_the_probe_with_a_reason(server: RunningServer, stubs):
     model = tuned_model(server, stubs)
     spoil_artifact(server, model)
     created = stubs.deployments.CreateDeployment(deployment_request(model, serving_name="corrupt"))

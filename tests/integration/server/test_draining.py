@@ -71,7 +71,7 @@ def test_requests_that_take_longer_than_the_grace_are_cut_off(start_server):
     assert failures[0] in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
-def test_a_watch_ends_at_once_and_says_where_to_go_on(start_server):
+def test_a_watch_ends_at_once_and_states_where_to_resume(start_server):
     server = start_server()
     stubs = server.stubs()
     name = create_experiment(stubs, upload(stubs).name).name
@@ -89,7 +89,7 @@ def test_a_watch_ends_at_once_and_says_where_to_go_on(start_server):
     assert time.monotonic() - begun < 20
 
 
-def test_health_says_not_serving_before_anything_else_ends(start_server):
+def test_health_reports_not_serving_before_anything_else_ends(start_server):
     server = start_server()
     stubs = server.stubs()
     answers = []
@@ -118,7 +118,7 @@ def test_health_says_not_serving_before_anything_else_ends(start_server):
     assert answers == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
 
 
-def test_a_port_that_is_taken_is_told(start_server):
+def test_a_port_in_use_is_reported(start_server):
     taken = start_server().port
 
     with pytest.raises(FailedPreconditionError, match=f"Cannot listen on 127.0.0.1:{taken}"):
@@ -207,7 +207,7 @@ def test_certificates_to_trust_leave_plain_text_alone(server, certificate: tuple
         assert client.who_am_i().tenant == "tenants/dev"
 
 
-def test_a_file_that_holds_no_certificate_is_told(start_server, certificate: tuple[Path, Path]):
+def test_a_file_without_a_certificate_is_reported(start_server, certificate: tuple[Path, Path]):
     chain, key = certificate
     chain.write_text("no certificate")
 

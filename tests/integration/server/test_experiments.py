@@ -56,7 +56,7 @@ def finish_queue(server: RunningServer) -> None:
         server.queue.fail(lease, Failure(kind="internal", reason="TEST", message="Ended by the test."), 0.0)
 
 
-def test_an_experiment_is_planned_and_queued_with_every_default_told(server: RunningServer, stubs, dataset: str):
+def test_an_experiment_is_planned_and_queued_and_reports_every_default(server: RunningServer, stubs, dataset: str):
     created = create_experiment(stubs, dataset, display_name="queued", parameters={})
 
     assert created.state == State.STATE_QUEUED
@@ -193,7 +193,7 @@ def test_all_bad_values_are_named_at_once(stubs, dataset: str):
     }
 
 
-def test_an_unknown_task_and_method_are_told_what_is_installed(stubs, dataset: str):
+def test_an_unknown_task_or_method_lists_what_is_installed(stubs, dataset: str):
     request = experiment_request(dataset, task="juggling", tuning_type="magic")
 
     failure = refused(stubs.experiments.CreateTuneExperiment, request)
@@ -225,7 +225,7 @@ def test_too_few_rows_are_a_failed_precondition(stubs):
     assert failure.reason == "TOO_FEW_ROWS"
 
 
-def test_a_full_queue_says_when_to_come_back(start_server):
+def test_a_full_queue_states_when_to_try_again(start_server):
     stubs = start_server(max_queued_experiments=1).stubs()
     dataset = upload(stubs).name
     queued = create_experiment(stubs, dataset)
@@ -365,7 +365,7 @@ def test_a_dataset_in_use_cannot_be_deleted(server: RunningServer, stubs):
     finish_queue(server)
 
 
-def test_the_plan_estimates_time_once_a_run_has_told_how_fast_this_machine_is(start_server):
+def test_the_plan_estimates_time_from_the_speed_of_an_earlier_run(start_server):
     server = start_server()
     stubs = server.stubs()
     dataset = upload(stubs).name

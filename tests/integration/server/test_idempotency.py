@@ -220,7 +220,7 @@ def test_a_replay_is_answered_although_its_dataset_is_gone(server: RunningServer
     assert stubs.experiments.CreateTuneExperiment(request).name == first.name
 
 
-def test_a_replay_of_what_was_deleted_since_says_so(stubs):
+def test_a_replay_of_a_deleted_resource_is_reported(stubs):
     name = upload(stubs, make_file(15), request_id="deleted").name
     stubs.datasets.DeleteDataset(dataset_service_pb2.DeleteDatasetRequest(name=name))
 

@@ -52,7 +52,7 @@ def test_greedy_gives_the_same_answer_every_time_with_its_tokens(stubs):
     assert first.stop_reason in (inference_pb2.STOP_REASON_EOS_TOKEN, inference_pb2.STOP_REASON_MAX_TOKENS)
 
 
-def test_a_drawn_seed_is_told_and_repeats_the_answer(stubs):
+def test_a_drawn_seed_is_returned_and_repeats_the_answer(stubs):
     parameters = {"decoding_method": SAMPLE, "temperature": 1.7, "top_k": 100, "max_new_tokens": 8}
     drawn = stubs.inference.Generate(pb2.GenerateRequest(model=BASE, text=TEXT, parameters=parameters))
 
@@ -78,7 +78,7 @@ def test_generate_and_classify_agree(stubs, complaints: str):
     assert ", ".join(labels.labels) == answer.text
 
 
-def test_classify_tells_every_label_and_the_likeliest_sets(stubs, complaints: str):
+def test_classify_returns_every_label_and_the_likeliest_sets(stubs, complaints: str):
     answer = stubs.inference.Classify(pb2.ClassifyRequest(model=complaints, text=TEXT, top_n=2))
 
     assert {item.label for item in answer.label_probabilities} == {"Planning", "Service", "Warehouse", "Marketing"}
@@ -241,7 +241,7 @@ def test_an_unknown_model_is_not_found(stubs, model: str):
     assert failure.resource == model
 
 
-def test_a_deadline_that_passes_is_told(stubs):
+def test_a_deadline_that_passes_is_reported(stubs):
     request = pb2.GenerateRequest(model=BASE, text=TEXT, parameters={"max_new_tokens": 128, "min_new_tokens": 128})
 
     failure = refused(stubs.inference.Generate, request, timeout=0.01)
@@ -261,7 +261,7 @@ def test_a_request_whose_caller_went_away_leaves_the_engine(server: RunningServe
     assert server.engine.load().running_rows == 0
 
 
-def test_a_full_engine_says_when_to_come_back(start_server):
+def test_a_full_engine_states_when_to_try_again(start_server):
     stubs = start_server(max_queued_tokens=1, max_batch_rows=1).stubs()
     failures = []
 
@@ -316,7 +316,7 @@ def test_tenants_that_ask_at_once_each_get_their_own_model(server: RunningServer
     assert not wrong
 
 
-def test_an_answer_tells_its_tokens_and_keeps_to_its_parameters(stubs):
+def test_an_answer_returns_its_tokens_and_respects_its_parameters(stubs):
     parameters = {
         "max_new_tokens": 6,
         "min_new_tokens": 6,
@@ -372,7 +372,7 @@ def test_a_long_input_is_classified_by_its_end_when_it_may_be_cut(stubs, complai
     assert answer.usage.input_tokens == 100
 
 
-def test_health_tells_that_the_engine_has_lost_its_device(start_server, monkeypatch):
+def test_health_reports_that_the_engine_has_lost_its_device(start_server, monkeypatch):
     server = start_server()
     stubs, health = server.stubs(), health_pb2_grpc.HealthStub(server.channel())
     request = pb2.GenerateRequest(model=BASE, text=TEXT, parameters={"max_new_tokens": 2, "min_new_tokens": 2})

@@ -124,7 +124,7 @@ def test_an_endless_error_still_arrives(letter: str):
     assert failure.message.endswith("...")
 
 
-def test_what_nobody_foresaw_is_answered_with_an_id_and_logged_without_texts():
+def test_an_unexpected_error_returns_an_id_and_is_logged_without_texts():
     with capture_logs() as logs:
         failure = answer_to(RuntimeError("inner workings"))
 

@@ -47,7 +47,7 @@ def deploy(database: Database, serving_name: str) -> None:
     )
 
 
-def test_a_deployment_that_is_not_ready_says_what_to_wait_for(database: Database, models: ModelResolver):
+def test_a_deployment_that_is_not_ready_states_what_to_wait_for(database: Database, models: ModelResolver):
     deploy(database, "early")
 
     with pytest.raises(FailedPreconditionError, match="READY") as caught:
@@ -56,7 +56,7 @@ def test_a_deployment_that_is_not_ready_says_what_to_wait_for(database: Database
     assert caught.value.reason == "DEPLOYMENT_NOT_READY"
 
 
-def test_a_deployment_that_failed_says_why(database: Database, models: ModelResolver):
+def test_a_failed_deployment_states_the_reason(database: Database, models: ModelResolver):
     deploy(database, "failed")
     failure = Failure(kind="failed_precondition", reason="ARTIFACT_CORRUPT", message="The tensors are damaged.")
     ProbeQueue(database).failed("acme", (1, 1), failure)

@@ -66,7 +66,7 @@ async def all_ready(database: Database, tenant: str) -> None:
     raise AssertionError(states(database, tenant))
 
 
-async def test_revisions_without_room_for_their_model_hold_up_nobody_else(database: Database):
+async def test_revisions_without_room_for_their_model_do_not_delay_others(database: Database):
     bart, t5 = TinyBaseModel("bart"), TinyBaseModel("t5")
     room = MemoryBudget(byte_size=int(1.1 * 4 * bart.spec.parameter_count), strict=True)
     async with running_engine(bart, t5, base_model_budget=room) as engine:
@@ -84,7 +84,7 @@ async def test_revisions_without_room_for_their_model_hold_up_nobody_else(databa
     assert before == {DeploymentState.INITIALIZING}
 
 
-async def test_a_model_that_loads_for_minutes_holds_up_nobody_else(database: Database):
+async def test_a_model_that_loads_for_minutes_does_not_delay_others(database: Database):
     bart, t5 = HeldBaseModel(), TinyBaseModel("t5")
     async with running_engine(bart, t5) as engine:
         await engine.preload("tiny--t5")

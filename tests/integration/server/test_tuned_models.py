@@ -29,7 +29,7 @@ def export(stubs, name: str) -> dict[str, bytes]:
     return files
 
 
-def test_a_tuned_model_tells_where_it_came_from(server: RunningServer, stubs):
+def test_a_tuned_model_states_its_origin(server: RunningServer, stubs):
     name = tuned_model(server, stubs, display_name="origin", verbalizer="classify: {{input}}")
 
     found = stubs.tuned_models.GetTunedModel(pb2.GetTunedModelRequest(name=name))

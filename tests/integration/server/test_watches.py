@@ -132,7 +132,7 @@ async def test_a_slow_caller_misses_no_snapshot(database: Database, lease: Lease
         assert sequences(await seen_next(slow)) == [1, 2]
 
 
-async def test_a_heartbeat_without_news_wakes_nobody(database: Database, lease: Lease):
+async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease: Lease):
     watches = ExperimentWatches(database, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
@@ -164,7 +164,7 @@ async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(database:
     other = store_experiment(database, "other")
     with watches.open(name_of(lease), 0), ExitStack() as stack:
         stack.enter_context(watches.open(name_of(lease), 0))
-        with pytest.raises(ExhaustedError, match="2 experiments are watched") as caught:
+        with pytest.raises(ExhaustedError, match="has 2 watches open") as caught:
             stack.enter_context(watches.open(name_of(lease), 0))
         stack.enter_context(watches.open(TuneExperimentName("other", other.id), 0))
         stack.close()
@@ -174,7 +174,7 @@ async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(database:
     assert caught.value.retry_after >= timedelta(seconds=1)
 
 
-async def test_the_database_rests_when_nobody_watches(database: CountingDatabase, lease: Lease):
+async def test_the_database_is_not_queried_without_watches(database: CountingDatabase, lease: Lease):
     watches = ExperimentWatches(database, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
@@ -186,7 +186,7 @@ async def test_the_database_rests_when_nobody_watches(database: CountingDatabase
     assert database.reads == before
 
 
-async def test_watches_that_were_closed_tell_where_to_go_on(database: Database, lease: Lease):
+async def test_closed_watches_state_where_to_resume(database: Database, lease: Lease):
     advance(database, lease, 1, 2)
     watches = ExperimentWatches(database, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:

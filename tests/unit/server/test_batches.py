@@ -18,7 +18,7 @@ async def fine() -> str:
     return "fine"
 
 
-async def test_an_error_that_nobody_foresaw_spoils_no_other_request_and_is_logged():
+async def test_an_unexpected_error_is_logged_and_does_not_affect_other_requests():
     async def broken() -> str:
         raise RuntimeError("inner workings")
 
@@ -78,7 +78,7 @@ class Crowded:
 
 
 @pytest.mark.parametrize("seconds", [5.0, None])
-async def test_a_request_that_finds_no_room_waits_as_long_as_it_is_told(seconds: float | None):
+async def test_a_request_that_finds_no_room_waits_for_the_suggested_time(seconds: float | None):
     crowded = Crowded(2, retry_seconds=0.05)
 
     assert await with_patience(crowded, deadline=seconds and time.monotonic() + seconds) == "fine"
@@ -87,7 +87,7 @@ async def test_a_request_that_finds_no_room_waits_as_long_as_it_is_told(seconds:
     assert min(second - first, third - second) >= 0.04
 
 
-async def test_a_request_that_finds_no_room_in_time_says_so_before_the_deadline():
+async def test_a_request_that_finds_no_room_fails_before_the_deadline():
     crowded = Crowded(100, retry_seconds=0.05)
     deadline = time.monotonic() + 1
 

@@ -48,7 +48,7 @@ def plugins(meter: Meter) -> PluginManager:
     return PluginManager([make_plugin("meter", before_generate=meter.before, after_generate=meter.after)])
 
 
-async def test_a_plugin_is_told_who_asks_and_how_it_ended(meter, plugins, work):
+async def test_a_plugin_receives_the_caller_and_the_outcome(meter, plugins, work):
     adapters = Adapters()
     reference = adapters.add("a", prompt_vectors(3))
     async with running_engine(adapters=adapters) as engine:
@@ -78,7 +78,7 @@ async def test_the_model_is_asked_what_a_plugin_made_of_the_text(meter, work):
         assert scored == await engine.classify(make_request("[name] waits", label_space=DEPARTMENTS))
 
 
-async def test_a_refused_request_never_reaches_the_engine_and_is_told_of(meter, work):
+async def test_a_rejected_request_is_reported_and_never_reaches_the_engine(meter, work):
     def refuse(text):
         raise PermissionDeniedError("No names, please.")
 
@@ -92,7 +92,7 @@ async def test_a_refused_request_never_reaches_the_engine_and_is_told_of(meter, 
         assert engine.load().queued_tokens == 0
 
 
-async def test_a_slow_plugin_holds_up_nobody_who_looks_up_a_key(work):
+async def test_a_slow_plugin_does_not_delay_lookups_of_keys(work):
     released = threading.Event()
     busy = threading.Semaphore(0)
 
@@ -113,7 +113,7 @@ async def test_a_slow_plugin_holds_up_nobody_who_looks_up_a_key(work):
         await asyncio.gather(*waiting)
 
 
-async def test_errors_and_callers_who_leave_are_told_of(meter, plugins, work):
+async def test_errors_and_cancellations_are_reported(meter, plugins, work):
     async with running_engine() as engine:
         watched = hooked(engine, plugins, work)
         with pytest.raises(InvalidArgumentError):

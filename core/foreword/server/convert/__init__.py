@@ -1,1 +1,1 @@
-"""Between protobuf messages and the domain: the only parsing there is. Every fault of a request is collected."""
+"""Conversion between protobuf messages and the domain. All requests are parsed here, and every fault is reported."""

@@ -1,4 +1,4 @@
-"""What is installed: base models, tasks, tuning methods, validators and plugins."""
+"""Conversion of base models, tasks, tuning methods, validators and plugins to messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foreword.v1 import catalog_pb2
 
 
 def base_model(spec: BaseModelSpec, plugin: str, aliases: tuple[str, ...]) -> catalog_pb2.BaseModel:
-    """A base model as a message."""
+    """Convert a base model to a message."""
     return catalog_pb2.BaseModel(
         name=str(BaseModelName(spec.id)),
         display_name=spec.display_name,
@@ -30,7 +30,7 @@ def base_model(spec: BaseModelSpec, plugin: str, aliases: tuple[str, ...]) -> ca
 
 
 def task(item: Task, plugin: str) -> catalog_pb2.Task:
-    """A task as a message."""
+    """Convert a task to a message."""
     return catalog_pb2.Task(
         id=item.id,
         display_name=item.display_name,
@@ -44,7 +44,7 @@ def task(item: Task, plugin: str) -> catalog_pb2.Task:
 
 
 def tuning_method(item: TuningMethod, plugin: str) -> catalog_pb2.TuningMethod:
-    """A tuning method as a message."""
+    """Convert a tuning method to a message."""
     return catalog_pb2.TuningMethod(
         id=item.id,
         display_name=item.display_name,
@@ -56,12 +56,12 @@ def tuning_method(item: TuningMethod, plugin: str) -> catalog_pb2.TuningMethod:
 
 
 def row_validator(item: RowValidator, plugin: str) -> catalog_pb2.RowValidator:
-    """A row validator as a message."""
+    """Convert a row validator to a message."""
     return catalog_pb2.RowValidator(id=item.id, description=item.description, plugin=plugin)
 
 
 def plugin(status: PluginStatus) -> catalog_pb2.Plugin:
-    """A plugin as a message."""
+    """Convert the status of a plugin to a message."""
     return catalog_pb2.Plugin(
         id=status.id,
         distribution=status.distribution,

@@ -1,4 +1,4 @@
-"""Datasets, their rows and upload headers."""
+"""Conversion of datasets, rows and upload headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMATS = ("jsonl", "json", "csv")
 
 
 def dataset(item: Dataset) -> dataset_pb2.Dataset:
-    """A dataset as a message."""
+    """Convert a dataset to a message."""
     return dataset_pb2.Dataset(
         name=str(DatasetName(item.tenant, item.id)),
         display_name=item.display_name,
@@ -34,18 +34,18 @@ def dataset(item: Dataset) -> dataset_pb2.Dataset:
 
 
 def dataset_row(row: Row) -> dataset_pb2.DatasetRow:
-    """A row as a message."""
+    """Convert a row to a message."""
     return dataset_pb2.DatasetRow(row=row.number, input=row.input, output=row.output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """How a file is to be read and checked, with nothing looked up yet.
+    """A parsed upload header, before any names are looked up.
 
     Attributes:
-        tenant: None when the header names no parent.
-        task: Empty when the content is to decide.
-        base_model: Name or alias; empty when lengths are not to be counted in tokens.
+        tenant: Id of the tenant; None if the header names no parent.
+        task: Id of the task; empty to choose one that suits the content.
+        base_model: Name or alias; empty to measure lengths in characters.
         max_input_tokens: 0 for the model's context.
     """
 
@@ -60,7 +60,7 @@ class Header:
 
 
 def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
-    """Parses the header of an upload or a check.
+    """Parse the header of an upload or a check.
 
     Args:
         named: Whether `display_name` is required.
@@ -74,7 +74,7 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
     options = parse_task_options(violations, "header.task_options", header.task_options)
     limit = violations.number("header.max_input_tokens", header.max_input_tokens, minimum=0)
     if limit and not header.base_model:
-        violations.add("header.max_input_tokens", "needs base_model, whose tokenizer counts")
+        violations.add("header.max_input_tokens", "needs base_model, whose tokenizer measures lengths; set it")
     violations.check()
     return Header(
         tenant=None if parent is None else parent.tenant,

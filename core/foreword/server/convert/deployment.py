@@ -1,4 +1,4 @@
-"""Spaces, deployments and their revisions."""
+"""Conversion of spaces, deployments and revisions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STAGES = {_Stage.Value("STAGE_UNSPECIFIED"): Stage.DEVELOPMENT} | {
 
 
 def space(item: Space) -> deployment_pb2.Space:
-    """A space as a message."""
+    """Convert a space to a message."""
     return deployment_pb2.Space(
         name=str(SpaceName(item.tenant, item.id)),
         display_name=item.display_name,
@@ -49,7 +49,7 @@ def space(item: Space) -> deployment_pb2.Space:
 
 
 def model_name(tenant: str, model: ModelReference) -> str:
-    """The resource name of what is served."""
+    """Return the resource name of a served model."""
     if model.tuned_model is not None:
         return str(TunedModelName(tenant, model.tuned_model))
     assert model.base_model is not None
@@ -57,7 +57,7 @@ def model_name(tenant: str, model: ModelReference) -> str:
 
 
 def deployment(item: Deployment) -> deployment_pb2.Deployment:
-    """A deployment as a message. Its model is the one that serves, or the one that is being probed to replace it."""
+    """Convert a deployment to a message. Its model is the one being probed, or else the one that is served."""
     newest = item.revisions[0]
     shown = item.coming or item.serving or newest
     return deployment_pb2.Deployment(
@@ -91,7 +91,7 @@ def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSpace:
-    """What CreateSpace asks for; `tenant` is None when the request names no parent."""
+    """A parsed CreateSpace request. `tenant` is None if the request names no parent."""
 
     tenant: str | None
     id: str
@@ -102,7 +102,7 @@ class NewSpace:
 
 
 def parse_new_space(request: deployment_service_pb2.CreateSpaceRequest) -> NewSpace:
-    """Parses CreateSpace."""
+    """Parse a CreateSpace request."""
     violations = Violations()
     message = request.space
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
@@ -127,17 +127,17 @@ def parse_new_space(request: deployment_service_pb2.CreateSpaceRequest) -> NewSp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedModel:
-    """A model as a request names it: a tuned model of some tenant, or a base model or alias."""
+    """The model named in a request: a tuned model of any tenant, or a base model or alias."""
 
     tuned_model: TunedModelName | None = None
     base_model: str | None = None
 
 
 def parse_model(text: str, field: str) -> NamedModel:
-    """Parses what is to be deployed.
+    """Parse the name of a model to deploy.
 
     Raises:
-        InvalidArgumentError: It is neither a tuned model's name nor a base model's.
+        InvalidArgumentError: The text is neither the name of a tuned model nor of a base model.
     """
     if text.startswith("tenants/"):
         return NamedModel(tuned_model=TunedModelName.parse(text, field))
@@ -150,11 +150,11 @@ def parse_model(text: str, field: str) -> NamedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDeployment:
-    """What CreateDeployment asks for.
+    """A parsed CreateDeployment request.
 
     Attributes:
-        parent: None for the default space of the caller.
-        id: Empty when neither an id nor a serving name was given.
+        parent: The space; None for the default space of the caller.
+        id: Id of the deployment; empty if neither an id nor a serving name was given.
     """
 
     parent: SpaceName | None
@@ -167,7 +167,7 @@ class NewDeployment:
 
 
 def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest) -> NewDeployment:
-    """Parses CreateDeployment."""
+    """Parse a CreateDeployment request."""
     violations = Violations()
     message = request.deployment
     parent = violations.collect(lambda: SpaceName.parse(request.parent, "parent")) if request.parent else None
@@ -194,7 +194,7 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentChange:
-    """What UpdateDeployment asks for; None leaves a field as it is. An empty etag is not checked."""
+    """A parsed UpdateDeployment request. None leaves a field unchanged, and an empty etag is not checked."""
 
     name: DeploymentName
     etag: str
@@ -205,7 +205,7 @@ class DeploymentChange:
 
 
 def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequest) -> DeploymentChange:
-    """Parses UpdateDeployment."""
+    """Parse an UpdateDeployment request."""
     violations = Violations()
     message = request.deployment
     name = violations.collect(lambda: DeploymentName.parse(message.name, "deployment.name"))
@@ -228,7 +228,7 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
 
 
 def _parse_tags(violations: Violations, field: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Read at most 20 tags of at most 63 characters."""
+    """Parse tags: at most 20, each of at most 63 characters."""
     tags = tuple(values)
     if len(tags) > _MAX_TAGS:
         violations.add(field, f"must hold at most {_MAX_TAGS} tags, not {len(tags)}")
@@ -238,7 +238,7 @@ def _parse_tags(violations: Violations, field: str, values: Iterable[str]) -> tu
 
 
 def _changed_fields(violations: Violations, message: deployment_pb2.Deployment, paths: Sequence[str]) -> frozenset[str]:
-    """The fields that a mask names; without a mask, those that are set."""
+    """Return the fields in a mask; without a mask, the fields that are set."""
     if not paths:
         return frozenset(field for field in MUTABLE_FIELDS if getattr(message, field))
     if list(paths) == ["*"]:
@@ -246,8 +246,8 @@ def _changed_fields(violations: Violations, message: deployment_pb2.Deployment, 
     known = {field.name for field in message.DESCRIPTOR.fields}
     for place, path in enumerate(paths[:100]):
         if path not in MUTABLE_FIELDS:
-            fault = "cannot be changed" if path in known else "is no field of a deployment"
+            fault = "cannot be changed" if path in known else "is not a field of a deployment"
             violations.add(
-                f"update_mask.paths[{place}]", f"{path[:80]!r} {fault}; these can: {', '.join(MUTABLE_FIELDS)}"
+                f"update_mask.paths[{place}]", f"{path[:80]!r} {fault}; use some of {', '.join(MUTABLE_FIELDS)}"
             )
     return frozenset(paths) & frozenset(MUTABLE_FIELDS)

@@ -1,4 +1,4 @@
-"""Tuning experiments, their plans, progress and learning curves."""
+"""Conversion of tuning experiments, plans, progress and learning curves."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _State = tune_experiment_pb2.TuneExperiment.State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewExperiment:
-    """What CreateTuneExperiment asks for, with nothing looked up yet.
+    """A parsed CreateTuneExperiment request, before any names are looked up.
 
     Attributes:
-        tenant: None when the request names no parent.
-        id: None when the service is to make one.
-        base_model: Name or alias; empty for the service's default.
-        task: Empty to choose one that suits the rows.
-        verbalizer: Empty for the task's own.
-        instruction: Empty: the text that the prompt starts from.
+        tenant: Id of the tenant; None if the request names no parent.
+        id: Id of the experiment; None to generate one.
+        base_model: Name or alias; empty for the default base model of the service.
+        task: Id of the task; empty to choose one that suits the rows.
+        verbalizer: Template of inputs; empty for that of the task.
+        instruction: Instruction for the base model; empty for the initial text of the prompt.
     """
 
     tenant: str | None
@@ -65,7 +65,7 @@ class NewExperiment:
 
 
 def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperimentRequest) -> NewExperiment:
-    """Parses CreateTuneExperiment."""
+    """Parse a CreateTuneExperiment request."""
     violations = Violations()
     message = request.tune_experiment
     prefix = "tune_experiment"
@@ -105,10 +105,10 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
 
 
 def parse_states(values: Iterable[int]) -> tuple[ExperimentState, ...]:
-    """Parses the states of a list request.
+    """Parse the states of a list request.
 
     Raises:
-        InvalidArgumentError: One is not known.
+        InvalidArgumentError: A state is unknown.
     """
     known = {_State.Value(f"STATE_{state.name}"): state for state in ExperimentState}
     found: list[ExperimentState] = []
@@ -120,7 +120,7 @@ def parse_states(values: Iterable[int]) -> tuple[ExperimentState, ...]:
 
 
 def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
-    """An experiment as a message."""
+    """Convert an experiment to a message."""
     message = _configuration(item.tenant, item.display_name, item.description, item.config)
     message.name = str(TuneExperimentName(item.tenant, item.id))
     message.MergeFrom(
@@ -147,7 +147,7 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
 def planned_experiment(
     tenant: str, display_name: str, description: str, config: ExperimentConfig, plan: TunePlan
 ) -> tune_experiment_pb2.TuneExperiment:
-    """An experiment that was only checked: its configuration and its plan."""
+    """Convert the configuration and the plan of an experiment that was only validated to a message."""
     message = _configuration(tenant, display_name, description, config)
     message.plan.CopyFrom(_plan(plan))
     return message

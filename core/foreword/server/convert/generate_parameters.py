@@ -1,4 +1,4 @@
-"""Generation parameters: every one in its range, and fitted to the model that answers."""
+"""Parsing of generation parameters, and their adjustment to the context of a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Method = inference_pb2.GenerateParameters.DecodingMethod
 
 
 def parse_generate_parameters(violations: Violations, message: inference_pb2.GenerateParameters) -> GenerateParameters:
-    """Parses parameters and checks what needs no model; an unset seed is drawn for sampling."""
+    """Parse parameters, with the checks that need no model. If sampling has no seed, draw one."""
     defaults = GenerateParameters()
     if message.decoding_method not in _Method.values():
         violations.add(f"{_FIELD}.decoding_method", f"must be one of {', '.join(_Method.keys()[1:])}")
@@ -62,13 +62,13 @@ def parse_generate_parameters(violations: Violations, message: inference_pb2.Gen
 
 
 def fitted(parameters: GenerateParameters, context_tokens: int, *, limit_is_default: bool) -> GenerateParameters:
-    """The parameters for a model of this context: the default gives way to it, what was set is honoured.
+    """Return the parameters for a model with this context, which limits the default of `max_new_tokens`.
 
     Args:
         limit_is_default: Whether `max_new_tokens` was left unset.
 
     Raises:
-        InvalidArgumentError: A value that was set is beyond the context.
+        InvalidArgumentError: A value that was set exceeds the context.
     """
     limits = {
         "min_new_tokens": (0, parameters.min_new_tokens),
@@ -99,7 +99,7 @@ def _parse_time_limit(violations: Violations, message: inference_pb2.GeneratePar
     if not message.HasField("time_limit"):
         return None
     limit = message.time_limit
-    seconds = limit.seconds + limit.nanos / 1e9  # not ToTimedelta, which raises on what a client may well send
+    seconds = limit.seconds + limit.nanos / 1e9  # not ToTimedelta, which raises on values that clients can send
     return timedelta(seconds=seconds) if _check(violations, "time_limit", seconds) else None
 
 
@@ -116,13 +116,13 @@ def _parse_return_options(violations: Violations, message: inference_pb2.ReturnO
     if options.details and not (options.input_tokens or options.generated_tokens):
         violations.add(
             f"{_FIELD}.return_options",
-            "asks for details of tokens but returns none; set input_tokens or generated_tokens",
+            "requests details of tokens but no tokens; set input_tokens or generated_tokens",
         )
     return options
 
 
 def _check(violations: Violations, path: str, value: float) -> bool:
-    """Whether a value is as its parameter describes itself; notes the fault otherwise."""
+    """Return whether a value is valid according to its specification; otherwise, add the fault to `violations`."""
     fault = SPECS_BY_PATH[path].fault(value)
     if fault is not None:
         violations.add(f"{_FIELD}.{path}", fault)

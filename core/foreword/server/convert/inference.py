@@ -1,4 +1,4 @@
-"""Inference requests and answers."""
+"""Conversion of inference requests and responses."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from foreword.v1 import inference_pb2, inference_service_pb2
 DEFAULT_TOP_N = 5
 _SEPARATOR = ", "
 _FIELD_BYTES = 6
-"""Most that tag and length of a result add to it."""
+"""Maximum number of bytes that the tag and the length of a result take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRequest:
-    """What Generate and StreamGenerate ask for.
+    """A parsed Generate or StreamGenerate request.
 
     Attributes:
         limit_is_default: Whether `max_new_tokens` was left unset.
@@ -37,18 +37,19 @@ class TextRequest:
     limit_is_default: bool
 
     def fitted(self, context_tokens: int) -> GenerateParameters:
-        """The parameters for a model of this context; see `generate_parameters.fitted`."""
+        """Return the parameters for a model with this context; see `generate_parameters.fitted`."""
         return fitted(self.parameters, context_tokens, limit_is_default=self.limit_is_default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRequest:
-    """What BatchGenerate asks for.
+    """A parsed BatchGenerate request.
 
     Attributes:
-        model: The model of those that named none; empty when the batch has none.
-        max_response_bytes: Largest response message that the caller takes.
-        requests: With the batch's model and parameters where they had none; not checked yet, as each has its own fate.
+        model: Model of requests that name none; empty if the batch has none.
+        max_response_bytes: Maximum size of the response message that the caller accepts.
+        requests: The requests, completed with the model and the parameters of the batch. They are not checked yet,
+            because each one has its own result.
     """
 
     model: str
@@ -58,7 +59,7 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRequest:
-    """What Classify asks for; `label_space` is None when the request brings no labels."""
+    """A parsed Classify request. `label_space` is None if the request has no labels."""
 
     model: str
     prompt: Prompt
@@ -68,7 +69,7 @@ class LabelRequest:
     truncate_input_tokens: int
 
     def fitted(self, context_tokens: int) -> GenerateParameters:
-        """What of the parameters of Generate holds here, for a model of this context."""
+        """Return the generation parameters that apply to Classify, for a model with this context."""
         violations = Violations()
         violations.number("truncate_input_tokens", self.truncate_input_tokens, minimum=0, maximum=context_tokens)
         violations.check()
@@ -77,7 +78,7 @@ class LabelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountRequest:
-    """What Tokenize asks for."""
+    """A parsed Tokenize request."""
 
     model: str
     prompt: Prompt
@@ -87,7 +88,7 @@ class CountRequest:
 def parse_text_request(
     request: inference_service_pb2.GenerateRequest | inference_service_pb2.StreamGenerateRequest,
 ) -> TextRequest:
-    """Parses Generate and StreamGenerate."""
+    """Parse a Generate or StreamGenerate request."""
     violations = Violations()
     model = _parse_model(violations, request.model)
     prompt = parse_prompt(violations, request)
@@ -102,10 +103,10 @@ def parse_text_request(
 
 
 def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> BatchRequest:
-    """Parses what concerns BatchGenerate as a whole.
+    """Parse the fields of BatchGenerate that concern the whole batch.
 
     Raises:
-        InvalidArgumentError: No requests or too many, or a fault in what they share.
+        InvalidArgumentError: There are no requests or too many, or a shared field is invalid.
     """
     violations = Violations()
     if not 1 <= len(request.requests) <= MAX_BATCH_REQUESTS:
@@ -130,7 +131,7 @@ def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> 
 
 
 def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> LabelRequest:
-    """Parses Classify."""
+    """Parse a Classify request."""
     violations = Violations()
     model = _parse_model(violations, request.model)
     prompt = parse_prompt(violations, request)
@@ -155,7 +156,7 @@ def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> Label
 
 
 def parse_count_request(request: inference_service_pb2.TokenizeRequest) -> CountRequest:
-    """Parses Tokenize."""
+    """Parse a Tokenize request."""
     violations = Violations()
     model = _parse_model(violations, request.model)
     prompt = parse_prompt(violations, request)
@@ -168,12 +169,12 @@ def _parse_model(violations: Violations, model: str) -> str:
 
 
 def stop_reason(reason: StopReason) -> str:
-    """The name of a stop reason's enum value."""
+    """Return the name of the enum value of a stop reason."""
     return f"STOP_REASON_{reason.name}"
 
 
 def token_usage(usage: TokenUsage) -> inference_pb2.TokenUsage:
-    """Token counts as a message."""
+    """Convert token counts to a message."""
     return inference_pb2.TokenUsage(
         input_tokens=usage.input_tokens,
         generated_tokens=usage.generated_tokens,
@@ -182,7 +183,7 @@ def token_usage(usage: TokenUsage) -> inference_pb2.TokenUsage:
 
 
 def generate_response(answer: Generation, model_version: str) -> inference_service_pb2.GenerateResponse:
-    """A finished answer as a message."""
+    """Convert a finished answer to a message."""
     return inference_service_pb2.GenerateResponse(
         text=answer.text,
         stop_reason=stop_reason(answer.stop_reason),
@@ -198,7 +199,7 @@ def generate_response(answer: Generation, model_version: str) -> inference_servi
 def stream_response(
     text: str, answer: Generation | None, model_version: str
 ) -> inference_service_pb2.StreamGenerateResponse:
-    """A piece as a message; with the answer in the last one only."""
+    """Convert a piece to a message; only the last piece has the answer."""
     if answer is None:
         return inference_service_pb2.StreamGenerateResponse(text=text)
     return inference_service_pb2.StreamGenerateResponse(
@@ -216,7 +217,7 @@ def stream_response(
 def batch_result(
     outcome: inference_service_pb2.GenerateResponse | ForewordError,
 ) -> inference_service_pb2.BatchGenerateResult:
-    """What came of one request of a batch, as a message."""
+    """Convert the result of one request in a batch to a message."""
     if isinstance(outcome, ForewordError):
         return inference_service_pb2.BatchGenerateResult(error=status_of(outcome)[2])
     return inference_service_pb2.BatchGenerateResult(response=outcome)
@@ -225,12 +226,12 @@ def batch_result(
 def batch_response(
     outcomes: Sequence[inference_service_pb2.GenerateResponse | ForewordError], max_bytes: int
 ) -> inference_service_pb2.BatchGenerateResponse:
-    """What came of a batch, in at most `max_bytes`; results that do not fit are refused in their places."""
+    """Convert the results of a batch to a message of at most `max_bytes`. Errors replace results that do not fit."""
     refusal = batch_result(
         InvalidArgumentError.of(
             "parameters.return_options",
-            f"makes an answer that does not fit into the response of this batch, of at most {max_bytes:,} bytes; send "
-            "smaller batches, ask for fewer details, or raise max_response_bytes",
+            f"makes an answer that does not fit into the batch response of at most {max_bytes:,} bytes; send "
+            "smaller batches, request fewer details, or raise max_response_bytes",
             reason="RESPONSE_TOO_LARGE",
         )
     )
@@ -250,7 +251,7 @@ def batch_response(
 def classify_response(
     result: Classification, space: LabelSpace, request: LabelRequest, model_version: str
 ) -> inference_service_pb2.ClassifyResponse:
-    """Scored label sets as a message; abstains when the likeliest one stays below the threshold."""
+    """Convert scored label sets to a message, which abstains if the likeliest one is below the threshold."""
     best = result.label_sets[0]
     abstained = best.probability < request.threshold
     return inference_service_pb2.ClassifyResponse(

@@ -1,4 +1,4 @@
-"""Tuning parameters, task options and how parameters describe themselves."""
+"""Conversion of tuning parameters, task options and descriptions of parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_SEPARATOR = 20
 def parse_tune_parameters(
     violations: Violations, field: str, message: tune_parameters_pb2.TuneParameters
 ) -> TuneParameters:
-    """Parses tuning parameters and checks every range that needs no model, beside the other fields' faults."""
+    """Parse tuning parameters, and add their faults to `violations`; checks that need the model come later."""
     values: dict[str, Any] = {}
     for spec in TUNE_PARAMETER_SPECS:
         if not message.HasField(spec.name):
@@ -42,7 +42,7 @@ def parse_tune_parameters(
 
 
 def tune_parameters(item: TuneParameters | ResolvedParameters) -> tune_parameters_pb2.TuneParameters:
-    """Tuning parameters as a message; None stays unset."""
+    """Convert tuning parameters to a message; None leaves a field unset."""
     message = tune_parameters_pb2.TuneParameters()
     for field in fields(item):
         value = getattr(item, field.name)
@@ -55,7 +55,7 @@ def tune_parameters(item: TuneParameters | ResolvedParameters) -> tune_parameter
 
 
 def parse_task_options(violations: Violations, field: str, message: tune_parameters_pb2.TaskOptions) -> TaskOptions:
-    """Parses task options."""
+    """Parse task options."""
     labels = parse_labels(violations, f"{field}.labels", message.labels)
     separator = message.separator if message.HasField("separator") else None
     if separator is not None:
@@ -71,7 +71,7 @@ def parse_task_options(violations: Violations, field: str, message: tune_paramet
 
 
 def parse_labels(violations: Violations, field: str, values: Any) -> tuple[str, ...]:
-    """Distinct labels, none of them empty."""
+    """Parse labels, which must be distinct and not empty."""
     labels = tuple(values)
     if len(labels) > MAX_LABELS:
         violations.add(field, f"must hold at most {MAX_LABELS:,} labels, not {len(labels):,}")
@@ -85,7 +85,7 @@ def parse_labels(violations: Violations, field: str, values: Any) -> tuple[str, 
 
 
 def task_options(item: TaskOptions) -> tune_parameters_pb2.TaskOptions:
-    """Task options as a message."""
+    """Convert task options to a message."""
     message = tune_parameters_pb2.TaskOptions(
         labels=item.labels, multi_label=item.multi_label, separator=item.separator
     )
@@ -95,7 +95,7 @@ def task_options(item: TaskOptions) -> tune_parameters_pb2.TaskOptions:
 
 
 def parameter_spec(spec: ParameterSpec) -> catalog_pb2.ParameterSpec:
-    """A parameter's description as a message."""
+    """Convert the description of a parameter to a message."""
     return catalog_pb2.ParameterSpec(
         name=spec.name,
         description=spec.description,

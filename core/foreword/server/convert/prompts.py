@@ -1,4 +1,4 @@
-"""Prompts of requests: plain or in parts, with their variables put in."""
+"""Parsing of prompts, plain or structured, including their variables."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PromptRequest = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What is to be answered; `structured` is None for plain text."""
+    """A parsed prompt. `structured` is None for plain text."""
 
     text: str
     structured: StructuredPrompt | None = None
 
 
 def parse_prompt(violations: Violations, request: PromptRequest) -> Prompt:
-    """The prompt of a request, variables put in and composed."""
+    """Parse the prompt of a request, replace its variables and compose its text."""
     variables = _parse_variables(violations, request)
     match request.WhichOneof("prompt"):
         case "text":
@@ -49,15 +49,15 @@ def parse_prompt(violations: Violations, request: PromptRequest) -> Prompt:
             structured = structured.filled(variables) if variables else structured
             text = structured.compose()
             if len(text) > MAX_TEXT:
-                violations.add("structured", f"must hold at most {MAX_TEXT:,} characters in all, not {len(text):,}")
+                violations.add("structured", f"must hold at most {MAX_TEXT:,} characters in total, not {len(text):,}")
             return Prompt(text=text, structured=structured)
         case _:
-            violations.add("text", "must be set, or structured")
+            violations.add("text", "must be set, or else structured")
             return Prompt(text="")
 
 
 def _parse_variables(violations: Violations, request: PromptRequest) -> dict[str, str]:
-    """The values of variables by name."""
+    """Parse the values of the variables, by name."""
     variables = dict(request.prompt_variables)
     if len(variables) > MAX_VARIABLES:
         violations.add("prompt_variables", f"must hold at most {MAX_VARIABLES}, not {len(variables)}")
@@ -73,12 +73,12 @@ def _parse_variables(violations: Violations, request: PromptRequest) -> dict[str
 
 
 def _fits(violations: Violations, field: str, texts: Sequence[str], variables: Mapping[str, str]) -> bool:
-    """Whether variables and prompt match, and the prompt stays within bounds with them."""
+    """Return whether the prompt is short enough with its variables, and check that prompt and variables match."""
     if not variables:
         return True
     violations.collect(lambda: check_variables(texts, variables, "prompt_variables"))
     length = filled_length(texts, variables)
-    if length > MAX_TEXT:  # found before it is made: a value may stand in many places
+    if length > MAX_TEXT:  # checked before the text is built: a value can occur in many places
         violations.add(field, f"must hold at most {MAX_TEXT:,} characters with its variables, not {length:,}")
     return length <= MAX_TEXT
 

@@ -1,4 +1,4 @@
-"""Findings, report parts, data reports and evaluations."""
+"""Conversion of findings, report parts, data reports and evaluations to messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from foreword.v1 import dataset_pb2, report_pb2, tune_experiment_pb2
 
 
 def finding(item: Finding) -> report_pb2.Finding:
-    """A finding as a message."""
+    """Convert a finding to a message."""
     return report_pb2.Finding(
         severity=f"SEVERITY_{item.severity.name}",
         code=item.code,
@@ -34,7 +34,7 @@ def finding(item: Finding) -> report_pb2.Finding:
 
 
 def report_part(part: ReportPart) -> report_pb2.ReportPart:
-    """A report part as a message."""
+    """Convert a report part to a message."""
     message = report_pb2.ReportPart(id=part.id, title=part.title)
     match part.content:
         case Table(columns=columns, rows=rows):
@@ -52,7 +52,7 @@ def report_part(part: ReportPart) -> report_pb2.ReportPart:
 
 
 def data_report(report: DataReport) -> dataset_pb2.DataReport:
-    """A data report as a message."""
+    """Convert a data report to a message."""
     return dataset_pb2.DataReport(
         row_count=report.row_count,
         usable_row_count=report.usable_row_count,
@@ -64,7 +64,7 @@ def data_report(report: DataReport) -> dataset_pb2.DataReport:
 
 
 def metric_spec(metric: MetricSpec) -> report_pb2.MetricSpec:
-    """A metric's description as a message."""
+    """Convert the description of a metric to a message."""
     return report_pb2.MetricSpec(
         id=metric.id,
         display_name=metric.display_name,
@@ -74,7 +74,7 @@ def metric_spec(metric: MetricSpec) -> report_pb2.MetricSpec:
 
 
 def evaluations(items: Iterable[Evaluation]) -> list[tune_experiment_pb2.Evaluation]:
-    """Evaluations as messages."""
+    """Convert evaluations to messages."""
     return [
         tune_experiment_pb2.Evaluation(
             system=item.system,

@@ -1,4 +1,4 @@
-"""JSON values as `google.protobuf.Struct` and `google.protobuf.Value`."""
+"""Conversion of JSON values to `google.protobuf.Struct` and `google.protobuf.Value` and back."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def struct_value(value: Any) -> struct_pb2.Value:
 def parse_struct(violations: Violations, field: str, message: struct_pb2.Struct) -> dict[str, Any]:
     """Convert a message to JSON values.
 
-    A Struct holds every number as a double; whole numbers that a double holds exactly become int.
+    A Struct stores every number as a double; whole numbers that a double represents exactly become int.
 
     Args:
-        violations: Gets the values that are not finite, and the texts that are too long.
+        violations: Receives faults for values that are not finite and texts that are too long.
     """
     return {key: _parse_value(violations, f"{field}.{key[:80]}", value) for key, value in message.fields.items()}
 

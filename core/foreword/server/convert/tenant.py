@@ -1,4 +1,4 @@
-"""Tenants and API keys."""
+"""Conversion of tenants and API keys."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _DEFAULT_SCOPES = frozenset({Scope.WRITE, Scope.READ, Scope.INFER})
 
 
 def tenant(item: Tenant) -> tenant_pb2.Tenant:
-    """A tenant as a message."""
+    """Convert a tenant to a message."""
     return tenant_pb2.Tenant(
         name=str(TenantName(item.id)), display_name=item.display_name, create_time=timestamp(item.create_time)
     )
 
 
 def api_key(item: ApiKey, secret: str = "") -> tenant_pb2.ApiKey:
-    """A key as a message; `secret` only right after its creation."""
+    """Convert an API key to a message; `secret` is passed only right after its creation."""
     return tenant_pb2.ApiKey(
         name=str(ApiKeyName(item.tenant, item.id)),
         display_name=item.display_name,
@@ -43,20 +43,20 @@ def api_key(item: ApiKey, secret: str = "") -> tenant_pb2.ApiKey:
 
 
 def scopes(items: Iterable[Scope]) -> list[tenant_pb2.Scope]:
-    """Scopes as enum values, in the order of the enum."""
+    """Convert scopes to enum values, in the order of the enum."""
     return sorted(_VALUES[item] for item in items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTenant:
-    """What CreateTenant asks for."""
+    """A parsed CreateTenant request."""
 
     id: str
     display_name: str
 
 
 def parse_new_tenant(request: tenant_service_pb2.CreateTenantRequest) -> NewTenant:
-    """Parses CreateTenant."""
+    """Parse a CreateTenant request."""
     violations = Violations()
     violations.collect(lambda: check_id(request.tenant_id, "tenant_id"))
     name = violations.text("tenant.display_name", request.tenant.display_name, MAX_DISPLAY_NAME)
@@ -66,7 +66,7 @@ def parse_new_tenant(request: tenant_service_pb2.CreateTenantRequest) -> NewTena
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewApiKey:
-    """What CreateApiKey asks for."""
+    """A parsed CreateApiKey request."""
 
     tenant: str
     display_name: str
@@ -75,7 +75,7 @@ class NewApiKey:
 
 
 def parse_new_api_key(request: tenant_service_pb2.CreateApiKeyRequest, now: datetime) -> NewApiKey:
-    """Parses CreateApiKey."""
+    """Parse a CreateApiKey request."""
     violations = Violations()
     key = request.api_key
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent"))
@@ -91,7 +91,7 @@ def parse_new_api_key(request: tenant_service_pb2.CreateApiKeyRequest, now: date
     if key.HasField("expire_time"):
         expire_time = violations.collect(lambda: parse_timestamp("api_key.expire_time", key.expire_time))
         if expire_time is not None and expire_time <= now:
-            violations.add("api_key.expire_time", "must lie in the future")
+            violations.add("api_key.expire_time", "must be in the future")
     violations.check()
     assert parent is not None
     return NewApiKey(

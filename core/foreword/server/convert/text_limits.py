@@ -1,4 +1,4 @@
-"""The largest texts that requests may hold, in characters."""
+"""Maximum lengths of texts in requests, in characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points in time as `google.protobuf.Timestamp`."""
+"""Conversion of times to `google.protobuf.Timestamp` and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse_timestamp(field: str, message: timestamp_pb2.Timestamp) -> datetime:
     """Convert a message to an aware datetime in UTC.
 
     Raises:
-        InvalidArgumentError: It lies outside the years 1 to 9999.
+        InvalidArgumentError: The time is outside the years 1 to 9999.
     """
     try:
         return message.ToDatetime(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Tuned models."""
+"""Conversion of tuned models to messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword.v1 import tuned_model_pb2
 
 
 def tuned_model(item: TunedModel) -> tuned_model_pb2.TunedModel:
-    """A tuned model as a message."""
+    """Convert a tuned model to a message."""
     return tuned_model_pb2.TunedModel(
         name=str(TunedModelName(item.tenant, item.id)),
         display_name=item.display_name,
