@@ -1,4 +1,4 @@
-# `make demo` shows the product at work, `make test` checks it. Both install what they need into .venv first.
+# `make demo` runs a demonstration and `make test` runs all checks. Both install their requirements into .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
 
-# Two processes; the tests of one file stay in one of them, in order. Files start in the order of tests/conftest.py.
+# Run tests in two processes. All tests of a file run in one process, in order; tests/conftest.py orders the files.
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
@@ -19,21 +19,21 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Regenerates the checked-in stubs; tests/unit/test_proto.py fails when they are stale.
+# Generate the checked-in stubs; tests/unit/test_proto.py fails if they are out of date.
 proto: $(INSTALLED)
 	$(BIN)/python proto/generate.py
 
-# Regenerates the blocking client; tests/unit/client/test_unasync.py fails when it is stale.
+# Generate the blocking client; tests/unit/client/test_unasync.py fails if it is out of date.
 client: $(INSTALLED)
 	$(BIN)/python core/foreword/client/unasync.py
 
-# Regenerates deploy/settings.md; tests/unit/test_settings_reference.py fails when it is stale.
+# Generate deploy/settings.md; tests/unit/test_settings_reference.py fails if it is out of date.
 settings: $(INSTALLED)
 	$(BIN)/python deploy/settings.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo 'Foreword needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ...'; exit 1; }
+	  || { echo 'Foreword needs Python 3.11 or newer; select one with: make PYTHON=python3.11 ...'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[server,slack,dev]'
 	@touch $@

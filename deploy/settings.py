@@ -1,4 +1,4 @@
-"""Generates `deploy/settings.md`, the reference of all settings of server and worker.
+"""Generate `deploy/settings.md`, the reference of all settings of server and worker.
 
 Usage: python deploy/settings.py [OUTPUT_FILE]
 """
@@ -27,7 +27,7 @@ environment variable, which overrides the default. Workers that `foreword serve`
 OTHERS = """
 ## Other programs
 
-| program | where its settings are described |
+| program | settings |
 | --- | --- |
 | command line and Python client | `FOREWORD_ENDPOINT` and `FOREWORD_API_KEY`; `foreword --help` |
 | Hugging Face models | `FOREWORD_HUGGINGFACE_MODELS`; `plugins/README.md` |
@@ -36,7 +36,7 @@ OTHERS = """
 
 
 def settings_reference() -> str:
-    """The whole page, in Markdown."""
+    """Return the whole page in Markdown."""
     rows = (
         f"| `FOREWORD_{name.upper()}` | {field.description} | {_shown(field.default)} |\n"
         for name, field in Settings.model_fields.items()
@@ -45,7 +45,7 @@ def settings_reference() -> str:
 
 
 def _shown(default: Any) -> str:
-    """A default as somebody would write it into the environment; empty when there is none."""
+    """Return a default as it would be written in the environment; empty if there is none."""
     if default in (None, "", (), PydanticUndefined):
         return ""
     return f"`{json.dumps(default) if isinstance(default, bool) else default}`"

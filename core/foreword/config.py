@@ -1,6 +1,7 @@
-"""Settings, read once when a process starts: command-line flags over environment over defaults.
+"""Settings, which are read once when a process starts. Command-line flags override the environment and defaults.
 
-Every setting `name` is the environment variable `FOREWORD_NAME`. `make settings` writes them to `deploy/settings.md`.
+The environment variable of a setting `name` is `FOREWORD_NAME`. `make settings` writes the reference to
+`deploy/settings.md`.
 """
 
 from __future__ import annotations
@@ -42,115 +43,143 @@ DEV_BASE_MODEL_ALIASES = {
         "mistralai/mixtral-8x7b-instruct-v01",
     )
 }
-"""Models of the retired service, which stand for the embedded one in `--dev`, so that code written for it runs.
+"""Models of a retired tuning service. With `--dev`, they are aliases of the embedded model, so that existing code runs.
 
-An installed base model of that id comes first, and plans tell what an alias stands for.
+An installed base model with the same id takes precedence, and plans report the model behind an alias.
 """
 
 
 class Settings(BaseSettings):
-    """All settings of server and worker."""
+    """The settings of server and worker."""
 
     model_config = SettingsConfigDict(env_prefix="FOREWORD_", frozen=True, extra="ignore")
 
     home: Path = Field(
         default=Path("~/.foreword"),
-        description="Folder that holds the database and the artifacts unless these are elsewhere.",
+        description="Folder of the database and the artifacts, unless they are configured elsewhere.",
     )
     database_url: str = Field(
         default="",
-        description="SQLAlchemy URL; SQLite or PostgreSQL. In the path of a file write %25 for % and %3F for ?. "
-        "Default: foreword.db below home.",
+        description="SQLAlchemy URL of SQLite or PostgreSQL. In the path of a file, write %25 for % and %3F for ?. "
+        "Default: foreword.db in FOREWORD_HOME.",
     )
     artifacts_url: str = Field(
-        default="", description="A folder, or any fsspec URL. Default: the folder artifacts below home."
+        default="", description="A folder or any fsspec URL. Default: the folder artifacts in FOREWORD_HOME."
     )
-    host: str = Field(default="127.0.0.1", description="Address to listen on. Any but loopback needs TLS or insecure.")
-    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
-    tls_certificate: Path | None = Field(default=None, description="PEM file with the server's certificate chain.")
-    tls_private_key: Path | None = Field(default=None, description="PEM file with the server's private key.")
-    insecure: bool = Field(default=False, description="Allow plain text on an address that is not loopback.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Other addresses than loopback need TLS or FOREWORD_INSECURE.",
+    )
+    port: int = Field(
+        default=DEFAULT_PORT, ge=0, le=65535, description="Port of the gRPC server; 0 chooses a free one."
+    )
+    tls_certificate: Path | None = Field(default=None, description="PEM file with the certificate chain of the server.")
+    tls_private_key: Path | None = Field(default=None, description="PEM file with the private key of the server.")
+    insecure: bool = Field(default=False, description="Allow unencrypted connections on addresses other than loopback.")
     dev: bool = Field(
-        default=False, description="Loopback only, with tenant dev and API key dev, which lives in memory only."
+        default=False,
+        description="Development mode: loopback only, with the tenant dev and the API key dev, which is not stored.",
     )
     plugins: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Entry-point names of the plugins that may load, separated by commas. Default: all."
+        default=(), description="Entry-point names of the plugins to load, separated by commas. Default: all."
     )
     default_base_model: str = Field(
-        default="foreword--starter", description="Base model of experiments that name none."
+        default="foreword--starter", description="Base model of experiments that do not name one."
     )
     base_model_aliases: dict[str, str] = Field(
         default_factory=dict,
         validate_default=True,
-        description="Other names for base models, as JSON object of alias and id.",
+        description="Other names for base models, as a JSON object that maps aliases to ids.",
     )
-    device: str = Field(default="cpu", description="Torch device of engine and worker.")
+    device: str = Field(default="cpu", description="Torch device of the engine and the workers.")
     dtype: str = Field(
         default="auto",
         pattern="^(auto|float32|bfloat16)$",
-        description="Number format of the base model: float32, bfloat16, or auto, which measures what is faster here.",
+        description="Number format of the base model: float32, bfloat16, or auto, which measures the faster one.",
     )
-    torch_threads: int = Field(default=0, ge=0, description="Threads of each torch process; 0 leaves it to torch.")
-    workers: int = Field(default=1, ge=0, le=64, description="Worker processes that serve keeps alive.")
+    torch_threads: int = Field(
+        default=0, ge=0, description="Number of threads of each torch process; 0 is torch's default."
+    )
+    workers: int = Field(default=1, ge=0, le=64, description="Number of worker processes that `foreword serve` starts.")
     lease_seconds: float = Field(
-        default=15.0, gt=0, description="A worker silent for this long loses its run to another one."
+        default=15.0, gt=0, description="Time without a heartbeat after which another worker takes over a run."
     )
-    checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between checkpoints of a run.")
-    max_queued_experiments: int = Field(default=100, ge=1, description="Experiments a tenant may have waiting.")
-    max_watches: int = Field(default=200, ge=1, description="Experiments a tenant may watch at once on each server.")
+    checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between two checkpoints of a run.")
+    max_queued_experiments: int = Field(
+        default=100, ge=1, description="Maximum number of queued experiments of a tenant."
+    )
+    max_watches: int = Field(
+        default=200, ge=1, description="Maximum number of open watches of a tenant on each server."
+    )
     watch_heartbeat_seconds: float = Field(
         default=15.0,
         gt=0,
         le=3600,
-        description="Longest silence of a watch: an unchanged experiment is sent again then.",
+        description="Time after which a watch sends an unchanged experiment again.",
     )
     keepalive_seconds: float = Field(
-        default=15.0, gt=0, le=3600, description="Silence of a connection after which the server pings the client."
+        default=15.0, gt=0, le=3600, description="Time without traffic after which the server pings a client."
     )
     keepalive_timeout_seconds: float = Field(
         default=10.0,
         gt=0,
         le=3600,
-        description="Time that a client has to answer a ping before its connection is closed.",
+        description="Time to answer a ping before the connection of a client is closed.",
     )
     min_ping_seconds: float = Field(
-        default=5.0, gt=0, le=3600, description="Shortest interval at which clients may ping; more is disconnected."
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="Minimum interval between pings of a client; the server disconnects clients that ping more often.",
     )
-    max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Largest dataset in bytes.")
+    max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Maximum size of a dataset in bytes.")
     max_open_upload_bytes: int = Field(
-        default=500_000_000, ge=1, description="Bytes of files that may be uploaded or checked at once."
+        default=500_000_000,
+        ge=1,
+        description="Maximum total size in bytes of the files that are being uploaded or checked.",
     )
-    max_batch_rows: int = Field(default=32, ge=1, description="Rows that the engine decodes together.")
+    max_batch_rows: int = Field(
+        default=32, ge=1, description="Maximum number of rows that the engine decodes together."
+    )
     max_queued_tokens: int = Field(
-        default=65_536, ge=1, description="Tokens waiting for the engine before it answers RESOURCE_EXHAUSTED."
+        default=65_536,
+        ge=1,
+        description="Maximum number of tokens in the queue of the engine; beyond it, requests get RESOURCE_EXHAUSTED.",
     )
     base_model_cache_bytes: int = Field(
         default=0,
         ge=0,
-        description="Memory for base models kept loaded, in the server and each worker; the one unused longest makes "
-        "room for others. 0: equal shares of most of the device's memory.",
+        description="Memory in bytes for loaded base models, in the server and in each worker; the least recently "
+        "used model is "
+        "unloaded first. 0: equal shares of most of the device's memory.",
     )
     preload_base_models: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Base models that serve loads when it starts, separated by commas."
+        default=(), description="Base models that the server loads at startup, separated by commas."
     )
-    prompt_cache_bytes: int = Field(default=256 * 2**20, ge=0, description="Memory for tuned prompts kept loaded.")
-    drain_seconds: float = Field(default=30.0, ge=0, description="Time that running requests get to finish on SIGTERM.")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least level logged.")
+    prompt_cache_bytes: int = Field(default=256 * 2**20, ge=0, description="Memory in bytes for loaded tuned prompts.")
+    drain_seconds: float = Field(
+        default=30.0, ge=0, description="Maximum time for running requests to finish after SIGTERM."
+    )
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Minimum log level.")
     access_log: bool = Field(
-        default=False, description="Log a line for each request at its end, at level info; never texts or keys."
+        default=False, description="Log one line at the end of each request, at level info; never texts or keys."
     )
-    log_format: str = Field(default="auto", pattern="^(auto|json|console)$", description="auto: console on a terminal.")
+    log_format: str = Field(
+        default="auto",
+        pattern="^(auto|json|console)$",
+        description="Log format; auto is console on a terminal and json otherwise.",
+    )
 
     @field_validator("plugins", "preload_base_models", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
-        """Reads `one,two`; a JSON list is for programs and would be one more thing to get wrong by hand."""
+        """Split `one,two`, which is easier to write by hand than a JSON list."""
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @field_validator("base_model_aliases")
     @classmethod
     def _add_dev_aliases(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        """Adds the aliases of `--dev`; those that are set come first."""
+        """Add the aliases of `--dev`. Aliases that are set take precedence."""
         return {**DEV_BASE_MODEL_ALIASES, **value} if info.data.get("dev") else value
 
     @property
@@ -160,16 +189,16 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str | Path:
-        """URL of the database, or the path of the default below home: a path may hold what means something in a URL."""
+        """URL of the database, or the default path in home. A path may contain characters with a meaning in URLs."""
         return self.database_url or self.home_folder / "foreword.db"
 
     @property
     def resolved_artifacts_url(self) -> str | Path:
-        """URL of the artifact store, or the path of the default below home."""
+        """URL of the artifact store, or the default path in home."""
         return self.artifacts_url or self.home_folder / "artifacts"
 
     def to_environment(self) -> dict[str, str]:
-        """The variables that make another process read the same settings."""
+        """Return the environment variables that give another process the same settings."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         values["plugins"] = ",".join(self.plugins)
         values["preload_base_models"] = ",".join(self.preload_base_models)

@@ -1,4 +1,4 @@
-"""Every error that Foreword raises on purpose.
+"""The errors that Foreword raises deliberately.
 
     ForewordError
     ├── InvalidArgumentError        a request is wrong whatever the state; names every faulty field
@@ -17,9 +17,9 @@
     ├── LeaseLostError              another worker owns the run now (never leaves the worker)
     └── InternalError               a fault of the service; carries an id to look up in its log
 
-`kind` says what a caller can do and maps one to one to a gRPC status in `server`; `reason` is stable and precise;
-the message states the problem and the remedy; facts go into `metadata`, and those that programs act on are attributes
-as well. The client raises the same classes, with the same facts.
+`kind` determines how a caller can react, and maps one to one to a gRPC status in `server`. `reason` is stable and
+precise. The message states the problem and the remedy. Facts are in `metadata`, and facts for programs are also
+attributes. The client raises the same classes with the same facts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import ClassVar
 
 
 class ErrorKind(Enum):
-    """What went wrong, in the terms of a caller."""
+    """The category of an error, which determines how a caller can react."""
 
     INVALID_ARGUMENT = "invalid_argument"
     UNAUTHENTICATED = "unauthenticated"
@@ -49,15 +49,15 @@ class ErrorKind(Enum):
 
 
 class ForewordError(Exception):
-    """Root of all errors raised on purpose.
+    """Base class of all errors that Foreword raises deliberately.
 
     Args:
-        message: The problem and the remedy, for people.
-        reason: Stable identifier in UPPER_SNAKE_CASE. Default: the class's.
+        message: The problem and the remedy, for humans.
+        reason: Stable identifier in UPPER_SNAKE_CASE. Default: that of the class.
         metadata: Facts for programs.
 
     Attributes:
-        kind: What a caller can do about it.
+        kind: Category of the error.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
@@ -71,24 +71,24 @@ class ForewordError(Exception):
 
     @property
     def resource(self) -> str:
-        """Name of the resource that it is about; empty when it is about none."""
+        """Name of the resource that the error concerns; empty if there is none."""
         return self.metadata.get("resource", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldViolation:
-    """One faulty field: its path (`parameters.batch_size`, `rows[12].output`), what is wrong and the remedy."""
+    """An invalid field: its path (`parameters.batch_size`, `rows[12].output`), the problem and the remedy."""
 
     field: str
     description: str
 
 
 class InvalidArgumentError(ForewordError):
-    """A request is wrong whatever the state.
+    """A request is invalid, regardless of the state of the service.
 
     Args:
-        violations: Every faulty field.
-        message: For people. Default: the violations in one line.
+        violations: All invalid fields.
+        message: The message for humans. Default: the violations in one line.
     """
 
     kind = ErrorKind.INVALID_ARGUMENT
@@ -107,11 +107,11 @@ class InvalidArgumentError(ForewordError):
 
     @classmethod
     def of(cls, field: str, description: str, *, reason: str = "") -> InvalidArgumentError:
-        """The error for one faulty field."""
+        """Return the error for one invalid field."""
         return InvalidArgumentError([FieldViolation(field=field, description=description)], reason=reason)
 
     def put_below(self, prefix: str) -> None:
-        """Put `prefix.` before every field, and in the message where that is the list of violations."""
+        """Prepend `prefix.` to every field, and to the fields in the message if it is the list of violations."""
         below = tuple(
             FieldViolation(field=f"{prefix}.{violation.field}", description=violation.description)
             for violation in self.violations
@@ -127,13 +127,13 @@ def _in_one_line(violations: Sequence[FieldViolation]) -> str:
 
 
 class InvalidRowsError(InvalidArgumentError):
-    """Rows of a dataset are faulty; each violation names a row and column, such as `rows[12].output`."""
+    """Rows of a dataset are invalid. Each violation names a row and a column, such as `rows[12].output`."""
 
     default_reason = "DATASET_INVALID"
 
 
 class UnauthenticatedError(ForewordError):
-    """No API key, or a wrong, expired or revoked one."""
+    """The API key is missing, wrong, expired or revoked."""
 
     kind = ErrorKind.UNAUTHENTICATED
     default_reason = "API_KEY_INVALID"
@@ -152,26 +152,26 @@ class PermissionDeniedError(ForewordError):
 
 
 class NotFoundError(ForewordError):
-    """No such resource in the caller's tenant; another tenant's resource reads exactly the same."""
+    """The resource does not exist in the caller's tenant. Resources of other tenants cause exactly the same error."""
 
     kind = ErrorKind.NOT_FOUND
     default_reason = "RESOURCE_NOT_FOUND"
 
     @classmethod
     def of(cls, resource: str, remedy: str = "Check the name.") -> NotFoundError:
-        """The error for a resource name."""
+        """Return the error for a resource name."""
         return cls(f"{resource} does not exist. {remedy}", metadata={"resource": resource})
 
 
 class AlreadyExistsError(ForewordError):
-    """The name is taken, or a request id was used for other content."""
+    """The name is taken, or the request id was already used with other content."""
 
     kind = ErrorKind.ALREADY_EXISTS
     default_reason = "RESOURCE_EXISTS"
 
 
 class FailedPreconditionError(ForewordError):
-    """The state of the service or the resource does not allow it."""
+    """The state of the service or the resource does not allow the request."""
 
     kind = ErrorKind.FAILED_PRECONDITION
     default_reason = "FAILED_PRECONDITION"
@@ -184,18 +184,18 @@ class ArtifactError(FailedPreconditionError):
 
 
 class AbortedError(ForewordError):
-    """Somebody else changed the resource first; read it again."""
+    """Another request changed the resource first. Read it again and repeat the change."""
 
     kind = ErrorKind.ABORTED
     default_reason = "ETAG_MISMATCH"
 
 
 class ExhaustedError(ForewordError):
-    """Too much at once.
+    """A limit is reached, or the service is busy.
 
     Attributes:
-        retry_after: When it is worth trying again.
-        quota: Whose limit is reached, such as `tenants/acme`; empty when the service as a whole is busy.
+        retry_after: Suggested time to wait before another try.
+        quota: Owner of the limit, such as `tenants/acme`; empty if the service as a whole is busy.
     """
 
     kind = ErrorKind.EXHAUSTED
@@ -216,25 +216,25 @@ class ExhaustedError(ForewordError):
 
 
 class DeadlineExceededError(ForewordError):
-    """Time is up."""
+    """The deadline passed before the request was finished."""
 
     kind = ErrorKind.DEADLINE_EXCEEDED
     default_reason = "DEADLINE_EXCEEDED"
 
 
 class CancelledError(ForewordError):
-    """The caller gave up."""
+    """The caller cancelled the request."""
 
     kind = ErrorKind.CANCELLED
     default_reason = "CANCELLED"
 
 
 class UnavailableError(ForewordError):
-    """The service cannot be reached or is going down; try again.
+    """The service cannot be reached or is shutting down. Try again.
 
     Attributes:
-        operator_message: The message for the operator of the service, with paths and hosts that are not the business of
-            its callers. It never leaves the process. Default: the message.
+        operator_message: The message for the operator of the service, with paths and hosts that callers must not see.
+            It never leaves the process. Default: the message.
     """
 
     kind = ErrorKind.UNAVAILABLE
@@ -253,16 +253,16 @@ class UnavailableError(ForewordError):
 
 
 class LeaseLostError(ForewordError):
-    """Another worker owns the run now; drop everything and write nothing."""
+    """Another worker owns the run now. Abandon it without writing anything."""
 
     kind = ErrorKind.ABORTED
     default_reason = "LEASE_LOST"
 
 
 class InternalError(ForewordError):
-    """A fault of the service."""
+    """An internal error of the service."""
 
     @property
     def error_id(self) -> str:
-        """What to look up in the service's log; empty when the service told none."""
+        """Id of the entry in the service's log; empty if the service sent none."""
         return self.metadata.get("error_id", "")

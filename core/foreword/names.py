@@ -1,4 +1,4 @@
-"""Resource names: parse and format (https://google.aip.dev/122).
+"""Parsing and formatting of resource names (https://google.aip.dev/122).
 
 tenants/{tenant}
 tenants/{tenant}/apiKeys/{api_key}
@@ -19,12 +19,12 @@ from typing import ClassVar, Self
 from foreword.errors import InvalidArgumentError
 
 _SEGMENT = r"[A-Za-z0-9_.-]{1,128}"
-_ID = re.compile(r"(?!-\Z)[a-z0-9-]{1,63}")  # in place of an id, `-` alone stands for all of them
+_ID = re.compile(r"(?!-\Z)[a-z0-9-]{1,63}")  # `-` alone is the wildcard for all ids
 _SERVING_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 def _match(pattern: str, text: str, field: str) -> tuple[str, ...]:
-    """The variable segments of `text`, which must have the shape of `pattern`."""
+    """Return the variable segments of `text`, which must match `pattern`."""
     expression = "/".join(f"({_SEGMENT})" if part.startswith("{") else part for part in pattern.split("/"))
     found = re.fullmatch(expression, text)
     if not text:
@@ -37,19 +37,19 @@ def _match(pattern: str, text: str, field: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ResourceName:
-    """A resource name of one pattern; its variable segments are the fields, in order."""
+    """A resource name that matches a pattern. The fields are its variable segments, in order."""
 
     pattern: ClassVar[str]
 
     @classmethod
     def parse(cls, text: str, field: str = "name") -> Self:
-        """Parses a name.
+        """Parse a resource name.
 
         Args:
-            field: Request field that holds it, for the error.
+            field: Request field with the name, for the error.
 
         Raises:
-            InvalidArgumentError: The text has another shape; names `field`.
+            InvalidArgumentError: The text does not match the pattern. The error names `field`.
         """
         return cls(*_match(cls.pattern, text, field))
 
@@ -123,17 +123,17 @@ class DeploymentName(ResourceName):
 
 @dataclass(frozen=True, slots=True)
 class BaseModelName(ResourceName):
-    """`baseModels/{model}`; the model id is a Hugging Face id with `/` written `--`."""
+    """`baseModels/{model}`. The model id is a Hugging Face id with `/` replaced by `--`."""
 
     pattern = "baseModels/{model}"
     model: str
 
 
 def check_id(text: str, field: str) -> str:
-    """Returns `text` if a caller may choose it as the last part of a name (`[a-z0-9-]{1,63}`, not `-` alone).
+    """Return `text` if it is a valid id for a new resource (`[a-z0-9-]{1,63}`, but not `-` alone).
 
     Raises:
-        InvalidArgumentError: It has another shape.
+        InvalidArgumentError: The text does not match.
     """
     if _ID.fullmatch(text) is None:
         raise InvalidArgumentError.of(
@@ -143,15 +143,15 @@ def check_id(text: str, field: str) -> str:
 
 
 def is_serving_name(text: str) -> bool:
-    """Whether `text` has the shape of a serving name (`[A-Za-z0-9_-]{1,63}`)."""
+    """Return whether `text` is a valid serving name (`[A-Za-z0-9_-]{1,63}`)."""
     return _SERVING_NAME.fullmatch(text) is not None
 
 
 def check_serving_name(text: str, field: str) -> str:
-    """Returns `text` if it may be a serving name (`[A-Za-z0-9_-]{1,63}`).
+    """Return `text` if it is a valid serving name (`[A-Za-z0-9_-]{1,63}`).
 
     Raises:
-        InvalidArgumentError: It has another shape.
+        InvalidArgumentError: The text does not match.
     """
     if not is_serving_name(text):
         raise InvalidArgumentError.of(

@@ -1,4 +1,4 @@
-"""Evaluation on held-out rows: the tuned model against its base model, by the same engine that serves."""
+"""Evaluation of the tuned model and its base model on held-out rows, with the same code as serving."""
 
 from foreword.evaluation.compare import evaluate, held_out_metric
 

@@ -1,4 +1,4 @@
-"""Tuned against base, zero-shot and few-shot, on quality and on tokens per request."""
+"""Comparison of the tuned model with the base model, zero-shot and few-shot, by quality and tokens per request."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Scores, Task
 
 EXAMPLE_COUNT: Final = 10
-"""Answered rows that a report shows, unless said otherwise."""
+"""Default number of sample answers in a report."""
 _SPARE_TOKENS: Final = 8
-"""Room beyond the longest right answer: a wrong one may be longer, and what runs on is wrong anyway."""
+"""Token limit beyond the longest right answer. Wrong answers can be longer, and are cut here."""
 
 Check = Callable[[], None]
-"""Called now and then; raises to stop."""
+"""Called periodically; raises an error to stop."""
 
 
 def evaluate(
@@ -43,23 +43,25 @@ def evaluate(
     check: Check = lambda: None,
     example_count: int = EXAMPLE_COUNT,
 ) -> tuple[Evaluation, ...]:
-    """Measures the tuned model and, if asked, the base model on the same rows.
+    """Measure the tuned model and, if asked, the base model on the same rows.
 
-    The base model is asked as its users would: with the instruction and the template, without and with three examples
-    from the training rows. For a closed task it answers freely and, as `*_constrained`, held to the label sets like the
-    tuned model, so that the gain of tuning is told apart from that of constraints.
+    The base model is prompted as its users would prompt it: with the instruction and the template, without and with
+    three examples from the training rows. For a closed task, it is evaluated without constraints and, as
+    `*_constrained`, restricted to the label sets like the tuned model, to separate the gain of tuning from that of the
+    constraints.
 
     Args:
-        schema: Of what was trained on; with the label sets of the held-out rows, answers that nothing was trained on
-            would be candidates.
-        rows: Held-out rows, at least one.
-        training_rows: Where examples may come from.
-        contributions: What was tuned.
-        instruction: For the base model; empty for none.
-        example_count: Answered rows that each evaluation keeps, from the first row on.
+        schema: Schema of the training rows. The label sets of the held-out rows would add candidates that were never
+            trained.
+        rows: The held-out rows, at least one.
+        training_rows: Source of the examples.
+        contributions: The tuned contributions.
+        instruction: Instruction for the base model; empty for none.
+        example_count: Number of sample answers in each evaluation, from the first row on.
 
     Returns:
-        The tuned model first. A comparison whose instruction and examples leave no room for the inputs is left out.
+        The evaluations, the tuned model first. A comparison is omitted if its instruction and examples leave no room
+        for the inputs.
     """
     bench = _Bench(
         runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check,
@@ -78,7 +80,7 @@ def evaluate(
             verbalizer=verbalizer, max_tokens=limit, instruction=instruction, examples=examples
         ),
     }
-    # Instruction and examples may not fit into a short context: then there is nothing to compare with.
+    # If instruction and examples do not fit into a short context, there is nothing to compare with.
     asked = {system: prompting for system, prompting in asked.items() if prompting.leaves_room(rows, runner)}
     found += [bench.measure(system, prompting, (), None) for system, prompting in asked.items()]
     if space is not None:
@@ -97,7 +99,7 @@ def held_out_metric(
     parameters: ResolvedParameters,
     check: Check = lambda: None,
 ) -> float:
-    """The task's main metric of what has been tuned so far; the arguments are those of `evaluate`."""
+    """Return the task's main metric for the current state of tuning. The arguments are those of `evaluate`."""
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
     return bench.main_metric(prompting, contributions, task.label_space(schema))
@@ -105,7 +107,7 @@ def held_out_metric(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """One answer and the tokens of its request."""
+    """An answer and the number of tokens of its request."""
 
     text: str
     tokens: int
@@ -113,7 +115,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bench:
-    """The rows that every system is measured on."""
+    """The rows and parameters with which every system is evaluated."""
 
     runner: ModelRunner
     task: Task
@@ -125,7 +127,7 @@ class _Bench:
 
     @property
     def max_new_tokens(self) -> int:
-        """Longest answer that is waited for."""
+        """Maximum length of an answer in tokens."""
         targets = {self.task.target(row.output, self.schema) for row in self.rows}
         longest = max(len(encode_target(self.runner.model, target)) for target in targets)
         return min(self.parameters.max_output_tokens, longest + _SPARE_TOKENS)
@@ -133,7 +135,7 @@ class _Bench:
     def measure(
         self, system: str, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> Evaluation:
-        """Asks a system for every row and scores its answers."""
+        """Generate the answers of a system for every row, and score them."""
         adapter = self.runner.load_adapter(contributions)
         texts = self._texts(prompting, adapter, space)
         answers = self._answers(texts, adapter, space)
@@ -165,13 +167,13 @@ class _Bench:
     def main_metric(
         self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> float:
-        """The metric that decides, and nothing else."""
+        """Return only the task's main metric."""
         adapter = self.runner.load_adapter(contributions)
         answers = self._answers(self._texts(prompting, adapter, space), adapter, space)
         return self._scores(answers).metrics[self.task.main_metric]
 
     def _texts(self, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[str]:
-        """The requests, cut so far that every answer has room: those of the label sets may be longer than the rows'."""
+        """Return the requests, truncated so that every answer fits; label sets can be longer than the rows' answers."""
         room = self.runner.longest_input(adapter, self.runner.candidates(space) if space else None)
         fitting = replace(prompting, max_tokens=min(prompting.max_tokens, room))
         return [fitting.text(row, self.runner) for row in self.rows]
@@ -196,6 +198,6 @@ class _Bench:
         ]
 
     def _should_stop(self) -> bool:
-        """Never stops by itself: `check` raises through the runner instead."""
+        """Call `check`, which raises through the runner to stop, and return False."""
         self.check()
         return False

@@ -1,4 +1,4 @@
-"""How surprised a model is by the right answers."""
+"""Perplexity of a model on the right answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from foreword.tuning.forward import answer_loss
 
 _BATCH_ROWS: Final = 16
 _MOST_NATS: Final = 20.0
-"""A larger mean loss says nothing more, and its exponential would soon be no number."""
+"""Cap of the mean loss: larger values mean nothing more, and their exponential would overflow."""
 
 
 @torch.inference_mode()
@@ -30,13 +30,13 @@ def perplexity(
     max_target_tokens: int,
     check: Callable[[], None],
 ) -> float:
-    """The exponential of the mean loss per answer token, the closing one included; 1 is certain.
+    """Return the exponential of the mean loss per answer token, including the end token; 1 is the best value.
 
     Args:
-        texts: Requests, as they are asked.
+        texts: The requests.
         targets: The right answers.
-        max_target_tokens: Answers are cut here, as in tuning.
-        check: Called between batches; raises to stop.
+        max_target_tokens: Maximum length of answers in tokens, as in tuning.
+        check: Called between batches; raises an error to stop.
     """
     loss, device = answer_loss(runner.model), runner.model.module.device
     rows = [

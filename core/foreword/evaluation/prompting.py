@@ -1,4 +1,4 @@
-"""What a system is asked: template, instruction and examples around each row's input, within the context."""
+"""Prompts for evaluation: template, instruction and examples around the input of each row, within the context."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import Schema, Task
 
 SHOTS: Final = 3
-"""Examples of the few-shot comparison."""
+"""Number of examples in the few-shot comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompting:
-    """How a row's input becomes the text of a request.
+    """The template of requests for a system.
 
     Attributes:
-        verbalizer: Template that is applied last, as in serving.
-        max_tokens: Longest request; inputs give way, never instruction or examples.
+        verbalizer: Template, which is applied last, as in serving.
+        max_tokens: Maximum length of a request. Inputs are truncated to fit, but never the instruction or the examples.
     """
 
     verbalizer: str
@@ -32,13 +32,13 @@ class Prompting:
     examples: tuple[PromptExample, ...] = ()
 
     def text(self, row: Row, runner: ModelRunner) -> str:
-        """The request for a row."""
+        """Return the text of the request for a row."""
         return compose_to_fit(
             row.input, self.max_tokens, compose=self._compose, count_tokens=lambda text: len(runner.tokenize(text))
         )
 
     def leaves_room(self, rows: Sequence[Row], runner: ModelRunner) -> bool:
-        """Whether at least half of the rows fit whole; otherwise the answers would tell of the cuts."""
+        """Return whether at least half of the rows fit without truncation, which would distort the comparison."""
         return median(len(runner.tokenize(self._compose(row.input))) for row in rows) <= self.max_tokens
 
     def _compose(self, text: str) -> str:
@@ -47,16 +47,16 @@ class Prompting:
 
 
 def request_limit(runner: ModelRunner, max_new_tokens: int) -> int:
-    """Return the most tokens that a request without a soft prompt may have."""
+    """Return the maximum number of tokens of a request without a soft prompt."""
     return max(1, runner.model.spec.context_room().longest_input(answer_tokens=max_new_tokens))
 
 
 def choose_examples(
     rows: Sequence[Row], task: Task, schema: Schema, length: Callable[[str], int]
 ) -> tuple[PromptExample, ...]:
-    """Examples for the few-shot comparison: the most frequent answers, each shown by its row of median length.
+    """Choose the few-shot examples: for each of the most frequent answers, the row of median length.
 
-    Always the same ones for the same rows.
+    The choice is deterministic.
     """
     by_target: dict[str, list[Row]] = defaultdict(list)
     for row in rows:

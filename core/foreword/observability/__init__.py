@@ -1,1 +1,1 @@
-"""Logs, and the ids of faults in them."""
+"""Logging, and the error ids that connect errors with log entries."""

@@ -1,4 +1,4 @@
-"""Faults of the service: the error that a caller gets and the log entry with the cause share one id."""
+"""Faults of the service. The error for the caller and the log entry with the cause share one id."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def new_error_id() -> str:
 
 
 def log_fault(event: str, problem: str, *, component: str, **facts: object) -> InternalError:
-    """Log the exception being handled, with its traceback, under a new id and return an error that refers to it.
+    """Log the exception that is being handled with its traceback and a new id, and return an error with the same id.
 
-    The error does not repeat the exception's own text, which may hold paths, hosts or a tenant's data.
+    The error does not contain the text of the exception, which may contain paths, hosts or data of a tenant.
 
     Args:
         event: Static name of the log event.
         problem: What failed, as a full sentence for the caller.
         component: Part of the service that the log entry belongs to, such as `server` or `worker`.
-        facts: More fields of the log entry; never prompts, texts or keys.
+        facts: Additional fields of the log entry; never prompts, texts or keys.
 
     Returns:
         The error to raise or to store. Its `error_id` is the field `error_id` of the log entry.

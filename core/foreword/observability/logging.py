@@ -10,10 +10,10 @@ import structlog
 
 
 def configure(level: str = "info", format: str = "auto") -> None:
-    """Sets up logging for this process; everything goes to standard error.
+    """Set up logging for this process; everything goes to standard error.
 
     Args:
-        level: Least level that is logged: `debug`, `info`, `warning` or `error`.
+        level: Minimum log level: `debug`, `info`, `warning` or `error`.
         format: `console`, `json`, or `auto`: console on a terminal, JSON elsewhere.
     """
     console = format == "console" or (format == "auto" and sys.stderr.isatty())
@@ -23,7 +23,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[Any] = (
-        # Not the default tracebacks, which show local variables: texts and keys among them.
+        # Not the default tracebacks, which show local variables, including texts and keys.
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -38,6 +38,6 @@ def configure(level: str = "info", format: str = "auto") -> None:
 
 
 def get_logger(name: str) -> Any:
-    """A logger that names its part of the service in every line."""
-    # Not `.bind`: that would fix the configuration of the moment, and modules make their loggers when imported.
+    """Return a logger that adds the name of a component to every line."""
+    # Not `.bind`: it would freeze the current configuration, and modules create their loggers on import.
     return structlog.get_logger(component=name)

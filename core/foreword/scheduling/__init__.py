@@ -1,1 +1,1 @@
-"""The worker: leases experiments, runs them, survives its own death."""
+"""The worker, which leases and runs experiments. A run survives the death of its worker."""

@@ -1,4 +1,4 @@
-"""Turns a trainer's steps into snapshots of the learning curve and into progress."""
+"""Conversion of training steps to snapshots of the learning curve and to progress."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _MOST_SNAPSHOTS = 500
 
 
 class CurveRecorder:
-    """Collects steps; a snapshot is due after a while, and at the end of every epoch.
+    """Collects steps and makes snapshots at regular intervals and at the end of every epoch.
 
     Args:
-        total_steps: Updates planned.
-        total_epochs: Epochs planned.
-        now: Gives aware UTC times.
-        clock: Gives seconds, to estimate how long the run still takes.
+        total_steps: Number of planned updates.
+        total_epochs: Number of planned epochs.
+        now: Returns the time in aware UTC.
+        clock: Clock of monotonic time in seconds, to estimate the remaining time.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class CurveRecorder:
         self.progress = Progress(total_steps=total_steps, total_epochs=total_epochs)
 
     def add(self, step: StepReport) -> Snapshot | None:
-        """Takes one step; returns a snapshot when one is due. The queue gives it its sequence number."""
+        """Add one step, and return a snapshot if one is due. The queue assigns its sequence number."""
         self._losses.append(step.loss)
         self._rows += step.rows
         self._seconds += step.seconds
         if self._started is None:
-            # The step just made is the first seen here (a resumed run starts late): count from it.
+            # Count from the first step seen here, because a resumed run does not start at step 1.
             self._started = (step.step, self._clock())
         loss = sum(self._losses) / len(self._losses)
         self.progress = Progress(
@@ -79,7 +79,7 @@ class CurveRecorder:
         return snapshot
 
     def in_phase(self, phase: Phase) -> Progress:
-        """Progress once the steps are done."""
+        """Return the progress in a phase after the last step."""
         percent = {Phase.EVALUATING: 96.0, Phase.STORING: 99.0}.get(phase, self.progress.percent)
         before = self.progress
         return Progress(

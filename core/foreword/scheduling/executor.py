@@ -1,6 +1,6 @@
-"""Keeps worker processes alive beside a server.
+"""Worker processes that a server starts and keeps alive.
 
-Workers are identical and pull their work from the database; the executor hands them nothing but settings.
+Workers are identical and pull their work from the database; the executor passes only settings to them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _HEALTHY_AFTER_SECONDS = 60.0
 class LocalExecutor:
     """Spawns worker processes and replaces those that end.
 
-    A worker gets a pipe as standard input and ends when that closes, so none outlives a server that was killed.
+    A worker has a pipe as standard input and ends when it closes, so that no worker outlives a server that was killed.
 
     Args:
-        settings: What the workers are to read.
-        count: How many to keep alive.
+        settings: Settings of the workers.
+        count: Number of workers.
     """
 
     def __init__(self, settings: Settings, count: int) -> None:
@@ -39,11 +39,11 @@ class LocalExecutor:
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Spawns the workers and returns at once."""
+        """Spawn the workers and return at once."""
         self._supervisors = [asyncio.create_task(self._supervise(slot)) for slot in range(self._count)]
 
     async def stop(self) -> None:
-        """Asks the workers to checkpoint and give back their runs; kills those that take too long."""
+        """Ask the workers to checkpoint and release their runs, and kill those that take too long."""
         self._stopping.set()
         for process in self._processes.values():
             if process.returncode is None:
@@ -61,14 +61,14 @@ class LocalExecutor:
             task.cancel()
 
     async def _supervise(self, slot: int) -> None:
-        """Keeps one worker alive; pauses longer each time it ends soon after its start."""
+        """Keep one worker alive, with a longer pause each time it ends soon after its start."""
         pause_seconds = _FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             started = loop.time()
             try:
                 status = await self._work(slot)
-            except OSError:  # no memory or no file descriptors to start one: there may be later
+            except OSError:  # not enough memory or file descriptors to start a process; try again later
                 _log.exception("worker_not_started", restart_in_seconds=pause_seconds)
             else:
                 if self._stopping.is_set():
@@ -81,10 +81,10 @@ class LocalExecutor:
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     async def _work(self, slot: int) -> int:
-        """Spawns a worker and waits until it has ended; returns its exit status.
+        """Spawn a worker, wait until it has ended and return its exit status.
 
         Raises:
-            OSError: It cannot be spawned.
+            OSError: The process cannot be spawned.
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -94,7 +94,7 @@ class LocalExecutor:
             "--until-stdin-closes",
             stdin=PIPE,
             env={**os.environ, **self._settings.to_environment()},
-            start_new_session=True,  # Ctrl-C in the terminal reaches the server only, which then drains its workers
+            start_new_session=True,  # Ctrl-C in the terminal reaches only the server, which then drains its workers
         )
         self._processes[slot] = process
         if self._stopping.is_set():

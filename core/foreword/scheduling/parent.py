@@ -1,4 +1,4 @@
-"""Ends a child process with its parent, however that ends: the pipe between them closes in every case."""
+"""Detection of the end of the parent process: the pipe between them closes in every case."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 
 def when_stdin_closes(call: Callable[[], object]) -> None:
-    """Calls `call`, from a thread of its own, once standard input has closed."""
+    """Call `call` from a separate thread once standard input has closed."""
 
     def wait() -> None:
-        # Not `sys.stdin.read`: it would hold the stream's lock when the interpreter ends, which is a fatal error.
+        # Not `sys.stdin.read`: it would hold the lock of the stream when the interpreter exits, which is a fatal error.
         while os.read(sys.stdin.fileno(), 4096):
             pass
         call()

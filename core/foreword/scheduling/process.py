@@ -1,4 +1,4 @@
-"""A worker as a process of its own: composed from settings alone, ended by a signal or with its parent."""
+"""A worker as a separate process, which is configured by settings and ends on a signal or with its parent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from foreword.storage.queue import ExperimentQueue
 
 
 def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
-    """Runs a worker in this process until SIGTERM or SIGINT.
+    """Run a worker in this process until SIGTERM or SIGINT.
 
     Args:
-        settings: Where database and artifacts are, and how to compute.
-        until_stdin_closes: Also stop when standard input closes, as it does when the parent dies.
+        settings: Settings of the database, the artifact store and the device.
+        until_stdin_closes: Whether to stop also when standard input closes, as it does when the parent dies.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

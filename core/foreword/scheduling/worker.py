@@ -1,4 +1,4 @@
-"""The worker: leases experiments one after the other and runs each to its end."""
+"""The worker, which leases experiments one after the other and runs each to its end."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _MOST_LOST_LEASES = 20
 
 
 class Worker:
-    """An identical loop wherever it runs: it pulls its work from the database and shares nothing else.
+    """A loop that pulls experiments from the database. Workers share nothing else.
 
     Args:
-        workshop: What every run uses.
+        workshop: Resources shared by all runs.
         name: Unique name, for the lease. Default: host, process and a random part.
     """
 
@@ -50,17 +50,17 @@ class Worker:
             ),
             device=settings.device,
             dtype=settings.dtype,
-            stay_factor=0.0,  # one run at a time, and each is long
+            stay_factor=0.0,  # runs are long, and there is only one at a time
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Works until `stop` is set; a run in progress is checkpointed and given back."""
+        """Run experiments until `stop` is set. A run in progress is then checkpointed and released."""
         _log.info("worker_ready", worker=self._name)
         duration = timedelta(seconds=self._workshop.settings.lease_seconds)
         while not stop.is_set():
             try:
                 lease = self._workshop.queue.lease(self._name, duration)
-            except UnavailableError:  # the database has logged why, once; when it is back, the worker goes on
+            except UnavailableError:  # the database has logged the cause once; the worker tries again
                 stop.wait(_AWAY_SECONDS)
                 continue
             except Exception:  # the process root
@@ -77,12 +77,12 @@ class Worker:
                     "run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant, reason=error.reason
                 )
                 stop.wait(_AWAY_SECONDS)
-            except Exception:  # the process root: what could not be stored is done again when the lease has run out
+            except Exception:  # the process root: the run is repeated from its checkpoint when the lease has expired
                 _log.exception("run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant)
                 stop.wait(_AWAY_SECONDS)
 
     def _work(self, lease: Lease, duration: timedelta, stop: threading.Event) -> None:
-        """Runs one experiment and stores how it ended, whatever happens."""
+        """Run one experiment and store its outcome in every case."""
         experiment = lease.experiment
         log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
         log.info("experiment_leased", resumed=lease.epoch > 1)
@@ -90,7 +90,7 @@ class Worker:
         try:
             ended = self._run(lease, duration, stop, log)
         except LeaseLostError:
-            # Another worker took the run while this one was stuck; its writes count, ours are refused.
+            # Another worker took over the run while this one was stuck; the writes of this worker are rejected.
             log.warning("lease_lost")
             return
         if ended:
@@ -103,12 +103,12 @@ class Worker:
             try:
                 finished = ExperimentRepository(self._workshop.database, experiment.tenant).get(experiment.id)
             except NotFoundError:
-                log.info("experiment_deleted")  # its owner was quicker; there is nothing left to tell about
+                log.info("experiment_deleted")  # its owner deleted it first, so there is nothing to report
                 return
             self._workshop.plugins.experiment_finished(finished)
 
     def _run(self, lease: Lease, duration: timedelta, stop: threading.Event, log: Any) -> bool:
-        """Runs one experiment; False when it was given back and goes on elsewhere.
+        """Run one experiment. Return False if it was released for another worker.
 
         Raises:
             LeaseLostError: Another worker owns the run.
@@ -127,8 +127,8 @@ class Worker:
         except LeaseLostError:
             raise
         except UnavailableError as error:
-            # Database or artifact store are away: the run goes on from its last checkpoint when they may be back.
-            # If the database is not even there to note that, the lease runs out, which takes as long.
+            # The database or the artifact store is unavailable: after a pause, the run continues from its last
+            # checkpoint. If the database cannot even store the release, the lease expires, which takes as long.
             log.warning("experiment_put_off", reason=error.reason, error=error.message)
             queue.release(lease, pause=duration)
             return False
@@ -142,7 +142,7 @@ class Worker:
         except ForewordError as error:
             queue.fail(lease, Failure.of(error), compute_seconds=heartbeat.compute_seconds)
             log.warning("experiment_failed", reason=error.reason)
-        except Exception as error:  # the process root: a run must never take the worker down with it
+        except Exception as error:  # the process root: a failed run must not end the worker
             fault = log_fault(
                 "experiment_crashed",
                 f"The run crashed with {type(error).__name__}.",
@@ -155,7 +155,7 @@ class Worker:
         return True
 
     def _load(self, holds: ExitStack, base: BaseModel) -> LoadedModel:
-        """Loads a base model, or hands out the one that is in memory; it stays until the run ends."""
+        """Return a base model, loaded if necessary. It stays in memory until the run ends."""
         hold = self._residency.hold(base)
         holds.callback(hold.release)
         return hold.loaded.result()
@@ -163,8 +163,8 @@ class Worker:
 
 def _crashing(lease: Lease) -> ForewordError:
     return ForewordError(
-        f"The run was taken up {lease.lost_before} times and its worker died each time before the run got further. "
-        "Most often the memory does not suffice: try a smaller batch_size or max_input_tokens, then create the "
-        "experiment again.",
+        f"The run was started {lease.lost_before} times, and each time its worker died before the run made progress. "
+        "The usual cause is too little memory: create the experiment again with a smaller batch_size or "
+        "max_input_tokens.",
         reason="WORKER_KEEPS_DYING",
     )

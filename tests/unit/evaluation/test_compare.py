@@ -91,7 +91,7 @@ def test_perplexity_is_that_of_the_right_answers_as_transformers_counts_it(shape
     assert set(base.metrics) == {metric.id for metric in task.metrics}
 
 
-def test_the_base_model_is_left_out_when_nobody_asks():
+def test_the_base_model_is_evaluated_only_on_request():
     assert [evaluation.system for evaluation in _evaluate(with_base=False)] == ["tuned"]
 
 

@@ -40,7 +40,7 @@ def test_a_long_run_has_some_hundred_points_and_one_at_the_end_of_every_epoch():
     assert curve.add(replace(STEP, step=5002, validation_loss=1.0)).validation_loss == 1.0
 
 
-def test_what_is_left_is_told_from_the_speed_since_the_first_step_seen():
+def test_the_remaining_time_is_estimated_from_the_speed_since_the_first_step_seen():
     times = iter([100.0, 104.0])
     curve = recorder(20, lambda: next(times))
 

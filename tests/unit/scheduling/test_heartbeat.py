@@ -80,7 +80,7 @@ def test_time_that_earlier_workers_spent_counts(shop):
     assert shop.repository.get(run.id).compute_seconds == pytest.approx(42.0)
 
 
-def test_it_says_why_a_run_must_not_go_on(shop):
+def test_check_raises_the_reason_why_a_run_must_stop(shop):
     run, clock = shop.queue_run(), Clock()
     beats = heartbeat(shop, clock=clock)
     beats.beat()
