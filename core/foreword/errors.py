@@ -1,21 +1,21 @@
 """The errors that Foreword raises deliberately.
 
     ForewordError
-    ├── InvalidArgumentError        a request is wrong whatever the state; names every faulty field
-    │   └── InvalidRowsError        rows of a dataset are faulty; names every one
-    ├── UnauthenticatedError        no key, or a wrong, expired or revoked one
+    ├── InvalidArgumentError        a request is invalid; lists every invalid field
+    │   └── InvalidRowsError        rows of a dataset are invalid; lists every one
+    ├── UnauthenticatedError        the key is missing, wrong, expired or revoked
     ├── PermissionDeniedError       the key lacks a scope
-    ├── NotFoundError               no such resource in the caller's tenant
-    ├── AlreadyExistsError          the name is taken, or a request id was used for other content
-    ├── FailedPreconditionError     the state does not allow it
+    ├── NotFoundError               the resource does not exist in the caller's tenant
+    ├── AlreadyExistsError          the name is taken, or the request id was used before
+    ├── FailedPreconditionError     the state does not allow the request
     │   └── ArtifactError           a stored artifact is missing or corrupt
-    ├── AbortedError                somebody else changed it first
-    ├── ExhaustedError              too much at once; carries when to try again
-    ├── DeadlineExceededError       time is up
-    ├── CancelledError              the caller gave up
-    ├── UnavailableError            the service cannot be reached or is going down
+    ├── AbortedError                another request changed the resource first
+    ├── ExhaustedError              a limit is reached; states when to try again
+    ├── DeadlineExceededError       the deadline passed
+    ├── CancelledError              the caller cancelled the request
+    ├── UnavailableError            the service cannot be reached or is shutting down
     ├── LeaseLostError              another worker owns the run now (never leaves the worker)
-    └── InternalError               a fault of the service; carries an id to look up in its log
+    └── InternalError               a fault of the service; has the id of its log entry
 
 `kind` determines how a caller can react, and maps one to one to a gRPC status in `server`. `reason` is stable and
 precise. The message states the problem and the remedy. Facts are in `metadata`, and facts for programs are also

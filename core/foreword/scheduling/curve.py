@@ -13,7 +13,7 @@ _MOST_SNAPSHOTS = 500
 
 
 class CurveRecorder:
-    """Collects steps and makes snapshots at regular intervals and at the end of every epoch.
+    """A recorder of steps that makes snapshots at regular intervals and at the end of every epoch.
 
     Args:
         total_steps: Number of planned updates.

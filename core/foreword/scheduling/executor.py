@@ -22,7 +22,7 @@ _HEALTHY_AFTER_SECONDS = 60.0
 
 
 class LocalExecutor:
-    """Spawns worker processes and replaces those that end.
+    """An executor that spawns worker processes and replaces those that end.
 
     A worker has a pipe as standard input and ends when it closes, so that no worker outlives a server that was killed.
 

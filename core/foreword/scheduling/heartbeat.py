@@ -28,7 +28,7 @@ class WorkerStoppingError(Exception):
 
 
 class Heartbeat:
-    """Renews a lease from the loop of the run, and from a thread during long operations.
+    """A heartbeat that renews a lease from the loop of the run, and from a thread during long operations.
 
     Args:
         queue: The queue that granted the lease.

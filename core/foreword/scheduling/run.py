@@ -68,7 +68,7 @@ def _installed(noun: str, id: str, item: Item | None) -> Item:
 
 
 class ExperimentRun:
-    """Runs a leased experiment. Every write is conditional on the epoch of the lease.
+    """The run of a leased experiment. Every write is conditional on the epoch of the lease.
 
     Args:
         workshop: Resources shared by all runs.

@@ -17,7 +17,7 @@ from foreword.v1 import catalog_pb2, catalog_service_pb2, catalog_service_pb2_gr
 
 
 class CatalogService(catalog_service_pb2_grpc.CatalogServiceServicer):
-    """Implements `foreword.v1.CatalogService`.
+    """The implementation of `foreword.v1.CatalogService`.
 
     Args:
         aliases: Aliases of base models from the settings, in addition to those of the models.

@@ -32,7 +32,7 @@ DEFAULT_ROWS_PAGE_SIZE = 100
 
 
 class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
-    """Implements `foreword.v1.DatasetService`."""
+    """The implementation of `foreword.v1.DatasetService`."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ _ALL_SPACES = "-"
 
 
 class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
-    """Implements `foreword.v1.DeploymentService`."""
+    """The implementation of `foreword.v1.DeploymentService`."""
 
     def __init__(self, *, database: Database, plugins: PluginManager, models: ModelResolver, prober: Prober) -> None:
         self._database = database

@@ -31,7 +31,7 @@ _BATCH_ROWS = 32
 
 
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
-    """Implements `foreword.v1.InferenceService`. It does not write to the database."""
+    """The implementation of `foreword.v1.InferenceService`. It does not write to the database."""
 
     def __init__(self, *, engine: EngineClient, models: ModelResolver) -> None:
         self._engine = engine

@@ -47,7 +47,7 @@ Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """Wraps every method of the service with layers, the first one outermost."""
+    """An interceptor that wraps every method of the service with layers, the first one outermost."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)

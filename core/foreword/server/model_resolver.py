@@ -51,7 +51,7 @@ class ResolvedModel:
 
 
 class ModelResolver:
-    """Finds models by the names in requests, and caches each result for a second of `clock`."""
+    """A resolver of the model names in requests. It caches each result for a second of `clock`."""
 
     def __init__(
         self, *, database: Database, plugins: PluginManager, clock: Callable[[], float] = time.monotonic

@@ -34,7 +34,7 @@ _RECENT_SNAPSHOTS = 20
 
 
 class Planner:
-    """Computes the configuration and the plan of experiments.
+    """A planner, which computes the configuration and the plan of experiments.
 
     Args:
         default_base_model: Base model of experiments that do not name one.

@@ -19,7 +19,7 @@ from foreword.v1 import tenant_pb2, tenant_service_pb2, tenant_service_pb2_grpc
 
 
 class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
-    """Implements `foreword.v1.TenantService`."""
+    """The implementation of `foreword.v1.TenantService`."""
 
     def __init__(self, *, database: Database, authenticator: Authenticator) -> None:
         self._database = database

@@ -27,7 +27,7 @@ RECHECK_SECONDS = 1.0
 
 
 class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer):
-    """Implements `foreword.v1.TuneExperimentService`.
+    """The implementation of `foreword.v1.TuneExperimentService`.
 
     Args:
         max_queued: Maximum number of queued experiments of a tenant.

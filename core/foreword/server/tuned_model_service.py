@@ -26,7 +26,7 @@ _CHUNK_BYTES = 512 * 2**10
 
 
 class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
-    """Implements `foreword.v1.TunedModelService`."""
+    """The implementation of `foreword.v1.TunedModelService`."""
 
     def __init__(
         self, *, database: Database, artifacts: ArtifactStore, deletions: ArtifactDeletions, models: ModelResolver

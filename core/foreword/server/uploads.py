@@ -32,7 +32,7 @@ async def read_header(messages: AsyncIterator[UploadMessage]) -> dataset_service
 
 
 class UploadChecker:
-    """Checks uploads.
+    """A checker of uploads.
 
     Args:
         max_bytes: Maximum size of a file in bytes.

@@ -26,7 +26,7 @@ _TIME_TO_REFER = timedelta(days=1)
 
 
 class ArtifactDeletions:
-    """Deletes the files for which the database holds a note. Methods block."""
+    """The deletion of files for which the database holds a note. Methods block."""
 
     def __init__(self, *, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database

@@ -27,7 +27,7 @@ _log = get_logger("artifacts")
 
 
 class ArtifactPublisher:
-    """Publishes artifacts. Methods block."""
+    """A publisher of artifacts. Methods block."""
 
     def __init__(self, *, database: Database, artifacts: ArtifactStore) -> None:
         self._artifacts = artifacts

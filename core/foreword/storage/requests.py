@@ -18,7 +18,7 @@ KEPT = timedelta(hours=48)
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Identifies a request.
+    """The key of an idempotent request.
 
     Attributes:
         rpc: Name of the method.
