@@ -12,19 +12,20 @@ from factories.servers import RunningServer, ServerFactory, running_servers
 
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerFactory]:
-    """Starts a real server in this process: `start_server(**settings)`; all of them end with the test run."""
+    """A function that starts a real server in this process: `start_server(**settings)`. All servers end with the test
+    run."""
     with running_servers(tmp_path_factory.mktemp("servers")) as factory:
         yield factory
 
 
 @pytest.fixture(scope="session")
 def server(start_server: ServerFactory) -> RunningServer:
-    """One server for the tests that leave it as it was, or work in a tenant of their own."""
+    """A shared server for tests that do not change it, or use their own tenant."""
     return start_server()
 
 
 @pytest.fixture(scope="session")
 def postgres_server_url() -> Iterator[str]:
-    """A PostgreSQL server of the tests' own, by the URL of its first database; others can be made beside it."""
+    """The URL of the first database of a PostgreSQL server for tests. Tests can create others."""
     with running_postgres() as url:
         yield url

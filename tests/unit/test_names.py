@@ -1,4 +1,4 @@
-"""Resource names: what is formatted is parsed back, and nothing else is a name."""
+"""Resource names: a formatted name is parsed back, and no other text is a name."""
 
 from __future__ import annotations
 

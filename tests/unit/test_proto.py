@@ -1,4 +1,4 @@
-"""The API's files: linted, the checked-in stubs fresh, and the comments consistent with the code."""
+"""The .proto files: lint, up-to-date stubs, and comments that are consistent with the code."""
 
 from __future__ import annotations
 

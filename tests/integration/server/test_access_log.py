@@ -1,4 +1,4 @@
-"""The access log: one line for each RPC, however it ends."""
+"""The access log: one line for each RPC, with any outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Logged = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
-    """Waits for the lines of a request id and returns them."""
+    """Wait for the lines of a request id, and return them."""
     path = tmp_path / "log"
 
     def lines(request_id: str, seconds: float = 5.0) -> list[dict[str, Any]]:

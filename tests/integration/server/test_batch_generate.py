@@ -1,4 +1,4 @@
-"""Many requests in one call: in order, each with its own fate."""
+"""Many requests in one call: in order, each with its own result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stubs(server: RunningServer):
 
 
 def violated(result: pb2.BatchGenerateResult) -> list[str]:
-    """Fields at fault in one result."""
+    """Return the invalid fields of one result."""
     detail = error_details_pb2.BadRequest()
     assert any(item.Unpack(detail) for item in result.error.details if item.Is(detail.DESCRIPTOR))
     return [item.field for item in detail.field_violations]

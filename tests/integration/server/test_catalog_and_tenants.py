@@ -79,7 +79,7 @@ def test_every_parameter_of_tuning_and_of_generation_describes_itself(stubs):
 
 
 def paths(message) -> Iterator[str]:
-    """Names of a message's fields; those of a message of our own in it stand behind a dot."""
+    """Return the field names of a message; a dot separates those of nested Foreword messages."""
     for field in message.fields:
         inner = field.message_type
         if inner is not None and inner.full_name.startswith("foreword."):

@@ -1,4 +1,4 @@
-"""A database that is lost under a running server: clear errors, one line in the log, and recovery by itself."""
+"""A database that is lost under a running server: clear errors, one line in the log, and automatic recovery."""
 
 import time
 

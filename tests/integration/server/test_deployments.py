@@ -37,7 +37,7 @@ def update(stubs, name: str, etag: str = "", mask: list[str] | None = None, **fi
 
 
 def spoil_artifact(server: RunningServer, model: str, change: bytes = b"spoilt") -> None:
-    """Overwrites the tensors of a tuned model in the store."""
+    """Overwrite the tensors of a tuned model in the store."""
     (folder,) = (server.settings.home / "artifacts").rglob(model.rsplit("/", 1)[1])
     (folder / TENSORS_FILE).write_bytes(change)
 

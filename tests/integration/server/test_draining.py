@@ -25,7 +25,7 @@ BASE = "baseModels/foreword--starter"
 
 
 def first_refusal(server: RunningServer) -> grpc.StatusCode:
-    """Asks on new connections until the server, which is about to drain, refuses one."""
+    """Open new connections until the server, which is about to drain, refuses one."""
     for _ in range(400):
         try:
             server.stubs().tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest())
@@ -152,7 +152,7 @@ def test_a_tls_file_that_cannot_be_read_is_named(start_server, tmp_path):
 
 @pytest.fixture
 def certificate(tmp_path) -> tuple[Path, Path]:
-    """A certificate for localhost that signs itself, and its private key."""
+    """A self-signed certificate for localhost, and its private key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs openssl to make a certificate")

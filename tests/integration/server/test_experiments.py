@@ -21,7 +21,7 @@ State = tune_experiment_pb2.TuneExperiment.State
 
 @pytest.fixture(scope="module")
 def server(start_server) -> RunningServer:
-    """A server whose queue belongs to this file."""
+    """A server with a queue for this file only."""
     return start_server()
 
 
@@ -51,7 +51,7 @@ def make_snapshot(step: int) -> Snapshot:
 
 
 def finish_queue(server: RunningServer) -> None:
-    """Leaves nothing waiting."""
+    """Empty the queue after each test."""
     while (lease := server.queue.lease("cleaner", timedelta(seconds=60))) is not None:
         server.queue.fail(lease, Failure(kind="internal", reason="TEST", message="Ended by the test."), 0.0)
 

@@ -1,4 +1,4 @@
-"""Requests made of the descriptors, and raw bytes: whatever comes, the answer is never a fault of the service."""
+"""Random requests from the descriptors, and raw bytes: the response is never an internal error."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_no_request_is_answered_with_a_fault_of_the_service(stubs, service: str,
 
 
 class RawCall:
-    """An RPC called with bytes in the place of a message; each answer is awaited."""
+    """An RPC called with bytes instead of a message."""
 
     def __init__(self, channel: grpc.Channel, service: str, method: MethodDescriptor) -> None:
         asked = "stream" if method.client_streaming else "unary"

@@ -39,7 +39,7 @@ REQUEST = catalog_service_pb2.ListTasksRequest()
 
 
 class Raising(catalog_service_pb2_grpc.CatalogServiceServicer):
-    """A servicer whose method raises what it is given."""
+    """A servicer whose method raises a given exception."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

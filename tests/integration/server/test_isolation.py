@@ -98,7 +98,7 @@ def server(start_server) -> RunningServer:
 
 @pytest.fixture(scope="module")
 def owned(server: RunningServer) -> dict[str, str]:
-    """Ids of what the tenant `owner` has."""
+    """The ids of the resources of the tenant `owner`."""
     stubs = server.stubs(server.new_key("owner"))
     deployed(server, stubs, "owned")
     model = tuned_model(server, stubs)

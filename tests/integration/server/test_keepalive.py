@@ -1,4 +1,4 @@
-"""Connections that die without a word, and clients that ping: in seconds or, as `soak`, with the default times."""
+"""Connections that die silently, and clients that ping: with short times or, as `soak`, with the default times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of messages that agree with each other, and errors that name the limit and the remedy."""
+"""Consistent limits of message sizes, and errors that name the limit and the remedy."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_the_range_of_the_response_limit_is_checked(stubs: Any) -> None:
 
 
 def test_an_answer_that_a_client_cannot_take_is_explained(server: RunningServer) -> None:
-    """A client of an earlier version has another limit than the service: gRPC's own words are translated."""
+    """A client of an earlier version has another limit than the service, and the error of gRPC is translated."""
     options = [("grpc.max_receive_message_length", 10)]
     request = pb2.TokenizeRequest(model=BASE, text="one two three", return_tokens=True)
     with grpc.insecure_channel(server.endpoint, options) as channel:

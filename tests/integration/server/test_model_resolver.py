@@ -24,7 +24,7 @@ BASE = ModelReference(base_model="foreword--starter")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    """A database that nobody probes."""
+    """A database without a prober."""
     opened = Database(f"sqlite:///{tmp_path / 'foreword.db'}")
     opened.migrate()
     TenantRepository(opened).ensure_tenant("acme")

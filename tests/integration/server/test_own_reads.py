@@ -1,4 +1,4 @@
-"""What a key with the scope `write` alone may read: what it has made itself, through every RPC of the API."""
+"""A key with only the scope `write` can read only the resources that it has created, through every RPC."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def server(start_server) -> RunningServer:
 
 @pytest.fixture(scope="module")
 def keys(server: RunningServer) -> dict[str, Any]:
-    """Stubs of five keys; only `maker` makes anything."""
+    """Stubs of five keys, of which only `maker` creates resources."""
     return {
         "maker": server.stubs(server.new_key("acme", [Scope.WRITE])),
         "sibling": server.stubs(server.new_key("acme", [Scope.WRITE])),
@@ -80,7 +80,7 @@ def keys(server: RunningServer) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
-    """What `maker` has made: the name of one resource of each kind."""
+    """The name of one resource of each kind that `maker` has created."""
     stubs = keys["maker"]
     dataset = upload(stubs).name
     model = server.tune_by_hand(create_experiment(stubs, dataset).name)

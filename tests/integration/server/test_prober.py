@@ -1,4 +1,4 @@
-"""Probes of several tenants beside each other, on real engines of tiny models."""
+"""Concurrent probes of several tenants, on real engines with tiny models."""
 
 from __future__ import annotations
 

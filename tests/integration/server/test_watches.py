@@ -31,7 +31,7 @@ FAILURE = Failure(kind="internal", reason="TEST", message="Ended by the test.")
 
 
 class CountingDatabase(Database):
-    """Counts the transactions that read."""
+    """A database that counts read transactions."""
 
     reads = 0
 
@@ -52,7 +52,7 @@ def database(tmp_path: Path) -> Iterator[CountingDatabase]:
 
 @pytest.fixture
 def lease(database: Database) -> Lease:
-    """An experiment that runs."""
+    """A running experiment."""
     store_experiment(database)
     found = ExperimentQueue(database).lease("worker", MINUTE)
     assert found is not None

@@ -1,4 +1,4 @@
-"""Every test that asks for a database runs on SQLite and on PostgreSQL."""
+"""Fixtures that run every test with a database on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def migrate(url: str) -> None:
-    """Creates the tables."""
+    """Create the tables."""
     database = Database(url)
     database.migrate()
     database.close()
 
 
 def empty(url: str) -> None:
-    """Removes all rows of a PostgreSQL database."""
+    """Remove all rows of a PostgreSQL database."""
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE"))

@@ -1,4 +1,4 @@
-"""Lists that hold only what one API key has made, on every database."""
+"""Lists of the resources that one API key has created, on every database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs, clocks, migrations and what happens when the database is away."""
+"""URLs, clocks, migrations and an unavailable database."""
 
 from __future__ import annotations
 

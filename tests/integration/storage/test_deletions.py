@@ -1,4 +1,4 @@
-"""Files that no row refers to are deleted, whatever died or was away meanwhile."""
+"""Files that no row refers to are deleted, even after a crash or an outage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = {ROWS_FILE: b"rows"}
 
 
 class DeletesNothing(ArtifactStore):
-    """A store that is away when something is to be deleted."""
+    """A store that is unavailable for deletions."""
 
     def delete(self, prefix: str) -> None:
         raise UnavailableError("The artifact store cannot be used.")

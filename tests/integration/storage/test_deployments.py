@@ -33,7 +33,7 @@ FAILURE = Failure(kind="failed_precondition", reason="PROBE_WITHOUT_EFFECT", mes
 
 @pytest.fixture
 def deployments(database: Database) -> DeploymentRepository:
-    """The deployments of a tenant; there are none."""
+    """The repository of deployments, without any deployment."""
     return DeploymentRepository(database, store_tenant(database))
 
 

@@ -1,4 +1,4 @@
-"""Experiments of a tenant, as their owners see them."""
+"""Experiments of a tenant, for their owners."""
 
 from __future__ import annotations
 

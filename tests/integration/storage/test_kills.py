@@ -1,4 +1,4 @@
-"""Workers that are killed at the worst moments: nothing acknowledged is lost, and nobody writes who may not."""
+"""Workers that are killed at the worst moments: no acknowledged write is lost, and no other worker writes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MOMENTS = (*queue.FAILPOINTS, *artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
 
 @pytest.fixture
 def place(database_url: str, tmp_path: Path) -> Place:
-    """Where the workers of a test work."""
+    """The database and the journals of the workers in a test."""
     return Place(database_url, str(tmp_path / "artifacts"), str(tmp_path / "journal"))
 
 
@@ -57,7 +57,7 @@ def start(place: Place, worker: str, moment: str = "", passes: int = 1) -> BaseP
 
 
 def finish(place: Place) -> None:
-    """Lets a worker that nobody kills run all that is left."""
+    """Run all remaining experiments in a worker that is not killed."""
     process = start(place, "last")
     process.join(120)
     assert process.exitcode == 0
@@ -68,7 +68,7 @@ def store_run(database: Database, dataset: str, mode: str) -> str:
 
 
 def check(database: Database, place: Place, runs: dict[str, str]) -> int:
-    """Compares the journal with the database; returns how many acknowledged writes were found."""
+    """Compare the journal with the database, and return the number of acknowledged writes."""
     events = [json.loads(line) for line in Path(place.journal).read_text().splitlines()]
     leases = Counter((event["run"], event["epoch"]) for event in events if event["event"] == "leased")
     assert max(leases.values()) == 1, "two workers held one lease"
@@ -179,7 +179,7 @@ def test_a_worker_that_sleeps_through_its_lease_can_write_nothing(database, plac
 
 
 def _put_to_sleep(process: BaseProcess, place: Place) -> None:
-    """Stops a process between its transactions; in one, it would keep its locks to itself."""
+    """Stop a process between its transactions; within one, it would hold its locks."""
     while True:
         os.kill(process.pid or 0, signal.SIGSTOP)
         if not _is_locked(place.database_url):
@@ -188,7 +188,7 @@ def _put_to_sleep(process: BaseProcess, place: Place) -> None:
 
 
 def _is_locked(database_url: str) -> bool:
-    """Whether somebody else is in a transaction that may hold locks; asked of SQLite without its usual patience."""
+    """Return whether another process is in a transaction that may hold locks, without the busy timeout of SQLite."""
     if not database_url.startswith("sqlite"):
         with psycopg.connect(database_url.replace("+psycopg", "")) as connection:
             found = connection.execute(
@@ -216,7 +216,7 @@ def test_two_hundred_random_kills_and_25_000_acknowledged_writes_lose_nothing(da
 
 
 def kill_at_random(database: Database, place: Place, *, kills: int, writes: int) -> int:
-    """Kills one of two workers again and again while runs keep coming; returns the acknowledged writes found."""
+    """Kill one of two workers repeatedly while runs are queued, and return the number of acknowledged writes."""
     chance = random.Random(7)
     dataset = store_dataset(database).id
     runs: dict[str, str] = {}
@@ -253,7 +253,7 @@ def _acknowledged(place: Place) -> int:
 
 
 def _all(read: Callable[[int, str], Page[T]]) -> list[T]:
-    """All items of a list."""
+    """Return all items of a list."""
     page = read(1000, "")
     items = list(page.items)
     while page.next_page_token:

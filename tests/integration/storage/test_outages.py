@@ -1,4 +1,4 @@
-"""A database that cannot be used: the error names the cause and the remedy, and the log does so once."""
+"""A database that cannot be used: the error and one log entry name the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def start_error(place: Path | str) -> UnavailableError:
 
 
 def fill(repository: TenantRepository, kept: list[str]) -> None:
-    """Adds tenants until the database refuses one; `kept` then holds those that it took."""
+    """Add tenants until the database rejects one; `kept` receives those that were stored."""
     for number in range(2000):
         repository.ensure_tenant(f"tenant-{number}")
         kept.append(f"tenant-{number}")

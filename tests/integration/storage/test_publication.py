@@ -28,7 +28,7 @@ FILES = {ROWS_FILE: b"rows"}
 
 
 class Place:
-    """A database and an artifact store, and what is in them."""
+    """A database and an artifact store, with access to their content."""
 
     def __init__(self, database: Database, url: str) -> None:
         self.database = database
@@ -41,7 +41,7 @@ class Place:
         return ArtifactPublisher(database=self.database, artifacts=ArtifactStore(self.url, failpoint=failpoint))
 
     def commit_row(self, artifact: str = KEY, request: RequestKey | None = None) -> str:
-        """Stores a dataset and returns the key that it refers to."""
+        """Store a dataset, and return the key that it refers to."""
         made = DatasetRepository(self.database, "acme").create(
             display_name="complaints", description="", artifact=artifact, content_sha256="ab" * 32, row_count=1,
             byte_size=4, report=make_report(), creator="key-1", request=request,
@@ -49,7 +49,7 @@ class Place:
         return made.artifact
 
     def state(self) -> tuple[bool, bool]:
-        """Whether the files are there, and whether they are noted for deletion."""
+        """Return whether the files exist, and whether they are scheduled for deletion."""
         return self.artifacts.exists(KEY), self.deletions.is_noted(KEY)
 
     def let_a_day_pass(self) -> None:
@@ -192,7 +192,7 @@ def test_a_store_that_is_away_when_files_are_to_go_hides_no_error_and_loses_no_n
 
 
 class LosesReads(Database):
-    """A database that can be away for whoever reads."""
+    """A database that can be unavailable for reading."""
 
     away = False
 

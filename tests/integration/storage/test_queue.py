@@ -1,4 +1,4 @@
-"""The queue of experiments: leases, fairness, heartbeats and endings."""
+"""The queue of experiments: leases, fairness, heartbeats and results."""
 
 from __future__ import annotations
 

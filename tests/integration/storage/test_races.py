@@ -1,4 +1,4 @@
-"""Many callers at once: what must happen once happens once."""
+"""Concurrent callers: an operation that must happen once happens once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CALLERS = 8
 
 
 def race(url: str, action: Callable[[Database, int], T]) -> list[T | ForewordError]:
-    """Runs an action in many threads at once, each with connections of its own, as processes have."""
+    """Run an action in many threads at once, each with its own connections, like processes."""
     barrier = threading.Barrier(CALLERS)
     found: list[T | ForewordError] = []
 

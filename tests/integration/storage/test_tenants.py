@@ -18,7 +18,7 @@ from foreword.storage.tenants import TenantRepository, hash_secret
 
 @pytest.fixture
 def tenants(database: Database) -> TenantRepository:
-    """All tenants; there are none."""
+    """The repository of tenants, without any tenant."""
     return TenantRepository(database)
 
 

@@ -1,4 +1,4 @@
-"""The state machine of experiments: storage makes every transition that it has, and no other."""
+"""The state machine of experiments: storage allows exactly its transitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Run:
-    """One experiment and all that storage can do with its state. Its worker never learns that its lease is gone."""
+    """One experiment and all operations of storage on its state. Its worker never notices that its lease is lost."""
 
     def __init__(self, database: Database) -> None:
         self.repository = ExperimentRepository(database, "acme")
@@ -84,7 +84,7 @@ WAYS: dict[ExperimentState, tuple[str, ...]] = {
     CANCELLING: ("lease", "request cancel"),
     CANCELLED: ("lease", "request cancel", "end cancelled"),
 }
-"""How an experiment gets into each state."""
+"""Operations that bring an experiment into each state."""
 
 
 def test_storage_makes_every_transition_of_the_state_machine_and_no_other(database: Database):

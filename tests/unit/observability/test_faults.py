@@ -1,4 +1,4 @@
-"""One id leads from the error that a caller sees to the log entry with its cause."""
+"""The error for the caller and the log entry with its cause share one id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database and what a worker needs beside it."""
+"""Fixtures with a database and the other resources of a worker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Shop:
-    """A worker's surroundings, and the experiments in them."""
+    """The resources of a worker, and its experiments."""
 
     workshop: Workshop
     url: str
@@ -50,7 +50,7 @@ class Shop:
         rows: Sequence[Row] = tuple(make_rows()),
         **parameters: object,
     ) -> TuneExperiment:
-        """Queues a run of a moment."""
+        """Queue a very short run."""
         dataset = store_dataset(self.workshop.database)
         self.workshop.artifacts.write(dataset.artifact, {ROWS_FILE: write_rows(rows)})
         config = replace(
@@ -73,13 +73,13 @@ class Shop:
         )
 
     def with_queue(self, make: Callable[[Database], ExperimentQueue]) -> Shop:
-        """The same with another queue."""
+        """Return the same resources with another queue."""
         return replace(self, workshop=replace(self.workshop, queue=make(self.workshop.database)))
 
 
 @pytest.fixture(scope="session")
 def plugins() -> PluginManager:
-    """The installed plugins and a base model that is small."""
+    """The installed plugins and a small base model."""
     found = PluginManager.load()
     found.base_models.claim("tests")
     found.base_models.add(TinyBaseModel())
@@ -88,7 +88,7 @@ def plugins() -> PluginManager:
 
 @pytest.fixture
 def shop(tmp_path: Path, plugins: PluginManager) -> Iterator[Shop]:
-    """An empty SQLite database with everything around it."""
+    """An empty SQLite database with the other resources of a worker."""
     settings = Settings(home=tmp_path, dtype="float32", lease_seconds=60.0, checkpoint_seconds=3600.0)
     database = Database(settings.resolved_database_url)
     database.migrate()

@@ -1,4 +1,4 @@
-"""Steps become points of a learning curve and progress."""
+"""Conversion of steps to points of the learning curve and to progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor keeps workers alive, and lets go of them when the server stops."""
+"""The executor keeps workers alive, and ends them when the server stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from foreword.scheduling.executor import LocalExecutor
 
 @pytest.fixture
 def lines() -> Iterator[list]:
-    """What is logged."""
+    """The log entries."""
     with capture_logs() as found:
         yield found
 

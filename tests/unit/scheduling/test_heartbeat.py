@@ -1,4 +1,4 @@
-"""A heartbeat stores what is new, keeps the lease and brings word back."""
+"""Heartbeats: they store new results, renew the lease and report cancellation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""A worker outlives whatever happens to its runs, and a run outlives whatever happens to its worker."""
+"""A worker survives all failures of its runs, and a run survives all failures of its worker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class StopWhenIdle(threading.Event):
-    """A clock that nobody waits for: the worker stops where it would pause."""
+    """A stop event that is set as soon as the worker would pause."""
 
     def wait(self, timeout: float | None = None) -> bool:
         self.set()
@@ -46,7 +46,7 @@ class StopWhenIdle(threading.Event):
 
 
 class StopAt(threading.Event):
-    """Is set when it is asked for the n-th time, which may be between two updates or while rows are measured."""
+    """A stop event that is set at the n-th check, which may be between two updates or during evaluation."""
 
     def __init__(self, asked: int) -> None:
         super().__init__()
@@ -58,13 +58,13 @@ class StopAt(threading.Event):
 
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None) -> None:
-    """A worker that works until there is nothing left, or the database is away."""
+    """Run a worker until the queue is empty or the database is unavailable."""
     disturbed = shop.with_queue(lambda database: ExperimentQueue(database, failpoint=failpoint))
     Worker(disturbed.workshop).run(StopWhenIdle())
 
 
 def once(moment: str, call: Callable[[], None], *, at: int = 1) -> Callable[[str], None]:
-    """A failpoint that calls at the n-th time that the run itself, not the thread beside it, passes a moment."""
+    """Return a failpoint that runs `call` when the run, not the heartbeat thread, passes it the n-th time."""
     passed = [0]
 
     def failpoint(name: str) -> None:
@@ -85,7 +85,7 @@ def full(_: str) -> None:
 
 
 def expire(shop, run: TuneExperiment) -> None:
-    """As if the worker had been silent for long."""
+    """Expire the lease, as if the worker had sent no heartbeat for long."""
     with shop.workshop.database.write() as session:
         session.execute(update(ExperimentRow).where(ExperimentRow.id == run.id).values(lease_expire_time=MOMENT))
 
@@ -116,7 +116,7 @@ def test_a_run_ends_with_a_tuned_model_and_leaves_no_checkpoint(shop):
 
 
 class Witness(Classification):
-    """Keeps the label sets that are candidates while it measures and is served."""
+    """A task that records the candidate label sets in evaluation and serving."""
 
     id = "witness"
 
@@ -346,7 +346,7 @@ def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
 
 
 def die_once_more(shop, run: TuneExperiment, checkpoint_seconds: float) -> None:
-    """Nineteen leases were lost; the next one's worker dies after some updates."""
+    """Nineteen leases were lost, and the worker of the next one dies after some updates."""
 
     def die() -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The requests of a batch: each with its own outcome."""
+"""The requests of a batch, each with its own result."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_cancelling_a_batch_cancels_what_is_under_way():
 
 
 class Crowded:
-    """Refuses the first calls."""
+    """A call that is rejected the first few times."""
 
     def __init__(self, refusals: int, *, retry_seconds: float) -> None:
         self.calls: list[float] = []

@@ -16,7 +16,7 @@ from foreword.server.long_work import LongWork
 
 
 class Meter:
-    """Takes note of every call and its end."""
+    """A plugin that records every call and its outcome."""
 
     def __init__(self) -> None:
         self.begun, self.ended = [], []

@@ -8,7 +8,7 @@ from foreword.server.recent import RecentCache
 
 
 class Clock:
-    """Time that stands still until it is moved."""
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -18,7 +18,7 @@ class Clock:
 
 
 class Source:
-    """Counts how often it is asked."""
+    """A loader that counts its calls."""
 
     def __init__(self) -> None:
         self.loads = 0

@@ -8,7 +8,7 @@ from foreword.server.token_counts import TokenCounters
 
 
 class SlowTokenizer(TinyBaseModel):
-    """Has to fetch its tokenizer, which takes until it is released."""
+    """A model whose tokenizer loads only after the test releases it."""
 
     def __init__(self) -> None:
         super().__init__("bart")

@@ -1,4 +1,4 @@
-"""Keys of the artifact store: what stored rows refer to stays where it is, and no key leaves the root."""
+"""Keys of the artifact store: stored files stay in place, and no key points outside the root."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ FILES = {"rows.jsonl": b'{"input": "a"}\n', "notes.txt": b""}
 
 
 class UnreachableFileSystem(MemoryFileSystem):
-    """A driver with exceptions of its own kind, as those of object stores have."""
+    """A driver with its own exceptions, like those of object stores."""
 
     protocol = "unreachable"
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the newest complete one is found."""
+"""Checkpoints, of which the newest complete one is found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generation parameters: ranges by the name of their field, and what fits the model that answers."""
+"""Generation parameters: ranges by field name, and limits from the context of the model."""
 
 from __future__ import annotations
 

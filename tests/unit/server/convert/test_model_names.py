@@ -1,4 +1,4 @@
-"""What is said about names that are none."""
+"""Errors about invalid model names."""
 
 from __future__ import annotations
 

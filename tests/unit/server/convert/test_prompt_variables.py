@@ -1,4 +1,4 @@
-"""Variables of prompts: every one has a value, every value a place, and values are plain text."""
+"""Variables of prompts: each has a value and occurs in the prompt, and values are plain text."""
 
 from __future__ import annotations
 
