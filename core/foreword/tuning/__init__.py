@@ -1,4 +1,4 @@
-"""Tuning: the plan of a run, the trainer that carries it out, and what its curve says.
+"""Tuning: the plan of a run, the trainer that carries it out, and advice on its learning curve.
 
-`plan`, `split` and `advice` need no torch; the rest does.
+`plan`, `split` and `advice` do not import torch; the other modules do.
 """

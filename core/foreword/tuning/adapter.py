@@ -1,4 +1,4 @@
-"""Tuned artifacts as the files of a PEFT adapter."""
+"""Conversion of tuned artifacts into the files of a PEFT adapter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foreword.plugin.interfaces import Artifact, TuningMethod
 
 
 def adapter_files(method: TuningMethod, artifact: Artifact, spec: BaseModelSpec) -> dict[str, bytes]:
-    """The files that `PeftModel.from_pretrained` reads, by name. Equal artifacts give equal bytes."""
+    """Return the files that `PeftModel.from_pretrained` reads, by name. Equal artifacts give equal bytes."""
     config, tensors = method.to_peft(artifact, spec)
     return {
         CONFIG_FILE: (json.dumps(config, indent=2, sort_keys=True) + "\n").encode(),

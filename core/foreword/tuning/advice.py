@@ -1,4 +1,4 @@
-"""What a learning curve says, in one sentence."""
+"""Advice on a learning curve, in one sentence."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from foreword.tuning.schedule import updates_per_epoch
 _PARTS: Final = 5
 _FEWEST_POINTS: Final = 5
 _CLEAR: Final = 3
-"""Standard errors of a difference that is no chance even where the lowest of five parts is picked out."""
+"""Standard errors above which a difference is not chance, even if the lowest of five parts is picked out."""
 _LIKELY: Final = 2
-"""Standard errors where two given parts are compared."""
+"""Standard errors above which a difference between two given parts is likely to be real."""
 _LEAST_FALL: Final = 0.02
-"""Fall of a held-out score that is worth a word, however many rows there are."""
+"""Smallest fall of a held-out score that is reported, however many rows there are."""
 _LEAST_CHANGE: Final = 0.05
-"""Share of the first loss that is worth a word, however little noise there is."""
+"""Smallest change of the loss that is reported, as a share of the first loss, however little noise there is."""
 
 
 def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
-    """One sentence about the curve and what to try next; empty when there are too few points to tell.
+    """Return one sentence about the curve and what to try next; empty if there are too few points to judge.
 
-    The curve is read in five parts of equal length; what differs by no more than the noise between updates is taken for
-    equal. A held-out loss that rose or a held-out score that fell comes before praise of the training loss: the
-    held-out results, not the training loss, are what a run is for.
+    The curve is divided into five parts of equal length. Parts that differ by no more than the noise between updates
+    count as equal. A risen held-out loss or a fallen held-out score takes precedence over a good training loss, because
+    a run is judged by its held-out results.
     """
     curve = [snapshot for snapshot in snapshots if snapshot.phase is Phase.TUNING]
     if len(curve) < _FEWEST_POINTS:
@@ -40,11 +40,14 @@ def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
     least = max(_CLEAR * error, _LEAST_CHANGE * losses[0])
     drop = losses[0] - min(losses)
     if losses[-1] - losses[0] > least:
-        return f"The loss rose from {losses[0]:.2f} to {losses[-1]:.2f}: it diverged; try a smaller rate than {rate}."
+        return (
+            f"The loss rose from {losses[0]:.2f} to {losses[-1]:.2f}, so the run diverged; "
+            f"try a learning rate below {rate}."
+        )
     if drop > least and losses[-1] - min(losses) > max(0.3 * drop, least):
         return (
-            f"The loss fell to {min(losses):.2f} and rose to {losses[-1]:.2f} again: it overshot; "
-            f"try a smaller rate than {rate}."
+            f"The loss fell to {min(losses):.2f} and then rose to {losses[-1]:.2f}, so the run overshot; "
+            f"try a learning rate below {rate}."
         )
     overfitted = _overfitted(curve)
     if overfitted:
@@ -52,32 +55,35 @@ def curve_advice(snapshots: Sequence[Snapshot], plan: TunePlan) -> str:
     updates = _fit_updates(plan)
     if updates < FEW_UPDATES:
         return (
-            f"The loss reached {losses[-1]:.2f} in {updates} updates, too few to tell: "
-            f"try more epochs than {plan.parameters.num_epochs}, or smaller batches."
+            f"The loss reached {losses[-1]:.2f} in {updates} updates, too few to judge the settings; "
+            f"train for more than {plan.parameters.num_epochs} epochs, or use smaller batches."
         )
     if drop <= least:
         return (
-            f"The loss hardly moved ({losses[0]:.2f} to {losses[-1]:.2f}): "
-            f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
+            f"The loss hardly moved ({losses[0]:.2f} to {losses[-1]:.2f}); "
+            f"train for more than {plan.parameters.num_epochs} epochs, or try a learning rate above {rate}."
         )
     fallen = _fallen_score(curve, plan)
     if fallen:
         return fallen
     if losses[-2] - losses[-1] > max(0.08 * drop, _LIKELY * error):
         return (
-            f"The loss was still falling at the end ({losses[-2]:.2f} to {losses[-1]:.2f}): "
-            f"try more epochs than {plan.parameters.num_epochs}, or a larger rate than {rate}."
+            f"The loss was still falling at the end ({losses[-2]:.2f} to {losses[-1]:.2f}); "
+            f"train for more than {plan.parameters.num_epochs} epochs, or try a learning rate above {rate}."
         )
     if losses[1] - losses[-1] < 0.1 * drop:
         return (
-            f"The loss levelled off early, near {losses[-1]:.2f} by epoch {curve[len(curve) * 2 // _PARTS].epoch:.0f}: "
-            f"a smaller rate than {rate} may get further."
+            f"The loss levelled off early, near {losses[-1]:.2f} by epoch {curve[len(curve) * 2 // _PARTS].epoch:.0f}; "
+            f"a learning rate below {rate} may reach a lower loss."
         )
-    return f"The loss levelled off near {losses[-1]:.2f} towards the end: rate and epochs suit this data."
+    return (
+        f"The loss levelled off near {losses[-1]:.2f} towards the end; "
+        "the learning rate and the number of epochs suit this data."
+    )
 
 
 def _overfitted(curve: Sequence[Snapshot]) -> str:
-    """Says so when the held-out loss was best long before the end."""
+    """Return one sentence if the held-out loss was best long before the end; empty otherwise."""
     measured = [
         (snapshot.epoch, snapshot.validation_loss) for snapshot in curve if snapshot.validation_loss is not None
     ]
@@ -88,17 +94,18 @@ def _overfitted(curve: Sequence[Snapshot]) -> str:
     if best_epoch > 0.6 * last_epoch or last < 1.1 * best:
         return ""
     return (
-        f"The held-out loss was lowest at epoch {best_epoch:.0f} ({best:.2f}) and {last:.2f} at the end: later epochs "
-        "fitted the training rows only; more data helps, or fewer epochs."
+        f"The held-out loss was lowest at epoch {best_epoch:.0f} ({best:.2f}) and ended at {last:.2f}, so later epochs "
+        "only fitted the training rows more closely; add rows, or train for fewer epochs."
     )
 
 
 def _fallen_score(curve: Sequence[Snapshot], plan: TunePlan) -> str:
-    """One sentence when the held-out score ended well below its best; empty otherwise.
+    """Return one sentence if the held-out score ended well below its best; empty otherwise.
 
-    Two kinds of noise are in a score. From epoch to epoch it varies on the same rows: the best of many epochs is above
-    the last by chance, so that fifths of the curve are compared, not single epochs. And the rows are a sample: a fall
-    of less than two standard errors of a share of so many rows need not show on others, and the sentence says so.
+    A score has two kinds of noise. It varies from epoch to epoch on the same rows, so the best of many epochs exceeds
+    the last one by chance; this function therefore compares fifths of the curve, not single epochs. And the rows are a
+    sample: a fall below two standard errors of a share of that many rows may not occur on other rows, and the sentence
+    says so.
     """
     measured = [
         (snapshot.epoch, snapshot.validation_metric) for snapshot in curve if snapshot.validation_metric is not None
@@ -112,18 +119,21 @@ def _fallen_score(curve: Sequence[Snapshot], plan: TunePlan) -> str:
     between_rows = sqrt(best * (1 - best) / plan.validation_row_count) if 0 <= best <= 1 else 0.0
     if fall <= max(_CLEAR * _standard_error(scores), between_rows, _LEAST_FALL):
         return ""
-    told = f"The held-out score was highest at epoch {best_epoch:.0f} ({best:.3f}) and {last:.3f} at the end"
-    kept = "that epoch was kept" if plan.parameters.keep_best else f"compare it with a run of {best_epoch:.0f} epochs"
+    observation = f"The held-out score was highest at epoch {best_epoch:.0f} ({best:.3f}) and ended at {last:.3f}"
     if fall <= _LIKELY * between_rows:
-        return f"{told}, which may be chance on {plan.validation_row_count} rows; {kept}."
-    return (
-        f"{told}, more than chance on {plan.validation_row_count} rows; {kept}, or try a smaller rate than "
-        f"{plan.parameters.learning_rate:g}."
-    )
+        cause = f"which may be chance with {plan.validation_row_count} held-out rows"
+        remedies = []
+    else:
+        cause = f"a fall too large to be chance with {plan.validation_row_count} held-out rows"
+        remedies = [f"try a learning rate below {plan.parameters.learning_rate:g}"]
+    if plan.parameters.keep_best:
+        return f"{observation}, {cause}; {'; '.join([f'epoch {best_epoch:.0f} was kept', *remedies])}."
+    remedies = [f"compare it with a run of {best_epoch:.0f} epochs", *remedies]
+    return f"{observation}, {cause}; {', or '.join(remedies)}."
 
 
 def _fit_updates(plan: TunePlan) -> int:
-    """Updates that the curve was to have; those of a refit are no part of it."""
+    """Return the planned number of updates of the curve, without those of a refit."""
     parameters = plan.parameters
     return parameters.num_epochs * updates_per_epoch(
         plan.training_row_count, parameters.batch_size, parameters.accumulate_steps
@@ -131,16 +141,16 @@ def _fit_updates(plan: TunePlan) -> int:
 
 
 def _standard_error(losses: Sequence[float]) -> float:
-    """That of the difference between the means of two parts.
+    """Return the standard error of the difference between the means of two parts.
 
-    The median step between neighbours tells the noise of one update (0.954 of its standard deviation where it is
-    normal), whatever the trend and whatever few steps are far larger.
+    The median step between neighbours estimates the noise of one update (it is 0.954 standard deviations if the noise
+    is normal). Neither a trend nor a few far larger steps distort it.
     """
     deviation = median(abs(after - before) for before, after in pairwise(losses)) / 0.954
     return deviation * sqrt(2 * _PARTS / len(losses))
 
 
 def _parts(values: Sequence[float]) -> list[float]:
-    """Means of five parts of equal length."""
+    """Return the means of five parts of equal length."""
     edges = [round(part * len(values) / _PARTS) for part in range(_PARTS + 1)]
     return [sum(values[low:high]) / (high - low) for low, high in pairwise(edges)]

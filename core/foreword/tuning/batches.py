@@ -1,4 +1,4 @@
-"""Rows in token ids, and the order in which they are seen.
+"""Rows as token ids, their batches, and the order of the batches.
 
 Shapes: B batch, T text tokens, L answer tokens.
 """
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 POOL_BATCHES: Final = 4
-"""Batches whose rows are sorted by length together: little padding, and rows still meet ever new neighbours."""
+"""Batches whose rows are sorted by length together. Padding stays low, and rows still get new neighbours each epoch."""
 
 FORWARD_TOKENS: Final = 16_384
-"""Padded tokens of one forward pass at most; a larger batch is run in parts, with the same gradient."""
+"""Maximum padded tokens of one forward pass. A larger batch runs in parts, with the same gradient."""
 
 IGNORED: Final = -100
-"""Label of a position that carries no loss."""
+"""Label of a position that does not count towards the loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +47,16 @@ class Batch:
 
 
 def batch_order(rows: Sequence[EncodedRow], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """The batches of one epoch as places in `rows`: shuffled, rows of like length together.
+    """Return the batches of one epoch as indices into `rows`: shuffled, with rows of similar length together.
 
-    The order depends on nothing but the arguments, so that a resumed run goes on where it stopped.
+    The order depends only on the arguments, so that a resumed run continues where it stopped.
     """
     generator = random.Random(f"epoch/{seed}/{epoch}")  # noqa: S311 - no secret
     order = generator.sample(range(len(rows)), len(rows))
     pool_size = batch_size * POOL_BATCHES
     batches: list[list[int]] = []
     for start in range(0, len(order), pool_size):
-        # By input alone: rows with answers of one length often have the same answer, and batches should mix answers.
+        # Sorted by input only: rows with answers of one length often have the same answer, and a batch should mix them.
         pool = sorted(order[start : start + pool_size], key=lambda place: len(rows[place].input_ids))
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     generator.shuffle(batches)
@@ -64,13 +64,13 @@ def batch_order(rows: Sequence[EncodedRow], *, batch_size: int, seed: int, epoch
 
 
 def length_order(rows: Sequence[EncodedRow], *, batch_size: int) -> list[list[int]]:
-    """All rows in batches of like length, longest first so that a lack of memory shows at once."""
+    """Return all rows in batches of similar length, longest first so that a lack of memory shows at once."""
     order = sorted(range(len(rows)), key=lambda place: -rows[place].length)
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
 
 
 def parts_of(batch: Sequence[EncodedRow]) -> Iterator[Sequence[EncodedRow]]:
-    """A batch in parts that each stay below `FORWARD_TOKENS`; most batches are one part."""
+    """Split a batch into parts of at most `FORWARD_TOKENS` padded tokens; most batches are one part."""
     rows_per_part = max(1, FORWARD_TOKENS // max(row.length for row in batch))
     for first in range(0, len(batch), rows_per_part):
         yield batch[first : first + rows_per_part]
@@ -79,9 +79,9 @@ def parts_of(batch: Sequence[EncodedRow]) -> Iterator[Sequence[EncodedRow]]:
 def encode_rows(
     rows: Sequence[Row], *, model: LoadedModel, task: Task, plan: TunePlan, verbalizer: str
 ) -> list[EncodedRow]:
-    """Rows in token ids, inputs with their template and answers in canonical form, both within the plan's limits.
+    """Encode rows as token ids, inputs with their template and answers in canonical form, within the plan's limits.
 
-    An input that is too long loses its end and keeps the template, as it does where the run is measured.
+    An input that is too long loses its end and keeps the template, as it does in evaluation.
     """
     limits, tokenizer = plan.parameters, model.tokenizer
     encode = partial(encode_input, tokenizer, frame=chat_frame(tokenizer, model.spec))
@@ -103,10 +103,10 @@ def encode_rows(
 
 
 def collate(rows: Sequence[EncodedRow], *, device: torch.device | str = "cpu") -> Batch:
-    """Pads rows to the longest of them, never to a fixed length."""
+    """Pad rows to the longest of them, never to a fixed length."""
     num_input = max(len(row.input_ids) for row in rows)
     num_target = max(len(row.target_ids) for row in rows)
-    # What padding holds does not matter: it is masked.
+    # The value of padding does not matter: it is masked.
     input_ids = [[*row.input_ids, *[0] * (num_input - len(row.input_ids))] for row in rows]
     mask = [[1] * len(row.input_ids) + [0] * (num_input - len(row.input_ids)) for row in rows]
     target_ids = [[*row.target_ids, *[IGNORED] * (num_target - len(row.target_ids))] for row in rows]

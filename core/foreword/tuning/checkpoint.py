@@ -1,4 +1,4 @@
-"""Checkpoints as bytes: safetensors with a JSON header, never a pickle that could run code."""
+"""Checkpoints as bytes: safetensors with a JSON header, never a pickle, which could run code."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _HEADER = "foreword"
 
 
 def pack(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> bytes:
-    """Tensors and JSON in one piece."""
+    """Pack tensors and a JSON header into one payload."""
     on_cpu = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     return save(on_cpu, metadata={_HEADER: json.dumps(header)})
 
 
 def unpack(payload: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `pack` was given.
+    """Return the tensors and the header of a payload that `pack` made.
 
     Raises:
-        ArtifactError: It is no checkpoint.
+        ArtifactError: The payload is not a checkpoint.
     """
     try:
         tensors = load(payload)
@@ -38,12 +38,14 @@ def unpack(payload: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         metadata = json.loads(payload[8 : 8 + size])["__metadata__"]
         header: dict[str, Any] = json.loads(metadata[_HEADER])
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ArtifactError(f"The checkpoint cannot be read: {error}. The run starts again.") from error
+        raise ArtifactError(
+            f"The checkpoint cannot be read: {error}. The run starts again from the beginning."
+        ) from error
     return tensors, header
 
 
 def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's state, tensors apart from numbers; rates are recomputed and not kept."""
+    """Return an optimiser's state, tensors apart from numbers. Learning rates are recomputed, not stored."""
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, Any] = {}
     for place, state in optimizer.state_dict()["state"].items():
@@ -56,7 +58,7 @@ def optimizer_state(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, 
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-    """Puts back what `optimizer_state` took."""
+    """Restore a state that `optimizer_state` returned."""
     state: dict[int, dict[str, Any]] = {}
     for key, value in [*tensors.items(), *numbers.items()]:
         place, name = key.split("/", 1)

@@ -1,4 +1,4 @@
-"""Tells runs apart, so that a checkpoint never goes on in another one."""
+"""Fingerprints of runs, so that a checkpoint is never resumed in a different run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def run_fingerprint(
     encoded: Sequence[EncodedRow],
     held_out: Sequence[Row],
 ) -> str:
-    """A hash of everything that a run is computed from.
+    """Return a hash of everything that a run is computed from.
 
-    Token ids and the choice of held-out rows are computed anew on every start. A version that computes others must not
-    go on from a checkpoint: its prompt may have seen what it would be measured on.
+    Token ids and the choice of held-out rows are computed again on every start. A version of the software that computes
+    different ones must not resume a checkpoint: its prompt may have been trained on the rows that measure it.
 
     Args:
-        encoded: All rows in token ids.
+        encoded: All rows as token ids.
     """
     parts = [
         [base_model.id, base_model.revision, tuning_type],

@@ -1,6 +1,6 @@
-"""The loss of a batch, with what a method contributes to it.
+"""The loss of a batch under the contributions of a tuning method.
 
-Only label positions reach the vocabulary: hidden states are gathered first, so that logits are `[N, V]` for N answer
+Logits are computed at label positions only: hidden states are gathered first, so that logits are `[N, V]` for N answer
 tokens instead of `[B, T, V]`.
 
 Shapes: B batch, P virtual tokens, T text tokens, L answer tokens, D width, N answer tokens of the batch, V vocabulary.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class AnswerLoss(ABC):
-    """Negative log-likelihood of the answers of a batch."""
+    """The negative log-likelihood of the answers of a batch."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
@@ -40,7 +40,7 @@ class AnswerLoss(ABC):
         self._scaling = Scaling(model.module, model.spec.sites)
 
     def __call__(self, batch: Batch, contributions: Sequence[Contribution]) -> Tensor:
-        """Summed loss in nats over all answer tokens; divide by their number, not by rows or padded positions."""
+        """Return the summed loss in nats over all answer tokens; divide by their number, not by rows or positions."""
         soft_PD = soft_prompt(contributions)
         if soft_PD is not None:
             soft_PD = soft_PD.to(device=self._module.device, dtype=self._module.dtype)
@@ -53,21 +53,24 @@ class AnswerLoss(ABC):
 
     @abstractmethod
     def _hidden(self, batch: Batch, soft_PD: Tensor | None) -> Tensor:
-        """Last hidden states at the positions that predict answer tokens, row by row.
+        """Return the last hidden states at the positions that predict answer tokens, row by row.
 
         Shape:
             Returns `[N, D]`.
         """
 
     def _embed(self, ids: Tensor) -> Tensor:
-        """Input embeddings as they enter the first layer."""
+        """Return the input embeddings as they enter the first layer."""
         with torch.no_grad():
             embeds: Tensor = self._module.get_input_embeddings()(ids)
         return embeds
 
 
 class EncoderDecoderLoss(AnswerLoss):
-    """The prompt goes in front of the encoder's input; the decoder sees it through cross-attention."""
+    """The loss of an encoder-decoder model.
+
+    The prompt goes in front of the encoder's input; the decoder attends to it through cross-attention.
+    """
 
     def _hidden(self, batch: Batch, soft_PD: Tensor | None) -> Tensor:
         embeds_BTD, mask_BT = self._embed(batch.input_ids_BT), batch.input_mask_BT
@@ -90,10 +93,10 @@ class EncoderDecoderLoss(AnswerLoss):
 
 
 class CausalLoss(AnswerLoss):
-    """Prompt, input and answer in one sequence; the loss is on the answer alone.
+    """The loss of a causal model: prompt, input and answer form one sequence, and only the answer counts.
 
-    Under a causal mask the prompt's states do not depend on the text: it is run once per batch and its keys and values
-    are shared by all rows, B * T + P tokens of work instead of B * (T + P).
+    Under a causal mask the prompt's states do not depend on the text. The prompt runs once per batch and all rows share
+    its keys and values: B * T + P tokens of work instead of B * (T + P).
     """
 
     def _hidden(self, batch: Batch, soft_PD: Tensor | None) -> Tensor:
@@ -121,11 +124,11 @@ class CausalLoss(AnswerLoss):
 
 @contextmanager
 def attention_for_gradients(module: PreTrainedModel) -> Iterator[None]:
-    """Lets attention be made of plain products while gradients are recorded on a processor.
+    """Use eager attention while gradients are recorded on a CPU.
 
-    The backward pass of PyTorch's fused attention is slow there: a step of the starter model takes 250 ms with plain
-    products and 400 ms without in bfloat16, 500 and 710 in float32 (one core, batch 16). Switching costs a quarter of a
-    millisecond. One thread owns the model, so nobody sees it switched.
+    The backward pass of PyTorch's fused attention is slow on CPUs: a step of the starter model takes 250 ms with eager
+    attention and 400 ms without in bfloat16, 500 and 710 ms in float32 (one core, batch 16). Switching costs a quarter
+    of a millisecond. One thread owns the model, so no other code runs while it is switched.
     """
     before = module.config._attn_implementation
     if not torch.is_grad_enabled() or module.device.type != "cpu" or before == "eager":
@@ -139,14 +142,14 @@ def attention_for_gradients(module: PreTrainedModel) -> Iterator[None]:
 
 
 def answer_loss(model: LoadedModel) -> AnswerLoss:
-    """The loss that fits a model's shape."""
+    """Return the loss that fits a model's architecture."""
     if model.spec.is_causal:
         return CausalLoss(model)
     return EncoderDecoderLoss(model)
 
 
 def _one_sequence(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Input and answer of each row without a gap between them, padded on the right.
+    """Join the input and the answer of each row without a gap, padded on the right.
 
     Shape:
         Returns ids, mask and the positions whose next token belongs to the answer, each `[B, T]`.
@@ -154,7 +157,7 @@ def _one_sequence(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     lengths = batch.input_mask_BT.sum(dim=1).tolist()
     labelled_BL = batch.target_ids_BL != IGNORED
     answers = labelled_BL.sum(dim=1).tolist()
-    # The answer's last token predicts nothing, so it is not fed.
+    # The answer's last token predicts nothing, so it is left out.
     num_tokens = max(length + answer for length, answer in zip(lengths, answers, strict=True)) - 1
     ids_BT = batch.input_ids_BT.new_zeros(len(lengths), num_tokens)
     mask_BT, predicts_BT = torch.zeros_like(ids_BT), torch.zeros_like(ids_BT, dtype=torch.bool)
@@ -168,13 +171,13 @@ def _one_sequence(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def language_head(model: LoadedModel) -> Callable[[Tensor], Tensor]:
-    """From hidden states to logits as the module itself does it.
+    """Return a function that maps hidden states to logits as the module itself does.
 
-    Heads differ by a bias, a scale or a cap. The rule taken here is compared with the module's own logits once, on one
-    token; a module that does something else is refused instead of being tuned on a wrong loss.
+    Heads differ by a bias, a scale or a cap. The function is compared with the module's own logits once, on one
+    sequence. A module that computes its logits differently is refused; otherwise it would be tuned on a wrong loss.
 
     Raises:
-        FailedPreconditionError: The module makes its logits in another way.
+        FailedPreconditionError: The module computes its logits in another way.
 
     Shape:
         The result takes `[N, D]` and returns `[N, V]`.
@@ -216,6 +219,7 @@ def _check_head(model: LoadedModel, head: Callable[[Tensor], Tensor]) -> None:
     same = torch.allclose(head(hidden[0]).float(), outputs.logits[0].float(), rtol=1e-2, atol=1e-2)
     if not same:
         raise FailedPreconditionError(
-            f"{type(module).__name__} makes its logits in a way that tuning does not know. Choose another base model.",
+            f"{type(module).__name__} computes its logits in a way that tuning does not support. "
+            "Choose another base model.",
             reason="BASE_MODEL_UNSUPPORTED",
         )

@@ -1,4 +1,4 @@
-"""Ranges of tuning parameters, and how values that nobody set adapt to the context, the rows and the time."""
+"""Ranges of tuning parameters, and the adaptation of unset values to the context, the rows and the time."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from foreword.plugin.interfaces import TuningMethod
 from foreword.tuning.schedule import updates_per_epoch
 
 FEWEST_READINGS: Final = 1200
-"""Rows read in all, each once an epoch. On 20 rows of intents the embedded model was right in 0.64 of cases after 20
-epochs and in 0.68 after 60; on 100 rows 20 epochs read enough."""
+"""Minimum number of row readings in a run, one per row and epoch. On 20 rows of intents the embedded model had an
+accuracy of 0.64 after 20 epochs and of 0.68 after 60; on 100 rows, 20 epochs are enough."""
 
 MOST_READINGS: Final = 20_000
-"""Rows read in all, unless they make too few updates. A recipe for some hundred rows would read 10,000 rows 200,000
-times. On 200 complaints 6,400 readings were no better than 3,200."""
+"""Maximum number of row readings in a run, unless they make too few updates. A recipe for a few hundred rows would read
+10,000 rows 200,000 times. On 200 complaints, 6,400 readings were no better than 3,200."""
 
 ENOUGH_UPDATES: Final = 1_000
-"""Updates that many rows are given even where they need more readings, as with large or accumulated batches."""
+"""Updates that a run on many rows makes even if they need more readings, as with large or accumulated batches."""
 
 LONG_RUN_SECONDS: Final = 3600.0
-"""Expected time of tuning from which a run stops early unless somebody decided about it."""
+"""Expected tuning time from which early stopping is on by default."""
 _PATIENCE_SHARE: Final = 4
 
 
@@ -41,11 +41,11 @@ def check_parameters(
     """Collect every value that is out of its range, and every parameter that the method does not have or does not use.
 
     Args:
-        violations: Gets the faulty fields, below `parameters`.
+        violations: Receives the faulty fields, below `parameters`.
     """
     for name in sorted(method.unused_parameters):
         if getattr(requested, name) is not None:
-            violations.add(f"parameters.{name}", f"means nothing to {method.id}; leave it unset")
+            violations.add(f"parameters.{name}", f"is not used by {method.id}; leave it unset")
     for spec in TUNE_PARAMETER_SPECS:
         _check(violations, spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
     check_values(
@@ -60,10 +60,10 @@ def check_parameters(
 def fit_to_context(
     parameters: ResolvedParameters, sources: Mapping[str, str], spec: BaseModelSpec
 ) -> ResolvedParameters:
-    """Shrinks lengths that nobody set to what the base model has room for; set values are honoured.
+    """Shrink unset lengths to the context of the base model; set values are kept.
 
-    A causal model writes its answer into the same context. What is left of it then goes to the input, and to the answer
-    no more than a quarter where the two do not fit together.
+    A causal model writes its answer into the same context as the input. If the two do not fit together, the answer gets
+    at most a quarter of the free tokens, and the input gets the rest.
     """
     room = spec.context_room(parameters.num_virtual_tokens or 0)
     longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
@@ -83,7 +83,7 @@ def fit_to_context(
 def fit_to_rows(
     parameters: ResolvedParameters, sources: Mapping[str, str], row_count: int
 ) -> tuple[ResolvedParameters, dict[str, str]]:
-    """Adapt the epochs to the rows where nobody set them: a recipe is made for some hundred rows.
+    """Adapt unset epochs to the number of rows: a recipe is made for a few hundred rows.
 
     Few rows are read more often, up to `FEWEST_READINGS` in all. Many rows are read less often, down to
     `MOST_READINGS` in all, as long as they make `ENOUGH_UPDATES` updates.
@@ -107,7 +107,7 @@ def fit_to_rows(
 def fit_to_time(
     parameters: ResolvedParameters, sources: Mapping[str, str], fit_seconds: float
 ) -> tuple[ResolvedParameters, dict[str, str]]:
-    """Turn on early stopping for long runs where nobody set the patience.
+    """Turn on early stopping for long runs if the patience is unset.
 
     Args:
         fit_seconds: Estimated time of tuning without a refit; 0 when it is unknown.
@@ -126,7 +126,7 @@ def fit_to_time(
 
 
 def _check(violations: Violations, spec: ParameterSpec, value: Any, field: str) -> None:
-    """Check one value; None is left to the defaults."""
+    """Check one value; None takes the default."""
     fault = None if value is None else spec.fault(value)
     if fault is not None:
         violations.add(field, fault)

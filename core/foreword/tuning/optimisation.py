@@ -1,4 +1,4 @@
-"""The optimisers: fp32 states over the method's tensors, and nothing of the base model."""
+"""The optimisers: fp32 states of the method's tensors, none of the base model's."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def make_optimizer(groups: Sequence[ParameterGroup], parameters: ResolvedParameters) -> Optimizer:
-    """The optimiser of a run; each of its groups keeps its `scale` of the learning rate."""
+    """Return the optimiser of a run. Each of its groups keeps its `scale` of the learning rate."""
     settings = [{"params": list(group.parameters.values()), "scale": group.scale} for group in groups]
     if parameters.optimizer == "adafactor":
         from transformers.optimization import Adafactor
 
-        # Lester et al. 2021: a rate of its own, not scaled by the size of the prompt.
+        # Lester et al. 2021: a fixed rate, not scaled by the size of the prompt.
         optimizer: Optimizer = Adafactor(  # type: ignore[no-untyped-call]  # transformers leaves it unannotated
             settings,
             lr=parameters.learning_rate,
@@ -32,19 +32,19 @@ def make_optimizer(groups: Sequence[ParameterGroup], parameters: ResolvedParamet
             weight_decay=parameters.weight_decay,
         )
         return optimizer
-    # A run has some hundred updates: the usual second beta, 0.999, would average over more than all of them.
+    # A run has a few hundred updates: the usual second beta, 0.999, would average over more updates than there are.
     return torch.optim.AdamW(
         settings, lr=parameters.learning_rate, betas=(0.9, 0.98), weight_decay=parameters.weight_decay
     )
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Sets the learning rate of every group, in its own scale."""
+    """Set the learning rate of every group, times the group's scale."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["scale"]
 
 
 def clip(tensors: Sequence[Tensor], largest_norm: float) -> None:
-    """Scales all gradients down to a joint norm; 0 leaves them."""
+    """Scale all gradients down to a joint norm; 0 leaves them unchanged."""
     if largest_norm > 0:
         torch.nn.utils.clip_grad_norm_(tensors, largest_norm)

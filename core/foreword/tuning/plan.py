@@ -1,6 +1,6 @@
-"""What a run will do, before it does anything: every value with its source, sizes, time, and warnings.
+"""The plan of a run, made before it starts: every value with its source, sizes, time, and warnings.
 
-Needs no torch, so that the server can plan.
+This module does not import torch, so that the server can plan.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import split_rows
 
 MINIMUM_ROWS: Final = 10
-"""Below this nothing can be learnt and measured."""
+"""Minimum number of rows to tune and to measure."""
 
 _HELD_OUT_SHARE: Final = 2.3
-"""Time to measure a held-out row, as a share of the time to train on a row: there is no backward pass, but answers are
+"""Time to measure a held-out row, relative to the time to train on a row: there is no backward pass, but answers are
 scored. Measured with `tests/benchmarks/estimate.py` on the complaints sample and its 18 label sets."""
 
 _BASE_SYSTEMS: Final = 4
-"""Times that the base model answers the held-out rows without and with examples, freely and held to labels."""
+"""Evaluations of the base model on the held-out rows: without and with examples, each free and restricted to labels."""
 
 
 def make_plan(
@@ -45,16 +45,16 @@ def make_plan(
     seconds_per_row: float,
     seconds_per_token: float = 0.0,
 ) -> TunePlan:
-    """Plans a run.
+    """Plan a run.
 
     Args:
         rows: All rows of the dataset.
-        count_tokens: Counts the tokens of a text as the base model is given it, special ones included.
-        seconds_per_row: Time to train on one row in runs before; 0 when there were none.
-        seconds_per_token: Estimated time to train on one token, used without runs before; 0 when it is unknown.
+        count_tokens: Counts the tokens of a text as the base model receives it, special tokens included.
+        seconds_per_row: Time to train on one row in earlier runs; 0 if there were none.
+        seconds_per_token: Estimated time to train on one token, used if there were no earlier runs; 0 if unknown.
 
     Raises:
-        InvalidArgumentError: Parameters, options or the template are wrong; names every faulty field below
+        InvalidArgumentError: Parameters, options or the template are wrong; the error names every faulty field below
             `tune_experiment`.
         FailedPreconditionError: The base model cannot be tuned, or the dataset has too few rows.
     """
@@ -84,8 +84,8 @@ def make_plan(
     assert schema is not None
     if len(rows) < MINIMUM_ROWS:
         raise FailedPreconditionError(
-            f"The dataset has {len(rows)} rows, and tuning needs at least {MINIMUM_ROWS}; some hundred are better. "
-            "Add rows.",
+            f"The dataset has {len(rows)} rows, and tuning needs at least {MINIMUM_ROWS}. "
+            "Add rows; a few hundred are better.",
             reason="TOO_FEW_ROWS",
             metadata={"row_count": str(len(rows)), "minimum": str(MINIMUM_ROWS)},
         )
@@ -131,7 +131,7 @@ def _plan(
     schema: Schema,
     count_tokens: Callable[[str], int],
 ) -> TunePlan:
-    """Sizes, time and warnings of a plan whose values are all in order."""
+    """Add sizes, time and warnings to values that have been checked."""
     row_count = len(lengths.numbers)
     training = row_count - held_out
     refits = parameters.refit and held_out > 0
@@ -168,7 +168,7 @@ def _plan(
 
 
 def _tokens_per_row(lengths: Lengths, parameters: ResolvedParameters, method_plan: MethodPlan) -> float:
-    """Mean tokens that a row takes through the model: virtual ones, its input and its answer."""
+    """Return the mean number of tokens of a row in the model: virtual tokens, its input and its answer."""
     inputs = fmean(min(count, parameters.max_input_tokens) for count in lengths.inputs)
     outputs = fmean(min(count, parameters.max_output_tokens) for count in lengths.outputs)
     return method_plan.context_tokens + inputs + outputs
@@ -177,25 +177,29 @@ def _tokens_per_row(lengths: Lengths, parameters: ResolvedParameters, method_pla
 def _check_context(
     violations: Violations, parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
 ) -> None:
-    """Check that prompt and input fit into the context, on a causal model with the answer, and that the answer does."""
+    """Check that the configured lengths fit into the context of the base model.
+
+    The context of a causal model holds prompt, input and answer together. An encoder-decoder model has one context for
+    prompt and input and another one for the answer.
+    """
     longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
     virtual = method_plan.context_tokens
     room = spec.context_room(virtual)
-    beside = f"beside {virtual} virtual tokens " if virtual else ""
+    beside = f"besides {virtual} virtual tokens " if virtual else ""
     if spec.is_causal:
         if longest_input > room.longest_input(answer_tokens=longest_output):
             violations.add(
                 "parameters.max_input_tokens",
-                f"is {longest_input} and max_output_tokens {longest_output}, but {spec.id} writes its answer behind "
+                f"is {longest_input} and max_output_tokens is {longest_output}, but {spec.id} writes its answer after "
                 f"the input, and {beside}its context of {spec.context_tokens} tokens has room for "
-                f"{room.free_tokens} of both; lower one of them",
+                f"{room.free_tokens} tokens of both together; lower one of them",
             )
         return
     if longest_input > room.free_tokens:
         violations.add(
             "parameters.max_input_tokens",
             f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room for "
-            f"{room.free_tokens}; lower {'one of the two' if virtual else 'it'}",
+            f"{room.free_tokens}; lower {'it or num_virtual_tokens' if virtual else 'it'}",
         )
     if longest_output > spec.context_tokens:
         violations.add(
@@ -207,18 +211,18 @@ def _check_context(
 def _check_template(
     violations: Violations, verbalizer: str, parameters: ResolvedParameters, count_tokens: Callable[[str], int]
 ) -> None:
-    """Check that the template leaves room for the input: inputs are cut, templates are not."""
+    """Check that the template leaves room for the input: inputs are truncated, templates are not."""
     around = count_tokens(apply_verbalizer(verbalizer, ""))
     if around >= parameters.max_input_tokens:
         violations.add(
             "parameters.max_input_tokens",
-            f"is {parameters.max_input_tokens}, but what stands around every input takes {around} tokens; "
+            f"is {parameters.max_input_tokens}, but the template around every input takes {around} tokens; "
             "raise it or shorten the verbalizer",
         )
 
 
 def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
-    """The task's schema of the rows.
+    """Return the task's schema of the rows.
 
     Raises:
         InvalidArgumentError: The task does not have or allow an option, or the options contradict the rows.
@@ -228,5 +232,5 @@ def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:
-    """Tokens of a text without the special ones around it."""
+    """Return the number of tokens of a text without the special ones around it."""
     return count_tokens(text) - count_tokens("") if text else 0

@@ -1,4 +1,4 @@
-"""What is likely to disappoint in a plan that is otherwise in order."""
+"""Warnings about a valid plan that is likely to give poor results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Finding, Severity
 
 FEW_UPDATES: Final = 100
-"""Adapters start far from useful: below some hundred updates the loss has hardly begun to fall."""
+"""Updates below which a plan has a warning: adapters start far from useful, and the loss has hardly begun to fall."""
 
 _FAR = 10.0
 _SOURCE = "plan"
@@ -20,7 +20,7 @@ _MOST_ROWS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
-    """Tokens of inputs (template applied) and answers, with the rows' numbers."""
+    """The token counts of inputs (template applied) and answers, with the rows' numbers."""
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -35,8 +35,8 @@ class Lengths:
         rows: Sequence[Row],
         count_tokens: Callable[[str], int],
     ) -> Lengths:
-        """Counts."""
-        # Answers are learnt without the special tokens around an input, and with the one that closes them.
+        """Count the tokens of inputs and answers."""
+        # Answers are learnt without the special tokens around an input, and with the one that ends an answer.
         special = count_tokens("")
         counts = {text: count_tokens(text) - special + 1 for text in set(outputs)}
         return cls(
@@ -56,12 +56,12 @@ def plan_warnings(
     lengths: Lengths,
     init_text_tokens: int,
 ) -> tuple[Finding, ...]:
-    """The warnings of a plan, the most severe first.
+    """Return the warnings of a plan, the most severe first.
 
     Args:
-        updates: Updates of one fit, without a refit.
-        held_out: Rows held out.
-        init_text_tokens: Tokens of the initialisation text; 0 without one.
+        updates: Number of updates of one fit, without a refit.
+        held_out: Number of rows held out.
+        init_text_tokens: Number of tokens of the initialisation text; 0 without one.
     """
     found = [
         *_few_updates(parameters, updates, row_count),
@@ -84,8 +84,8 @@ def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -
             severity=Severity.WARNING,
             code="FEW_UPDATES",
             message=f"The plan makes {updates} updates ({row_count} rows, {per_update} rows per update, "
-            f"{parameters.num_epochs} epochs); little is learnt in fewer than {FEW_UPDATES}.",
-            remedy=f"{smaller} or more epochs.",
+            f"{parameters.num_epochs} epochs), and a prompt learns little in fewer than {FEW_UPDATES}.",
+            remedy=f"{smaller}, or raise num_epochs.",
             source=_SOURCE,
         )
     ]
@@ -99,8 +99,8 @@ def _cut(counts: Sequence[int], limit: int, numbers: Sequence[int], column: str)
         Finding(
             severity=Severity.WARNING,
             code=f"{column.upper()}_CUT",
-            message=f"{len(rows)} rows have an {column} of more than {limit} tokens and lose its end; "
-            f"the longest has {max(counts)}.",
+            message=f"{len(rows)} rows have an {column} of more than {limit} tokens, which is truncated at the end; "
+            f"the longest has {max(counts)} tokens.",
             remedy=f"Raise max_{column}_tokens or shorten these rows.",
             rows=tuple(rows[:_MOST_ROWS]),
             row_count=len(rows),
@@ -121,9 +121,9 @@ def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Fi
         Finding(
             severity=Severity.WARNING,
             code="RATE_FAR_FROM_RECIPE",
-            message=f"The learning rate {parameters.learning_rate:g} is far from the {known:g} that suits this base "
-            "model; rates do not carry over from other models.",
-            remedy="Leave learning_rate unset to take the recipe's.",
+            message=f"The learning rate {parameters.learning_rate:g} is far from {known:g}, the recommended rate for "
+            "this base model; learning rates do not carry over from other models.",
+            remedy="Leave learning_rate unset to use the recommended rate.",
             source=_SOURCE,
         )
     ]
@@ -132,15 +132,15 @@ def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Fi
 def _unmeasured(parameters: ResolvedParameters, held_out: int) -> list[Finding]:
     if held_out:
         return []
-    why, remedy = "", "Set validation_split to 0.2; with refit all rows are trained on in the end."
+    why, remedy = "", "Set validation_split to 0.2, and refit to true to train on all rows in the end."
     if parameters.validation_split > 0:
-        why, remedy = ", as all have the same input", "Add rows with other inputs."
+        why, remedy = ", because all rows have the same input", "Add rows with other inputs."
     return [
         Finding(
             severity=Severity.WARNING,
             code="NOTHING_HELD_OUT",
-            message=f"No rows are held out{why}, so the last epoch is kept, nothing stops early and nothing is "
-            "measured.",
+            message=f"No rows are held out{why}: the run keeps the last epoch, does not stop early and measures "
+            "nothing.",
             remedy=remedy,
             source=_SOURCE,
         )
@@ -156,8 +156,8 @@ def _init_text(parameters: ResolvedParameters, tokens: int) -> list[Finding]:
         Finding(
             severity=Severity.INFO,
             code="INIT_TEXT_CUT" if cut else "INIT_TEXT_REPEATED",
-            message=f"The initialisation text has {tokens} tokens and is {'cut' if cut else 'repeated'} to the "
-            f"{length} of the prompt.",
+            message=f"The initialisation text has {tokens} tokens and is {'cut' if cut else 'repeated'} to fill the "
+            f"{length} virtual tokens of the prompt.",
             source=_SOURCE,
         )
     ]

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def prefix_states(module: PreTrainedModel, soft_PD: Tensor) -> DynamicCache | None:
-    """Runs the prompt alone through the model.
+    """Run only the prompt through the model.
 
     Returns:
-        A cache of one row; None when a layer keeps something else than all keys and values (sliding windows, states),
-        whose prefix cannot be shared exactly.
+        A cache of one row; None if a layer stores something other than all keys and values (sliding windows, states),
+        because such a prefix cannot be shared exactly.
     """
     cache = DynamicCache(config=module.config)
     if any(type(layer) is not DynamicLayer for layer in cache.layers):
@@ -30,7 +30,7 @@ def prefix_states(module: PreTrainedModel, soft_PD: Tensor) -> DynamicCache | No
 
 
 def expand_prefix(cache: DynamicCache, num_rows: int) -> DynamicCache:
-    """The same keys and values for every row, without copying; autograd sums over the rows."""
+    """Expand the keys and values to every row, without copying; autograd sums over the rows."""
     for layer in cache.layers:
         assert isinstance(layer, DynamicLayer)
         assert layer.keys is not None

@@ -1,4 +1,4 @@
-"""What the trainer reports while it runs and when it has ended."""
+"""Results of the trainer: a report per update, and the outcome of the run."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from foreword.plugin.interfaces import Artifact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """One update.
+    """The report of one update.
 
     Attributes:
-        step: Updates so far, from 1, over all phases.
-        total_steps: Updates in all, as far as is known by now.
+        step: Number of the update, from 1, over all phases.
+        total_steps: Updates of the whole run, as far as known.
         epoch: Passes over the training rows in this phase, with fractions.
         loss: Mean training loss of the update's rows, in nats per token.
-        rows: Rows of the update.
-        seconds: Time of the update, evaluation not counted.
-        validation_loss: Held-out loss in nats per token; None but at the end of an epoch.
-        validation_metric: Held-out main metric; None but at the end of an epoch.
+        rows: Number of rows in the update.
+        seconds: Time of the update, without evaluation.
+        validation_loss: Held-out loss in nats per token; None except at the end of an epoch.
+        validation_metric: Held-out main metric; None except at the end of an epoch.
     """
 
     step: int
@@ -37,16 +37,16 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    """What a run learnt.
+    """The outcome of a run.
 
     Attributes:
-        artifact: What is served.
-        best_epoch: Epoch that was best on the held-out rows, from 1; the last one when nothing was held out.
+        artifact: The artifact to serve.
+        best_epoch: Epoch that was best on the held-out rows, from 1; the last one if no rows were held out.
         best_metric: Held-out main metric at that epoch.
         best_loss: Held-out loss at that epoch, in nats per token.
-        steps: Updates made.
-        evaluated: What held-out rows may be asked of. It is the artifact, unless that was refitted on all rows: then
-            it is the one before, and the artifact's own held-out results are unknown.
+        steps: Number of updates made.
+        evaluated: The artifact to evaluate on held-out rows. It is `artifact`, unless that was refitted on all rows:
+            then it is the artifact before the refit, and the held-out results of `artifact` are unknown.
     """
 
     artifact: Artifact
@@ -58,5 +58,5 @@ class TrainResult:
 
     @property
     def refitted(self) -> bool:
-        """Whether the artifact was tuned on all rows in the end."""
+        """True if the artifact was tuned again on all rows."""
         return self.evaluated is not self.artifact

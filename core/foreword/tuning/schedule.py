@@ -1,4 +1,4 @@
-"""Updates of a run, and the learning rate over them."""
+"""The number of updates of a run, and the learning rate at each of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 
 
 def rate_factor(update: int, *, total_updates: int, warmup_ratio: float, schedule: str) -> float:
-    """What multiplies the peak rate at an update.
+    """Return the factor of the peak learning rate at an update.
 
     Args:
-        update: From 0; one per optimiser step, whatever the number of accumulated batches.
-        schedule: `constant`, `linear` or `cosine`: how the rate falls to 0 after the warm-up.
+        update: Number of the update, from 0; one per optimiser step, whatever the number of accumulated batches.
+        schedule: `constant`, or `linear` or `cosine` for a fall to 0 after the warm-up.
     """
     warmup = math.ceil(warmup_ratio * total_updates)
     if update < warmup:
@@ -26,5 +26,5 @@ def rate_factor(update: int, *, total_updates: int, warmup_ratio: float, schedul
 
 
 def updates_per_epoch(row_count: int, batch_size: int, accumulate_steps: int) -> int:
-    """Updates in one pass over the rows; the last may see fewer batches than the others."""
+    """Return the number of updates in one pass over the rows; the last may have fewer batches than the others."""
     return math.ceil(math.ceil(row_count / batch_size) / accumulate_steps)

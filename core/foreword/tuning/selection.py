@@ -1,4 +1,4 @@
-"""Which epoch was best so far, and when to stop waiting for a better one."""
+"""The choice of the best epoch, and early stopping."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 NOTICEABLE_NATS: Final = 0.01
-"""What the held-out loss has to fall by, per token, to count against stopping."""
+"""Smallest fall of the held-out loss, in nats per token, that counts as progress for early stopping."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Selection:
-    """Held-out results of a fit, epochs counted from 1.
+    """The held-out results of a fit. Epochs count from 1.
 
-    An epoch is better by the main metric where there is one, and between equals by the held-out loss: on few rows
-    the metric has few values, and the loss still tells epochs apart.
+    Epochs are compared by the main metric if there is one, and ties by the held-out loss: on few rows the metric takes
+    few values, and the loss still distinguishes epochs.
 
     Attributes:
-        best_epoch: 0 before any result.
+        best_epoch: The best epoch so far; 0 before any result.
         lowest_loss: Held-out loss when it last fell noticeably.
-        stale_epochs: Epochs since either the metric rose or the loss fell noticeably: a metric that stands still for a
-            while is no reason to stop as long as the loss falls, and a loss that creeps is none to go on.
+        stale_epochs: Epochs since the metric rose or the loss fell noticeably. A run continues at a constant metric as
+            long as the loss falls, and stops if the loss only creeps.
     """
 
     best_epoch: int = 0
@@ -31,7 +31,7 @@ class Selection:
     stale_epochs: int = 0
 
     def offer(self, epoch: int, *, loss: float, metric: float | None) -> bool:
-        """Takes an epoch's results; True when it is the best so far."""
+        """Record an epoch's results and return whether it is the best so far."""
         better = self.best_loss is None or self._rank(loss, metric) > self._rank(self.best_loss, self.best_metric)
         risen = metric is not None and (self.best_metric is None or metric > self.best_metric)
         fallen = self.lowest_loss is None or loss <= self.lowest_loss - NOTICEABLE_NATS
@@ -43,16 +43,16 @@ class Selection:
         return better
 
     def exhausted(self, patience: int) -> bool:
-        """Whether to stop early; a patience of 0 never does."""
+        """Return whether to stop early; always False for a patience of 0."""
         return 0 < patience <= self.stale_epochs
 
     def to_json(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the results as JSON for a checkpoint."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Selection:
-        """From a checkpoint."""
+        """Restore the results from the JSON of a checkpoint."""
         return cls(**data)
 
     @staticmethod

@@ -1,6 +1,6 @@
-"""How fast this machine tunes a base model, for the plan of a first run.
+"""The speed at which this machine tunes a base model, for the plan of a first run.
 
-Later plans take the speed of the runs before. Shapes: B batch, T tokens, D width.
+Later plans use the speed of earlier runs. Shapes: B batch, T tokens, D width.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     import torch
 
 _LARGEST_WIDTH: Final = 1024
-"""Wider layers are as fast per weight, and would take memory and seconds."""
+"""Width of the widest layer measured. Wider layers are as fast per weight, but need more memory and time."""
 _BATCH, _TOKENS = 8, 48
 _WEIGHTS_PER_SQUARED_WIDTH: Final = 12
-"""Of a transformer layer: four projections of attention, and two of a feed-forward part that is four times as wide."""
+"""Weights of a transformer layer: four attention projections, and two of a feed-forward part four times as wide."""
 _ROUNDS: Final = 9
 _MOST_SECONDS: Final = 1.0
 
 
 class TuningSpeed:
-    """Measures once per width and process; safe to call from several threads.
+    """A measurement of the tuning speed, made once per width and process. It is safe to use from several threads.
 
     Args:
-        device: Torch device that workers use, such as `cpu`.
+        device: Torch device of the workers, such as `cpu`.
         dtype: Number format of the base models: `float32`, `bfloat16` or `auto`.
     """
 
@@ -40,11 +40,11 @@ class TuningSpeed:
         self._seconds_per_weight: dict[int, float] = {}
 
     def seconds_per_token(self, spec: BaseModelSpec) -> float:
-        """The estimated time to train on one token of a row, in seconds.
+        """Return the estimated time to train on one token of a row, in seconds.
 
-        One layer as wide as the model's is timed forward and backward. The estimate scales it to the weights that a
-        token passes: those of the encoder or of the decoder, where a model has both. It takes up to a second the first
-        time, and some more if torch has to be imported.
+        The method times the forward and backward pass of one layer as wide as the model's. The estimate scales this to
+        the weights that a token passes: those of the encoder or of the decoder if a model has both. The first call
+        takes up to a second, and longer if torch has to be imported.
         """
         width = min(spec.hidden_size, _LARGEST_WIDTH)
         with self._lock:
@@ -55,7 +55,7 @@ class TuningSpeed:
         return per_weight * passed
 
     def _measure(self, width: int) -> float:
-        """Median seconds per token and weight of one frozen layer, gradients to its input included."""
+        """Return the median seconds per token and weight of one frozen layer, including gradients of its input."""
         import torch
 
         dtype: torch.dtype = getattr(torch, choose_dtype(self._dtype, self._device))

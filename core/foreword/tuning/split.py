@@ -1,4 +1,4 @@
-"""Which rows are held out: the same ones whenever and wherever a run is resumed or evaluated."""
+"""The choice of held-out rows: the same rows whenever and wherever a run is resumed or evaluated."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from foreword.plugin.interfaces import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Rows to train on and rows held out, each in the order of the file."""
+    """The rows to train on and the rows held out, each in the order of the file."""
 
     training: tuple[Row, ...]
     held_out: tuple[Row, ...]
 
 
 def held_out_count(count: int, share: float) -> int:
-    """How many of so many are held out: the nearest whole number, at least one on either side."""
+    """Return how many of `count` rows are held out: the nearest whole number, with at least one row on either side."""
     if share <= 0 or count < 2:
         return 0
     return min(max(1, round(count * share)), count - 1)
 
 
 def same_inputs(rows: Sequence[Row]) -> list[list[int]]:
-    """Places of the rows, those together whose inputs differ in case and white space at most, in the order of the file.
+    """Group the indices of rows whose inputs are equal except for case and white space, in the order of the file.
 
-    Whoever measures on rows whose inputs were trained on measures memory.
+    A score on inputs that were trained on measures memory, not generalisation.
     """
     found: dict[str, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):
@@ -39,13 +39,13 @@ def same_inputs(rows: Sequence[Row]) -> list[list[int]]:
 
 
 def split_rows(rows: Sequence[Row], *, targets: Sequence[str], share: float, seed: int) -> Split:
-    """Holds out a share of the distinct inputs, spread evenly over the distinct answers.
+    """Hold out a share of the distinct inputs, spread evenly over the distinct answers.
 
-    Rows of one input stay together. One that has more rows than are to be held out is trained on, unless all have: the
-    others tell more.
+    Rows of one input stay together. An input with more rows than are to be held out is trained on, unless all inputs
+    have that many: the others measure more.
 
     Args:
-        targets: The canonical answer of each row; the first row speaks for all of its input.
+        targets: The canonical answer of each row; the answer of an input is that of its first row.
     """
     generator = random.Random(f"split/{seed}")  # noqa: S311 - no secret
     inputs = same_inputs(rows)
@@ -58,7 +58,7 @@ def split_rows(rows: Sequence[Row], *, targets: Sequence[str], share: float, see
     order: list[list[int]] = []
     for target in generator.sample(sorted(groups), len(groups)):
         order += generator.sample(groups[target], len(groups[target]))
-    # Every n-th of inputs that are sorted by answer: each answer is held out in proportion, rare ones by chance.
+    # Every n-th input in the order of answers: each answer is held out in proportion, rare answers by chance.
     offset = generator.random()
     ticks = (int((tick + offset) * len(order) / count) for tick in range(count))
     chosen = {place for tick in ticks for place in order[tick]}
@@ -69,7 +69,7 @@ def split_rows(rows: Sequence[Row], *, targets: Sequence[str], share: float, see
 
 
 def split_for(plan: TunePlan, task: Task, rows: Sequence[Row]) -> Split:
-    """The split of a planned run."""
+    """Return the split of a planned run."""
     return split_rows(
         rows,
         targets=[task.target(row.output, plan.schema) for row in rows],

@@ -1,6 +1,6 @@
 """The trainer: one run of a tuning method over a frozen base model.
 
-The caller drives it update by update, so that it can heartbeat, cancel and take checkpoints in between:
+The caller drives it update by update, and can send heartbeats, cancel the run and take checkpoints in between:
 
     trainer = Trainer(model=..., method=..., task=..., plan=..., verbalizer=..., rows=..., evaluate=..., state=None)
     for report in trainer.run():
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Evaluate = Callable[[Sequence[Contribution]], float]
-"""The held-out main metric of what has been learnt so far."""
+"""Returns the held-out main metric of the contributions learnt so far."""
 
 _VERSION: Final = 1
 
 
 @dataclass(slots=True, kw_only=True)
 class _Cursor:
-    """Where a run stands: the next window of batches to train on."""
+    """The position of a run: the next window of batches to train on."""
 
     phase: Phase = Phase.TUNING
     epoch: int = 0
@@ -57,15 +57,15 @@ class _Cursor:
 
 
 class Trainer:
-    """Tunes.
+    """One run of a tuning method.
 
-    Only the method's tensors are trained, in fp32; the base model stays frozen and in eval mode, in whatever dtype it
-    was loaded.
+    Only the method's tensors are trained, in fp32. The base model stays frozen and in eval mode, in the dtype in which
+    it was loaded.
 
     Args:
-        rows: All rows of the dataset; the trainer holds out those that the plan says.
-        evaluate: Called at the end of each epoch when rows are held out.
-        state: A checkpoint to go on from: on CPU the result is bit for bit that of an uninterrupted run.
+        rows: All rows of the dataset; the trainer holds out rows according to the plan.
+        evaluate: Called at the end of each epoch if rows are held out.
+        state: A checkpoint to resume. On CPU the result is bit for bit that of an uninterrupted run.
 
     Raises:
         ArtifactError: The checkpoint cannot be read or belongs to another run.
@@ -113,41 +113,41 @@ class Trainer:
 
     @property
     def training_rows(self) -> tuple[Row, ...]:
-        """Rows that are trained on before any refit."""
+        """The rows to train on before a refit."""
         return self._split.training
 
     @property
     def training_schema(self) -> Schema:
-        """What the task knows of the rows that are trained on before any refit: held-out rows are measured with it."""
+        """The task's schema of the rows to train on before a refit; held-out rows are measured with it."""
         return self._task.trained_schema(self._plan.schema, self._split.training)
 
     @property
     def validation_rows(self) -> tuple[Row, ...]:
-        """Rows held out."""
+        """The held-out rows."""
         return self._split.held_out
 
     @property
     def step(self) -> int:
-        """Updates made so far."""
+        """The number of updates made so far."""
         return self._cursor.step
 
     @property
     def total_steps(self) -> int:
-        """Updates in all, as far as is known by now."""
+        """The number of updates of the whole run, as far as known."""
         return self._cursor.step + self._steps_left()
 
     @property
     def total_epochs(self) -> int:
-        """Epochs of the current phase."""
+        """The number of epochs of the current phase."""
         return self._cursor.num_epochs
 
     def run(self) -> Iterator[StepReport]:
-        """Trains, one report per update. Between two of them the run may be left, and `state` taken."""
+        """Train, with one report per update. Between two reports the caller may stop or take a checkpoint (`state`)."""
         while not self._cursor.done:
             yield self._update()
 
     def result(self) -> TrainResult:
-        """What the run learnt; only after `run` has ended."""
+        """Return the outcome of the run. Call it only after `run` has ended."""
         assert self._cursor.done, "the run has not ended"
         refitted = self._cursor.phase is Phase.REFITTING
         last = self._trainable.finish() if refitted or self._chosen is None else self._chosen
@@ -161,7 +161,7 @@ class Trainer:
         )
 
     def state(self) -> bytes:
-        """A checkpoint: everything that the rest of the run depends on."""
+        """Return a checkpoint: everything that the rest of the run depends on."""
         optimizer_tensors, optimizer_numbers = checkpoint.optimizer_state(self._optimizer)
         tensors: dict[str, Tensor] = {f"parameter/{name}": tensor for name, tensor in self._named().items()}
         tensors |= {f"buffer/{name}": tensor for name, tensor in self._trainable.buffers.items()}
@@ -183,7 +183,7 @@ class Trainer:
         return checkpoint.pack(tensors, header)
 
     def _begin(self) -> None:
-        """Starts the phase at the cursor from the method's own beginning."""
+        """Start the phase at the cursor from the method's initial tensors."""
         generator = torch.Generator().manual_seed(self._parameters.seed)
         rows = self._training[self._cursor.phase]
         self._trainable: Trainable = self._method.start(self._model, self._parameters, rows, generator)
@@ -191,15 +191,17 @@ class Trainer:
         self._windows = self._windows_of(self._cursor.epoch)
 
     def _restore(self, state: bytes) -> None:
-        """Goes on from a checkpoint."""
+        """Resume from a checkpoint."""
         tensors, header = checkpoint.unpack(state)
         if header.get("version") != _VERSION or header.get("fingerprint") != self._fingerprint:
-            raise ArtifactError("The checkpoint belongs to another run or version. The run has to start again.")
+            raise ArtifactError(
+                "The checkpoint belongs to another run or version. The run starts again from the beginning."
+            )
         try:
             self._continue_from(tensors, header)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(
-                f"The checkpoint does not hold what this run needs ({error}). Start it again."
+                f"The checkpoint lacks data that this run needs ({error}). It starts again from the beginning."
             ) from error
 
     def _continue_from(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -217,7 +219,7 @@ class Trainer:
             self._chosen = Artifact(tensors=_below(tensors, "chosen/"), **header["chosen"])
 
     def _update(self) -> StepReport:
-        """One update, and at the end of an epoch what belongs there."""
+        """Make one update, and end the epoch after its last one."""
         started = time.perf_counter()
         cursor, rows = self._cursor, self._training[self._cursor.phase]
         batches, epoch_windows = self._windows[cursor.window], len(self._windows)
@@ -251,9 +253,9 @@ class Trainer:
         )
 
     def _step(self, batches: Sequence[Sequence[EncodedRow]], rate: float) -> float:
-        """One optimiser step over a window of batches; returns the mean loss in nats per token.
+        """Make one optimiser step over a window of batches and return the mean loss in nats per token.
 
-        Every token of the window weighs the same, also when the window is shorter than the others or its batches
+        Every token of the window has the same weight, even if the window is shorter than the others or its batches
         differ in size: the sums are divided by the window's own number of tokens.
         """
         num_tokens = sum(len(row.target_ids) for batch in batches for row in batch)
@@ -266,8 +268,8 @@ class Trainer:
         loss = total / num_tokens
         if not math.isfinite(loss):
             raise FailedPreconditionError(
-                f"The loss is {loss} at update {self._cursor.step + 1}: the run diverged. Tune with a smaller "
-                f"learning_rate than {self._parameters.learning_rate:g}.",
+                f"The loss is {loss} at update {self._cursor.step + 1}: the run diverged. Tune again with a "
+                f"learning_rate below {self._parameters.learning_rate:g}.",
                 reason="TUNING_DIVERGED",
             )
         clip(list(self._named().values()), self._parameters.max_gradient_norm)
@@ -278,13 +280,13 @@ class Trainer:
         return loss
 
     def _varied(self, rows: Sequence[EncodedRow], place: int) -> EncodedRow:
-        """A row as it is seen in this epoch; depends on nothing but seed, epoch and row, so that runs can resume."""
+        """Return a row as varied for this epoch. It depends only on seed, epoch and row, so that runs can resume."""
         generator = Random(f"row/{self._parameters.seed}/{self._cursor.epoch}/{place}")  # noqa: S311 - no secret
         row = rows[place]
         return replace(row, input_ids=tuple(self._trainable.vary_input(row.input_ids, generator)))
 
     def _end_epoch(self) -> tuple[float | None, float | None]:
-        """Measures on the held-out rows and moves on to the next epoch or phase."""
+        """Measure on the held-out rows and move to the next epoch or phase."""
         cursor, loss, metric = self._cursor, None, None
         cursor.epoch, cursor.window = cursor.epoch + 1, 0
         ended = cursor.epoch >= cursor.num_epochs
@@ -306,14 +308,14 @@ class Trainer:
         return loss, metric
 
     def _begin_refit(self) -> None:
-        """Starts over on all rows, for as many epochs as were best."""
+        """Start again on all rows, for as many epochs as were best."""
         epochs = self._selection.best_epoch if self._parameters.keep_best else self._cursor.epoch
         self._cursor = _Cursor(phase=Phase.REFITTING, step=self._cursor.step, num_epochs=epochs)
         self._begin()
 
     @torch.no_grad()
     def _held_out_loss(self, contributions: Sequence[Contribution]) -> float:
-        """Mean over all answer tokens of the held-out rows, in nats."""
+        """Return the mean loss over all answer tokens of the held-out rows, in nats."""
         total, rows = 0.0, self._held_out
         for batch in length_order(rows, batch_size=self._parameters.batch_size):
             for part in parts_of([rows[place] for place in batch]):
@@ -321,7 +323,7 @@ class Trainer:
         return total / sum(len(row.target_ids) for row in rows)
 
     def _windows_of(self, epoch: int) -> list[list[list[int]]]:
-        """The epoch's batches in windows of `accumulate_steps`; the last may hold fewer and still makes an update."""
+        """Group the epoch's batches into windows of `accumulate_steps`; a shorter last window still makes an update."""
         batches = batch_order(
             self._training[self._cursor.phase],
             batch_size=self._parameters.batch_size,
@@ -332,7 +334,7 @@ class Trainer:
         return [batches[first : first + size] for first in range(0, len(batches), size)]
 
     def _steps_left(self) -> int:
-        """Updates to come, if nothing stops early."""
+        """Return the number of updates to come without early stopping."""
         cursor, parameters = self._cursor, self._parameters
         if cursor.done:
             return 0
@@ -344,16 +346,16 @@ class Trainer:
         return left
 
     def _named(self) -> dict[str, Tensor]:
-        """The trained tensors by name."""
+        """Return the trained tensors by name."""
         return {name: tensor for group in self._trainable.groups for name, tensor in group.parameters.items()}
 
     def _collate(self, rows: Sequence[EncodedRow]) -> Batch:
-        """Pads rows on the model's device."""
+        """Pad rows on the model's device."""
         return collate(rows, device=self._model.module.device)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, without it."""
+    """Return the tensors whose names have a prefix, without the prefix."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

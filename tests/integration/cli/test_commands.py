@@ -99,7 +99,7 @@ def test_a_parameter_that_means_nothing_to_the_method_is_refused(command, rows):
     status, _, err = command("tune", rows, "--tuning-type", "ia3", "--num-virtual-tokens", "8")
 
     assert status == 1
-    assert "--num-virtual-tokens: means nothing to ia3; leave it unset" in err
+    assert "--num-virtual-tokens: is not used by ia3; leave it unset" in err
 
 
 def test_every_wrong_parameter_is_listed(command, rows):

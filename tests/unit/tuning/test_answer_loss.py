@@ -1,4 +1,4 @@
-"""The loss against transformers' own, computed in full on padded batches."""
+"""The loss compared with that of transformers, computed in full on padded batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _prompt() -> torch.Tensor:
 
 
 def _alone(model, row: EncodedRow, soft_PD: torch.Tensor) -> torch.Tensor:
-    """The summed loss of one row without padding, from the module's own logits."""
+    """Return the summed loss of one row without padding, from the module's own logits."""
     module = model.module
     embed = module.get_input_embeddings()
     target = torch.tensor([row.target_ids])
@@ -45,7 +45,7 @@ def _alone(model, row: EncodedRow, soft_PD: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_loss_and_gradient_of_a_padded_batch_are_those_of_its_rows_alone(shape):
+def test_loss_and_gradient_of_a_padded_batch_equal_those_of_its_single_rows(shape):
     model = tiny_model(shape)
     batched, alone = _prompt(), _prompt()
 
@@ -75,7 +75,7 @@ def test_the_shared_prefix_of_causal_models_gives_the_same_loss_and_gradient(sha
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("with_prompt", [False, True])
-def test_loss_and_gradient_under_factors_are_those_of_a_network_with_factors_in_its_weights(shape, with_prompt):
+def test_loss_and_gradient_with_factors_equal_those_of_a_network_with_the_factors_in_its_weights(shape, with_prompt):
     model = tiny_model(shape)
     scales = {name: scale_W.requires_grad_() for name, scale_W in site_scales(model.spec).items()}
     prompt = _prompt().detach() if with_prompt else torch.zeros(0, HIDDEN_SIZE)
@@ -97,7 +97,7 @@ def test_loss_and_gradient_under_factors_are_those_of_a_network_with_factors_in_
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_without_contributions_the_loss_is_the_base_models(shape):
+def test_without_contributions_the_loss_equals_that_of_the_base_model(shape):
     model = tiny_model(shape)
 
     loss = answer_loss(model)(collate(ROWS), [])

@@ -20,7 +20,7 @@ def _row(num_input: int, num_target: int = 2) -> EncodedRow:
     return EncodedRow(input_ids=tuple(range(5, 5 + num_input)), target_ids=tuple(range(9, 9 + num_target)))
 
 
-def test_rows_are_padded_to_the_longest_of_their_batch_and_not_to_a_fixed_length():
+def test_rows_are_padded_to_the_longest_of_their_batch_not_to_a_fixed_length():
     batch = collate([_row(3, 1), _row(7, 4)])
 
     assert batch.input_ids_BT.shape == (2, 7)
@@ -44,7 +44,7 @@ def test_an_epoch_sees_every_row_once():
     assert sorted(place for batch in order for place in batch) == list(range(50))
 
 
-def test_rows_of_like_length_share_a_batch():
+def test_rows_of_similar_length_share_a_batch():
     rows = [_row(length) for length in range(1, 65)]
 
     order = batch_order(rows, batch_size=8, seed=0, epoch=0)
@@ -75,7 +75,7 @@ def test_answers_are_encoded_in_canonical_order_with_their_end_and_inputs_with_t
 
 @pytest.mark.parametrize("chat", [False, True])
 @pytest.mark.parametrize("shape", ["bart", "llama"])
-def test_a_row_is_trained_on_as_it_is_measured_and_keeps_the_end_of_its_template(shape, chat):
+def test_training_and_evaluation_encode_a_row_alike_and_keep_the_end_of_its_template(shape, chat):
     model = tiny_model(shape)
     if chat:
         tokenizer = copy(model.tokenizer)
@@ -95,7 +95,7 @@ def test_a_row_is_trained_on_as_it_is_measured_and_keeps_the_end_of_its_template
     assert 36 <= len(encoded[-1].input_ids) <= 40
 
 
-def test_inputs_and_answers_are_cut_to_the_plans_limits():
+def test_inputs_and_answers_are_truncated_to_the_limits_of_the_plan():
     model, rows = tiny_model("bart"), make_rows(12)
     plan = make_plan_of(rows, make_parameters(max_input_tokens=6, max_output_tokens=2))
 

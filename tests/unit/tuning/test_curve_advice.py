@@ -42,14 +42,14 @@ FALLING = [2.0 - 0.09 * place for place in range(20)]
         ([2.0 - 0.15 * place for place in range(10)] + [0.6 + 0.1 * place for place in range(10)], "overshot"),
     ],
 )
-def test_the_curve_is_read_in_one_sentence(losses, expected):
+def test_the_advice_on_a_curve_is_one_sentence(losses, expected):
     advice = curve_advice(_curve(losses), PLAN)
 
     assert expected in advice
     assert advice.count(". ") == 0
 
 
-def test_a_held_out_loss_that_rose_again_is_said_before_anything_else():
+def test_advice_on_a_risen_held_out_loss_takes_precedence():
     held_out = [1.0 - 0.1 * place for place in range(5)] + [0.6 + 0.05 * place for place in range(15)]
 
     assert "epoch 5" in curve_advice(_curve(FALLING, held_out), PLAN)
@@ -81,28 +81,28 @@ FALLEN = [
 LEVELLED = [0.7 + 1.3 * 0.82**place for place in range(20)]
 
 
-def test_a_held_out_score_that_fell_is_said_instead_of_praise():
+def test_a_fallen_held_out_score_is_reported_instead_of_praise():
     plan = replace(PLAN, validation_row_count=53, parameters=replace(PLAN.parameters, keep_best=False))
 
     advice = curve_advice(_curve(LEVELLED, scores=FALLEN), plan)
 
     assert advice == (
-        "The held-out score was highest at epoch 6 (0.736) and 0.642 at the end, which may be chance on 53 rows; "
-        "compare it with a run of 6 epochs."
+        "The held-out score was highest at epoch 6 (0.736) and ended at 0.642, which may be chance with 53 held-out "
+        "rows; compare it with a run of 6 epochs."
     )
     assert "fell" not in curve_advice(_curve(LEVELLED, scores=sorted(FALLEN)), plan)
     assert "suit this data" in curve_advice(_curve(LEVELLED, scores=sorted(FALLEN)), plan)
 
 
-def test_on_many_rows_the_same_fall_is_no_chance_and_the_epoch_kept_is_named():
+def test_on_many_rows_the_same_fall_is_not_chance_and_the_advice_names_the_epoch_kept():
     plan = replace(PLAN, validation_row_count=1000, parameters=replace(PLAN.parameters, keep_best=True))
 
     advice = curve_advice(_curve(LEVELLED, scores=FALLEN), plan)
 
-    assert "more than chance on 1000 rows; that epoch was kept, or try a smaller rate than 0.1." in advice
+    assert "too large to be chance with 1000 held-out rows; epoch 6 was kept; try a learning rate below 0.1." in advice
 
 
-def test_a_loss_that_still_falls_is_no_advice_for_more_epochs_where_the_score_fell():
+def test_a_falling_loss_does_not_lead_to_advice_for_more_epochs_if_the_score_fell():
     plan = replace(PLAN, validation_row_count=1000)
 
     assert "still falling" in curve_advice(_curve(FALLING, scores=sorted(FALLEN)), plan)
@@ -125,10 +125,10 @@ def test_few_updates_are_not_praised_for_levelling_off():
 
     advice = curve_advice(_curve([0.7 + 1.3 * 0.82**place for place in range(20)]), plan)
 
-    assert "20 updates, too few to tell" in advice, "the updates of a refit do not count"
+    assert "20 updates, too few to judge" in advice, "the updates of a refit do not count"
 
 
-def test_few_updates_that_diverged_are_told_so():
+def test_divergence_is_reported_even_after_few_updates():
     advice = curve_advice(_curve([2.0 + 0.1 * place for place in range(20)]), replace(PLAN, training_row_count=4))
 
     assert "diverged" in advice
@@ -144,7 +144,7 @@ def test_noise_on_a_flat_curve_is_not_read_as_a_trend(deviation):
     advices = [curve_advice(_noisy(lambda _: 1.2, deviation, seed), PLAN) for seed in range(100)]
 
     assert sum("hardly moved" in advice for advice in advices) >= 95
-    assert all("a larger rate than 0.1" in advice for advice in advices if "hardly moved" in advice)
+    assert all("a learning rate above 0.1" in advice for advice in advices if "hardly moved" in advice)
 
 
 def test_a_rise_within_the_noise_is_not_called_divergence_of_few_updates():
@@ -152,7 +152,7 @@ def test_a_rise_within_the_noise_is_not_called_divergence_of_few_updates():
         curve_advice(_noisy(lambda _: 1.2, 0.05, seed), replace(PLAN, training_row_count=4)) for seed in range(100)
     ]
 
-    assert sum("too few to tell" in advice for advice in advices) >= 95
+    assert sum("too few to judge" in advice for advice in advices) >= 95
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_noise_does_not_hide_what_is_clear(trend, expected):
     assert sum(expected in advice for advice in advices) >= 48
 
 
-def test_too_few_points_say_nothing():
+def test_too_few_points_give_no_advice():
     assert curve_advice(_curve([1.0, 0.5]), PLAN) == ""
     assert curve_advice([], PLAN) == ""
 
 
-def test_a_refit_is_no_part_of_the_curve():
+def test_the_advice_ignores_the_curve_of_a_refit():
     refit = _curve([9.0] * 20, phase=Phase.REFITTING)
 
     assert curve_advice([*_curve(FALLING), *refit], PLAN) == curve_advice(_curve(FALLING), PLAN)

@@ -1,4 +1,4 @@
-"""Tuning gives the losses that it gave before, so that no formula changes unnoticed.
+"""The losses of tuning under a fixed seed, so that no formula changes unnoticed.
 
 Write them again with `PYTHONPATH=tests python tests/unit/tuning/test_golden_loss.py`, and say in the commit why they
 changed.
@@ -35,8 +35,8 @@ CASES = [
 
 
 def tune(architecture: Architecture, method: str, optimizer: str) -> dict[str, list[float]]:
-    """The losses of every update and every epoch of a short run in fp32."""
-    # All formulas take part: warm-up and decay of the rate, a short last window, clipping, weight decay, token dropout,
+    """Return the losses of every update and every epoch of a short run in fp32."""
+    # The run uses all formulas: warm-up and decay of the rate, a short last window, clipping, weight decay, dropout,
     # averaging, and a refit on all rows.
     parameters = make_parameters(
         num_epochs=3, batch_size=3, accumulate_steps=2, learning_rate=0.1, seed=7, optimizer=optimizer,
@@ -62,7 +62,7 @@ def golden() -> Any:
 
 
 @pytest.mark.parametrize(("architecture", "method", "optimizer"), CASES)
-def test_a_run_under_a_fixed_seed_has_the_losses_that_it_had(golden, architecture, method, optimizer):
+def test_a_run_under_a_fixed_seed_has_the_recorded_losses(golden, architecture, method, optimizer):
     found = tune(architecture, method, optimizer)
 
     expected = golden[key_of(architecture, method, optimizer)]
@@ -71,7 +71,7 @@ def test_a_run_under_a_fixed_seed_has_the_losses_that_it_had(golden, architectur
 
 
 def write() -> None:
-    """Writes the numbers of all cases."""
+    """Write the losses of all cases."""
     let_idle_threads_sleep()
     numbers = {key_of(*case): tune(*case) for case in CASES}
     rounded = {

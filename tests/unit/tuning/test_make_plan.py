@@ -71,7 +71,7 @@ def test_unset_values_come_from_the_recipe_then_the_defaults_and_set_ones_are_ho
     assert (plan.parameters.num_epochs, plan.sources["num_epochs"]) == (20, "default")
 
 
-def test_few_rows_are_read_in_more_epochs_unless_somebody_set_them():
+def test_few_rows_are_read_in_more_epochs_unless_the_epochs_are_set():
     few, asked = _plan(make_rows(20), validation_split=0.2), _plan(make_rows(20), validation_split=0.2, num_epochs=20)
 
     assert (few.parameters.num_epochs, few.sources["num_epochs"]) == (75, "few_rows")
@@ -101,7 +101,7 @@ def test_large_batches_of_many_rows_still_make_enough_updates():
     assert plan.planned_updates == ENOUGH_UPDATES
 
 
-def test_a_long_run_stops_early_unless_somebody_decided_about_it():
+def test_a_long_run_stops_early_unless_the_patience_is_set():
     long, short = _plan(seconds_per_row=2.0, num_epochs=20), _plan(seconds_per_row=0.1, num_epochs=20)
     decided = _plan(seconds_per_row=2.0, num_epochs=20, early_stopping_patience=0)
     unmeasured = _plan(seconds_per_row=2.0, num_epochs=20, validation_split=0.0)
@@ -122,7 +122,7 @@ def test_a_first_plan_estimates_the_time_from_the_tokens_of_its_rows():
     assert known.estimated_seconds == pytest.approx(3 * 200 * 2.0), "the speed of runs before is better"
 
 
-def test_each_method_has_a_recipe_of_its_own_and_leaves_out_what_means_nothing_to_it():
+def test_each_method_has_its_own_recipe_and_leaves_out_unused_parameters():
     spec = replace(SPEC, recipes={**SPEC.recipes, "ia3": TuneParameters(learning_rate=0.5)})
 
     plan, prompt = _plan(spec=spec, method=IA3()), _plan(spec=spec)
@@ -135,7 +135,7 @@ def test_each_method_has_a_recipe_of_its_own_and_leaves_out_what_means_nothing_t
     assert (plan.parameters.max_input_tokens, prompt.parameters.max_input_tokens) == (128, 124)
 
 
-def test_a_value_that_means_nothing_to_the_method_is_refused_beside_the_other_faults():
+def test_a_parameter_that_the_method_does_not_use_is_refused_together_with_the_other_faults():
     with pytest.raises(InvalidArgumentError) as caught:
         _plan(method=IA3(), init_text="Classify", num_virtual_tokens=5, num_epochs=0)
 
@@ -153,7 +153,7 @@ def test_an_answer_longer_than_the_context_is_refused():
     ]
 
 
-def test_whoever_gives_a_text_starts_from_it():
+def test_a_run_with_an_initialisation_text_starts_from_it():
     plan = _plan(init_text="Classify the complaint")
 
     assert (plan.parameters.init_method, plan.sources["init_method"]) == ("text", "set")
@@ -249,7 +249,7 @@ def test_a_prompt_as_long_as_the_context_is_refused():
         _plan(num_virtual_tokens=128)
 
 
-def test_lengths_that_nobody_set_give_way_to_a_small_context():
+def test_unset_lengths_shrink_to_a_small_context():
     assert _plan().parameters.max_input_tokens == 124
 
 
@@ -268,13 +268,13 @@ def test_causal_models_leave_room_for_the_answer():
         ({"num_virtual_tokens": 100}, (21, 7)),
     ],
 )
-def test_the_lengths_that_a_causal_model_was_not_given_give_way_to_those_that_it_was(given, planned):
+def test_the_unset_lengths_of_a_causal_model_give_way_to_the_set_ones(given, planned):
     parameters = _plan(spec=tiny_model("llama").spec, **given).parameters
 
     assert (parameters.max_input_tokens, parameters.max_output_tokens) == planned
 
 
-def test_a_recipes_length_gives_way_to_a_longer_prompt():
+def test_the_recipes_input_length_shrinks_for_a_longer_prompt():
     spec = replace(SPEC, recipes={"prompt_tuning": TuneParameters(num_virtual_tokens=4, max_input_tokens=120)})
 
     assert _plan(spec=spec, num_virtual_tokens=20).parameters.max_input_tokens == 108
@@ -343,17 +343,11 @@ def test_rows_that_lose_their_end_are_counted_and_named():
 
 
 @pytest.mark.parametrize(("text", "code"), [("one two", "INIT_TEXT_REPEATED"), ("a b c d e", "INIT_TEXT_CUT")])
-def test_a_text_that_is_repeated_or_cut_to_the_prompt_is_said_so(text, code):
+def test_the_plan_reports_an_initialisation_text_that_is_repeated_or_cut(text, code):
     assert code in _codes(_plan(init_method="text", init_text=text))
 
 
-def test_who_gives_a_text_starts_from_it():
-    plan = _plan(init_text="Route the complaint")
-
-    assert (plan.parameters.init_method, plan.sources["init_method"]) == ("text", "set")
-
-
-def test_a_text_as_long_as_the_prompt_needs_no_word():
+def test_a_text_as_long_as_the_prompt_causes_no_warning():
     assert not {"INIT_TEXT_REPEATED", "INIT_TEXT_CUT"} & set(_codes(_plan(init_method="text", init_text="a b c d")))
 
 
@@ -366,7 +360,7 @@ def test_holding_nothing_out_is_warned_about():
     assert "NOTHING_HELD_OUT" in _codes(_plan(validation_split=0.0))
 
 
-def test_rows_that_all_have_one_input_cannot_be_held_out_and_the_plan_says_why():
+def test_rows_with_one_input_cannot_be_held_out_and_the_warning_gives_the_reason():
     plan = _plan([Row(number=number, input="Text", output="Planning") for number in range(1, 21)])
 
     finding = next(finding for finding in plan.warnings if finding.code == "NOTHING_HELD_OUT")

@@ -22,7 +22,7 @@ def test_the_rate_falls_towards_zero_and_never_below(schedule):
     assert 0 < factors[-1] < 0.1
 
 
-def test_a_constant_rate_stays():
+def test_a_constant_rate_stays_constant():
     assert _factors("constant", warmup_ratio=0.0) == [1.0] * 20
 
 
@@ -30,5 +30,5 @@ def test_a_constant_rate_stays():
     ("rows", "batch_size", "accumulate", "expected"),
     [(200, 16, 16, 1), (160, 16, 1, 10), (161, 16, 1, 11), (33, 8, 2, 3)],
 )
-def test_the_last_window_of_an_epoch_makes_an_update_however_short(rows, batch_size, accumulate, expected):
+def test_the_last_window_of_an_epoch_makes_an_update_even_if_it_is_short(rows, batch_size, accumulate, expected):
     assert updates_per_epoch(rows, batch_size, accumulate) == expected

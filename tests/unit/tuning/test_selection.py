@@ -14,7 +14,7 @@ def _offer_all(results) -> Selection:
     return selection
 
 
-def test_the_metric_decides_and_the_loss_between_equals():
+def test_the_metric_decides_and_the_loss_breaks_ties():
     assert _offer_all([(0.5, 0.4), (0.9, 0.6), (0.8, 0.6), (0.3, 0.5)]).best_epoch == 3
 
 
@@ -27,7 +27,7 @@ def test_epochs_are_stale_only_while_neither_metric_nor_loss_gets_better():
     assert _offer_all([(0.3, 0.6), (0.4, 0.5), (0.5, 0.6)]).stale_epochs == 2
 
 
-def test_a_loss_that_creeps_at_a_perfect_metric_is_no_reason_to_go_on():
+def test_a_run_stops_at_a_perfect_metric_even_if_the_loss_still_creeps():
     assert _offer_all([(0.050, 1.0), (0.048, 1.0), (0.046, 1.0), (0.044, 1.0)]).stale_epochs == 3
 
 
@@ -36,8 +36,8 @@ def test_a_patience_of_zero_never_stops(patience, exhausted):
     assert _offer_all([(0.3, 0.6), (0.4, 0.5), (0.5, 0.6)]).exhausted(patience) is exhausted
 
 
-def test_a_run_stops_early_and_says_that_no_updates_are_left():
-    # A rate at the resolution of the prompt: nothing noticeable ever changes.
+def test_a_run_stops_early_and_reports_no_updates_left():
+    # A rate too small for a noticeable change.
     parameters = make_parameters(num_epochs=9, learning_rate=1e-8, early_stopping_patience=2)
     trainer = make_trainer(tiny_model("bart"), make_rows(), parameters, evaluate=lambda _: 0.5)
 

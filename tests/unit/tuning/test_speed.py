@@ -12,7 +12,7 @@ from foreword.tuning.speed import TuningSpeed
 SPEC = replace(tiny_model("bart").spec, hidden_size=256, parameter_count=10_000_000)
 
 
-def test_a_token_takes_time_in_proportion_to_the_weights_that_it_passes():
+def test_the_time_of_a_token_is_proportional_to_the_weights_that_it_passes():
     speed = TuningSpeed(device="cpu", dtype="float32")
 
     both = speed.seconds_per_token(SPEC)

@@ -68,7 +68,7 @@ def test_an_input_with_more_rows_than_are_to_be_held_out_is_trained_on():
         assert "Again" not in {row.input for row in split.held_out}
 
 
-def test_two_inputs_with_many_rows_each_take_a_side_each():
+def test_two_inputs_with_many_rows_are_divided_between_the_sides():
     rows = [Row(number=number, input=f"Text {number % 2}", output="Planning") for number in range(1, 21)]
 
     split = split_rows(rows, targets=[row.output for row in rows], share=0.2, seed=0)
@@ -82,7 +82,7 @@ def test_rows_that_all_have_one_input_are_all_trained_on():
     assert split_rows(rows, targets=[row.output for row in rows], share=0.2, seed=0).held_out == ()
 
 
-def test_rows_whose_inputs_all_differ_are_split_as_ever():
+def test_rows_with_distinct_inputs_keep_their_recorded_split():
     rows = make_rows(20)
 
     split = split_rows(rows, targets=[row.output for row in rows], share=0.2, seed=3)

@@ -31,7 +31,7 @@ def _finished(model, rows, parameters, **arguments):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("optimizer", ["adamw", "adafactor"])
-def test_a_run_brings_the_loss_down_and_leaves_the_base_model_alone(shape, optimizer):
+def test_a_run_lowers_the_loss_and_leaves_the_base_model_unchanged(shape, optimizer):
     model = tiny_model(shape)
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
     parameters = make_parameters(
@@ -114,7 +114,7 @@ def test_a_checkpoint_of_another_run_is_refused():
         make_trainer(model, rows, make_parameters(seed=2), state=state)
 
 
-def test_a_checkpoint_of_rows_that_were_read_as_other_tokens_is_refused():
+def test_a_checkpoint_of_rows_that_were_encoded_differently_is_refused():
     model, rows = tiny_model("bart"), make_rows()
     state = make_trainer(model, rows, make_parameters()).state()
     other = replace(model, tokenizer=TinyModel(Architecture.ENCODER_DECODER).load_tokenizer())
@@ -141,7 +141,7 @@ def test_a_checkpoint_of_another_tuning_method_is_refused():
         make_trainer(model, rows, make_parameters(), method=IA3(), state=state)
 
 
-def test_runs_that_hold_out_other_rows_are_told_apart():
+def test_runs_that_hold_out_different_rows_have_different_fingerprints():
     rows = make_rows()
     plan = make_plan_of(rows, make_parameters())
     encoded = encode_rows(rows, model=tiny_model("bart"), task=Classification(), plan=plan, verbalizer="{{input}}")
@@ -154,13 +154,13 @@ def test_runs_that_hold_out_other_rows_are_told_apart():
 
 
 @pytest.mark.parametrize("state", [b"", b"\x80\x04pickle", b"0" * 100])
-def test_bytes_that_are_no_checkpoint_are_refused_and_never_unpickled(state):
+def test_bytes_that_are_not_a_checkpoint_are_refused_and_never_unpickled(state):
     with pytest.raises(ArtifactError, match="cannot be read"):
         make_trainer(tiny_model("bart"), make_rows(), make_parameters(), state=state)
 
 
 def test_the_last_window_of_an_epoch_is_averaged_over_its_own_tokens():
-    """Predecessors divide a partial window by the full number of accumulated batches, and so shrink its gradient."""
+    """Earlier tools divide a partial window by the full number of accumulated batches, which shrinks its gradient."""
     model, rows = tiny_model("bart"), make_rows(10)
     common = {"num_epochs": 1, "validation_split": 0.0, "warmup_ratio": 0.0, "max_gradient_norm": 0.0}
 
@@ -183,7 +183,7 @@ def test_the_schedule_is_counted_in_updates_and_not_in_batches():
 
 
 def test_the_held_out_loss_is_the_mean_over_true_answer_tokens():
-    """Predecessors divide it by the number of training batches, or by padded positions."""
+    """Earlier tools divide it by the number of training batches, or by padded positions."""
     model, rows = tiny_model("bart"), make_rows()
     seen = []
     trainer = make_trainer(
@@ -214,7 +214,7 @@ def test_the_epoch_with_the_best_metric_is_kept():
     assert torch.equal(_prompt(trainer), prompts[1])
 
 
-def test_the_last_epoch_is_kept_when_the_best_is_not_asked_for():
+def test_the_last_epoch_is_kept_if_keep_best_is_off():
     metrics = iter([0.8, 0.2])
     prompts = []
 
@@ -227,7 +227,7 @@ def test_the_last_epoch_is_kept_when_the_best_is_not_asked_for():
     assert torch.equal(_prompt(trainer), prompts[-1])
 
 
-def test_a_refit_sees_all_rows_for_as_many_epochs_as_were_best_and_is_not_what_was_evaluated():
+def test_a_refit_trains_on_all_rows_for_the_best_number_of_epochs_and_is_not_the_evaluated_artifact():
     metrics = iter([0.2, 0.8, 0.5])
     rows = make_rows()
     parameters = make_parameters(num_epochs=3, refit=True)
@@ -258,7 +258,7 @@ def test_a_run_that_diverges_fails_with_the_remedy():
     with torch.no_grad():
         model.module.final_logits_bias.fill_(float("nan"))
 
-    with pytest.raises(FailedPreconditionError, match="smaller learning_rate"):
+    with pytest.raises(FailedPreconditionError, match="learning_rate below"):
         list(trainer.run())
 
 
@@ -273,7 +273,7 @@ def test_token_dropout_leaves_out_words_but_never_special_tokens_and_averaging_s
     assert not torch.equal(_prompt(plain), _prompt(averaged))
 
 
-def test_progress_counts_the_refit_in():
+def test_the_total_number_of_updates_includes_the_refit():
     trainer = make_trainer(tiny_model("bart"), make_rows(), make_parameters(refit=True))
 
     assert trainer.total_steps == 2 * 3 + 2 * 3
