@@ -12,13 +12,13 @@ A plugin is a module (or any object) that an entry point of the group `foreword`
     [project.entry-points.foreword]
     my_plugin = "my_package.my_module"
 
-`spec` documents every hook, `interfaces` what is registered. Built-in plugins are ordinary ones on the same manager.
+`spec` documents every hook, and `interfaces` the items to register. Built-in plugins are ordinary plugins.
 """
 
 import pluggy
 
 NAME = "foreword"
-"""Name of the pluggy project and of the entry-point group."""
+"""The name of the pluggy project and of the entry-point group."""
 
 hookspec = pluggy.HookspecMarker(NAME)
 hookimpl = pluggy.HookimplMarker(NAME)

@@ -1,7 +1,7 @@
-"""What a tuning method adds to a base model, so that the engine can batch rows of every kind.
+"""The contributions of a tuning method to a base model, so that the engine can batch rows of every kind.
 
-A method never patches a model. It yields contributions, which the engine gathers row by row; a row without any is
-served by the base model as it is. Shapes: P virtual tokens, D width of the embeddings, W width of a site.
+A method never patches a model. It returns contributions, which the engine gathers row by row. The unchanged base model
+serves rows without contributions. Shapes: P virtual tokens, D width of the embeddings, W width of a site.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Embeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affine:
-    """Factors of what passes sites of the base model; sites that are not named are left as they are.
+    """Factors for the activations at sites of the base model; other sites stay unchanged.
 
     Shape:
         scales_W: `[W]` each, by name of the site.
@@ -37,11 +37,11 @@ class Affine:
 
 
 Contribution = Embeds | Affine
-"""Every kind that the engine understands; grows with key/values and low-rank deltas."""
+"""Every kind of contribution that the engine supports."""
 
 
 def soft_prompt(contributions: Iterable[Contribution]) -> Tensor | None:
-    """The vectors in front of the input, or None when nothing is put there.
+    """Return the vectors in front of the input, or None if there are none.
 
     Shape:
         Returns `[P, D]`.
@@ -50,5 +50,5 @@ def soft_prompt(contributions: Iterable[Contribution]) -> Tensor | None:
 
 
 def site_scales(contributions: Iterable[Contribution]) -> Mapping[str, Tensor]:
-    """The factors of sites by their names; empty when nothing is scaled."""
+    """Return the factors by site name; empty if no site is scaled."""
     return next((item.scales_W for item in contributions if isinstance(item, Affine)), {})

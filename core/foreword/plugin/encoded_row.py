@@ -1,4 +1,4 @@
-"""A row of a dataset in token ids."""
+"""A dataset row as token ids."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedRow:
-    """One row in token ids; the answer includes the token that closes it."""
+    """A row as token ids; the answer includes its end token."""
 
     input_ids: tuple[int, ...]
     target_ids: tuple[int, ...]
 
     @property
     def length(self) -> int:
-        """Tokens of input and answer."""
+        """The number of tokens of input and answer."""
         return len(self.input_ids) + len(self.target_ids)

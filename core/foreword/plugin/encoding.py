@@ -1,4 +1,4 @@
-"""Texts to token ids, the same way in tuning and in serving: a prompt only acts on what it was tuned with."""
+"""Conversion of texts to token ids, the same in tuning and serving: a prompt works only on inputs as it was tuned."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 def encode_input(
     tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None = None, *, frame: ChatFrame | None = None
 ) -> list[int]:
-    """Token ids of an input, with the special tokens that the model expects around it.
+    """Return the token ids of an input, with the special tokens that the model expects around it.
 
     Args:
-        max_tokens: Longest result; a longer one loses the end of its text, but keeps what closes it. None does not cut.
-        frame: What `chat_frame` read for the model.
+        max_tokens: Maximum length. A longer input loses the end of its text, but keeps its closing tokens. None means
+            no limit.
+        frame: The model's chat frame, from `chat_frame`.
 
     Raises:
         InvalidArgumentError: The frame alone is longer than `max_tokens`.
     """
     if frame is not None:
         return _encode_turn(tokenizer, text, max_tokens, frame)
-    # Not the tokenizer's own `truncation`: it is state of the shared tokenizer, and two threads may hold it.
+    # Not the tokenizer's own `truncation`: that is state of the tokenizer, which threads share.
     ids = _encode(tokenizer, text, add_special_tokens=True)
     if max_tokens is None or len(ids) <= max_tokens:
         return ids
@@ -38,7 +39,7 @@ def encode_input(
 
 
 def _encode_turn(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int | None, frame: ChatFrame) -> list[int]:
-    """Token ids of a user's turn."""
+    """Return the token ids of a user turn."""
     ids = encode_plain(tokenizer, frame.wrapped(text))
     around = len(frame.before) + len(frame.after)
     if max_tokens is not None and around + len(ids) > max_tokens:
@@ -58,10 +59,10 @@ def _encode_turn(tokenizer: PreTrainedTokenizerBase, text: str, max_tokens: int 
 def tokens_around(
     tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], *, frame: ChatFrame | None = None
 ) -> tuple[int, int]:
-    """How many tokens of an encoded input stand in front of its text and behind it.
+    """Return the number of tokens of an encoded input before and after its text.
 
     Args:
-        ids: What `encode_input` made of the text, with this frame.
+        ids: The result of `encode_input` with this frame.
     """
     if frame is not None:
         lead, trail = (len(encode_plain(tokenizer, part)) if part else 0 for part in (frame.lead, frame.trail))
@@ -73,15 +74,15 @@ def tokens_around(
 
 
 def encode_plain(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of a text by itself, without special tokens around it."""
+    """Return the token ids of a text, without special tokens around it."""
     return _encode(tokenizer, text, add_special_tokens=False)
 
 
 def encode_target(model: LoadedModel, text: str, max_tokens: int | None = None) -> list[int]:
-    """Token ids that the model is to produce for an answer, the closing token included.
+    """Return the token ids that the model should produce for an answer, including the end token.
 
     Args:
-        max_tokens: Longest result; a longer one loses its end and stays open. None does not cut.
+        max_tokens: Maximum length. A longer answer loses its end, including the end token. None means no limit.
     """
     ids = encode_plain(model.tokenizer, text)
     first = forced_first_token(model)
@@ -90,10 +91,10 @@ def encode_target(model: LoadedModel, text: str, max_tokens: int | None = None) 
 
 
 def _encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens: bool) -> list[int]:
-    """Token ids, in which the name of a special token is text like any other: a caller's `</s>` ends nothing.
+    """Return token ids in which the name of a special token is plain text: a caller's `</s>` does not end the input.
 
-    Every text goes through here, because `split_special_tokens` is state of the shared tokenizer too: calls that
-    differ in it would change each other's result.
+    Every text is encoded by this function, because `split_special_tokens` is state of the shared tokenizer, too: calls
+    with different values would change each other's result.
     """
     encoded = tokenizer(
         text, add_special_tokens=add_special_tokens, split_special_tokens=True, return_special_tokens_mask=True
@@ -104,21 +105,21 @@ def _encode(tokenizer: PreTrainedTokenizerBase, text: str, *, add_special_tokens
         if added or token not in control:
             ids.append(token)
         else:
-            # Unigram vocabularies hold the names as ordinary pieces, which are found in a text all the same.
+            # Unigram vocabularies contain the names as ordinary pieces, so the tokenizer finds them in a text anyway.
             letters = (tokenizer.convert_tokens_to_ids(letter) for letter in tokenizer.convert_ids_to_tokens(token))
             ids += [letter for letter in letters if isinstance(letter, int)]
     return ids
 
 
 def end_token(model: LoadedModel) -> int:
-    """The token that closes an answer."""
+    """Return the token that ends an answer."""
     end = model.tokenizer.eos_token_id
     assert isinstance(end, int), f"the tokenizer of {model.spec.id} has no end token"
     return end
 
 
 def forced_first_token(model: LoadedModel) -> int | None:
-    """The token that every answer begins with, such as BART's `<s>`; None for most models."""
+    """Return the token that every answer begins with, such as BART's `<s>`; None for most models."""
     if model.spec.is_causal:
         return None
     generation_config = getattr(model.module, "generation_config", None)
@@ -127,7 +128,7 @@ def forced_first_token(model: LoadedModel) -> int | None:
 
 
 def start_token(model: LoadedModel) -> int:
-    """The token that a decoder starts from; encoder-decoder models only."""
+    """Return the token that a decoder starts from; for encoder-decoder models only."""
     start = model.module.config.decoder_start_token_id
     assert isinstance(start, int), f"{model.spec.id} has no decoder start token"
     return start

@@ -1,4 +1,4 @@
-"""Loads plugins through their entry points and collects what they register."""
+"""The loader of plugins: it imports their entry points and collects what they register."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 
 
 class RegisterHooks:
-    """The hooks in which one plugin registers what it brings.
+    """The hooks with which one plugin registers its items.
 
     Args:
-        plugins: The plugins that are loaded.
-        plugin: The name of the one to call.
+        plugins: The loaded plugins.
+        plugin: The name of the plugin to call.
     """
 
     def __init__(self, plugins: pluggy.PluginManager, plugin: str) -> None:
@@ -35,23 +35,23 @@ class RegisterHooks:
         self._plugin = plugin
 
     def register_base_models(self, register: Register[BaseModel]) -> None:
-        """Adds the base models that the plugin offers."""
+        """Add the plugin's base models."""
         self._only(self._plugins.hook.register_base_models)(register=register)
 
     def register_tasks(self, register: Register[Task]) -> None:
-        """Adds its tasks."""
+        """Add the plugin's tasks."""
         self._only(self._plugins.hook.register_tasks)(register=register)
 
     def register_row_validators(self, register: Register[RowValidator]) -> None:
-        """Adds its checks of dataset rows."""
+        """Add the plugin's checks of dataset rows."""
         self._only(self._plugins.hook.register_row_validators)(register=register)
 
     def register_tuning_methods(self, register: Register[TuningMethod]) -> None:
-        """Adds its tuning methods."""
+        """Add the plugin's tuning methods."""
         self._only(self._plugins.hook.register_tuning_methods)(register=register)
 
     def _only(self, hook: pluggy.HookCaller) -> pluggy.HookCaller:
-        """The hook, with the other plugins left out."""
+        """Return the hook without the other plugins."""
         others = [
             other for name, other in self._plugins.list_name_plugin() if name != self._plugin and other is not None
         ]
@@ -59,13 +59,13 @@ class RegisterHooks:
 
 
 class PluginLoader:
-    """Loads plugins, those that come with Foreword first, the others by name.
+    """A loader of plugins: those that come with Foreword first, then the others by name.
 
-    The result does not depend on the order in which the plugins were found. A plugin that raises is left out whole; a
-    name that is taken is left out of the later plugin.
+    The result does not depend on the order in which the plugins were found. A plugin that raises is left out as a
+    whole. If a name is taken, only that item is left out of the later plugin.
 
     Attributes:
-        plugins: The plugins that are loaded.
+        plugins: The loaded plugins.
     """
 
     def __init__(self) -> None:
@@ -79,20 +79,20 @@ class PluginLoader:
         self.tuning_methods: Register[TuningMethod] = Register("tuning method", lambda item: item.id)
 
     def load(self, found: Iterable[EntryPoint], allow: Collection[str]) -> tuple[PluginStatus, ...]:
-        """Loads plugins.
+        """Load plugins.
 
         Args:
-            found: Their entry points.
-            allow: Names that may load; empty means all.
+            found: The entry points of the plugins.
+            allow: Names of plugins that may load; empty means all.
 
         Returns:
-            A status for each entry point, and for each allowed name that has none.
+            A status for each entry point, and for each allowed name without an entry point.
         """
         ordered = sorted(found, key=_order)
         return (*(self._load(point, allow) for point in ordered), *_missing(allow, {point.name for point in ordered}))
 
     def _load(self, point: EntryPoint, allow: Collection[str]) -> PluginStatus:
-        """Loads one plugin; the status says why it is not in use."""
+        """Load one plugin and return its status, which says why if it is not in use."""
         status = PluginStatus(
             id=point.name,
             distribution=point.dist.name if point.dist else "",
@@ -106,7 +106,7 @@ class PluginLoader:
             return replace(
                 status,
                 state=PluginState.FAILED,
-                error=f"the plugin {self._module_of(point.name)} is called {point.name} too; rename the entry point, "
+                error=f"the plugin {self._module_of(point.name)} is also called {point.name}; rename the entry point, "
                 "or uninstall one of the two packages",
             )
         try:
@@ -114,7 +114,7 @@ class PluginLoader:
             _refuse_misspelt(module)
             self.plugins.register(module, name=point.name)
             self._collect(status)
-        except Exception as error:  # a plugin is foreign code: whatever it raises, the rest of the service starts
+        except Exception as error:  # plugins are foreign code; the rest of the service must start all the same
             self._drop(point.name)
             return replace(status, state=PluginState.FAILED, error=f"{type(error).__name__}: {error}")
         status = self._with_items(status)
@@ -123,11 +123,11 @@ class PluginLoader:
         return status
 
     def _module_of(self, plugin: str) -> str:
-        """The module of a loaded plugin, for messages."""
+        """Return the module of a loaded plugin, for messages."""
         return str(getattr(self.plugins.get_plugin(plugin), "__name__", plugin))
 
     def _collect(self, status: PluginStatus) -> None:
-        """Calls the register hooks of one plugin."""
+        """Call the register hooks of one plugin."""
         for register in self._registers():
             register.claim(status.id, f"{status.distribution} {status.version}".strip())
         hooks = RegisterHooks(self.plugins, status.id)
@@ -137,7 +137,7 @@ class PluginLoader:
         hooks.register_tuning_methods(self.tuning_methods)
 
     def _with_items(self, status: PluginStatus) -> PluginStatus:
-        """The status with what the plugin registered, and what was left out of it."""
+        """Return the status with the items that the plugin registered and those that were left out."""
         registers = self._registers()
         return replace(
             status,
@@ -148,7 +148,7 @@ class PluginLoader:
         )
 
     def _drop(self, plugin: str) -> None:
-        """Removes a plugin whole."""
+        """Remove a plugin and everything that it registered."""
         if self.plugins.has_plugin(plugin):
             self.plugins.unregister(name=plugin)
         for register in self._registers():
@@ -161,16 +161,16 @@ class PluginLoader:
 
 
 def _order(point: EntryPoint) -> tuple[bool, str, str]:
-    """The key to sort entry points by: plugins that come with Foreword first, then by name and distribution."""
+    """Return the sort key of an entry point: plugins of Foreword first, then by name and distribution."""
     distribution = point.dist.name if point.dist else ""
     return distribution != _BUILT_IN, point.name, distribution
 
 
 def _refuse_misspelt(module: ModuleType) -> None:
-    """Refuses implementations that would silently never fire: of an unknown hook, or wrappers.
+    """Refuse implementations that would never be called: those of an unknown hook, and wrappers.
 
     Raises:
-        PluginValidationError: The module has one.
+        PluginValidationError: The module contains one.
     """
     known = {name for name in dir(spec) if hasattr(getattr(spec, name), f"{NAME}_spec")}
     for name in dir(module):
@@ -178,13 +178,15 @@ def _refuse_misspelt(module: ModuleType) -> None:
         if options is None:
             continue
         if name not in known:
-            raise pluggy.PluginValidationError(module, f"{name} is no hook; the hooks are {', '.join(sorted(known))}")
+            raise pluggy.PluginValidationError(module, f"{name} is not a hook; use one of {', '.join(sorted(known))}")
         if options.get("wrapper") or options.get("hookwrapper"):
-            raise pluggy.PluginValidationError(module, f"{name} is a wrapper, which is never called; implement it")
+            raise pluggy.PluginValidationError(
+                module, f"{name} is a wrapper, which is never called; make it a plain hook"
+            )
 
 
 def _missing(allow: Collection[str], found: Collection[str]) -> Iterable[PluginStatus]:
-    """Names on the allow-list that no installed plugin has."""
+    """Return a status for each name on the allow-list that no installed plugin has."""
     return (
         PluginStatus(
             id=name,
@@ -192,7 +194,8 @@ def _missing(allow: Collection[str], found: Collection[str]) -> Iterable[PluginS
             version="",
             module="",
             state=PluginState.FAILED,
-            error="FOREWORD_PLUGINS names it, but no installed package has such an entry point",
+            error="FOREWORD_PLUGINS names it, but no installed package has this entry point; install the package or "
+            "remove the name",
         )
         for name in allow
         if name not in found

@@ -1,4 +1,4 @@
-"""The plugins of a process: what they brought, and their hooks as typed methods."""
+"""The plugins of a process: the items that they provide, and their hooks as typed methods."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _log = logging.getLogger(__name__)
 class PluginManager:
     """The plugins of this process.
 
-    A plugin that raises while it loads is left out whole, with the reason in its status; the others load.
+    A plugin that raises while it loads is left out as a whole, with the reason in its status. The others load.
 
     Args:
         found: Entry points to load.
-        allow: Names that may load; empty means all.
-        aliases: Other names for base models, beside those that the models bring themselves.
+        allow: Names of plugins that may load; empty means all.
+        aliases: Other names for base models, in addition to the aliases of the models themselves.
 
     Attributes:
-        statuses: One for each plugin, those that come with Foreword first.
+        statuses: One status for each plugin, those that come with Foreword first.
     """
 
     def __init__(
@@ -50,42 +50,41 @@ class PluginManager:
 
     @classmethod
     def load(cls, allow: Sequence[str] = (), aliases: Mapping[str, str] | None = None) -> PluginManager:
-        """Loads what is installed.
+        """Load the installed plugins.
 
         Args:
-            allow: Names that may load; empty means all.
+            allow: Names of plugins that may load; empty means all.
             aliases: Other names for base models.
         """
         return cls(entry_points(group=NAME), allow=allow, aliases=aliases)
 
     @property
     def changes_texts(self) -> bool:
-        """Whether a plugin implements `before_generate`."""
+        """True if a plugin implements `before_generate`."""
         return bool(self._hook.before_generate.get_hookimpls())
 
     @property
     def observes_answers(self) -> bool:
-        """Whether a plugin implements `after_generate`."""
+        """True if a plugin implements `after_generate`."""
         return bool(self._hook.after_generate.get_hookimpls())
 
     def experiment_started(self, experiment: TuneExperiment) -> None:
-        """Notifies the plugins that a worker takes an experiment."""
+        """Notify the plugins that a worker takes an experiment."""
         _notify(self._hook.experiment_started, experiment=experiment)
 
     def experiment_progressed(self, experiment: TuneExperiment, progress: Progress) -> None:
-        """Notifies the plugins of a new snapshot."""
+        """Notify the plugins of a new snapshot."""
         _notify(self._hook.experiment_progressed, experiment=experiment, progress=progress)
 
     def experiment_finished(self, experiment: TuneExperiment) -> None:
-        """Notifies the plugins that an experiment has ended, in whatever state."""
+        """Notify the plugins that an experiment has ended, in whatever state."""
         _notify(self._hook.experiment_finished, experiment=experiment)
 
     def before_generate(self, call: InferenceCall, text: str) -> str:
-        """Returns the text that the plugins make of an input, one after the other.
+        """Return an input as changed by the plugins, one after the other.
 
         Raises:
-            InternalError: A plugin failed. The text does not go on as it was: it may hold what the plugin is there to
-                remove.
+            InternalError: A plugin failed. The unchanged text is not used: it may contain what the plugin removes.
             ForewordError: A plugin refuses the request.
         """
         for implementation in _implementations(self._hook.before_generate):
@@ -94,15 +93,15 @@ class PluginManager:
         return text
 
     def after_generate(self, call: InferenceCall, outcome: InferenceOutcome) -> None:
-        """Notifies the plugins that a request was answered, failed or was given up."""
+        """Notify the plugins that a request was answered, failed or was cancelled."""
         _notify(self._hook.after_generate, call=call, outcome=outcome)
 
     def base_model(self, name: str) -> BaseModel:
-        """A base model by id, resource name or alias; `/` may stand for `--`.
+        """Return a base model by id, resource name or alias; `/` may stand for `--`.
 
         Raises:
-            FailedPreconditionError: A plugin was asked for it but cannot offer it; says why.
-            NotFoundError: None of that name is installed; lists those that are.
+            FailedPreconditionError: The model is configured, but its plugin cannot provide it; the message says why.
+            NotFoundError: No base model of that name is installed; the message lists those that are.
         """
         id = name.removeprefix("baseModels/").replace("/", "--")
         candidates = (id, self._aliases.get(id), self._aliases.get(name))
@@ -128,7 +127,7 @@ class PluginManager:
 
 
 def _notify(hook: pluggy.HookCaller, **arguments: object) -> None:
-    """Calls a lifecycle hook; an exception of a plugin is logged and stops neither the others nor the work."""
+    """Call a lifecycle hook. An exception in a plugin is logged and stops neither the other plugins nor the work."""
     for implementation in _implementations(hook):
         try:
             _call(implementation, arguments)
@@ -137,7 +136,7 @@ def _notify(hook: pluggy.HookCaller, **arguments: object) -> None:
 
 
 def _changed(implementation: pluggy.HookImpl, call: InferenceCall, text: str) -> str | None:
-    """The text that one plugin makes of another; None leaves it.
+    """Return the text as changed by one plugin; None leaves it unchanged.
 
     Raises:
         InternalError: The plugin failed.
@@ -153,7 +152,7 @@ def _changed(implementation: pluggy.HookImpl, call: InferenceCall, text: str) ->
         plugin = implementation.plugin_name
         raise log_fault(
             "plugin_hook_failed",
-            f"The plugin {plugin} failed on this request, and the request is not answered without it.",
+            f"The plugin {plugin} failed on this request. The request is not answered without it.",
             component="plugins",
             plugin=plugin,
             hook="before_generate",
@@ -162,10 +161,10 @@ def _changed(implementation: pluggy.HookImpl, call: InferenceCall, text: str) ->
 
 
 def _implementations(hook: pluggy.HookCaller) -> Sequence[pluggy.HookImpl]:
-    """Implementations of a hook in pluggy's order: the last one registered first."""
+    """Return the implementations of a hook in pluggy's order: the last one registered first."""
     return tuple(reversed(hook.get_hookimpls()))
 
 
 def _call(implementation: pluggy.HookImpl, arguments: Mapping[str, object]) -> Any:
-    """Calls one implementation with the arguments that it names."""
+    """Call one implementation with the arguments that it names."""
     return implementation.function(*(arguments[name] for name in implementation.argnames))

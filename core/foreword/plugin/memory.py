@@ -1,6 +1,6 @@
-"""Memory for weights: how much they need, how much there is, and giving back what is no longer used.
+"""Memory for weights: how much they need, how much is available, and the release of unused memory.
 
-Whether a model fits is asked before anything is downloaded or loaded: the alternative is a killed process.
+A model's size is checked before anything is downloaded or loaded; otherwise the system may kill the process.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _GIB: Final = 2**30
 
 
 def weight_bytes(parameter_count: int, dtype: str) -> int:
-    """Bytes that so many weights take in a number format, `float32` or `bfloat16`."""
+    """Return the size in bytes of weights in a number format, `float32` or `bfloat16`."""
     return parameter_count * _BYTES[dtype]
 
 
 def check_memory(
     name: str, *, parameter_count: int, dtype: str, device: str, available_bytes: int | None = None
 ) -> None:
-    """Refuses a model whose weights do not fit.
+    """Refuse a model whose weights do not fit into memory.
 
     Args:
-        parameter_count: Weights.
-        dtype: Number format to load them in.
-        device: Where to.
-        available_bytes: Memory to count with. Default: what the device has left.
+        parameter_count: Number of weights.
+        dtype: Number format of the weights in memory.
+        device: Device of the weights.
+        available_bytes: Memory to use. Default: the free memory of the device.
 
     Raises:
-        FailedPreconditionError: They do not fit; says what would.
+        FailedPreconditionError: The weights do not fit; the message gives a remedy.
     """
     needed = weight_bytes(parameter_count, dtype)
     available = measured_bytes(device) if available_bytes is None else available_bytes
@@ -53,7 +53,7 @@ def check_memory(
 
 
 def measured_bytes(device: str) -> int | None:
-    """Memory that a device has left in bytes; None where the system does not tell.
+    """Return the free memory of a device in bytes; None if the system does not report it.
 
     Raises:
         FailedPreconditionError: There is no such device.
@@ -64,7 +64,7 @@ def measured_bytes(device: str) -> int | None:
 
 
 def total_bytes(device: str) -> int | None:
-    """Memory that a device has altogether in bytes, within the limit of the container; None where it does not tell.
+    """Return the total memory of a device in bytes, within the limit of the container; None if it is not reported.
 
     Raises:
         FailedPreconditionError: There is no such device.
@@ -75,7 +75,7 @@ def total_bytes(device: str) -> int | None:
 
 
 def give_back(device: str) -> None:
-    """Returns memory that is no longer used to the system: what a dropped model held is not free until then."""
+    """Return unused memory to the system. The memory of a dropped model is not free until then."""
     gc.collect()  # networks hold cycles
     if device.startswith("cuda"):
         import torch
@@ -86,7 +86,7 @@ def give_back(device: str) -> None:
 
 
 def _cuda_memory(device: str) -> tuple[int, int]:
-    """Free and total bytes of an accelerator."""
+    """Return the free and total bytes of an accelerator."""
     import torch
 
     if not torch.cuda.is_available():
@@ -100,13 +100,13 @@ def _cuda_memory(device: str) -> tuple[int, int]:
 
 
 def _main_memory() -> int | None:
-    """Main memory that can be had without swapping, within the limit of the container."""
+    """Return the main memory available without swapping, within the limit of the container."""
     known = [bytes for bytes in (_system_memory(), _container_memory()) if bytes is not None]
     return min(known, default=None)
 
 
 def _total_main_memory() -> int | None:
-    """Main memory of the machine or, where that is less, of the container."""
+    """Return the main memory of the machine or of the container, whichever is less."""
     known: list[int] = []
     with contextlib.suppress(ValueError, OSError):
         known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
@@ -117,7 +117,7 @@ def _total_main_memory() -> int | None:
 
 
 def _system_memory() -> int | None:
-    """Linux counts the file cache, which it gives up, as available; elsewhere only what is free is known."""
+    """Return the available main memory. On Linux it includes the file cache; other systems report only free memory."""
     try:
         for line in _MEMINFO.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -131,7 +131,7 @@ def _system_memory() -> int | None:
 
 
 def _container_limit() -> int | None:
-    """What a container may use at most; None without a limit."""
+    """Return the memory limit of the container; None without a limit."""
     try:
         limit = (_CONTROL_GROUP / "memory.max").read_text(encoding="ascii").strip()
     except OSError:
@@ -140,7 +140,7 @@ def _container_limit() -> int | None:
 
 
 def _container_memory() -> int | None:
-    """What a container's limit leaves; None without one."""
+    """Return the memory left within the container's limit; None without a limit."""
     limit = _container_limit()
     if limit is None:
         return None

@@ -1,4 +1,4 @@
-"""Which number format a base model runs in, decided the same way by worker and server."""
+"""The choice of a base model's number format, the same in worker and server."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CPU_FLAGS: Final = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-"""What processors (x86, Arm) that compute in bfloat16 report; others emulate it, slower than float32."""
+"""CPU flags (x86, Arm) of bfloat16 support. Other processors emulate bfloat16, which is slower than float32."""
 _WORTH_IT: Final = 1.3
-"""bfloat16 costs accuracy, so it has to be this much faster."""
+"""Minimum speed-up of bfloat16 over float32 for `auto` to choose it, because it costs accuracy."""
 _ROUNDS: Final = 15
 
 
 def choose_dtype(setting: str, device: str) -> str:
-    """The number format to load a base model in.
+    """Return the number format to load a base model in.
 
     Args:
-        setting: `float32`, `bfloat16`, or `auto` for what is faster here.
+        setting: `float32`, `bfloat16`, or `auto` for the faster one on this machine.
         device: Torch device, such as `cpu`.
 
     Returns:
@@ -32,7 +32,7 @@ def choose_dtype(setting: str, device: str) -> str:
 
 @lru_cache
 def _fastest(device: str) -> str:
-    """Asks the processor, then measures what it said."""
+    """Return the faster number format: read the processor's flags, then measure."""
     import torch
 
     if device.startswith("cuda"):
@@ -43,7 +43,7 @@ def _fastest(device: str) -> str:
 
 
 def _cpu_flags() -> frozenset[str]:
-    """What the processor reports; empty where the system does not tell."""
+    """Return the flags of the processor; empty if the system does not report them."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -55,7 +55,7 @@ def _cpu_flags() -> frozenset[str]:
 
 
 def _seconds(dtype: object) -> float:
-    """Shortest time of a matrix product as they occur in a small model; the shortest, as others disturb."""
+    """Return the time of a matrix product of a small model: the shortest of several, because other load slows some."""
     import torch
 
     assert isinstance(dtype, torch.dtype)

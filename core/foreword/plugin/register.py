@@ -11,10 +11,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A name that is not offered, or not from this plugin.
+    """An item of a plugin that is not available, or whose name belongs to another plugin.
 
     Attributes:
-        plugin: The plugin that was to bring it.
+        plugin: The plugin that provides the item.
         reason: The problem and the remedy.
     """
 
@@ -24,14 +24,14 @@ class LeftOut:
 
 
 class Register(Generic[Item]):
-    """Items by name, each with the plugin that brought it.
+    """Items by name, each with the plugin that provides it.
 
     The first plugin that adds a name keeps it. The item of a later plugin is left out; the rest of that plugin stays.
 
     Args:
-        noun: What is registered, for messages: `task`.
+        noun: Kind of the items, for messages, such as `task`.
         name_of: Returns an item's name.
-        aliases_of: Returns the other names that an item answers to.
+        aliases_of: Returns the other names of an item.
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class Register(Generic[Item]):
         self._origins: dict[str, str] = {}
 
     def claim(self, plugin: str, distribution: str = "") -> None:
-        """Sets the plugin that everything added from now on belongs to.
+        """Set the plugin that provides all items added from now on.
 
         Args:
-            distribution: The distribution that the plugin comes with and its version, for messages.
+            distribution: The plugin's distribution and its version, for messages.
         """
         self._plugin = plugin
         self._origins[plugin] = f"{plugin} ({distribution})" if distribution else plugin
 
     def add(self, item: Item) -> None:
-        """Adds an item. One whose name is taken is left out, as is an alias that is taken."""
+        """Add an item. An item whose name is taken is left out, and so is an alias that is taken."""
         name = self._name_of(item)
         if self._holder(name) is not None:
             self.leave_out(name, self._clash(name))
@@ -74,7 +74,7 @@ class Register(Generic[Item]):
                 self._aliases[alias] = name
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Records why an item that was asked for is not offered. A request for it is refused with this reason.
+        """Record why a configured item is not available. A request for it is refused with this reason.
 
         Args:
             reason: The problem and the remedy.
@@ -82,30 +82,30 @@ class Register(Generic[Item]):
         self._left_out.append(LeftOut(plugin=self._plugin, name=name, reason=reason))
 
     def drop(self, plugin: str) -> None:
-        """Removes everything that a plugin added."""
+        """Remove everything that a plugin added."""
         self._left_out = [item for item in self._left_out if item.plugin != plugin]
         for name in self.names_of(plugin):
             del self._items[name], self._owners[name]
         self._aliases = {alias: name for alias, name in self._aliases.items() if name in self._items}
 
     def owner(self, name: str) -> str:
-        """The plugin that brought an item."""
+        """Return the plugin that provides an item."""
         return self._owners[name]
 
     def names_of(self, plugin: str) -> tuple[str, ...]:
-        """The names of the items that a plugin brought."""
+        """Return the names of the items that a plugin provides."""
         return tuple(name for name, owner in self._owners.items() if owner == plugin)
 
     def left_out_of(self, plugin: str) -> tuple[str, ...]:
-        """The reasons why items of a plugin are left out."""
+        """Return the reasons why items of a plugin are left out."""
         return tuple(item.reason for item in self._left_out if item.plugin == plugin)
 
     def get(self, name: str) -> Item | None:
-        """The item of this name, or None."""
+        """Return the item of this name, or None."""
         return self._items.get(name)
 
     def by_alias(self, alias: str) -> Item | None:
-        """The item that answers to this alias, or None."""
+        """Return the item with this alias, or None."""
         return self._items.get(self._aliases.get(alias, ""))
 
     @property
@@ -115,23 +115,23 @@ class Register(Generic[Item]):
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """The reasons why items that were asked for are not offered, by name."""
+        """The reasons why configured items are not available, by name."""
         return {item.name: item.reason for item in self._left_out}
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items.values())
 
     def _holder(self, name: str) -> str | None:
-        """The item that a name or alias belongs to."""
+        """Return the name of the item that a name or alias belongs to."""
         return name if name in self._items else self._aliases.get(name)
 
     def _clash(self, name: str) -> str:
-        """The reason why a name that is taken cannot be used again."""
+        """Return the reason why a name that is taken cannot be used again."""
         holder = self._holder(name)
         assert holder is not None, f"{name} is not taken"
         owner, claimant = (self._origins.get(plugin, plugin) for plugin in (self._owners[holder], self._plugin))
         where = "" if holder == name else f" as another name of {holder!r}"
         return (
-            f"The plugin {claimant} brings the {self.noun} {name!r}, and so does the plugin {owner}{where}, whose one "
-            f"is used. Rename it in {self._plugin}, or leave one of the plugins out with FOREWORD_PLUGINS."
+            f"The plugin {claimant} provides the {self.noun} {name!r}, but the plugin {owner} already provides it"
+            f"{where}. Rename it in {self._plugin}, or exclude one of the two plugins with FOREWORD_PLUGINS."
         )

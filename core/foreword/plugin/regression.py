@@ -1,7 +1,7 @@
-"""What a regression finds, written as vectors that a model can be trained to read.
+"""Initial vectors of a soft prompt, computed by a regression on the model's own sentence vectors.
 
-A soft prompt that starts here knows already what a regression on the model's own sentence vectors would: one vector for
-each answer, its name and the direction in which its inputs lie. Tuning begins where it would otherwise end.
+There is one vector for each answer: its name plus the direction of its inputs. A prompt that starts from these vectors
+starts with the knowledge of the regression.
 
 Shapes: N rows, U answers, D width.
 """
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PENALTY: Final = 2.0
-"""Of the ridge. Between 1 and 3 lay the best on 160 complaints and sentence vectors of length 1."""
+"""Penalty of the ridge regression. Values from 1 to 3 were best on 160 complaints and sentence vectors of length 1."""
 
 
 def answer_vectors(
     pooled_ND: Tensor, answers: Sequence[tuple[int, ...]], *, most: int, embed: Callable[[Sequence[int]], Tensor]
 ) -> Tensor:
-    """A vector for each of the most frequent answers, those first.
+    """Return a vector for each of the most frequent answers, most frequent first.
 
     Args:
         pooled_ND: Mean of the model's states over each input's tokens, float32.
-        answers: Of the rows, in token ids without the one that closes them.
-        embed: Embeddings of token ids as they enter the first layer, `[N, D]`.
+        answers: The answers of the rows as token ids, without the end token.
+        most: Maximum number of vectors.
+        embed: Returns embeddings of token ids as they enter the first layer, `[N, D]`.
 
     Shape:
-        Returns `[U, D]`, U at most `most`; nothing where answers hardly repeat: then there is nothing to regress on.
+        Returns `[U, D]`, U at most `most`. U is 0 if answers hardly repeat, because there is nothing to regress on.
     """
     import torch
 
@@ -45,22 +46,22 @@ def answer_vectors(
 
 
 def answer_directions(pooled_ND: Tensor, targets_N: Tensor, num_answers: int) -> Tensor:
-    """Ridge regression over normalised vectors, each answer against all others.
+    """Return the directions of a ridge regression over normalised vectors, each answer against all others.
 
-    Rare answers have short directions, as they have little to say for them.
+    Rare answers have short directions, because there is little evidence for them.
 
     Args:
-        targets_N: The place of each row's answer; -1 where it has none.
+        targets_N: The index of each row's answer; -1 for a row whose answer has no index.
 
     Shape:
-        Returns `[U, D]`, the mean of the norms being 1.
+        Returns `[U, D]`, with a mean norm of 1.
     """
     import torch
 
     pooled_ND = torch.nn.functional.normalize(pooled_ND.float(), dim=-1)
     centred_ND = pooled_ND - pooled_ND.mean(dim=0)
     targets_NU = (targets_N[:, None] == torch.arange(num_answers, device=targets_N.device)).float()
-    # By rows and not by dimensions: there are fewer of them.
+    # The system is solved over rows, not dimensions: there are fewer rows.
     kernel_NN = centred_ND @ centred_ND.T + PENALTY * torch.eye(len(centred_ND), device=centred_ND.device)
     directions_UD: Tensor = (centred_ND.T @ torch.linalg.solve(kernel_NN, targets_NU - targets_NU.mean(dim=0))).T
     directions_UD /= directions_UD.norm(dim=-1).mean().clamp_min(1e-6)

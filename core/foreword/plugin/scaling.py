@@ -1,4 +1,4 @@
-"""Scales what passes the sites of a network, for the time of one pass.
+"""Scaling of the activations at the sites of a network, for the duration of one pass.
 
 Legend: B rows, T tokens, W columns of a projection.
 """
@@ -16,14 +16,14 @@ from foreword.domain.site import Site, SiteKind, Stream
 
 
 def factors_by_module(sites: Sequence[Site], scales_W: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Scales of sites as factors of whole projections: ones for the columns of a projection that nothing scales.
+    """Convert scales of sites to factors of whole projections, with ones for columns that are not scaled.
 
     Args:
-        sites: Those of the base model.
-        scales_W: By name of the site, each as wide as it.
+        sites: The sites of the base model.
+        scales_W: Scales by name of the site, each as wide as the site.
 
     Raises:
-        ValueError: The base model has no such site, or it is of another width.
+        ValueError: The base model has no such site, or the site has another width.
     """
     known = {site.name: site for site in sites}
     for name, scale_W in scales_W.items():
@@ -46,10 +46,10 @@ def factors_by_module(sites: Sequence[Site], scales_W: Mapping[str, Tensor]) -> 
 
 
 class Scaling:
-    """Scales what passes the sites of a network.
+    """The scaling of activations at the sites of a network.
 
-    The hooks live for one pass, so that the network is as it was whenever nobody runs it. Not thread-safe: one thread
-    owns the network.
+    The hooks exist for one pass, so that the network is unchanged between passes. The class is not thread-safe: one
+    thread owns the network.
     """
 
     def __init__(self, network: nn.Module, sites: Sequence[Site]) -> None:
@@ -60,20 +60,20 @@ class Scaling:
 
     @contextmanager
     def applied(self, factors: Mapping[str, Tensor], *, stream: Stream | None = None) -> Iterator[None]:
-        """Multiplies what passes by these factors, in their precision.
+        """Multiply activations by these factors, in the precision of the factors, inside the context.
 
         Args:
-            factors: By path of the projection, as wide as it: `[W]` for all rows alike, or `[B, 1, W]`.
+            factors: Factors by path of the projection and as wide as it: `[W]` for all rows, or `[B, 1, W]`.
             stream: The side of the network that is about to run; None for both.
         """
         with ExitStack() as stack:
             for path, factor in factors.items():
-                projection, takes, side = self._projections[path]
+                projection, scales_input, side = self._projections[path]
                 if stream is not None and side is not stream:
                     continue
                 handle = (
                     projection.register_forward_pre_hook(_scale_input(factor))
-                    if takes
+                    if scales_input
                     else projection.register_forward_hook(_scale_output(factor))
                 )
                 stack.callback(handle.remove)
@@ -96,7 +96,7 @@ def _scale_output(factor: Tensor) -> Callable[[nn.Module, tuple[Any, ...], Tenso
 
 
 def _widened(scale_W: Tensor, site: Site) -> Tensor:
-    """Scales of some columns of a projection as factors of all."""
+    """Expand the scales of some columns of a projection to factors of all columns."""
     ones = scale_W.new_ones
     rest = site.module_width - site.start - site.width
     return torch.cat([ones(site.start), scale_W, ones(rest)])

@@ -1,4 +1,4 @@
-"""Finds the sites of a network: where a tuning method may scale what passes."""
+"""The sites of a network: the places where a tuning method may scale activations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _PROJECTIONS: Final[Mapping[str, tuple[SiteKind, ...]]] = {
-    # BART; Llama and its like.
+    # BART, Llama and similar models.
     "q_proj": (SiteKind.QUERY,),
     "k_proj": (SiteKind.KEY,),
     "v_proj": (SiteKind.VALUE,),
@@ -25,26 +25,26 @@ _PROJECTIONS: Final[Mapping[str, tuple[SiteKind, ...]]] = {
     "EncDecAttention.k": (SiteKind.KEY,),
     "EncDecAttention.v": (SiteKind.VALUE,),
     "DenseReluDense.wo": (SiteKind.FEED_FORWARD,),
-    # GPT-2, whose one projection makes queries, keys and values side by side.
+    # GPT-2, whose single projection computes queries, keys and values side by side.
     "attn.c_attn": (SiteKind.QUERY, SiteKind.KEY, SiteKind.VALUE),
     "mlp.c_proj": (SiteKind.FEED_FORWARD,),
 }
-"""What the projections of the supported families make, by the end of their path."""
+"""The outputs of the projections of the supported families, by the end of their path."""
 
 
 def find_sites(network: nn.Module) -> tuple[Site, ...]:
-    """The sites of a transformers model of a supported family, encoder first, in the order of the layers.
+    """Return the sites of a transformers model of a supported family, encoder first, in the order of the layers.
 
     Args:
-        network: May be on the meta device: only names and shapes are looked at.
+        network: The model. It may be on the meta device: only names and shapes are read.
     """
     found: list[Site] = []
     for path, module in network.named_modules():
         kinds = _kinds_of(path)
         if not kinds:
             continue
-        taken, given = _widths(module)
-        whole = taken if kinds == (SiteKind.FEED_FORWARD,) else given
+        input_width, output_width = _widths(module)
+        whole = input_width if kinds == (SiteKind.FEED_FORWARD,) else output_width
         width = whole // len(kinds)
         stream = Stream.ENCODER if "encoder" in path.split(".") else Stream.DECODER
         found += [
@@ -55,16 +55,16 @@ def find_sites(network: nn.Module) -> tuple[Site, ...]:
 
 
 def _kinds_of(path: str) -> tuple[SiteKind, ...]:
-    """What a projection makes; empty for every other module."""
+    """Return the kinds of output of a projection; empty for every other module."""
     parts = path.split(".")
     return _PROJECTIONS.get(".".join(parts[-2:])) or _PROJECTIONS.get(parts[-1], ())
 
 
 def _widths(projection: nn.Module) -> tuple[int, int]:
-    """Columns that a projection takes and gives; GPT-2's Conv1D keeps its weight the other way round."""
+    """Return the input and output width of a projection; GPT-2's Conv1D stores its weight transposed."""
     from torch import nn
 
     if isinstance(projection, nn.Linear):
         return projection.in_features, projection.out_features
-    taken, given = projection.get_parameter("weight").shape
-    return taken, given
+    input_width, output_width = projection.get_parameter("weight").shape
+    return input_width, output_width

@@ -1,4 +1,4 @@
-"""The hooks. Each docstring says when the hook fires and what it is handed."""
+"""The hooks. Each docstring documents when the hook fires and which arguments it receives."""
 
 from __future__ import annotations
 
@@ -15,92 +15,92 @@ if TYPE_CHECKING:
 
 @hookspec
 def register_base_models(register: Register[BaseModel]) -> None:
-    """Fires once when a process starts; add the base models that the plugin offers.
+    """Add base models. Fires once when a process starts.
 
     Adding must be cheap: weights are loaded later, on first use.
 
     Args:
-        register: Takes base models by `spec.id`.
+        register: The register of base models; their names are `spec.id`.
     """
 
 
 @hookspec
 def register_tasks(register: Register[Task]) -> None:
-    """Fires once when a process starts; add tasks.
+    """Add tasks. Fires once when a process starts.
 
     Args:
-        register: Takes tasks by `id`.
+        register: The register of tasks; their names are `id`.
     """
 
 
 @hookspec
 def register_row_validators(register: Register[RowValidator]) -> None:
-    """Fires once when a process starts; add checks of dataset rows. They run in the order of registration.
+    """Add checks of dataset rows, which run in the order of registration. Fires once when a process starts.
 
     Args:
-        register: Takes validators by `id`.
+        register: The register of row validators; their names are `id`.
     """
 
 
 @hookspec
 def register_tuning_methods(register: Register[TuningMethod]) -> None:
-    """Fires once when a process starts; add tuning methods.
+    """Add tuning methods. Fires once when a process starts.
 
     Args:
-        register: Takes methods by `id`.
+        register: The register of tuning methods; their names are `id`.
     """
 
 
 @hookspec
 def experiment_started(experiment: TuneExperiment) -> None:
-    """Fires in the worker when it takes an experiment; again with each worker that takes it over.
+    """React to a started experiment. Fires in the worker that takes it, and again in each worker that takes it over.
 
     Args:
-        experiment: As it is stored, without snapshots.
+        experiment: The stored experiment, without snapshots.
     """
 
 
 @hookspec
 def experiment_progressed(experiment: TuneExperiment, progress: Progress) -> None:
-    """Fires in the worker with every snapshot that is stored, about once a second.
+    """React to progress. Fires in the worker with every stored snapshot, about once a second.
 
     Args:
-        experiment: As it was when the worker took it.
-        progress: How far it is.
+        experiment: The experiment as it was when the worker took it.
+        progress: The current progress.
     """
 
 
 @hookspec
 def experiment_finished(experiment: TuneExperiment) -> None:
-    """Fires in the worker after the final state is stored, also after a failure or cancellation.
+    """React to the end of an experiment. Fires in the worker after the final state is stored, even after a failure.
 
     Args:
-        experiment: As it is stored, without snapshots.
+        experiment: The stored experiment, without snapshots.
     """
 
 
 @hookspec
 def before_generate(call: InferenceCall, text: str) -> str | None:
-    """Fires in the server before a text goes to the engine: Generate, StreamGenerate, BatchGenerate and Classify.
+    """Change or refuse a text. Fires in the server before Generate, StreamGenerate, BatchGenerate or Classify runs it.
 
-    Return another text to have that answered instead, such as one without names; None leaves it. Every plugin is handed
-    what the one before made of it. Raise an error of `foreword.errors` to refuse the request; any other is logged,
-    and the request fails: a text that was to be changed never goes on as it was. Runs on a thread that does
-    nothing else; the request waits.
+    Return a new text to use it instead, for example one without names, or None to leave the text unchanged. Each plugin
+    receives the text as the previous plugin returned it. Raise an error from `foreword.errors` to refuse the request.
+    Any other exception is logged and the request fails, because an unchanged text must never reach the engine. The hook
+    runs on its own thread, and the request waits for it.
 
     Args:
-        call: Who asks whom.
-        text: The whole input, after composing and templates.
+        call: The caller and the model.
+        text: The whole input, after composition and templates.
     """
 
 
 @hookspec
 def after_generate(call: InferenceCall, outcome: InferenceOutcome) -> None:
-    """Fires in the server when a request of `before_generate` has been answered, has failed or was given up.
+    """Observe an outcome. Fires in the server after a request of `before_generate` was answered, failed or cancelled.
 
-    Runs on a thread of its own, one request after the other; nobody waits for it.
+    The hook runs on its own thread, one request after the other. No request waits for it.
 
     Args:
-        call: The same as before.
-        outcome: Tokens, time and, if it was not answered, why.
+        call: The call that `before_generate` received.
+        outcome: Tokens, time and, if the request was not answered, the reason.
     """

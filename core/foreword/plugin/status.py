@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class PluginState(Enum):
-    """Whether a plugin is in use."""
+    """The state of a plugin: in use, failed, or excluded by the allow-list."""
 
     LOADED = "loaded"
     FAILED = "failed"
@@ -19,13 +19,14 @@ class PluginStatus:
     """An installed plugin, loaded or not.
 
     Attributes:
-        id: Entry-point name.
-        distribution: Distribution that it came with, and its version.
+        id: Name of the entry point.
+        distribution: Distribution of the plugin.
+        version: Version of the distribution.
         module: Module that the entry point names.
-        error: Why it is not in use; empty when it is.
-        provides: What it registered, such as `task:classification`.
-        left_out: What it cannot offer, each with problem and remedy: a name that another plugin has, or an item that
-            cannot be used here.
+        error: The reason why the plugin is not in use; empty if it is in use.
+        provides: Registered items, such as `task:classification`.
+        left_out: The problem and the remedy of each item that is left out: a name that another plugin has, or an item
+            that cannot be used here.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Checks the options of a task against those that the task declares."""
+"""The check of task options against the options that the task declares."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import Task
 
 _COMMON: Final = ("labels", "multi_label", "separator")
-"""Options that are fields of TaskOptions. The others are in its `extra`."""
+"""Options that are fields of `TaskOptions`. All other options are in its `extra`."""
 
 
 def set_options(options: TaskOptions) -> Mapping[str, Any]:
-    """The options that are set, by name, wherever TaskOptions holds them."""
+    """Return the options that are set, by name, both fields and extras of `TaskOptions`."""
     common = {name: getattr(options, name) for name in _COMMON}
     return {**{name: value for name, value in common.items() if value not in (None, ())}, **(options.extra or {})}
 
 
 def with_option(options: TaskOptions, name: str, value: Any) -> TaskOptions:
-    """The options with one more, or with another value of one, wherever TaskOptions holds it."""
+    """Return the options with one option added or replaced, be it a field or an extra of `TaskOptions`."""
     changes: dict[str, Any] = {name: tuple(value) if name == "labels" else value}
     if name not in _COMMON:
         changes = {"extra": {**(options.extra or {}), name: value}}
@@ -30,7 +30,7 @@ def with_option(options: TaskOptions, name: str, value: Any) -> TaskOptions:
 
 
 def option_field(name: str) -> str:
-    """The path of an option in a request."""
+    """Return the path of an option in a request."""
     return f"task_options.{name}" if name in _COMMON else f"task_options.extra.{name[:80]}"
 
 
@@ -38,7 +38,8 @@ def check_task_options(task: Task, options: TaskOptions) -> None:
     """Check that the task has every option that is set, and allows its value.
 
     Raises:
-        InvalidArgumentError: It does not; each violation names a field below `task_options` and what is allowed.
+        InvalidArgumentError: An option is unknown or has a forbidden value; each violation names a field below
+            `task_options` and what is allowed.
     """
     declared = {spec.name: spec for spec in task.options}
     owner = f"the task {task.id}"
@@ -47,7 +48,8 @@ def check_task_options(task: Task, options: TaskOptions) -> None:
     for name in common:
         if name not in declared:
             violations.add(
-                f"task_options.{name}", f"is no option of {owner}, which has {listed(task.options)}; leave it unset"
+                f"task_options.{name}",
+                f"is not an option of {owner}, which has {listed(task.options)}; leave it unset",
             )
     known = {name: value for name, value in common.items() if name in declared}
     check_values(violations, task.options, known, field="task_options", owner=owner)

@@ -26,7 +26,7 @@ def test_options_of_a_task_are_checked_against_it(capsys, tmp_path):
     assert run(["data", "check", path, "--task", "generation", "--option", "tone=kind"]) == 2
     assert "'tone' is unknown. The task generation has none." in " ".join(capsys.readouterr().err.split())
     assert run(["data", "check", path, "--task", "generation", "--separator", ";"]) == 1
-    assert "--separator: is no option of the task generation" in " ".join(capsys.readouterr().err.split())
+    assert "--separator: is not an option of the task generation" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_badly_distributed_file_is_usable_but_warned_of(capsys, tmp_path):

@@ -75,5 +75,5 @@ def test_the_lengths_of_summaries_are_reported() -> None:
 
 
 def test_options_of_classification_are_refused_by_name() -> None:
-    with pytest.raises(InvalidArgumentError, match="multi_label: is no option of the task summarization"):
+    with pytest.raises(InvalidArgumentError, match="multi_label: is not an option of the task summarization"):
         check_task_options(TASK, TaskOptions(multi_label=True))

@@ -1,4 +1,4 @@
-"""What a user writes is text, also where it looks like a special token."""
+"""Everything that a user writes is plain text, even if it looks like a special token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT = "a </s> <pad> <s> b"
 
 
 def _unigram() -> PreTrainedTokenizerFast:
-    """Like T5's: the special tokens are the likeliest pieces of the vocabulary."""
+    """Return a tokenizer like T5's: the special tokens are the likeliest pieces of the vocabulary."""
     pieces = [("<pad>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((letter, -3.0) for letter in "▁ab</s>pd")]
     backend = Tokenizer(models.Unigram(pieces, unk_id=3))
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -34,7 +34,7 @@ TOKENIZERS = {
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-def test_special_tokens_in_a_text_are_text_and_come_back_as_they_were(name):
+def test_special_tokens_in_a_text_are_plain_text_and_decode_unchanged(name):
     made = TOKENIZERS[name]()
     special = set(made.all_special_ids)
 
@@ -48,7 +48,7 @@ def test_special_tokens_in_a_text_are_text_and_come_back_as_they_were(name):
 
 
 @pytest.mark.parametrize("shape", ["bart", "llama"])
-def test_an_answer_ends_where_it_ends_and_nowhere_before(shape):
+def test_an_answer_has_its_only_end_token_at_its_end(shape):
     model = tiny_model(shape)
 
     ids = encode_target(model, TEXT)

@@ -1,4 +1,4 @@
-"""Every hook is documented and fires; what a plugin does wrong in one is its own affair."""
+"""Every hook is documented and fires, and a fault in one plugin does not affect the others."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ README = Path(__file__).parents[3] / "plugins" / "README.md"
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_every_hook_says_when_it_fires_and_what_it_is_handed(name):
+def test_every_hook_documents_when_it_fires_and_its_arguments(name):
     text = inspect.getdoc(HOOKS[name])
 
-    assert text.startswith("Fires ")
+    assert ". Fires " in text.splitlines()[0]
     for argument in inspect.signature(HOOKS[name]).parameters:
         assert f"\n    {argument}: " in text
     assert f"`{name}`" in README.read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_every_hook_has_a_method_with_the_same_parameters(name):
 
 
 def test_every_hook_is_fired_somewhere():
-    """The tests of experiments and of the engine see them fire; this one sees that none was forgotten."""
+    """Other tests check that hooks fire with experiments and in the engine; this one checks that none is forgotten."""
     folder = Path(foreword.__file__).parent
     fired = {
         node.attr
@@ -54,7 +54,7 @@ def test_every_hook_is_fired_somewhere():
     assert set(HOOKS) <= fired
 
 
-def test_one_plugin_that_raises_keeps_no_other_from_being_told(caplog: pytest.LogCaptureFixture):
+def test_a_plugin_that_raises_does_not_stop_the_notification_of_others(caplog: pytest.LogCaptureFixture):
     def grumble(outcome):
         raise ValueError("no")
 
@@ -74,7 +74,7 @@ def test_one_plugin_that_raises_keeps_no_other_from_being_told(caplog: pytest.Lo
     assert "grumpy" in caplog.text
 
 
-def test_each_plugin_changes_what_the_one_before_made_of_a_text():
+def test_each_plugin_receives_the_text_as_the_previous_one_changed_it():
     manager = PluginManager(
         [
             make_plugin("mask", before_generate=lambda text: text.replace("ANNA", "X")),
@@ -87,7 +87,7 @@ def test_each_plugin_changes_what_the_one_before_made_of_a_text():
 
 
 @pytest.mark.parametrize("wrong", [lambda text: 1 / 0, lambda text: 42])
-def test_a_text_never_goes_on_as_it_was_when_a_plugin_fails(wrong):
+def test_an_unchanged_text_is_never_used_after_a_plugin_failed(wrong):
     manager = PluginManager([make_plugin("wrong", before_generate=wrong)])
 
     with capture_logs() as logs, pytest.raises(InternalError, match="plugin wrong failed") as raised:
@@ -107,7 +107,7 @@ def test_a_plugin_may_refuse_a_text():
         manager.before_generate(None, "Anna")
 
 
-def test_a_wrapper_around_a_lifecycle_hook_is_refused_as_it_would_never_run():
+def test_a_wrapper_around_a_lifecycle_hook_is_refused_because_it_would_never_run():
     def around(text):
         yield
 

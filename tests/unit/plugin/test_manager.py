@@ -1,4 +1,4 @@
-"""The plugin manager: what loads, what is refused, and how it says so."""
+"""The plugin manager: which plugins load, which are refused, and with which message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from foreword.plugin.status import PluginState
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to import plugin modules from; what was imported is forgotten afterwards."""
+    """A folder to import plugin modules from; the modules are unloaded afterwards."""
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
     yield tmp_path
@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def write_plugin(folder: Path, name: str, body: str, distribution: str = "") -> EntryPoint:
-    """The entry point of a module; with a distribution, one that is installed from it as version 1.0."""
+    """Write a module and return its entry point, installed from version 1.0 of the distribution if one is given."""
     (folder / f"{name}.py").write_text("from foreword.plugin import hookimpl\n" + dedent(body))
     if not distribution:
         return EntryPoint(name=name, value=name, group="foreword")
@@ -87,7 +87,7 @@ def test_a_misspelt_hook_is_refused_by_name(folder: Path) -> None:
     assert "register_tasks" in manager.statuses[0].error
 
 
-def test_what_two_plugins_bring_is_left_out_of_the_later_and_the_rest_of_both_loads(folder: Path) -> None:
+def test_an_item_of_two_plugins_is_left_out_of_the_later_one_and_the_other_items_of_both_load(folder: Path) -> None:
     first = write_plugin(folder, "first", VALIDATOR.format(id="same one"), "first-dist")
     second = write_plugin(folder, "second", VALIDATOR.format(id="same two"), "second-dist")
 
@@ -99,12 +99,12 @@ def test_what_two_plugins_bring_is_left_out_of_the_later_and_the_rest_of_both_lo
         assert set(manager.row_validators.items) == {"same", "one", "two"}
         assert manager.statuses[0].left_out == ()
         (reason,) = manager.statuses[1].left_out
-        assert "second (second-dist 1.0) brings the row validator 'same'" in reason
+        assert "second (second-dist 1.0) provides the row validator 'same'" in reason
         assert "first (first-dist 1.0)" in reason
         assert "Rename it in second" in reason
 
 
-def test_a_name_of_a_built_in_plugin_is_never_taken_from_it(folder: Path) -> None:
+def test_a_built_in_plugin_always_keeps_its_names(folder: Path) -> None:
     built_in = list(entry_points(group="foreword"))
     foreign = write_plugin(folder, "aaa", VALIDATOR.format(id="duplicates mine"), "acme")
 
@@ -119,7 +119,7 @@ def test_a_name_of_a_built_in_plugin_is_never_taken_from_it(folder: Path) -> Non
         assert "aaa (acme 1.0)" in status.left_out[0]
 
 
-def test_a_plugin_called_like_a_built_in_one_is_left_out_and_the_built_in_one_stays(folder: Path) -> None:
+def test_a_plugin_with_the_name_of_a_built_in_one_is_left_out_and_the_built_in_one_stays(folder: Path) -> None:
     foreign = EntryPoint(name="validators", value="mine", group="foreword")
     write_plugin(folder, "mine", VALIDATOR.format(id="mine"))
 
@@ -129,10 +129,10 @@ def test_a_plugin_called_like_a_built_in_one_is_left_out_and_the_built_in_one_st
     assert states["foreword_validators.plugin"].state is PluginState.LOADED
     assert "duplicates" in manager.row_validators.items
     assert states["mine"].state is PluginState.FAILED
-    assert "foreword_validators.plugin is called validators too; rename" in states["mine"].error
+    assert "foreword_validators.plugin is also called validators; rename" in states["mine"].error
 
 
-def test_a_base_model_takes_no_name_that_another_answers_to(folder: Path) -> None:
+def test_a_base_model_cannot_take_a_name_or_alias_of_another(folder: Path) -> None:
     point = write_plugin(
         folder,
         "aaa",
@@ -164,7 +164,7 @@ def test_a_base_model_takes_no_name_that_another_answers_to(folder: Path) -> Non
     assert "another name of 'foreword--starter'" in status.left_out[0]
 
 
-def test_a_plugin_that_fails_half_way_leaves_nothing_behind(folder: Path) -> None:
+def test_nothing_remains_of_a_plugin_that_fails_half_way(folder: Path) -> None:
     point = write_plugin(
         folder,
         "half",
@@ -177,7 +177,7 @@ def test_a_plugin_that_fails_half_way_leaves_nothing_behind(folder: Path) -> Non
     assert manager.row_validators.get("half") is None
 
 
-def test_the_allow_list_decides_and_names_what_it_cannot_find(folder: Path) -> None:
+def test_only_plugins_on_the_allow_list_load_and_missing_ones_are_reported(folder: Path) -> None:
     one = write_plugin(folder, "one", VALIDATOR.format(id="one"))
     two = write_plugin(folder, "two", VALIDATOR.format(id="two"))
 
@@ -191,7 +191,7 @@ def test_the_allow_list_decides_and_names_what_it_cannot_find(folder: Path) -> N
     assert manager.row_validators.get("one") is None
 
 
-def test_a_lifecycle_hook_that_raises_reaches_nobody(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_a_lifecycle_hook_is_only_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     point = write_plugin(folder, "grumpy", "@hookimpl\ndef experiment_finished(experiment): raise ValueError('no')")
     manager = PluginManager([point])
 
@@ -200,13 +200,13 @@ def test_a_lifecycle_hook_that_raises_reaches_nobody(folder: Path, caplog: pytes
     assert "experiment_finished" in caplog.text
 
 
-def test_base_models_answer_to_id_resource_name_and_aliases() -> None:
+def test_base_models_are_found_by_id_resource_name_and_alias() -> None:
     manager = PluginManager.load(aliases={"flan-t5": "foreword--starter"})
 
     for name in ("foreword--starter", "baseModels/foreword--starter", "foreword/starter", "starter", "flan-t5"):
         assert manager.base_model(name).spec.id == "foreword--starter"
 
 
-def test_an_unknown_base_model_is_answered_with_those_installed() -> None:
+def test_the_error_about_an_unknown_base_model_lists_the_installed_ones() -> None:
     with pytest.raises(NotFoundError, match="foreword--starter"):
         PluginManager.load().base_model("gpt-9")

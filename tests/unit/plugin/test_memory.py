@@ -30,11 +30,11 @@ def test_the_memory_of_this_machine_is_measured():
     assert 2**20 < available < 2**50
 
 
-def test_a_device_without_a_measure_is_not_judged():
+def test_a_device_with_unknown_memory_is_not_checked():
     check_memory("m", parameter_count=10**15, dtype="float32", device="mps")
 
 
-def test_a_missing_accelerator_is_named():
+def test_the_error_about_a_missing_accelerator_names_the_setting():
     import torch
 
     if torch.cuda.is_available():
@@ -44,7 +44,7 @@ def test_a_missing_accelerator_is_named():
     assert raised.value.reason == "DEVICE_MISSING"
 
 
-def test_what_is_left_is_part_of_what_there_is():
+def test_free_memory_does_not_exceed_total_memory():
     available, total = measured_bytes("cpu"), total_bytes("cpu")
 
     assert available is not None

@@ -18,5 +18,5 @@ def test_auto_is_float32_where_the_processor_would_emulate_bfloat16(monkeypatch)
     precision._fastest.cache_clear()
 
 
-def test_auto_is_one_answer_per_process():
+def test_auto_is_decided_once_per_process():
     assert choose_dtype("auto", "cpu") == choose_dtype("auto", "cpu")

@@ -7,13 +7,13 @@ from foreword.plugin.regression import answer_directions, answer_vectors
 
 
 def pooled(counts, *, width=16):
-    """Vectors around one axis for each answer, and the places of the answers."""
+    """Return vectors around one axis for each answer, and the indices of the answers."""
     generator = torch.Generator().manual_seed(0)
     targets = torch.cat([torch.full((count,), place) for place, count in enumerate(counts)])
     return torch.eye(width)[targets] * 3 + torch.randn(len(targets), width, generator=generator), targets
 
 
-def test_each_direction_tells_its_answer_s_rows_from_the_others():
+def test_each_direction_separates_the_rows_of_its_answer_from_the_others():
     vectors, targets = pooled([20, 20, 20])
 
     directions = answer_directions(vectors, targets, 3)
@@ -31,7 +31,7 @@ def test_directions_have_a_mean_length_of_one_and_rare_answers_shorter_ones():
     assert lengths[2] < lengths[:2].min()
 
 
-def test_rows_whose_answer_has_no_place_count_against_all_others():
+def test_rows_without_an_answer_index_count_against_all_answers():
     vectors, targets = pooled([20, 20, 20])
 
     directions = answer_directions(vectors, torch.where(targets == 2, -1, targets), 2)
@@ -57,7 +57,7 @@ def test_frequent_answers_come_first_and_rare_ones_without_room_are_left_out():
 @pytest.mark.parametrize(
     "answers", [[(place,) for place in range(6)], [()] * 6], ids=["that never repeat", "without any token"]
 )
-def test_answers_that_tell_nothing_make_no_vectors(answers):
+def test_answers_without_information_give_no_vectors(answers):
     found = answer_vectors(torch.randn(6, 16), answers, most=4, embed=lambda ids: torch.randn(len(ids), 16))
 
     assert found.shape == (0, 16)

@@ -18,7 +18,7 @@ def test_every_layer_has_sites_of_every_kind_and_the_encoder_comes_first(shape):
     encoders = streams.count(Stream.ENCODER)
     assert set(streams[:encoders]) <= {Stream.ENCODER}
     assert (encoders > 0) is (shape in ("bart", "t5"))
-    # Two layers; a decoder behind an encoder attends twice in each.
+    # There are two layers; a decoder with an encoder attends twice in each.
     attentions = {"bart": 6, "t5": 6}.get(shape, 2)
     assert sum(site.kind is SiteKind.KEY for site in sites) == attentions
     assert sum(site.kind is SiteKind.FEED_FORWARD for site in sites) == (4 if encoders else 2)
@@ -40,7 +40,7 @@ def test_queries_keys_and_values_of_one_projection_are_its_columns():
     assert factors[sites[1].module].tolist() == [1.0] * 16 + [2.0] * 16 + [1.0] * 16
 
 
-def test_a_pass_that_fails_leaves_the_network_as_it_was():
+def test_a_failed_pass_leaves_the_network_unchanged():
     model = tiny_model("bart")
     factors = factors_by_module(model.spec.sites, site_scales(model.spec))
 

@@ -24,12 +24,12 @@ from foreword.plugin.task_options import check_task_options
         (
             {"labels": ("a",)},
             "task_options.labels",
-            "is no option of the task shout, which has marks (an int in [1, 5]), tone (one of loud, louder); "
+            "is not an option of the task shout, which has marks (an int in [1, 5]), tone (one of loud, louder); "
             "leave it unset",
         ),
     ],
 )
-def test_what_the_task_does_not_allow_is_refused_by_name(options, field: str, description: str) -> None:
+def test_options_that_the_task_does_not_allow_are_refused_by_name(options, field: str, description: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         check_task_options(Shout(), TaskOptions(**options))
 
@@ -38,5 +38,5 @@ def test_what_the_task_does_not_allow_is_refused_by_name(options, field: str, de
 
 
 @pytest.mark.parametrize("extra", [None, {}, {"marks": 5, "tone": "louder"}])
-def test_what_it_allows_is_accepted(extra) -> None:
+def test_options_that_the_task_allows_are_accepted(extra) -> None:
     check_task_options(Shout(), TaskOptions(extra=extra))

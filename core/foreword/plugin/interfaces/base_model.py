@@ -1,4 +1,4 @@
-"""Base models: what a plugin offers to be tuned and served."""
+"""The interface of base models, which can be tuned and served."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class BaseModel(ABC):
     @property
     @abstractmethod
     def spec(self) -> BaseModelSpec:
-        """What is known of it without loading it."""
+        """The description of the model, available without loading it."""
 
     @abstractmethod
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer alone: lengths are counted before any weights are in memory."""
+        """Load only the tokenizer: lengths are counted before any weights are in memory."""
 
     @abstractmethod
     def load(self, *, device: str, dtype: str) -> LoadedModel:
-        """Loads weights and tokenizer.
+        """Load weights and tokenizer.
 
         Args:
             device: Torch device, such as `cpu`.
-            dtype: `float32` or `bfloat16`; never what the checkpoint happens to hold.
+            dtype: `float32` or `bfloat16`; the dtype of the checkpoint does not matter.
 
         Raises:
-            FailedPreconditionError: The weights are not there or do not fit; the message says what to do.
+            FailedPreconditionError: The weights are missing or do not fit into memory; the message gives the remedy.
         """

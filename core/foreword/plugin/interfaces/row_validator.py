@@ -1,4 +1,4 @@
-"""Row validators: checks of dataset rows."""
+"""The interface of row validators, which check dataset rows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from foreword.domain.report import Finding, ReportPart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationContext:
-    """What row validators may know about the rows to come.
+    """The information that row validators receive about a file before its rows.
 
     Attributes:
-        count_tokens: Counts tokens of a text; None when no base model was named.
-        max_input_tokens: Longest input in tokens; None when no base model was named.
-        multi_label: None while undecided.
+        count_tokens: Counts the tokens of a text; None if no base model was named.
+        max_input_tokens: Maximum length of an input in tokens; None if no base model was named.
+        multi_label: Whether outputs may contain several labels; None while undecided.
     """
 
     task: str
@@ -30,14 +30,14 @@ class ValidationContext:
 
 
 class RowCheck(ABC):
-    """One validator at work on one file; may remember what it has seen, within bounded memory per row."""
+    """The check of one file by one validator. It may store state about earlier rows, bounded in size per row."""
 
     @abstractmethod
     def row(self, row: Row) -> Iterable[Finding]:
-        """Findings about one row, in the order of the file. A finding of severity ERROR makes the row unusable."""
+        """Return findings about a row. Rows come in the order of the file; severity ERROR makes the row unusable."""
 
     def finish(self) -> tuple[Iterable[Finding], Iterable[ReportPart]]:
-        """Findings and report parts about the whole, after the last row."""
+        """Return findings and report parts about the whole file, after the last row."""
         return (), ()
 
 
@@ -49,4 +49,4 @@ class RowValidator(ABC):
 
     @abstractmethod
     def start(self, context: ValidationContext) -> RowCheck | None:
-        """Begins a file; None when there is nothing to check in this context."""
+        """Start the check of a file; None if there is nothing to check in this context."""

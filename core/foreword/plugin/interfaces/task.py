@@ -1,4 +1,4 @@
-"""Tasks: how outputs are read, checked, generated and measured."""
+"""The interface of tasks, which define how outputs are read, checked, generated and measured."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, MetricSpec, ReportPart
 
 Schema = Mapping[str, Any]
-"""What a task read from its data and options, as JSON: stored with the plan and the tuned model."""
+"""The result of fitting a task to data and options, as JSON. It is stored with the plan and the tuned model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """Held-out results of a task, before the evaluation adds what it knows."""
+    """The held-out results of a task, before the evaluation adds its own."""
 
     metrics: Mapping[str, float]
     parts: tuple[ReportPart, ...] = ()
@@ -27,20 +27,20 @@ class Scores:
 PERPLEXITY: Final = MetricSpec(
     id="perplexity",
     display_name="Perplexity",
-    description="Exponential of the mean loss per token of the right answers; 1 is certain. Tells systems of one base "
-    "model apart.",
+    description="Exponential of the mean loss per token of the right answers; 1 is certain. Compares systems of one "
+    "base model.",
     higher_is_better=False,
 )
-"""A task that lists this among its metrics has it measured by the service, since only a model knows it."""
+"""The perplexity metric. The service computes it for a task that lists it, because it needs a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suitability:
-    """How well a task suits rows for which no task was named.
+    """A rating of how well a task suits rows for which no task was named.
 
     Attributes:
-        score: In [0, 1]. The task with the highest score is chosen. 0.5 is the score of generation, which suits any
-            text; give more only where the rows show that they are meant for this task.
+        score: A number in [0, 1]. The task with the highest score is chosen. Generation, which suits any text, has the
+            score 0.5; return more only if the rows show that they are meant for this task.
         reason: A clause with counts for the plan and the data report, such as `353 rows have 2 labels`.
     """
 
@@ -49,9 +49,9 @@ class Suitability:
 
 
 class Task(ABC):
-    """A kind of work: how outputs are read, checked, generated and measured.
+    """A kind of work, which defines how outputs are read, checked, generated and measured.
 
-    A task is stateless; what it learns from the data is its schema.
+    A task is stateless. What it learns from the data is returned as its schema.
     """
 
     id: ClassVar[str]
@@ -65,50 +65,51 @@ class Task(ABC):
 
     @abstractmethod
     def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        """Reads what the task needs from the rows.
+        """Return the schema of the rows.
 
         Raises:
-            InvalidArgumentError: The options contradict each other or the rows; names fields below `task_options`.
+            InvalidArgumentError: The options contradict each other or the rows; the error names fields below
+                `task_options`.
         """
 
     def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability | None:
-        """Rate how well rows suit this task; called only when no task was named.
+        """Rate how well rows suit this task. Called only if no task was named.
 
         Args:
-            rows: At least one.
-            options: Those that were set; all of them are options of this task.
+            rows: The rows; at least one.
+            options: The options that were set; all of them are options of this task.
 
         Returns:
-            None for a task that is only used when it is named.
+            The rating, or None for a task that is used only if it is named.
         """
         del rows, options
         return None
 
     @abstractmethod
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Findings and report parts that need the whole data, such as labels that crowd out others."""
+        """Return findings and report parts that need all rows, such as labels that crowd out others."""
 
     @abstractmethod
     def target(self, output: str, schema: Schema) -> str:
-        """The text that the model is to produce for a row with this output: its canonical form."""
+        """Return the canonical form of an output: the text that the model should produce for the row."""
 
     @abstractmethod
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
-        """Measures predicted texts against the outputs of the rows; free text that is no answer counts as wrong."""
+        """Measure predicted texts against the outputs of the rows. Text that is not a valid answer counts as wrong."""
 
     def label_space(self, schema: Schema) -> LabelSpace | None:
-        """The closed set of answers, or None for an open task."""
+        """Return the closed set of answers, or None for an open task."""
         return None
 
     def trained_schema(self, schema: Schema, rows: Sequence[Row]) -> Schema:
-        """The schema of a model that was trained on some of the rows only.
+        """Return the schema of a model that was trained on only some of the rows.
 
-        What outputs mean stays, the labels above all; answers that occur in no row that was trained on are no longer
-        among the label sets. A task whose schema holds nothing of the kind leaves it as it is.
+        The meaning of outputs stays the same, in particular the labels. Label sets that occur in none of the training
+        rows are removed. A task whose schema contains no answers returns it unchanged.
 
         Args:
-            schema: That of all rows.
-            rows: Those trained on.
+            schema: The schema of all rows.
+            rows: The training rows.
         """
         del rows
         return schema
@@ -119,10 +120,10 @@ class LabelSpace:
     """A closed set of answers.
 
     Attributes:
-        labels: In the order in which answers list them.
-        separator: Between the labels of one answer.
-        multi_label: Whether an answer may hold several.
-        label_sets: Those seen in training, in canonical order; all single labels are always candidates too.
+        labels: The labels, in the order in which answers list them.
+        separator: The text between the labels of one answer.
+        multi_label: Whether an answer may contain several labels.
+        label_sets: The label sets seen in training, in canonical order; all single labels are candidates as well.
     """
 
     labels: tuple[str, ...]
@@ -131,6 +132,6 @@ class LabelSpace:
     label_sets: tuple[tuple[str, ...], ...]
 
     def text(self, labels: Iterable[str]) -> str:
-        """The answer text of a label set, in canonical order."""
+        """Return the answer text of a label set, in canonical order."""
         order = {label: place for place, label in enumerate(self.labels)}
         return self.separator.join(sorted(labels, key=order.__getitem__))

@@ -1,4 +1,4 @@
-"""Tuning methods: what is trained, and what it contributes to the base model's pass."""
+"""The interface of tuning methods: the trained tensors, and their contributions to the base model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterGroup:
-    """Tensors that an optimiser treats alike; `scale` multiplies the run's learning rate."""
+    """A group of tensors with one learning rate: the run's, multiplied by `scale`."""
 
     parameters: Mapping[str, Tensor]
     scale: float = 1.0
@@ -30,7 +30,7 @@ class ParameterGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodPlan:
-    """What a method will cost: numbers trained, context tokens taken, bytes kept in memory while served."""
+    """The cost of a method: trained parameters, context tokens in use, and bytes of memory in serving."""
 
     trainable_parameter_count: int
     context_tokens: int
@@ -39,12 +39,12 @@ class MethodPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """What a method learnt, tagged so that nothing needs to guess.
+    """The result of a method, with its kind and format version.
 
     Attributes:
         kind: Method and format version, such as `prompt_tuning/1`.
-        tensors: By name, in fp32 on the CPU.
-        context_tokens: Tokens of the context it takes.
+        tensors: The learnt tensors by name, in fp32 on the CPU.
+        context_tokens: Number of tokens of the context in use.
     """
 
     kind: str
@@ -54,46 +54,46 @@ class Artifact:
 
 
 class Trainable(ABC):
-    """One run of a method: named tensors, and the contributions that they make."""
+    """One run of a method: named tensors and their contributions."""
 
     @property
     @abstractmethod
     def groups(self) -> Sequence[ParameterGroup]:
-        """The tensors that are trained; everything else is frozen. Order and names never change in a run."""
+        """The tensors to train; everything else is frozen. Their order and names never change during a run."""
 
     @property
     def buffers(self) -> Mapping[str, Tensor]:
-        """Tensors that change in a run without being trained, such as running averages; checkpoints hold them."""
+        """Tensors that change in a run without being trained, such as running averages. Checkpoints include them."""
         return {}
 
     @abstractmethod
     def contribute(self) -> Sequence[Contribution]:
-        """Differentiable contributions of the tensors as they are now."""
+        """Return differentiable contributions of the current tensors."""
 
     def vary_input(self, input_ids: Sequence[int], generator: Random) -> Sequence[int]:
-        """A training row's input as it is to be seen this time; the same generator state gives the same result.
+        """Return a training input, possibly varied for this epoch; the same generator state gives the same result.
 
         Args:
-            input_ids: At least one token.
+            input_ids: The token ids of the input; at least one.
             generator: The only source of randomness.
         """
         del generator
         return input_ids
 
     def after_step(self) -> None:
-        """Called after every update, for projections and the like."""
+        """Adjust the tensors after an update, for example to project them. Called after every update."""
 
     @abstractmethod
     def finish(self) -> Artifact:
-        """The artifact of the tensors as they are now, detached and materialised."""
+        """Return the artifact of the current tensors, detached and copied."""
 
 
 class TuningMethod(ABC):
-    """A way to tune.
+    """A tuning method.
 
     Attributes:
-        parameters: Those that it takes beyond the common ones.
-        unused_parameters: Common ones that mean nothing to it; whoever sets one is told so.
+        parameters: The parameters of the method in addition to the common ones.
+        unused_parameters: The common parameters that the method does not use; a request that sets one is refused.
     """
 
     id: ClassVar[str]
@@ -104,10 +104,10 @@ class TuningMethod(ABC):
 
     @abstractmethod
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
-        """Costs of a run.
+        """Return the cost of a run.
 
         Raises:
-            InvalidArgumentError: The parameters do not fit the model; names fields below `parameters`.
+            InvalidArgumentError: The parameters do not fit the model; the error names fields below `parameters`.
         """
 
     @abstractmethod
@@ -118,25 +118,25 @@ class TuningMethod(ABC):
         rows: Sequence[EncodedRow],
         generator: Generator,
     ) -> Trainable:
-        """Begins a run.
+        """Start a run.
 
         Args:
-            rows: Those that it is trained on, for a start that is made from them; at least one.
+            rows: The training rows, for an initialisation that depends on them; at least one.
             generator: The only source of randomness.
         """
 
     @abstractmethod
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
-        """What a served artifact contributes."""
+        """Return the contributions of an artifact."""
 
     @abstractmethod
     def to_peft(self, artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The artifact as PEFT stores it: `adapter_config.json` and the tensors of `adapter_model.safetensors`."""
+        """Return the artifact in PEFT's format: `adapter_config.json` and tensors for `adapter_model.safetensors`."""
 
     @abstractmethod
     def from_peft(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec: BaseModelSpec) -> Artifact:
-        """Reads what `to_peft` wrote, or what PEFT itself did.
+        """Read an adapter that `to_peft` or PEFT itself wrote.
 
         Raises:
-            ArtifactError: It does not fit this method or this base model; says which value.
+            ArtifactError: The adapter does not fit this method or this base model; the message names the value.
         """
