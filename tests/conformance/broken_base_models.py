@@ -1,4 +1,4 @@
-"""A base model that is wrong in each way that a check looks for; `TinyModel` is right."""
+"""Faulty base models, at least one for each conformance test; `TinyModel` is correct."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Right(TinyModel):
 
 
 class _Described(Right):
-    """Describes itself in another way."""
+    """A model with a changed description."""
 
     changes: dict[str, object]
 
@@ -75,7 +75,7 @@ class OtherTokenizer(Right):
 
 
 class _Loaded(Right):
-    """Changes what it loaded."""
+    """A model that changes the loaded network."""
 
     def load(self, *, device, dtype):
         loaded = super().load(device=device, dtype=dtype)
@@ -132,7 +132,7 @@ class DeafToEmbeddings(_Loaded):
 
 
 class Leaking(_Loaded):
-    """Rows of a batch see each other."""
+    """A model in which the rows of a batch affect each other."""
 
     def change(self, loaded):
         embed = loaded.module.get_input_embeddings()
@@ -148,17 +148,17 @@ BROKEN = {
     "test_it_describes_itself": (Nameless, Contextless),
     "test_its_methods_take_what_the_service_passes": (TakesNoDevice,),
     "test_its_recipes_hold_allowed_values_that_fit_its_context": (WrongRecipe, LongRecipe),
-    "test_the_tokenizer_alone_is_the_one_that_comes_with_the_weights": (OtherTokenizer,),
+    "test_the_separate_tokenizer_equals_the_one_loaded_with_the_weights": (OtherTokenizer,),
     "test_the_tokenizer_fits_the_network": (Endless, SmallTable),
-    "test_a_chat_template_takes_one_turn_of_a_user": (NoTemplate,),
-    "test_the_network_is_what_the_description_says": (WrongWidth, WrongCount, OtherSpec),
+    "test_a_chat_template_accepts_a_single_user_turn": (NoTemplate,),
+    "test_the_network_matches_the_description": (WrongWidth, WrongCount, OtherSpec),
     "test_its_sites_are_in_the_network": (WrongSite, NarrowSite, SiteOutside),
     "test_it_is_frozen_and_in_eval_mode": (Learning, InTraining),
-    "test_it_has_the_dtype_that_was_asked_for": (AlwaysTheSameDtype,),
+    "test_it_has_the_requested_dtype": (AlwaysTheSameDtype,),
     "test_every_load_has_the_same_weights": (OtherEveryTime,),
-    "test_it_takes_embeddings_in_place_of_tokens": (DeafToEmbeddings,),
+    "test_it_accepts_embeddings_instead_of_tokens": (DeafToEmbeddings,),
     "test_its_whole_context_can_be_used": (LongContext,),
-    "test_rows_of_a_batch_get_the_answers_that_they_get_alone": (Leaking,),
+    "test_a_row_has_the_same_answer_in_a_batch_as_alone": (Leaking,),
 }
 
 

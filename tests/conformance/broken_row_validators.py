@@ -1,4 +1,4 @@
-"""A row validator that is right, and one that is wrong in each way that a check looks for."""
+"""A correct row validator, and faulty ones, at least one for each conformance test."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ class RemembersTexts(Polite):
 BROKEN = {
     "test_it_describes_itself": (Nameless,),
     "test_its_methods_take_what_the_service_passes": (StartsWithoutContext, ReadsNumbers),
-    "test_good_rows_draw_no_warning": (CriesWolf,),
+    "test_good_rows_cause_no_warning": (CriesWolf,),
     "test_bad_rows_are_found": (Blind, NoRemedy),
-    "test_what_is_found_in_a_row_names_that_row": (OtherRow,),
-    "test_two_files_at_once_do_not_meet": (Shared,),
-    "test_odd_texts_break_nothing": (Fragile,),
-    "test_a_file_without_rows_breaks_nothing": (NotWithoutRows,),
-    "test_it_remembers_little_of_each_row": (RemembersTexts,),
+    "test_a_finding_about_a_row_names_that_row": (OtherRow,),
+    "test_two_files_at_once_do_not_affect_each_other": (Shared,),
+    "test_unusual_texts_raise_no_error": (Fragile,),
+    "test_a_file_without_rows_raises_no_error": (NotWithoutRows,),
+    "test_it_keeps_little_memory_per_row": (RemembersTexts,),
 }
 
 

@@ -1,4 +1,4 @@
-"""A task that is right, and one that is wrong in each way that a check looks for."""
+"""A correct task, and faulty ones, at least one for each conformance test."""
 
 from __future__ import annotations
 
@@ -196,19 +196,19 @@ class ForgettingLabels(Shout):
 BROKEN = {
     "test_it_describes_itself_its_options_and_its_metrics": (Nameless, UndeclaredMain, WrongDefault, LabelsAsText),
     "test_its_methods_take_what_the_service_passes": (TakesNoOptions,),
-    "test_a_default_is_what_an_unset_option_means": (OtherDefault,),
-    "test_its_template_holds_the_input": (NoInput,),
-    "test_its_schema_comes_back_from_json": (TupleSchema,),
-    "test_it_remembers_nothing_of_other_data": (Remembering, TargetOfTheLastFit),
-    "test_options_alone_are_refused_with_the_field_or_accepted": (NotWithoutRows,),
-    "test_it_rates_rows_that_nobody_named_a_task_for": (TooSure, NoReason, SuitsEverything, NotForOneRow),
+    "test_an_unset_option_acts_like_its_default": (OtherDefault,),
+    "test_its_template_contains_the_input": (NoInput,),
+    "test_its_schema_survives_json": (TupleSchema,),
+    "test_it_keeps_no_state_of_other_data": (Remembering, TargetOfTheLastFit),
+    "test_options_without_rows_are_accepted_or_refused_with_the_field": (NotWithoutRows,),
+    "test_it_rates_rows_without_a_named_task": (TooSure, NoReason, SuitsEverything, NotForOneRow),
     "test_a_target_is_its_own_target": (GrowingTarget, EmptyTarget),
     "test_it_returns_every_metric_that_it_declares_and_no_other": (MissingMetric, InfiniteMetric),
     "test_right_answers_score_better_than_wrong_ones": (WorseIsBetter,),
-    "test_text_that_is_no_answer_counts_as_wrong_and_breaks_nothing": (Fragile, AnythingGoes),
-    "test_what_its_checks_find_names_rows_and_remedies": (NoRemedy, UnknownRow),
-    "test_its_label_space_holds_every_target": (OpenThoughClosed, SpaceWithoutSome, SpaceInLowerCase),
-    "test_a_model_trained_on_some_rows_knows_all_labels_and_their_answers_only": (RememberingHeldOut, ForgettingLabels),
+    "test_text_that_is_not_an_answer_counts_as_wrong_and_raises_no_error": (Fragile, AnythingGoes),
+    "test_its_findings_name_rows_and_remedies": (NoRemedy, UnknownRow),
+    "test_its_label_space_contains_every_target": (OpenThoughClosed, SpaceWithoutSome, SpaceInLowerCase),
+    "test_a_schema_trained_on_some_rows_has_all_labels_but_only_their_answers": (RememberingHeldOut, ForgettingLabels),
 }
 
 

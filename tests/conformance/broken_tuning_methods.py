@@ -1,4 +1,4 @@
-"""A tuning method that is wrong in each way that a check looks for; `PromptTuning` is right."""
+"""Faulty tuning methods, at least one for each conformance test; `PromptTuning` is correct."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Boundless(PromptTuning):
 
 
 class _Started(PromptTuning):
-    """Changes a run when it starts."""
+    """A method that changes a run when it starts."""
 
     def start(self, model, parameters, rows, generator):
         run = super().start(model, parameters, rows, generator)
@@ -209,22 +209,22 @@ BROKEN = {
         UnknownUnused,
     ),
     "test_its_methods_take_what_the_service_passes": (TakesTargets, TakesMore),
-    "test_a_default_is_what_an_unset_parameter_means": (OtherDefault,),
-    "test_its_plan_comes_true": (WrongCount, WrongContext, WrongMemory),
+    "test_an_unset_parameter_acts_like_its_default": (OtherDefault,),
+    "test_its_plan_matches_the_run": (WrongCount, WrongContext, WrongMemory),
     "test_it_never_plans_more_than_the_context": (Boundless,),
     "test_the_same_seed_starts_the_same_run": (Unseeded,),
-    "test_starting_reads_no_randomness_but_the_generator": (DrawsElsewhere,),
-    "test_the_base_model_stays_as_it_is": (ChangesTheModel, HooksTheModel, TrainsTheModel),
+    "test_starting_uses_only_the_given_generator": (DrawsElsewhere,),
+    "test_the_base_model_stays_unchanged": (ChangesTheModel, HooksTheModel, TrainsTheModel),
     "test_gradients_reach_all_of_its_tensors": (Detached,),
     "test_contributions_follow_the_tensors": (Frozen,),
     "test_training_lowers_the_loss": (Unlearning,),
     "test_an_artifact_is_finished": (Unfinished, Untagged),
-    "test_what_is_served_is_what_was_trained": (ServesSomethingElse,),
+    "test_served_contributions_equal_trained_ones": (ServesSomethingElse,),
     "test_the_engine_serves_it": (WithoutEffect, TooWide),
-    "test_a_stored_adapter_comes_back_as_it_was": (RoundsWhenStored, StoresNoJson),
+    "test_a_stored_adapter_is_read_back_unchanged": (RoundsWhenStored, StoresNoJson),
     "test_an_adapter_that_does_not_fit_is_refused": (TakesAnything, FallsOverAnything),
-    "test_inputs_vary_as_the_generator_says_and_never_vanish": (VariesAtWill, Vanishing),
-    "test_a_run_can_be_taken_up_where_it_was_left": (HiddenState,),
+    "test_variation_of_inputs_depends_on_the_generator_and_never_empties_them": (VariesAtWill, Vanishing),
+    "test_a_run_can_be_resumed": (HiddenState,),
 }
 
 

@@ -1,4 +1,4 @@
-"""The built-in plugins keep to what is asked of everybody's."""
+"""The built-in plugins pass the conformance tests."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class _HuggingFaceTests(BaseModelTests):
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def folder(cls, tmp_path_factory):
-        """Written once for all checks of a family."""
+        """A model of the family, written once for all checks."""
         cls.path = write_model(tmp_path_factory.mktemp(cls.family), cls.family)
 
     def make_base_model(self):
@@ -212,7 +212,7 @@ def test_every_built_in_task_validator_and_method_is_tested():
 
 
 @pytest.mark.parametrize("interface", [BaseModelTests, RowValidatorTests, TaskTests, TuningMethodTests])
-def test_every_check_says_why(interface):
+def test_every_check_documents_its_reason(interface):
     checks = [check for name, check in vars(interface).items() if name.startswith("test_")]
 
     assert len(checks) >= 8

@@ -1,4 +1,4 @@
-"""No check that cannot fail: each finds a plugin that is wrong in just that way, and passes one that is right."""
+"""Every conformance test can fail: it finds a plugin with that fault and passes a correct one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("interface", SUITES)
-def test_every_check_has_a_plugin_that_it_finds_wrong(interface):
+def test_every_check_has_a_faulty_plugin(interface):
     module, _ = SUITES[interface]
 
     assert {name for name in vars(interface) if name.startswith("test_")} == set(module.BROKEN)
@@ -34,7 +34,7 @@ def test_every_check_has_a_plugin_that_it_finds_wrong(interface):
 
 
 @pytest.mark.parametrize(("interface", "check", "broken"), CHECKS)
-def test_a_check_finds_what_is_wrong(interface, check, broken):
+def test_a_check_finds_the_fault_of_a_plugin(interface, check, broken):
     module, right = SUITES[interface]
     getattr(module.case_of(right), check)()
 

@@ -1,6 +1,6 @@
-"""Conformance tests for plugins: what the service relies on, checked before it does.
+"""Conformance tests for plugins: they check the properties that the service relies on.
 
-A plugin's own tests derive from one class for each thing that it brings and say what to test; pytest finds the checks:
+The tests of a plugin subclass one class for each kind of item and return the item to test; pytest collects the checks:
 
     from foreword.testing import TaskTests
 
@@ -11,8 +11,8 @@ A plugin's own tests derive from one class for each thing that it brings and say
         def rows(self):
             return [Row(number=1, input="please", output="PLEASE"), ...]
 
-Every check is a method whose name says what is expected, and whose failure says what was found. Foreword's own plugins
-pass them. Nothing here needs pytest; it only follows its naming.
+The name of a check states the expected property, and its failure message reports what it found. Foreword's own plugins
+pass all checks. This package does not need pytest; it only follows pytest's naming.
 """
 
 from foreword.testing.base_models import BaseModelTests

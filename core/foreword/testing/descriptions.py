@@ -1,4 +1,4 @@
-"""What everything that describes itself has to keep to: names, parameters, findings and report parts."""
+"""Checks of descriptions: names, parameters, signatures, findings and report parts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _TYPES: Final = ("int", "float", "bool", "string", "string_list")
 
 
 def check_identity(item: Any, *texts: str) -> None:
-    """An id in snake case, and texts for people.
+    """Check that an item has an id in snake case and texts for users.
 
     Args:
-        texts: Names of attributes that must hold text.
+        texts: Names of attributes that must contain text.
     """
     assert _ID.fullmatch(item.id), f"id {item.id!r} must be in snake case: it is part of requests and settings"
     for name in texts:
@@ -40,13 +40,13 @@ def check_identity(item: Any, *texts: str) -> None:
 
 
 def check_parameters(specs: Sequence[ParameterSpec]) -> None:
-    """Parameters that a client can draw a form from, and whose defaults are allowed values."""
+    """Check that a client can draw a form from the parameters, and that their defaults are allowed values."""
     names = [spec.name for spec in specs]
-    assert len(set(names)) == len(names), f"parameters are named twice: {names}"
+    assert len(set(names)) == len(names), f"two parameters have the same name: {names}"
     for spec in specs:
         assert _ID.fullmatch(spec.name), f"parameter {spec.name!r} must be in snake case"
         assert spec.description.strip(), f"parameter {spec.name} has no description"
-        assert spec.type in _TYPES, f"parameter {spec.name} has the type {spec.type!r}; one of {_TYPES} is known"
+        assert spec.type in _TYPES, f"parameter {spec.name} has the type {spec.type!r}; use one of {_TYPES}"
         fault = _limits_fault(spec)
         assert fault is None, f"parameter {spec.name} {fault}"
         fault = spec.fault(spec.default) if spec.default is not None else None
@@ -54,21 +54,21 @@ def check_parameters(specs: Sequence[ParameterSpec]) -> None:
 
 
 def _limits_fault(spec: ParameterSpec) -> str | None:
-    """What contradicts itself in the limits of a parameter."""
+    """Return the contradiction in the limits of a parameter, or None."""
     number = spec.type in ("int", "float")
     if not number and (spec.minimum is not None or spec.maximum is not None):
         return f"is a {spec.type} and has a minimum or maximum, which only numbers have"
     if spec.choices and spec.type not in ("string", "string_list"):
         return f"is a {spec.type} and has choices, which only texts have"
     if spec.exclusive_minimum and spec.minimum is None:
-        return "excludes a minimum that it does not have"
+        return "has exclusive_minimum without a minimum"
     if spec.minimum is not None and spec.maximum is not None and spec.minimum > spec.maximum:
         return f"has the minimum {spec.minimum} above the maximum {spec.maximum}"
     return None
 
 
 def check_signatures(item: Any, interface: type) -> None:
-    """Methods that take what the service passes, by place and by name."""
+    """Check that methods accept the arguments that the service passes, by position and by name."""
     for name, method in vars(interface).items():
         if name.startswith("_") or not inspect.isfunction(method):
             continue
@@ -80,7 +80,7 @@ def check_signatures(item: Any, interface: type) -> None:
 
 
 def _takes(found: Sequence[inspect.Parameter], expected: Sequence[inspect.Parameter]) -> bool:
-    """Whether a method with these parameters can be called as one with the expected ones is."""
+    """Return whether a method with these parameters can be called like one with the expected parameters."""
     kinds = {parameter.kind for parameter in found}
     if {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds:
         return True
@@ -98,16 +98,16 @@ def _takes(found: Sequence[inspect.Parameter], expected: Sequence[inspect.Parame
 
 
 def check_metrics(metrics: Sequence[MetricSpec], main_metric: str) -> None:
-    """Metrics that a client can label, the one that decides among them."""
+    """Check that a client can label the metrics and that the main metric is among them."""
     ids = [metric.id for metric in metrics]
-    assert len(set(ids)) == len(ids), f"metrics are named twice: {ids}"
+    assert len(set(ids)) == len(ids), f"two metrics have the same id: {ids}"
     for metric in metrics:
         check_identity(metric, "display_name", "description")
-    assert main_metric in ids, f"main_metric {main_metric!r} is none of the metrics {ids}"
+    assert main_metric in ids, f"main_metric {main_metric!r} is not one of the metrics {ids}"
 
 
 def check_findings(findings: Iterable[Finding], rows: Sequence[Row]) -> None:
-    """Findings that name the problem, the place and, unless they only inform, the remedy."""
+    """Check that findings name the problem, the rows and, unless they only inform, the remedy."""
     numbers = {row.number for row in rows}
     for finding in findings:
         assert _CODE.fullmatch(finding.code), f"code {finding.code!r} must be in upper snake case"
@@ -122,10 +122,10 @@ def check_findings(findings: Iterable[Finding], rows: Sequence[Row]) -> None:
 
 
 def check_parts(parts: Iterable[ReportPart]) -> None:
-    """Report parts that can be drawn: rectangular, finite, each with an id of its own."""
+    """Check that report parts can be drawn: they are rectangular and finite, and each has its own id."""
     seen: set[str] = set()
     for part in parts:
-        assert part.id not in seen, f"two report parts have the id {part.id!r}"
+        assert part.id not in seen, f"two report parts have the same id {part.id!r}"
         seen.add(part.id)
         check_identity(part, "title")
         fault = _part_fault(part.content)
@@ -136,26 +136,26 @@ def _part_fault(content: object) -> str | None:
     match content:
         case Table():
             widths = {len(row) for row in content.rows} - {len(content.columns)}
-            return "a row is not as long as its columns" if widths else None
+            return "the table has a row whose length differs from the number of columns" if widths else None
         case Histogram():
             if len(content.edges) != len(content.counts) + 1:
-                return "a histogram has one edge more than counts"
+                return "the histogram must have one edge more than counts"
             rising = all(low < high for low, high in zip(content.edges, content.edges[1:], strict=False))
-            return None if rising else "its edges do not rise"
+            return None if rising else "the edges of the histogram do not rise"
         case Matrix():
             shape = {len(row) for row in content.values} - {len(content.column_labels)}
             right = len(content.values) == len(content.row_labels) and not shape
-            return None if right else "its values do not fit its labels"
+            return None if right else "the shape of the matrix does not match its labels"
         case Values():
             wrong = [name for name, value in content.values.items() if not math.isfinite(value)]
-            return f"{wrong} are not finite" if wrong else None
-    return f"a part holds a table, histogram, matrix or values, not {type(content).__name__}"
+            return f"the values {wrong} are not finite" if wrong else None
+    return f"the content is a {type(content).__name__}; use a Table, Histogram, Matrix or Values"
 
 
 def check_json(value: Any, what: str) -> None:
-    """Something that comes back from JSON as it went in."""
+    """Check that a value is unchanged after encoding to JSON and back."""
     try:
         back = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise AssertionError(f"{what} cannot be stored as JSON: {error}") from error
-    assert back == value, f"{what} comes back from JSON as something else: use lists, not tuples, and text keys"
+    assert back == value, f"{what} changes if it is stored as JSON; use lists, not tuples, and text keys"

@@ -1,4 +1,4 @@
-"""Checks of a row validator."""
+"""The conformance tests of row validators."""
 
 from __future__ import annotations
 
@@ -17,81 +17,83 @@ _ODD_TEXTS: Final = ("", " ", "\n\n", "\x00", "\ufeff", "a" * 100_000, "\N{GRINN
 _ROWS: Final = 200
 _CHARACTERS: Final = 2_000
 MAX_BYTES_PER_ROW: Final = 500
-"""What a check may remember of a row: files have up to a million rows, and 200 MB."""
+"""Maximum memory that a check may keep per row: files have up to a million rows and 200 MB."""
 
 
 class RowValidatorTests(ABC):
-    """What the service relies on in a row validator. Derive, and say which validator, good rows and bad ones."""
+    """The conformance tests of a row validator. Subclass it and return the validator, good rows and bad rows."""
 
     @abstractmethod
     def make_validator(self) -> RowValidator:
-        """A new instance."""
+        """Return a new instance."""
 
     @abstractmethod
     def good_rows(self) -> Sequence[Row]:
-        """Rows in which there is nothing to find; ten or more."""
+        """Return rows without problems; ten or more."""
 
     @abstractmethod
     def bad_rows(self) -> Sequence[Row]:
-        """Rows in which there is something to find."""
+        """Return rows with problems."""
 
     def context(self) -> ValidationContext:
-        """What the validator may know; one in which it has something to check."""
+        """Return a context in which the validator has something to check."""
         return ValidationContext(task="")
 
     def test_it_describes_itself(self) -> None:
-        """Lists of validators show it."""
+        """Lists of validators show the description."""
         check_identity(self.make_validator(), "description")
 
     def test_its_methods_take_what_the_service_passes(self) -> None:
-        """A method with other parameters fails at the first file."""
+        """A method with other parameters would fail at the first file."""
         validator = self.make_validator()
         check_signatures(validator, RowValidator)
         check = validator.start(self.context())
         if check is not None:
             check_signatures(check, RowCheck)
 
-    def test_good_rows_draw_no_warning(self) -> None:
-        """A check that cries wolf is not read."""
+    def test_good_rows_cause_no_warning(self) -> None:
+        """Users ignore a check with false alarms."""
         findings, _ = self._run(self.good_rows())
         loud = [finding.message for finding in findings if finding.severity > Severity.INFO]
-        assert not loud, f"good rows draw {loud}"
+        assert not loud, f"good rows cause the warnings {loud}"
 
     def test_bad_rows_are_found(self) -> None:
-        """And named, with a remedy."""
+        """A finding names the rows and a remedy."""
         rows = self.bad_rows()
         findings, parts = self._run(rows)
-        assert any(finding.severity > Severity.INFO for finding in findings), "bad rows draw no warning"
+        assert any(finding.severity > Severity.INFO for finding in findings), "bad rows cause no warning"
         check_findings(findings, rows)
         check_parts(parts)
 
-    def test_what_is_found_in_a_row_names_that_row(self) -> None:
-        """An error makes the row unusable that is being read, so it must be about that row and no other."""
+    def test_a_finding_about_a_row_names_that_row(self) -> None:
+        """An error makes the current row unusable, so it must name that row and no other."""
         check = self._start()
         for row in self.bad_rows():
             for finding in check.row(row):
                 allowed = (
                     (row.number in finding.rows) if finding.severity < Severity.ERROR else finding.rows == (row.number,)
                 )
-                assert allowed, f"row {row.number} draws a finding about the rows {finding.rows}"
+                assert allowed, f"row {row.number} causes a finding about the rows {finding.rows}"
 
-    def test_two_files_at_once_do_not_meet(self) -> None:
-        """Uploads of several tenants are checked at the same time; and the same file gives the same findings."""
+    def test_two_files_at_once_do_not_affect_each_other(self) -> None:
+        """Uploads of several tenants are checked at the same time, and the same file must give the same findings."""
         rows = self.bad_rows()
         alone = self._run(rows)
         validator = self.make_validator()
         first, second = validator.start(self.context()), validator.start(self.context())
-        assert first is not None, "there must be something to check in this context"
-        assert second is not None, "there must be something to check in this context"
-        told: list[Finding] = []
+        assert first is not None, "the validator has nothing to check in this context; override `context`"
+        assert second is not None, "the validator has nothing to check in this context; override `context`"
+        row_findings: list[Finding] = []
         for row in rows:
             tuple(first.row(row))
-            told += second.row(row)
+            row_findings += second.row(row)
         findings, parts = second.finish()
-        assert ([*told, *findings], list(parts)) == alone, "a file is judged differently beside another one"
+        assert ([*row_findings, *findings], list(parts)) == alone, (
+            "the findings of a file change if another file is checked at the same time"
+        )
 
-    def test_odd_texts_break_nothing(self) -> None:
-        """A check that raises is left out of the report, with a note to the operator."""
+    def test_unusual_texts_raise_no_error(self) -> None:
+        """A check that raises is left out of the report, and the error is logged for the operator."""
         rows = [
             Row(number=number, input=text, output=other)
             for number, (text, other) in enumerate(zip(_ODD_TEXTS, reversed(_ODD_TEXTS), strict=True), start=1)
@@ -99,22 +101,22 @@ class RowValidatorTests(ABC):
         try:
             findings, parts = self._run(rows)
         except Exception as error:
-            raise AssertionError(f"odd texts raise {error!r}") from error
+            raise AssertionError(f"unusual texts raise {error!r}") from error
         check_findings(findings, rows)
         check_parts(parts)
 
-    def test_a_file_without_rows_breaks_nothing(self) -> None:
-        """That there is nothing in it is for the reader of the file to say."""
+    def test_a_file_without_rows_raises_no_error(self) -> None:
+        """The reader of the file reports that it is empty, not the validators."""
         try:
             findings, _ = self._run(())
         except Exception as error:
             raise AssertionError(f"a file without rows raises {error!r}") from error
-        assert not findings, f"a file without rows draws {[finding.message for finding in findings]}"
+        assert not findings, f"a file without rows causes {[finding.message for finding in findings]}"
 
-    def test_it_remembers_little_of_each_row(self) -> None:
+    def test_it_keeps_little_memory_per_row(self) -> None:
         """Files are read as a stream and may be larger than memory."""
         check = self._start()
-        for row in _long_rows(range(10)):  # what is made once, such as imports and regular expressions
+        for row in _long_rows(range(10)):  # for one-time allocations, such as imports and regular expressions
             tuple(check.row(row))
         gc.collect()
         tracemalloc.start()
@@ -127,23 +129,23 @@ class RowValidatorTests(ABC):
         finally:
             tracemalloc.stop()
         assert per_row < MAX_BYTES_PER_ROW, (
-            f"{per_row:,.0f} bytes are kept of each row of {2 * _CHARACTERS:,} characters; keep hashes, not texts"
+            f"the check keeps {per_row:,.0f} bytes per row of {2 * _CHARACTERS:,} characters; keep hashes, not texts"
         )
 
     def _start(self) -> RowCheck:
         check = self.make_validator().start(self.context())
-        assert check is not None, "there must be something to check in this context; override `context`"
+        assert check is not None, "the validator has nothing to check in this context; override `context`"
         return check
 
     def _run(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
         check = self._start()
-        told = [finding for row in rows for finding in check.row(row)]
+        row_findings = [finding for row in rows for finding in check.row(row)]
         findings, parts = check.finish()
-        return [*told, *findings], list(parts)
+        return [*row_findings, *findings], list(parts)
 
 
 def _long_rows(numbers: range) -> Iterator[Row]:
-    """Rows that nobody else holds."""
+    """Yield rows to which there is no other reference."""
     for number in numbers:
         text = f"row {number} " * (_CHARACTERS // 8)
         yield Row(number=number + 1, input=text, output=text.upper())

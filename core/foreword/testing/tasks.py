@@ -1,4 +1,4 @@
-"""Checks of a task."""
+"""The conformance tests of tasks."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ _NO_ANSWERS = ("", " ", "\n", "The quick brown fox, 42 and \N{GRINNING FACE}", "
 
 
 class TaskTests(ABC):
-    """What the service relies on in a task. Derive, and say which task and rows."""
+    """The conformance tests of a task. Subclass it and return the task and rows for it."""
 
     @abstractmethod
     def make_task(self) -> Task:
-        """A new instance."""
+        """Return a new instance."""
 
     @abstractmethod
     def rows(self) -> Sequence[Row]:
-        """Rows as users have them, ten or more, with different outputs."""
+        """Return realistic rows, ten or more, with different outputs."""
 
     def options(self) -> TaskOptions:
-        """Options to read them with."""
+        """Return the options with which to read the rows."""
         return TaskOptions()
 
     def test_it_describes_itself_its_options_and_its_metrics(self) -> None:
-        """Catalogues, forms and result tables are drawn from it."""
+        """Catalogues, forms and result tables show the description."""
         task = self.make_task()
         check_identity(task, "display_name", "description")
         check_parameters(task.options)
         for spec in task.options:
             common = _COMMON_OPTIONS.get(spec.name, spec.type)
-            assert spec.type == common, f"option {spec.name} is a {spec.type}; requests have it as a {common}"
+            assert spec.type == common, f"option {spec.name} is a {spec.type}; requests have it as {common}"
         try:
             check_task_options(task, self.options())
         except InvalidArgumentError as error:
@@ -59,44 +59,44 @@ class TaskTests(ABC):
         check_metrics(task.metrics, task.main_metric)
 
     def test_its_methods_take_what_the_service_passes(self) -> None:
-        """A method with other parameters fails at the first data or run."""
+        """A method with other parameters would fail at the first upload or run."""
         check_signatures(self.make_task(), Task)
 
-    def test_a_default_is_what_an_unset_option_means(self) -> None:
-        """The service fills in no defaults: forms show them, and the task has to act on them."""
+    def test_an_unset_option_acts_like_its_default(self) -> None:
+        """The service does not fill in defaults. Forms show them, and the task must apply them."""
         task = self.make_task()
         for spec in task.options:
             if spec.default is None or spec.name in set_options(self.options()):
                 continue
             unset, explicit = self.options(), with_option(self.options(), spec.name, spec.default)
             assert task.fit(self.rows(), unset) == task.fit(self.rows(), explicit), (
-                f"the schema without the option {spec.name} is not the one with its default {spec.default!r}"
+                f"the schema without the option {spec.name} differs from the one with its default {spec.default!r}"
             )
 
-    def test_its_template_holds_the_input(self) -> None:
-        """A template without it would ask the same whatever the input."""
+    def test_its_template_contains_the_input(self) -> None:
+        """Without it, the model would receive the same text for every input."""
         template = self.make_task().default_verbalizer
         assert "{{input}}" in template, f"default_verbalizer {template!r} lacks {{{{input}}}}"
 
-    def test_its_schema_comes_back_from_json(self) -> None:
-        """It is stored with the plan and the tuned model, and read by other processes."""
+    def test_its_schema_survives_json(self) -> None:
+        """The schema is stored with the plan and the tuned model, and other processes read it."""
         check_json(self._schema(self.make_task()), "the schema")
 
-    def test_it_remembers_nothing_of_other_data(self) -> None:
+    def test_it_keeps_no_state_of_other_data(self) -> None:
         """One instance serves all tenants, in any order and in several threads."""
         used, rows = self.make_task(), self.rows()
         with suppress(InvalidArgumentError):  # of outputs that the options do not allow
             used.fit([Row(number=1, input="other", output=f"{rows[0].output} other")], self.options())
         schema = self._schema(used)
-        assert schema == self._schema(self.make_task()), "fit gives another schema after other data was fitted"
+        assert schema == self._schema(self.make_task()), "fit returns another schema after other data was fitted"
         used.fit([Row(number=1, input="other", output=rows[-1].output)], self.options())
         for row in rows:
             assert used.target(row.output, schema) == self.make_task().target(row.output, schema), (
-                "target depends on what was fitted last; it may depend on the schema only"
+                "target depends on the data that was fitted last; it may depend only on the schema"
             )
 
-    def test_options_alone_are_refused_with_the_field_or_accepted(self) -> None:
-        """Uploads check the options before the first row is there."""
+    def test_options_without_rows_are_accepted_or_refused_with_the_field(self) -> None:
+        """Uploads check the options before the first row arrives."""
         try:
             self.make_task().fit((), self.options())
         except InvalidArgumentError as error:
@@ -105,44 +105,48 @@ class TaskTests(ABC):
         except Exception as error:
             raise AssertionError(f"fit without rows raises {type(error).__name__}: {error}") from error
 
-    def test_it_rates_rows_that_nobody_named_a_task_for(self) -> None:
-        """The rows may be anybody's: a task that rates them too highly is chosen for data of other tasks."""
+    def test_it_rates_rows_without_a_named_task(self) -> None:
+        """The rows may belong to any task. A task with too high a rating would be chosen for data of other tasks."""
         task, rows = self.make_task(), self.rows()
         for some in (rows, rows[:2], rows[:1]):
             try:
                 rating = task.suits(some, self.options())
             except Exception as error:
                 raise AssertionError(f"suits raises {type(error).__name__} for {len(some)} rows: {error}") from error
-            assert rating == self.make_task().suits(some, self.options()), "suits gives another rating the second time"
+            assert rating == self.make_task().suits(some, self.options()), (
+                "suits returns another rating the second time"
+            )
             self._check_rating(rating)
         unlike = [Row(number=number, input=f"text {number}", output=f"answer {number * 7}") for number in range(1, 21)]
         rating = task.suits(unlike, TaskOptions())
-        assert rating is None or rating.score <= 0.5, f"suits rates rows of unlike texts {rating}; at most 0.5 is due"
+        assert rating is None or rating.score <= 0.5, (
+            f"suits rates rows of dissimilar texts {rating}; at most 0.5 is right"
+        )
 
     def test_a_target_is_its_own_target(self) -> None:
-        """The canonical form of an answer is canonical: models learn it and answers are compared in it."""
+        """The canonical form of an answer must be stable: models learn it, and answers are compared in it."""
         task = self.make_task()
         schema = self._schema(task)
         for row in self.rows():
             target = task.target(row.output, schema)
             assert target.strip(), f"the target of output {row.output!r} is empty: there is nothing to learn"
             again = task.target(target, schema)
-            assert again == target, f"output {row.output!r} becomes {target!r}, and that becomes {again!r}"
+            assert again == target, f"the target of output {row.output!r} is {target!r}, whose target is {again!r}"
 
     def test_it_returns_every_metric_that_it_declares_and_no_other(self) -> None:
-        """Also for no rows at all; a metric that is undefined is 0, not a missing or infinite one."""
+        """This holds even without rows: an undefined metric is 0, not missing or infinite."""
         task = self.make_task()
         schema, outputs = self._schema(task), [row.output for row in self.rows()]
         declared = {metric.id for metric in task.metrics} - {PERPLEXITY.id}  # which the service measures
         for references in (outputs, outputs[:1], []):
             metrics = task.score(references, references, schema).metrics
-            assert set(metrics) == declared, f"score returns {sorted(metrics)}, declared are {sorted(declared)}"
+            assert set(metrics) == declared, f"score returns {sorted(metrics)}, but metrics has {sorted(declared)}"
             for name, value in metrics.items():
                 assert isinstance(value, int | float), f"metric {name} is {type(value).__name__}, not a Python number"
                 assert math.isfinite(value), f"metric {name} of {len(references)} rows is {value}"
 
     def test_right_answers_score_better_than_wrong_ones(self) -> None:
-        """The main metric chooses the best epoch and opens the deploy gate."""
+        """The main metric selects the best epoch and decides whether a model may be deployed."""
         task = self.make_task()
         schema, outputs = self._schema(task), [row.output for row in self.rows()]
         targets = [task.target(output, schema) for output in outputs]
@@ -152,8 +156,8 @@ class TaskTests(ABC):
             f"{task.main_metric} is {right} for the targets and {wrong} for empty answers"
         )
 
-    def test_text_that_is_no_answer_counts_as_wrong_and_breaks_nothing(self) -> None:
-        """Models write anything, an untuned one above all."""
+    def test_text_that_is_not_an_answer_counts_as_wrong_and_raises_no_error(self) -> None:
+        """Models can produce any text, especially untuned ones."""
         task = self.make_task()
         schema, output = self._schema(task), self.rows()[0].output
         right = task.score([task.target(output, schema)], [output], schema).metrics[task.main_metric]
@@ -168,52 +172,54 @@ class TaskTests(ABC):
                 f"{task.main_metric} is {right} for the target and {wrong} for the answer {text[:40]!r}"
             )
 
-    def test_what_its_checks_find_names_rows_and_remedies(self) -> None:
-        """The same each time; and one row alone breaks nothing."""
+    def test_its_findings_name_rows_and_remedies(self) -> None:
+        """They are the same each time, and a single row raises no error."""
         task, rows = self.make_task(), self.rows()
         schema = self._schema(task)
         findings, parts = task.check(rows, schema)
         check_findings(findings, rows)
         check_parts(parts)
-        assert task.check(rows, schema) == (findings, parts), "check finds something else the second time"
+        assert task.check(rows, schema) == (findings, parts), "check returns other findings the second time"
         task.check(rows[:1], task.fit(rows[:1], self.options()))
 
-    def test_its_label_space_holds_every_target(self) -> None:
-        """A closed task answers with label sets only, so an answer outside of them could never be given."""
+    def test_its_label_space_contains_every_target(self) -> None:
+        """A closed task answers only with label sets, so it could never return an answer outside of them."""
         task = self.make_task()
         schema = self._schema(task)
         space = task.label_space(schema)
-        assert (space is not None) == task.closed, f"closed is {task.closed}, but label_space says {space}"
+        assert (space is not None) == task.closed, f"closed is {task.closed}, but label_space returns {space}"
         if space is None:
             return
         self._check_space(space)
         texts = {space.text(labels) for labels in space.label_sets} | set(space.labels)
         for row in self.rows():
             target = task.target(row.output, schema)
-            assert target in texts, f"the target {target!r} is no answer of the label space"
+            assert target in texts, f"the target {target!r} is not an answer of the label space"
         for text in texts:
             target = task.target(text, schema)
             assert target == text, f"the answer {text!r} of the label space has the target {target!r}"
 
-    def test_a_model_trained_on_some_rows_knows_all_labels_and_their_answers_only(self) -> None:
-        """Candidates that only the held-out rows have would make results look better than they are."""
+    def test_a_schema_trained_on_some_rows_has_all_labels_but_only_their_answers(self) -> None:
+        """Candidates that occur only in held-out rows would make results look better than they are."""
         task, rows = self.make_task(), self.rows()
         schema = self._schema(task)
         trained = task.trained_schema(schema, rows[:1])
         for row in rows:
             whole, part = task.target(row.output, schema), task.target(row.output, trained)
-            assert whole == part, f"the target of {row.output!r} is {whole!r} and, trained on one row, {part!r}"
+            assert whole == part, f"the target of {row.output!r} is {whole!r}, but {part!r} after training on one row"
         space, seen = task.label_space(schema), task.label_space(trained)
         if space is None or seen is None:
-            assert space is seen, "the label space is there for some rows only"
+            assert space is seen, "there is a label space for all rows or for one row, but not for both"
             return
-        assert seen.labels == space.labels, f"the labels are {space.labels} and, trained on one row, {seen.labels}"
+        assert seen.labels == space.labels, (
+            f"the labels are {space.labels}, but {seen.labels} after training on one row"
+        )
         answers, target = {seen.text(labels) for labels in seen.label_sets}, task.target(rows[0].output, schema)
-        assert answers <= {target}, f"trained on {target!r} alone, the label sets are {sorted(answers)}"
+        assert answers <= {target}, f"after training on only {target!r}, the label sets are {sorted(answers)}"
 
     @staticmethod
     def _is_better(task: Task, one: float, other: float) -> bool:
-        """Whether a value of the main metric is better than another."""
+        """Return whether a value of the main metric is better than another."""
         higher = next(metric.higher_is_better for metric in task.metrics if metric.id == task.main_metric)
         return one > other if higher else one < other
 
@@ -221,19 +227,19 @@ class TaskTests(ABC):
     def _check_rating(rating: Suitability | None) -> None:
         if rating is None:
             return
-        assert 0 <= rating.score <= 1, f"suits gives a score of {rating.score}, which is not in [0, 1]"
+        assert 0 <= rating.score <= 1, f"suits returns a score of {rating.score}, which is not in [0, 1]"
         reason = rating.reason
-        fault = f"the reason {reason!r} is no clause: it stands in a sentence, between a colon and a full stop"
+        fault = f"the reason {reason!r} must be a clause: messages show it between a colon and a full stop"
         assert reason.strip(), fault
         assert "\n" not in reason, fault
         assert not reason.endswith("."), fault
 
     @staticmethod
     def _check_space(space: LabelSpace) -> None:
-        assert len(set(space.labels)) == len(space.labels), "labels of the label space are named twice"
+        assert len(set(space.labels)) == len(space.labels), "the label space contains a label twice"
         for labels in space.label_sets:
             unknown = set(labels) - set(space.labels)
-            assert not unknown, f"label set {labels} has labels that are none: {sorted(unknown)}"
+            assert not unknown, f"label set {labels} contains unknown labels: {sorted(unknown)}"
             assert space.multi_label or len(labels) == 1, f"label set {labels} of a task with one label per answer"
 
     def _schema(self, task: Task) -> Schema:

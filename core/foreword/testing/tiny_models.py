@@ -1,4 +1,4 @@
-"""Base models of random weights, made in a moment: what a tuning method is tested on."""
+"""Small base models with random weights, for tests of tuning methods."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IDS: Final[dict[str, Any]] = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_
 
 
 class TinyModel(BaseModel):
-    """A BART or a Llama with two layers, one token for each byte, and always the same random weights."""
+    """A BART or Llama model with two layers, one token for each byte, and fixed random weights."""
 
     def __init__(self, architecture: Architecture) -> None:
         encoder_decoder = not architecture.is_causal
@@ -44,11 +44,11 @@ class TinyModel(BaseModel):
 
     @property
     def spec(self) -> BaseModelSpec:
-        """What is known of it without loading it."""
+        """The description of the model."""
         return self._spec
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """A tokenizer of bytes."""
+        """Return a tokenizer of bytes."""
         from tokenizers import Tokenizer, decoders, models, pre_tokenizers
         from transformers import PreTrainedTokenizerFast
 
@@ -63,7 +63,7 @@ class TinyModel(BaseModel):
         return tokenizer
 
     def load(self, *, device: str, dtype: str) -> LoadedModel:
-        """Builds the network."""
+        """Build the network and its tokenizer."""
         import torch
 
         module: Any = self._build(self._spec.architecture)

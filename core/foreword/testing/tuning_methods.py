@@ -1,4 +1,4 @@
-"""Checks of a tuning method."""
+"""The conformance tests of tuning methods."""
 
 from __future__ import annotations
 
@@ -27,41 +27,41 @@ _IDS: Final = tuple(range(10, 40))
 
 
 class TuningMethodTests(ABC):
-    """What the service relies on in a tuning method. Derive, and say which one.
+    """The conformance tests of a tuning method. Subclass it and override `make_method`.
 
     Each check runs on every model of `base_models`.
     """
 
     @abstractmethod
     def make_method(self) -> TuningMethod:
-        """A new instance."""
+        """Return a new instance."""
 
     def parameters(self) -> TuneParameters:
-        """What a run sets; the rest is the base model's recipe. Methods that draw inputs anew should be made to."""
+        """Return the set parameters of a run; the recipe provides the others. Turn on any variation of inputs."""
         return TuneParameters(init_method="sample_vocab", num_virtual_tokens=4)
 
     def base_models(self) -> Sequence[BaseModel]:
-        """Models to tune, small ones: one of each architecture that the method supports."""
+        """Return small models to tune: one of each architecture that the method supports."""
         return [TinyModel(architecture) for architecture in Architecture]
 
     def test_it_describes_itself_and_its_parameters(self) -> None:
-        """Catalogues and forms are drawn from it."""
+        """Catalogues and forms show the description."""
         method = self.make_method()
         check_identity(method, "display_name", "description")
         check_parameters(method.parameters)
         unknown = method.unused_parameters - {spec.name for spec in TUNE_PARAMETER_SPECS}
-        assert not unknown, f"unused_parameters names {sorted(unknown)}, which are no common parameters"
+        assert not unknown, f"unused_parameters names {sorted(unknown)}, which are not common parameters"
         taken = {spec.name for spec in method.parameters} & {spec.name for spec in TUNE_PARAMETER_SPECS}
         assert not taken, f"parameters has {sorted(taken)}, which are common parameters; use those, or rename them"
 
     def test_its_methods_take_what_the_service_passes(self) -> None:
-        """A method with other parameters fails in the worker, when a run starts or ends."""
+        """A method with other parameters would fail in the worker, when a run starts or ends."""
         check_signatures(self.make_method(), TuningMethod)
         for _, trainable in self._runs():
             check_signatures(trainable, Trainable)
 
-    def test_a_default_is_what_an_unset_parameter_means(self) -> None:
-        """The service fills in no defaults: forms show them, and the method has to act on them."""
+    def test_an_unset_parameter_acts_like_its_default(self) -> None:
+        """The service does not fill in defaults. Forms show them, and the method must apply them."""
         import torch
 
         for model in self._models():
@@ -75,33 +75,33 @@ class TuningMethodTests(ABC):
                 ]
                 for run in runs:
                     self._update(model, run)
-                what = f"without {spec.name} a run is not the one with its default {spec.default!r}"
+                what = f"a run without {spec.name} differs from a run with its default {spec.default!r}"
                 inputs = [list(run.vary_input(_IDS, Random(0))) for run in runs]  # noqa: S311 - no secret
                 assert inputs[0] == inputs[1], what
                 first, second = (run.finish().tensors for run in runs)
                 assert list(first) == list(second), what
                 assert all(torch.equal(tensor, second[name]) for name, tensor in first.items()), what
 
-    def test_its_plan_comes_true(self) -> None:
-        """Limits, costs and memory are decided on the plan, before anything is loaded."""
+    def test_its_plan_matches_the_run(self) -> None:
+        """Limits, costs and memory are computed from the plan, before anything is loaded."""
         for model, trainable in self._runs():
             plan = self.make_method().plan(model.spec, self._resolved(model))
             trained = sum(tensor.numel() for tensor in _parameters(trainable).values())
             assert plan.trainable_parameter_count == trained, (
-                f"the plan says {plan.trainable_parameter_count} numbers are trained, but {trained} are"
+                f"the plan has {plan.trainable_parameter_count} trainable parameters, but the run has {trained}"
             )
             artifact = trainable.finish()
             assert plan.context_tokens == artifact.context_tokens == _prompt_length(trainable.contribute()), (
-                f"the plan takes {plan.context_tokens} tokens of the context, the artifact {artifact.context_tokens}, "
-                f"its contributions {_prompt_length(trainable.contribute())}"
+                f"context_tokens is {plan.context_tokens} in the plan and {artifact.context_tokens} in the artifact, "
+                f"but the contributions have {_prompt_length(trainable.contribute())} tokens"
             )
             served = sum(tensor.nbytes for tensor in _tensors(self.make_method().contributions(artifact)))
             assert served <= plan.resident_bytes <= 2 * served, (
-                f"the plan keeps {plan.resident_bytes} bytes in memory, and {served} are contributed"
+                f"resident_bytes is {plan.resident_bytes} in the plan, but the contributions have {served} bytes"
             )
 
     def test_it_never_plans_more_than_the_context(self) -> None:
-        """A prompt that leaves no room for a text is refused by field before the run is created."""
+        """A prompt without room for a text is refused with the field before the run is created."""
         for model in self._models():
             parameters = self._resolved(model)
             if parameters.num_virtual_tokens is not None:
@@ -110,14 +110,15 @@ class TuningMethodTests(ABC):
                 plan = self.make_method().plan(model.spec, parameters)
             except InvalidArgumentError as error:
                 wrong = [item.field for item in error.violations if not item.field.startswith("parameters.")]
-                assert not wrong, f"violations name {wrong}; name fields below parameters"
+                assert not wrong, f"violations name {wrong}; use fields below parameters"
             else:
                 assert plan.context_tokens < model.spec.context_tokens, (
-                    f"{plan.context_tokens} of {model.spec.context_tokens} tokens are taken: nothing is left for a text"
+                    f"the prompt uses {plan.context_tokens} of {model.spec.context_tokens} tokens and leaves no room "
+                    "for a text"
                 )
 
     def test_the_same_seed_starts_the_same_run(self) -> None:
-        """A run that is done again, or goes on elsewhere, must be the same run."""
+        """A run that is repeated, or resumed on another machine, must be the same run."""
         import torch
 
         for model in self._models():
@@ -126,19 +127,19 @@ class TuningMethodTests(ABC):
             for name, tensor in first.items():
                 assert torch.equal(tensor, second[name]), f"{name} starts differently with the same seed"
 
-    def test_starting_reads_no_randomness_but_the_generator(self) -> None:
-        """Other runs share the process, and what they draw must not matter."""
+    def test_starting_uses_only_the_given_generator(self) -> None:
+        """Other runs share the process, and their random numbers must not affect this run."""
         import torch
 
         for model in self._models():
             state = torch.random.get_rng_state()
             self._start(model)
             assert torch.equal(state, torch.random.get_rng_state()), (
-                "start draws from torch's own generator; draw from the one that it is handed"
+                "start draws from torch's global generator; draw from the generator argument"
             )
 
-    def test_the_base_model_stays_as_it_is(self) -> None:
-        """It is shared by every run and every request: no weight changes, nothing is hooked in or switched on."""
+    def test_the_base_model_stays_unchanged(self) -> None:
+        """All runs and requests share it: its weights, hooks and modes must not change."""
         import torch
 
         for model in self._models():
@@ -147,19 +148,19 @@ class TuningMethodTests(ABC):
             trainable = self._start(model)
             trainable.contribute()
             trainable.finish()
-            assert _hooks(model) == hooks, "hooks or methods of the base model were changed"
+            assert _hooks(model) == hooks, "the run changed hooks or methods of the base model"
             self._update(model, trainable)
-            assert not model.module.training, "the base model was put into training mode"
+            assert not model.module.training, "the run put the base model into training mode"
             after = model.module.state_dict()
-            assert list(after) == list(before), "tensors were added to the base model, or removed"
+            assert list(after) == list(before), "the run added or removed tensors of the base model"
             for name, tensor in before.items():
-                assert torch.equal(tensor, after[name]), f"the base model's {name} was changed"
+                assert torch.equal(tensor, after[name]), f"the run changed the base model's {name}"
             for name, parameter in model.module.named_parameters():
                 assert not parameter.requires_grad, f"the base model's {name} can be trained"
                 assert parameter.grad is None, f"a gradient reaches the base model's {name}"
 
     def test_gradients_reach_all_of_its_tensors(self) -> None:
-        """The optimiser moves what the groups name, and nothing else."""
+        """The optimiser updates the tensors of the groups and nothing else."""
         import torch
 
         for model, trainable in self._runs():
@@ -167,25 +168,25 @@ class TuningMethodTests(ABC):
             assert bool(torch.isfinite(loss)), f"the loss at the start is {loss.item()}"
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             for name, tensor in _parameters(trainable).items():
-                assert tensor.is_leaf, f"{name} is computed, so no optimiser can move it"
+                assert tensor.is_leaf, f"{name} is computed, so an optimiser cannot update it; use a leaf tensor"
                 assert tensor.dtype is torch.float32, f"{name} is trained in {tensor.dtype}; train in fp32"
                 assert tensor.grad is not None, f"no gradient reaches {name}: contribute() must be differentiable"
                 assert bool(torch.isfinite(tensor.grad).all()), f"the gradient of {name} is not finite"
 
     def test_contributions_follow_the_tensors(self) -> None:
-        """They are asked for anew at every step."""
+        """They are computed again at every step."""
         import torch
 
         for _, trainable in self._runs():
             before = [tensor.detach().clone() for tensor in _tensors(trainable.contribute())]
-            assert before, "nothing is contributed"
+            assert before, "the run has no contributions"
             _disturb(trainable)
             after = list(_tensors(trainable.contribute()))
             changed = any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
-            assert changed, "contributions stay as they were when the tensors change"
+            assert changed, "contributions stay the same when the tensors change"
 
     def test_training_lowers_the_loss(self) -> None:
-        """A few updates on three rows, which any method can learn by heart."""
+        """Any method can memorise three rows in a few updates."""
         import torch
 
         for model, trainable in self._runs():
@@ -206,7 +207,7 @@ class TuningMethodTests(ABC):
             assert losses[-1] < losses[0], f"the loss went from {losses[0]:.3f} to {losses[-1]:.3f} in 25 updates"
 
     def test_an_artifact_is_finished(self) -> None:
-        """Tagged, in fp32 on the CPU, and not moved by what training does afterwards."""
+        """An artifact has a kind, is in fp32 on the CPU, and does not change during further training."""
         import torch
 
         for _, trainable in self._runs():
@@ -221,24 +222,24 @@ class TuningMethodTests(ABC):
                 )
             _disturb(trainable)
             for name, tensor in kept.items():
-                assert torch.equal(tensor, artifact.tensors[name]), f"{name} changes when training goes on; copy it"
+                assert torch.equal(tensor, artifact.tensors[name]), f"{name} changes in further training; copy it"
 
-    def test_what_is_served_is_what_was_trained(self) -> None:
-        """The artifact contributes what the run did at its end."""
+    def test_served_contributions_equal_trained_ones(self) -> None:
+        """The artifact has the contributions of the run at its end."""
         import torch
 
         for model, trainable in self._runs():
             self._update(model, trainable)
             trained = list(_tensors(trainable.contribute()))
             served = list(_tensors(self.make_method().contributions(trainable.finish())))
-            assert len(trained) == len(served), f"{len(trained)} tensors were trained with, {len(served)} are served"
+            assert len(trained) == len(served), f"the run has {len(trained)} contributed tensors, serving {len(served)}"
             if trainable.buffers:
                 continue  # an average is not the last value
             for old, new in zip(trained, served, strict=True):
-                assert torch.allclose(old.detach().cpu(), new, atol=1e-6), "other values are served than were trained"
+                assert torch.allclose(old.detach().cpu(), new, atol=1e-6), "the served values differ from the trained"
 
     def test_the_engine_serves_it(self) -> None:
-        """Alone and beside rows without it, and it has an effect."""
+        """It has an effect, both alone and in a batch with rows without an adapter."""
         from foreword.inference.runner import ModelRunner, TextRow
 
         for model, trainable in self._runs():
@@ -251,13 +252,13 @@ class TuningMethodTests(ABC):
                 tuned, plain, again = runner.generate(rows)
             except ForewordError as error:
                 raise AssertionError(f"the engine refuses it: {error.message}") from error
-            assert adapter is not None, "nothing is contributed"
-            assert effect > 0, "the base model answers as if nothing had been contributed"
+            assert adapter is not None, "the artifact has no contributions"
+            assert effect > 0, "the contributions do not change the output of the base model"
             assert tuned == again, "two rows with the same adapter get different answers"
-            assert plain == runner.generate(rows[1:2])[0], "a row without an adapter is disturbed by one beside it"
+            assert plain == runner.generate(rows[1:2])[0], "an adapter in the batch changes a row without an adapter"
 
-    def test_a_stored_adapter_comes_back_as_it_was(self) -> None:
-        """Through the files that PEFT has for it, whose tensors safetensors has to take."""
+    def test_a_stored_adapter_is_read_back_unchanged(self) -> None:
+        """Adapters are stored in PEFT's format, with tensors in safetensors."""
         import torch
         from safetensors.torch import load, save
 
@@ -266,20 +267,20 @@ class TuningMethodTests(ABC):
             method, artifact = self.make_method(), trainable.finish()
             config, tensors = method.to_peft(artifact, model.spec)
             check_json(config, "adapter_config.json")
-            assert config.get("peft_type"), "adapter_config.json names no peft_type"
+            assert config.get("peft_type"), "adapter_config.json has no peft_type"
             try:
                 stored = load(save(dict(tensors)))
             except (RuntimeError, ValueError) as error:
                 raise AssertionError(f"safetensors cannot store the tensors: {error}") from error
             back = method.from_peft(config, stored, model.spec)
             there, here = (artifact.kind, artifact.context_tokens), (back.kind, back.context_tokens)
-            assert here == there, f"kind and context tokens {there} come back as {here}"
-            assert set(back.tensors) == set(artifact.tensors), f"tensors come back as {sorted(back.tensors)}"
+            assert here == there, f"kind and context tokens are {there} when stored and {here} when read back"
+            assert set(back.tensors) == set(artifact.tensors), f"the tensors read back are {sorted(back.tensors)}"
             for name, tensor in artifact.tensors.items():
-                assert torch.equal(tensor, back.tensors[name]), f"{name} comes back with other values"
+                assert torch.equal(tensor, back.tensors[name]), f"{name} has other values when read back"
 
     def test_an_adapter_that_does_not_fit_is_refused(self) -> None:
-        """One of another width or kind, with a tensor missing, or with numbers that are not finite."""
+        """An adapter must have the right width and kind, all tensors, and finite numbers."""
         for model, trainable in self._runs():
             method, artifact = self.make_method(), trainable.finish()
             config, tensors = method.to_peft(artifact, model.spec)
@@ -298,18 +299,18 @@ class TuningMethodTests(ABC):
                     raise AssertionError(f"{what} raise {type(error).__name__}, not ArtifactError: {error}") from error
                 raise AssertionError(f"{what} are accepted as an adapter of {model.spec.id}")
 
-    def test_inputs_vary_as_the_generator_says_and_never_vanish(self) -> None:
-        """A resumed run sees the inputs that an uninterrupted one would have seen."""
+    def test_variation_of_inputs_depends_on_the_generator_and_never_empties_them(self) -> None:
+        """A resumed run must train on the same inputs as an uninterrupted one."""
         for _, trainable in self._runs():
             for seed in range(50):
                 ids = _IDS[: 1 + seed % len(_IDS)]
                 first = list(trainable.vary_input(ids, Random(seed)))  # noqa: S311 - no secret
                 second = list(trainable.vary_input(ids, Random(seed)))  # noqa: S311 - no secret
-                assert first == second, "the same state of the generator varies an input in two ways"
-                assert first, "an input was varied until nothing was left"
+                assert first == second, "vary_input returns two results for the same state of the generator"
+                assert first, "vary_input returned an empty input"
 
-    def test_a_run_can_be_taken_up_where_it_was_left(self) -> None:
-        """Checkpoints hold the tensors of groups and buffers, and nothing else of the method."""
+    def test_a_run_can_be_resumed(self) -> None:
+        """Checkpoints contain only the tensors of groups and buffers of a method."""
         import torch
 
         for model, trainable in self._runs():
@@ -319,14 +320,14 @@ class TuningMethodTests(ABC):
             with torch.no_grad():
                 for read in (_parameters, _buffers):
                     source, target = read(trainable), read(resumed)
-                    assert list(source) == list(target), f"{sorted(source)} are to be restored into {sorted(target)}"
+                    assert list(source) == list(target), f"cannot restore {sorted(source)} into {sorted(target)}"
                     for name, tensor in source.items():
                         target[name].copy_(tensor)
             self._update(model, trainable)
             self._update(model, resumed)
             expected, found = trainable.finish().tensors, resumed.finish().tensors
             for name, tensor in expected.items():
-                assert torch.equal(tensor, found[name]), f"{name} differs after the run was taken up"
+                assert torch.equal(tensor, found[name]), f"{name} differs after the run was resumed"
 
     def _models(self) -> Iterator[LoadedModel]:
         for base in self.base_models():
@@ -350,11 +351,11 @@ class TuningMethodTests(ABC):
         return self.make_method().start(model, parameters, _rows(model), generator)
 
     def _own(self, model: LoadedModel) -> Mapping[str, Any]:
-        """The parameters that only the method knows, as a run has them."""
+        """Return the resolved parameters that are specific to the method."""
         return self._resolved(model).method_parameters
 
     def _loss(self, model: LoadedModel, trainable: Trainable) -> Tensor:
-        """Mean loss over the tokens of three answers, as a trainer computes it."""
+        """Return the mean loss over the tokens of three answers, as a trainer computes it."""
         from foreword.tuning.batches import collate
         from foreword.tuning.forward import answer_loss
 
@@ -363,7 +364,7 @@ class TuningMethodTests(ABC):
         return loss / sum(len(row.target_ids) for row in rows)
 
     def _update(self, model: LoadedModel, trainable: Trainable) -> None:
-        """One step of plain gradient descent."""
+        """Make one step of plain gradient descent."""
         import torch
 
         self._loss(model, trainable).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -376,7 +377,7 @@ class TuningMethodTests(ABC):
 
 
 def _rows(model: LoadedModel) -> list[EncodedRow]:
-    """Three rows, as a trainer encodes them."""
+    """Return three rows, as a trainer encodes them."""
     from foreword.plugin.encoding import encode_input, encode_target
 
     return [
@@ -389,7 +390,7 @@ def _rows(model: LoadedModel) -> list[EncodedRow]:
 
 
 def _parameters(trainable: Trainable) -> dict[str, Tensor]:
-    """The tensors of all groups by name, in order."""
+    """Return the tensors of all groups by name, in order."""
     found: dict[str, Tensor] = {}
     for group in trainable.groups:
         assert not found.keys() & group.parameters.keys(), "two groups have a tensor of the same name"
@@ -398,12 +399,12 @@ def _parameters(trainable: Trainable) -> dict[str, Tensor]:
 
 
 def _buffers(trainable: Trainable) -> dict[str, Tensor]:
-    """What changes without being trained."""
+    """Return the tensors that change without being trained."""
     return dict(trainable.buffers)
 
 
 def _tensors(contributions: Sequence[Contribution]) -> Iterator[Tensor]:
-    """The tensors of contributions of any kind."""
+    """Yield the tensors of contributions of any kind."""
     for contribution in contributions:
         for item in fields(contribution):
             value = getattr(contribution, item.name)
@@ -411,7 +412,7 @@ def _tensors(contributions: Sequence[Contribution]) -> Iterator[Tensor]:
 
 
 def _prompt_length(contributions: Sequence[Contribution]) -> int:
-    """Tokens of the context that contributions take."""
+    """Return the number of context tokens of contributions."""
     from foreword.plugin.contributions import soft_prompt
 
     vectors_PD = soft_prompt(contributions)
@@ -419,7 +420,7 @@ def _prompt_length(contributions: Sequence[Contribution]) -> int:
 
 
 def _disturb(trainable: Trainable) -> None:
-    """Moves the tensors as a long training would."""
+    """Change the tensors as long training would."""
     import torch
 
     generator = torch.Generator().manual_seed(7)
@@ -430,7 +431,7 @@ def _disturb(trainable: Trainable) -> None:
 
 
 def _hooks(model: LoadedModel) -> list[tuple[str, int, bool]]:
-    """What is hooked into each module, and whether its `forward` was replaced."""
+    """Return the number of hooks of each module, and whether its `forward` was replaced."""
     return [
         (
             name,
