@@ -18,7 +18,7 @@ def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     for chapter in range(1, 8):
         assert f"\n{chapter}. " in result.stdout
-    assert "8 rows have 'Warehouse' alone" in " ".join(result.stdout.split())
+    assert "8 rows have only the label 'Warehouse'" in " ".join(result.stdout.split())
     assert "median of 20" in result.stdout
     assert (tmp_path / "foreword-demo" / "learning-curve.png").stat().st_size > 10_000
     assert (tmp_path / "foreword-demo" / "adapter" / "adapter_config.json").exists()

@@ -1,6 +1,6 @@
-"""A Slack for tests and demonstrations: it enforces Slack's rules, breaks as Slack breaks, and needs no network.
+"""A fake Slack for tests and demonstrations: it enforces Slack's rules, simulates its failures and needs no network.
 
-A bot is pointed at it and does not notice::
+Point a bot at it, with no other changes::
 
     async with FakeSlack(speed=60) as slack:
         acme = slack.add_team("Acme")
@@ -14,16 +14,17 @@ A bot is pointed at it and does not notice::
         await slack.wait_for(lambda: complaints.thread(message.ts), "an answer in the thread")
         await ann.click(complaints.thread(message.ts)[0], "take")
 
-What it enforces: scopes, tokens and their rotation, membership and archived channels, rate limits with `Retry-After`,
-Block Kit's limits, the three seconds of an acknowledgement and the schedule of retries, the lifetimes of `trigger_id`
-and `response_url`, tickets and the number of Socket Mode connections, and the walls between workspaces. It runs on a
-clock of its own speed (:class:`~foreword_slack.clock.ScaledClock`), so that minutes of retries pass in seconds.
+It enforces scopes, tokens and their rotation, membership and archived channels, rate limits with `Retry-After`, Block
+Kit's limits, the three seconds of an acknowledgement and the schedule of retries, the lifetimes of `trigger_id` and
+`response_url`, the tickets and the number of Socket Mode connections, and the isolation of workspaces. It runs on a
+scaled clock (:class:`~foreword_slack.clock.ScaledClock`), so that minutes of retries pass in seconds.
 
-What goes wrong is planned (:class:`FaultPlan`): one by one, or by seeded chance. `slack.sockets` disconnects, cuts and
+A :class:`FaultPlan` defines the faults, either one by one or at seeded random. `slack.sockets` disconnects, cuts and
 half-opens connections; `slack.http` sends requests with bad signatures; a :class:`Workspace` revokes and expires
-tokens. What has happened is in `slack.journal`.
+tokens. `slack.journal` records everything that happened.
 
-It does not check what Slack does not promise, and knows neither Enterprise Grid's organisations nor Slack Connect.
+It does not check behaviour that Slack does not guarantee, and supports neither the organisations of Enterprise Grid
+nor Slack Connect.
 """
 
 from foreword_slack.testing.app import BOT_SCOPES, EVENTS, App

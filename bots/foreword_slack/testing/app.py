@@ -1,4 +1,4 @@
-"""The app under test as Slack knows it: its secrets, its scopes and its tokens."""
+"""The registration of the app under test: its secrets, its scopes and its tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOT_SCOPES: tuple[str, ...] = (
     "team:read",
     "users:read",
 )
-"""All that the methods of the fake ask for."""
+"""All scopes that the fake's methods require."""
 
 EVENTS: frozenset[str] = frozenset(
     {
@@ -50,13 +50,13 @@ class App:
     """The app under test.
 
     Attributes:
-        scopes: What an installation grants, unless it says otherwise.
-        events: What the app subscribes to.
-        rotates_tokens: Whether bot tokens live for twelve hours and come with a refresh token.
-        honours_client_msg_id: Whether a second `chat.postMessage` with the same `client_msg_id` answers with the first
-            one's message. Slack does so without promising it.
-        request_url: Where events and interactions go over HTTP; without it they go over Socket Mode.
-        socket_mode: Whether Socket Mode is switched on.
+        scopes: Scopes that an installation grants by default.
+        events: Events that the app subscribes to.
+        rotates_tokens: Whether bot tokens expire after twelve hours and have a refresh token.
+        honours_client_msg_id: Whether a repeated `chat.postMessage` with the same `client_msg_id` returns the first
+            message. Slack does this without guaranteeing it.
+        request_url: URL for events and interactions over HTTP; if empty, they use Socket Mode.
+        socket_mode: Whether Socket Mode is enabled.
     """
 
     id: str = "A00000FAKE"
@@ -96,7 +96,7 @@ class _OAuthCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A new token, and what belongs to it when tokens rotate."""
+    """A new token, with its refresh token and lifetime if tokens rotate."""
 
     token: str
     scopes: tuple[str, ...]
@@ -105,12 +105,12 @@ class Issued:
 
 
 class TokenBook:
-    """All tokens and OAuth codes that were ever given out.
+    """All tokens and OAuth codes that have been issued.
 
     Args:
-        app: The app that they are for.
-        now: Seconds since the epoch.
-        lifetime_seconds: Of a token when the app rotates them.
+        app: The app under test.
+        now: Returns the time in seconds since the epoch.
+        lifetime_seconds: Lifetime of a token if tokens rotate.
         code_seconds: Lifetime of an OAuth code.
     """
 
@@ -125,7 +125,7 @@ class TokenBook:
         self.latest: dict[str, str] = {}
 
     def issue(self, team_id: str, scopes: tuple[str, ...]) -> Issued:
-        """A new token for a workspace."""
+        """Issue a token for a workspace."""
         rotates = self._app.rotates_tokens
         token = f"{'xoxe.' if rotates else ''}xoxb-{team_id}-{secrets.token_hex(12)}"
         expires_at = self._now() + self._lifetime_seconds if rotates else None
@@ -138,7 +138,7 @@ class TokenBook:
         return Issued(token=token, scopes=scopes, refresh_token=refresh_token, lifetime_seconds=self._lifetime_seconds)
 
     def issue_code(self, team_id: str, user_id: str, *, redirect_uri: str, scopes: tuple[str, ...]) -> str:
-        """A code that the app may change into a token, once."""
+        """Issue a code that the app can exchange for a token once."""
         code = secrets.token_hex(16)
         self._codes[code] = _OAuthCode(
             team_id=team_id,
@@ -150,13 +150,13 @@ class TokenBook:
         return code
 
     def redeem_code(self, code: str, redirect_uri: str) -> tuple[str, str, Issued]:
-        """Changes a code into a token.
+        """Exchange a code for a token.
 
         Returns:
-            Team, the user who installed, and the token.
+            The team's id, the id of the user who installed the app, and the token.
 
         Raises:
-            SlackError: The code is unknown, used or too old, or belongs to another redirect.
+            SlackError: The code is unknown, used or expired, or belongs to another redirect URL.
         """
         found = self._codes.pop(code, None)
         if found is None or found.expires_at < self._now():
@@ -166,7 +166,9 @@ class TokenBook:
         return found.team_id, found.user_id, self.issue(found.team_id, found.scopes)
 
     def refresh(self, refresh_token: str) -> tuple[str, Issued]:
-        """Changes a refresh token, which is used up by it, into a new token. The old token lives out its time.
+        """Exchange a refresh token for a new token.
+
+        A refresh token can be used once. The old token stays valid until it expires.
 
         Raises:
             SlackError: The refresh token is unknown or used.
@@ -178,10 +180,10 @@ class TokenBook:
         return team_id, self.issue(team_id, scopes)
 
     def authenticate(self, token: str) -> BotToken:
-        """The bot token behind a string.
+        """Return the bot token that a string stands for.
 
         Raises:
-            SlackError: It is none, or one that no longer counts.
+            SlackError: The token is unknown, of the wrong type, revoked or expired.
         """
         if token == self._app.app_token:
             raise SlackError("not_allowed_token_type")
@@ -197,19 +199,19 @@ class TokenBook:
         return found
 
     def revoke(self, team_id: str, *, account_inactive: bool = False) -> None:
-        """Ends all tokens of a workspace."""
+        """Revoke all tokens of a workspace."""
         for token in self._of(team_id):
             token.revoked = True
             token.account_inactive = account_inactive
         self._refresh_tokens = {key: value for key, value in self._refresh_tokens.items() if value[0] != team_id}
 
     def expire(self, team_id: str) -> None:
-        """Lets all tokens of a workspace run out now; refresh tokens still count."""
+        """Expire all tokens of a workspace now; refresh tokens stay valid."""
         for token in self._of(team_id):
             token.expires_at = self._now() - 1.0
 
     def grant_only(self, team_id: str, scopes: tuple[str, ...]) -> None:
-        """Changes what the tokens of a workspace may do."""
+        """Replace the scopes of a workspace's tokens."""
         for token in self._of(team_id):
             token.scopes = scopes
 

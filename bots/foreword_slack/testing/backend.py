@@ -1,4 +1,4 @@
-"""Slack behind its interfaces: the workspaces, the app, and whatever is counted, limited and recorded about them."""
+"""The shared state behind the fake's interfaces: the workspaces, the app, the limits and the records."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from foreword_slack.testing.state import Channel, Team, User
 
 
 class Backend:
-    """What the Web API, the deliveries and the people of the fake work on.
+    """The state that the Web API, the deliveries and the people of the fake share.
 
     Attributes:
-        base_url: Where the server listens, `http://127.0.0.1:1234`; set once it does.
+        base_url: Address of the server, such as `http://127.0.0.1:1234`; set when it starts to listen.
     """
 
     def __init__(self, *, app: App, clock: ScaledClock, limits: Limits, faults: FaultPlan) -> None:
@@ -37,11 +37,11 @@ class Backend:
         self.base_url = ""
 
     def time(self) -> float:
-        """Slack's time, in seconds since the epoch."""
+        """Return the time of Slack's clock, in seconds since the epoch."""
         return self.clock.now().timestamp()
 
     def add_team(self, name: str) -> Team:
-        """A new workspace with the app's bot user in it."""
+        """Add a workspace with the app's bot user."""
         id = self.ids.next("T")
         bot = User(
             id=self.ids.next("U"), team_id=id, name=self.app.name.lower(), is_bot=True, bot_id=self.ids.next("B")
@@ -53,7 +53,7 @@ class Backend:
     def add_channel(
         self, team: Team, name: str, members: set[str], *, is_private: bool, is_im: bool = False
     ) -> Channel:
-        """A new channel."""
+        """Add a channel."""
         channel = Channel(
             id=self.ids.next("D" if is_im else "C"),
             team_id=team.id,
@@ -67,7 +67,7 @@ class Backend:
         return channel
 
     def open_direct_channel(self, team: Team, user: str) -> Channel:
-        """The conversation of a user with the bot; a new one if they have none."""
+        """Return the direct conversation of a user with the bot; create it if it does not exist."""
         return team.direct_channel(user) or self.add_channel(
             team, "", {user, team.bot.id}, is_private=False, is_im=True
         )

@@ -1,4 +1,4 @@
-"""Messages come, change and go, whoever writes them; the app hears of it."""
+"""Changes to conversations, by people or the app, and the events that they cause."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from foreword_slack.testing.state import Channel, Message, Team, User
 
 
 class Conversations:
-    """Writes to channels and sends the events that this causes.
+    """The operations on channels and messages; each sends the events that it causes.
 
     Args:
-        backend: What is written to.
-        courier: Takes the events to the app.
+        backend: The state to change.
+        courier: Delivers the events to the app.
     """
 
     def __init__(self, backend: Backend, courier: Courier) -> None:
@@ -32,15 +32,15 @@ class Conversations:
         deliver: bool = True,
         **fields: Any,
     ) -> Message:
-        """Posts a message.
+        """Post a message.
 
         Args:
             team: The workspace.
-            channel: Where.
-            user: Who; a bot user posts as the app.
+            channel: The channel to post to.
+            user: The author; a bot user posts as the app.
             text: The text.
-            deliver: Whether the app hears of it now; if not, :meth:`tell_posted` does it later.
-            fields: Further fields of the message.
+            deliver: Send the events now; otherwise :meth:`send_posted` sends them later.
+            fields: Other fields of the message.
         """
         message = Message(
             team_id=team.id,
@@ -57,20 +57,20 @@ class Conversations:
         if user.is_bot:
             self._backend.journal.add_post(self._backend.time(), message)
         if deliver:
-            self.tell_posted(team, channel, message)
+            self.send_posted(team, channel, message)
         self._backend.journal.changed()
         return message
 
-    def tell_posted(self, team: Team, channel: Channel, message: Message) -> None:
-        """Sends the events of a new message."""
+    def send_posted(self, team: Team, channel: Channel, message: Message) -> None:
+        """Send the events of a new message."""
         self._courier.send_events(team, events.posted(self._backend.app, team, channel, message))
 
-    def tell(self, team: Team, found: list[dict[str, Any]]) -> None:
-        """Sends events to the app."""
+    def send_events(self, team: Team, found: list[dict[str, Any]]) -> None:
+        """Send events to the app."""
         self._courier.send_events(team, found)
 
     def show(self, team: Team, channel: Channel, user: str, **fields: Any) -> Message:
-        """Shows one user a message of the app."""
+        """Show an ephemeral message of the app to one user."""
         message = Message(
             team_id=team.id,
             channel_id=channel.id,
@@ -87,7 +87,7 @@ class Conversations:
         return message
 
     def edit(self, team: Team, channel: Channel, message: Message, by: str, text: str, **fields: Any) -> None:
-        """Edits a message."""
+        """Edit a message."""
         previous = message.as_json()
         message.text = text
         for name, value in fields.items():
@@ -99,14 +99,14 @@ class Conversations:
         self._backend.journal.changed()
 
     def delete(self, team: Team, channel: Channel, message: Message) -> None:
-        """Deletes a message."""
+        """Delete a message."""
         message.deleted = True
         ts = self._backend.message_times.next()
         self._courier.send_events(team, events.deleted(self._backend.app, team, channel, message, ts=ts))
         self._backend.journal.changed()
 
     def join(self, team: Team, channel: Channel, user: User, *, inviter: str = "") -> None:
-        """Brings somebody into a channel."""
+        """Add a user to a channel."""
         if user.id in channel.members:
             return
         channel.members.add(user.id)

@@ -1,7 +1,7 @@
-"""How events and interactions reach the app: attempts, acknowledgements, and Slack's schedule of retries.
+"""The delivery of events and interactions to the app: attempts, acknowledgements and Slack's schedule of retries.
 
-See https://docs.slack.dev/apis/events-api#retries. An event that is not acknowledged within three seconds comes again
-at once, after a minute and after five; an interaction comes once, and the user is told when nobody answers.
+See https://docs.slack.dev/apis/events-api#retries. An event that is not acknowledged within three seconds is sent again
+at once, after a minute and after five. An interaction is sent once, and the user sees an error if it is not answered.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _ROUTES = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What is sent in one attempt.
+    """The content of one attempt.
 
     Attributes:
         envelope_type: `events_api`, `interactive` or `slash_commands`.
-        takes_answer: Whether the acknowledgement may carry an answer.
-        retry_number: 0 for the first attempt.
-        retry_reason: Why the last one failed.
-        route: Chooses among several connections; a number and the next one choose different ones.
+        takes_answer: Whether the acknowledgement may have a body.
+        retry_number: Number of the retry; 0 for the first attempt.
+        retry_reason: Slack's reason for the failure of the last attempt.
+        route: Selects one of several connections; consecutive numbers select different ones.
     """
 
     envelope_type: str
@@ -43,12 +43,12 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of an attempt.
+    """The outcome of an attempt.
 
     Attributes:
         result: `acked`, or Slack's retry reason.
-        answer: The body of the acknowledgement, if it has one.
-        refuses_retries: Whether the app has asked not to be sent it again.
+        answer: Body of the acknowledgement, if it has one.
+        refuses_retries: Whether the app has refused further attempts.
         socket: Number of the Socket Mode connection; 0 over HTTP.
     """
 
@@ -59,21 +59,21 @@ class Outcome:
 
 
 class Transport(Protocol):
-    """A way to the app."""
+    """A transport to the app."""
 
     async def attempt(self, parcel: Parcel) -> Outcome:
-        """Sends a parcel and waits for its acknowledgement as long as Slack does."""
+        """Send a parcel and wait for its acknowledgement, as long as Slack would."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """What a user's action has led to.
+    """The app's answer to a user's action.
 
     Attributes:
-        acked: Whether the app has acknowledged it in time; if not, the user has seen an error.
-        body: The body of the acknowledgement, if it has one.
-        errors: For a submitted view, what the app has complained about, by block.
+        acked: Whether the app acknowledged it in time; if not, the user saw an error.
+        body: Body of the acknowledgement, if it has one.
+        errors: For a submitted view, the app's error messages by block.
     """
 
     acked: bool
@@ -82,11 +82,11 @@ class Answer:
 
 
 class Courier:
-    """Delivers in the background, each event on its own, so that a slow one holds up no other.
+    """The background delivery of events; each has its own task, so that a slow one does not delay others.
 
     Args:
-        backend: Clock, faults and journal.
-        transport: Tells the way to the app at the moment.
+        backend: Provides the clock, the faults and the journal.
+        transport: Returns the current transport to the app.
     """
 
     def __init__(self, backend: Backend, transport: Callable[[], Transport]) -> None:
@@ -98,11 +98,11 @@ class Courier:
 
     @property
     def idle(self) -> bool:
-        """Whether everything was acknowledged or given up."""
+        """Whether every event has been acknowledged or given up."""
         return not self._tasks
 
     def send_events(self, team: Team, found: Iterable[dict[str, Any]]) -> None:
-        """Starts to deliver events; beyond the hour's number they are dropped, and the app is told."""
+        """Start the delivery of events; beyond the hourly limit, drop them and notify the app."""
         for event in found:
             self._send_event(team, event)
 
@@ -124,7 +124,7 @@ class Courier:
         task.add_done_callback(self._forget)
 
     async def send_interaction(self, envelope_type: str, payload: dict[str, Any]) -> Answer:
-        """Delivers an interaction or a command, once, and waits for the acknowledgement."""
+        """Deliver an interaction or a command once, and wait for the acknowledgement."""
         delivery = Delivery(kind=payload.get("type", envelope_type), payload=payload)
         self._backend.journal.add_delivery(delivery)
         outcome = await self._attempt(delivery, Parcel(envelope_type=envelope_type, payload=payload, takes_answer=True))
@@ -137,7 +137,7 @@ class Courier:
         return Answer(acked=acked, body=outcome.answer)
 
     async def close(self) -> None:
-        """Gives up what is under way."""
+        """Cancel all deliveries in progress."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

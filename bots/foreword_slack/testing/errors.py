@@ -1,4 +1,4 @@
-"""Errors as Slack's Web API tells them."""
+"""Errors of Slack's Web API."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 
 class SlackError(Exception):
-    """A call that Slack refuses: `{"ok": false, "error": code, ...}` with status 200.
+    """A call refused by Slack: `{"ok": false, "error": code, ...}` with status 200.
 
     Args:
         code: Slack's error code.
-        fields: What else the answer holds.
+        fields: Other fields of the answer.
     """
 
     def __init__(self, code: str, **fields: Any) -> None:
@@ -20,10 +20,10 @@ class SlackError(Exception):
 
 
 class RateLimitedError(SlackError):
-    """A call that comes too early: status 429.
+    """A call above the rate limit: status 429.
 
     Args:
-        retry_after_seconds: When to come again.
+        retry_after_seconds: Time until the call may be repeated.
     """
 
     def __init__(self, retry_after_seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Event payloads as Slack's Events API sends them. See https://docs.slack.dev/reference/events."""
+"""Event payloads of Slack's Events API. See https://docs.slack.dev/reference/events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SUBSCRIPTIONS = {"im": "message.im", "group": "message.groups", "channel": "mes
 
 
 def envelope(app: App, team: Team, event: dict[str, Any], *, ids: Ids, time: float) -> dict[str, Any]:
-    """Wraps an event as it is sent."""
+    """Return the envelope in which an event is sent."""
     return {
         "token": app.verification_token,
         "team_id": team.id,
@@ -37,7 +37,7 @@ def envelope(app: App, team: Team, event: dict[str, Any], *, ids: Ids, time: flo
 
 
 def rate_limited(app: App, team: Team, *, time: float) -> dict[str, Any]:
-    """Tells that events of a minute were left out."""
+    """Return the notice that events of a minute were dropped."""
     return {
         "token": app.verification_token,
         "type": "app_rate_limited",
@@ -48,7 +48,7 @@ def rate_limited(app: App, team: Team, *, time: float) -> dict[str, Any]:
 
 
 def posted(app: App, team: Team, channel: Channel, message: Message) -> list[dict[str, Any]]:
-    """The events that a new message causes for the app: `message`, `app_mention` or both, or none."""
+    """Return the events that a new message causes for the app: `message`, `app_mention`, both or none."""
     if not _sees(team, channel):
         return []
     event = {
@@ -70,24 +70,24 @@ def posted(app: App, team: Team, channel: Channel, message: Message) -> list[dic
 def changed(
     app: App, team: Team, channel: Channel, message: Message, previous: dict[str, Any], *, ts: str
 ) -> list[dict[str, Any]]:
-    """The event that an edit causes, if the app sees it."""
+    """Return the event of an edit, if the app can see the message."""
     return _hidden(app, team, channel, ts, subtype="message_changed", message=message.as_json(), previous=previous)
 
 
 def deleted(app: App, team: Team, channel: Channel, message: Message, *, ts: str) -> list[dict[str, Any]]:
-    """The event that a deletion causes, if the app sees it."""
+    """Return the event of a deletion, if the app can see the message."""
     return _hidden(app, team, channel, ts, subtype="message_deleted", deleted_ts=message.ts, previous=message.as_json())
 
 
 def home_opened(team: Team, user: str, channel: Channel, *, ts: str) -> dict[str, Any]:
-    """A user looks at the app's home."""
+    """Return the event of a user who opens the app's home."""
     event = {"type": "app_home_opened", "user": user, "channel": channel.id, "tab": "home", "event_ts": ts}
     view = team.homes.get(user)
     return event if view is None else {**event, "view": view.as_json()}
 
 
 def joined(channel: Channel, user: str, *, inviter: str, ts: str) -> dict[str, Any]:
-    """Somebody, the bot as well, has come into a channel."""
+    """Return the event of a user or the bot who joined a channel."""
     return {
         "type": "member_joined_channel",
         "user": user,
@@ -100,17 +100,17 @@ def joined(channel: Channel, user: str, *, inviter: str, ts: str) -> dict[str, A
 
 
 def archived(channel: Channel, user: str, *, ts: str) -> dict[str, Any]:
-    """A channel was archived."""
+    """Return the event of an archived channel."""
     return {"type": "channel_archive", "channel": channel.id, "user": user, "event_ts": ts}
 
 
 def tokens_revoked(team: Team, *, ts: str) -> dict[str, Any]:
-    """The bot's tokens count no longer."""
+    """Return the event of the bot's revoked tokens."""
     return {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [team.bot.id]}, "event_ts": ts}
 
 
 def app_uninstalled(*, ts: str) -> dict[str, Any]:
-    """The app was removed from a workspace."""
+    """Return the event of the app's removal from a workspace."""
     return {"type": "app_uninstalled", "event_ts": ts}
 
 

@@ -1,4 +1,4 @@
-"""The faults that Slack and the way to it show: planned one by one, or drawn at seeded random."""
+"""Simulated faults of Slack and the network: planned one by one or drawn at seeded random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foreword_slack.testing.errors import SlackError
 
 
 class CallFault(Enum):
-    """What may go wrong with a call of the Web API. `AFTER`: the call has taken effect, and nobody is told."""
+    """A fault of a Web API call. `AFTER` means that the call takes effect before it fails."""
 
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
@@ -29,23 +29,23 @@ class CallFault(Enum):
 
     @property
     def takes_effect(self) -> bool:
-        """Whether the call is carried out all the same."""
+        """Whether the call takes effect in spite of the fault."""
         return self.value.endswith("_after")
 
 
 class DeliveryFault(Enum):
-    """What may go wrong when an event is delivered."""
+    """A fault of the delivery of an event."""
 
     DUPLICATE = "duplicate"
-    """It comes twice at once, over two connections when there are two."""
+    """The event is sent twice at once, over two connections if there are two."""
     LATE = "late"
-    """It comes after later ones."""
+    """The event is sent after later ones."""
     ACK_LOST = "ack_lost"
-    """The app's acknowledgement does not arrive, so the event comes again."""
+    """The app's acknowledgement is lost, so the event is sent again."""
 
 
 class SocketFault(Enum):
-    """What may happen to a Socket Mode connection."""
+    """A fault of a Socket Mode connection."""
 
     CUT = "cut"
     REFRESH = "refresh_requested"
@@ -54,7 +54,7 @@ class SocketFault(Enum):
 
 
 class RetryAfter(Enum):
-    """How a 429 tells when to come again."""
+    """The form of the `Retry-After` header of a 429."""
 
     SECONDS = "seconds"
     MISSING = "missing"
@@ -74,21 +74,21 @@ class _Planned:
 
 @dataclass(kw_only=True)
 class FaultPlan:
-    """Which faults happen.
+    """The faults that happen in a run.
 
-    Explicit ones come first: `plan.fail_calls(CallFault.CUT_AFTER, method="chat.postMessage")`. Beyond them, each call
-    and each delivery draws at the given rates from a generator of its own, so that a seed repeats a run's choices as
-    far as the order of calls repeats.
+    Planned faults come first: `plan.fail_calls(CallFault.CUT_AFTER, method="chat.postMessage")`. Otherwise each call
+    and each delivery draws a fault at the given rates from the plan's own random generator, so that a seed reproduces
+    the faults if the calls come in the same order.
 
     Attributes:
-        seed: Of the random faults.
+        seed: Seed of the random faults.
         calls: Probability of each fault for a call, in [0, 1]; their sum must be at most 1.
         deliveries: Probability of each fault for an event, in [0, 1].
         sockets: Probability of each fault for a connection, at each event that is sent over it, in [0, 1].
-        late_seconds: The longest that an event is held back.
-        retry_after: How a 429 tells when to come again.
-        spared_methods: Methods that draw no faults.
-        happened: How often each fault has happened, by its value.
+        late_seconds: Maximum delay of a late event.
+        retry_after: Form of the `Retry-After` header of a 429.
+        spared_methods: Methods that draw no random faults.
+        happened: Number of times that each fault has happened, by its value.
     """
 
     seed: int = 0
@@ -103,28 +103,28 @@ class FaultPlan:
     def __post_init__(self) -> None:
         for rates in (self.calls, self.deliveries, self.sockets):
             if any(rate < 0 for rate in rates.values()) or sum(rates.values()) > 1:
-                raise ValueError(f"the rates of faults must be in [0, 1] and their sum at most 1, not {rates}")
+                raise ValueError(f"The rates are {rates}. Set each in [0, 1] and their sum to at most 1.")
         self._random = random.Random(self.seed)  # noqa: S311 - repeatable, not secret
         self._planned: list[_Planned] = []
 
     def fail_calls(
         self, fault: CallFault | str, *, method: str | None = None, times: int = 1, **arguments: object
     ) -> None:
-        """Plans a fault for the next calls.
+        """Plan a fault for the next calls.
 
         Args:
-            fault: The fault, or an error code that Slack answers with.
-            method: Of this method only.
-            times: How many calls it hits.
-            arguments: Only calls with these arguments, `channel="C1"` say.
+            fault: The fault, or an error code for Slack's answer.
+            method: Only calls of this method; None for all methods.
+            times: Number of calls that get the fault.
+            arguments: Only calls with these arguments, such as `channel="C1"`.
         """
         self._planned.append(_Planned(fault=fault, method=method, times=times, arguments=arguments))
 
     def draw_call(self, method: str, arguments: Mapping[str, object]) -> CallFault | None:
-        """The fault that a call meets.
+        """Return the fault of a call, if it has one.
 
         Raises:
-            SlackError: The plan holds an error code for it.
+            SlackError: An error code is planned for the call.
         """
         for planned in self._planned:
             if planned.method not in (None, method) or not planned.arguments.items() <= arguments.items():
@@ -140,19 +140,19 @@ class FaultPlan:
         return None if method in self.spared_methods else self._draw(self.calls)
 
     def draw_delivery(self) -> DeliveryFault | None:
-        """The fault that an event meets."""
+        """Draw the fault of an event's delivery."""
         return self._draw(self.deliveries)
 
     def draw_socket(self) -> SocketFault | None:
-        """What happens to a connection after an event was sent over it."""
+        """Draw the fault of a connection after an event was sent over it."""
         return self._draw(self.sockets)
 
     def draw_late_seconds(self) -> float:
-        """How long an event is held back."""
+        """Draw the delay of a late event."""
         return self._random.uniform(0.0, self.late_seconds)
 
     def draw_index(self, length: int) -> int:
-        """A whole number in [0, length)."""
+        """Draw an integer in [0, length)."""
         return self._random.randrange(length)
 
     def _draw(self, rates: Mapping[_Fault, float]) -> _Fault | None:

@@ -1,4 +1,4 @@
-"""The short-lived handles that come with an interaction: `trigger_id` opens a view, `response_url` takes answers."""
+"""Short-lived handles of an interaction: a `trigger_id` opens a view, a `response_url` accepts answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Trigger:
     """The right to open one view for a user.
 
     Attributes:
-        view_id: The view it comes from, if it comes from one.
+        view_id: The view in which the interaction happened, if any.
     """
 
     team_id: str
@@ -30,8 +30,8 @@ class ResponseUrl:
     """The right to answer an interaction a few times.
 
     Attributes:
-        message_ts: The message that was acted on, if one was.
-        ephemeral: Whether that message is shown to one user only.
+        message_ts: The message in which the interaction happened, if any.
+        ephemeral: Whether that message is shown to only one user.
     """
 
     team_id: str
@@ -44,11 +44,11 @@ class ResponseUrl:
 
 
 class HandleBook:
-    """All handles that were given out.
+    """All handles that have been issued.
 
     Args:
-        now: Seconds since the epoch.
-        limits: Their lifetimes and uses.
+        now: Returns the time in seconds since the epoch.
+        limits: The lifetimes and numbers of uses.
     """
 
     def __init__(self, now: Callable[[], float], limits: Limits) -> None:
@@ -58,7 +58,7 @@ class HandleBook:
         self._response_urls: dict[str, ResponseUrl] = {}
 
     def issue_trigger(self, *, team_id: str, user_id: str, view_id: str = "") -> str:
-        """A new `trigger_id`."""
+        """Issue a `trigger_id`."""
         id = f"{len(self._triggers) + 1}.{int(self._now())}.{secrets.token_hex(16)}"
         self._triggers[id] = Trigger(
             team_id=team_id, user_id=user_id, view_id=view_id, expires_at=self._now() + self._limits.trigger_seconds
@@ -66,10 +66,10 @@ class HandleBook:
         return id
 
     def use_trigger(self, id: str, team_id: str) -> Trigger:
-        """Uses a trigger up.
+        """Use a trigger, which is possible once.
 
         Raises:
-            SlackError: It is unknown, too old or used.
+            SlackError: The trigger is unknown, used or expired.
         """
         trigger = self._triggers.get(id)
         if trigger is None or trigger.team_id != team_id:
@@ -84,7 +84,7 @@ class HandleBook:
     def issue_response_url(
         self, *, team_id: str, channel_id: str, user_id: str, message_ts: str = "", ephemeral: bool = False
     ) -> str:
-        """The last part of a new `response_url`."""
+        """Issue a `response_url` and return its last part."""
         id = f"{team_id}/{len(self._response_urls) + 1}/{secrets.token_hex(12)}"
         self._response_urls[id] = ResponseUrl(
             team_id=team_id,
@@ -97,10 +97,10 @@ class HandleBook:
         return id
 
     def use_response_url(self, id: str) -> ResponseUrl:
-        """Counts a use.
+        """Count a use of a `response_url`.
 
         Raises:
-            SlackError: It is unknown, too old or used up.
+            SlackError: The URL is unknown, expired or used too often.
         """
         found = self._response_urls.get(id)
         if found is None:

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: signed requests to the app's request URL, and the odd ones that Slack or a stranger sends.
+"""Deliveries over HTTP: signed requests to the app's request URL, and unusual ones from Slack or an attacker.
 
 See https://docs.slack.dev/authentication/verifying-requests-from-slack.
 """
@@ -24,7 +24,7 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """What the app's server has answered."""
+    """The answer of the app's server."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,14 +32,14 @@ class HttpAnswer:
 
 
 class HttpDelivery:
-    """Slack's end of HTTP: a transport, and a hand to send what is not as it should be."""
+    """Slack's end of HTTP: a transport that can also send invalid requests."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._session: aiohttp.ClientSession | None = None
 
     async def attempt(self, parcel: Parcel) -> Outcome:
-        """Posts a parcel to the request URL and waits for the acknowledgement."""
+        """Post a parcel to the request URL and wait for the acknowledgement."""
         body, content_type = _body(parcel)
         headers = self.sign(body) | {"Content-Type": content_type}
         if parcel.retry_number:
@@ -56,7 +56,7 @@ class HttpDelivery:
         return Outcome(result="acked", answer=_answer_body(answer.body))
 
     async def post(self, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        """Posts anything at all to the request URL."""
+        """Post any body with any headers to the request URL."""
         if self._session is None:
             self._session = aiohttp.ClientSession()
         async with self._session.post(
@@ -65,12 +65,12 @@ class HttpDelivery:
             return HttpAnswer(status=response.status, headers=response.headers, body=await response.read())
 
     def sign(self, body: bytes, *, age_seconds: float = 0.0, secret: str | None = None) -> dict[str, str]:
-        """The headers that prove a request to be Slack's.
+        """Return the headers that prove that a request comes from Slack.
 
         Args:
-            body: Of the request.
-            age_seconds: Of the timestamp; more than 300 is a replay.
-            secret: Default: the app's signing secret.
+            body: Body of the request.
+            age_seconds: Age of the timestamp; more than 300 is a replay.
+            secret: Signing secret. Default: the app's.
         """
         timestamp = str(int(self._backend.time() - age_seconds))
         key = (secret or self._backend.app.signing_secret).encode()
@@ -78,18 +78,18 @@ class HttpDelivery:
         return {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": f"v0={digest}"}
 
     async def verify_url(self) -> HttpAnswer:
-        """Sends the challenge with which Slack checks a new request URL."""
+        """Send the challenge with which Slack checks a new request URL."""
         content = {"token": self._backend.app.verification_token, "challenge": "3eZbrw1a", "type": "url_verification"}
         body = json.dumps(content).encode()
         return await self.post(body, self.sign(body) | {"Content-Type": _JSON})
 
     async def check_ssl(self) -> HttpAnswer:
-        """Sends the form with which Slack checks the certificate of a command's URL."""
+        """Send the form with which Slack checks the certificate of a command's URL."""
         body = urllib.parse.urlencode({"ssl_check": "1", "token": self._backend.app.verification_token}).encode()
         return await self.post(body, self.sign(body) | {"Content-Type": _FORM})
 
     async def close(self) -> None:
-        """Lets go of its connections."""
+        """Close all connections."""
         if self._session is not None:
             await self._session.close()
 

@@ -1,4 +1,4 @@
-"""Ids as Slack gives them."""
+"""Ids in Slack's format."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable
 
 
 class Ids:
-    """Ids that look like Slack's, and repeat from run to run."""
+    """A generator of ids that look like Slack's and are the same in every run."""
 
     def __init__(self) -> None:
         self._counter = itertools.count(1)
 
     def next(self, prefix: str) -> str:
-        """The next id: `C0000000001`."""
+        """Return the next id, such as `C0000000001`."""
         return f"{prefix}{next(self._counter):010X}"
 
 
 class MessageTimes:
-    """Message ids: the time, made unique.
+    """A generator of message ids, which are unique times.
 
     Args:
-        now: Seconds since the epoch.
+        now: Returns the time in seconds since the epoch.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -29,6 +29,6 @@ class MessageTimes:
         self._last_micros = 0
 
     def next(self) -> str:
-        """The next `ts`: `1700000000.000100`."""
+        """Return the next `ts`, such as `1700000000.000100`."""
         self._last_micros = max(int(self._now() * 1e6), self._last_micros + 1)
         return f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"

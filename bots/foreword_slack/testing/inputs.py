@@ -1,4 +1,4 @@
-"""What a person enters into an element, as Slack's state of that element."""
+"""Input of people into elements, as Slack's state of the elements."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ _PICKED = {
 
 
 def enter(element: dict[str, Any], *given: str) -> dict[str, Any]:
-    """The state of an element after somebody has entered something.
+    """Return the state of an element after an input.
 
     Args:
         element: The element.
-        given: A text; or options, each by its value or its shown text; or ids of channels or users.
+        given: A text; or options, each by its value or its label; or ids of channels or users.
 
     Raises:
-        LookupError: An option is not offered.
-        ValueError: Slack's client would not let it be entered: too many, or too long.
+        LookupError: The element does not offer an option.
+        ValueError: Slack's client would refuse the input as too many choices or too long a text.
     """
     kind = element["type"]
     if kind in ("plain_text_input", "number_input"):
         text = given[0] if given else ""
         if len(text) > element.get("max_length", 3000):
-            raise ValueError(f"{element['action_id']} takes {element.get('max_length', 3000)} characters")
+            raise ValueError(
+                f"{element['action_id']} takes {element.get('max_length', 3000)} characters, not {len(text)}. "
+                "Enter a shorter text."
+            )
         return {"type": kind, "value": text or None}
     most = element.get("max_selected_items", len(given)) if _takes_many(kind) else 1
     if len(given) > most:
-        raise ValueError(f"{element['action_id']} takes {most} choices, not {len(given)}")
+        raise ValueError(f"{element['action_id']} takes {most} choices, not {len(given)}. Choose fewer.")
     if (single := kind.removeprefix("multi_")) in _PICKED:
         field = _PICKED[single]
         return {"type": kind, f"{field}s": list(given)} if _takes_many(kind) else {"type": kind, field: given[0]}
@@ -43,7 +46,7 @@ def enter(element: dict[str, Any], *given: str) -> dict[str, Any]:
 
 
 def initial(element: dict[str, Any]) -> dict[str, Any] | None:
-    """The state of an element that nobody has touched; None for one that keeps no state."""
+    """Return the initial state of an element, or None if it has no state."""
     kind = element["type"]
     if kind in ("plain_text_input", "number_input"):
         return {"type": kind, "value": element.get("initial_value")}
@@ -59,7 +62,7 @@ def initial(element: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def state_of(blocks: list[dict[str, Any]], entered: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The state of all elements: what was entered, or else what they began with."""
+    """Return the state of all elements: their input, or their initial state without one."""
     found: dict[str, dict[str, Any]] = {}
     for block in blocks:
         for element in block_elements(block):
@@ -71,7 +74,7 @@ def state_of(blocks: list[dict[str, Any]], entered: dict[str, dict[str, Any]]) -
 
 
 def is_empty(state: dict[str, Any]) -> bool:
-    """Whether nothing was entered."""
+    """Return True if a state has no input."""
     return not any(value for key, value in state.items() if key != "type")
 
 
@@ -85,4 +88,4 @@ def _option(element: dict[str, Any], wanted: str) -> dict[str, Any]:
     for option in options:
         if wanted in (option["value"], option["text"]["text"]):
             return option
-    raise LookupError(f"{wanted!r} is not offered, only {[option['text']['text'] for option in options]}")
+    raise LookupError(f"{wanted!r} is not offered. Choose one of {[option['text']['text'] for option in options]}.")

@@ -1,4 +1,4 @@
-"""Slack's published numbers, in one place."""
+"""Slack's published limits, in one place."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What Slack allows; all times are in seconds of Slack's clock.
+    """Slack's limits; all times are in seconds of Slack's clock.
 
-    The defaults are Slack's. Tests may loosen one to look at another: a `trigger_id` that lives for a minute, say, on a
-    clock that runs a hundred times as fast.
+    The defaults are Slack's. A test may relax one limit to examine another, such as a lifetime of a minute for a
+    `trigger_id` on a clock that runs a hundred times as fast.
 
     Attributes:
         ack_seconds: Time in which the app must acknowledge an event or an interaction.
-        retry_delays_seconds: Waits before each further delivery of an event that was not acknowledged.
-        events_per_hour: Events of one workspace; the rest is dropped, and the app is told so once a minute.
+        retry_delays_seconds: Delays before each retry of an event that was not acknowledged.
+        events_per_hour: Maximum events of a workspace; the rest is dropped, and the app is notified once a minute.
         trigger_seconds: Lifetime of a `trigger_id`, which can be used once.
         response_url_seconds: Lifetime of a `response_url`.
-        response_url_uses: How often it can be used.
+        response_url_uses: Maximum number of uses of a `response_url`.
         socket_ticket_seconds: Lifetime of a Socket Mode URL, which can be used once.
-        max_sockets: Socket Mode connections of an app.
+        max_sockets: Maximum Socket Mode connections of an app.
         disconnect_grace_seconds: Time between the announcement of a disconnect and the disconnect.
         socket_ping_seconds: Interval of Slack's pings.
         oauth_code_seconds: Lifetime of an OAuth code, which can be used once.
-        rotated_token_seconds: Lifetime of a token when rotation is on.
-        posts_per_second: Posts to one channel.
-        post_burst: Posts to one channel that may come at once.
-        posts_per_minute: Posts to all channels of a workspace.
-        text: Characters of a message.
-        updated_text: Characters of a message that is edited.
-        metadata_bytes: Size of a message's metadata as JSON.
-        view_bytes: Size of a view as JSON.
-        view_stack: Views on top of one another.
-        hang_seconds: How long a request hangs when the fault plan says so.
+        rotated_token_seconds: Lifetime of a token if tokens rotate.
+        posts_per_second: Maximum posts to one channel per second.
+        post_burst: Maximum posts to one channel at once.
+        posts_per_minute: Maximum posts to all channels of a workspace per minute.
+        text: Maximum characters of a message.
+        updated_text: Maximum characters of an edited message.
+        metadata_bytes: Maximum size of a message's metadata as JSON.
+        view_bytes: Maximum size of a view as JSON.
+        view_stack: Maximum number of stacked views.
+        hang_seconds: Duration of a request that hangs because of a fault.
     """
 
     ack_seconds: float = 3.0

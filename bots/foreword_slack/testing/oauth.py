@@ -1,4 +1,4 @@
-"""The way of an installation through the browser, as an administrator of a workspace goes it."""
+"""The installation of the app in the browser, as an administrator of a workspace does it."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _AUTHORIZE = re.compile(r"https://[\w.]+/oauth/v2/authorize\?[^\"'\s]+")
 async def install(
     backend: Backend, workspace: Workspace, person: Person, install_url: str, *, consents: bool = True
 ) -> HttpAnswer:
-    """Opens the app's install page, follows it to Slack, and comes back with Slack's code.
+    """Open the app's install page, follow it to Slack, and return to the app with Slack's code.
 
     Args:
-        backend: Slack.
-        workspace: Where the app is installed.
-        person: Who installs it.
-        install_url: The app's install page, `http://127.0.0.1:3000/slack/install`.
-        consents: Whether the person agrees.
+        backend: The fake's state.
+        workspace: The workspace to install the app in.
+        person: The person who installs the app.
+        install_url: The app's install page, such as `http://127.0.0.1:3000/slack/install`.
+        consents: Whether the person allows the installation.
 
     Returns:
-        What the app shows at the end.
+        The page that the app shows at the end.
 
     Raises:
-        LookupError: The page leads to no authorization of Slack's.
+        LookupError: The page does not link to Slack's authorization page.
     """
     async with aiohttp.ClientSession() as session:
         async with session.get(install_url, allow_redirects=False) as page:
             found = _AUTHORIZE.search(page.headers.get("Location", "") or (await page.text()).replace("&amp;", "&"))
             cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in page.cookies.items())
         if found is None:
-            raise LookupError(f"{install_url} leads to no /oauth/v2/authorize")
+            raise LookupError(f"{install_url} does not link to /oauth/v2/authorize. Pass the app's install page.")
         query = {key: values[0] for key, values in parse_qs(urlsplit(found[0]).query).items()}
         redirect_uri = (
             query.get("redirect_uri") or urlsplit(install_url)._replace(path="/slack/oauth_redirect").geturl()

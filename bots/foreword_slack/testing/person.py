@@ -1,4 +1,4 @@
-"""People of a workspace: they write, click, choose, submit and call commands, as they would in Slack's client."""
+"""People of a workspace, who write, click, choose, submit and run commands as in Slack's client."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from foreword_slack.testing.web_api.views import replace
 
 
 class Person:
-    """Somebody in a workspace.
+    """A person in a workspace.
 
-    What cannot be done in Slack's client raises: a click on a button that is not there (`LookupError`), a choice that
-    is not offered, a form with an empty field (`ValueError`).
+    Actions that Slack's client would not allow raise an error: `LookupError` for a button or an option that does not
+    exist, `ValueError` for a form with an empty field.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Person:
 
     @property
     def modal(self) -> View | None:
-        """The modal in front of the person."""
+        """The topmost open modal of the person."""
         found = [view for view in self._team.views.values() if view.user == self.id and view.is_open]
         return found[-1] if found else None
 
@@ -47,20 +47,20 @@ class Person:
         return self._team.homes.get(self.id)
 
     def ephemerals(self, channel: Channel) -> list[Message]:
-        """The messages in a channel that only this person sees."""
+        """Return the messages in a channel that only this person can see."""
         return [message for message in channel.ephemerals if message.shown_to == self.id]
 
     def post(
         self, channel: Channel, text: str, *, thread: Message | None = None, deliver: bool = True, **fields: Any
     ) -> Message:
-        """Writes a message.
+        """Post a message.
 
         Args:
-            channel: Where; the person must be a member.
+            channel: The channel; the person must be a member.
             text: The text.
             thread: The message to reply to.
-            deliver: Whether the app hears of it now; :meth:`deliver` does it later.
-            fields: Further fields of the message, such as `files`, `attachments` or `blocks`.
+            deliver: Send the event to the app now; otherwise :meth:`deliver` sends it later.
+            fields: Other fields of the message, such as `files`, `attachments` or `blocks`.
         """
         assert self.id in channel.members, f"{self.user.name} is not in {channel.name}"
         thread_ts = thread.thread_ts or thread.ts if thread else ""
@@ -76,30 +76,30 @@ class Person:
         )
 
     def deliver(self, message: Message) -> None:
-        """Lets the app hear of a message, late or once more."""
-        self._conversations.tell_posted(self._team, self._channel(message), message)
+        """Send the event of a message to the app, late or once more."""
+        self._conversations.send_posted(self._team, self._channel(message), message)
 
     def write_to_bot(self, text: str) -> Message:
-        """Writes the bot a direct message."""
+        """Send a direct message to the bot."""
         return self.post(self._backend.open_direct_channel(self._team, self.id), text)
 
     def edit(self, message: Message, text: str) -> None:
-        """Edits an own message."""
-        assert message.user == self.id, "people edit their own messages only"
+        """Edit one of the person's own messages."""
+        assert message.user == self.id, "people can edit only their own messages"
         self._conversations.edit(self._team, self._channel(message), message, self.id, text)
 
     def delete(self, message: Message) -> None:
-        """Deletes an own message."""
-        assert message.user == self.id, "people delete their own messages only"
+        """Delete one of the person's own messages."""
+        assert message.user == self.id, "people can delete only their own messages"
         self._conversations.delete(self._team, self._channel(message), message)
 
     async def click(self, shown: Message | View, action_id: str, *, value: str | None = None) -> Answer:
-        """Presses a button.
+        """Click a button.
 
         Args:
             shown: The message or view with the button.
-            action_id: Of the button.
-            value: Of the button, where several have one action.
+            action_id: Action id of the button.
+            value: Value of the button, if several have the same action id.
 
         Raises:
             LookupError: There is no such button.
@@ -109,7 +109,7 @@ class Person:
         return await self._act(shown, block_id, element, {key: item for key, item in action.items() if item})
 
     async def choose(self, shown: Message | View, action_id: str, *choices: str) -> Answer:
-        """Chooses in a menu of a message or of a section of a view.
+        """Choose options in a menu of a message or of a section of a view.
 
         Raises:
             LookupError: There is no such menu or no such option.
@@ -120,7 +120,7 @@ class Person:
         return await self._act(shown, block_id, element, state)
 
     def fill(self, view: View, action_id: str, *given: str) -> None:
-        """Enters something into a field of a modal; the app hears of it with the submission.
+        """Fill in a field of a modal; the app receives it with the submission.
 
         Raises:
             LookupError: There is no such field or no such option.
@@ -129,10 +129,10 @@ class Person:
         self._keep(view, block_id, action_id, inputs.enter(element, *given))
 
     async def submit(self, view: View) -> Answer:
-        """Submits a modal. It closes unless the app says otherwise.
+        """Submit a modal, which closes unless the app responds with errors or another view.
 
         Raises:
-            ValueError: A field that must be filled is empty; Slack's client would not send it.
+            ValueError: A required field is empty; Slack's client would not send the form.
         """
         assert view.is_open, "the view is closed"
         view.values = inputs.state_of(view.content["blocks"], view.values)
@@ -140,17 +140,17 @@ class Person:
             if block["type"] == "input" and not block.get("optional"):
                 state = view.values[block["block_id"]][block["element"]["action_id"]]
                 if inputs.is_empty(state):
-                    raise ValueError(f"{block['label']['text']!r} is empty")
+                    raise ValueError(f"{block['label']['text']!r} is empty. Fill it in before you submit.")
         trigger = self._backend.handles.issue_trigger(team_id=self._team.id, user_id=self.id, view_id=view.id)
         payload = {**self._interaction("view_submission"), "trigger_id": trigger, "view": view.as_json()}
         answer = await self._courier.send_interaction("interactive", {**payload, "response_urls": []})
         if answer.acked:
-            self._take_view_answer(view, answer)
+            self._apply_view_answer(view, answer)
         self._backend.journal.changed()
         return answer
 
     async def close(self, view: View) -> None:
-        """Closes a modal."""
+        """Close a modal."""
         view.is_open = False
         if view.content.get("notify_on_close"):
             payload = {**self._interaction("view_closed"), "view": view.as_json(), "is_cleared": False}
@@ -158,7 +158,7 @@ class Person:
         self._backend.journal.changed()
 
     async def run_command(self, channel: Channel, command: str, text: str = "") -> Answer:
-        """Types a slash command."""
+        """Run a slash command."""
         payload = {
             "token": self._backend.app.verification_token,
             "team_id": self._team.id,
@@ -186,7 +186,7 @@ class Person:
         return answer
 
     async def use_shortcut(self, callback_id: str, message: Message | None = None) -> Answer:
-        """Uses a shortcut, on a message or a global one."""
+        """Use a global shortcut, or one on a message."""
         payload = {
             **self._interaction("message_action" if message else "shortcut"),
             "callback_id": callback_id,
@@ -203,24 +203,24 @@ class Person:
         return await self._courier.send_interaction("interactive", payload)
 
     def open_home(self) -> None:
-        """Looks at the app's home."""
+        """Open the app's home."""
         channel = self._backend.open_direct_channel(self._team, self.id)
         ts = self._backend.message_times.next()
         self._courier.send_events(self._team, [events.home_opened(self._team, self.id, channel, ts=ts)])
 
     def invite_bot(self, channel: Channel) -> None:
-        """Brings the bot into a channel."""
+        """Invite the bot to a channel."""
         self._conversations.join(self._team, channel, self._team.bot, inviter=self.id)
 
     def archive(self, channel: Channel) -> None:
-        """Archives a channel."""
+        """Archive a channel."""
         channel.is_archived = True
         if self._team.bot.id in channel.members and "channel_archive" in self._backend.app.events:
             ts = self._backend.message_times.next()
             self._courier.send_events(self._team, [events.archived(channel, self.id, ts=ts)])
 
     def unarchive(self, channel: Channel) -> None:
-        """Opens an archived channel again."""
+        """Unarchive a channel."""
         channel.is_archived = False
 
     async def _act(
@@ -258,8 +258,8 @@ class Person:
         kept = shown.values if isinstance(shown, View) else self._entered.setdefault(shown.ts, {})
         kept.setdefault(block_id, {})[action_id] = state
 
-    def _take_view_answer(self, view: View, answer: Answer) -> None:
-        """Does with a submitted view what the app has answered."""
+    def _apply_view_answer(self, view: View, answer: Answer) -> None:
+        """Apply the app's answer to a submitted view."""
         body = answer.body or {}
         action = body.get("response_action")
         if action == "errors":

@@ -1,4 +1,4 @@
-"""Slack's rate limits: a token bucket per method and workspace, and one per channel for posts."""
+"""Slack's rate limits: one token bucket per method and workspace, and one per channel for posts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from foreword_slack.testing.errors import RateLimitedError
 
 
 class Tier(Enum):
-    """Calls per minute that Slack grants a method, per app and workspace.
+    """Allowed calls of a method per minute, for each app and workspace.
 
     See https://docs.slack.dev/apis/web-api/rate-limits.
     """
@@ -19,14 +19,14 @@ class Tier(Enum):
     TIER_3 = 50
     TIER_4 = 100
     SPECIAL = 600
-    """Hundreds a minute; methods with rules of their own check those too."""
+    """Hundreds per minute; methods with additional limits check those themselves."""
 
 
 class RateLimiter:
     """Token buckets on Slack's clock.
 
     Args:
-        now: Seconds since the epoch.
+        now: Returns the time in seconds since the epoch.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -34,7 +34,7 @@ class RateLimiter:
         self._buckets: dict[Hashable, tuple[float, float]] = {}
 
     def take(self, key: Hashable, *, per_second: float, burst: float) -> None:
-        """Takes one token of a bucket.
+        """Take one token from a bucket.
 
         Raises:
             RateLimitedError: The bucket is empty.
@@ -48,9 +48,9 @@ class RateLimiter:
         self._buckets[key] = (tokens - 1.0, now)
 
     def take_call(self, team: str, method: str, tier: Tier) -> None:
-        """Counts a call against its tier. A minute's worth may come at once.
+        """Count a call against its tier; the calls of a minute may come at once.
 
         Raises:
-            RateLimitedError: The minute's calls are used up.
+            RateLimitedError: The calls of the minute are used up.
         """
         self.take((team, method), per_second=tier.value / 60, burst=float(max(tier.value, 5)))

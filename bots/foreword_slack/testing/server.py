@@ -1,4 +1,4 @@
-"""The fake itself: one server on loopback for the Web API, Socket Mode, uploads and response URLs."""
+"""The fake's server on loopback, for the Web API, Socket Mode, uploads and response URLs."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from foreword_slack.testing.socket_mode import SocketMode
 from foreword_slack.testing.web_api import WebApi, files, response_urls
 from foreword_slack.testing.workspace import Workspace
 
-_MOST_UPLOADED_BYTES = 32 * 1024 * 1024
+_MAX_UPLOADED_BYTES = 32 * 1024 * 1024
 
 
 class FakeSlack:
-    """Slack on loopback.
+    """A fake Slack on loopback.
 
-    It serves from `async with` to its end, on the event loop that it is entered on.
+    It serves inside `async with`, on the current event loop.
 
     Args:
-        speed: Seconds of Slack's clock in one of the machine's.
-        clock: Slack's clock, to share one with the app; default: a new one of this speed.
+        speed: Seconds of Slack's clock per second of real time.
+        clock: Slack's clock, if it is shared with the app. Default: a new one with this speed.
         app: The app under test.
-        limits: Slack's numbers.
-        faults: What goes wrong; default: nothing.
-        port: Where to listen; 0 takes a free port.
+        limits: Slack's limits.
+        faults: The faults to simulate. Default: none.
+        port: Port to listen on; 0 takes a free port.
 
     Attributes:
-        sockets: Slack's end of Socket Mode, to disturb it.
-        http: Slack's end of HTTP, to send what is not as it should be.
+        sockets: Slack's end of Socket Mode, which can simulate faults.
+        http: Slack's end of HTTP, which can send invalid requests.
     """
 
     def __init__(
@@ -68,20 +68,20 @@ class FakeSlack:
 
     @property
     def api_url(self) -> str:
-        """Base URL for `AsyncWebClient(base_url=...)`."""
+        """The base URL for `AsyncWebClient(base_url=...)`."""
         return f"{self._backend.base_url}/api/"
 
     @property
     def idle(self) -> bool:
-        """Whether every event was acknowledged or given up."""
+        """Whether every event has been acknowledged or given up."""
         return self._courier.idle
 
     def time(self) -> float:
-        """Slack's time, in seconds since the epoch."""
+        """Return the time of Slack's clock, in seconds since the epoch."""
         return self._backend.time()
 
     def add_team(self, name: str = "Acme") -> Workspace:
-        """A new workspace in which the app is installed."""
+        """Add a workspace in which the app is installed."""
         return Workspace(
             self._backend.add_team(name),
             backend=self._backend,
@@ -92,17 +92,17 @@ class FakeSlack:
     async def install(
         self, workspace: Workspace, person: Person, install_url: str, *, consents: bool = True
     ) -> HttpAnswer:
-        """Installs the app through its install page; see :func:`foreword_slack.testing.oauth.install`."""
+        """Install the app through its install page; see :func:`foreword_slack.testing.oauth.install`."""
         return await oauth.install(self._backend, workspace, person, install_url, consents=consents)
 
     def issue_oauth_code(
         self, workspace: Workspace, person: Person, *, redirect_uri: str, scopes: tuple[str, ...]
     ) -> str:
-        """A code as Slack sends it to a redirect URL after somebody has agreed to an installation."""
+        """Issue a code like the one that Slack sends to the redirect URL after a person allows an installation."""
         return self._backend.tokens.issue_code(workspace.id, person.id, redirect_uri=redirect_uri, scopes=scopes)
 
     async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 30.0) -> None:
-        """Waits until a condition holds; it is asked again after each call, delivery and post.
+        """Wait until a condition holds; it is checked after each call, delivery and post.
 
         Raises:
             TimeoutError: It does not hold in time.
@@ -110,11 +110,11 @@ class FakeSlack:
         await self.journal.wait_for(lambda: bool(condition()), what=what, wall_seconds=wall_seconds)
 
     async def settle(self, *, wall_seconds: float = 30.0) -> None:
-        """Waits until every event was acknowledged or given up."""
+        """Wait until every event has been acknowledged or given up."""
         await self.wait_for(lambda: self.idle, "the end of all deliveries", wall_seconds=wall_seconds)
 
     async def start(self) -> Self:
-        """Begins to listen."""
+        """Start to listen."""
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -124,7 +124,7 @@ class FakeSlack:
         return self
 
     async def stop(self) -> None:
-        """Ends all connections and listens no more."""
+        """Close all connections and stop listening."""
         await self._courier.close()
         await self.sockets.close()
         await self.http.close()
@@ -151,7 +151,7 @@ class FakeSlack:
         async def respond(request: web.Request) -> web.Response:
             return await response_urls.respond(self._backend, self._conversations, request)
 
-        application = web.Application(client_max_size=_MOST_UPLOADED_BYTES)
+        application = web.Application(client_max_size=_MAX_UPLOADED_BYTES)
         application.router.add_route("*", "/api/{method}", api.handle)
         application.router.add_get("/link/", self.sockets.connect)
         application.router.add_post("/upload/v1/{team}/{file}", upload)

@@ -1,4 +1,4 @@
-"""Socket Mode: tickets, connections, envelopes, acknowledgements and Slack's ways to end a connection.
+"""Socket Mode: tickets, connections, envelopes, acknowledgements and disconnects.
 
 See https://docs.slack.dev/apis/events-api/using-socket-mode.
 """
@@ -25,10 +25,10 @@ class Socket:
     """A connection of the app.
 
     Attributes:
-        number: Counted from 1.
-        leaving: Whether Slack has announced its end; nothing more is sent over it then.
-        half_open: Whether the network has swallowed it: nothing arrives in either direction, and nobody is told.
-        received: What the app has sent, as parsed JSON.
+        number: Number of the connection, from 1.
+        leaving: Whether Slack has announced the disconnect; nothing more is sent over it.
+        half_open: Set if the network silently drops everything in both directions.
+        received: Messages of the app, as parsed JSON.
     """
 
     number: int
@@ -41,28 +41,28 @@ class Socket:
     received: list[Any] = field(default_factory=list)
 
     async def send(self, content: dict[str, Any]) -> None:
-        """Sends JSON, unless the network swallows it."""
+        """Send JSON, unless the connection is half open."""
         if not self.half_open.is_set():
             await self.response.send_str(json.dumps(content))
 
     def cut(self) -> None:
-        """Breaks the TCP connection."""
+        """Abort the TCP connection."""
         if self.request.transport is not None:
             self.request.transport.abort()
 
     def fail_waiting(self) -> None:
-        """Lets those who wait for an acknowledgement know that none will come."""
+        """Fail all attempts that wait for an acknowledgement."""
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(ConnectionError())
 
 
 class SocketMode:
-    """Slack's end of Socket Mode: a transport, and a hand to disturb it.
+    """Slack's end of Socket Mode: a transport that can also simulate faults.
 
     Attributes:
-        opened: How many connections there have been.
-        refused: How many came with a ticket that was used, too old or never given out.
+        opened: Number of connections opened so far.
+        refused: Number of connections refused for a used, expired or unknown ticket.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -74,10 +74,10 @@ class SocketMode:
         self.refused = 0
 
     def issue_url(self) -> str:
-        """A URL for one connection.
+        """Issue a URL for one connection.
 
         Raises:
-            SlackError: Socket Mode is switched off.
+            SlackError: Socket Mode is disabled.
         """
         if not self._backend.app.socket_mode:
             raise SlackError("forbidden_team")
@@ -87,11 +87,11 @@ class SocketMode:
         return f"{host}/link/?ticket={ticket}&app_id={self._backend.app.id}"
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """Serves a connection until it ends."""
+        """Serve a connection until it ends."""
         expires_at = self._tickets.pop(request.query.get("ticket", ""), 0.0)
         if expires_at < self._backend.time():
             self.refused += 1
-            return web.Response(status=403, text="the ticket is used, too old or unknown")
+            return web.Response(status=403, text="The ticket is used, expired or unknown. Request a new URL.")
         response = web.WebSocketResponse()
         await response.prepare(request)
         self.opened += 1
@@ -107,7 +107,7 @@ class SocketMode:
             await socket.send(self._hello())
             await self._receive(socket)
         except ConnectionError:
-            pass  # the app went while it was greeted
+            pass  # the app disconnected during the greeting
         finally:
             pings.cancel()
             if socket in self.sockets:
@@ -118,7 +118,7 @@ class SocketMode:
         return response
 
     async def attempt(self, parcel: Parcel) -> Outcome:
-        """Sends a parcel over one of the connections and waits for the acknowledgement."""
+        """Send a parcel over one of the connections and wait for the acknowledgement."""
         usable = [socket for socket in self.sockets if not socket.leaving]
         if not usable:
             return Outcome(result="connection_failed")
@@ -129,7 +129,7 @@ class SocketMode:
         try:
             async with self._backend.clock.timeout(self._backend.limits.ack_seconds):
                 await socket.send(self._envelope(envelope_id, parcel))
-                self._disturb(socket)
+                self._apply_fault(socket)
                 answer = await future
         except TimeoutError:
             return Outcome(result="http_timeout", socket=socket.number)
@@ -140,40 +140,40 @@ class SocketMode:
         return Outcome(result="acked", answer=answer, socket=socket.number)
 
     def disconnect(self, reason: str, socket: Socket | None = None) -> None:
-        """Announces the end of a connection, and ends it after the usual grace.
+        """Announce a disconnect, and close the connection after the grace period.
 
         Args:
             reason: `warning`, `refresh_requested`, `too_many_websockets` or `link_disabled`.
-            socket: Of this connection; default: of all.
+            socket: The connection. Default: all connections.
         """
         for leaving in [socket] if socket else list(self.sockets):
             leaving.leaving = True
             self._start(self._leave(leaving, reason))
 
     def switch_off(self) -> None:
-        """Somebody switches Socket Mode off in the app's settings."""
+        """Disable Socket Mode, as in the app's settings."""
         self._backend.app.socket_mode = False
         self.disconnect("link_disabled")
 
     def swallow(self, socket: Socket | None = None) -> None:
-        """Leaves connections half open: nothing arrives any more, and nobody is told."""
+        """Leave connections half open, so that everything is silently dropped."""
         for swallowed in [socket] if socket else list(self.sockets):
             swallowed.half_open.set()
 
     def cut(self, socket: Socket | None = None) -> None:
-        """Breaks TCP connections."""
+        """Abort TCP connections."""
         for broken in [socket] if socket else list(self.sockets):
             broken.cut()
 
     async def close(self) -> None:
-        """Ends all connections, as a server does that stops."""
+        """Abort all connections, like a server that stops."""
         for task in list(self._tasks):
             task.cancel()
         for socket in list(self.sockets):
             socket.cut()
             await socket.closed.wait()
 
-    def _disturb(self, socket: Socket) -> None:
+    def _apply_fault(self, socket: Socket) -> None:
         fault = self._backend.faults.draw_socket()
         if fault is SocketFault.CUT:
             socket.cut()
@@ -188,13 +188,13 @@ class SocketMode:
             await self._backend.clock.sleep(self._backend.limits.disconnect_grace_seconds)
             await socket.response.close(code=1000)
         except ConnectionError:
-            pass  # it has ended by itself
+            pass  # the connection has already ended
 
     async def _receive(self, socket: Socket) -> None:
         swallowed = asyncio.create_task(socket.half_open.wait())
         try:
             while True:
-                # Reading is what answers the app's pings, so a half-open connection must not read.
+                # Reading also answers the app's pings, so a half-open connection must not read.
                 reading = asyncio.ensure_future(socket.response.receive())
                 await asyncio.wait({reading, swallowed}, return_when=asyncio.FIRST_COMPLETED)
                 if not reading.done():
@@ -210,9 +210,9 @@ class SocketMode:
             swallowed.cancel()
 
     async def _wait_for_the_end(self, socket: Socket) -> None:
-        """The app notices at some time that nothing comes and closes; Slack notices that as little as anything."""
+        """Wait until the app closes a half-open connection, without reading from it."""
         while socket.request.transport is not None and not socket.request.transport.is_closing():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)  # nothing tells of it while nobody reads
+            await asyncio.sleep(0.05)  # without a reader there is no event to wait for
 
     def _take(self, socket: Socket, text: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What a workspace holds: people, channels, messages, files and views."""
+"""The contents of a workspace: people, channels, messages, files and views."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword_slack.testing.block_kit.reading import block_texts, find_element, 
 
 
 class PostingRule(Enum):
-    """Who may post to a channel, and where; the value is the error that a bot gets."""
+    """The rule for posting to a channel; the value is the error that a bot gets."""
 
     EVERYONE = ""
     NOBODY = "restricted_action"
@@ -33,7 +33,7 @@ class User:
     locale: str = "en-US"
 
     def as_json(self) -> dict[str, Any]:
-        """As `users.info` tells it."""
+        """Return the user in the form of `users.info`."""
         profile = {"real_name": self.name.title(), "display_name": self.name, "team": self.team_id}
         if self.is_bot:
             profile["bot_id"] = self.bot_id
@@ -59,14 +59,14 @@ class Message:
     """A message of a channel.
 
     Attributes:
-        ts: Its id in the channel, and its time.
-        by_app: Whether an app has posted it.
-        shown_to: The one user who sees it, when it is ephemeral.
-        edited_ts: When it was last edited.
-        revisions: How often it was edited.
-        parse: How its text is read: `none` takes it as it is; `client` and `full` find names and links in it.
-        files: Ids of what was uploaded with it.
-        attachments: What is below its text: a message that was forwarded, a preview of a link.
+        ts: Id in the channel, which is also the time.
+        by_app: Whether an app posted it.
+        shown_to: The only user who sees it, if it is ephemeral.
+        edited_ts: Time of the last edit.
+        revisions: Number of edits.
+        parse: How the text is parsed: `none` leaves it unchanged; `client` and `full` find names and links in it.
+        files: Ids of the files uploaded with it.
+        attachments: Content below the text, such as a forwarded message or a link preview.
     """
 
     team_id: str
@@ -94,24 +94,24 @@ class Message:
 
     @property
     def notifies(self) -> list[str]:
-        """The mentions in it that would notify somebody: `@U1`, `!channel`, `!here`."""
+        """The mentions in it that notify people: `@U1`, `!channel`, `!here`."""
         return notifications(self.text, self.blocks)
 
     @property
     def shown_text(self) -> str:
-        """All that is to be read in it: its blocks, or its text when it has none."""
+        """The visible text: that of its blocks, or its text if it has none."""
         return "\n".join(block_texts(self.blocks)) if self.blocks else self.text
 
     def find_element(self, action_id: str, value: str | None = None) -> tuple[str, dict[str, Any]]:
-        """An interactive element and the id of its block.
+        """Return an interactive element and the id of its block.
 
         Raises:
-            LookupError: The message shows no such element.
+            LookupError: The message has no such element.
         """
         return find_element(self.blocks, action_id, value)
 
     def as_json(self, *, with_metadata: bool = False) -> dict[str, Any]:
-        """As an event or `conversations.history` tells it."""
+        """Return the message in the form of an event or `conversations.history`."""
         found: dict[str, Any] = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text}
         if self.client_msg_id and not self.by_app:
             found["client_msg_id"] = self.client_msg_id
@@ -160,11 +160,11 @@ class Channel:
         return [item for _, item in sorted(self.messages.items()) if not item.deleted]
 
     def thread(self, ts: str) -> list[Message]:
-        """The replies to a message, in order."""
+        """Return the replies to a message in order."""
         return [item for item in self.shown if item.thread_ts == ts and item.ts != ts]
 
     def as_json(self, viewer: str) -> dict[str, Any]:
-        """As `conversations.info` tells it to a member or an outsider."""
+        """Return the channel in the form of `conversations.info`, for a member or another user."""
         found: dict[str, Any] = {
             "id": self.id,
             "created": int(self.created),
@@ -190,7 +190,7 @@ class Channel:
 
 @dataclass(slots=True, kw_only=True)
 class UploadedFile:
-    """A file on its way up or there."""
+    """An uploaded file, or one whose upload has started."""
 
     id: str
     team_id: str
@@ -202,18 +202,18 @@ class UploadedFile:
     channels: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """As the `files` methods tell it."""
+        """Return the file in the form of the `files` methods."""
         return {"id": self.id, "name": self.name, "title": self.title or self.name, "size": self.length}
 
 
 @dataclass(slots=True, kw_only=True)
 class View:
-    """A modal that somebody has open, or somebody's App Home.
+    """A person's modal or App Home.
 
     Attributes:
         content: The view as the app sent it.
-        values: What was entered: `{block_id: {action_id: element state}}`.
-        errors: What the app's last answer to a submission complained about, by block.
+        values: The input: `{block_id: {action_id: element state}}`.
+        errors: Error messages of the app's last answer to a submission, by block.
     """
 
     id: str
@@ -229,16 +229,16 @@ class View:
 
     @property
     def hash(self) -> str:
-        """Changes with the content."""
+        """The hash, which changes with the content."""
         return f"{self.revision}.{self.id.lower()}"
 
     @property
     def shown_text(self) -> str:
-        """All that is to be read in it."""
+        """The visible text."""
         return "\n".join(block_texts(self.content["blocks"]))
 
     def as_json(self) -> dict[str, Any]:
-        """As interactions and the `views` methods tell it."""
+        """Return the view in the form of interactions and the `views` methods."""
         defaults = {"callback_id": "", "private_metadata": "", "external_id": "", "close": None, "submit": None}
         return {
             **defaults,
@@ -259,9 +259,9 @@ class Team:
     """A workspace.
 
     Attributes:
-        bot: The app's user.
-        homes: The App Home of each user who has one.
-        mentions_only: Whether the app gets `app_mention` alone, as in some workspaces of Enterprise Grid.
+        bot: The app's bot user.
+        homes: App Homes by user id.
+        mentions_only: Whether the app receives only `app_mention`, as in some workspaces of Enterprise Grid.
         client_messages: The app's messages by `client_msg_id`.
     """
 
@@ -278,6 +278,6 @@ class Team:
     client_messages: dict[str, list[Message]] = field(default_factory=dict)
 
     def direct_channel(self, user: str) -> Channel | None:
-        """The conversation of a user with the bot."""
+        """Return the direct conversation of a user with the bot, if there is one."""
         members = {user, self.bot.id}
         return next((item for item in self.channels.values() if item.is_im and item.members == members), None)

@@ -1,4 +1,4 @@
-"""A workspace as a test sets it up: people, channels, and the installation of the app."""
+"""A workspace that a test sets up: its people, its channels and the installation of the app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Workspace:
     """A workspace of the fake.
 
     Attributes:
-        installation: The token that the app was given at first; after a rotation, `token` tells the newest.
+        installation: The token of the latest installation; after a rotation, `token` is the newest token.
     """
 
     def __init__(self, team: Team, *, backend: Backend, conversations: Conversations, courier: Courier) -> None:
@@ -32,16 +32,16 @@ class Workspace:
 
     @property
     def bot(self) -> User:
-        """The app's user here."""
+        """The app's bot user in the workspace."""
         return self.team.bot
 
     @property
     def token(self) -> str:
-        """The app's newest bot token here."""
+        """The app's newest bot token for the workspace."""
         return self._backend.tokens.latest[self.team.id]
 
     def add_user(self, name: str, *, is_admin: bool = False) -> Person:
-        """A new person."""
+        """Add a person."""
         user = User(id=self._backend.ids.next("U"), team_id=self.team.id, name=name, is_admin=is_admin)
         self.team.users[user.id] = user
         return Person(
@@ -60,14 +60,14 @@ class Workspace:
         is_private: bool = False,
         posting: PostingRule = PostingRule.EVERYONE,
     ) -> Channel:
-        """A new channel.
+        """Add a channel.
 
         Args:
-            name: Its name.
-            people: Who is in it.
-            with_bot: Whether the bot is in it.
-            is_private: Whether only its members know of it.
-            posting: Who may post to it.
+            name: Name of the channel.
+            people: Members of the channel.
+            with_bot: Whether the bot is a member.
+            is_private: Whether only members can see the channel.
+            posting: Rule for posting to the channel.
         """
         members = {person.id for person in people} | ({self.team.bot.id} if with_bot else set())
         channel = self._backend.add_channel(self.team, name, members, is_private=is_private)
@@ -75,33 +75,33 @@ class Workspace:
         return channel
 
     def channel(self, name: str) -> Channel:
-        """A channel by its name."""
+        """Return a channel by its name."""
         return next(channel for channel in self.team.channels.values() if channel.name == name)
 
     def grant_only(self, *scopes: str) -> None:
-        """Changes what the app's token may do."""
+        """Replace the scopes of the app's token."""
         self._backend.tokens.grant_only(self.team.id, scopes)
 
     def expire_token(self) -> None:
-        """Lets the app's token run out now, as after twelve hours of rotation."""
+        """Expire the app's token now, as after twelve hours of rotation."""
         self._backend.tokens.expire(self.team.id)
 
-    def revoke_token(self, *, tell: bool = True) -> None:
-        """Ends the app's token; the app hears of it, or finds out."""
+    def revoke_token(self, *, notify: bool = True) -> None:
+        """Revoke the app's token, with or without an event that notifies the app."""
         self._backend.tokens.revoke(self.team.id)
-        if tell:
+        if notify:
             ts = self._backend.message_times.next()
-            self._conversations.tell(self.team, [events.tokens_revoked(self.team, ts=ts)])
+            self._conversations.send_events(self.team, [events.tokens_revoked(self.team, ts=ts)])
 
-    def uninstall(self, *, tell: bool = True) -> None:
-        """Removes the app; the app hears of it, or finds out."""
+    def uninstall(self, *, notify: bool = True) -> None:
+        """Uninstall the app, with or without events that notify it."""
         self._backend.tokens.revoke(self.team.id, account_inactive=True)
-        if tell:
+        if notify:
             ts = self._backend.message_times.next()
             found = [events.tokens_revoked(self.team, ts=ts), events.app_uninstalled(ts=ts)]
-            self._conversations.tell(self.team, found)
+            self._conversations.send_events(self.team, found)
 
     def reinstall(self) -> Issued:
-        """Installs the app anew, by hand."""
+        """Install the app again."""
         self.installation = self._backend.tokens.issue(self.team.id, self._backend.app.scopes)
         return self.installation

@@ -200,7 +200,7 @@ async def test_a_command_reaches_its_listener_whatever_it_says(parts, server, sl
 async def test_an_installation_goes_through_slack_and_back_and_its_token_is_encrypted(
     parts, server, slack, acme, store, tmp_path
 ):
-    acme.revoke_token(tell=False)
+    acme.revoke_token(notify=False)
     url = f"http://127.0.0.1:{server.port}/slack/install"
     answer = await slack.install(acme, acme.add_user("boss", is_admin=True), url)
     assert answer.status == 200

@@ -56,7 +56,7 @@ async def test_a_token_that_slack_refuses_keeps_no_other_workspace_from_working(
     async with FakeSlack(speed=8) as slack:
         office = make_office(slack)
         broken = make_office(slack)
-        broken.workspace.revoke_token(tell=False)
+        broken.workspace.revoke_token(notify=False)
         config = office_config(office, access, tmp_path, mode="http", port=0)
         teams = (*config.teams, config.teams[0].model_copy(update={"team": broken.workspace.id}))
         config = config.model_copy(update={"teams": teams})

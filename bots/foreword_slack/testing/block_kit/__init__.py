@@ -1,4 +1,4 @@
-"""Block Kit as Slack checks it: shapes, lengths and counts of blocks, elements and views."""
+"""Slack's checks of Block Kit: the shapes, lengths and counts of blocks, elements and views."""
 
 from foreword_slack.testing.block_kit.blocks import MESSAGE_BLOCKS, VIEW_BLOCKS, check_blocks
 from foreword_slack.testing.block_kit.ids import with_ids

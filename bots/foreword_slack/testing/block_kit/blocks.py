@@ -13,14 +13,14 @@ VIEW_BLOCKS = 100
 
 
 def check_blocks(blocks: Any, *, most: int) -> list[str]:
-    """Checks a message's or a view's blocks.
+    """Check the blocks of a message or a view.
 
     Args:
-        blocks: What the app sent.
-        most: How many there may be.
+        blocks: The blocks that the app sent.
+        most: Maximum number of blocks.
 
     Returns:
-        Slack's words for each fault; none when all is well.
+        Slack's error message for each fault; empty if the blocks are valid.
     """
     faults = FaultList()
     holder = {"blocks": blocks}
@@ -96,7 +96,7 @@ def _check_rich_text(faults: FaultList, block: dict[str, Any]) -> None:
 
 
 def _check_ids(faults: FaultList, blocks: list[Any]) -> None:
-    """Block ids differ in a payload, action ids in a block."""
+    """Check that block ids are unique in the payload and action ids are unique in their block."""
     named = [block for block in blocks if isinstance(block, dict)]
     block_ids = [block["block_id"] for block in named if block.get("block_id")]
     for id in {id for id in block_ids if block_ids.count(id) > 1}:

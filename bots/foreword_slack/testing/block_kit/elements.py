@@ -14,7 +14,7 @@ _STYLES = (None, "primary", "danger")
 
 
 def check_element(faults: FaultList, element: Any, *, allowed: frozenset[str]) -> None:
-    """Checks an element in a place that takes elements of the `allowed` types."""
+    """Check an element in a place that accepts elements of the `allowed` types."""
     if not isinstance(element, dict):
         faults.add("must be an object")
         return
@@ -99,7 +99,7 @@ def _check_image(faults: FaultList, element: dict[str, Any]) -> None:
 
 
 def _check_options(faults: FaultList, element: dict[str, Any], *, most: int = _OPTIONS) -> list[dict[str, Any]]:
-    """Checks options or groups of options, and returns all options."""
+    """Check options or groups of options, and return all options."""
     if "option_groups" in element:
         found: list[dict[str, Any]] = []
         for number, group in enumerate(faults.check_list(element, "option_groups", _OPTIONS)):
@@ -127,7 +127,7 @@ def _check_option_list(faults: FaultList, holder: dict[str, Any], most: int) -> 
 def _check_chosen(
     faults: FaultList, element: dict[str, Any], key: str, options: list[dict[str, Any]], *, many: bool
 ) -> None:
-    """What is chosen at first must be among the options, in text and value."""
+    """Check that the initial choice is among the options, by text and value."""
     if key not in element:
         return
     chosen = faults.check_list(element, key, len(options)) if many else [element[key]]

@@ -1,4 +1,4 @@
-"""Faults of a payload, each with its place, collected rather than raised one by one."""
+"""A list of the faults of a payload, each with its location, collected instead of raised one by one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 
 class FaultList:
-    """Collects faults as Slack words them: `[ERROR] must be less than 76 characters [json-pointer:/blocks/0/text]`."""
+    """The faults in Slack's wording: `[ERROR] must be less than 76 characters [json-pointer:/blocks/0/text]`."""
 
     def __init__(self) -> None:
         self._place: list[str | int] = []
         self.messages: list[str] = []
 
     def add(self, problem: str) -> None:
-        """Notes a fault at the current place."""
+        """Add a fault at the current location."""
         pointer = "".join(f"/{part}" for part in self._place)
         self.messages.append(f"[ERROR] {problem} [json-pointer:{pointer}]")
 
     @contextmanager
     def at(self, *parts: str | int) -> Iterator[None]:
-        """Goes into a part of the payload."""
+        """Enter a part of the payload, so that faults are added at its location."""
         self._place += parts
         try:
             yield
@@ -29,7 +29,7 @@ class FaultList:
             del self._place[-len(parts) :]
 
     def check_string(self, holder: dict[str, Any], key: str, most: int, *, required: bool = False) -> None:
-        """A string of 1 to `most` characters."""
+        """Check that a value is a string of 1 to `most` characters."""
         value = holder.get(key)
         if value is None:
             if required:
@@ -44,7 +44,7 @@ class FaultList:
                 self.add("must be more than 0 characters")
 
     def check_list(self, holder: dict[str, Any], key: str, most: int, *, least: int = 1) -> list[Any]:
-        """A list of `least` to `most` items; an empty one when it is none."""
+        """Check that a value is a list of `least` to `most` items; return it, or an empty list if it is not a list."""
         value = holder.get(key)
         with self.at(key):
             if not isinstance(value, list):
@@ -59,7 +59,7 @@ class FaultList:
     def check_text(
         self, holder: dict[str, Any], key: str, most: int, *, plain: bool = False, required: bool = True
     ) -> None:
-        """A text object of 1 to `most` characters."""
+        """Check that a value is a text object of 1 to `most` characters."""
         value = holder.get(key)
         if value is None:
             if required:
@@ -69,7 +69,7 @@ class FaultList:
             self.check_text_object(value, most, plain=plain)
 
     def check_text_object(self, value: Any, most: int, *, plain: bool = False) -> None:
-        """A text object of 1 to `most` characters, at the current place."""
+        """Check that a value at the current location is a text object of 1 to `most` characters."""
         kinds = ("plain_text",) if plain else ("plain_text", "mrkdwn")
         if not isinstance(value, dict) or value.get("type") not in kinds:
             self.add(f"must be a text object of type {' or '.join(kinds)}")

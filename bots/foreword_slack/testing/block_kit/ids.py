@@ -1,4 +1,4 @@
-"""The ids that Slack gives blocks and elements that come without."""
+"""Ids for blocks and elements that the app sends without one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword_slack.testing.ids import Ids
 
 
 def with_ids(blocks: list[dict[str, Any]], ids: Ids) -> list[dict[str, Any]]:
-    """A copy of checked blocks in which each block and each element has an id."""
+    """Return a copy of checked blocks in which each block and each element has an id."""
     named = copy.deepcopy(blocks)
     for block in named:
         if not block.get("block_id"):

@@ -1,4 +1,4 @@
-"""What blocks show: their texts, the elements to act on, and whom they notify."""
+"""Reading of blocks: their texts, their interactive elements and the mentions that notify."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ _NOTIFYING = re.compile(r"<(![a-z]+(?:\^[^>]*)?|@[UW][A-Z0-9]+)[^>]*>")
 
 
 def notifications(text: str, blocks: list[dict[str, Any]]) -> list[str]:
-    """The mentions in a message that would notify somebody: `@U1`, `!channel`, `!here`."""
+    """Return the mentions in a message that notify people: `@U1`, `!channel`, `!here`."""
     return [found for part in (text, *_formatted(blocks)) for found in _NOTIFYING.findall(part)]
 
 
 def find_element(blocks: list[dict[str, Any]], action_id: str, value: str | None = None) -> tuple[str, dict[str, Any]]:
-    """An interactive element and the id of its block.
+    """Return an interactive element and the id of its block.
 
     Raises:
-        LookupError: There is none.
+        LookupError: No element has this action id and value.
     """
     seen = []
     for block in blocks:
@@ -26,17 +26,17 @@ def find_element(blocks: list[dict[str, Any]], action_id: str, value: str | None
             seen.append(element.get("action_id"))
             if element.get("action_id") == action_id and value in (None, element.get("value")):
                 return block.get("block_id", ""), element
-    raise LookupError(f"nothing with the action {action_id!r} is shown, only {[item for item in seen if item]}")
+    raise LookupError(f"No element has the action id {action_id!r}. Use one of {[item for item in seen if item]}.")
 
 
 def block_elements(block: dict[str, Any]) -> list[dict[str, Any]]:
-    """The elements in a block that can be acted on."""
+    """Return the interactive elements of a block."""
     found = list(block.get("elements", ())) if block.get("type") == "actions" else []
     return found + [block[key] for key in ("accessory", "element") if isinstance(block.get(key), dict)]
 
 
 def block_texts(blocks: list[dict[str, Any]]) -> Iterator[str]:
-    """What is to be read in blocks, without buttons and menus."""
+    """Yield the texts that blocks show, without buttons and menus."""
     for block in blocks:
         parts = [block.get("text"), block.get("label"), *block.get("fields", ())]
         if block.get("type") == "context":
@@ -50,7 +50,7 @@ def block_texts(blocks: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _formatted(value: Any) -> Iterator[str]:
-    """The texts in blocks that Slack formats; it takes mentions from these alone."""
+    """Yield the texts that Slack formats; only these can contain mentions."""
     if isinstance(value, dict):
         if value.get("type") == "mrkdwn":
             yield str(value.get("text", ""))

@@ -10,14 +10,14 @@ from foreword_slack.testing.block_kit.faults import FaultList
 
 
 def check_view(view: Any, *, kind: str) -> list[str]:
-    """Checks a view.
+    """Check a view.
 
     Args:
-        view: What the app sent.
+        view: The view that the app sent.
         kind: `modal` or `home`.
 
     Returns:
-        Slack's words for each fault; none when all is well.
+        Slack's error message for each fault; empty if the view is valid.
     """
     faults = FaultList()
     if not isinstance(view, dict):
@@ -37,7 +37,7 @@ def check_view(view: Any, *, kind: str) -> list[str]:
 
 
 def view_bytes(view: Any) -> int:
-    """Size of a view as JSON."""
+    """Return the size of a view as JSON, in bytes."""
     return len(json.dumps(view, ensure_ascii=False).encode())
 
 

@@ -1,4 +1,4 @@
-"""The Web API: one module per family of methods, and the endpoint that checks what all calls have in common."""
+"""The Web API: one module per family of methods, and the endpoint with the checks common to all calls."""
 
 from foreword_slack.testing.web_api.endpoint import WebApi
 

@@ -1,4 +1,4 @@
-"""`auth`, `oauth`, `apps` and `team`: who is calling, for which workspace."""
+"""The methods of `auth`, `oauth`, `apps` and `team`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foreword_slack.testing.web_api.method import Call, Method
 
 
 def auth_test(call: Call) -> dict[str, Any]:
-    """Whom the token speaks for."""
+    """Return the workspace and the bot user of the token."""
     team = call.team
     return {
         "url": f"https://{team.domain}.slack.com/",
@@ -25,7 +25,7 @@ def auth_test(call: Call) -> dict[str, Any]:
 
 
 def auth_revoke(call: Call) -> dict[str, Any]:
-    """Ends the tokens of the workspace."""
+    """Revoke the tokens of the workspace."""
     if call.flag("test"):
         return {"revoked": False}
     call.backend.tokens.revoke(call.team.id)
@@ -33,12 +33,12 @@ def auth_revoke(call: Call) -> dict[str, Any]:
 
 
 def apps_connections_open(call: Call) -> dict[str, Any]:
-    """A URL for one Socket Mode connection."""
+    """Return a URL for one Socket Mode connection."""
     return {"url": call.sockets.issue_url()}
 
 
 def oauth_v2_access(call: Call) -> dict[str, Any]:
-    """Changes an OAuth code or a refresh token into a bot token."""
+    """Exchange an OAuth code or a refresh token for a bot token."""
     app = call.backend.app
     if call.text("client_id", "") != app.client_id:
         raise SlackError("invalid_client_id")
@@ -69,19 +69,19 @@ def oauth_v2_access(call: Call) -> dict[str, Any]:
 
 
 def apps_uninstall(call: Call) -> dict[str, Any]:
-    """Removes the app from the workspace."""
+    """Remove the app from the workspace."""
     app = call.backend.app
     given = (call.text("client_id", ""), call.text("client_secret", ""))
     if given != (app.client_id, app.client_secret):
         raise SlackError("bad_client_secret")
     call.backend.tokens.revoke(call.team.id, account_inactive=True)
     ts = call.backend.message_times.next()
-    call.conversations.tell(call.team, [events.tokens_revoked(call.team, ts=ts), events.app_uninstalled(ts=ts)])
+    call.conversations.send_events(call.team, [events.tokens_revoked(call.team, ts=ts), events.app_uninstalled(ts=ts)])
     return {}
 
 
 def team_info(call: Call) -> dict[str, Any]:
-    """The workspace of the token."""
+    """Return the workspace of the token."""
     team = call.team
     return {"team": {"id": team.id, "name": team.name, "domain": team.domain, "email_domain": "", "icon": {}}}
 

@@ -1,4 +1,4 @@
-"""`conversations`: what the app reads of channels."""
+"""The methods of `conversations`, with which the app reads channels."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _PREFIXES = {"channel": "channels", "group": "groups", "im": "im"}
 
 
 def info(call: Call) -> dict[str, Any]:
-    """One channel."""
+    """Return a channel."""
     channel = call.channel()
     call.need_any(f"{_PREFIXES[channel.kind]}:read")
     return {"channel": channel.as_json(call.team.bot.id)}
 
 
 def list_channels(call: Call) -> dict[str, Any]:
-    """The channels that the app may know of, a page at a time."""
+    """Return a page of the channels that the app can see."""
     kinds = [_KINDS.get(name.strip()) for name in call.text("types", "public_channel").split(",")]
     if None in kinds:
         raise SlackError("invalid_types")
@@ -40,7 +40,7 @@ def list_channels(call: Call) -> dict[str, Any]:
 
 
 def history(call: Call) -> dict[str, Any]:
-    """The messages of a channel, newest first, without replies."""
+    """Return a page of a channel's messages, newest first, without replies."""
     channel = _readable(call)
     found = [item for item in channel.shown if item.thread_ts in ("", item.ts)]
     shown, following = page(_within(call, found)[::-1], call, default=100, most=999)
@@ -52,7 +52,7 @@ def history(call: Call) -> dict[str, Any]:
 
 
 def replies(call: Call) -> dict[str, Any]:
-    """A message and the replies to it, oldest first."""
+    """Return a page with a message and its replies, oldest first."""
     channel = _readable(call)
     ts = call.text("ts")
     parent = channel.messages.get(ts)
@@ -68,7 +68,7 @@ def replies(call: Call) -> dict[str, Any]:
 
 
 def members(call: Call) -> dict[str, Any]:
-    """Who is in a channel."""
+    """Return a page of the members of a channel."""
     channel = call.channel()
     call.need_any(f"{_PREFIXES[channel.kind]}:read")
     shown, following = page(sorted(channel.members), call, default=100, most=1000)
@@ -76,7 +76,7 @@ def members(call: Call) -> dict[str, Any]:
 
 
 def join(call: Call) -> dict[str, Any]:
-    """Brings the bot into a public channel."""
+    """Add the bot to a public channel."""
     channel = call.channel()
     if channel.kind != "channel":
         raise SlackError("method_not_supported_for_channel_type")
@@ -87,7 +87,7 @@ def join(call: Call) -> dict[str, Any]:
 
 
 def open_direct(call: Call) -> dict[str, Any]:
-    """The conversation of the bot with one user."""
+    """Open the direct conversation of the bot with a user."""
     user = call.text("users")
     if user not in call.team.users or user == call.team.bot.id:
         raise SlackError("user_not_found")

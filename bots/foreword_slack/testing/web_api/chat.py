@@ -1,4 +1,4 @@
-"""`chat` and `reactions`: what the app writes."""
+"""The methods of `chat` and `reactions`, with which the app writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foreword_slack.testing.web_api.method import Call, Method, invalid_argument
 
 
 def post_message(call: Call) -> dict[str, Any]:
-    """Posts to a channel, a thread or a person."""
+    """Post a message to a channel, a thread or a person."""
     channel = call.channel()
     _check_may_post(call, channel)
     _take_post(call, channel)
@@ -42,7 +42,7 @@ def post_message(call: Call) -> dict[str, Any]:
 
 
 def post_ephemeral(call: Call) -> dict[str, Any]:
-    """Shows one user of a channel a message."""
+    """Show a message to one user of a channel."""
     channel = call.channel()
     _check_may_post(call, channel)
     user = call.text("user")
@@ -59,7 +59,7 @@ def post_ephemeral(call: Call) -> dict[str, Any]:
 
 
 def update(call: Call) -> dict[str, Any]:
-    """Edits a message of the app."""
+    """Edit a message of the app."""
     channel = call.channel()
     message = _own_message(call, channel, error="cant_update_message")
     if channel.is_archived:
@@ -75,13 +75,13 @@ def update(call: Call) -> dict[str, Any]:
         given["text"],
         blocks=blocks,
         metadata=message.metadata if metadata is None else metadata,
-        parse=_parse(call, default="client"),  # whatever it was posted with
+        parse=_parse(call, default="client"),  # independent of the mode of the post
     )
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": message.as_json()}
 
 
 def delete(call: Call) -> dict[str, Any]:
-    """Deletes a message of the app."""
+    """Delete a message of the app."""
     channel = call.channel()
     message = _own_message(call, channel, error="cant_delete_message")
     call.conversations.delete(call.team, channel, message)
@@ -89,7 +89,7 @@ def delete(call: Call) -> dict[str, Any]:
 
 
 def get_permalink(call: Call) -> dict[str, Any]:
-    """The address of a message."""
+    """Return the URL of a message."""
     channel = call.channel()
     message = _message(channel, call.text("message_ts"))
     link = f"https://{call.team.domain}.slack.com/archives/{channel.id}/p{message.ts.replace('.', '')}"
@@ -99,7 +99,7 @@ def get_permalink(call: Call) -> dict[str, Any]:
 
 
 def reactions_add(call: Call) -> dict[str, Any]:
-    """Adds a reaction of the bot to a message."""
+    """Add a reaction of the bot to a message."""
     message = _message(call.channel(), call.text("timestamp"))
     users = message.reactions.setdefault(call.text("name"), [])
     if call.team.bot.id in users:
@@ -110,7 +110,7 @@ def reactions_add(call: Call) -> dict[str, Any]:
 
 
 def reactions_remove(call: Call) -> dict[str, Any]:
-    """Takes a reaction of the bot away."""
+    """Remove a reaction of the bot from a message."""
     message = _message(call.channel(), call.text("timestamp"))
     users = message.reactions.get(call.text("name"), [])
     if call.team.bot.id not in users:
@@ -120,10 +120,10 @@ def reactions_remove(call: Call) -> dict[str, Any]:
 
 
 def check_content(blocks: Any) -> None:
-    """Checks the blocks of a message.
+    """Check the blocks of a message.
 
     Raises:
-        SlackError: `invalid_blocks`, with a line for each fault.
+        SlackError: `invalid_blocks`, with a message for each fault.
     """
     if faults := check_blocks(blocks, most=MESSAGE_BLOCKS):
         raise SlackError("invalid_blocks", errors=faults, response_metadata={"messages": faults})
@@ -154,7 +154,7 @@ def _take_post(call: Call, channel: Channel) -> None:
 
 
 def _content(call: Call, *, most: int) -> dict[str, Any]:
-    """Text and blocks, checked."""
+    """Return the checked text and blocks of a call."""
     text, blocks = call.text("text", ""), call.json("blocks", error="invalid_blocks_format")
     if not text and not blocks:
         raise SlackError("no_text")
@@ -196,7 +196,7 @@ def _check_thread(channel: Channel, thread_ts: str) -> None:
     if not thread_ts:
         return
     parent = channel.messages.get(thread_ts)
-    # A deleted message with replies leaves a tombstone that takes more of them; one without leaves nothing.
+    # A deleted message with replies leaves a tombstone that accepts further replies; one without replies vanishes.
     if parent is None or (parent.deleted and not channel.thread(thread_ts)):
         raise SlackError("thread_not_found")
     if parent.thread_ts and parent.thread_ts != parent.ts:

@@ -1,4 +1,4 @@
-"""The endpoint of the Web API: parses calls, authenticates, limits their rate, meets faults and records the outcome."""
+"""The endpoint of the Web API, which authenticates calls, limits their rate, applies faults and records outcomes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PLANNED_RETRY_AFTER_SECONDS = 2.0
 
 
 class WebApi:
-    """Answers `/api/{method}`."""
+    """The handler of `/api/{method}`."""
 
     def __init__(self, backend: Backend, conversations: Conversations, sockets: SocketMode) -> None:
         self._backend = backend
@@ -42,7 +42,7 @@ class WebApi:
         self._sockets = sockets
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers a call."""
+        """Handle a call."""
         name = request.match_info["method"]
         token, arguments = await _parse(request)
         team_id = ""
@@ -69,7 +69,7 @@ class WebApi:
         return web.json_response(answer, headers=headers)
 
     def _admit(self, name: str, method: Method, token: str, arguments: dict[str, Any]) -> Call:
-        """Checks token, rate and scopes."""
+        """Check the token, the rate and the scopes of a call."""
         backend = self._backend
         call = Call(backend=backend, conversations=self._conversations, sockets=self._sockets, arguments=arguments)
         if method.token == "none":  # noqa: S105 - a kind
@@ -96,7 +96,7 @@ class WebApi:
         )
 
     async def _fail(self, request: web.Request, fault: CallFault) -> web.StreamResponse:
-        """What the caller gets to see of a fault."""
+        """Return the response for a fault."""
         if fault is CallFault.RATE_LIMITED:
             return self._too_many(_PLANNED_RETRY_AFTER_SECONDS)
         if fault in (CallFault.INTERNAL_ERROR, CallFault.INTERNAL_ERROR_AFTER):
@@ -127,7 +127,7 @@ class WebApi:
 
 
 async def _parse(request: web.Request) -> tuple[str, dict[str, Any]]:
-    """Token and arguments, wherever they stand: query, form, JSON body or header."""
+    """Read the token and the arguments from the query, the form or JSON body, and the headers."""
     arguments: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         try:

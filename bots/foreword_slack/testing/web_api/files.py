@@ -1,4 +1,4 @@
-"""`files`: uploads in three steps, and the address that takes the bytes."""
+"""The methods of `files`: uploads in three steps, and the URL that receives the bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from foreword_slack.testing.web_api.method import Call, Method, invalid_argument
 
 
 def get_upload_url_external(call: Call) -> dict[str, Any]:
-    """Step one: an address for the bytes."""
+    """Return a URL for the bytes, the first step of an upload."""
     try:
         length = int(call.text("length"))
     except ValueError:
@@ -25,7 +25,7 @@ def get_upload_url_external(call: Call) -> dict[str, Any]:
 
 
 async def receive(backend: Backend, request: web.Request) -> web.Response:
-    """Step two: takes the bytes, plain or as a form."""
+    """Receive the bytes as plain body or form, the second step of an upload."""
     team = backend.teams.get(request.match_info["team"])
     file = team.files.get(request.match_info["file"]) if team else None
     if file is None:
@@ -41,7 +41,7 @@ async def receive(backend: Backend, request: web.Request) -> web.Response:
 
 
 def complete_upload_external(call: Call) -> dict[str, Any]:
-    """Step three: the files are there, and shared if channels are named."""
+    """Complete an upload and share the files in the given channels, the third step."""
     listed = call.json("files")
     if not isinstance(listed, list) or not listed:
         raise invalid_arguments(["[ERROR] missing required field: files"])

@@ -1,4 +1,4 @@
-"""What a method of the Web API is, and the call that it answers."""
+"""The methods of the Web API and the calls that they handle."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from foreword_slack.testing.state import Channel, Team
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of a method, authenticated and within its rate.
+    """A call of a method, authenticated and within its rate limit.
 
     Attributes:
-        arguments: As they came: text from a form, any JSON value from a JSON body.
-        scopes: Of the token.
-        team: The workspace of a bot token; None for methods without one.
+        arguments: Unparsed arguments: text from a form, any JSON value from a JSON body.
+        scopes: Scopes of the token.
+        workspace: Workspace of the bot token; None for methods without one.
     """
 
     backend: Backend
@@ -35,14 +35,14 @@ class Call:
     @property
     def team(self) -> Team:
         """The workspace of the token."""
-        assert self.workspace is not None, "the method asks for a bot token"
+        assert self.workspace is not None, "the method requires a bot token"
         return self.workspace
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text argument.
+        """Return a text argument.
 
         Raises:
-            SlackError: It is missing and has no default.
+            SlackError: The argument is missing and has no default.
         """
         value = self.arguments.get(name)
         if value is None or value == "":
@@ -52,10 +52,10 @@ class Call:
         return str(value)
 
     def number(self, name: str, default: int, *, most: int) -> int:
-        """A whole number in [1, most].
+        """Return an integer argument in [1, most].
 
         Raises:
-            SlackError: It is none, or out of range.
+            SlackError: The argument is not an integer or out of range.
         """
         try:
             value = int(self.arguments.get(name) or default)
@@ -66,14 +66,14 @@ class Call:
         return value
 
     def flag(self, name: str) -> bool:
-        """A truth value; false when it is missing."""
+        """Return a boolean argument; False if it is missing."""
         return str(self.arguments.get(name, "")).lower() in ("1", "true")
 
     def json(self, name: str, *, error: str = "invalid_arguments") -> Any:
-        """A structured argument, None when it is missing.
+        """Return a structured argument, or None if it is missing.
 
         Raises:
-            SlackError: It is not JSON.
+            SlackError: The argument is not JSON.
         """
         value = self.arguments.get(name)
         if not isinstance(value, str):
@@ -84,10 +84,10 @@ class Call:
             raise SlackError(error) from None
 
     def channel(self, name: str = "channel") -> Channel:
-        """The channel that an argument names, if the bot may know of it.
+        """Return the channel that an argument names, if the bot can see it.
 
         Raises:
-            SlackError: There is none in this workspace, or it is private and the bot is not in it.
+            SlackError: The channel is not in this workspace, or it is private and the bot is not a member.
         """
         id = self.text(name)
         if id in self.team.users and id != self.team.bot.id:
@@ -98,7 +98,7 @@ class Call:
         return found
 
     def need_any(self, *scopes: str) -> None:
-        """Asks for one of several scopes.
+        """Require one of several scopes.
 
         Raises:
             SlackError: The token has none of them.
@@ -115,10 +115,10 @@ class Method:
     """A method of the Web API.
 
     Attributes:
-        handler: Answers a call; the fields of the answer besides `ok`.
-        tier: Its rate limit.
-        scopes: What the token must be allowed, all of it.
-        token: Which kind of token it takes: `bot`, `app` or `none`.
+        handler: Handles a call and returns the fields of the answer besides `ok`.
+        tier: Rate limit.
+        scopes: Scopes that the token must have, all of them.
+        token: Required kind of token: `bot`, `app` or `none`.
     """
 
     handler: Handler
@@ -128,20 +128,20 @@ class Method:
 
 
 def invalid_arguments(messages: list[str]) -> SlackError:
-    """The error for arguments that are not as they should be."""
+    """Return the error for invalid arguments."""
     return SlackError("invalid_arguments", response_metadata={"messages": messages})
 
 
 def missing_scope(needed: tuple[str, ...], provided: tuple[str, ...]) -> SlackError:
-    """The error for a token that is not allowed something."""
+    """Return the error for a token without a required scope."""
     return SlackError("missing_scope", needed=",".join(needed), provided=",".join(provided))
 
 
 def page(items: list[Any], call: Call, *, default: int, most: int) -> tuple[list[Any], dict[str, Any]]:
-    """A page of a list, and the field that leads to the next.
+    """Return a page of a list, and the field with the cursor of the next page.
 
     Raises:
-        SlackError: The cursor was never given out.
+        SlackError: The cursor is invalid.
     """
     limit = call.number("limit", default, most=most)
     cursor = call.text("cursor", "")

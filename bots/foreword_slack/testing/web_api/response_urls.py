@@ -1,4 +1,4 @@
-"""The `response_url` of an interaction: five answers in half an hour."""
+"""The `response_url` of an interaction, which accepts five answers within half an hour."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METHOD = "response_url"
 
 
 async def respond(backend: Backend, conversations: Conversations, request: web.Request) -> web.Response:
-    """Takes an answer: a new message, a change of the one that was acted on, or its removal."""
+    """Handle an answer: a new message, or an edit or deletion of the original one."""
     outcome = "ok"
     content: dict[str, Any] = {}
     try:

@@ -1,4 +1,4 @@
-"""`users`: who is in a workspace."""
+"""The methods of `users`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foreword_slack.testing.web_api.method import Call, Method, page
 
 
 def info(call: Call) -> dict[str, Any]:
-    """One user."""
+    """Return a user."""
     user = call.team.users.get(call.text("user"))
     if user is None:
         raise SlackError("user_not_found")
@@ -18,7 +18,7 @@ def info(call: Call) -> dict[str, Any]:
 
 
 def list_users(call: Call) -> dict[str, Any]:
-    """All users, a page at a time."""
+    """Return a page of the users of a workspace."""
     shown, following = page(list(call.team.users.values()), call, default=100, most=1000)
     return {"members": [user.as_json() for user in shown], **following}
 

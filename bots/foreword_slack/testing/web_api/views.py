@@ -1,4 +1,4 @@
-"""`views`: modals and App Homes."""
+"""The methods of `views`: modals and App Homes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from foreword_slack.testing.web_api.method import Call, Method, invalid_argument
 
 
 def open_view(call: Call) -> dict[str, Any]:
-    """Opens a modal for the user of a trigger."""
+    """Open a modal for the user of a trigger."""
     content = checked_view(call, kind="modal")
     trigger = call.backend.handles.use_trigger(call.text("trigger_id"), call.team.id)
     return {"view": _add(call, content, trigger.user_id).as_json()}
 
 
 def push(call: Call) -> dict[str, Any]:
-    """Puts a modal on top of the one that a trigger comes from."""
+    """Open a modal on top of the one that the trigger comes from."""
     content = checked_view(call, kind="modal")
     trigger = call.backend.handles.use_trigger(call.text("trigger_id"), call.team.id)
     below = call.team.views.get(trigger.view_id)
@@ -33,7 +33,7 @@ def push(call: Call) -> dict[str, Any]:
 
 
 def update(call: Call) -> dict[str, Any]:
-    """Changes an open modal."""
+    """Update an open modal."""
     content = checked_view(call, kind="modal")
     view = _find(call)
     check_hash(call.text("hash", ""), view)
@@ -43,7 +43,7 @@ def update(call: Call) -> dict[str, Any]:
 
 
 def publish(call: Call) -> dict[str, Any]:
-    """Sets a user's App Home."""
+    """Publish a user's App Home."""
     content = checked_view(call, kind="home")
     user = call.text("user_id")
     if user not in call.team.users:
@@ -61,10 +61,10 @@ def publish(call: Call) -> dict[str, Any]:
 
 
 def checked_view(call: Call, *, kind: str) -> dict[str, Any]:
-    """The view of a call.
+    """Return the checked view of a call.
 
     Raises:
-        SlackError: It is not as Block Kit asks, too large, or shows a file that is not there.
+        SlackError: The view breaks a rule of Block Kit, is too large, or shows a missing file.
     """
     content = call.json("view", error="invalid_arguments")
     if content is None:
@@ -83,17 +83,17 @@ def checked_view(call: Call, *, kind: str) -> dict[str, Any]:
 
 
 def check_hash(given: str, view: View) -> None:
-    """Refuses a change of something older than what is there.
+    """Refuse a change that is based on an older state of a view.
 
     Raises:
-        SlackError: The hash is another one's.
+        SlackError: The hash is not the current one.
     """
     if given and given != view.hash:
         raise SlackError("hash_conflict")
 
 
 def replace(view: View, content: dict[str, Any]) -> None:
-    """Changes a view's content; what was entered stays where its blocks stay."""
+    """Replace the content of a view; keep the input of blocks that remain."""
     view.content = content
     view.revision += 1
     view.errors = {}

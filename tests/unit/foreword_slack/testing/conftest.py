@@ -1,4 +1,4 @@
-"""The fake, driven by Slack's own SDK."""
+"""Fixtures: the fake Slack, driven by Slack's own SDK."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_a_modal_has_its_limits(changed: dict[str, Any], problem: str) -> None:
     assert any(problem in fault for fault in check_view({**view, **changed}, kind="modal"))
 
 
-async def test_a_refusal_names_the_place_and_a_post_gets_ids(acme: Workspace, web: AsyncWebClient) -> None:
+async def test_a_refusal_names_the_location_and_a_post_gets_ids(acme: Workspace, web: AsyncWebClient) -> None:
     channel = acme.add_channel("complaints")
     with pytest.raises(SlackApiError) as caught:
         await web.chat_postMessage(channel=channel.id, text="x", blocks=[section("fine"), section("x" * 3001)])

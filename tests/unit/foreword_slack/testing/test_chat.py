@@ -1,4 +1,4 @@
-"""What the app writes is checked as Slack checks it."""
+"""Messages of the app are checked as Slack checks them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from foreword_slack.testing import FakeSlack, Limits, PostingRule, Workspace
 
 
 async def refused(call) -> str:
-    """The error code of a call that must fail."""
+    """Return the error code of a call that must fail."""
     with pytest.raises(SlackApiError) as caught:
         await call
     return str(caught.value.response["error"])
 
 
-async def test_a_post_stands_in_the_channel_and_in_its_history(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
+async def test_a_post_appears_in_the_channel_and_in_its_history(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
     channel = acme.add_channel("complaints")
 
     answer = await web.chat_postMessage(channel=channel.id, text="Hello")
@@ -27,7 +27,7 @@ async def test_a_post_stands_in_the_channel_and_in_its_history(slack: FakeSlack,
     assert history["messages"][0]["bot_id"] == acme.bot.bot_id
 
 
-async def test_posting_asks_for_membership_unless_the_channel_is_public_and_the_scope_is_there(
+async def test_posting_requires_membership_unless_the_channel_is_public_and_the_scope_allows_it(
     acme: Workspace, web: AsyncWebClient
 ):
     public = acme.add_channel("public", with_bot=False)
@@ -55,7 +55,7 @@ async def test_archived_and_restricted_channels_take_no_posts(acme: Workspace, w
     await web.chat_postMessage(channel=threads.id, text="Yes", thread_ts=question.ts)
 
 
-async def test_an_update_is_searched_for_names_unless_it_says_otherwise(acme: Workspace, web: AsyncWebClient):
+async def test_an_update_is_searched_for_names_by_default(acme: Workspace, web: AsyncWebClient):
     channel = acme.add_channel("complaints")
     ts = (await web.chat_postMessage(channel=channel.id, text="Hello"))["ts"]
     (message,) = channel.shown
@@ -69,7 +69,7 @@ async def test_an_update_is_searched_for_names_unless_it_says_otherwise(acme: Wo
     assert await refused(web.chat_update(channel=channel.id, ts=ts, text="x", parse="some")) == "invalid_arguments"
 
 
-async def test_one_workspace_knows_nothing_of_another(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
+async def test_workspaces_are_isolated(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
     other = slack.add_team("Other")
     channel = other.add_channel("complaints")
     user = other.add_user("eve")
@@ -78,7 +78,7 @@ async def test_one_workspace_knows_nothing_of_another(slack: FakeSlack, acme: Wo
     assert await refused(web.users_info(user=user.id)) == "user_not_found"
 
 
-async def test_a_text_has_its_limits(acme: Workspace, web: AsyncWebClient):
+async def test_texts_have_length_limits(acme: Workspace, web: AsyncWebClient):
     channel = acme.add_channel("complaints")
 
     assert await refused(web.api_call("chat.postMessage", json={"channel": channel.id})) == "no_text"
@@ -87,7 +87,7 @@ async def test_a_text_has_its_limits(acme: Workspace, web: AsyncWebClient):
     assert await refused(web.chat_update(channel=channel.id, ts=posted["ts"], text="x" * 4_001)) == "msg_too_long"
 
 
-async def test_only_own_messages_that_are_there_can_be_changed(acme: Workspace, web: AsyncWebClient):
+async def test_only_the_apps_own_existing_messages_can_be_changed(acme: Workspace, web: AsyncWebClient):
     ann = acme.add_user("ann")
     channel = acme.add_channel("complaints", ann)
     hers = ann.post(channel, "Mine")
@@ -113,7 +113,7 @@ async def test_an_ephemeral_message_is_seen_by_one_member_and_not_in_the_history
     assert await refused(web.chat_postEphemeral(channel=channel.id, user=bob.id, text="x")) == "user_not_in_channel"
 
 
-async def test_metadata_comes_back_to_those_who_ask_and_may(acme: Workspace, web: AsyncWebClient):
+async def test_metadata_is_returned_on_request_with_the_scope(acme: Workspace, web: AsyncWebClient):
     channel = acme.add_channel("complaints")
     metadata = {"event_type": "foreword_post", "event_payload": {"key": "route:1:Service"}}
     await web.chat_postMessage(channel=channel.id, text="x", metadata=metadata)
@@ -128,7 +128,7 @@ async def test_metadata_comes_back_to_those_who_ask_and_may(acme: Workspace, web
 
 
 @pytest.mark.parametrize(("honoured", "posts"), [(True, 1), (False, 2)])
-async def test_a_client_msg_id_makes_a_post_unique_where_slack_honours_it(
+async def test_a_client_msg_id_makes_a_post_unique_if_slack_honours_it(
     slack: FakeSlack, acme: Workspace, web: AsyncWebClient, honoured: bool, posts: int
 ):
     slack.app.honours_client_msg_id = honoured
@@ -142,7 +142,7 @@ async def test_a_client_msg_id_makes_a_post_unique_where_slack_honours_it(
     assert (first["ts"] == second["ts"]) is honoured
 
 
-async def test_each_channel_takes_a_post_a_second_after_a_short_burst(acme: Workspace, web: AsyncWebClient):
+async def test_each_channel_accepts_one_post_per_second_after_a_short_burst(acme: Workspace, web: AsyncWebClient):
     burst = Limits().post_burst
     busy, calm = acme.add_channel("busy"), acme.add_channel("calm")
     for number in range(burst):
@@ -169,7 +169,7 @@ async def test_a_token_needs_the_scopes_of_a_method(acme: Workspace, web: AsyncW
     assert caught.value.response["provided"] == "channels:read"
 
 
-async def test_mentions_count_where_slack_formats_text_and_nowhere_else(acme: Workspace, web: AsyncWebClient):
+async def test_mentions_count_only_where_slack_formats_text(acme: Workspace, web: AsyncWebClient):
     channel = acme.add_channel("complaints")
     loud = {"type": "section", "text": {"type": "mrkdwn", "text": "<!channel> look"}}
     quiet = {"type": "section", "text": {"type": "plain_text", "text": "<!channel> look"}}

@@ -1,4 +1,4 @@
-"""What goes wrong with calls goes wrong as planned."""
+"""Calls fail as planned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from foreword_slack.testing import CallFault, FakeSlack, FaultPlan, RetryAfter, Workspace
 
 
-async def test_a_cut_connection_leaves_it_open_whether_the_post_was_accepted(
+async def test_a_cut_connection_does_not_reveal_whether_the_post_was_accepted(
     slack: FakeSlack, acme: Workspace, web: AsyncWebClient
 ):
     channel = acme.add_channel("complaints")
@@ -42,7 +42,7 @@ async def test_an_internal_error_may_have_partly_succeeded(
 @pytest.mark.parametrize(
     ("how", "header"), [(RetryAfter.SECONDS, "2"), (RetryAfter.MISSING, None), (RetryAfter.ZERO, "0")]
 )
-async def test_a_429_tells_when_to_come_again_or_does_not(
+async def test_a_429_has_a_retry_after_header_or_not(
     slack: FakeSlack, web: AsyncWebClient, how: RetryAfter, header: str | None
 ):
     slack.faults.retry_after = how
@@ -79,7 +79,7 @@ async def test_a_request_can_hang_for_half_a_minute():
     assert 0.3 <= time.monotonic() - started < 20
 
 
-async def test_a_planned_error_hits_only_the_calls_it_is_planned_for(
+async def test_a_planned_error_affects_only_the_calls_it_is_planned_for(
     slack: FakeSlack, acme: Workspace, web: AsyncWebClient
 ):
     one, other = acme.add_channel("one"), acme.add_channel("other")
@@ -103,6 +103,6 @@ def test_a_seed_repeats_the_faults():
     assert 5 < runs[0].count(CallFault.CUT_AFTER) < 50
 
 
-def test_rates_beyond_certainty_are_refused():
+def test_rates_above_one_are_refused():
     with pytest.raises(ValueError, match="at most 1"):
         FaultPlan(calls={CallFault.CUT_AFTER: 0.6, CallFault.HANG: 0.6})

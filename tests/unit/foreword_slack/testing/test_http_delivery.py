@@ -1,4 +1,4 @@
-"""Events and interactions reach the app as signed requests, and so does what a stranger might send."""
+"""Events and interactions reach the app as signed requests; forged requests can be sent too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from foreword_slack.testing import FakeSlack, Limits, Workspace
 
 @dataclass
 class Received:
-    """What an app's server has received."""
+    """The requests that an app's server received."""
 
     requests: list[web.Request] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -31,7 +31,7 @@ async def accept(request: web.Request) -> web.Response:
 async def serving(
     slack: FakeSlack, answer: Callable[[web.Request], Awaitable[web.Response]] = accept
 ) -> AsyncIterator[Received]:
-    """A server at the app's request URL."""
+    """Serve the app's request URL."""
     received = Received()
 
     async def take(request: web.Request) -> web.Response:
@@ -52,7 +52,7 @@ async def serving(
 
 
 def verifies(slack: FakeSlack, body: bytes, headers) -> bool:
-    """What Slack's SDK thinks of a signature."""
+    """Return True if Slack's SDK accepts a signature."""
     clock = Clock()
     clock.now = slack.time  # type: ignore[method-assign]
     return SignatureVerifier(slack.app.signing_secret, clock).is_valid_request(body, dict(headers))
@@ -91,7 +91,7 @@ async def test_forged_stale_and_malformed_requests_can_be_sent(slack: FakeSlack)
     assert received.requests[3].headers["X-Slack-Request-Timestamp"] == "yesterday"
 
 
-async def test_slack_checks_url_and_certificate(slack: FakeSlack):
+async def test_slack_checks_the_url_and_the_certificate(slack: FakeSlack):
     async def answer(request: web.Request) -> web.Response:
         body = await request.read()
         return web.json_response({"challenge": json.loads(body)["challenge"]} if body.startswith(b"{") else {})
@@ -104,7 +104,7 @@ async def test_slack_checks_url_and_certificate(slack: FakeSlack):
     assert b"ssl_check=1" in received.bodies[1]
 
 
-async def test_failed_deliveries_come_again_and_say_why():
+async def test_failed_deliveries_are_repeated_with_the_reason():
     async def fail(request: web.Request) -> web.Response:
         return web.Response(status=500)
 
@@ -135,7 +135,7 @@ async def test_the_app_can_refuse_retries(slack: FakeSlack, acme: Workspace):
     assert len(received.requests) == 1
 
 
-async def test_three_seconds_are_all_the_time_there_is():
+async def test_an_acknowledgement_after_three_seconds_is_too_late():
     async def dawdle(request: web.Request) -> web.Response:
         await asyncio.sleep(0.5)
         return web.Response()
@@ -151,7 +151,7 @@ async def test_three_seconds_are_all_the_time_there_is():
     assert slack.journal.shown_errors == ["operation_timeout"]
 
 
-async def test_nobody_at_the_url_is_a_failed_connection(slack: FakeSlack, acme: Workspace):
+async def test_a_url_without_a_server_is_a_failed_connection(slack: FakeSlack, acme: Workspace):
     ann = acme.add_user("ann")
     channel = acme.add_channel("complaints", ann)
     slack.app.request_url = "http://127.0.0.1:9/slack/events"

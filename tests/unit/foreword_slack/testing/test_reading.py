@@ -1,4 +1,4 @@
-"""What the app reads comes in pages, and only as far as it may see."""
+"""The app reads in pages, and only what it is allowed to see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def test_a_history_comes_newest_first_in_pages_and_without_replies(acme: W
     assert [item["text"] for item in thread["messages"]] == ["0", "a reply"]
 
 
-async def test_channels_are_listed_as_far_as_the_bot_may_know_of_them(acme: Workspace, web: AsyncWebClient):
+async def test_only_channels_that_the_bot_can_see_are_listed(acme: Workspace, web: AsyncWebClient):
     ann = acme.add_user("ann")
     open_ = acme.add_channel("open", ann, with_bot=False)
     acme.add_channel("hidden", ann, with_bot=False, is_private=True)
@@ -46,7 +46,9 @@ async def test_calls_beyond_a_method_s_rate_are_refused(slack: FakeSlack, acme: 
         await web.users_list()
 
 
-async def test_a_direct_message_goes_to_a_conversation_of_two(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
+async def test_a_direct_message_goes_to_the_conversation_with_the_bot(
+    slack: FakeSlack, acme: Workspace, web: AsyncWebClient
+):
     ann = acme.add_user("ann")
     opened = await web.conversations_open(users=ann.id)
     await web.chat_postMessage(channel=ann.id, text="Hello")

@@ -1,4 +1,4 @@
-"""Events and interactions reach the app over Socket Mode, and what can happen to its connections happens."""
+"""Events and interactions reach the app over Socket Mode, and its connections can fail in every known way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def acknowledge(client: SocketModeClient, request: SocketModeRequest) -> N
 
 @asynccontextmanager
 async def connected(slack: FakeSlack, handler: Handler = acknowledge) -> AsyncIterator[list[SocketModeRequest]]:
-    """The SDK's client, connected; yields what it receives."""
+    """Connect the SDK's client; yield the requests that it receives."""
     received: list[SocketModeRequest] = []
 
     async def listen(client: SocketModeClient, request: SocketModeRequest) -> None:
@@ -48,7 +48,7 @@ async def connected(slack: FakeSlack, handler: Handler = acknowledge) -> AsyncIt
 
 @asynccontextmanager
 async def raw_connection(slack: FakeSlack, url: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """A bare WebSocket, with the greeting already read."""
+    """Open a bare WebSocket and read the greeting."""
     async with aiohttp.ClientSession() as session, session.ws_connect(url or slack.sockets.issue_url()) as socket:
         hello = await socket.receive_json()
         assert hello["type"] in ("hello", "disconnect")
@@ -72,7 +72,7 @@ async def test_a_message_arrives_and_is_acknowledged(slack: FakeSlack, acme: Wor
     assert slack.journal.deliveries[0].acked
 
 
-async def test_a_mention_comes_as_two_events_or_as_one_where_the_workspace_sends_only_that(
+async def test_a_mention_is_sent_as_two_events_or_one_if_the_workspace_sends_only_mentions(
     slack: FakeSlack, acme: Workspace
 ):
     ann = acme.add_user("ann")
@@ -88,7 +88,7 @@ async def test_a_mention_comes_as_two_events_or_as_one_where_the_workspace_sends
     assert inner_types(received)[2:] == ["app_mention"]
 
 
-async def test_the_app_hears_nothing_of_channels_it_is_not_in(slack: FakeSlack, acme: Workspace):
+async def test_the_app_gets_no_events_of_channels_it_is_not_in(slack: FakeSlack, acme: Workspace):
     ann = acme.add_user("ann")
     channel = acme.add_channel("elsewhere", ann, with_bot=False)
     async with connected(slack) as received:
@@ -128,7 +128,7 @@ async def test_an_edit_can_come_before_its_message(slack: FakeSlack, acme: Works
     assert [request.payload["event"].get("subtype") for request in received] == ["message_changed", None]
 
 
-async def test_an_event_that_is_not_acknowledged_comes_again_at_once_after_a_minute_and_after_five():
+async def test_an_unacknowledged_event_is_sent_again_at_once_after_a_minute_and_after_five():
     async def ignore(client: SocketModeClient, request: SocketModeRequest) -> None:
         pass
 
@@ -163,7 +163,7 @@ async def test_an_event_goes_to_one_of_several_connections(slack: FakeSlack, acm
     assert second
 
 
-async def test_a_duplicate_comes_over_another_connection():
+async def test_a_duplicate_is_sent_over_another_connection():
     plan = FaultPlan(deliveries={DeliveryFault.DUPLICATE: 1.0})
     async with FakeSlack(faults=plan) as slack:
         acme = slack.add_team()
@@ -177,7 +177,7 @@ async def test_a_duplicate_comes_over_another_connection():
     assert len(first) == len(second) == 10
 
 
-async def test_events_beyond_the_hour_s_number_are_dropped_and_the_app_is_told_once_a_minute():
+async def test_events_beyond_the_hourly_limit_are_dropped_and_the_app_is_notified_once_a_minute():
     async with FakeSlack(limits=Limits(events_per_hour=3)) as slack:
         acme = slack.add_team()
         ann = acme.add_user("ann")
@@ -215,7 +215,7 @@ async def test_duplicates_lost_acknowledgements_and_late_events_come_at_the_plan
 
 
 @pytest.mark.parametrize("reason", ["warning", "refresh_requested"])
-async def test_a_disconnect_is_announced_and_the_client_comes_back(acme: Workspace, slack: FakeSlack, reason: str):
+async def test_a_disconnect_is_announced_and_the_client_reconnects(acme: Workspace, slack: FakeSlack, reason: str):
     ann = acme.add_user("ann")
     channel = acme.add_channel("complaints", ann)
     async with connected(slack) as received:
@@ -227,7 +227,7 @@ async def test_a_disconnect_is_announced_and_the_client_comes_back(acme: Workspa
     assert len(received) == 1
 
 
-async def test_an_announced_end_comes_after_the_grace():
+async def test_an_announced_disconnect_happens_after_the_grace_period():
     async with FakeSlack(speed=20) as slack, raw_connection(slack) as socket:
         slack.sockets.disconnect("warning")
         announced = await socket.receive_json()
@@ -265,7 +265,7 @@ async def test_a_half_open_connection_answers_no_ping_and_its_events_go_over_ano
     assert received
 
 
-async def test_a_cut_connection_fails_its_event_at_once_and_it_comes_again(slack: FakeSlack, acme: Workspace):
+async def test_a_cut_connection_fails_its_event_at_once_and_it_is_sent_again(slack: FakeSlack, acme: Workspace):
     ann = acme.add_user("ann")
     channel = acme.add_channel("complaints", ann)
     async with connected(slack) as received:
@@ -283,7 +283,7 @@ async def test_a_cut_connection_fails_its_event_at_once_and_it_comes_again(slack
     assert any(request.retry_attempt == 1 for request in received)
 
 
-async def test_a_ticket_counts_once_and_not_for_long():
+async def test_a_ticket_can_be_used_once_and_expires():
     async with FakeSlack(limits=Limits(socket_ticket_seconds=0.2)) as slack:
         used, old = slack.sockets.issue_url(), slack.sockets.issue_url()
         async with raw_connection(slack, used):
@@ -307,7 +307,7 @@ async def test_the_eleventh_connection_is_one_too_many(slack: FakeSlack):
     assert greetings[-1]["reason"] == "too_many_websockets"
 
 
-async def test_a_click_is_answered_or_the_user_is_told(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
+async def test_a_click_is_answered_or_the_user_sees_an_error(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
     ann = acme.add_user("ann")
     channel = acme.add_channel("complaints", ann)
     button = {"type": "button", "action_id": "take", "text": {"type": "plain_text", "text": "Take it"}, "value": "7"}

@@ -23,14 +23,16 @@ async def error_of(slack: FakeSlack, token: str | None) -> str:
     return str(caught.value.response["error"])
 
 
-async def test_a_token_tells_whom_it_speaks_for(slack: FakeSlack, acme: Workspace, web: AsyncWebClient):
+async def test_auth_test_returns_the_workspace_and_the_bot_of_a_token(
+    slack: FakeSlack, acme: Workspace, web: AsyncWebClient
+):
     answer = await web.auth_test()
 
     assert (answer["team_id"], answer["user_id"]) == (acme.id, acme.bot.id)
     assert answer.headers["x-oauth-scopes"].split(",") == list(slack.app.scopes)
 
 
-async def test_wrong_missing_revoked_and_inactive_tokens_are_told_apart(slack: FakeSlack, acme: Workspace):
+async def test_wrong_missing_revoked_and_inactive_tokens_have_different_errors(slack: FakeSlack, acme: Workspace):
     other = slack.add_team("Other")
     other.uninstall()
     token = acme.token
@@ -76,7 +78,7 @@ async def test_a_rotating_token_expires_and_is_refreshed_once():
             )
 
 
-async def test_an_oauth_code_is_changed_into_a_token_once(slack: FakeSlack, acme: Workspace):
+async def test_an_oauth_code_can_be_exchanged_for_a_token_once(slack: FakeSlack, acme: Workspace):
     ann = acme.add_user("ann")
     redirect = "http://127.0.0.1:1/slack/oauth_redirect"
     code = slack.issue_oauth_code(acme, ann, redirect_uri=redirect, scopes=("chat:write",))

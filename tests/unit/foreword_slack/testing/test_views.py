@@ -16,7 +16,7 @@ from foreword_slack.testing import Channel, FakeSlack, Limits, Person, Workspace
 
 
 class InteractiveApp:
-    """An app that takes interactions over HTTP and remembers them."""
+    """An app that receives interactions over HTTP and records them."""
 
     def __init__(self, slack: FakeSlack) -> None:
         self.slack = slack
@@ -103,9 +103,7 @@ async def test_a_trigger_lives_for_three_seconds():
             await AsyncWebClient(token=acme.token, base_url=slack.api_url).views_open(trigger_id=trigger, view=modal())
 
 
-async def test_a_submission_carries_what_was_entered(
-    slack: FakeSlack, ann: Person, channel: Channel, web: AsyncWebClient
-):
+async def test_a_submission_contains_the_input(slack: FakeSlack, ann: Person, channel: Channel, web: AsyncWebClient):
     async with InteractiveApp(slack) as app:
         await web.views_open(trigger_id=await trigger_of(app, ann, channel), view=modal(private_metadata="7"))
         view = ann.modal
@@ -146,9 +144,7 @@ async def test_a_submission_can_be_refused_or_answered_with_another_view(
     assert view.content["title"]["text"] == "Again"
 
 
-async def test_no_more_than_three_views_lie_on_one_another(
-    slack: FakeSlack, ann: Person, channel: Channel, web: AsyncWebClient
-):
+async def test_at_most_three_views_can_be_stacked(slack: FakeSlack, ann: Person, channel: Channel, web: AsyncWebClient):
     push = modal()
     push["blocks"] = [
         *push["blocks"],
@@ -167,7 +163,7 @@ async def test_no_more_than_three_views_lie_on_one_another(
             await web.views_push(trigger_id=app.payloads[-1]["trigger_id"], view=push)
 
 
-async def test_a_home_is_published_and_not_overwritten_by_what_is_older(
+async def test_a_home_is_published_and_not_overwritten_by_an_older_state(
     slack: FakeSlack, ann: Person, web: AsyncWebClient
 ):
     home = {"type": "home", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*Today*: 7"}}]}
@@ -194,7 +190,7 @@ async def test_a_picture_is_uploaded_in_three_steps_and_then_shown(slack: FakeSl
     assert ann.home.shown_text == "[image: the curve]"
 
 
-async def test_a_response_url_takes_five_answers_within_half_an_hour():
+async def test_a_response_url_accepts_five_answers_within_half_an_hour():
     async with FakeSlack(limits=Limits(response_url_seconds=60)) as slack, InteractiveApp(slack) as app:
         acme = slack.add_team()
         ann = acme.add_user("ann")
@@ -213,7 +209,7 @@ async def test_a_response_url_takes_five_answers_within_half_an_hour():
     assert len(ann.ephemerals(channel)) == 5
 
 
-async def test_a_response_url_can_replace_what_was_clicked(
+async def test_a_response_url_can_replace_the_clicked_message(
     slack: FakeSlack, acme: Workspace, ann: Person, channel: Channel, web: AsyncWebClient
 ):
     buttons = {"type": "actions", "elements": [{"type": "button", "action_id": "take", "text": text("Take it")}]}
