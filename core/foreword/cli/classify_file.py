@@ -33,6 +33,7 @@ def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *
     Raises:
         ClickException: Some rows failed; their errors are in the output. Or an error ended the work; rows that are not
             in the output were not classified.
+        KeyboardInterrupt: Somebody interrupted the work; standard error has the first row that was not classified.
     """
     from foreword.cli.render import err_console
 
@@ -44,15 +45,20 @@ def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *
             try:
                 answers = _answers(batch, classify)
             except ForewordError as error:
-                raise click.ClickException(
-                    f"{error.message} Row {batch[0].number} and those after it were not classified."
-                ) from error
+                raise click.ClickException(f"{error.message} {_unfinished(batch)}") from error
+            except KeyboardInterrupt:
+                click.echo(_unfinished(batch), err=True)
+                raise
             for row, answer in zip(batch, answers, strict=True):
                 write(_record(row, answer))
                 progress.count(failed=isinstance(answer, str))
             output.flush()
     if progress.failed:
         raise click.ClickException(f"{progress.failed:,} of {progress.done:,} rows failed; see `error` in the output.")
+
+
+def _unfinished(batch: Sequence[TextRow]) -> str:
+    return f"Row {batch[0].number:,} and those after it were not classified."
 
 
 def _answers(batch: Sequence[TextRow], classify: Classify) -> Iterator[ClassifyResult | str]:

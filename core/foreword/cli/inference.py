@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -140,6 +142,8 @@ def classify(
         raise click.UsageError("Give either TEXT or --file.")
     if file is None and (format or output):
         raise click.UsageError("--format and --output go with --file.")
+    if file is not None and output is not None and _is_same_file(file, output):
+        raise click.UsageError(f"--output {output} is the file to read. Name another file; nothing was written.")
     options: dict[str, Any] = {
         "threshold": threshold,
         "labels": [label.strip() for label in labels.split(",") if label.strip()],
@@ -211,6 +215,15 @@ def _structured(input: str, instruction: str, examples: tuple[tuple[str, str], .
         return input
     shown = tuple(PromptExample(input=given, output=expected) for given, expected in examples)
     return StructuredPrompt(instruction=instruction, examples=shown, input=input)
+
+
+def _is_same_file(file: TextIO, path: Path) -> bool:
+    """Return whether an open file is the one at a path. False for a terminal and other devices, which may be both."""
+    try:
+        status = os.fstat(file.fileno())
+        return stat.S_ISREG(status.st_mode) and os.path.samestat(status, path.stat())
+    except OSError:
+        return False
 
 
 def _print_classification(result: ClassifyResult) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from foreword.cli.application import run
+from foreword.cli.classify_file import classify_file
+from foreword.cli.text_file import TextRow
 from foreword.domain.tenant import Scope
+from foreword.errors import ForewordError
 
 MODEL = "baseModels/foreword--starter"
 OPTIONS = ["--labels", "Service, Warehouse"]
@@ -127,3 +132,33 @@ def test_text_and_file_exclude_each_other(classify, tmp_path) -> None:
     assert classify("text", "--file", file)[0] == 2
     assert classify()[0] == 2
     assert classify("text", "--output", file)[0] == 2
+
+
+@pytest.mark.parametrize("name", ["texts.jsonl", "link.jsonl"])
+def test_the_file_to_read_is_not_overwritten(classify, tmp_path, name) -> None:
+    file = write(tmp_path / "texts.jsonl", '{"input": "a"}\n')
+    (tmp_path / "link.jsonl").symlink_to(file)
+
+    status, out, err = classify("--file", file, "--output", str(tmp_path / name))
+
+    assert (status, out) == (2, "")
+    assert "is the file to read" in err
+    assert Path(file).read_text(encoding="utf-8") == '{"input": "a"}\n'
+
+
+def test_an_interrupted_command_says_which_rows_are_missing_and_keeps_the_others_whole(capsys) -> None:
+    def rows() -> Iterator[TextRow]:
+        yield from (TextRow(number=number, fault="no text") for number in range(1, 129))
+        yield from (TextRow(number=number, text="a") for number in range(129, 200))
+
+    def interrupted(texts: Sequence[str]) -> Sequence[ForewordError]:
+        if texts:
+            raise KeyboardInterrupt
+        return ()
+
+    output = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        classify_file(rows(), interrupted, output, as_csv=False)
+
+    assert [json.loads(line)["row"] for line in output.getvalue().splitlines()] == list(range(1, 129))
+    assert "Row 129 and those after it were not classified." in capsys.readouterr().err
