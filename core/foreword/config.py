@@ -170,6 +170,16 @@ class Settings(BaseSettings):
         description="Log format; auto is console on a terminal and json otherwise.",
     )
 
+    @field_validator("home")
+    @classmethod
+    def _require_utf8(cls, value: Path) -> Path:
+        """Refuses a path that SQLite cannot open: it takes names in UTF-8 only."""
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            raise ValueError("must be a path whose bytes are UTF-8") from None
+        return value
+
     @field_validator("plugins", "preload_base_models", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:

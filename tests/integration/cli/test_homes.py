@@ -1,6 +1,7 @@
 """A home is where it was said to be, whatever its name, and nobody else can read it."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -43,6 +44,19 @@ def test_a_home_of_any_name_holds_its_database_and_artifacts_alone(name, tmp_pat
     assert {path.stat().st_mode & 0o077 for path in (home, home / "artifacts", home / "foreword.db")} == {0}
     with closing(sqlite3.connect(home / "foreword.db")) as connection:
         assert connection.execute("SELECT id FROM tenants").fetchall() == [("acme",)]
+
+
+def test_a_home_whose_name_is_not_utf_8_is_refused_by_name_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    home = tmp_path / os.fsdecode(b"caf\xe9")
+    monkeypatch.setenv("FOREWORD_HOME", str(home))
+
+    assert run(["init"]) == 1
+
+    error = capsys.readouterr().err
+    assert "FOREWORD_HOME" in error
+    assert "must be a path whose bytes are UTF-8" in error
+    assert r"caf\udce9" in error
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
