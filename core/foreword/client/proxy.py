@@ -7,6 +7,7 @@ proxy and the variable that sets it (https://github.com/grpc/grpc/blob/master/do
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from foreword.addresses import is_loopback
 
 _PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 _EXCEPTION_VARIABLES = ("no_grpc_proxy", "no_proxy")
+
+_LOCAL_NAMES = ("localhost.localdomain", "ip6-localhost", "ip6-loopback")
+"""Names of loopback in the hosts files of common systems."""
 
 DIRECT = (("grpc.enable_http_proxy", 0),)
 """Channel options that keep a channel from using a proxy, even if the environment sets one."""
@@ -46,10 +50,12 @@ class Proxy:
 
 
 def is_on_this_machine(target: str) -> bool:
-    """Return whether a gRPC target is a Unix socket or a port of this machine."""
+    """Return whether a gRPC target is a Unix socket or a port of this machine, by the names that need no look-up."""
     if target.startswith(("unix:", "unix-abstract:")):
         return True
     host = _host(target)
+    if host in _LOCAL_NAMES or host.endswith(".localhost") or host == socket.gethostname().lower():
+        return True
     return is_loopback(host) or host in ("0.0.0.0", "::")  # noqa: S104 - to connect to, not to listen on
 
 

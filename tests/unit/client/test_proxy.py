@@ -136,10 +136,14 @@ def test_an_error_says_that_a_variable_in_upper_case_was_not_read(monkeypatch):
         ("LOCALHOST:1", True),
         ("[::ffff:127.0.0.1]:1", True),
         ("unix:///run/foreword", True),
+        ("ip6-localhost:1", True),
+        ("shop.localhost:1", True),
+        (f"{socket.gethostname().upper()}:1", True),
+        (f"{socket.gethostname()}.example.com:1", False),
         ("127.example.com:1", False),
         ("localhost.example.com:1", False),
         ("[::2]:1", False),
     ],
 )
-def test_only_loopback_and_unix_sockets_are_on_this_machine(target, local):
+def test_only_loopback_unix_sockets_and_the_name_of_this_machine_are_on_it(target, local):
     assert is_on_this_machine(target) is local
