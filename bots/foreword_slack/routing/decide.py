@@ -19,7 +19,7 @@ def decide(guess: Guess | None, label_sets: Sequence[LabelSet], policy: RoutingP
         label_sets: The likeliest label sets with their probabilities, likeliest first.
     """
     if guess is None:
-        failed = Reason(code=ReasonCode.MODEL_FAILED, text="The model did not answer.")
+        failed = Reason(code=ReasonCode.MODEL_FAILED, text="The model could not be called.")
         return Decision(reasons=(failed,))
     reasons = tuple(_doubts(guess, label_sets, policy))
     if reasons:

@@ -1,5 +1,5 @@
-"""What is done with each event of the inbox: a message, an edit, a click, a timer.
+"""Handlers of the inbox's events: messages, edits, clicks, timers.
 
-A handler reads, asks the service outside any transaction, and ends with one transaction that changes the complaint,
-appends to the audit, asks for posts and marks the event as done.
+A handler reads, calls the service outside any transaction, and ends with one transaction that changes the complaint,
+appends to the audit, requests posts and marks the event as done.
 """

@@ -1,4 +1,4 @@
-"""People answer: a department takes a complaint, review decides, somebody corrects."""
+"""Answers of people: a department takes a complaint, a reviewer decides, a person corrects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from foreword_slack.triage.team import Team
 
 
 async def take(event: Event, team: Team) -> None:
-    """A department takes care of a complaint; the first click counts."""
+    """Record that a person of a department takes a complaint; the first click counts."""
     click = TakePayload.read(event.payload)
 
     def change(uow: UnitOfWork) -> None:
@@ -45,13 +45,13 @@ async def take(event: Event, team: Team) -> None:
         notices = Notices(team, uow)
         text = _original(complaint, click.text, click.revision)
         notices.show_taken(complaint, taken, text)
-        notices.tell_author(complaint)
+        notices.notify_author(complaint)
 
     await team.store.write(team.id, change)
 
 
 async def decide_in_review(event: Event, team: Team) -> None:
-    """People decide about a complaint that the model left to them; the first decision counts."""
+    """Record a decision in review; the first decision counts."""
     answer = AnswerPayload.read(event.payload)
 
     def change(uow: UnitOfWork) -> Complaint | None:
@@ -80,7 +80,7 @@ async def decide_in_review(event: Event, team: Team) -> None:
 
 
 async def correct(event: Event, team: Team) -> None:
-    """Somebody says that other departments are right; what the model had said stays as it was."""
+    """Record a person's correction; the model's answer is kept."""
     answer = AnswerPayload.read(event.payload)
 
     def change(uow: UnitOfWork) -> Complaint | None:
@@ -109,7 +109,7 @@ async def correct(event: Event, team: Team) -> None:
 def _answer(
     uow: UnitOfWork, team: Team, complaint: Complaint, answer: AnswerPayload, text: str, action: str
 ) -> Complaint:
-    """Takes an answer of people over: as an example to learn from, and as where the complaint belongs."""
+    """Store a person's answer as a training example, and reroute the complaint."""
     notices = Notices(team, uow)
     before = tuple(complaint.departments)
     targets = notices.policy.targets(tuple(answer.labels))
@@ -122,7 +122,7 @@ def _answer(
         decide_time=uow.now,
     )
     uow.complaints.save(changed)
-    if complaint.text:  # nothing is to be learnt from a picture
+    if complaint.text:  # a complaint without text is no training example
         uow.corrections.save(
             Correction(
                 complaint=complaint.id,
@@ -149,14 +149,14 @@ def _answer(
             notices.withdraw(changed, label, answer.actor, answer.actor_name)
     for target in targets:
         if target.label not in before:
-            notices.tell_department(changed, target.label, text)
-    notices.tell_author(changed)
+            notices.notify_department(changed, target.label, text)
+    notices.notify_author(changed)
     schedule_proposal(uow, team, f"{complaint.id}:{answer.actor}:{int(uow.now.timestamp() * 1e6)}")
     return changed
 
 
 def _original(complaint: Complaint, text: str, revision: str) -> str:
-    """What Slack showed when it was clicked, unless the author has edited it since; the store has it redacted only."""
+    """Return the text of the clicked message, or the redacted text if the author has edited the complaint since."""
     return text if text and revision == (complaint.edit_ts or "") else complaint.text
 
 
@@ -166,5 +166,5 @@ def _complaint(uow: UnitOfWork, id: str) -> Complaint:
     except ValueError:
         found = None
     if found is None:
-        raise HopelessError("the complaint is not known any more")
+        raise HopelessError("the complaint no longer exists")
     return found

@@ -1,4 +1,4 @@
-"""A department's time to take a complaint is up: first a reminder, then word to others."""
+"""Acknowledgement clocks: a reminder to the department, then an escalation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from foreword_slack.triage.payloads import ClockPayload
 from foreword_slack.triage.team import Team
 
 
-async def ring(event: Event, team: Team) -> None:
-    """Reminds or escalates, unless somebody has taken the complaint meanwhile."""
+async def expire(event: Event, team: Team) -> None:
+    """Remind or escalate, unless the complaint was taken meanwhile."""
     clock = ClockPayload.read(event.payload)
 
     def change(uow: UnitOfWork) -> None:
@@ -21,7 +21,7 @@ async def ring(event: Event, team: Team) -> None:
         if complaint is None or part is None or complaint.state is ComplaintState.DELETED:
             return
         if part.due_time is None or part.due_time > uow.now:
-            return  # a newer clock runs
+            return  # a newer clock is running
         notices = Notices(team, uow)
         known = clock.label in notices.policy.departments
         if part.state is AcknowledgementState.WAITING and known:
@@ -31,7 +31,7 @@ async def ring(event: Event, team: Team) -> None:
             notices.set_clock(reminded)
             uow.audit.append("reminded", complaint=complaint.id, facts={"department": clock.label})
         elif part.state in (AcknowledgementState.WAITING, AcknowledgementState.REMINDED):
-            # Also at once where the department is not configured any more: it may be nobody's.
+            # Without a reminder if the department is no longer configured, because nobody may be responsible for it.
             uow.acknowledgements.save(replace(part, state=AcknowledgementState.ESCALATED, due_time=None))
             notices.escalate(complaint, clock.label, part.due_time)
             uow.audit.append("escalated", complaint=complaint.id, facts={"department": clock.label})

@@ -1,4 +1,4 @@
-"""A complaint comes in, is edited or taken back."""
+"""New, edited and deleted complaints."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from foreword_slack.triage.repeats import add_to_original, original_of
 from foreword_slack.triage.team import Team
 
 _UNDECIDED = (ComplaintState.RECEIVED, ComplaintState.WAITING)
-_LATEST_MESSAGE = timedelta(hours=1)  # one that is deleted later than this has come, or never will
+_LATEST_MESSAGE = timedelta(hours=1)  # a message older than this has arrived by now, or never will
 
-_NO_WORDS = Reason(code=ReasonCode.NO_WORDS, text="It has no words; see the source.")
+_NO_WORDS = Reason(code=ReasonCode.NO_WORDS, text="The message has no text; see the source.")
 
 _log = get_logger("slack.triage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """The message of a complaint as its author has it by now; edits and deletions that wait for their turn count.
+    """The current message of a complaint, including edits and deletions that wait in the inbox.
 
     Attributes:
-        text: Its words, without the mention of the bot.
+        text: Its text without the mention of the bot.
     """
 
     message: MessagePayload
@@ -41,21 +41,21 @@ class _Source:
     deleted: bool
 
 
-async def take_in(event: Event, team: Team) -> None:
-    """Decides about a new complaint, or waits for the service that must be asked.
+async def receive(event: Event, team: Team) -> None:
+    """Route a new complaint, or wait for the service.
 
     Raises:
-        PostponedError: The service cannot answer now.
+        PostponedError: The service is unavailable.
     """
     source = await team.store.read(team.id, lambda uow: _look(uow, event))
     message, known, text = source.message, source.known, source.text
     if known is not None and known.state not in _UNDECIDED:
-        return  # decided already, repeats another, or was deleted before it came
+        return  # decided already, a duplicate, or deleted before it arrived
     if not text and not message.enclosed and known is None:
-        return  # a mention and nothing else
+        return  # a mention without anything else
     complaint = _received(event, team, message, known, team.hooks.redact(text))
     original = await team.store.read(team.id, lambda uow: original_of(uow, team, complaint))
-    # What was read is looked at again where it counts.
+    # The transaction checks again what was read here.
     if (source.deleted or original is not None) and await team.store.write(
         team.id, lambda uow: _is_over(uow, team, event, message, complaint, text)
     ):
@@ -77,17 +77,17 @@ async def take_in(event: Event, team: Team) -> None:
 
 
 async def edit(event: Event, team: Team) -> None:
-    """Mirrors what the author changed; an edit that comes before its complaint is the complaint.
+    """Update the posts of an edited complaint; an edit that arrives before its complaint is treated as the complaint.
 
     Raises:
-        PostponedError: The service cannot answer now.
+        PostponedError: The service is unavailable.
     """
     source = await team.store.read(team.id, lambda uow: _look(uow, event))
     message, known, text = source.message, source.known, source.text
     if known is None or known.state in _UNDECIDED:
         listens = message.channel in team.config.complaint_channels and not message.reply
         if known is not None or listens:
-            await take_in(event, team)
+            await receive(event, team)
         return
     redacted = team.hooks.redact(text)
 
@@ -96,7 +96,7 @@ async def edit(event: Event, team: Team) -> None:
         assert current is not None
         uow.inbox.done(event)
         stale = bool(current.edit_ts and message.edit_ts and float(current.edit_ts) >= float(message.edit_ts))
-        # Not compared with what is stored: that is redacted, and an edit may correct just a telephone number.
+        # Not compared with the stored text, which is redacted: an edit may correct only a telephone number.
         if stale or current.state is ComplaintState.DELETED:
             return
         changed = replace(current, text=redacted, edit_ts=message.edit_ts)
@@ -107,8 +107,8 @@ async def edit(event: Event, team: Team) -> None:
     await team.store.write(team.id, change)
 
 
-async def take_back(event: Event, team: Team) -> None:
-    """Marks a deleted complaint wherever it shows; a deletion that comes first leaves nothing to route."""
+async def delete(event: Event, team: Team) -> None:
+    """Mark a complaint as deleted in all its posts; one deleted before it arrives is not routed."""
     message = DeletionPayload.read(event.payload)
     id = complaint_id(message.channel, message.ts)
 
@@ -146,15 +146,15 @@ def _look(uow: UnitOfWork, event: Event) -> _Source:
     )
 
 
-def _overtaken(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint) -> bool:
-    """Whether the author has deleted the complaint before anybody was told of it; then it is over.
+def _is_deleted(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint) -> bool:
+    """Return whether the author deleted the complaint before anybody was notified; if so, end its handling.
 
     Raises:
-        PostponedError: It was edited since it was read, so what was found out is of other words.
+        PostponedError: The complaint was edited since it was read, so the results are about another text.
     """
     source = _look(uow, event)
     if source.deleted:
-        # Nobody has seen its words, so nobody needs them any more.
+        # Nobody has seen the text, so it need not be kept.
         _mark_deleted(uow, team, replace(complaint, text="", signature=()))
         uow.inbox.done(event)
         return True
@@ -166,12 +166,12 @@ def _overtaken(uow: UnitOfWork, team: Team, event: Event, complaint: Complaint) 
 def _is_over(
     uow: UnitOfWork, team: Team, event: Event, message: MessagePayload, complaint: Complaint, text: str
 ) -> bool:
-    """Whether nothing is left to decide: the complaint was deleted, or repeats another.
+    """Return whether there is nothing to decide, because the complaint was deleted or repeats another.
 
     Raises:
-        PostponedError: It was edited since it was read.
+        PostponedError: The complaint was edited since it was read.
     """
-    return _overtaken(uow, team, event, complaint) or add_to_original(uow, team, event, message, complaint, text)
+    return _is_deleted(uow, team, event, complaint) or add_to_original(uow, team, event, message, complaint, text)
 
 
 def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
@@ -182,10 +182,10 @@ def _mark_deleted(uow: UnitOfWork, team: Team, complaint: Complaint) -> None:
 
 
 async def _ask(event: Event, team: Team, complaint: Complaint, message: MessagePayload) -> Classification | Reason:
-    """The model's answer, or why there will be none.
+    """Return the model's answer, or the reason why there is none.
 
     Raises:
-        PostponedError: It is worth asking again.
+        PostponedError: The service is unavailable, and a later attempt may succeed.
     """
     try:
         return await team.service.classify(
@@ -195,17 +195,17 @@ async def _ask(event: Event, team: Team, complaint: Complaint, message: MessageP
         waited = (team.clock.now() - event.receive_time).total_seconds()
         _log.warning("classify_failed", reason=error.reason, waited_seconds=round(waited))
         if not is_transient(error) or waited >= team.timers.review_after_seconds:
-            return Reason(code=ReasonCode.MODEL_FAILED, text=f"The model could not be asked ({error.reason}).")
+            return Reason(code=ReasonCode.MODEL_FAILED, text=f"The model could not be called ({error.reason}).")
         if waited >= team.timers.tell_waiting_after_seconds and complaint.state is ComplaintState.RECEIVED:
-            await team.store.write(team.id, lambda uow: _say_waiting(uow, team, complaint, message))
+            await team.store.write(team.id, lambda uow: _report_waiting(uow, team, complaint, message))
         raise PostponedError(team.retry_seconds(waited), error.reason) from error
 
 
-def _say_waiting(uow: UnitOfWork, team: Team, complaint: Complaint, message: MessagePayload) -> None:
+def _report_waiting(uow: UnitOfWork, team: Team, complaint: Complaint, message: MessagePayload) -> None:
     waiting = replace(complaint, state=ComplaintState.WAITING)
     uow.complaints.save(waiting)
     uow.audit.append("waiting", complaint=waiting.id)
-    Notices(team, uow).tell_author(waiting, message.asker)
+    Notices(team, uow).notify_author(waiting, message.asker)
 
 
 def _settle(
@@ -217,9 +217,9 @@ def _settle(
     answer: Classification | Reason,
     text: str,
 ) -> Decision | None:
-    """Stores the decision and has it told; None when there is none to make, after what has happened meanwhile."""
+    """Store the decision and request its posts; return None if there is nothing left to decide."""
     if _is_over(uow, team, event, message, complaint, text):
-        return None  # of two equal complaints in hand at once, this is the second
+        return None  # for example, the second of two equal complaints that were handled concurrently
     notices = Notices(team, uow)
     if isinstance(answer, Reason):
         decision = Decision(reasons=(answer,))
@@ -249,10 +249,10 @@ def _settle(
         },
     )
     for target in decision.targets:
-        notices.tell_department(complaint, target.label, text)
+        notices.notify_department(complaint, target.label, text)
     if decision.review:
-        notices.ask_people(complaint, text)
-    notices.tell_author(complaint, message.asker)
+        notices.request_review(complaint, text)
+    notices.notify_author(complaint, message.asker)
     uow.inbox.done(event)
     return decision
 

@@ -1,4 +1,4 @@
-"""Which handler each kind of event has."""
+"""Dispatch of events to their handlers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from foreword_slack.triage.team import Team
 Handle = Callable[[Event, Team], Awaitable[None]]
 
 HANDLERS: Mapping[str, Handle] = {
-    payloads.MESSAGE: complaints.take_in,
+    payloads.MESSAGE: complaints.receive,
     payloads.EDIT: complaints.edit,
-    payloads.DELETION: complaints.take_back,
+    payloads.DELETION: complaints.delete,
     payloads.TAKE: answers.take,
     payloads.DECISION: answers.decide_in_review,
     payloads.CORRECTION: answers.correct,
-    payloads.CLOCK: clocks.ring,
-    payloads.RETRY: refusals.try_again,
+    payloads.CLOCK: clocks.expire,
+    payloads.RETRY: refusals.retry,
     payloads.HOME: show_home,
     payloads.PROPOSAL: proposal.propose,
     payloads.LEARNING_STEP: run.step,
@@ -32,7 +32,7 @@ HANDLERS: Mapping[str, Handle] = {
 
 
 class Dispatcher:
-    """Hands the events of the inbox to their handlers.
+    """A dispatcher of the inbox's events to their handlers.
 
     Args:
         teams: The configured workspaces, by id.
@@ -42,11 +42,11 @@ class Dispatcher:
         self._teams = teams
 
     async def handle(self, event: Event) -> None:
-        """Handles one event.
+        """Handle an event.
 
         Raises:
-            HopelessError: Its workspace is not configured any more, or a newer version made it.
-            PostponedError: Something else must happen first.
+            HopelessError: Its workspace is no longer configured, or a newer version made the event.
+            PostponedError: The event must wait.
         """
         team = self._teams.get(event.team)
         if team is None:
@@ -57,7 +57,7 @@ class Dispatcher:
         await handler(event, team)
 
     def give_up(self, uow: UnitOfWork, event: Event, reason: str) -> None:
-        """Leaves a complaint that could not be handled to people; nothing that came in may vanish."""
+        """Leave a complaint that could not be handled to people, so that none is lost."""
         team = self._teams.get(event.team)
         if team is None or event.kind not in (payloads.MESSAGE, payloads.EDIT):
             return
@@ -70,19 +70,19 @@ class Dispatcher:
             ts=message.ts,
             author=message.author,
             state=ComplaintState.IN_REVIEW,
-            text="",  # redacting its words may be what failed; people follow the link
+            text="",  # the redaction may have failed; people follow the link
             permalink=team.permalink(message.channel, message.ts, message.thread_ts) if message.linked else "",
             thread_ts=message.thread_ts,
-            reasons=(f"It could not be handled ({reason}).",),
+            reasons=(f"An error occurred while this complaint was handled ({reason}).",),
             receive_time=event.receive_time,
         )
         uow.complaints.save(complaint)
         notices = Notices(team, uow)
-        notices.ask_people(complaint, complaint.text)
-        notices.tell_author(complaint, message.asker)
+        notices.request_review(complaint, complaint.text)
+        notices.notify_author(complaint, message.asker)
 
     def post_given_up(self, uow: UnitOfWork, sending: Sending, reason: str) -> None:
-        """Tells others of a complaint whose post Slack refused, because a channel is archived or closed to the bot."""
+        """Report a complaint whose post Slack refused, for example because the channel is archived."""
         team = self._teams.get(sending.team)
         if team is not None and sending.complaint is not None and sending.operation is Operation.POST:
-            refusals.pass_on(uow, team, sending, reason)
+            refusals.report_refusal(uow, team, sending, reason)

@@ -1,4 +1,4 @@
-"""Complaints that say the same: MinHash over their words in threes (Broder 1997)."""
+"""Similarity of complaints: MinHash over word triples (Broder 1997)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _SHINGLE_WORDS = 3
 
 
 def signature(text: str) -> tuple[int, ...]:
-    """64 numbers of 32 bits; two texts agree in about as many as their share of common word triples."""
+    """Return a signature of 64 32-bit numbers; the share of equal numbers estimates the similarity of two texts."""
     words = input_key(text).split()
     if not words:
         return ()
     spans = range(max(1, len(words) - _SHINGLE_WORDS + 1))
     shingles = {" ".join(words[start : start + _SHINGLE_WORDS]) for start in spans}
-    # One long digest per shingle serves all the hash functions: 64 slices of it are as independent.
+    # One long digest per shingle serves all hash functions, because its 64 slices are independent.
     digests = [hashlib.shake_128(shingle.encode()).digest(4 * _HASHES) for shingle in shingles]
     return tuple(
         min(int.from_bytes(digest[4 * number : 4 * number + 4], "big") for digest in digests)
@@ -27,7 +27,7 @@ def signature(text: str) -> tuple[int, ...]:
 
 
 def similarity(one: Sequence[int], other: Sequence[int]) -> float:
-    """Estimated Jaccard similarity of two texts, in [0, 1], from their signatures."""
+    """Return the estimated Jaccard similarity of two texts, in [0, 1], from their signatures."""
     if not one or len(one) != len(other):
         return 0.0
     return sum(left == right for left, right in zip(one, other, strict=True)) / len(one)

@@ -1,7 +1,7 @@
-"""Where a complaint shows: the posts of its departments, the review channel, and the thread of its author.
+"""The posts about a complaint: in its departments' channels, the review channel, and the thread of its author.
 
-Everything goes through here, so that nothing is ever posted into a channel that nobody named, and nothing to a person
-who is no administrator.
+All posts are requested here, so that nothing is posted to a channel that is not configured, or sent to a person who is
+not an administrator.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from foreword_slack.triage.post_names import (
     review_name,
     route_name,
     routed_label,
-    untold_name,
+    undelivered_name,
 )
 from foreword_slack.triage.showing import Showing
-from foreword_slack.triage.standing import standing
+from foreword_slack.triage.status import describe_status
 from foreword_slack.triage.team import Team
 from foreword_slack.views import Message
 from foreword_slack.views.complaint import refusal_note, thread_note
 
 
 class Notices:
-    """What is shown of complaints, in one transaction."""
+    """The posts about complaints, requested in one transaction."""
 
     def __init__(self, team: Team, uow: UnitOfWork) -> None:
         self._team, self._uow = team, uow
         self.policy: RoutingPolicy = team.policy(uow)
         self._channels = team.channels(uow)
 
-    def tell_department(self, complaint: Complaint, label: str, text: str) -> None:
-        """Posts a complaint to a department, or opens its post again, and starts its clock."""
+    def notify_department(self, complaint: Complaint, label: str, text: str) -> None:
+        """Post a complaint to a department, or reopen its post, and start its clock."""
         rule = self.policy.departments[label]
         waiting = Acknowledgement(complaint=complaint.id, department=label)
         shown = self._showing(complaint, text).department(waiting)
@@ -56,14 +56,20 @@ class Notices:
         posted = self._post(name, rule.channel, shown, complaint.id)
         if not posted and not self._uow.posts.post_again(name, rule.channel, shown.payload()):
             self._uow.posts.update(name, shown.payload())
-            # Slack tells nobody of an edit; a reply is news.
+            # Slack does not notify people of an edit, so a reply announces it.
             again = f"again:{complaint.id}:{label}:{_moment(self._uow.now)}"
-            self._post(again, rule.channel, thread_note("This is for you again."), complaint.id, thread_of=name)
+            self._post(
+                again,
+                rule.channel,
+                thread_note("This complaint is for your department again."),
+                complaint.id,
+                thread_of=name,
+            )
         self._uow.acknowledgements.save(waiting)
         self.set_clock(waiting)
 
     def withdraw(self, complaint: Complaint, label: str, actor: str, actor_name: str) -> None:
-        """Tells a department that somebody gave a complaint to others."""
+        """Mark a department's post as no longer its own."""
         part = Acknowledgement(
             complaint=complaint.id,
             department=label,
@@ -76,13 +82,13 @@ class Notices:
         self._uow.posts.retire(route_name(complaint.id, label), shown.payload())
 
     def show_taken(self, complaint: Complaint, part: Acknowledgement, text: str) -> None:
-        """Shows in the department's channel who takes care of a complaint."""
+        """Show in the department's channel who has taken a complaint."""
         shown = self._showing(complaint, text).department(part)
         self._uow.posts.update(route_name(complaint.id, part.department), shown.payload())
 
     def mirror(self, complaint: Complaint, text: str) -> None:
-        """Shows an edited or deleted complaint wherever it was posted."""
-        # What Slack refused before the deletion must not be sent when somebody has refused posts sent again.
+        """Update all posts of an edited or deleted complaint."""
+        # Posts that Slack refused before the deletion must not be sent when an operator retries refused posts.
         show = self._uow.posts.retire if complaint.state is ComplaintState.DELETED else self._uow.posts.update
         posts = [post for post in self._uow.posts.about(complaint.id) if post.operation is Operation.POST]
         reasons = {post.name: post.reason for post in posts if post.state is PostState.FAILED}
@@ -92,12 +98,12 @@ class Notices:
                 show(post.name, shown.payload())
 
     def _mirrored(self, name: str, showing: Showing, reasons: Mapping[str, str]) -> Message | None:
-        """What a post shows after its complaint has changed; None when it shows nothing of it."""
+        """Return the new content of a post whose complaint changed; None if the post does not show the complaint."""
         complaint = showing.complaint
         kind, _, rest = name.partition(":")
         place = rest.removeprefix(f"{complaint.id}:")
         parts = {part.department: part for part in self._uow.acknowledgements.of(complaint.id)}
-        # A clock's moment may follow the label, and a label may have colons.
+        # The time of a clock may follow the label, and a label may contain colons.
         named = (label for label in parts if place == label or place.startswith(f"{label}:"))
         label = max(named, key=len, default=None)
         match kind:
@@ -106,33 +112,33 @@ class Notices:
             case "repeat":
                 return showing.repeat()
             case "note" if complaint.state is ComplaintState.DELETED:
-                return thread_note(standing(self._uow, complaint, self.policy))
+                return thread_note(describe_status(self._uow, complaint, self.policy))
             case "route" if label is not None:
                 return showing.department(parts[label])
             case "escalate" if label is not None:
                 return showing.escalation(label)
             case "untold" if label is not None:
-                return showing.untold(label, reasons.get(route_name(complaint.id, label), ""))
+                return showing.undelivered(label, reasons.get(route_name(complaint.id, label), ""))
         return None
 
-    def ask_people(self, complaint: Complaint, text: str) -> None:
-        """Asks in the review channel."""
+    def request_review(self, complaint: Complaint, text: str) -> None:
+        """Ask for a decision in the review channel."""
         shown = self._showing(complaint, text).review()
         self._post(review_name(complaint.id), self._team.config.review_channel, shown, complaint.id)
 
     def show_decided(self, complaint: Complaint, text: str) -> None:
-        """Shows in the review channel what was decided."""
+        """Show the decision in the review channel."""
         self._uow.posts.update(review_name(complaint.id), self._showing(complaint, text).review().payload())
 
-    def tell_author(self, complaint: Complaint, asker: str = "") -> None:
-        """Says in the thread of a complaint where it stands now."""
-        shown = thread_note(standing(self._uow, complaint, self.policy))
+    def notify_author(self, complaint: Complaint, asker: str = "") -> None:
+        """Post or update the status of a complaint in its thread."""
+        shown = thread_note(describe_status(self._uow, complaint, self.policy))
         if complaint.thread_ts is not None:
             name = note_name(complaint.id)
             if self._uow.posts.get(name) is not None:
                 self._uow.posts.update(name, shown.payload())
                 return
-            # The one place beside configured channels: where somebody spoke to the bot, and only in that thread.
+            # The only posts outside configured channels: in the thread in which a person addressed the bot.
             self._uow.posts.post(
                 name, complaint.channel, shown.payload(), complaint=complaint.id, thread_ts=complaint.thread_ts
             )
@@ -142,39 +148,39 @@ class Notices:
             )
 
     def remind(self, complaint: Complaint, label: str, due_time: datetime) -> None:
-        """Reminds a department below its post.
+        """Remind a department in the thread of its post.
 
         Args:
-            due_time: Of the clock: a department that a complaint comes back to has another.
+            due_time: Time of the clock; it differs if a complaint comes back to a department.
         """
-        shown = thread_note(f"Nobody of {self.policy.title(label)} has taken this complaint yet.")
+        shown = thread_note(f"Reminder: {self.policy.title(label)} has not taken this complaint yet.")
         name = f"remind:{complaint.id}:{label}:{_moment(due_time)}"
         channel = self.policy.departments[label].channel
         self._post(name, channel, shown, complaint.id, thread_of=route_name(complaint.id, label))
 
     def escalate(self, complaint: Complaint, label: str, due_time: datetime) -> None:
-        """Tells those to whom a department escalates, or people in review, that it has not taken a complaint.
+        """Escalate a complaint that a department has not taken to its escalation channel, or to review.
 
         Args:
-            due_time: Of the clock, as in `remind`.
+            due_time: Time of the clock, as in `remind`.
         """
         clock = self._clock(label)
         channel = (clock.escalate_to if clock else None) or self._team.config.review_channel
         shown = self._showing(complaint, complaint.text).escalation(label)
         self._post(escalation_name(complaint.id, label, _moment(due_time)), channel, shown, complaint.id)
 
-    def tell_untold(self, complaint: Complaint, label: str, reason: str) -> None:
-        """Tells people that a department cannot be told."""
-        shown = self._showing(complaint, complaint.text).untold(label, reason)
-        name, review = untold_name(complaint.id, label), self._team.config.review_channel
+    def report_undelivered(self, complaint: Complaint, label: str, reason: str) -> None:
+        """Report in the review channel that a department could not be notified."""
+        shown = self._showing(complaint, complaint.text).undelivered(label, reason)
+        name, review = undelivered_name(complaint.id, label), self._team.config.review_channel
         if not self._post(name, review, shown, complaint.id):
             self._uow.posts.post_again(name, review, shown.payload())
 
-    def tell_administrators(self, channel: str, reason: str) -> None:
-        """Tells administrators, once a day each, that nobody hears of complaints because a channel refuses posts.
+    def notify_administrators(self, channel: str, reason: str) -> None:
+        """Notify each administrator, once a day, that a channel refuses posts and complaints are not delivered.
 
         Args:
-            reason: Slack's error code, or what happened to the connection.
+            reason: Slack's error code, or the failure of the connection.
         """
         shown = refusal_note(channel, reason)
         for user in self._team.config.administrators:
@@ -182,14 +188,14 @@ class Notices:
             self._uow.posts.post(name, user, shown.payload())
 
     def add_repeat(self, original: Complaint, complaint: Complaint, text: str) -> None:
-        """Adds a complaint that repeats another below the posts of that one."""
+        """Post a duplicate complaint in the threads of the original's posts."""
         shown = self._showing(complaint, text).repeat()
-        for above in self.standing_posts(original):
+        for above in self.active_posts(original):
             place = routed_label(above.name, original.id) or "review"
             self._post(f"repeat:{complaint.id}:{place}", above.channel, shown, complaint.id, thread_of=above.name)
 
-    def standing_posts(self, complaint: Complaint) -> list[Post]:
-        """The posts in which departments, or people in review, read a complaint; without those that Slack refused."""
+    def active_posts(self, complaint: Complaint) -> list[Post]:
+        """Return the posts in which departments or reviewers see a complaint, without those that Slack refused."""
         names = [route_name(complaint.id, label) for label in complaint.departments]
         if complaint.state is ComplaintState.IN_REVIEW:
             names.append(review_name(complaint.id))
@@ -198,7 +204,7 @@ class Notices:
         return [post for post in posts if post is not None and post.state not in ended]
 
     def set_clock(self, part: Acknowledgement) -> None:
-        """Starts the next clock of a department, if it has one."""
+        """Start the next clock of a department, if it has one."""
         clock = self._clock(part.department)
         if clock is None:
             return
@@ -231,12 +237,12 @@ class Notices:
     def _post(self, name: str, channel: str, message: Message, complaint: str, *, thread_of: str | None = None) -> bool:
         above = self._uow.posts.get(thread_of) if thread_of else None
         if above is not None:
-            channel = above.channel  # which may have been the department's before an administrator changed it
+            channel = above.channel  # may be the department's former channel
         else:
             assert channel in self._channels, "posts go only into configured channels"
         return self._uow.posts.post(name, channel, message.payload(), complaint=complaint, thread_of=thread_of)
 
 
 def _moment(time: datetime) -> int:
-    """A time as a part of names, in microseconds."""
+    """Return a time in microseconds, for use in names."""
     return int(time.timestamp() * 1e6)

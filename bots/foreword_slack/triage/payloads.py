@@ -1,4 +1,4 @@
-"""What an event of the inbox holds, once Slack's payload has been read."""
+"""Payloads of the inbox's events, after Slack's payloads were parsed."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ ROLL_BACK = "roll_back"
 PROPOSAL = "proposal"
 LEARNING_STEP = "learning_step"
 LEARNING_KINDS = (RETRAIN, DECLINE, PROMOTE, ROLL_BACK)
-"""Buttons about a new model; each is its own action id."""
+"""Kinds of the buttons about a new model; each is also the action id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """Values of an inbox row."""
+    """The payload of an inbox row."""
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
-        """Reads what `values` made."""
+        """Create a payload from the values that `values` returned."""
         return cls(**values)
 
     def values(self) -> dict[str, Any]:
-        """As JSON can hold them."""
+        """Return the values in a form that JSON supports."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagePayload(Payload):
-    """A complaint came in.
+    """A new or edited complaint.
 
     Attributes:
-        text: In Slack's format.
-        thread_ts: Where its author is told what becomes of it; None where nothing may be posted.
-        asker: Who asked to route somebody else's message, and is told in private; empty for none.
-        edit_ts: When its author edited it last, if it is known by its edit only.
-        reply: Whether it stands in a thread alone: a complaint only if somebody said so.
-        enclosed: Whether files or attachments came with it, so that it says something even without words.
-        linked: Whether it is a message that can be linked to; what came with a slash command is not.
+        text: The text in Slack's format.
+        thread_ts: Thread in which the author is notified; None if nothing may be posted there.
+        asker: Person who asked to route another person's message, and gets a private reply; empty for none.
+        edit_ts: Time of the author's last edit, if the event is an edit.
+        reply: Whether the message is only in a thread; it is a complaint only if a person said so.
+        enclosed: Whether files or attachments came with it, so that it has content even without text.
+        linked: Whether the message can be linked to; the text of a slash command cannot.
     """
 
     channel: str
@@ -67,7 +67,7 @@ class MessagePayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionPayload(Payload):
-    """The author took a message back."""
+    """The deletion of a message."""
 
     channel: str
     ts: str
@@ -75,11 +75,11 @@ class DeletionPayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakePayload(Payload):
-    """Somebody of a department takes a complaint.
+    """A click by which a person of a department takes a complaint.
 
     Attributes:
-        text: The complaint as the clicked message shows it.
-        revision: The edit that the text is of.
+        text: The complaint's text in the clicked message.
+        revision: Timestamp of the edit that the text belongs to.
     """
 
     complaint: str
@@ -92,11 +92,11 @@ class TakePayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerPayload(Payload):
-    """Somebody said which departments are right: in review, or to correct the model.
+    """A person's answer which departments are right, in review or as a correction.
 
     Attributes:
-        text: The complaint as Slack still shows it; empty when that is not known.
-        revision: The edit that the text is of.
+        text: The complaint's text as Slack shows it; empty if unknown.
+        revision: Timestamp of the edit that the text belongs to.
     """
 
     complaint: str
@@ -109,7 +109,7 @@ class AnswerPayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockPayload(Payload):
-    """The time of a department to take a complaint is up."""
+    """The expiry of a department's acknowledgement clock."""
 
     complaint: str
     label: str
@@ -117,14 +117,14 @@ class ClockPayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPayload(Payload):
-    """Posts about a complaint that Slack had refused are sent again."""
+    """A retry of the posts about a complaint that Slack had refused."""
 
     complaint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningPayload(Payload):
-    """Somebody decides about a new model."""
+    """A person's decision about a new model."""
 
     retraining: int
     actor: str
@@ -133,13 +133,13 @@ class LearningPayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepPayload(Payload):
-    """A running retraining is to be looked after."""
+    """The next step of a retraining."""
 
     retraining: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomePayload(Payload):
-    """Somebody opens the App Home."""
+    """The opening of the App Home by a person."""
 
     user: str

@@ -1,4 +1,4 @@
-"""What Slack refuses to take of a complaint: who hears of it instead, and who can help."""
+"""Reports of posts that Slack refused, to the review channel and to administrators."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from foreword_slack.store.post_queue import Sending
 from foreword_slack.triage.notices import Notices
 from foreword_slack.triage.payloads import RetryPayload
 from foreword_slack.triage.post_names import is_last_resort, is_repeat, routed_label
-from foreword_slack.triage.repeats import leave_to_people
+from foreword_slack.triage.repeats import send_to_review
 from foreword_slack.triage.team import Team
 
 _log = get_logger("slack.triage")
 
 
-def pass_on(uow: UnitOfWork, team: Team, sending: Sending, reason: str) -> None:
-    """Tells people in review of a department that cannot be told, and administrators when those cannot be told either.
+def report_refusal(uow: UnitOfWork, team: Team, sending: Sending, reason: str) -> None:
+    """Report a refused post to the review channel, or to administrators if that channel refuses posts too.
 
     Args:
-        sending: A post about a complaint that was given up.
-        reason: Slack's error code, or what happened to the connection.
+        sending: The post about a complaint that was given up.
+        reason: Slack's error code, or the failure of the connection.
     """
     complaint = uow.complaints.get(sending.complaint or "")
     if complaint is None:
         return
     label = routed_label(sending.name, complaint.id)
     if complaint.state is ComplaintState.DELETED or (label is not None and _is_withdrawn(uow, complaint, label)):
-        uow.posts.retire(sending.name, {})  # it went while it was under way
+        uow.posts.retire(sending.name, {})  # deleted or withdrawn while the call was in progress
         return
     notices = Notices(team, uow)
     if label is not None:
         uow.audit.append("untold", complaint=complaint.id, facts={"department": label, "reason": reason})
-        notices.tell_untold(complaint, label, reason)
+        notices.report_undelivered(complaint, label, reason)
     elif is_last_resort(sending.name, complaint.id):
         _log.error("nobody_told", team=team.id, complaint=complaint.id, channel=sending.channel, reason=reason)
         uow.audit.append("nobody_told", complaint=complaint.id, facts={"channel": sending.channel, "reason": reason})
-        notices.tell_administrators(sending.channel, reason)
-    elif not (is_repeat(sending.name, complaint.id) and leave_to_people(uow, team, complaint, sending.payload)):
+        notices.notify_administrators(sending.channel, reason)
+    elif not (is_repeat(sending.name, complaint.id) and send_to_review(uow, team, complaint, sending.payload)):
         return
     complaint = uow.complaints.get(complaint.id) or complaint
-    notices.tell_author(complaint)
+    notices.notify_author(complaint)
 
 
-async def try_again(event: Event, team: Team) -> None:
-    """Tells the author of a complaint how it stands, now that an operator has its refused posts sent again."""
+async def retry(event: Event, team: Team) -> None:
+    """Update the status in a complaint's thread after an operator retried its refused posts."""
     id = RetryPayload.read(event.payload).complaint
 
     def change(uow: UnitOfWork) -> None:
         uow.inbox.done(event)
         complaint = uow.complaints.get(id)
         if complaint is not None:
-            Notices(team, uow).tell_author(complaint)
+            Notices(team, uow).notify_author(complaint)
 
     await team.store.write(team.id, change)
 

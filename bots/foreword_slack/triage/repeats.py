@@ -1,4 +1,4 @@
-"""Complaints that repeat another within a window: shown below its posts, not posted again."""
+"""Duplicates within a time window, which are shown in the threads of the original's posts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from foreword_slack.views.complaint import shown_text
 
 _DECIDED = (ComplaintState.ROUTED, ComplaintState.IN_REVIEW, ComplaintState.DECIDED)
 _MOST_COMPARED = 500
-_REFUSED = Reason(code=ReasonCode.ORIGINAL_REFUSED, text="The complaint that it repeats could not be shown.")
+_REFUSED = Reason(
+    code=ReasonCode.ORIGINAL_REFUSED, text="This repeats an earlier complaint, but could not be added to its posts."
+)
 
 
 def original_of(uow: UnitOfWork, team: Team, complaint: Complaint) -> Complaint | None:
-    """The first complaint of the same words within the window that somebody reads somewhere; None when there is none.
+    """Return the first similar complaint within the window that has active posts; None if there is none.
 
-    One that people gave to no department, or that Slack took nowhere, has no place to which another could be added.
+    A complaint for no department, or whose posts Slack refused, has no thread to add a duplicate to.
     """
     window = team.config.duplicates.window_minutes
     if not window:
@@ -33,7 +35,7 @@ def original_of(uow: UnitOfWork, team: Team, complaint: Complaint) -> Complaint 
     since = complaint.receive_time - timedelta(minutes=window)
     for other in reversed(uow.complaints.latest(states=_DECIDED, since=since, limit=_MOST_COMPARED)):
         alike = similarity(other.signature, complaint.signature) >= team.config.duplicates.similarity
-        if alike and other.id != complaint.id and notices.standing_posts(other):
+        if alike and other.id != complaint.id and notices.active_posts(other):
             return other
     return None
 
@@ -41,7 +43,7 @@ def original_of(uow: UnitOfWork, team: Team, complaint: Complaint) -> Complaint 
 def add_to_original(
     uow: UnitOfWork, team: Team, event: Event, message: MessagePayload, complaint: Complaint, text: str
 ) -> bool:
-    """Adds a complaint below the one that it repeats; False when it repeats none."""
+    """Add a duplicate to its original; return False if the complaint is not a duplicate."""
     original = original_of(uow, team, complaint)
     if original is None:
         return False
@@ -50,28 +52,28 @@ def add_to_original(
     uow.audit.append("duplicate", complaint=repeat.id, facts={"of": original.id})
     notices = Notices(team, uow)
     notices.add_repeat(original, repeat, text)
-    notices.tell_author(repeat, message.asker)
+    notices.notify_author(repeat, message.asker)
     uow.inbox.done(event)
     return True
 
 
-def leave_to_people(uow: UnitOfWork, team: Team, complaint: Complaint, content: Mapping[str, Any]) -> bool:
-    """Asks people about a repeat that is shown nowhere, because Slack refused every post that it was to stand below.
+def send_to_review(uow: UnitOfWork, team: Team, complaint: Complaint, content: Mapping[str, Any]) -> bool:
+    """Send a duplicate to review if it is shown nowhere because Slack refused all its posts.
 
     Args:
-        content: Of a post that was to show it.
+        content: Content of one of these posts.
 
     Returns:
-        False when it is shown somewhere, or people were asked before.
+        False if it is shown somewhere, or was sent to review before.
     """
     posts = [post for post in uow.posts.about(complaint.id) if is_repeat(post.name, complaint.id)]
     posts = [post for post in posts if post.operation is Operation.POST]
     if complaint.state is not ComplaintState.DUPLICATE or any(post.state is not PostState.FAILED for post in posts):
         return False
     for post in posts:
-        uow.posts.retire(post.name, {})  # it must not come a second time when somebody has refused posts sent again
+        uow.posts.retire(post.name, {})  # it must not appear again when an operator retries refused posts
     asked = replace(complaint, state=ComplaintState.IN_REVIEW, reasons=(_REFUSED.text,), decide_time=uow.now)
     uow.complaints.save(asked)
     uow.audit.append("in_review", complaint=asked.id, facts={"reasons": [_REFUSED.code.value]})
-    Notices(team, uow).ask_people(asked, shown_text(content).text)
+    Notices(team, uow).request_review(asked, shown_text(content).text)
     return True

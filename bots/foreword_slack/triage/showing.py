@@ -1,4 +1,4 @@
-"""What the posts about a complaint show, made from what is stored: the same at first and after each change."""
+"""Content of the posts about a complaint, built from the stored state, at first and after each change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from foreword_slack.views.complaint import decided_post, titles, withdrawn_post
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
-    """A complaint as people see it.
+    """The presentation of a complaint.
 
     Attributes:
-        text: Its words; redacted where the original is no longer at hand.
+        text: Its text; redacted if the original is no longer available.
     """
 
     complaint: Complaint
@@ -23,11 +23,11 @@ class Showing:
     policy: RoutingPolicy
 
     def department(self, part: Acknowledgement) -> Message:
-        """In the channel of a department: to be taken, taken, or no longer its own."""
+        """Return the post for a department's channel: open, taken or withdrawn."""
         guess = guess_of(self.complaint)
         match part.state:
             case AcknowledgementState.WITHDRAWN:
-                # Those whom it does not concern any more get no original again.
+                # The department is no longer concerned, so the post shows only the redacted text.
                 card = _card(self.complaint, self.complaint.text)
                 others = titles(self.complaint.departments, self.policy) or "no department"
                 status = f"{part.actor_name or 'Somebody'} corrected this: it is for {others}."
@@ -38,7 +38,7 @@ class Showing:
         return department_post(self._card, part.department, guess, self.policy)
 
     def review(self) -> Message:
-        """In the review channel: to be decided, or decided."""
+        """Return the post for the review channel: open or decided."""
         guess = guess_of(self.complaint)
         if self.complaint.decider is None:
             return review_post(self._card, self.complaint.reasons, guess, self.policy)
@@ -47,21 +47,19 @@ class Showing:
         return decided_post(self._card, guess, self.policy, status=status)
 
     def repeat(self) -> Message:
-        """Below the posts of the complaint that it repeats."""
-        return decided_post(self._card, None, self.policy, status="The same was reported again.")
+        """Return the reply in the threads of the original's posts."""
+        return decided_post(self._card, None, self.policy, status="The same problem was reported again.")
 
     def escalation(self, label: str) -> Message:
-        """Where others read that a department has not taken it."""
-        return self._word_to_others(f"{self.policy.title(label)} has not taken this complaint in time.")
+        """Return the escalation of a complaint that a department has not taken."""
+        return self._report(f"{self.policy.title(label)} has not taken this complaint in time.")
 
-    def untold(self, label: str, reason: str) -> Message:
-        """Where others read that a department cannot be told; `reason`, Slack's word for why, may be empty."""
+    def undelivered(self, label: str, reason: str) -> Message:
+        """Return the report that a department could not be notified; `reason` is Slack's error code, or empty."""
         why = f" ({reason})" if reason else ""
-        return self._word_to_others(
-            f"{self.policy.title(label)} has not heard of this: its channel refused the post{why}."
-        )
+        return self._report(f"{self.policy.title(label)} could not be notified: its channel refused the post{why}.")
 
-    def _word_to_others(self, status: str) -> Message:
+    def _report(self, status: str) -> Message:
         card = _card(self.complaint, self.complaint.text)
         return decided_post(card, guess_of(self.complaint), self.policy, status=status)
 
@@ -71,7 +69,7 @@ class Showing:
 
 
 def guess_of(complaint: Complaint) -> Guess | None:
-    """What the model said of a complaint; None when it never could."""
+    """Return the model's answer for a complaint; None if there was none."""
     if not complaint.model:
         return None
     return Guess(labels=tuple(complaint.guess), probability=0.0, scores=complaint.scores, model_version=complaint.model)

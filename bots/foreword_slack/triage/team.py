@@ -1,4 +1,4 @@
-"""One workspace at work: its configuration with what administrators changed, its service and its channels."""
+"""A workspace at run time: its configuration with the administrators' changes, its service and its channels."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from foreword_slack.store import Store, UnitOfWork
 _LONGEST_RETRY_SECONDS = 30.0
 
 MAPPING = "mapping"
-"""The override that an administrator's window sets: by label, what differs from the configuration file."""
+"""Name of the override that the settings modal saves: the differences from the configuration file, by label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """What handlers need of a workspace.
+    """The dependencies of handlers for one workspace.
 
     Attributes:
-        random: Where the jitter of waits comes from.
-        clients: Where a client with the workspace's token comes from, for what the outbox cannot do.
-        url: Address of the workspace, which links to messages begin with: `https://acme.slack.com/`. Slack's own
-            address leads there as well.
+        random: Source of the jitter of waits.
+        clients: Source of clients with the workspace's token, for calls that the outbox cannot make.
+        url: Address of the workspace for links to messages, such as `https://acme.slack.com/`. Slack's own address
+            works as well.
     """
 
     config: TeamConfig
@@ -52,35 +52,35 @@ class Team:
         return self.store.clock
 
     def retry_seconds(self, waited_seconds: float) -> float:
-        """How long until the service is asked again: full jitter, and longer the longer it has been away."""
+        """Return the wait before the next call of the service: with full jitter, longer in a longer outage."""
         return self.random.uniform(0.0, min(_LONGEST_RETRY_SECONDS, 1.0 + waited_seconds))
 
     def permalink(self, channel: str, ts: str, thread_ts: str | None) -> str:
-        """Link to a message."""
+        """Return a link to a message."""
         link = f"{self.url}archives/{channel}/p{ts.replace('.', '')}"
         return f"{link}?thread_ts={thread_ts}&cid={channel}" if thread_ts and thread_ts != ts else link
 
     def departments(self, uow: UnitOfWork) -> tuple[DepartmentConfig, ...]:
-        """The departments as configured, with what administrators changed since."""
+        """Return the configured departments with the administrators' changes."""
         return departments_of(self.config, uow)
 
     def policy(self, uow: UnitOfWork) -> RoutingPolicy:
-        """The rules that apply now."""
+        """Return the current routing rules."""
         return policy_of(self.config, uow)
 
     def channels(self, uow: UnitOfWork) -> frozenset[str]:
-        """Every channel that may be posted into."""
+        """Return every channel that the bot may post to."""
         return self.config.channels | {item.channel for item in self.departments(uow)}
 
 
 def departments_of(config: TeamConfig, uow: UnitOfWork) -> tuple[DepartmentConfig, ...]:
-    """The departments of a workspace, each with its changed channel and threshold."""
+    """Return the departments of a workspace, with changed channels and thresholds applied."""
     mapping: Mapping[str, Mapping[str, Any]] = uow.overrides.all().get(MAPPING) or {}
     return tuple(item.model_copy(update=dict(mapping.get(item.label, {}))) for item in config.departments)
 
 
 def policy_of(config: TeamConfig, uow: UnitOfWork) -> RoutingPolicy:
-    """The rules of a workspace that apply now."""
+    """Return the current routing rules of a workspace."""
     thresholds = config.thresholds
     rules = (
         DepartmentRule(

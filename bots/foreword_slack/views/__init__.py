@@ -1,4 +1,4 @@
-"""What the bot shows: Block Kit out of plain values. Everything that a person or a model wrote is escaped here."""
+"""Block Kit views. All text written by people or models is escaped here."""
 
 from foreword_slack.views.complaint import ComplaintCard, ShownText, department_post, review_post, shown_text
 from foreword_slack.views.message import Message

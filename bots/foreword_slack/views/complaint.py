@@ -1,4 +1,4 @@
-"""A complaint in the channel of a department, in the review channel, and in its own thread."""
+"""Posts about a complaint in a department's channel, the review channel, and the complaint's thread."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _MOST_SCORES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplaintCard:
-    """What is shown of a complaint.
+    """The displayed parts of a complaint.
 
     Attributes:
-        id: Comes back with every click.
-        text: Plain text; redacted where the original is no longer at hand.
-        revision: Timestamp of its author's last edit; a click on an older one does not bring the old text back.
-        permalink: Link to the source; empty for a complaint that is no message.
+        id: Id of the complaint, returned with every click.
+        text: Plain text; redacted if the original is no longer available.
+        revision: Timestamp of the author's last edit, so that a click on an older post does not restore the old text.
+        permalink: Link to the source; empty for a complaint that is not a message.
     """
 
     id: str
@@ -52,7 +52,7 @@ class ComplaintCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownText:
-    """The words of a complaint in a message of ours, and the edit that they are of."""
+    """The text of a complaint in a message of the bot, and the edit that it belongs to."""
 
     text: str = ""
     revision: str = ""
@@ -61,13 +61,13 @@ class ShownText:
 def department_post(
     card: ComplaintCard, label: str, guess: Guess | None, policy: RoutingPolicy, *, status: str = "", open: bool = True
 ) -> Message:
-    """A complaint in the channel of a department.
+    """Build the post for a department's channel.
 
     Args:
-        label: The department it is for.
-        guess: What the model said; None when people decided without it.
-        status: What has become of it, in plain words.
-        open: Whether it can still be taken or corrected.
+        label: Label of the department.
+        guess: The model's answer; None if people decided without it.
+        status: The status as plain text.
+        open: Whether the complaint can still be taken.
     """
     title = policy.title(label)
     blocks = [section(f"*Complaint for {escape(title)}*"), *_body(card), context(_facts(card, guess, policy))]
@@ -84,7 +84,7 @@ def department_post(
 
 
 def withdrawn_post(card: ComplaintCard, label: str, policy: RoutingPolicy, *, status: str) -> Message:
-    """A complaint that is no longer this department's."""
+    """Build the post of a complaint that is no longer this department's."""
     title = escape(policy.title(label))
     return Message(
         text=f"Complaint, no longer for {title}: {preview(card.text)}",
@@ -93,16 +93,16 @@ def withdrawn_post(card: ComplaintCard, label: str, policy: RoutingPolicy, *, st
 
 
 def review_post(card: ComplaintCard, reasons: Sequence[str], guess: Guess | None, policy: RoutingPolicy) -> Message:
-    """A complaint that people must decide on, with the model's guess chosen already."""
+    """Build the post for the review channel, with the model's guess preselected."""
     why = "\n".join(f"• {escape(reason)}" for reason in reasons[:_MOST_REASONS])
     guessed = guess.labels if guess else ()
     options = {rule.label: rule.title for rule in policy.departments.values()}
     menu = multi_select("Departments", options, guessed, action=CHOOSE)
-    choice = section("Which departments should hear of it?", block_id=CHOICE_BLOCK)
+    choice = section("Select the departments:", block_id=CHOICE_BLOCK)
     decide = button("Decide", action=DECIDE, value=card.id, style="primary")
     dismiss = button("For no department", action=DISMISS, value=card.id)
     blocks = [
-        section(f"*Who should hear of this?*\n{why[:2500]}"),
+        section(f"*Which departments should handle this?*\n{why[:2500]}"),
         *_body(card),
         context(_facts(card, guess, policy)),
         {**choice, "accessory": menu},
@@ -114,34 +114,34 @@ def review_post(card: ComplaintCard, reasons: Sequence[str], guess: Guess | None
 
 
 def decided_post(card: ComplaintCard, guess: Guess | None, policy: RoutingPolicy, *, status: str) -> Message:
-    """A complaint in the review channel that needs nobody any more."""
+    """Build the post of a complaint that needs no further decision."""
     blocks = (*_body(card), context(_facts(card, guess, policy)), context(escape(status), block_id="status"))
     return Message(text=f"{escape(status)} {preview(card.text)}", blocks=blocks)
 
 
 def thread_note(status: str) -> Message:
-    """What the author reads below the complaint; plain words, nothing of the complaint itself."""
+    """Build a reply in a thread: plain text without anything of the complaint."""
     return Message(text=escape(status), blocks=(context(escape(status)),))
 
 
 def refusal_note(channel: str, reason: str) -> Message:
-    """What administrators read when nobody hears of complaints any more.
+    """Build the direct message to administrators about a channel that refuses posts.
 
     Args:
-        channel: Slack's id of the channel that takes no posts.
-        reason: Slack's error code, or what happened to the connection.
+        channel: Slack's id of the channel.
+        reason: Slack's error code, or the failure of the connection.
     """
     text = (
-        f"<#{channel}> takes no posts of the bot ({escape(reason)}), so there are complaints that nobody hears of. "
-        f"Open the channel and invite the bot; then have `foreword slack retry` send them again."
+        f"<#{channel}> refuses posts of the bot ({escape(reason)}), so some complaints could not be delivered. Make "
+        f"the channel accessible and invite the bot, then run `foreword slack retry`."
     )
     return Message(text=text, blocks=(section(text),))
 
 
 def shown_text(message: Mapping[str, Any]) -> ShownText:
-    """The complaint as a message of ours shows it.
+    """Extract the text of a complaint from a message of the bot.
 
-    The store keeps complaints redacted, so what stands in the clicked message is the only original left.
+    The store has only redacted text, so the clicked message is the only source of the original.
     """
     for block in message.get("blocks") or ():
         id = str(block.get("block_id", ""))
@@ -152,16 +152,16 @@ def shown_text(message: Mapping[str, Any]) -> ShownText:
 
 
 def titles(labels: Iterable[str], policy: RoutingPolicy) -> str:
-    """Names of departments in a sentence, in plain words."""
+    """Return the names of departments, separated by commas."""
     return ", ".join(policy.title(label) for label in labels)
 
 
 def _body(card: ComplaintCard) -> list[Block]:
     blocks = [literal(card.text, block_id=_text_block(card.revision))]
     if card.deleted:
-        blocks.append(context("_Its author has deleted this complaint._"))
+        blocks.append(context("_The author deleted this complaint._"))
     elif card.revision:
-        blocks.append(context("_Edited by its author._"))
+        blocks.append(context("_Edited by the author._"))
     return blocks
 
 
@@ -170,7 +170,7 @@ def _text_block(revision: str) -> str:
 
 
 def _facts(card: ComplaintCard, guess: Guess | None, policy: RoutingPolicy) -> str:
-    """Probabilities, model version and link, in one line."""
+    """Return probabilities, model version and link in one line."""
     facts = []
     if guess is not None:
         scores = sorted(guess.scores.items(), key=lambda item: -item[1])
@@ -178,7 +178,7 @@ def _facts(card: ComplaintCard, guess: Guess | None, policy: RoutingPolicy) -> s
         facts.append(" · ".join(f"{escape(policy.title(label))} {score:.0%}" for label, score in shown))
         facts.append(f"model {escape(guess.model_version.rsplit('/', 1)[-1])}")
     else:
-        facts.append("no answer of the model")
+        facts.append("no answer from the model")
     if card.permalink.startswith("https://"):
         facts.append(f"<{_url(card.permalink)}|source>")
     return " | ".join(fact for fact in facts if fact)

@@ -16,11 +16,11 @@ _MOST_DEPARTMENTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeCard:
-    """What the App Home shows.
+    """The content of the App Home.
 
     Attributes:
-        retraining: The last one that was measured; None before the first.
-        administrator: Whether who looks at it may change the mapping.
+        retraining: The last retraining with a comparison; None before the first.
+        administrator: Whether the viewer may change settings.
     """
 
     counts: DayCounts
@@ -32,41 +32,41 @@ class HomeCard:
 
 
 def home_view(card: HomeCard) -> Block:
-    """The view for `views.publish`."""
+    """Build the view for `views.publish`."""
     counts = card.counts
     blocks = [
         header("Complaints today (UTC)"),
         section(
-            f"*{counts.received}* received · *{counts.routed}* routed · *{counts.reviewed}* left to people · "
+            f"*{counts.received}* received · *{counts.routed}* routed · *{counts.reviewed}* sent to review · "
             f"*{counts.waiting}* waiting"
         ),
         section(
-            f"Left to people: *{_share(counts.review_share)}* · nobody corrected: *{_share(counts.agreement)}* of what "
-            f"the model routed"
+            f"Review rate: *{_share(counts.review_share)}* · routed without a correction: *{_share(counts.agreement)}*"
         ),
         header("Model"),
-        section(f"Served as *{escape(card.deployment)}* · *{card.new_corrections}* new corrections to learn from"),
+        section(f"Deployment *{escape(card.deployment)}* · *{card.new_corrections}* new corrections"),
     ]
     if card.retraining is not None:
         new, current = card.retraining.metrics["new"], card.retraining.metrics["current"]
         blocks.append(
             section(
                 f"Last retrain: {escape(card.retraining.state.value.replace('_', ' '))} · new model "
-                f"{new['right']} of {new['rows']} exactly right, the one before {current['right']}"
+                f"{new['right']} of {new['rows']} exactly right, previous model {current['right']}"
             )
         )
         if card.retraining.metrics.get("curve"):
             blocks.append(picture(str(card.retraining.metrics["curve"]), "Learning curve of the last retrain"))
     rules = list(card.departments.departments.values())
     shown = "\n".join(
-        f"• {escape(rule.title)}: <#{rule.channel}>, from {rule.threshold:.0%}" for rule in rules[:_MOST_DEPARTMENTS]
+        f"• {escape(rule.title)}: <#{rule.channel}>, threshold {rule.threshold:.0%}"
+        for rule in rules[:_MOST_DEPARTMENTS]
     )
     blocks += [header("Departments"), section(shown)]
     if card.administrator:
         change = button("Change channels and thresholds", action=SETTINGS, value="settings")
         blocks.append(actions(change, block_id="settings"))
     else:
-        blocks.append(context("Administrators of the bot can change this."))
+        blocks.append(context("Administrators of the bot can change these settings."))
     return {"type": "home", "blocks": blocks}
 
 

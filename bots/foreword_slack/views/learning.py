@@ -1,4 +1,4 @@
-"""A new model in the making, in the review channel."""
+"""The message about a retraining in the review channel."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _BUTTONS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainingCard:
-    """A retraining as people see it.
+    """The displayed parts of a retraining.
 
     Attributes:
-        key: Comes back with every click.
-        headline: What is going on, in plain words.
-        facts: More of it.
-        comparison: Both models on the held-out rows, once they were measured.
-        buttons: What can be done now.
+        key: Key of the retraining, returned with every click.
+        headline: The current status as plain text.
+        facts: Details as plain text.
+        comparison: Comparison of both models on the held-out rows, once available.
+        buttons: Action ids of the buttons to show.
     """
 
     key: int
@@ -38,7 +38,7 @@ class RetrainingCard:
 
 
 def retraining_post(card: RetrainingCard) -> Message:
-    """The one message that a retraining has; it is edited from the proposal to the end."""
+    """Build the only message of a retraining, which is updated from the proposal to the end."""
     blocks: list[Block] = [section(f"*{cut(card.headline, 300)}*")]
     if card.comparison is not None:
         blocks.append(section(_comparison(card.comparison)))
@@ -58,7 +58,7 @@ def _button(action: str, key: int) -> Block:
 def _comparison(comparison: Comparison) -> str:
     new, current = comparison.new, comparison.current
     return (
-        f"On {new.rows} complaints that neither has learnt from:\n"
+        f"On {new.rows} complaints that neither model was trained on:\n"
         f"• new model: {new.right} exactly right ({new.share:.0%}), micro F1 {new.micro_f1:.2f}\n"
         f"• current model: {current.right} exactly right ({current.share:.0%}), micro F1 {current.micro_f1:.2f}"
     )

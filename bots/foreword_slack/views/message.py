@@ -17,46 +17,46 @@ _PREVIEW_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message: `text` is what notifications and screen readers get, `blocks` what everybody else sees."""
+    """A message: `text` is for notifications and screen readers, `blocks` is what people see."""
 
     text: str
     blocks: tuple[Block, ...] = ()
 
     def payload(self) -> dict[str, Any]:
-        """Arguments of `chat.postMessage` and `chat.update` that say what is shown."""
+        """Return the content arguments of `chat.postMessage` and `chat.update`."""
         return {"text": self.text, "blocks": list(self.blocks)}
 
 
 def literal(text: str, *, block_id: str = "") -> Block:
-    """What somebody else wrote, shown as it is: plain text, in which nothing is formatted or linked."""
+    """Build a section of another person's text: plain text without formatting or links."""
     shown = cut(text, SECTION_CHARACTERS) or "(empty)"
     return _with_id({"type": "section", "text": {"type": "plain_text", "text": shown, "emoji": False}}, block_id)
 
 
 def section(markdown: str, *, block_id: str = "") -> Block:
-    """Words of our own; whatever is put into them must have been escaped."""
+    """Build a section of the bot's own text; the caller must escape everything inserted into it."""
     assert len(markdown) <= SECTION_CHARACTERS
     return _with_id({"type": "section", "text": {"type": "mrkdwn", "text": markdown, "verbatim": True}}, block_id)
 
 
 def context(markdown: str, *, block_id: str = "") -> Block:
-    """Small words of our own."""
+    """Build a context block of the bot's own text, shown small."""
     element = {"type": "mrkdwn", "text": markdown[:SECTION_CHARACTERS], "verbatim": True}
     return _with_id({"type": "context", "elements": [element]}, block_id)
 
 
 def header(text: str) -> Block:
-    """A headline."""
+    """Build a headline."""
     return {"type": "header", "text": {"type": "plain_text", "text": cut(text, 150), "emoji": False}}
 
 
 def actions(*buttons: Block, block_id: str) -> Block:
-    """Buttons in a row."""
+    """Build a row of buttons."""
     return {"type": "actions", "block_id": block_id, "elements": list(buttons)}
 
 
 def button(text: str, *, action: str, value: str, style: str = "") -> Block:
-    """A button. `value` comes back with the click."""
+    """Build a button; Slack returns `value` with the click."""
     assert len(value) <= 2000
     label = {"type": "plain_text", "text": text, "emoji": False}
     made: Block = {"type": "button", "action_id": action, "text": label, "value": value}
@@ -64,11 +64,11 @@ def button(text: str, *, action: str, value: str, style: str = "") -> Block:
 
 
 def multi_select(placeholder: str, options: Mapping[str, str], chosen: Iterable[str], *, action: str) -> Block:
-    """A menu to choose several from.
+    """Build a menu with multiple selection.
 
     Args:
-        options: What is shown, by value.
-        chosen: Values chosen at first; those that are no option are left out.
+        options: Displayed texts by value.
+        chosen: Initially selected values; those that are not options are left out.
     """
     made: Block = {
         "type": "multi_static_select",
@@ -77,16 +77,16 @@ def multi_select(placeholder: str, options: Mapping[str, str], chosen: Iterable[
         "options": [_option(value, shown) for value, shown in options.items()],
     }
     initial = [_option(value, options[value]) for value in chosen if value in options]
-    return {**made, "initial_options": initial} if initial else made  # an empty list is refused
+    return {**made, "initial_options": initial} if initial else made  # Slack refuses an empty list
 
 
 def picture(file: str, alt_text: str) -> Block:
-    """A picture that was uploaded, by Slack's id of the file."""
+    """Build an image block of an uploaded picture, by Slack's id of the file."""
     return {"type": "image", "slack_file": {"id": file}, "alt_text": alt_text}
 
 
 def preview(text: str) -> str:
-    """The start of what somebody wrote, for a notification."""
+    """Return the start of a text, for a notification."""
     return cut(" ".join(text.split()), _PREVIEW_CHARACTERS)
 
 

@@ -1,4 +1,4 @@
-"""Windows that open on a click: the correction of a complaint."""
+"""The modal to correct the departments of a complaint."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _METADATA_CHARACTERS = 3000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectionContext:
-    """What a correction is about: it travels with the window, at Slack.
+    """The context of a correction, which Slack stores with the modal.
 
     Attributes:
-        label: The department that says that the complaint is not its own.
-        text: The complaint as the clicked message showed it; empty when that is not known or too long. The store has
-            it redacted only.
-        revision: The edit of the complaint that the text is of.
+        label: Label of the department in whose channel a person clicked.
+        text: The complaint's text in the clicked message; empty if unknown or too long. The store has only redacted
+            text.
+        revision: Timestamp of the edit that the text belongs to.
     """
 
     complaint: str
@@ -34,10 +34,10 @@ class CorrectionContext:
 
 
 def correction_modal(about: CorrectionContext, chosen: Iterable[str], policy: RoutingPolicy) -> Block:
-    """The window that asks for the right departments.
+    """Build the modal that asks for the right departments.
 
     Args:
-        chosen: Departments that know of it now; the one that was wrong is not proposed again.
+        chosen: Current departments; the wrong one is not preselected.
     """
     options = {rule.label: rule.title for rule in policy.departments.values()}
     proposed = [label for label in chosen if label != about.label]
@@ -49,13 +49,13 @@ def correction_modal(about: CorrectionContext, chosen: Iterable[str], policy: Ro
         "submit": _plain("Correct"),
         "close": _plain("Cancel"),
         "blocks": [
-            section("Who should have heard of it? The answer is kept, so that the next model does better."),
+            section("Which departments should handle this complaint? Your correction helps to train the next model."),
             {
                 "type": "input",
                 "block_id": _LABELS_BLOCK,
-                "optional": True,  # none at all is an answer too
+                "optional": True,  # no department is a valid answer
                 "label": _plain("Departments"),
-                "hint": _plain("Leave it empty when it is for no department."),
+                "hint": _plain("Leave this empty if the complaint is for no department."),
                 "element": multi_select("Departments", options, proposed, action=_LABELS_ACTION),
             },
         ],
@@ -63,14 +63,14 @@ def correction_modal(about: CorrectionContext, chosen: Iterable[str], policy: Ro
 
 
 def read_correction(view: Mapping[str, Any]) -> tuple[CorrectionContext, tuple[str, ...]]:
-    """What was submitted: what it is about, and the labels."""
+    """Return the context and the selected labels of a submitted modal."""
     about = json.loads(view["private_metadata"])
     labels = selected(view["state"]["values"], _LABELS_BLOCK, _LABELS_ACTION)
     return CorrectionContext(**about), labels
 
 
 def selected(values: Mapping[str, Any], block: str, action: str) -> tuple[str, ...]:
-    """Values chosen in a multi-select of a message or a window."""
+    """Return the selected values of a multi-select in a message or modal."""
     element = values.get(block, {}).get(action, {})
     return tuple(option["value"] for option in element.get("selected_options") or ())
 

@@ -1,4 +1,4 @@
-"""The window in which administrators change where departments are told, and how sure the model must be."""
+"""The modal in which administrators change channels and thresholds of departments."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from foreword_slack.views.message import Block, section
 SETTINGS = "settings"
 _CHANNEL = "channel"
 _THRESHOLD = "threshold"
-_MOST_DEPARTMENTS = 45  # two blocks each, of the 100 that a window may have
+_MOST_DEPARTMENTS = 45  # two blocks each, of the 100 that a modal may have
 
 
 def settings_modal(policy: RoutingPolicy) -> Block:
-    """The window, with what applies now filled in."""
-    blocks = [section("Channels must have the bot as a member. An empty field goes back to the configuration file.")]
+    """Build the modal, filled with the current settings."""
+    blocks = [
+        section("The bot must be a member of each channel. Empty a field to use the value of the configuration file.")
+    ]
     for number, rule in enumerate(list(policy.departments.values())[:_MOST_DEPARTMENTS]):
         blocks += [
             _input(
@@ -31,7 +33,7 @@ def settings_modal(policy: RoutingPolicy) -> Block:
             ),
             _input(
                 f"{_THRESHOLD}:{number}",
-                f"{rule.title}: least probability in percent",
+                f"{rule.title}: threshold in percent",
                 {
                     "type": "plain_text_input",
                     "action_id": f"{_THRESHOLD}:{number}",
@@ -50,11 +52,11 @@ def settings_modal(policy: RoutingPolicy) -> Block:
 
 
 def read_settings(view: Mapping[str, Any], policy: RoutingPolicy) -> tuple[dict[str, Any], dict[str, str]]:
-    """What was submitted.
+    """Read the submitted settings.
 
     Returns:
-        What differs from `policy`, by label: `channel`, `threshold`, or None to go back to the file's; and what is
-        wrong, by the block that it stands in.
+        The differences from `policy` by label: `channel` and `threshold`, where None means the value of the file; and
+        the faults by block id.
     """
     values = view["state"]["values"]
     changes: dict[str, Any] = {}
@@ -70,7 +72,7 @@ def read_settings(view: Mapping[str, Any], policy: RoutingPolicy) -> tuple[dict[
         except ValueError:
             threshold = -1.0
         if threshold is not None and not 0 <= threshold <= 1:
-            faults[f"{_THRESHOLD}:{number}"] = "Write a number from 0 to 100."
+            faults[f"{_THRESHOLD}:{number}"] = "Enter a number from 0 to 100."
         elif threshold != rule.threshold:
             changed["threshold"] = threshold
         if changed:
@@ -79,7 +81,7 @@ def read_settings(view: Mapping[str, Any], policy: RoutingPolicy) -> tuple[dict[
 
 
 def channel_block(policy: RoutingPolicy, label: str) -> str:
-    """The block in which the channel of a department stands."""
+    """Return the id of the block with a department's channel."""
     return f"{_CHANNEL}:{list(policy.departments).index(label)}"
 
 

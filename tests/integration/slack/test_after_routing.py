@@ -40,14 +40,14 @@ async def test_a_complaint_that_was_taken_stops_the_clock(access, tmp_path):
 async def test_a_complaint_that_repeats_another_is_threaded_below_it(access, tmp_path):
     async with running_office(access, tmp_path, duplicates={"window_minutes": 60}) as office:
         first = office.ann.post(office.complaints, COMPLAINT)
-        await office.noted(first, "Told: ")
+        await office.noted(first, "Notified: ")
         count = len(office.department_posts())
 
         again = office.bob.post(office.complaints, AGAIN)
         other = office.bob.post(office.complaints, "The invoice shows another address than mine.")
 
         await office.noted(again, "reported already")
-        await office.noted(other, "Told: ")
+        await office.noted(other, "Notified: ")
         (repeat,) = office.notes(office.department_posts()[0])
         assert AGAIN in repeat.shown_text
         assert not any(AGAIN in post.shown_text for post in office.department_posts())
@@ -57,7 +57,7 @@ async def test_a_complaint_that_repeats_another_is_threaded_below_it(access, tmp
 async def test_the_app_home_counts_the_day_and_shows_the_mapping(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
-        await office.noted(message, "Told: ")
+        await office.noted(message, "Notified: ")
 
         office.ann.open_home()
         await office.slack.wait_for(lambda: office.ann.home, "the App Home")
@@ -100,6 +100,6 @@ async def test_settings_that_cannot_work_are_refused_in_the_window(access, tmp_p
         answer = await office.boss.submit(modal)
 
         assert answer.errors == {
-            "threshold:0": "Write a number from 0 to 100.",
+            "threshold:0": "Enter a number from 0 to 100.",
             "channel:1": "In a complaint channel, discussions would be routed as complaints. Choose another one.",
         }

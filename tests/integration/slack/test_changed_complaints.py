@@ -55,7 +55,7 @@ async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanw
         office.ann.edit(waits, "It is about Warehouse")
         await office.slack.settle()
         service.refuses = False
-        await office.noted(waits, "Told: Warehouse")
+        await office.noted(waits, "Notified: Warehouse")
 
         service.asked = 0
         service.answers.clear()
@@ -64,7 +64,7 @@ async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanw
         office.ann.edit(read, "Another about Marketing")
         await office.slack.settle()
         service.answers.set()
-        await office.noted(read, "Told: Marketing")
+        await office.noted(read, "Notified: Marketing")
         await office.handled()
 
         assert [post.channel_id for post in office.department_posts()] == [
@@ -146,7 +146,7 @@ async def test_a_department_that_a_complaint_was_taken_from_sees_what_became_of_
 async def test_a_repeat_is_edited_and_deleted_below_the_first_complaint(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path, duplicates={"window_minutes": 60}) as office:
         first = office.ann.post(office.complaints, "The lamp for Service flickers all day long")
-        await office.noted(first, "Told: ")
+        await office.noted(first, "Notified: ")
         message = office.bob.post(office.complaints, "The lamp for Service flickers all day long")
         note = await office.noted(message, "reported already")
         (post,) = office.department_posts()
@@ -183,7 +183,7 @@ async def test_word_that_a_department_cannot_be_told_follows_its_complaint(keywo
 
         office.ann.edit(message, "It is about the Service contract")
         await office.slack.wait_for(lambda: "the Service contract" in untold.shown_text)
-        assert "Service has not heard of this: its channel refused the post (is_archived)." in untold.shown_text
+        assert "Service could not be notified: its channel refused the post (is_archived)." in untold.shown_text
 
         office.ann.delete(message)
         await office.slack.wait_for(lambda: "deleted this complaint" in untold.shown_text)

@@ -29,7 +29,9 @@ async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_re
         (_, other) = await office.posted(2)
         await correct(office, other, "Service")
 
-        await office.slack.wait_for(lambda: below(office, post, "This is for you again"), "word that it came back")
+        await office.slack.wait_for(
+            lambda: below(office, post, "This complaint is for your department again."), "word that it came back"
+        )
         await office.slack.wait_for(lambda: len(below(office, post, "has taken")) == 2, "another reminder")
         await office.asked()
         assert office.department_posts() == [post, other]

@@ -94,13 +94,13 @@ async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_au
         message = office.ann.post(office.complaints, "My lid is missing, says Service")
         other = office.ann.post(office.complaints, "My box is torn, says Service")
 
-        note = await office.noted(message, "nobody could be asked")
-        await office.noted(other, "nobody could be asked")
+        note = await office.noted(message, "the review channel could not be notified")
+        await office.noted(other, "the review channel could not be notified")
         await office.handled()
 
         assert "Ask an administrator of the bot" in note.shown_text
         (told,) = direct_messages(office, office.boss)
-        assert f"<#{office.review.id}> takes no posts of the bot (is_archived)" in told.shown_text
+        assert f"<#{office.review.id}> refuses posts of the bot (is_archived)" in told.shown_text
         assert "lid" not in told.shown_text
         assert direct_messages(office, office.ann) == []
         refused = {"team": office.workspace.id, "channel": office.review.id, "reason": "is_archived", "posts": 2}
@@ -110,7 +110,7 @@ async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_au
         office.boss.unarchive(office.review)
         await retry(office)
 
-        await office.noted(message, "People are deciding")
+        await office.noted(message, "A person will decide")
         assert len(office.review_posts()) == 2
         assert (await readiness(office))["refused"] == []
 
@@ -120,13 +120,13 @@ async def test_an_author_reads_which_department_could_not_be_told(keyword_access
         office.boss.archive(office.departments["Service"])
         message = office.ann.post(office.complaints, "This is for Marketing and for Service")
 
-        note = await office.noted(message, "Could not be told: Service. People in review know.")
-        assert "Told: Marketing." in note.shown_text
+        note = await office.noted(message, "Could not be notified: Service. The review channel has been informed.")
+        assert "Notified: Marketing." in note.shown_text
         assert direct_messages(office, office.boss) == []
 
         office.boss.unarchive(office.departments["Service"])
         await retry(office)
-        await office.noted(message, "Told: Service, Marketing.")
+        await office.noted(message, "Notified: Service, Marketing.")
 
 
 async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told_to_administrators(
@@ -137,7 +137,7 @@ async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told
         office.boss.archive(office.review)
         message = office.ann.post(office.complaints, "The lid is missing, says Service")
 
-        await office.noted(message, "Could not be told: Service. Ask an administrator of the bot.")
+        await office.noted(message, "Could not be notified: Service. Ask an administrator of the bot for help.")
         await office.handled()
         assert len(direct_messages(office, office.boss)) == 1
 
@@ -148,8 +148,8 @@ async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_ad
         office.boss.archive(office.review)
         message = office.ann.post(office.complaints, "The lid is missing, says Service")
 
-        note = await office.noted(message, "Not taken in time: Service, and nobody else could be told.")
-        assert "Told: Service." in note.shown_text
+        note = await office.noted(message, "Not taken in time, and the escalation could not be delivered: Service.")
+        assert "Notified: Service." in note.shown_text
         await office.slack.wait_for(lambda: direct_messages(office, office.boss), "word to an administrator")
 
 
@@ -159,7 +159,7 @@ async def test_a_complaint_deleted_before_its_post_is_refused_bothers_nobody(key
         plan.fail_calls("service_unavailable", method="chat.postMessage", times=5, channel=office.review.id)
         plan.fail_calls("is_archived", method="chat.postMessage", channel=office.review.id)
         message = office.ann.post(office.complaints, "My lid is missing, says Service")
-        await office.noted(message, "People are deciding")
+        await office.noted(message, "A person will decide")
         tries = office.slack.journal.calls_of
         await office.slack.wait_for(lambda: any(call.outcome != "ok" for call in tries("chat.postMessage")))
 

@@ -24,7 +24,7 @@ async def test_of_two_equal_complaints_in_hand_at_once_one_is_posted(keyword_acc
         (repeat,) = office.notes(post)
         assert "reported again" in repeat.shown_text
         notes = sorted(office.notes(message)[0].shown_text for message in messages)
-        assert notes == ["This was reported already; it was added to the earlier complaint.", "Told: Service."]
+        assert notes == ["This was reported already and has been added to the earlier complaint.", "Notified: Service."]
 
 
 async def test_a_repeat_of_what_was_for_no_department_is_asked_about_anew(keyword_access, tmp_path):
@@ -37,7 +37,7 @@ async def test_a_repeat_of_what_was_for_no_department_is_asked_about_anew(keywor
         again = office.ann.post(office.complaints, f"{COMPLAINT}, unsure")
 
         await office.asked(2)
-        await office.noted(again, "People are deciding")
+        await office.noted(again, "A person will decide")
 
 
 async def test_a_repeat_of_what_slack_refused_is_routed_itself(keyword_access, tmp_path):
@@ -52,7 +52,7 @@ async def test_a_repeat_of_what_slack_refused_is_routed_itself(keyword_access, t
 
         (post,) = await office.posted()
         assert COMPLAINT in post.shown_text
-        await office.noted(again, "Told: Service")
+        await office.noted(again, "Notified: Service")
 
 
 async def test_a_repeat_whose_original_is_refused_later_goes_to_people(keyword_access, tmp_path):
@@ -66,8 +66,10 @@ async def test_a_repeat_whose_original_is_refused_later_goes_to_people(keyword_a
 
         office.bot.outbox.start()
 
-        await office.noted(again, "People are deciding")
-        asked = next(post for post in await office.asked(2) if "Who should hear of this?" in post.shown_text)
+        await office.noted(again, "A person will decide")
+        asked = next(
+            post for post in await office.asked(2) if "Which departments should handle this?" in post.shown_text
+        )
         assert "The complaint that it repeats could not be shown" in asked.shown_text
         await office.bob.choose(asked, view.CHOOSE, "Marketing")
         await office.bob.click(asked, view.DECIDE)

@@ -26,7 +26,7 @@ async def test_a_complaint_reaches_its_departments_and_its_author_is_told(access
         assert "%" in posts[0].shown_text
         assert message.ts.replace(".", "") in posts[0].shown_text
         assert not posts[0].unfurls
-        note = await office.noted(message, "Told: ")
+        note = await office.noted(message, "Notified: ")
         assert all(label in note.shown_text for label in expected)
 
 
@@ -41,7 +41,7 @@ async def test_a_doubtful_answer_goes_to_people_with_the_guess_chosen(access, tm
         guessed = {option["value"] for option in menu["initial_options"]}
         assert guessed == set(model_says(access, COMPLAINT))
         assert "needed are 100%" in asked.shown_text
-        await office.noted(message, "People are deciding")
+        await office.noted(message, "A person will decide")
 
 
 async def test_people_decide_and_the_departments_they_chose_are_told(access, tmp_path):
@@ -55,7 +55,7 @@ async def test_people_decide_and_the_departments_they_chose_are_told(access, tmp
 
         assert {post.channel_id for post in posts} == {office.departments[x].id for x in ("Warehouse", "Marketing")}
         assert all("555-123-4567" in post.shown_text for post in posts), "those who act on it read the original"
-        await office.noted(message, "Told: Warehouse, Marketing")
+        await office.noted(message, "Notified: Warehouse, Marketing")
         await office.slack.wait_for(lambda: "bob decided" in asked.shown_text)
         correction = (await office.bot.store.read(office.workspace.id, lambda uow: uow.corrections.all()))[0]
         assert correction.input == "Call me at [phone number] about the shelf."
@@ -117,7 +117,7 @@ async def test_a_correction_moves_a_complaint_and_keeps_what_the_model_said(acce
         assert moved.channel_id == office.departments[right].id
         assert COMPLAINT in moved.shown_text
         await office.slack.wait_for(lambda: all("bob corrected this" in post.shown_text for post in posts))
-        await office.noted(message, f"Told: {right}. People corrected this.")
+        await office.noted(message, f"Notified: {right}. The departments were corrected by a person.")
         stored, corrections, audit = await office.bot.store.read(
             office.workspace.id,
             lambda uow: (uow.complaints.latest()[0], uow.corrections.unused(), uow.audit.lines(limit=1000)),
@@ -195,14 +195,14 @@ async def test_mentions_direct_messages_and_the_shortcut_are_routed_too(access, 
         lobby = office.workspace.add_channel("lobby", office.ann)
 
         mention = office.ann.post(lobby, f"<@{office.workspace.bot.id}> {COMPLAINT}")
-        await office.noted(mention, "Told: ")
+        await office.noted(mention, "Notified: ")
         direct = office.ann.write_to_bot(COMPLAINT)
-        await office.noted(direct, "Told: ")
+        await office.noted(direct, "Notified: ")
         other = office.ann.post(lobby, f"{COMPLAINT} Please.")
         await office.ann.use_shortcut("route_complaint", other)
         await office.slack.wait_for(lambda: office.ann.ephemerals(lobby))
 
-        assert "Told: " in office.ann.ephemerals(lobby)[0].shown_text
+        assert "Notified: " in office.ann.ephemerals(lobby)[0].shown_text
         assert office.notes(other) == []
 
 
@@ -212,12 +212,12 @@ async def test_a_complaint_without_words_goes_to_people_who_find_its_source(acce
         office.ann.post(office.complaints, f"<@{office.workspace.bot.id}>")
 
         (asked,) = await office.asked()
-        await office.noted(message, "People are deciding")
+        await office.noted(message, "A person will decide")
         assert "It has no words; see the source" in asked.shown_text
         await office.bob.choose(asked, view.CHOOSE, "Service")
         await office.bob.click(asked, view.DECIDE)
         (post,) = await office.posted()
-        await office.noted(message, "Told: Service")
+        await office.noted(message, "Notified: Service")
         await office.handled()
 
         assert message.ts.replace(".", "") in post.shown_text
@@ -229,7 +229,7 @@ async def test_a_forwarded_message_and_a_form_are_routed_by_their_words(access, 
     async with running_office(access, tmp_path) as office:
         forwarded = {"is_share": True, "text": COMPLAINT, "fallback": f"[Jan 5] eve: {COMPLAINT}"}
         message = office.ann.post(office.complaints, "", attachments=[forwarded])
-        await office.noted(message, "Told: ")
+        await office.noted(message, "Notified: ")
         await office.handled()
         count = len(office.department_posts())
         lobby = office.workspace.add_channel("lobby", office.ann)
@@ -259,14 +259,16 @@ async def test_talk_that_is_no_complaint_is_left_alone(access, tmp_path):
 async def test_the_slash_command_routes_looks_up_and_tells_the_day(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
-        await office.noted(message, "Told: ")
+        await office.noted(message, "Notified: ")
         link = f"https://acme.slack.com/archives/{office.complaints.id}/p{message.ts.replace('.', '')}"
 
         looked_up = await office.bob.run_command(office.review, "/foreword", f"lookup {link}")
         status = await office.bob.run_command(office.review, "/foreword", "status")
         helped = await office.bob.run_command(office.review, "/foreword")
         await office.bob.run_command(office.review, "/foreword", "route The lid is missing")
-        await office.slack.wait_for(lambda: any("Told: " in m.shown_text for m in office.bob.ephemerals(office.review)))
+        await office.slack.wait_for(
+            lambda: any("Notified: " in m.shown_text for m in office.bob.ephemerals(office.review))
+        )
 
         assert "routed" in looked_up.body["text"]
         assert COMPLAINT not in looked_up.body["text"]
@@ -298,7 +300,7 @@ async def test_decisions_and_corrections_reach_plugins_redacted(access, tmp_path
 async def test_personal_data_is_not_stored(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, "Card 4111 1111 1111 1111, mail ann@example.com")
-        await office.noted(message, "Told: ")
+        await office.noted(message, "Notified: ")
         await office.handled()
 
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("slack.db*"))
@@ -324,7 +326,7 @@ async def test_a_label_without_department_goes_to_people(access, tmp_path):
 async def test_a_complaint_state_is_told_by_the_store(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
-        await office.noted(message, "Told: ")
+        await office.noted(message, "Notified: ")
 
         complaint = await office.bot.store.read(
             office.workspace.id, lambda uow: uow.complaints.get(f"{message.channel_id}:{message.ts}")

@@ -21,8 +21,8 @@ async def test_a_complaint_waits_for_the_service_says_so_and_ends_with_people(ac
         note = await office.noted(message, "taking longer than usual")
         (asked,) = await office.asked()
 
-        assert "could not be asked (UNAVAILABLE)" in asked.shown_text
-        await office.slack.wait_for(lambda: "People are deciding" in note.shown_text)
+        assert "could not be called (UNAVAILABLE)" in asked.shown_text
+        await office.slack.wait_for(lambda: "A person will decide" in note.shown_text)
         await office.bob.choose(asked, view.CHOOSE, "Service")
         await office.bob.click(asked, view.DECIDE)
         (post,) = await office.posted()
@@ -41,8 +41,8 @@ async def test_a_complaint_that_waited_is_routed_once_the_service_is_back(start_
 
         again = office.ann.post(office.complaints, COMPLAINT)
 
-        await office.noted(again, "Told: ")
-        assert "People are deciding" in office.notes(message)[0].shown_text
+        await office.noted(again, "Notified: ")
+        assert "A person will decide" in office.notes(message)[0].shown_text
     server.stop()
 
 
@@ -52,7 +52,7 @@ async def test_a_refused_key_leaves_complaints_to_people(access, tmp_path):
 
         (asked,) = await office.asked()
 
-        assert "could not be asked (API_KEY_" in asked.shown_text
+        assert "could not be called (API_KEY_" in asked.shown_text
 
 
 async def test_a_complaint_longer_than_the_model_reads_is_routed_by_its_beginning(access, tmp_path):
@@ -60,6 +60,6 @@ async def test_a_complaint_longer_than_the_model_reads_is_routed_by_its_beginnin
         message = office.ann.post(office.complaints, f"{COMPLAINT} " + "It happened again and again. " * 400)
 
         (post, *_) = await office.posted()
-        await office.noted(message, "Told: ")
+        await office.noted(message, "Notified: ")
         assert post.shown_text.count("again and again") > 50
         assert "…" in post.shown_text

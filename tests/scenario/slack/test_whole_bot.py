@@ -164,4 +164,4 @@ async def test_complaints_wait_for_a_service_that_is_down(
     service.refuses = False
 
     await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 1"), wall_seconds=20)
-    await slack.wait_for(lambda: "Told: Service" in acme.complaints[0].thread(message.ts)[0].shown_text)
+    await slack.wait_for(lambda: "Notified: Service" in acme.complaints[0].thread(message.ts)[0].shown_text)
