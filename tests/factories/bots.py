@@ -112,10 +112,10 @@ class Office:
 
 
 def _work_left(operator: Operator) -> bool:
-    """Whether an event is in hand, or due."""
-    in_hand_or_due = or_(InboxRow.lease_expire_time.is_not(None), InboxRow.due_time <= operator.now)
+    """Return whether an event is in progress or due."""
+    in_progress_or_due = or_(InboxRow.lease_expire_time.is_not(None), InboxRow.due_time <= operator.now)
     pending = InboxRow.state == EventState.PENDING.value
-    return operator.session.scalars(select(InboxRow.key).where(pending, in_hand_or_due)).first() is not None
+    return operator.session.scalars(select(InboxRow.key).where(pending, in_progress_or_due)).first() is not None
 
 
 def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]:

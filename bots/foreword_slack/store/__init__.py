@@ -1,23 +1,23 @@
-"""Everything that the bot must not forget, in SQLite or PostgreSQL.
+"""The bot's durable state, in SQLite or PostgreSQL.
 
-`Store.write(team, work)` and `Store.read(team, work)` run `work(uow)` as one transaction of one workspace; the
-`UnitOfWork` has a repository for each noun, bound to that workspace:
+`Store.write(team, work)` and `Store.read(team, work)` run `work(uow)` as one transaction of one workspace. The
+`UnitOfWork` has a repository for each kind of record, bound to that workspace:
 
-    uow.inbox             what happened and is still to be handled; timers
-    uow.posts             calls to Slack, made once each after the transaction committed
-    uow.complaints        complaints and what became of them
-    uow.acknowledgements  which department has taken which complaint
-    uow.corrections       what people said complaints belong to
-    uow.retrainings       new models in the making
+    uow.inbox             events and timers to handle
+    uow.posts             calls to Slack, each made once after the commit
+    uow.complaints        complaints and their states
+    uow.acknowledgements  departments that have taken complaints
+    uow.corrections       people's answers for complaints
+    uow.retrainings       retrainings and their states
     uow.overrides         settings that administrators changed
-    uow.audit             who and what did what; only grows
+    uow.audit             append-only log of actions
     uow.installation      the workspace's installation
 
-`Store.survey(lambda operator: operator.overview())` shows the state of everything.
+`Store.survey(lambda operator: operator.overview())` returns the state of all workspaces.
 
 A handler reads, makes its slow calls outside any transaction, and ends with one transaction that changes the
-complaint, appends to the audit, asks for posts and marks the event as done. Killed at any moment, it is either as if
-it had not begun, or all of it has happened.
+complaint, appends to the audit, requests posts and marks the event as done. If the bot is killed at any moment, either
+all of these changes are stored or none.
 """
 
 from foreword_slack.store.acknowledgements import Acknowledgement, AcknowledgementState

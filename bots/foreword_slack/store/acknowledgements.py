@@ -1,4 +1,4 @@
-"""Which department has taken which complaint, and until when it should have."""
+"""Acknowledgements of complaints by departments, and their deadlines."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from foreword_slack.store.tables import AcknowledgementRow
 
 
 class AcknowledgementState(StrEnum):
-    """Where a department stands with a complaint."""
+    """The state of a department's acknowledgement of a complaint."""
 
     WAITING = "waiting"
     REMINDED = "reminded"
     ESCALATED = "escalated"
     TAKEN = "taken"
-    WITHDRAWN = "withdrawn"  # the complaint went elsewhere
+    WITHDRAWN = "withdrawn"  # the complaint was rerouted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """One department's part in one complaint. Change it with `dataclasses.replace` and `Acknowledgements.save`.
+    """A department's acknowledgement of a complaint. Change it with `dataclasses.replace` and `Acknowledgements.save`.
 
     Attributes:
-        due_time: When to remind or escalate next; None: never.
-        actor: Slack's id of who took it, or corrected that it is for this department.
-        actor_name: How people call them.
+        due_time: Time of the next reminder or escalation; None for never.
+        actor: Slack's id of the person who took the complaint, or corrected its department.
+        actor_name: Display name of this person.
     """
 
     complaint: str
@@ -48,12 +48,12 @@ class Acknowledgements:
         self._session, self._team, self._now = session, team, now
 
     def get(self, complaint: str, department: str) -> Acknowledgement | None:
-        """One department's part in one complaint."""
+        """Return a department's acknowledgement of a complaint, or None."""
         row = self._session.get(AcknowledgementRow, (self._team, complaint, department))
         return None if row is None else _to_acknowledgement(row)
 
     def of(self, complaint: str) -> list[Acknowledgement]:
-        """All departments' parts in a complaint, by department."""
+        """Return all acknowledgements of a complaint, by department."""
         rows = self._session.scalars(
             select(AcknowledgementRow)
             .where(AcknowledgementRow.team == self._team, AcknowledgementRow.complaint == complaint)
@@ -62,7 +62,7 @@ class Acknowledgements:
         return [_to_acknowledgement(row) for row in rows]
 
     def save(self, acknowledgement: Acknowledgement) -> None:
-        """Adds one, or takes the place of the one that is there."""
+        """Add or replace an acknowledgement."""
         identity = (self._team, acknowledgement.complaint, acknowledgement.department)
         row = self._session.get(AcknowledgementRow, identity)
         if row is None:
@@ -79,7 +79,7 @@ class Acknowledgements:
         self._session.flush()
 
     def due(self, limit: int = 100) -> list[Acknowledgement]:
-        """Those that somebody must be reminded of, longest overdue first."""
+        """Return the acknowledgements due for a reminder or an escalation, longest overdue first."""
         rows = self._session.scalars(
             select(AcknowledgementRow)
             .where(

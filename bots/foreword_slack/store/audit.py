@@ -1,4 +1,4 @@
-"""The audit: who and what decided, posted and changed. It only grows."""
+"""The audit: an append-only log of decisions, posts and changes, and who made them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from foreword_slack.store.tables import AuditRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One thing that was done.
+    """An action in the audit.
 
     Attributes:
-        action: What, in a stable word such as `routed`.
-        complaint: Id of the complaint that it is about.
-        actor: Slack's id of who did it; None: the bot.
-        facts: Model revision, scores, departments, ...; never anybody's words.
+        action: Stable name of the action, such as `routed`.
+        complaint: Id of the complaint concerned, if any.
+        actor: Slack's id of the person who did it; None for the bot.
+        facts: Model revision, scores, departments, ...; never a person's text.
     """
 
     action: str
@@ -45,7 +45,7 @@ class Audit:
         actor: str | None = None,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Adds a line, which stands or falls with the transaction."""
+        """Add a line as part of the transaction."""
         self._session.add(
             AuditRow(
                 team=self._team,
@@ -58,11 +58,11 @@ class Audit:
         )
 
     def lines(self, *, complaint: str | None = None, limit: int = 100) -> list[AuditLine]:
-        """The newest lines, oldest of them first.
+        """Return the newest lines, in order of time.
 
         Args:
-            complaint: Only those about this complaint. Default: all.
-            limit: At most so many.
+            complaint: Only lines about this complaint. Default: all.
+            limit: Maximum number of lines.
         """
         query = select(AuditRow).where(AuditRow.team == self._team)
         if complaint is not None:

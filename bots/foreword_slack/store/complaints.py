@@ -1,4 +1,4 @@
-"""Complaints and what became of them."""
+"""Complaints and their states."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from foreword_slack.store.tables import ComplaintRow
 
 
 class ComplaintState(StrEnum):
-    """Where a complaint stands."""
+    """The state of a complaint."""
 
-    RECEIVED = "received"  # nothing has been decided yet
-    WAITING = "waiting"  # the model could not be asked; it will be again
+    RECEIVED = "received"  # not decided yet
+    WAITING = "waiting"  # the model is unavailable, and will be called again
     ROUTED = "routed"  # the model decided
     IN_REVIEW = "in_review"  # people are asked to decide
     DECIDED = "decided"  # people decided
-    DUPLICATE = "duplicate"  # threaded under an earlier complaint
-    DELETED = "deleted"  # its author took it back
+    DUPLICATE = "duplicate"  # added to an earlier complaint
+    DELETED = "deleted"  # deleted by its author
 
 
 def complaint_id(channel: str, ts: str) -> str:
-    """A complaint's id within its workspace."""
+    """Return the id of a complaint within its workspace."""
     return f"{channel}:{ts}"
 
 
 def parse_complaint_id(id: str) -> tuple[str, str]:
-    """The channel and timestamp that an id is made of.
+    """Split the id of a complaint into channel and timestamp.
 
     Raises:
-        ValueError: It is no complaint's id.
+        ValueError: The text is not the id of a complaint.
     """
     channel, colon, ts = id.partition(":")
     if not (channel and colon and ts):
-        raise ValueError(f"{id!r} is no complaint's id, such as C0123:1700000000.000100")
+        raise ValueError(f"{id!r} is not the id of a complaint, such as C0123:1700000000.000100")
     return channel, ts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """A complaint. Change one with `dataclasses.replace` and `Complaints.save`.
+    """A complaint. Change it with `dataclasses.replace` and `Complaints.save`.
 
     Attributes:
-        channel: Where it was written.
+        channel: Channel of the message.
         ts: Slack's timestamp of the message, its id within the channel.
-        author: Slack's id of who wrote it.
-        text: What it says, redacted; empty when it has no words, or none that may be kept.
-        model: The model that classified it; empty before.
+        author: Slack's id of the author.
+        text: Redacted text; empty if there is none, or none that may be kept.
+        model: Model that classified it; empty before.
         scores: Probability of each label, in [0, 1].
-        guess: What the model said: its labels, most probable first. Never overwritten by people.
-        departments: What was decided, by the model or by people.
-        reasons: Why it went to review, in sentences for people; the audit has stable words.
-        decider: Slack's id of who decided; None: the model.
-        decider_name: How people call them.
+        guess: Labels that the model predicted, most probable first. Never overwritten by people.
+        departments: Departments chosen by the model or by people.
+        reasons: Reasons for the review, as sentences for people; the audit has stable codes.
+        decider: Slack's id of the person who decided; None for the model.
+        decider_name: Display name of this person.
         duplicate_of: Id of the earlier complaint that it repeats.
-        signature: What near-duplicates are recognised by.
-        edit_ts: Timestamp of the last edit that was taken in.
+        signature: MinHash signature, by which near-duplicates are recognised.
+        edit_ts: Timestamp of the last edit that was handled.
     """
 
     channel: str
@@ -86,18 +86,18 @@ class Complaint:
 
     @property
     def id(self) -> str:
-        """Its id within its workspace."""
+        """The id within the workspace."""
         return complaint_id(self.channel, self.ts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSpan:
-    """Between which messages a channel's complaints lie.
+    """The range of a channel's complaints.
 
     Attributes:
-        oldest: Timestamp of the oldest message, which somebody may have pointed at long after it was written.
-        newest: Timestamp of the newest one.
-        first_receive_time: When the bot heard of the first of them.
+        oldest: Timestamp of the oldest message, which a person may have had routed long after it was written.
+        newest: Timestamp of the newest message.
+        first_receive_time: Time when the bot received the first complaint.
     """
 
     oldest: str
@@ -105,7 +105,7 @@ class ChannelSpan:
     first_receive_time: datetime
 
 
-_NO_TIMESTAMP = ":"  # follows all digits; what came by a command has no timestamp of Slack's
+_NO_TIMESTAMP = ":"  # sorts after all digits; complaints by a command have no timestamp of Slack
 _FIELDS = tuple(field.name for field in fields(Complaint))
 _SEQUENCES = ("guess", "departments", "reasons", "signature")
 
@@ -117,12 +117,12 @@ class Complaints:
         self._session, self._team, self._now = session, team, now
 
     def get(self, id: str) -> Complaint | None:
-        """A complaint by its id."""
+        """Return a complaint by its id, or None."""
         row = self._row(id)
         return None if row is None else _to_complaint(row)
 
     def save(self, complaint: Complaint) -> None:
-        """Adds a complaint, or takes the place of what is stored under its id."""
+        """Add or replace a complaint."""
         row = self._row(complaint.id)
         if row is None:
             row = ComplaintRow(team=self._team)
@@ -130,7 +130,7 @@ class Complaints:
         for name in _FIELDS:
             value = getattr(complaint, name)
             setattr(row, name, list(value) if name in _SEQUENCES else value)
-        row.text = complaint.text.replace("\0", "")  # PostgreSQL cannot keep it
+        row.text = complaint.text.replace("\0", "")  # PostgreSQL does not accept NUL
         row.scores = dict(complaint.scores)
         row.state = complaint.state.value
         row.update_time = self._now
@@ -139,12 +139,12 @@ class Complaints:
     def latest(
         self, *, states: Sequence[ComplaintState] = (), since: datetime | None = None, limit: int = 100
     ) -> list[Complaint]:
-        """Complaints, newest first.
+        """Return complaints, newest first.
 
         Args:
-            states: Only those in one of these states. Default: all.
-            since: Only those received at or after this time.
-            limit: At most so many.
+            states: Only complaints in one of these states. Default: all.
+            since: Only complaints received at or after this time.
+            limit: Maximum number of complaints.
         """
         query = select(ComplaintRow).where(ComplaintRow.team == self._team)
         if states:
@@ -155,7 +155,7 @@ class Complaints:
         return [_to_complaint(row) for row in self._session.scalars(query)]
 
     def span(self, channel: str) -> ChannelSpan | None:
-        """What is known of a channel's messages that are complaints; None when there is none."""
+        """Return the range of a channel's complaints; None if there are none."""
         query = select(func.min(ComplaintRow.ts), func.max(ComplaintRow.ts), func.min(ComplaintRow.receive_time)).where(
             ComplaintRow.team == self._team, ComplaintRow.channel == channel, ComplaintRow.ts < _NO_TIMESTAMP
         )
@@ -163,14 +163,14 @@ class Complaints:
         return None if oldest is None else ChannelSpan(oldest=oldest, newest=newest, first_receive_time=first)
 
     def timestamps(self, channel: str, since: str) -> frozenset[str]:
-        """Timestamps of a channel's messages that are complaints, from `since` on."""
+        """Return the timestamps of a channel's complaints from `since` on."""
         query = select(ComplaintRow.ts).where(
             ComplaintRow.team == self._team, ComplaintRow.channel == channel, ComplaintRow.ts >= since
         )
         return frozenset(self._session.scalars(query))
 
     def counts(self, since: datetime | None = None) -> Mapping[ComplaintState, int]:
-        """Complaints by state, of those received at or after `since`."""
+        """Count the complaints received at or after `since`, by state."""
         query = select(ComplaintRow.state, func.count()).where(ComplaintRow.team == self._team)
         if since is not None:
             query = query.where(ComplaintRow.receive_time >= since)

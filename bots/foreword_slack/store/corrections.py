@@ -1,4 +1,4 @@
-"""What people said complaints belong to: the examples that a better model is tuned with."""
+"""People's answers for complaints, the training examples of the next model."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from foreword_slack.store.tables import CorrectionRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """One person's answer to one complaint.
+    """A person's answer for a complaint.
 
     Attributes:
         complaint: Id of the complaint.
-        actor: Slack's id of who said so.
-        input: The complaint's text, redacted.
-        said: Labels that the model had given.
-        corrected: Labels that are right.
-        model: The model that was corrected.
-        used_in: Name of the dataset that it went into; None: none so far.
+        actor: Slack's id of the person.
+        input: Redacted text of the complaint.
+        said: Labels that the model predicted.
+        corrected: Right labels according to the person.
+        model: Model that predicted.
+        used_in: Name of the dataset that contains it; None if there is none yet.
     """
 
     complaint: str
@@ -43,7 +43,7 @@ class Corrections:
         self._session, self._team, self._now = session, team, now
 
     def save(self, correction: Correction) -> None:
-        """Adds a correction; a second one of the same person for the same complaint takes the place of the first."""
+        """Add a correction, or replace the earlier one of the same person for the same complaint."""
         row = self._session.scalars(
             select(CorrectionRow).where(
                 CorrectionRow.team == self._team,
@@ -60,15 +60,15 @@ class Corrections:
         self._session.flush()
 
     def unused(self, limit: int = 10_000) -> list[Correction]:
-        """Corrections that no dataset holds, oldest first."""
+        """Return the corrections that no dataset contains, oldest first."""
         return self._read(CorrectionRow.used_in.is_(None), limit)
 
     def all(self, limit: int = 100_000) -> list[Correction]:
-        """All corrections, oldest first."""
+        """Return all corrections, oldest first."""
         return self._read(True, limit)
 
     def count_of(self, actor: str, since: datetime) -> int:
-        """How many corrections one person made at or after a time."""
+        """Count a person's corrections at or after a time."""
         return self._session.scalars(
             select(func.count())
             .select_from(CorrectionRow)
@@ -76,7 +76,7 @@ class Corrections:
         ).one()
 
     def mark_used(self, corrections: Sequence[Correction], dataset: str) -> None:
-        """Notes which dataset corrections went into."""
+        """Record the dataset that contains corrections."""
         for correction in corrections:
             self._session.execute(
                 update(CorrectionRow)

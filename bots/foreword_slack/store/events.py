@@ -1,4 +1,4 @@
-"""The inbox's rows: what happened, kept before Slack is told that it arrived."""
+"""Rows of the inbox: events, stored before they are acknowledged to Slack."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from foreword_slack.store.tables import InboxRow
 
 
 class EventState(StrEnum):
-    """Where an event stands."""
+    """The state of an event."""
 
     PENDING = "pending"
     DONE = "done"
-    DEAD = "dead"  # given up; people may look at it and try again
+    DEAD = "dead"  # given up; an operator may retry it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """Something to handle once.
+    """An event to handle once.
 
     Attributes:
-        team: The workspace.
-        kind: What happened: the name of its handler.
-        dedupe_key: Events of a team with the same key are one event.
-        subject: Events of a team with the same subject are handled one at a time, in the order of `position`.
-        position: Slack's time of the event in microseconds since the epoch; of a timer, when it is due, so that it
-            holds up nothing that happens before.
-        payload: What the handler needs; dropped once it is handled.
-        due_time: Not before this time. Default: at once.
+        team: Workspace of the event.
+        kind: Kind of the event, which determines its handler.
+        dedupe_key: Events of a workspace with the same key are the same event.
+        subject: Events of a workspace with the same subject are handled one at a time, in the order of `position`.
+        position: Slack's time of the event in microseconds since the epoch; for a timer its due time, so that it does
+            not block earlier events.
+        payload: Arguments of the handler; deleted once the event is handled.
+        due_time: Earliest time to handle it. Default: at once.
     """
 
     team: str
@@ -51,11 +51,11 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event that was claimed: the right to handle it, while `epoch` is its row's.
+    """A claimed event. The claim is valid while the row has the same `epoch`.
 
     Attributes:
-        attempt: Counted from 1; waiting for another event does not count.
-        receive_time: When it came in.
+        attempt: Number of the attempt, from 1; waiting for another event does not count.
+        receive_time: Time when it was received.
     """
 
     key: int
@@ -71,10 +71,10 @@ class Event:
 
 
 class Events:
-    """The inbox of one workspace, as handlers see it.
+    """The inbox of one workspace, for handlers.
 
     Attributes:
-        added: Whether the transaction added events.
+        added: Whether the transaction has added events.
     """
 
     def __init__(self, session: Session, team: str, now: datetime) -> None:
@@ -82,16 +82,16 @@ class Events:
         self.added = False
 
     def add(self, event: NewEvent) -> bool:
-        """Keeps an event, such as a timer; False when its key is known already."""
+        """Store an event, such as a timer; return False if its key is known already."""
         assert event.team == self._team
         self.added = True
         return add_event(self._session, event, self._now)
 
     def done(self, event: Event) -> None:
-        """Marks an event as handled and drops its payload, with everything else of the transaction.
+        """Mark an event as handled and delete its payload, as part of the transaction.
 
         Raises:
-            LeaseLostError: Somebody else handles it now; the transaction must not commit.
+            LeaseLostError: Another worker has claimed it; the transaction must not commit.
         """
         assert event.team == self._team
         row = owned_event(self._session, event)
@@ -99,7 +99,7 @@ class Events:
         self._session.flush()
 
     def pending(self, subject: str, kind: str) -> list[Mapping[str, Any]]:
-        """Payloads of a subject's events of one kind that are still to be handled, in the order of `position`."""
+        """Return the payloads of a subject's pending events of one kind, in the order of `position`."""
         rows = self._session.scalars(
             select(InboxRow)
             .where(
@@ -113,7 +113,7 @@ class Events:
         return [row.payload or {} for row in rows]
 
     def withdraw(self, dedupe_key: str) -> bool:
-        """Marks an event that is not being handled as done, such as a timer that is no longer needed."""
+        """Mark an event that is not in progress as done, such as a timer that is no longer needed."""
         result = self._session.execute(
             update(InboxRow)
             .where(
@@ -128,31 +128,31 @@ class Events:
 
 
 class EventQueue:
-    """The inbox of all workspaces, as its workers see it."""
+    """The inbox of all workspaces, for its workers."""
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session, self._now = session, now
 
     def add(self, event: NewEvent) -> bool:
-        """Keeps an event; False when its key is known already."""
+        """Store an event; return False if its key is known already."""
         return add_event(self._session, event, self._now)
 
     def claim(self, limit: int, lease: timedelta) -> list[Event]:
-        """Takes events that are due, whose earlier ones are done and of whose subject none is being handled.
+        """Claim due events without earlier or concurrent events of the same subject.
 
-        The workspaces with the fewest events in hand come first, then the oldest events.
+        The workspaces with the fewest events in progress come first, then the oldest events.
 
         Args:
-            limit: At most so many.
-            lease: How long they are the caller's without a renewal.
+            limit: Maximum number of events.
+            lease: Duration of the claim without a renewal.
         """
-        in_hand = func.sum(case((InboxRow.lease_expire_time > self._now, 1), else_=0))
+        in_progress = func.sum(case((InboxRow.lease_expire_time > self._now, 1), else_=0))
         teams = self._session.execute(
-            select(InboxRow.team, in_hand).where(InboxRow.state == EventState.PENDING.value).group_by(InboxRow.team)
+            select(InboxRow.team, in_progress).where(InboxRow.state == EventState.PENDING.value).group_by(InboxRow.team)
         ).all()
         turns = [
-            (in_hand + number, row.key, row)
-            for team, in_hand in teams
+            (in_progress + number, row.key, row)
+            for team, in_progress in teams
             for number, row in enumerate(self._due(team, limit))
         ]
         rows = [row for _, _, row in sorted(turns, key=lambda turn: turn[:2])[:limit]]
@@ -164,7 +164,7 @@ class EventQueue:
         return [_to_event(row) for row in rows]
 
     def _due(self, team: str, limit: int) -> list[InboxRow]:
-        """A workspace's oldest events that may be handled now."""
+        """Return a workspace's oldest events that may be handled now."""
         other = aliased(InboxRow)
         blocked = exists().where(
             other.team == InboxRow.team,
@@ -187,7 +187,7 @@ class EventQueue:
         return list(self._session.scalars(query.order_by(InboxRow.key).limit(limit)))
 
     def renew(self, events: Sequence[Event], lease: timedelta) -> None:
-        """Makes leases last longer; those that were lost stay lost."""
+        """Extend leases, except those that were lost."""
         for event in events:
             self._session.execute(
                 update(InboxRow)
@@ -197,15 +197,15 @@ class EventQueue:
             )
 
     def release(self, event: Event, *, due_time: datetime, reason: str, counted: bool) -> None:
-        """Gives an event back, to be handled later.
+        """Release an event, to be handled later.
 
         Args:
-            due_time: Not before this time.
-            reason: Why, in words without anybody's text.
-            counted: Whether this was an attempt that failed.
+            due_time: Earliest time of the next attempt.
+            reason: The reason, without quoting a person's text.
+            counted: Whether this counts as a failed attempt.
 
         Raises:
-            LeaseLostError: Somebody else handles it now.
+            LeaseLostError: Another worker has claimed it.
         """
         row = owned_event(self._session, event)
         row.lease_expire_time, row.due_time, row.reason = None, due_time, reason
@@ -213,7 +213,7 @@ class EventQueue:
             row.attempts -= 1
 
     def is_open(self, event: Event) -> bool:
-        """Whether the event is still the claimant's, and not done."""
+        """Return whether the claim is still valid and the event not done."""
         found = select(InboxRow.key).where(
             InboxRow.key == event.key,
             InboxRow.lease_epoch == event.epoch,
@@ -222,16 +222,16 @@ class EventQueue:
         return self._session.scalars(found).first() is not None
 
     def bury(self, event: Event, reason: str) -> None:
-        """Gives an event up. Its payload stays, for people to look into the matter, until it is purged.
+        """Give an event up. Its payload is kept for an investigation until it is purged.
 
         Raises:
-            LeaseLostError: Somebody else handles it now.
+            LeaseLostError: Another worker has claimed it.
         """
         row = owned_event(self._session, event)
         row.state, row.reason, row.lease_expire_time, row.finish_time = EventState.DEAD.value, reason, None, self._now
 
     def revive(self, team: str | None = None) -> int:
-        """Makes dead events pending again, of one workspace or of all; returns how many."""
+        """Make dead events of one or all workspaces pending again; return their number."""
         query = update(InboxRow).where(InboxRow.state == EventState.DEAD.value, InboxRow.payload.is_not(None))
         if team is not None:
             query = query.where(InboxRow.team == team)
@@ -242,21 +242,21 @@ class EventQueue:
         )
 
     def purge(self, before: datetime) -> int:
-        """Deletes events that ended before a time, dead ones as well; returns how many.
+        """Delete events that ended before a time, including dead ones; return their number.
 
-        What is deleted is no longer recognised when it comes again: Slack repeats an event within hours.
+        A deleted event is not recognised if it is delivered again, but Slack repeats an event only within hours.
         """
         ended = InboxRow.state.in_((EventState.DONE.value, EventState.DEAD.value))
         return _count(self._session.execute(delete(InboxRow).where(ended, InboxRow.finish_time < before)))
 
     def next_due(self) -> datetime | None:
-        """When the next event is due or the next lease ends; None when nothing is pending."""
+        """Return the time when the next event is due or the next lease expires; None if nothing is pending."""
         when = func.min(func.coalesce(InboxRow.lease_expire_time, InboxRow.due_time))
         return self._session.scalars(select(when).where(InboxRow.state == EventState.PENDING.value)).one()
 
 
 def add_event(session: Session, event: NewEvent, now: datetime) -> bool:
-    """Inserts an event unless its key is there; safe against others who insert it at the same time."""
+    """Insert an event unless its key exists; safe with concurrent inserts of the same event."""
     values = {
         "team": event.team,
         "dedupe_key": event.dedupe_key,
@@ -277,10 +277,10 @@ def add_event(session: Session, event: NewEvent, now: datetime) -> bool:
 
 
 def owned_event(session: Session, event: Event) -> InboxRow:
-    """The event's row, locked, if the claim still holds.
+    """Return the event's row, locked, if the claim is still valid.
 
     Raises:
-        LeaseLostError: Somebody else handles it now, or it is done.
+        LeaseLostError: Another worker has claimed it, or it is done.
     """
     row = session.scalars(
         select(InboxRow)
@@ -293,7 +293,9 @@ def owned_event(session: Session, event: Event) -> InboxRow:
         .with_for_update()
     ).one_or_none()
     if row is None:
-        raise LeaseLostError(f"Event {event.key} is no longer this worker's (epoch {event.epoch}). Drop what it made.")
+        raise LeaseLostError(
+            f"Event {event.key} is no longer claimed by this worker (epoch {event.epoch}). Discard its results."
+        )
     return row
 
 

@@ -1,4 +1,4 @@
-"""Settings that administrators changed in Slack; they go before the configuration file."""
+"""Settings that administrators changed in Slack, which override the configuration file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Overrides:
         self._session, self._team, self._now = session, team, now
 
     def all(self) -> dict[str, Any]:
-        """Every changed setting's value."""
+        """Return the values of all changed settings."""
         rows = self._session.scalars(select(OverrideRow).where(OverrideRow.team == self._team))
         return {row.name: row.value["value"] for row in rows}
 
     def set(self, values: Mapping[str, Any], actor: str) -> None:
-        """Changes settings.
+        """Change settings.
 
         Args:
-            values: By name; anything that JSON can hold. None goes back to the configuration file's.
-            actor: Slack's id of who changes them.
+            values: JSON values by name. None restores the value of the configuration file.
+            actor: Slack's id of the person who changes them.
         """
         for name, value in values.items():
             row = self._session.get(OverrideRow, (self._team, name))

@@ -1,4 +1,4 @@
-"""Everything that a store knows of the state of things, for `foreword slack status` and the metrics."""
+"""An overview of the store's state, for `foreword slack status` and the metrics."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from foreword_slack.store.workspaces import InstallationState, Workspace, Worksp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxOverview:
-    """Events of a workspace.
+    """The events of a workspace.
 
     Attributes:
-        pending: How many are still to be handled, those in hand and timers among them.
-        overdue: How many should have been handled by now.
-        oldest_time: Since when the oldest of the overdue waits; None when none does.
-        dead: Given up, by reason.
+        pending: Number of pending events, including those in progress and timers.
+        overdue: Number of events that are due.
+        oldest_time: Time when the oldest overdue event was received; None if none is overdue.
+        dead: Number of events given up, by reason.
     """
 
     pending: int
@@ -36,12 +36,12 @@ class InboxOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelOverview:
-    """Calls to one channel that are not through.
+    """The unfinished and failed calls to a channel.
 
     Attributes:
-        waiting: How many are still to be made.
-        failed: Given up, by Slack's code.
-        reasons: What those that wait are waiting for, where that is known.
+        waiting: Number of calls still to be made.
+        failed: Number of calls given up, by Slack's error code.
+        reasons: Number of waiting calls by the reason of the wait, if known.
     """
 
     channel: str
@@ -52,14 +52,14 @@ class ChannelOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamOverview:
-    """One workspace.
+    """The state of a workspace.
 
     Attributes:
-        installation: None when the bot was never installed there.
-        posts: Calls by state.
-        parked: How many of the pending wait for somebody to install the bot again.
-        unresolved: Calls that were made again although nobody could find out whether the first one took effect.
-        channels: Those with calls that are not through, by id.
+        installation: The installation; None if the bot was never installed there.
+        posts: Number of calls by state.
+        parked: Number of pending calls that wait until the bot is installed again.
+        unresolved: Number of calls repeated although the outcome of the earlier attempt is unknown.
+        channels: Channels with unfinished or failed calls, by id.
     """
 
     team: str
@@ -74,11 +74,11 @@ class TeamOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The state of things at one moment.
+    """The state of all workspaces at one time.
 
     Attributes:
-        processes: The bots that run on this store, with their sockets and counters.
-        teams: By id.
+        processes: Running bots on this store, with their sockets and counters.
+        teams: Workspaces, sorted by id.
     """
 
     time: datetime
@@ -87,10 +87,10 @@ class Overview:
 
 
 def read_overview(session: Session, now: datetime, *, silence: timedelta = timedelta(minutes=1)) -> Overview:
-    """Reads the state of things.
+    """Read the state of all workspaces.
 
     Args:
-        silence: A bot that was not heard of for longer counts as gone.
+        silence: Time without a heartbeat after which a bot counts as stopped.
     """
     installations = {workspace.team: workspace for workspace in Workspaces(session, now).all()}
     teams = set(installations)
@@ -158,4 +158,4 @@ def _channels(session: Session, team: str) -> list[ChannelOverview]:
 
 def _counts(session: Session, column: object, *conditions: object) -> dict[str, int]:
     rows = session.execute(select(column, func.count()).where(*conditions).group_by(column))  # type: ignore[call-overload]
-    return {value: count for value, count in rows}  # noqa: C416 - dict(rows) is beyond mypy
+    return {value: count for value, count in rows}  # noqa: C416 - mypy rejects dict(rows)

@@ -1,4 +1,4 @@
-"""The outbox of all workspaces, as the senders see it: claims, endings and what is not known."""
+"""The outbox of all workspaces, for the senders: claims, results and unknown outcomes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ UNSENT = (PostState.PENDING.value, PostState.SENDING.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """A call that was claimed: the right to make it, while `epoch` is its row's.
+    """A claimed call. The claim is valid while the row has the same `epoch`.
 
     Attributes:
-        target_ts: Slack's timestamp of the post that it is about; None when it is about none.
-        unsure: An earlier attempt may have taken effect; look before making the call.
-        attempt: Counted from 1; being told to slow down does not count.
-        first_send_time: When the first attempt was made; now, if this is it.
+        target_ts: Slack's timestamp of the post that it changes or replies to; None if there is none.
+        unsure: Whether an earlier attempt may have taken effect, so that the sender must look for the post first.
+        attempt: Number of the attempt, from 1; rate limits do not count.
+        first_send_time: Time of the first attempt, which may be this one.
     """
 
     key: int
@@ -49,7 +49,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Posts about complaints that a channel did not take. `reason` is Slack's error code."""
+    """Posts about complaints that a channel refused. `reason` is Slack's error code."""
 
     team: str
     channel: str
@@ -58,13 +58,13 @@ class Refusal:
 
 
 class PostQueue:
-    """Rows of installed workspaces that are due."""
+    """The queue of calls of all workspaces."""
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session, self._now = session, now
 
     def teams(self) -> list[str]:
-        """The installed workspaces that something waits for, due or not."""
+        """Return the installed workspaces with waiting calls, due or not."""
         query = (
             select(OutboxRow.team)
             .join(InstallationRow, InstallationRow.team == OutboxRow.team)
@@ -74,22 +74,22 @@ class PostQueue:
         return list(self._session.scalars(query))
 
     def claim(self, team: str, channels_off: Collection[str], limit: int, lease: timedelta) -> list[Sending]:
-        """Takes a workspace's calls that are due, oldest first and at most one of each channel.
+        """Claim a workspace's due calls, oldest first and at most one for each channel.
 
-        A call that changes a post, or goes into its thread, waits until that was sent; see `fail_orphans`.
+        A call that changes a post or replies to it waits until the post was sent; see `fail_orphans`.
 
         Args:
-            channels_off: Channels whose turn it is not yet.
-            limit: At most so many.
-            lease: How long they are the caller's.
+            channels_off: Channels to skip.
+            limit: Maximum number of calls.
+            lease: Duration of the claim.
         """
         if not self._installed(team):
             return []
         post = aliased(OutboxRow)
         target = and_(post.team == OutboxRow.team, post.name == OutboxRow.target)
         earlier = aliased(OutboxRow)
-        # Changes of one post are made in order: an update that is being sent holds up the next one.
-        held_up = (
+        # Changes of a post are made in order: an update in progress blocks the next one.
+        blocked = (
             select(earlier.key)
             .where(
                 earlier.team == OutboxRow.team,
@@ -109,7 +109,7 @@ class PostQueue:
                 or_(OutboxRow.lease_expire_time.is_(None), OutboxRow.lease_expire_time <= self._now),
                 OutboxRow.due_time <= self._now,
                 or_(post.key.is_(None), post.state == PostState.SENT.value),
-                or_(OutboxRow.operation == Operation.POST.value, not_(held_up)),
+                or_(OutboxRow.operation == Operation.POST.value, not_(blocked)),
             )
             .order_by(OutboxRow.key)
         )
@@ -126,7 +126,7 @@ class PostQueue:
         return list(claimed.values())
 
     def fail_orphans(self, team: str) -> list[Sending]:
-        """Ends a workspace's calls that change a post which failed, or go into its thread, and returns them."""
+        """Fail a workspace's calls that change a failed post or reply to it, and return them."""
         if not self._installed(team):
             return []
         post = aliased(OutboxRow)
@@ -145,10 +145,10 @@ class PostQueue:
         return [_to_sending(row, None, self._now) for row in rows]
 
     def sent(self, sending: Sending, ts: str | None) -> None:
-        """Ends a call that took effect, and drops what it said.
+        """Mark a call as sent, and delete its content.
 
         Raises:
-            LeaseLostError: Somebody else makes it now.
+            LeaseLostError: Another sender has claimed it.
         """
         row = self._owned(sending)
         row.state, row.payload, row.unsure, row.reason = PostState.SENT.value, None, False, ""
@@ -164,17 +164,17 @@ class PostQueue:
         counted: bool,
         unresolved: bool = False,
     ) -> None:
-        """Gives a call back, to be made later.
+        """Release a call, to be made later.
 
         Args:
-            due_time: Not before this time.
-            reason: Why: Slack's error code, or what happened to the connection.
-            unsure: It may have taken effect.
-            counted: Whether this was an attempt that failed.
-            unresolved: It will be made again although nobody could find out whether it took effect.
+            due_time: Earliest time of the next attempt.
+            reason: Slack's error code, or the failure of the connection.
+            unsure: Whether the call may have taken effect.
+            counted: Whether this counts as a failed attempt.
+            unresolved: Whether the call will be repeated although its outcome is unknown.
 
         Raises:
-            LeaseLostError: Somebody else makes it now.
+            LeaseLostError: Another sender has claimed it.
         """
         row = self._owned(sending)
         row.state, row.lease_expire_time = PostState.PENDING.value, None
@@ -184,23 +184,23 @@ class PostQueue:
             row.attempts -= 1
 
     def resolve(self, sending: Sending, *, found: bool) -> None:
-        """Notes, before an unsure call is made again, whether its look-up could tell that it took no effect.
+        """Record, before an unsure call is repeated, whether the search established that it had no effect.
 
         Raises:
-            LeaseLostError: Somebody else makes it now.
+            LeaseLostError: Another sender has claimed it.
         """
         self._owned(sending).unresolved += int(not found)
 
     def fail(self, sending: Sending, reason: str) -> None:
-        """Ends a call that can never succeed: it shows in the status, and the audit gets a line.
+        """Mark a call as failed for good, and add a line to the audit.
 
         Raises:
-            LeaseLostError: Somebody else makes it now.
+            LeaseLostError: Another sender has claimed it.
         """
         self._fail(self._owned(sending), reason)
 
     def next_due(self, team: str) -> datetime | None:
-        """When a workspace's next call is due or its next lease ends; None when nothing waits, or all is parked."""
+        """Return when a next call is due or a lease expires in a workspace; None if nothing waits or all is parked."""
         if not self._installed(team):
             return None
         when = func.min(
@@ -213,7 +213,7 @@ class PostQueue:
         return due
 
     def refusals(self) -> list[Refusal]:
-        """Where posts about complaints were given up and nobody has had them sent again, by workspace and channel."""
+        """Count the failed posts about complaints that were not retried, by workspace and channel."""
         rows = self._session.execute(
             select(OutboxRow.team, OutboxRow.channel, OutboxRow.reason, func.count())
             .where(*_refused())
@@ -223,14 +223,14 @@ class PostQueue:
         return [Refusal(team=row[0], channel=row[1], reason=row[2], posts=row[3]) for row in rows]
 
     def refused_complaints(self, team: str | None = None) -> list[tuple[str, str]]:
-        """Workspace and id of each complaint with posts that `revive` would have sent again."""
+        """Return workspace and id of each complaint with posts that `revive` would retry."""
         query = select(OutboxRow.team, OutboxRow.complaint).where(*_refused()).distinct()
         if team is not None:
             query = query.where(OutboxRow.team == team)
         return [(row[0], str(row[1])) for row in self._session.execute(query)]
 
     def revive(self, team: str | None = None) -> int:
-        """Makes failed calls pending again whose content is still there; returns how many."""
+        """Make failed calls pending again if their content still exists; return their number."""
         query = update(OutboxRow).where(OutboxRow.state == PostState.FAILED.value, OutboxRow.payload.is_not(None))
         if team is not None:
             query = query.where(OutboxRow.team == team)
@@ -241,13 +241,13 @@ class PostQueue:
         return result.rowcount
 
     def purge(self, *, ended_before: datetime, failed_before: datetime) -> int:
-        """Deletes calls that ended before a time; what they posted can no longer be changed.
+        """Delete calls that ended before a time; their posts can no longer be changed.
 
-        The content of calls that failed before another time goes as well, and calls that have waited since then for
-        somebody to install the bot fail: what people wrote must not lie about.
+        The content of calls that failed before another time is deleted too, and calls that have waited since then for
+        an installation fail, because people's texts must not be kept for long.
 
         Returns:
-            How many were deleted.
+            The number of deleted calls.
         """
         active = select(InstallationRow.team).where(InstallationRow.state == InstallationState.ACTIVE.value)
         parked = (_open(), OutboxRow.team.not_in(active), OutboxRow.create_time < failed_before)
@@ -269,7 +269,7 @@ class PostQueue:
         return row is not None and row.state == InstallationState.ACTIVE.value
 
     def _take(self, row: OutboxRow, target_ts: str | None, lease: timedelta) -> Sending:
-        # A row that was being sent when its lease ran out may have reached Slack.
+        # A call that was in progress when its lease expired may have reached Slack.
         unsure = row.unsure or row.state == PostState.SENDING.value
         row.state = PostState.SENDING.value
         row.lease_epoch += 1
@@ -280,7 +280,7 @@ class PostQueue:
         return _to_sending(row, target_ts, row.first_send_time)
 
     def _fail(self, row: OutboxRow, reason: str) -> None:
-        # The content stays until it is purged: somebody may invite the bot to the channel and have it sent again.
+        # The content is kept until it is purged, so that an operator can invite the bot to the channel and retry.
         row.state, row.reason, row.unsure = PostState.FAILED.value, reason, False
         row.lease_expire_time, row.finish_time = None, self._now
         self._fold_changes(row)
@@ -289,7 +289,7 @@ class PostQueue:
         )
 
     def _fold_changes(self, post: OutboxRow) -> None:
-        """Has a failed post say the newest that it was to say, for the case that it is sent again."""
+        """Apply the pending updates of a failed post to its content, in case it is retried."""
         changes = select(OutboxRow).where(
             OutboxRow.team == post.team,
             OutboxRow.target == post.name,
@@ -311,7 +311,7 @@ class PostQueue:
             .with_for_update()
         ).one_or_none()
         if row is None:
-            raise LeaseLostError(f"Call {sending.key} is no longer this sender's (epoch {sending.epoch}).")
+            raise LeaseLostError(f"Call {sending.key} is no longer claimed by this sender (epoch {sending.epoch}).")
         return row
 
 
@@ -338,7 +338,7 @@ def _open() -> Any:
 
 
 def _refused() -> tuple[Any, ...]:
-    """Posts about complaints that were given up, without those that only wait for another to be above them."""
+    """Return the conditions of failed posts about complaints, without those that failed because their target did."""
     return (
         OutboxRow.state == PostState.FAILED.value,
         OutboxRow.operation == Operation.POST.value,

@@ -1,4 +1,4 @@
-"""The outbox's rows: calls to Slack that must be made once each, and what came of them."""
+"""Rows of the outbox: calls to Slack, each made once, and their results."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Operation(StrEnum):
 
 
 class PostState(StrEnum):
-    """Where a call stands."""
+    """The state of a call."""
 
     PENDING = "pending"
-    SENDING = "sending"  # a call is under way, or was when the bot died
+    SENDING = "sending"  # in progress, or was when the bot crashed
     SENT = "sent"
-    FAILED = "failed"  # for good; `reason` says why
-    SUPERSEDED = "superseded"  # a newer one made it needless
+    FAILED = "failed"  # for good; see `reason`
+    SUPERSEDED = "superseded"  # replaced by a newer call
 
 
 ENDED = (PostState.SENT.value, PostState.FAILED.value, PostState.SUPERSEDED.value)
@@ -42,13 +42,13 @@ _ENDED_UNSENT = (PostState.FAILED.value, PostState.SUPERSEDED.value)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A call, as it stands.
+    """A call and its state.
 
     Attributes:
-        name: Its unique, deterministic name within the workspace.
-        target: Name of the post that it changes, or in whose thread it goes.
+        name: Unique, deterministic name within the workspace.
+        target: Name of the post that it changes or replies to.
         complaint: Id of the complaint that it is about.
-        reason: Why it is not sent: Slack's error code, or what the bot is waiting for.
+        reason: Reason why it is not sent: Slack's error code, or what it waits for.
         ts: Slack's timestamp of the message, once sent.
     """
 
@@ -66,13 +66,13 @@ class Post:
 
 
 class Posts:
-    """The outbox of one workspace, as handlers see it.
+    """The outbox of one workspace, for handlers.
 
-    Content is what Slack's method takes beside the channel: `text` and `blocks`. Links are never unfurled. It is
-    dropped once sent, so a later update brings its content along.
+    Content means the arguments of Slack's method other than the channel: `text` and `blocks`. Links are never unfurled.
+    The content is deleted once sent, so a later update must contain all of it.
 
     Attributes:
-        asked: Whether the transaction asked for calls.
+        asked: Whether the transaction has requested calls.
     """
 
     def __init__(self, session: Session, team: str, now: datetime) -> None:
@@ -89,19 +89,19 @@ class Posts:
         thread_ts: str | None = None,
         thread_of: str | None = None,
     ) -> bool:
-        """Posts a message; False, and nothing else, when its name is taken: it was asked for before.
+        """Request a post; do nothing and return False if its name exists already.
 
         Args:
             complaint: Id of the complaint that it is about.
-            thread_ts: Goes into the thread of this message.
-            thread_of: Goes into the thread of this post, once that was sent.
+            thread_ts: Timestamp of the message to reply to.
+            thread_of: Name of the post to reply to, once it was sent.
         """
         assert thread_ts is None or thread_of is None
         payload = dict(content) if thread_ts is None else {**content, "thread_ts": thread_ts}
         return self._add(name, Operation.POST, channel, payload, target=thread_of, complaint=complaint)
 
     def post_again(self, name: str, channel: str, content: Mapping[str, Any], *, thread_ts: str | None = None) -> bool:
-        """Asks once more for a post that failed or was dropped, perhaps for another channel; False when it was not."""
+        """Request a failed or retired post again, perhaps in another channel; return False if it is neither."""
         row = self._row(name)
         if row is None or row.operation != Operation.POST.value or row.state not in _ENDED_UNSENT:
             return False
@@ -114,22 +114,22 @@ class Posts:
         return True
 
     def update(self, target: str, content: Mapping[str, Any]) -> bool:
-        """Changes a post once it was sent. Of several changes that wait, only the newest is made.
+        """Update a post once it was sent. Of several pending updates, only the newest is made.
 
-        A post that failed takes the new content, for the case that it is sent again.
+        A failed post gets the new content, in case it is retried.
 
         Returns:
-            False when there is no such post, or it failed or was deleted, so that nothing is left to change.
+            False if there is no such post, or it failed or was deleted.
 
         Raises:
-            FailedPreconditionError: The name is not that of a post.
+            FailedPreconditionError: The name belongs to another kind of call.
         """
         row = self._target(target)
         if row is None:
             self._change_failed(target, content)
             return False
         if row.state == PostState.PENDING.value and not row.attempts and not row.unsure:
-            # Never tried: the message may as well say the new thing at once. Where it goes stays.
+            # Not attempted yet: the post gets the new content, but keeps its channel and thread.
             replace_content(row, content)
             self._session.flush()
             return True
@@ -137,13 +137,13 @@ class Posts:
         return self._change(row, Operation.UPDATE, content)
 
     def retire(self, target: str, content: Mapping[str, Any]) -> bool:
-        """Changes a post that stands no more, as `update` does; one that failed is dropped, and never sent again.
+        """Update a post that is no longer valid; if it failed, drop it, so that it is never retried.
 
         Returns:
-            False when there is no such post, or it failed or was deleted.
+            False if there is no such post, or it failed or was deleted.
 
         Raises:
-            FailedPreconditionError: The name is not that of a post.
+            FailedPreconditionError: The name belongs to another kind of call.
         """
         row = self._row(target)
         if row is None or row.state != PostState.FAILED.value:
@@ -153,13 +153,13 @@ class Posts:
         return False
 
     def delete(self, target: str) -> bool:
-        """Deletes a post once it was sent, or keeps it from being sent.
+        """Delete a post once it was sent, or cancel it.
 
         Returns:
-            False when there is no such post, or it failed or was deleted before.
+            False if there is no such post, or it failed or was deleted before.
 
         Raises:
-            FailedPreconditionError: The name is not that of a post.
+            FailedPreconditionError: The name belongs to another kind of call.
         """
         row = self._target(target)
         if row is None:
@@ -174,27 +174,27 @@ class Posts:
     def ephemeral(
         self, name: str, channel: str, user: str, content: Mapping[str, Any], *, thread_ts: str | None = None
     ) -> bool:
-        """Tells one person something in a channel; False when its name is taken."""
+        """Request a message to one person in a channel; return False if its name exists already."""
         payload = {**content, "user": user} | ({} if thread_ts is None else {"thread_ts": thread_ts})
         return self._add(name, Operation.EPHEMERAL, channel, payload)
 
     def react(self, name: str, channel: str, ts: str, emoji: str) -> bool:
-        """Adds a reaction to a message; False when its name is taken."""
+        """Request a reaction to a message; return False if its name exists already."""
         return self._add(name, Operation.REACTION, channel, {"timestamp": ts, "name": emoji})
 
     def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
-        """Shows a person their App Home; of several that wait, only the newest is shown."""
+        """Request the publication of a person's App Home; of several pending ones, only the newest is made."""
         target = f"home:{user}"
         self._supersede(target, Operation.HOME)
         self._add(self._next_name(target), Operation.HOME, user, {"view": dict(view)}, target=target)
 
     def get(self, name: str) -> Post | None:
-        """A call by its name."""
+        """Return a call by its name, or None."""
         row = self._row(name)
         return None if row is None else _to_post(row)
 
     def at(self, channel: str, ts: str) -> Post | None:
-        """The post that a message of Slack is; None when the bot did not post it."""
+        """Return the post of a message in Slack; None if the bot did not post it."""
         row = self._session.scalars(
             select(OutboxRow).where(
                 OutboxRow.team == self._team,
@@ -206,7 +206,7 @@ class Posts:
         return None if row is None else _to_post(row)
 
     def about(self, complaint: str) -> list[Post]:
-        """Everything about a complaint, in the order in which it was asked for."""
+        """Return all calls about a complaint, in the order in which they were requested."""
         rows = self._session.scalars(
             select(OutboxRow)
             .where(OutboxRow.team == self._team, OutboxRow.complaint == complaint)
@@ -219,7 +219,9 @@ class Posts:
         if row is None or row.state in _ENDED_UNSENT:
             return None
         if row.operation != Operation.POST.value:
-            raise FailedPreconditionError(f"{name} is no post that could be changed, but {row.operation}.")
+            raise FailedPreconditionError(
+                f"{name} cannot be changed: it is not a post, but a call of kind {row.operation}."
+            )
         deleted = self._session.scalars(
             select(OutboxRow.key).where(
                 OutboxRow.team == self._team,
@@ -245,7 +247,7 @@ class Posts:
         return f"{target}#{self._session.scalars(query).one() + 1}"
 
     def _supersede(self, target: str, operation: Operation) -> None:
-        # One that is being sent goes on: whether it took effect is not known yet. One that failed must not come back.
+        # A call in progress continues, because it may have taken effect. A failed one must not be retried.
         for row in self._session.scalars(
             select(OutboxRow).where(
                 OutboxRow.team == self._team,
@@ -298,7 +300,7 @@ class Posts:
 
 
 def replace_content(row: OutboxRow, content: Mapping[str, Any]) -> None:
-    """Gives a post that is still to be sent other content. Where it goes stays."""
+    """Replace the content of a post that is not sent yet, but keep its thread."""
     assert row.payload is not None
     kept = {name: row.payload[name] for name in ("thread_ts",) if name in row.payload}
     row.payload = {**content, **kept}

@@ -1,4 +1,4 @@
-"""The running bots and what they know of themselves, so that another process can show it."""
+"""The running bots and their facts, for other processes to show."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class BotProcess:
     """A running bot.
 
     Attributes:
-        facts: Its mode, sockets and counters.
-        beat_time: When it was last heard of.
+        facts: Mode, sockets and counters of the bot.
+        beat_time: Time of the last heartbeat.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Processes:
         self._session, self._now = session, now
 
     def beat(self, id: str, facts: Mapping[str, Any]) -> None:
-        """Says that a bot runs, and what it knows of itself."""
+        """Record a heartbeat of a bot and its facts."""
         row = self._session.get(ProcessRow, id)
         if row is None:
             row = ProcessRow(id=id, start_time=self._now)
@@ -44,11 +44,11 @@ class Processes:
         self._session.flush()
 
     def leave(self, id: str) -> None:
-        """Says that a bot has stopped."""
+        """Remove a bot that has stopped."""
         self._session.execute(delete(ProcessRow).where(ProcessRow.id == id))
 
     def all(self, silence: timedelta) -> list[BotProcess]:
-        """The bots that were heard of within `silence`, oldest first."""
+        """Return the bots with a heartbeat within `silence`, oldest first."""
         rows = self._session.scalars(
             select(ProcessRow).where(ProcessRow.beat_time > self._now - silence).order_by(ProcessRow.start_time)
         )
@@ -57,5 +57,5 @@ class Processes:
         ]
 
     def forget(self, silence: timedelta) -> None:
-        """Drops the bots that were not heard of for `silence`: they were killed."""
+        """Remove the bots without a heartbeat for `silence`, which were killed."""
         self._session.execute(delete(ProcessRow).where(ProcessRow.beat_time <= self._now - silence))

@@ -1,4 +1,4 @@
-"""New models in the making: from the proposal to retrain, to the promotion of what came of it."""
+"""Retrainings, from the proposal to the promotion of the new model."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from foreword_slack.store.tables import RetrainingRow
 
 
 class RetrainingState(StrEnum):
-    """Where a retraining stands."""
+    """The state of a retraining."""
 
-    PROPOSED = "proposed"  # somebody is asked
+    PROPOSED = "proposed"  # waiting for an administrator
     TUNING = "tuning"
-    READY = "ready"  # it beats the current model; somebody is asked to promote it
+    READY = "ready"  # better than the current model; waiting for an administrator to promote it
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
     DECLINED = "declined"  # by people
-    REJECTED = "rejected"  # it does not beat the current model
+    REJECTED = "rejected"  # not better than the current model
     FAILED = "failed"
 
 
@@ -33,13 +33,13 @@ class Retraining:
     """A retraining. Change it with `dataclasses.replace` and `Retrainings.save`.
 
     Attributes:
-        key: Counted by the store.
-        dataset: Resource name of the examples.
+        key: Number assigned by the store.
+        dataset: Resource name of the training dataset.
         experiment: Resource name of the tune experiment.
-        tuned_model: Resource name of what came of it.
-        metrics: What was measured on held-out rows, of the new model and the current one.
-        actor: Slack's id of who decided last.
-        reason: Why it ended, if it did.
+        tuned_model: Resource name of the new model.
+        metrics: Scores of the new and the current model on held-out rows.
+        actor: Slack's id of the person who decided last.
+        reason: Reason of a failure.
     """
 
     key: int
@@ -61,7 +61,7 @@ class Retrainings:
         self._session, self._team, self._now = session, team, now
 
     def propose(self) -> Retraining:
-        """Adds a retraining that somebody is asked about."""
+        """Add a proposed retraining."""
         row = RetrainingRow(
             team=self._team,
             state=RetrainingState.PROPOSED.value,
@@ -75,16 +75,16 @@ class Retrainings:
         return _to_retraining(row)
 
     def get(self, key: int) -> Retraining | None:
-        """A retraining by its key."""
+        """Return a retraining by its key, or None."""
         row = self._row(key)
         return None if row is None else _to_retraining(row)
 
     def latest(self, *, states: Sequence[RetrainingState] = (), limit: int = 20) -> list[Retraining]:
-        """Retrainings, newest first.
+        """Return retrainings, newest first.
 
         Args:
-            states: Only those in one of these states. Default: all.
-            limit: At most so many.
+            states: Only retrainings in one of these states. Default: all.
+            limit: Maximum number of retrainings.
         """
         query = select(RetrainingRow).where(RetrainingRow.team == self._team)
         if states:
@@ -94,10 +94,10 @@ class Retrainings:
         ]
 
     def save(self, retraining: Retraining) -> None:
-        """Takes the place of what is stored under its key.
+        """Replace the stored retraining with the same key.
 
         Raises:
-            NotFoundError: Nothing is.
+            NotFoundError: There is none.
         """
         row = self._row(retraining.key)
         if row is None:

@@ -1,4 +1,4 @@
-"""The store: transactions in threads, for a bot that lives on an event loop."""
+"""The store, which runs transactions in threads for a bot on an event loop."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _Result = TypeVar("_Result")
 
 
 class Store:
-    """Everything that the bot must not forget.
+    """The bot's durable state.
 
-    What a transaction's function returns must not need the transaction any more: the repositories return plain values.
+    The result of a transaction's function must not depend on the open transaction. The repositories return plain
+    values.
 
     Args:
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
-        clock: Where the times of rows, leases and waits come from. Bots that share a store need clocks that agree
-            to within a few seconds.
+        clock: Clock for the times of rows, leases and waits. The clocks of bots that share a store must agree to within
+            a few seconds.
 
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory.
@@ -35,7 +36,7 @@ class Store:
     def __init__(self, url: str | Path, *, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
         self._database = Database(url, migrations=MIGRATIONS, marker="slack_inbox")
-        # SQLite has one writer at a time: to wait in a queue is quicker and fairer than at its lock.
+        # SQLite permits one writer at a time: waiting in a queue is faster and fairer than waiting for its lock.
         writers = 1 if self._database.is_sqlite else 8
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="slack-store-write")
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="slack-store-read")
@@ -44,7 +45,7 @@ class Store:
 
     @classmethod
     async def open(cls, url: str | Path, *, clock: Clock | None = None) -> Store:
-        """Opens a store and brings its schema up to date.
+        """Open a store and migrate its schema.
 
         Raises:
             InvalidArgumentError: The URL names another kind of database, or SQLite in memory.
@@ -60,10 +61,10 @@ class Store:
         return store
 
     async def write(self, team: str, work: Callable[[UnitOfWork], _Result]) -> _Result:
-        """Runs a transaction of one workspace, which commits when `work` returns and leaves nothing when it raises.
+        """Run a transaction of one workspace, which commits if `work` returns and rolls back if it raises.
 
-        It runs alone in its workspace, so what it reads is still true when it commits. It has reached the disk when
-        this returns.
+        No other transaction runs in the workspace meanwhile, so everything it reads is still valid at the commit. The
+        changes are on the disk when this returns.
 
         Raises:
             UnavailableError: The database cannot be reached, or was busy for too long.
@@ -80,13 +81,13 @@ class Store:
 
         result = await self._run(self._writers, transaction)
         if added:
-            self.tell_of_events()
+            self.notify_inbox()
         if asked:
             self.notify_outbox(team)
         return result
 
     async def read(self, team: str, work: Callable[[UnitOfWork], _Result]) -> _Result:
-        """Runs a transaction of one workspace that only reads, and sees one state throughout.
+        """Run a read-only transaction of one workspace, with a consistent snapshot.
 
         Raises:
             UnavailableError: The database cannot be reached.
@@ -99,10 +100,10 @@ class Store:
         return await self._run(self._readers, transaction)
 
     async def add_events(self, events: Sequence[NewEvent]) -> list[bool]:
-        """Keeps events of any workspaces in one transaction, so that a burst costs one write to the disk.
+        """Store events of any workspaces in one transaction, so that a burst needs one write to the disk.
 
         Returns:
-            Of each, whether it is new.
+            For each event, whether it is new.
 
         Raises:
             UnavailableError: The database cannot be reached, or was busy for too long.
@@ -115,15 +116,15 @@ class Store:
 
         fresh = await self._run(self._writers, transaction)
         if any(fresh):
-            self.tell_of_events()
+            self.notify_inbox()
         return fresh
 
     async def operate(self, work: Callable[[Operator], _Result], *, team: str | None = None) -> _Result:
-        """Runs a transaction of the bot's machinery, across workspaces.
+        """Run an internal transaction across workspaces.
 
         Args:
-            team: Runs alone in this workspace, as `write` does. Default: alone among those without one, so that two
-                bots never claim the same event.
+            team: Workspace to lock, as `write` does. Default: a lock shared by all calls without a workspace, so that
+                two bots never claim the same event.
 
         Raises:
             UnavailableError: The database cannot be reached, or was busy for too long.
@@ -136,7 +137,7 @@ class Store:
         return await self._run(self._writers, transaction)
 
     async def survey(self, work: Callable[[Operator], _Result]) -> _Result:
-        """Runs a transaction across workspaces that only reads.
+        """Run a read-only transaction across workspaces.
 
         Raises:
             UnavailableError: The database cannot be reached.
@@ -149,33 +150,33 @@ class Store:
         return await self._run(self._readers, transaction)
 
     def listen(self, *, events: Callable[[], None] | None = None, posts: Callable[[str], None] | None = None) -> None:
-        """Has functions called on the event loop when a transaction of this process committed.
+        """Register functions to call on the event loop after a transaction of this process has committed.
 
         Args:
-            events: Called when there may be new events.
-            posts: Called with the team when there may be new calls to make.
+            events: Called if there may be new events.
+            posts: Called with the workspace if there may be new calls to make.
         """
         if events is not None:
             self._event_listeners.append(events)
         if posts is not None:
             self._post_listeners.append(posts)
 
-    def tell_of_events(self) -> None:
-        """Tells those who listen that there may be new events."""
+    def notify_inbox(self) -> None:
+        """Notify the listeners that there may be new events."""
         for listener in self._event_listeners:
             listener()
 
     def notify_outbox(self, team: str) -> None:
-        """Tells those who listen that there may be new calls to make."""
+        """Notify the listeners that there may be new calls to make."""
         for listener in self._post_listeners:
             listener(team)
 
     async def close(self) -> None:
-        """Waits for what is under way and closes all connections."""
+        """Wait for the transactions in progress, and close all connections."""
         await asyncio.to_thread(self._writers.shutdown)
         await asyncio.to_thread(self._readers.shutdown)
         self._database.close()
 
     async def _run(self, threads: ThreadPoolExecutor, transaction: Callable[[], _Result]) -> _Result:
-        # A thread cannot be stopped: the transaction of a caller that is cancelled commits all the same.
+        # A thread cannot be stopped: the transaction of a cancelled caller still commits.
         return await asyncio.get_running_loop().run_in_executor(threads, transaction)

@@ -1,8 +1,8 @@
-"""The bot's tables. Every row carries its team (a Slack workspace); times are aware UTC.
+"""The bot's tables. Every row has its team (a Slack workspace); times are aware, in UTC.
 
-The names begin with `slack_`, because a database may hold the service's tables, too. Raw text stands in two places
-only, while it is needed: the payload of an inbox row that is still to be handled, and that of an outbox row that is
-still to be sent. Everything else is redacted before it comes here.
+The names begin with `slack_`, because a database may contain the service's tables too. Raw text is only in two places,
+while it is needed: the payload of a pending inbox row, and that of an outbox row not yet sent. All other text is
+redacted before it is stored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Base(DeclarativeBase):
 
 
 class InstallationRow(Base):
-    """A workspace that the bot was installed in; `sealed` holds its tokens, encrypted."""
+    """A workspace in which the bot was installed; `sealed` contains its encrypted tokens."""
 
     __tablename__ = "slack_installations"
 
@@ -45,7 +45,7 @@ class InstallationRow(Base):
 
 
 class OauthStateRow(Base):
-    """An installation that somebody began; each state is good once."""
+    """The state of an OAuth flow in progress; each is valid once."""
 
     __tablename__ = "slack_oauth_states"
 
@@ -54,9 +54,9 @@ class OauthStateRow(Base):
 
 
 class InboxRow(Base):
-    """Something that happened in Slack, or a timer of the bot's own.
+    """An event of Slack, or a timer of the bot.
 
-    `subject` is what is handled one event at a time, in the order of `position`: a complaint, mostly.
+    The events of a `subject`, usually a complaint, are handled one at a time, in the order of `position`.
     """
 
     __tablename__ = "slack_inbox"
@@ -87,9 +87,9 @@ class InboxRow(Base):
 
 
 class OutboxRow(Base):
-    """A call to Slack that is still to be made, or was.
+    """A call to Slack, pending or made.
 
-    `unsure` is set while a call is under way and when nobody knows whether it took effect.
+    `unsure` is set if an attempt may have taken effect.
     """
 
     __tablename__ = "slack_outbox"
@@ -125,7 +125,7 @@ class OutboxRow(Base):
 
 
 class ComplaintRow(Base):
-    """A complaint: a message of Slack, by its channel and timestamp."""
+    """A complaint: a message in Slack, identified by channel and timestamp."""
 
     __tablename__ = "slack_complaints"
     __table_args__ = (Index(None, "team", "state"), Index(None, "team", "receive_time"))
@@ -154,7 +154,7 @@ class ComplaintRow(Base):
 
 
 class AcknowledgementRow(Base):
-    """Whether a department has taken a complaint, and until when it should."""
+    """A department's acknowledgement of a complaint, and its deadline."""
 
     __tablename__ = "slack_acknowledgements"
     __table_args__ = (Index(None, "team", "state", "due_time"),)
@@ -171,7 +171,7 @@ class AcknowledgementRow(Base):
 
 
 class CorrectionRow(Base):
-    """What people said a complaint belongs to: an example to learn from, beside what the model had said."""
+    """A person's answer for a complaint, a training example, and the model's answer."""
 
     __tablename__ = "slack_corrections"
     __table_args__ = (
@@ -193,7 +193,7 @@ class CorrectionRow(Base):
 
 
 class AuditRow(Base):
-    """One line of the audit, which only grows."""
+    """A line of the append-only audit."""
 
     __tablename__ = "slack_audit"
     __table_args__ = (Index(None, "team", "complaint"), {"sqlite_autoincrement": True})
@@ -208,7 +208,7 @@ class AuditRow(Base):
 
 
 class RetrainingRow(Base):
-    """A new model in the making: from the proposal to its promotion or its end."""
+    """A retraining, from the proposal to the promotion or another end."""
 
     __tablename__ = "slack_retrainings"
     __table_args__ = (Index(None, "team", "state"), {"sqlite_autoincrement": True})
@@ -239,7 +239,7 @@ class OverrideRow(Base):
 
 
 class ProcessRow(Base):
-    """A running bot and what it knows of itself, for `foreword slack status`."""
+    """A running bot and its facts, for `foreword slack status`."""
 
     __tablename__ = "slack_processes"
 

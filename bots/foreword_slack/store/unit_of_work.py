@@ -1,4 +1,4 @@
-"""One transaction's view of the store."""
+"""The repositories of a transaction."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from foreword_slack.store.workspaces import InstallationState, Workspace, Worksp
 
 
 class UnitOfWork:
-    """What a transaction of one workspace reads and writes: it cannot name another one's rows.
+    """The repositories of a transaction of one workspace, which cannot access the rows of another.
 
     Attributes:
         team: The workspace.
-        now: When the transaction began, in aware UTC.
+        now: Start of the transaction, an aware datetime in UTC.
     """
 
     def __init__(self, session: Session, team: str, now: datetime) -> None:
@@ -43,20 +43,20 @@ class UnitOfWork:
 
     @property
     def installation(self) -> Workspace | None:
-        """The workspace's installation; None before the bot was installed in it."""
+        """The workspace's installation; None if the bot was never installed in it."""
         return Workspaces(self._session, self.now).get(self.team)
 
     def end_installation(self, state: InstallationState, reason: str) -> None:
-        """Notes that Slack told of the end of the installation; the workspace's calls wait until there is a new one."""
+        """Record that the installation has ended; the workspace's calls wait for a new one."""
         if Workspaces(self._session, self.now).mark(self.team, state, reason):
             self.audit.append("installation_ended", facts={"state": state.value, "reason": reason})
 
 
 class Operator:
-    """What the bot's machinery reads and writes across workspaces; never for handlers.
+    """The repositories of an internal transaction across workspaces; handlers must not use it.
 
     Attributes:
-        now: When the transaction began, in aware UTC.
+        now: Start of the transaction, an aware datetime in UTC.
     """
 
     def __init__(self, session: Session, now: datetime) -> None:
@@ -68,9 +68,9 @@ class Operator:
         self.processes = Processes(session, now)
 
     def overview(self) -> Overview:
-        """The state of things, in every workspace."""
+        """Return the state of all workspaces."""
         return read_overview(self.session, self.now)
 
     def of(self, team: str) -> UnitOfWork:
-        """The same transaction, bound to one workspace."""
+        """Return the same transaction, bound to one workspace."""
         return UnitOfWork(self.session, team, self.now)

@@ -1,4 +1,4 @@
-"""The workspaces that the bot was installed in. Tokens come here encrypted, by `foreword_slack.installations`."""
+"""Installations of the bot in workspaces. `foreword_slack.installations` encrypts the tokens."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from foreword_slack.store.tables import InstallationRow, OauthStateRow
 
 
 class InstallationState(StrEnum):
-    """Whether a workspace can be posted to."""
+    """The state of an installation."""
 
     ACTIVE = "active"
-    DOWN = "down"  # Slack refuses the token; posts wait until somebody installs the bot again
+    DOWN = "down"  # Slack refuses the token; posts wait until the bot is installed again
     UNINSTALLED = "uninstalled"
 
 
@@ -27,13 +27,13 @@ class Workspace:
 
     Attributes:
         team: Slack's id of the workspace.
-        tenant: Name of the tenant whose models and data its complaints belong to.
-        reason: Why it is down: Slack's error code.
-        bot: Slack's id of the bot, as it stands in messages' `bot_id`.
-        bot_user: Slack's id of the bot's user, as people mention it.
-        scopes: What the bot may do.
-        sealed: Its tokens, encrypted.
-        token_expire_time: When its token ends; None: never.
+        tenant: Name of the tenant whose models and data the workspace uses.
+        reason: Slack's error code if the installation is down.
+        bot: Slack's id of the bot, the `bot_id` of its messages.
+        bot_user: Slack's id of the bot's user, which people mention.
+        scopes: OAuth scopes of the bot.
+        sealed: Encrypted tokens.
+        token_expire_time: Time when the token expires; None for never.
     """
 
     team: str
@@ -52,24 +52,24 @@ class Workspace:
 
 
 class Workspaces:
-    """All installations. It alone among the repositories sees every team."""
+    """The installations of all workspaces."""
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session, self._now = session, now
 
     def get(self, team: str) -> Workspace | None:
-        """A workspace by its team."""
+        """Return a workspace by its id, or None."""
         row = self._session.get(InstallationRow, team)
         return None if row is None else _to_workspace(row)
 
     def all(self) -> list[Workspace]:
-        """Every workspace, by team."""
+        """Return all workspaces, sorted by id."""
         return [
             _to_workspace(row) for row in self._session.scalars(select(InstallationRow).order_by(InstallationRow.team))
         ]
 
     def save(self, workspace: Workspace) -> None:
-        """Adds a workspace, or takes the place of what is stored for its team."""
+        """Add or replace a workspace."""
         row = self._session.get(InstallationRow, workspace.team)
         if row is None:
             row = InstallationRow(team=workspace.team)
@@ -82,22 +82,22 @@ class Workspaces:
         self._session.flush()
 
     def mark(self, team: str, state: InstallationState, reason: str) -> bool:
-        """Changes a workspace's state; False when there is none or it is in that state already."""
+        """Change a workspace's state; return False if there is none or it has this state already."""
         row = self._session.get(InstallationRow, team)
         if row is None or row.state == state.value:
             return False
         row.state, row.reason, row.update_time = state.value, reason, self._now
         if state is InstallationState.UNINSTALLED:
-            row.sealed = ""  # the tokens are worthless now, and nobody's business
+            row.sealed = ""  # the tokens are invalid now and need not be kept
         self._session.flush()
         return True
 
     def add_oauth_state(self, state: str, lifetime: timedelta) -> None:
-        """Notes that somebody began to install the bot."""
+        """Store the state of a new OAuth flow."""
         self._session.add(OauthStateRow(state=state, expire_time=self._now + lifetime))
 
     def take_oauth_state(self, state: str) -> bool:
-        """Uses a state up; False when it is unknown, used or too old."""
+        """Consume a state; return False if it is unknown, used or expired."""
         self._session.execute(delete(OauthStateRow).where(OauthStateRow.expire_time <= self._now))
         result = self._session.execute(delete(OauthStateRow).where(OauthStateRow.state == state))
         assert isinstance(result, CursorResult)

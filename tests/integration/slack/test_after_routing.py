@@ -18,7 +18,7 @@ async def test_a_complaint_that_nobody_takes_is_brought_to_mind_and_then_to_othe
         await office.slack.wait_for(lambda: office.notes(post), "a reminder below the post")
         (escalated, *_) = await office.asked()
 
-        assert "has taken this complaint yet" in office.notes(post)[0].shown_text
+        assert "has not taken this complaint yet" in office.notes(post)[0].shown_text
         assert "has not taken this complaint in time" in escalated.shown_text
 
 
@@ -66,7 +66,7 @@ async def test_the_app_home_counts_the_day_and_shows_the_mapping(access, tmp_pat
         assert "Complaints today (UTC)" in shown
         assert "*1* received · *1* routed" in shown
         assert office.departments["Service"].id in shown
-        assert "Administrators of the bot can change this" in shown
+        assert "Administrators of the bot can change these settings" in shown
 
 
 async def test_administrators_change_channels_and_thresholds_in_a_window(access, tmp_path):

@@ -23,7 +23,7 @@ async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_re
     async with running_office(keyword_access, tmp_path, speed=60.0, acknowledgement=times) as office:
         office.ann.post(office.complaints, "The lid is missing, says Service")
         (post,) = await office.posted()
-        await office.slack.wait_for(lambda: below(office, post, "has taken"), "a reminder")
+        await office.slack.wait_for(lambda: below(office, post, "has not taken"), "a reminder")
 
         await correct(office, post, "Marketing")
         (_, other) = await office.posted(2)
@@ -32,7 +32,7 @@ async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_re
         await office.slack.wait_for(
             lambda: below(office, post, "This complaint is for your department again."), "word that it came back"
         )
-        await office.slack.wait_for(lambda: len(below(office, post, "has taken")) == 2, "another reminder")
+        await office.slack.wait_for(lambda: len(below(office, post, "has not taken")) == 2, "another reminder")
         await office.asked()
         assert office.department_posts() == [post, other]
 

@@ -24,7 +24,10 @@ async def test_of_two_equal_complaints_in_hand_at_once_one_is_posted(keyword_acc
         (repeat,) = office.notes(post)
         assert "reported again" in repeat.shown_text
         notes = sorted(office.notes(message)[0].shown_text for message in messages)
-        assert notes == ["This was reported already and has been added to the earlier complaint.", "Notified: Service."]
+        assert notes == [
+            "Notified: Service.",
+            "This was reported already and has been added to the earlier complaint.",
+        ]
 
 
 async def test_a_repeat_of_what_was_for_no_department_is_asked_about_anew(keyword_access, tmp_path):
@@ -70,7 +73,7 @@ async def test_a_repeat_whose_original_is_refused_later_goes_to_people(keyword_a
         asked = next(
             post for post in await office.asked(2) if "Which departments should handle this?" in post.shown_text
         )
-        assert "The complaint that it repeats could not be shown" in asked.shown_text
+        assert "This repeats an earlier complaint, but could not be added to its posts" in asked.shown_text
         await office.bob.choose(asked, view.CHOOSE, "Marketing")
         await office.bob.click(asked, view.DECIDE)
         (post,) = await office.posted()

@@ -40,7 +40,7 @@ async def test_a_doubtful_answer_goes_to_people_with_the_guess_chosen(access, tm
         _, menu = asked.find_element(view.CHOOSE)
         guessed = {option["value"] for option in menu["initial_options"]}
         assert guessed == set(model_says(access, COMPLAINT))
-        assert "needed are 100%" in asked.shown_text
+        assert "the minimum is 100%" in asked.shown_text
         await office.noted(message, "A person will decide")
 
 
@@ -72,7 +72,7 @@ async def test_to_decide_on_nothing_asks_for_a_choice(access, tmp_path):
         await office.bob.click(asked, view.DECIDE)
 
         await office.slack.wait_for(lambda: office.bob.ephemerals(office.review))
-        assert "Choose departments first" in office.bob.ephemerals(office.review)[0].shown_text
+        assert "Select departments first" in office.bob.ephemerals(office.review)[0].shown_text
 
 
 async def test_a_complaint_for_nobody_is_dismissed(access, tmp_path):
@@ -137,7 +137,7 @@ async def test_edits_are_mirrored_and_a_deletion_is_marked(access, tmp_path):
 
         office.ann.edit(message, "Three screws are missing.")
         await office.slack.wait_for(lambda: "Three screws" in post.shown_text)
-        assert "Edited by its author" in post.shown_text
+        assert "Edited by the author" in post.shown_text
         assert post.parse == "none", "an edit is no more searched for names than the post was"
 
         office.ann.delete(message)
@@ -213,7 +213,7 @@ async def test_a_complaint_without_words_goes_to_people_who_find_its_source(acce
 
         (asked,) = await office.asked()
         await office.noted(message, "A person will decide")
-        assert "It has no words; see the source" in asked.shown_text
+        assert "The message has no text; see the source" in asked.shown_text
         await office.bob.choose(asked, view.CHOOSE, "Service")
         await office.bob.click(asked, view.DECIDE)
         (post,) = await office.posted()

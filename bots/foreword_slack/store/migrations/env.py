@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `foreword.sql.migration` hands over."""
+"""Alembic environment, which runs migrations on the connection from `foreword.sql.migration`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from foreword_slack.store.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    version_table="slack_version",  # a PostgreSQL database may hold the service's schema, too
-    transactional_ddl=True,  # SQLite can, once transactions begin explicitly, as `foreword.sql` sees to
+    version_table="slack_version",  # a PostgreSQL database may contain the service's schema too
+    transactional_ddl=True,  # SQLite supports this because `foreword.sql` begins transactions explicitly
     render_as_batch=True,
 )
 with context.begin_transaction():

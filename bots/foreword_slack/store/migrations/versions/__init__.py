@@ -1,1 +1,1 @@
-"""One module a migration, oldest first."""
+"""Migrations, one module each, oldest first."""

@@ -16,7 +16,7 @@ _JSON = sa.JSON()
 
 
 def upgrade() -> None:
-    """Creates all tables."""
+    """Create all tables."""
     op.create_table(
         "slack_acknowledgements",
         sa.Column("team", sa.Text(), nullable=False),
@@ -205,7 +205,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them."""
+    """Drop all tables."""
     for table in (
         "slack_retrainings",
         "slack_processes",

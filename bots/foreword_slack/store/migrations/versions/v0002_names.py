@@ -1,4 +1,4 @@
-"""Names of who took, decided and corrected: a post that is shown anew must still say them."""
+"""Add the names of people who took, decided and corrected, which updated posts must still show."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the names, which nobody knows of what was done before."""
+    """Add the columns of names, which are unknown for existing rows."""
     op.add_column("slack_acknowledgements", sa.Column("actor_name", sa.Text(), nullable=True))
     op.add_column("slack_complaints", sa.Column("decider_name", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
-    """Drops the names."""
+    """Drop the columns."""
     op.drop_column("slack_complaints", "decider_name")
     op.drop_column("slack_acknowledgements", "actor_name")
