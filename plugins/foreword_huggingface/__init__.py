@@ -1,1 +1,1 @@
-"""Base models from Hugging Face, by id or from a local folder: encoder-decoder and causal."""
+"""Base models from the Hugging Face hub or a local folder: encoder-decoder and causal models."""

@@ -1,4 +1,4 @@
-"""What a model's configuration tells, before any weights are there."""
+"""The description of a model from its configuration, without its weights."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _LICENCE: Final = re.compile(r"^license:\s*[\"']?([\w.+-]+)", re.MULTILINE)
 _INSTRUCT: Final = re.compile(r"(?:^|[/_.-])(?:instruct|chat|it)(?:$|[_.-]|\d)", re.IGNORECASE)
-"""Names of models that were tuned to follow turns. Base models carry templates too, which they were never shown."""
+"""Names of models that were trained on chat turns. Base models may have a template too, but were not trained on it."""
 _CARD_CHARACTERS: Final = 4096
-"""The model card's header is at its beginning."""
+"""Number of characters read from the model card; its header is at the beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Description:
     """A model that can be loaded.
 
     Attributes:
-        config: What to build the module from; full attention in every layer.
+        config: Configuration to build the module from, with full attention in every layer.
     """
 
     spec: BaseModelSpec
@@ -38,46 +38,50 @@ class Description:
 
 
 def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Description:
-    """Reads the configuration. The network is looked at on the meta device, where its weights take no memory.
+    """Describe a model from its configuration.
+
+    The network is built on the meta device, where its weights take no memory.
 
     Args:
-        offline: Do not ask the hub.
+        entry: The model to describe.
+        source: The source of its files.
+        offline: Do not connect to the hub.
 
     Raises:
-        FailedPreconditionError: There is no configuration, or it is of a kind without support.
+        FailedPreconditionError: The configuration is missing, broken or not supported.
     """
     asked = entry.chat if entry.chat is not None else bool(_INSTRUCT.search(entry.name))
     folder = source.config_folder(with_template=asked, offline=offline)
     chat = asked and _has_chat_template(folder)
     if entry.chat and not chat:
         raise FailedPreconditionError(
-            f"{source.name} is asked for with #chat, but its tokenizer has no chat template. Leave #chat out, or "
-            "choose the model's instruct version.",
+            f"{source.name} is listed with #chat, but its tokenizer has no chat template. Remove #chat, or choose the "
+            "instruct version of the model.",
             reason="CHAT_TEMPLATE_MISSING",
         )
     values = _read_config(source.name, folder)
     family = family_of(source.name, values.get("model_type"))
     if values.get("quantization_config"):
         raise FailedPreconditionError(
-            f"{source.name} holds quantised weights, which cannot be tuned here. Choose the model it was made from.",
+            f"{source.name} has quantised weights, which cannot be tuned. Choose the original model instead.",
             reason="BASE_MODEL_UNSUPPORTED",
         )
     try:
         config = _config_of(values)
-        # Before the window is switched off: it bounds the context.
+        # Read before the sliding window is disabled, because the window limits the context.
         longest = context_tokens(config, family)
         config = with_full_attention(config)
         network = _outline(config, family)
-    except Exception as error:  # configurations are checked by validators of many kinds, without a common error
+    except Exception as error:  # the validators of configurations have no common error class
         raise _broken(source.name, _last_line(error)) from error
-    # What was tuned with a template is another thing without it, so the two are told apart wherever weights are.
+    # An adapter tuned with the template does not work without it, so the revision distinguishes the two.
     revision = source.revision() + ("+chat" if chat else "")
     parameter_count = network.num_parameters()
     spec = BaseModelSpec(
         id=entry.id,
         display_name=entry.name.rpartition("/")[2],
-        description=f"{family.title} of {_rounded(parameter_count)} weights from {source.name}."
-        + (" Inputs become turns of its chat template." if chat else ""),
+        description=f"{family.title} model with {_rounded(parameter_count)} weights from {source.name}."
+        + (" Inputs are formatted with its chat template." if chat else ""),
         architecture=family.architecture,
         context_tokens=longest,
         hidden_size=config.hidden_size,
@@ -92,14 +96,14 @@ def describe(entry: ModelEntry, source: Source, *, offline: bool = False) -> Des
 
 
 def model_class(architecture: Architecture) -> Any:
-    """The class that loads models of a shape; imports transformers' models."""
+    """Return the class that loads models of an architecture; this imports the models of transformers."""
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     return AutoModelForCausalLM if architecture.is_causal else AutoModelForSeq2SeqLM
 
 
 def _read_config(name: str, folder: Path) -> dict[str, Any]:
-    """The configuration as it stands in the file: its kind is checked before any class reads it."""
+    """Return the unparsed configuration, whose model type is checked before any class parses it."""
     try:
         values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -110,7 +114,7 @@ def _read_config(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _config_of(values: dict[str, Any]) -> PreTrainedConfig:
-    """The configuration with all defaults; by model type, so that no code of the repository is ever asked for."""
+    """Return the configuration with all defaults, chosen by model type so that no code of the repository runs."""
     from transformers import CONFIG_MAPPING
 
     config: PreTrainedConfig = CONFIG_MAPPING[values["model_type"]].from_dict(values)
@@ -118,7 +122,7 @@ def _config_of(values: dict[str, Any]) -> PreTrainedConfig:
 
 
 def _outline(config: PreTrainedConfig, family: Family) -> PreTrainedModel:
-    """The network without its weights."""
+    """Build the network without its weights."""
     import torch
 
     with torch.device("meta"):
@@ -127,7 +131,7 @@ def _outline(config: PreTrainedConfig, family: Family) -> PreTrainedModel:
 
 
 def _has_chat_template(folder: Path) -> bool:
-    """Whether the tokenizer has a chat template."""
+    """Return True if the tokenizer has a chat template."""
     if (folder / TEMPLATE).is_file():
         return True
     try:
@@ -138,7 +142,7 @@ def _has_chat_template(folder: Path) -> bool:
 
 
 def _licence(folder: Path) -> str:
-    """The licence that the model card names; empty without one."""
+    """Return the licence in the model card, or an empty text without one."""
     try:
         with (folder / CARD).open(encoding="utf-8", errors="replace") as file:
             header = file.read(_CARD_CHARACTERS)
@@ -149,18 +153,18 @@ def _licence(folder: Path) -> str:
 
 
 def _rounded(count: int) -> str:
-    """`8.2 billion` or `248 million`."""
+    """Return a rounded count, such as `8.2 billion` or `248 million`."""
     return f"{count / 1e9:.1f} billion" if count >= 10**9 else f"{max(1, round(count / 1e6))} million"
 
 
 def _last_line(error: Exception) -> str:
-    """The line of an error that says what is wrong; those above it say where."""
+    """Return the last line of an error, which describes the problem; the lines above describe the location."""
     lines = str(error).strip().splitlines()
     return lines[-1].strip() if lines else type(error).__name__
 
 
 def _broken(name: str, detail: str) -> FailedPreconditionError:
     return FailedPreconditionError(
-        f"{CONFIG} of {name} cannot be used: {detail}. Take the file from the model's source again.",
+        f"{CONFIG} of {name} cannot be used: {detail}. Copy the file again from the model's source.",
         reason="BASE_MODEL_BROKEN",
     )

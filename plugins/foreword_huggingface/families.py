@@ -1,12 +1,12 @@
-"""The families of models that can be tuned and served, and tuning values for each.
+"""The supported model families and their recommended tuning values.
 
-The rates come from the literature, not from a sweep on each of the models: an operator who has swept a model sets the
-rate in the experiment. What is common to all recipes:
+The learning rates come from the literature, not from a sweep on each model; set the rate in the experiment if you have
+swept a model. All recipes have in common:
 
-- 20 vectors: more gain little (Lester et al. 2021, arXiv 2104.08691, figure 3a).
-- Start from frequent tokens of the vocabulary: with text and labels far above random numbers (ibid., figure 3b; PEFT's
-  method comparison on Llama-3.2-3B and GSM8K: 34.3 against 23.4).
-- No accumulation: with the 256 rows per update that the predecessors default to, 200 rows learn nothing.
+- 20 vectors: more bring little gain (Lester et al. 2021, arXiv 2104.08691, figure 3a).
+- Initialisation from frequent tokens of the vocabulary: like text and labels, these are far better than random numbers
+  (ibid., figure 3b; PEFT's method comparison on Llama-3.2-3B and GSM8K: 34.3 against 23.4).
+- No accumulation: with 256 rows per update, the default of earlier services, 200 rows learn nothing.
 """
 
 from __future__ import annotations
@@ -44,21 +44,22 @@ T5_RECIPE: Final = replace(
     _COMMON, optimizer="adafactor", schedule="constant", warmup_ratio=0.0, learning_rate=0.3, weight_decay=1e-5,
 )  # fmt: skip
 BART_RECIPE: Final = replace(
-    # BART normalises its embeddings, so large steps do no harm: the sweep of the starter model, a BART, ended at 0.1
-    # with a running average. Without one, the upper end of 1e-3 to 3e-2 that AdamW is used with.
+    # BART normalises its embeddings, so large steps do no harm: a sweep of the starter model, a BART, ended at 0.1
+    # with a running average. Without one, use the upper end of the usual range for AdamW, 1e-3 to 3e-2.
     _COMMON, learning_rate=0.03,
 )  # fmt: skip
 GPT2_RECIPE: Final = replace(
-    # Its embeddings are some seven times as large as Llama's (standard deviation 0.14 against 0.02): likewise the rate.
+    # The embeddings are about seven times as large as Llama's (standard deviation 0.14 against 0.02), so the rate is
+    # larger too.
     _COMMON, learning_rate=0.01, batch_size=8,
 )  # fmt: skip
 LLAMA_RECIPE: Final = replace(
-    # PEFT's method comparison: 34.3 at 1e-3, 5.7 at 1e-4 (AdamW, Llama-3.2-3B). Qwen and Mistral have the same shape.
+    # PEFT's method comparison: 34.3 at 1e-3, 5.7 at 1e-4 (AdamW, Llama-3.2-3B). Qwen and Mistral have the same design.
     _COMMON, learning_rate=1e-3, batch_size=8,
 )  # fmt: skip
 GRANITE_RECIPE: Final = replace(
-    # The published sentiment notebook tunes a Granite at 1e-3. The model multiplies its embeddings by 12, a prompt's
-    # too, so a step goes further than in Llama.
+    # The published sentiment notebook tunes a Granite model at 1e-3. The model multiplies embeddings by 12, including
+    # those of a prompt, so a step has more effect than in Llama.
     _COMMON, learning_rate=1e-3, batch_size=8,
 )  # fmt: skip
 
@@ -79,12 +80,12 @@ IA3_T5_RECIPE: Final = replace(
     _IA3_COMMON, optimizer="adafactor", learning_rate=3e-3,
 )  # fmt: skip
 IA3_BART_RECIPE: Final = replace(
-    # The sweep of the starter model, a BART, which takes it with a running average; 0.02 is as good without one.
+    # From the sweep of the starter model, a BART, which uses a running average; without one, 0.02 is equally good.
     _IA3_COMMON, learning_rate=0.02,
 )  # fmt: skip
 IA3_CAUSAL_RECIPE: Final = replace(
-    # PEFT's method comparison on Llama-3.2-3B: 39.8 at 1e-3, 31.1 at 1e-4; 5e-3 is no better than 2e-3 and forgets five
-    # times as much (peft#3337).
+    # PEFT's method comparison on Llama-3.2-3B: 39.8 at 1e-3, 31.1 at 1e-4; 5e-3 is not better than 2e-3 and forgets
+    # five times as much (peft#3337).
     _IA3_COMMON, learning_rate=2e-3,
 )  # fmt: skip
 
@@ -97,11 +98,11 @@ _GRANITE: Final = {"prompt_tuning": GRANITE_RECIPE, "ia3": IA3_CAUSAL_RECIPE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """Models of one `model_type`.
+    """The models with the same `model_type`.
 
     Attributes:
-        recipes: Tuning values by tuning type.
-        context_tokens: Longest input where the configuration does not tell.
+        recipes: Recommended parameters by tuning type.
+        context_tokens: Context length if the configuration does not define it.
     """
 
     title: str
@@ -111,7 +112,7 @@ class Family:
 
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({
-    # Relative positions have no end, but these were trained on 512 tokens.
+    # Relative positions have no limit, but these models were trained on 512 tokens.
     "t5": Family(title="T5", architecture=Architecture.ENCODER_DECODER, recipes=_T5, context_tokens=512),
     "mt5": Family(title="mT5", architecture=Architecture.ENCODER_DECODER, recipes=_T5, context_tokens=512),
     "bart": Family(title="BART", architecture=Architecture.ENCODER_DECODER, recipes=_BART),
@@ -122,28 +123,28 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({
     "qwen2": Family(title="Qwen2", architecture=Architecture.CAUSAL, recipes=_LLAMA),
     "qwen3": Family(title="Qwen3", architecture=Architecture.CAUSAL, recipes=_LLAMA),
 })  # fmt: skip
-"""By the `model_type` of the configuration. Each is tuned and served in the tests."""
+"""Families by the `model_type` of the configuration. The tests tune and serve each of them."""
 
 
 def family_of(name: str, model_type: object) -> Family:
-    """The family of a model.
+    """Return the family of a model.
 
     Raises:
-        FailedPreconditionError: There is no support for it; lists what is supported.
+        FailedPreconditionError: The model type is not supported; the message lists the supported ones.
     """
     found = FAMILIES.get(model_type) if isinstance(model_type, str) else None
     if found is None:
         supported = ", ".join(FAMILIES)
         raise FailedPreconditionError(
-            f"{name} has the architecture {str(model_type)[:80]!r}, which is not supported. Choose a model of one of: "
-            f"{supported}.",
+            f"{name} has the architecture {str(model_type)[:80]!r}, which is not supported. Choose a model with one of "
+            f"these: {supported}.",
             reason="BASE_MODEL_UNSUPPORTED",
         )
     return found
 
 
 def context_tokens(config: PreTrainedConfig, family: Family) -> int:
-    """Longest input in tokens, up to where a sliding window would begin to forget."""
+    """Return the context length in tokens, limited to the sliding window if there is one."""
     longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     window = getattr(config, "sliding_window", None)
     known = (int(tokens) for tokens in (longest or family.context_tokens, window) if tokens)
@@ -151,7 +152,7 @@ def context_tokens(config: PreTrainedConfig, family: Family) -> int:
 
 
 def fitted_recipes(family: Family, context_tokens: int) -> dict[str, TuneParameters]:
-    """The family's recipes, with lengths that a short context has room for."""
+    """Return the family's recipes, with lengths reduced to fit a short context."""
     return {
         tuning_type: _fitted(recipe, family.architecture, context_tokens)
         for tuning_type, recipe in family.recipes.items()
@@ -168,7 +169,7 @@ def _fitted(recipe: TuneParameters, architecture: Architecture, context_tokens: 
 
 
 def with_full_attention(config: PreTrainedConfig) -> PreTrainedConfig:
-    """Switches a sliding window off. Within `context_tokens` that changes nothing, and the engine needs no window."""
+    """Disable the sliding window, which makes no difference within `context_tokens`; the engine does not support it."""
     values: dict[str, Any] = {"sliding_window": None, "use_sliding_window": False}
     if getattr(config, "layer_types", None):
         values["layer_types"] = ["full_attention"] * config.num_hidden_layers

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class HuggingFaceModel(BaseModel):
-    """A model of the hub or of a folder."""
+    """A model from the hub or a folder."""
 
     def __init__(self, source: Source, description: Description) -> None:
         self._source = source
@@ -28,25 +28,30 @@ class HuggingFaceModel(BaseModel):
 
     @classmethod
     def describe(cls, entry: ModelEntry, *, source: Source | None = None, offline: bool = False) -> HuggingFaceModel:
-        """Reads a model's configuration; nothing else is loaded.
+        """Describe a model from its configuration, without loading anything else.
 
         Args:
-            source: Where its files are. Default: where the entry says.
-            offline: Do not ask the hub.
+            entry: The model to describe.
+            source: Source of its files. Default: the source that the entry names.
+            offline: Do not connect to the hub.
 
         Raises:
-            FailedPreconditionError: It cannot be offered; names it and says what to do.
+            FailedPreconditionError: The model cannot be offered.
         """
         source = source or make_source(entry)
         return cls(source, describe(entry, source, offline=offline))
 
     @property
     def spec(self) -> BaseModelSpec:
-        """What is known of it without loading it."""
+        """The specification, available without loading the model."""
         return self._description.spec
 
     def load_tokenizer(self) -> PreTrainedTokenizerBase:
-        """Loads the tokenizer alone; one without a padding token pads with its end token."""
+        """Load only the tokenizer; if it has no padding token, use its end token.
+
+        Raises:
+            FailedPreconditionError: The tokenizer is missing or cannot be loaded.
+        """
         from transformers import AutoTokenizer
 
         folder = self._source.tokenizer_folder()
@@ -57,19 +62,23 @@ class HuggingFaceModel(BaseModel):
             if tokenizer.eos_token is None:
                 tokenizer.eos_token = _end_token(self._source.name, tokenizer, self._description.config.eos_token_id)
             if tokenizer.pad_token is None:
-                # What is padded is masked, so any token will do.
+                # Padding is masked, so any token works.
                 tokenizer.pad_token = tokenizer.eos_token
         return tokenizer
 
     def load(self, *, device: str, dtype: str) -> LoadedModel:
-        """Loads weights and tokenizer, downloading them on first use. Whether they fit is checked before."""
+        """Load the weights and the tokenizer, and download them on first use.
+
+        Raises:
+            FailedPreconditionError: The model does not fit into memory, or its files are missing or broken.
+        """
         import torch
 
         name, spec = self._source.name, self.spec
         check_memory(name, parameter_count=spec.parameter_count, dtype=dtype, device=device)
         folder = self._source.weights_folder()
         tokenizer = self.load_tokenizer()
-        # Straight to the accelerator: a model may fit there and not in main memory.
+        # Load directly onto the accelerator: a model may fit there but not into main memory.
         placement: dict[str, Any] = {"device_map": {"": device}} if device.startswith("cuda") else {}
         with _no_progress_bar(), _readable(name, "weights"):
             module, loading = model_class(spec.architecture).from_pretrained(
@@ -84,24 +93,24 @@ class HuggingFaceModel(BaseModel):
             )
             module.to(device)
         if loading["missing_keys"]:
-            raise _unreadable(name, "weights", f"{len(loading['missing_keys'])} tensors are missing from them")
+            raise _unreadable(name, "weights", f"{len(loading['missing_keys'])} tensors are missing")
         module.eval().requires_grad_(False)
         _set_padding(module, tokenizer)
         return LoadedModel(spec=spec, module=module, tokenizer=tokenizer)
 
 
 def _end_token(name: str, tokenizer: PreTrainedTokenizerBase, configured: object) -> str:
-    """The end token that the model's configuration names."""
+    """Return the end token from the model's configuration."""
     first = configured[0] if isinstance(configured, list) and configured else configured
     if not isinstance(first, int):
-        raise _unreadable(name, "tokenizer", "neither it nor the configuration names an end token")
+        raise _unreadable(name, "tokenizer", "neither the tokenizer nor the configuration defines an end token")
     token = tokenizer.convert_ids_to_tokens(first)
     assert isinstance(token, str)
     return token
 
 
 def _set_padding(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Lets the module pad as its tokenizer does where it does not say how."""
+    """Set the padding token of the module to that of its tokenizer if the module defines none."""
     for config in (module.config, module.generation_config):
         if config is not None and getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = tokenizer.pad_token_id
@@ -109,26 +118,26 @@ def _set_padding(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 
 @contextmanager
 def _readable(name: str, what: str) -> Iterator[None]:
-    """Turns what transformers, safetensors and torch raise over bad files into an error with a remedy."""
+    """Convert the errors that transformers, safetensors and torch raise for bad files into one with a remedy."""
     from torch import OutOfMemoryError
 
     try:
         yield
     except OutOfMemoryError as error:
         raise FailedPreconditionError(
-            f"{name} does not fit into the memory that the device has left. Free some, or choose a smaller model.",
+            f"{name} does not fit into the free memory of the device. Free memory, or choose a smaller model.",
             reason="BASE_MODEL_TOO_LARGE",
         ) from error
     except ForewordError:
         raise
-    except Exception as error:  # tokenizers raises bare ones, transformers whatever a bad file leads to
+    except Exception as error:  # tokenizers raises bare exceptions, transformers many different ones
         detail = str(error).strip().partition("\n")[0]
         raise _unreadable(name, what, f"{type(error).__name__}: {detail}") from error
 
 
 def _unreadable(name: str, what: str, detail: str) -> FailedPreconditionError:
     return FailedPreconditionError(
-        f"The {what} of {name} cannot be loaded: {detail}. Take the files from the model's source again, or choose "
+        f"The {what} of {name} cannot be loaded: {detail}. Copy the files again from the model's source, or choose "
         "another model.",
         reason="BASE_MODEL_BROKEN",
     )
@@ -136,7 +145,7 @@ def _unreadable(name: str, what: str, detail: str) -> FailedPreconditionError:
 
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """Keeps transformers' bar out of a service's log."""
+    """Hide the progress bar of transformers, which would clutter the server's log."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""Registers the Hugging Face models that the operator names in FOREWORD_HUGGINGFACE_MODELS."""
+"""Entry point that registers the Hugging Face models listed in FOREWORD_HUGGINGFACE_MODELS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foreword_huggingface.sources import UNREACHABLE
 
 @hookimpl
 def register_base_models(register: Register[BaseModel]) -> None:
-    """Adds a base model for each entry; one that cannot be described is left out by name, and the others are added."""
+    """Register a base model for each entry; leave out entries that cannot be described, and report them by name."""
     entries, faults = read_entries(os.environ.get(VARIABLE, ""))
     for name, reason in faults.items():
         register.leave_out(name, reason)
@@ -24,6 +24,6 @@ def register_base_models(register: Register[BaseModel]) -> None:
         try:
             register.add(HuggingFaceModel.describe(entry, offline=offline))
         except ForewordError as error:
-            # Once is enough: where packets are dropped, each further attempt would cost seconds.
+            # Try only once: if packets are dropped, each further attempt would take seconds.
             offline = offline or error.reason == UNREACHABLE
             register.leave_out(entry.id, error.message)

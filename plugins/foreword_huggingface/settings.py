@@ -1,8 +1,8 @@
-"""FOREWORD_HUGGINGFACE_MODELS: which models are offered.
+"""The setting FOREWORD_HUGGINGFACE_MODELS, which lists the models to offer.
 
-A list of entries with commas between them. An entry is a Hugging Face id, with `@` and a revision if not `main`, or a
-folder (it begins with `/`, `.` or `~`), with a name and `=` in front if it is not to be called by the folder's own.
-`#chat` or `#plain` behind it says whether texts are put into the model's chat template:
+Entries are separated by commas. An entry is a Hugging Face id, followed by `@` and a revision other than `main`, or a
+folder (which begins with `/`, `.` or `~`), preceded by `name=` to replace the folder's own name. A final `#chat` or
+`#plain` turns the model's chat template on or off:
 
     google/flan-t5-base, ibm-granite/granite-3.1-2b-base@v1, complaints-t5=/models/t5, /models/llama#chat
 """
@@ -26,13 +26,13 @@ _FOLDER: Final = ("/", ".", "~")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """One model to offer.
+    """A model to offer.
 
     Attributes:
-        name: Hugging Face id, or what a folder is to be called.
-        revision: Branch, tag or commit; of no use for a folder.
-        folder: Where the files lie; None for a model of the hub.
-        chat: Whether texts are put into the chat template; None decides by the name.
+        name: Hugging Face id, or the name for a folder.
+        revision: Branch, tag or commit; ignored for a folder.
+        folder: Folder of the files; None for a model from the hub.
+        chat: Whether texts are formatted with the chat template; None decides by the name.
     """
 
     name: str
@@ -42,15 +42,15 @@ class ModelEntry:
 
     @property
     def id(self) -> str:
-        """Last part of its resource name."""
+        """The last part of the resource name."""
         return self.name.replace("/", "--")
 
 
 def read_entries(text: str) -> tuple[tuple[ModelEntry, ...], dict[str, str]]:
-    """Reads the setting.
+    """Read the setting.
 
     Returns:
-        The entries, and by name what is wrong with those that cannot be used.
+        The valid entries, and the problems of the invalid ones by name.
     """
     entries: dict[str, ModelEntry] = {}
     faults: dict[str, str] = {}
@@ -60,7 +60,7 @@ def read_entries(text: str) -> tuple[tuple[ModelEntry, ...], dict[str, str]]:
             faults[part.replace("/", "--")] = f"{VARIABLE} has the entry {part!r}: {found}"
         elif found.id in entries:
             faults[part.replace("/", "--")] = (
-                f"{VARIABLE} names {found.id!r} twice. Give a folder another name with name=/path, or remove one."
+                f"{VARIABLE} lists {found.id!r} twice. Rename a folder with name=/path, or remove one of the entries."
             )
         else:
             entries[found.id] = found
@@ -68,16 +68,16 @@ def read_entries(text: str) -> tuple[tuple[ModelEntry, ...], dict[str, str]]:
 
 
 def _read(part: str) -> ModelEntry | str:
-    """An entry, or what is wrong with it."""
+    """Parse an entry; return the problem if it is invalid."""
     part, hash, style = part.partition("#")
     if hash and style not in _STYLES:
-        return f"what follows '#' is no style. Write one of {', '.join(f'#{known}' for known in _STYLES)}."
+        return f"the text after '#' is not a style. Use one of {', '.join(f'#{known}' for known in _STYLES)}."
     found = _read_place(part)
     return found if isinstance(found, str) else replace(found, chat=_STYLES.get(style))
 
 
 def _read_place(part: str) -> ModelEntry | str:
-    """An entry without its style, or what is wrong with it."""
+    """Parse an entry without its style; return the problem if it is invalid."""
     name, equals, path = part.partition("=")
     name, path = name.strip(), path.strip()
     if equals or part.startswith(_FOLDER):
@@ -86,11 +86,14 @@ def _read_place(part: str) -> ModelEntry | str:
         if not path and equals:
             return "the folder is missing. Write name=/path/to/folder."
         if not _NAME.fullmatch(name):
-            return f"{name!r} cannot be a model's name. Use letters, digits, '_', '-' and '.': name=/path/to/folder."
+            return f"{name!r} is not a valid name. Use letters, digits, '_', '-' and '.': name=/path/to/folder."
         return ModelEntry(name=name, folder=folder)
     name, at, revision = part.partition("@")
     if not _NAME.fullmatch(name) or "--" in name:
-        return "it is no Hugging Face id, such as google/flan-t5-base. A folder begins with '/', '.' or '~'."
+        return (
+            "it is not a Hugging Face id. Use an id such as google/flan-t5-base, or a folder that begins with '/', '.' "
+            "or '~'."
+        )
     if at and not _REVISION.fullmatch(revision):
-        return "what follows '@' is no revision. Name a branch, a tag or a commit."
+        return "the text after '@' is not a revision. Use a branch, a tag or a commit."
     return ModelEntry(name=name, revision=revision or DEFAULT_REVISION)

@@ -1,7 +1,7 @@
-"""Where a model's files come from: a folder, or the hub by way of its cache.
+"""Sources of a model's files: a folder, or the hub with its cache.
 
-What the cache holds is used without asking the hub, so that a service starts offline and all its processes agree on one
-commit; the hub is asked for what is missing.
+Cached files are used without asking the hub, so that a service can start offline and all its processes use the same
+commit; only missing files are downloaded.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from foreword.errors import FailedPreconditionError
 from foreword_huggingface.settings import DEFAULT_REVISION, ModelEntry
 
 UNREACHABLE: Final = "BASE_MODEL_UNREACHABLE"
-"""Reason of the error when the hub cannot be reached."""
+"""Reason of the error for an unreachable hub."""
 
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
 TOKENIZER_CONFIG: Final = "tokenizer_config.json"
 TEMPLATE: Final = "chat_template.jinja"
 TEMPLATE_FILES: Final = (TOKENIZER_CONFIG, TEMPLATE)
-"""Where a chat template may stand: in the tokenizer's configuration or in a file of its own."""
+"""Files that may contain a chat template: the tokenizer's configuration and a separate file."""
 _SINGLE: Final = "model.safetensors"
 _INDEX: Final = "model.safetensors.index.json"
 _VOCABULARIES: Final = ("tokenizer.json", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
@@ -35,93 +35,96 @@ _TOKENIZER_FILES: Final = (
 )  # fmt: skip
 _WEIGHT_FILES: Final = ("model.safetensors", "model-*.safetensors", _INDEX, "generation_config.json")
 
-_PATIENCE_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 
 _BLOCK_BYTES: Final = 64 * 1024
 _BLOCKS: Final = 16
-"""Read of each file for its fingerprint: all of a large model would take minutes."""
+"""Number of blocks that the fingerprint reads of each file; reading all of a large model would take minutes."""
 
 
 class UnreachableError(Exception):
-    """The hub does not answer; never leaves this module."""
+    """The hub does not answer; this error is handled inside this module."""
 
 
 class Source(ABC):
-    """A model's files. Each method returns the folder that holds them, or says what to do."""
+    """A source of a model's files; each method returns the folder that contains them."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What messages call the model."""
+        """The name of the model in messages."""
 
     @abstractmethod
     def config_folder(self, *, with_template: bool = False, offline: bool = False) -> Path:
-        """The folder with the configuration and, if there is one, the model card.
+        """Return the folder with the configuration and, if there is one, the model card.
 
         Args:
-            with_template: Also with the chat template, if there is one.
-            offline: Do not ask the hub.
+            with_template: Include the chat template, if there is one.
+            offline: Do not connect to the hub.
 
         Raises:
-            FailedPreconditionError: There is none.
+            FailedPreconditionError: The configuration is missing.
         """
 
     @abstractmethod
     def tokenizer_folder(self) -> Path:
-        """The folder with configuration and tokenizer.
+        """Return the folder with the configuration and the tokenizer.
 
         Raises:
-            FailedPreconditionError: There is no tokenizer.
+            FailedPreconditionError: The tokenizer is missing.
         """
 
     @abstractmethod
     def weights_folder(self) -> Path:
-        """The folder with everything, weights in safetensors.
+        """Return the folder with all files, including the weights in safetensors.
 
         Raises:
-            FailedPreconditionError: There are none.
+            FailedPreconditionError: The weights or the tokenizer are missing.
         """
 
     @abstractmethod
     def revision(self) -> str:
-        """Which weights these are; only after `config_folder`."""
+        """Return an identifier of the weights; call `config_folder` first."""
 
 
 class FolderSource(Source):
-    """A folder as `save_pretrained` writes it."""
+    """A folder written by `save_pretrained`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @property
     def name(self) -> str:
-        """The folder."""
+        """The path of the folder."""
         return str(self._folder)
 
     def config_folder(self, *, with_template: bool = False, offline: bool = False) -> Path:
-        """Checks all files, which costs nothing here: what will not load is not offered."""
+        """Return the folder after a check of all files, which is cheap, so that an incomplete model is not offered."""
         return self.weights_folder()
 
     def tokenizer_folder(self) -> Path:
-        """Checks that there is a tokenizer."""
+        """Return the folder after a check for the tokenizer."""
         if not _has_tokenizer(self._folder):
-            raise _missing(f"{self.name} holds no tokenizer ({', '.join(_VOCABULARIES)}).", "Copy the model's there.")
+            raise _missing(
+                f"{self.name} contains no tokenizer ({', '.join(_VOCABULARIES)}).",
+                "Copy the model's tokenizer to the folder.",
+            )
         return self._folder
 
     def weights_folder(self) -> Path:
-        """Checks that everything is there."""
+        """Return the folder after a check for all files."""
         if not (self._folder / CONFIG).is_file():
-            raise _missing(f"{self.name} holds no {CONFIG}.", "Name a folder that save_pretrained has written.")
+            raise _missing(f"{self.name} contains no {CONFIG}.", "Use a folder written by save_pretrained.")
         if not _has_weights(self._folder):
             raise _missing(
-                f"{self.name} holds no complete set of weights ({_SINGLE}, or all shards of {_INDEX}).",
-                "Copy the files again; weights in other formats must be saved anew with save_pretrained, as others may "
-                "run code when they are loaded.",
+                f"{self.name} contains no complete set of weights ({_SINGLE}, or all shards of {_INDEX}).",
+                "Copy the files again; save weights in other formats again with save_pretrained, because those may run "
+                "code when they are loaded.",
             )
         return self.tokenizer_folder()
 
     def revision(self) -> str:
-        """A hash over configuration, tokenizer and blocks of the weights: changed weights differ all over."""
+        """Return a hash of the configuration, the tokenizer and blocks of the weights; tuning changes all blocks."""
         files = (path for path in self._folder.iterdir() if path.suffix in (".json", ".safetensors") and path.is_file())
         digest = hashlib.sha256()
         for path in sorted(files):
@@ -138,8 +141,10 @@ class HubSource(Source):
     """A repository of the Hugging Face hub at one revision.
 
     Args:
-        cache_folder: The hub's cache. Default: as HF_HOME says.
-        endpoint: The hub's address. Default: as HF_ENDPOINT says.
+        repository: Id of the repository.
+        revision: Branch, tag or commit.
+        cache_folder: Folder of the hub's cache. Default: HF_HOME.
+        endpoint: Address of the hub. Default: HF_ENDPOINT.
     """
 
     def __init__(
@@ -158,11 +163,11 @@ class HubSource(Source):
 
     @property
     def name(self) -> str:
-        """Hugging Face id, and the revision if it is not the usual one."""
+        """The Hugging Face id, with the revision if it is not the default."""
         return self._repository if self._revision == DEFAULT_REVISION else f"{self._repository}@{self._revision}"
 
     def config_folder(self, *, with_template: bool = False, offline: bool = False) -> Path:
-        """From now on, files of the commit that is found here are meant."""
+        """Fetch the configuration; later calls fetch the files of the same commit."""
         names = (CONFIG, TOKENIZER_CONFIG) if with_template else (CONFIG,)
         folder = self._fetch(
             (*_CONFIG_FILES, *(TEMPLATE_FILES if with_template else ())),
@@ -170,37 +175,37 @@ class HubSource(Source):
             offline=offline,
         )
         if not (folder / CONFIG).is_file():
-            raise _missing(f"{self.name} has no {CONFIG} on the hub.", "Choose a repository of transformers weights.")
+            raise _missing(f"{self.name} has no {CONFIG} on the hub.", "Choose a repository with transformers weights.")
         self._commit = folder.name
         return folder
 
     def tokenizer_folder(self) -> Path:
-        """Fetches configuration and tokenizer."""
+        """Fetch the configuration and the tokenizer."""
         folder = self._fetch((*_CONFIG_FILES, *_TOKENIZER_FILES), _has_tokenizer)
         if not _has_tokenizer(folder):
-            raise _missing(f"{self.name} has no tokenizer on the hub.", "Choose a repository that holds one.")
+            raise _missing(f"{self.name} has no tokenizer on the hub.", "Choose a repository with a tokenizer.")
         return folder
 
     def weights_folder(self) -> Path:
-        """Fetches everything."""
+        """Fetch all files."""
         folder = self._fetch(
             (*_CONFIG_FILES, *_TOKENIZER_FILES, *_WEIGHT_FILES),
             lambda folder: _has_weights(folder) and _has_tokenizer(folder),
         )
         if not _has_weights(folder):
             raise _missing(
-                f"The hub or its cache holds no complete set of weights of {self.name} in safetensors.",
-                "Where the hub has them, download them again with network. Where it has other formats only, save the "
-                "model with save_pretrained on a machine that trusts it, and name that folder.",
+                f"Neither the hub nor its cache has a complete set of weights of {self.name} in safetensors.",
+                "If the hub has them, connect to the network and try again. If it has only other formats, save the "
+                "model with save_pretrained on a machine that trusts it, and use that folder.",
             )
         return folder
 
     def revision(self) -> str:
-        """The commit."""
+        """Return the commit."""
         return self._commit
 
     def _fetch(self, patterns: tuple[str, ...], complete: Callable[[Path], bool], *, offline: bool = False) -> Path:
-        """The snapshot folder with files of these names, from the cache if it is complete there."""
+        """Return the snapshot folder with the files that match the patterns, from the cache if it is complete."""
         from huggingface_hub import errors, snapshot_download
 
         def snapshot(local: bool) -> Path:
@@ -227,51 +232,51 @@ class HubSource(Source):
             return snapshot(local=offline)
         except errors.GatedRepoError as error:
             raise FailedPreconditionError(
-                f"{self.name} is gated: its licence must be accepted at https://huggingface.co/{self._repository}, and "
-                "the service needs a token of that account in HF_TOKEN.",
+                f"{self.name} is gated. Accept its licence at https://huggingface.co/{self._repository}, and set "
+                "HF_TOKEN to a token of that account.",
                 reason="BASE_MODEL_GATED",
             ) from error
         except errors.RepositoryNotFoundError as error:
             raise _missing(
                 f"The hub has no model {self._repository!r}, or it is private.",
-                "Check the id; for a private model set HF_TOKEN.",
+                "Check the id, or set HF_TOKEN for a private model.",
             ) from error
         except errors.RevisionNotFoundError as error:
-            raise _missing(f"The hub has no revision {self.name!r}.", "Name a branch, a tag or a commit.") from error
+            raise _missing(f"The hub has no revision {self.name!r}.", "Use a branch, a tag or a commit.") from error
         except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, UnreachableError) as error:
             raise FailedPreconditionError(
-                f"{self.name} is not in the cache of this machine, or not all of it, and the hub cannot be reached. "
-                f"Restart with network (and without HF_HUB_OFFLINE), or run `hf download {self._repository}` on "
-                "another machine and copy its cache (HF_HOME) or a folder here.",
+                f"{self.name} is not completely in the cache of this machine, and the hub cannot be reached. Restart "
+                f"with network (and without HF_HUB_OFFLINE), or run `hf download {self._repository}` on another "
+                "machine and copy its cache (HF_HOME) or a folder to this one.",
                 reason=UNREACHABLE,
             ) from error
         except (errors.HfHubHTTPError, OSError) as error:
             raise FailedPreconditionError(
-                f"{self.name} could not be downloaded: {error}. Check network, disk space and HF_TOKEN, then try "
-                "again.",
+                f"{self.name} could not be downloaded: {error}. Check the network, the disk space and HF_TOKEN, then "
+                "try again.",
                 reason="BASE_MODEL_DOWNLOAD_FAILED",
             ) from error
 
     def _reach(self) -> None:
-        """Asks the hub once: a download asks six times, so that 23 seconds pass until an unreachable hub is noticed.
+        """Send one request to the hub, because a download retries six times, which takes 23 seconds if it fails.
 
         Raises:
-            UnreachableError: There is no answer.
-            HfHubHTTPError: The answer is no.
+            UnreachableError: The hub does not answer.
+            HfHubHTTPError: The hub refuses the request.
         """
         from huggingface_hub import HfApi, errors
 
         revision = self._commit or self._revision
         try:
-            HfApi(endpoint=self._endpoint).model_info(self._repository, revision=revision, timeout=_PATIENCE_SECONDS)
+            HfApi(endpoint=self._endpoint).model_info(self._repository, revision=revision, timeout=_TIMEOUT_SECONDS)
         except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled):
             raise
-        except Exception as error:  # of the hub's HTTP library, which has been another one before
+        except Exception as error:  # from the hub's HTTP library, which has changed before
             raise UnreachableError(str(error)) from error
 
 
 def make_source(entry: ModelEntry) -> Source:
-    """The source that an entry names."""
+    """Return the source of an entry."""
     return HubSource(entry.name, entry.revision) if entry.folder is None else FolderSource(entry.folder)
 
 
@@ -284,7 +289,7 @@ def _has_tokenizer(folder: Path) -> bool:
 
 
 def _has_weights(folder: Path) -> bool:
-    """Whether the weights are there with all their shards."""
+    """Return True if the folder has the weights with all shards."""
     if (folder / _SINGLE).is_file():
         return True
     try:

@@ -1,1 +1,1 @@
-"""Tuning methods that come with Foreword."""
+"""The built-in tuning methods."""

@@ -1,4 +1,4 @@
-"""A running average of what is trained: steadier than the last step, which has seen a few rows only."""
+"""A running average of trained values, which is more stable than the last step with its few rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _START: Final = 10
-"""Damps the first averages, so that the numbers from before training do not linger in them."""
+"""Damping of the first updates, which keeps the initial values from lingering in the average."""
 
 
 class RunningAverage:
     """The average of a tensor over its updates.
 
     Args:
-        tensor: What is trained.
+        tensor: The trained tensor.
         weight: Weight of the past at each update; 0 keeps no average.
     """
 
@@ -30,12 +30,12 @@ class RunningAverage:
 
     @property
     def buffers(self) -> Mapping[str, Tensor]:
-        """What a checkpoint holds of it; nothing without an average."""
+        """The tensors to store in a checkpoint; none without an average."""
         return {"average": self._average, "updates": self._updates} if self._weight else {}
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes in the tensor as it is now."""
+        """Update the average with the current tensor."""
         if not self._weight:
             return
         self._updates += 1
@@ -43,5 +43,5 @@ class RunningAverage:
         self._average.lerp_(self._tensor, 1 - min(self._weight, updates / (updates + _START)))
 
     def value(self) -> Tensor:
-        """A copy of the average on the CPU, or of the tensor where none is kept."""
+        """Return a copy on the CPU of the average, or of the tensor if there is no average."""
         return (self._average if self._weight else self._tensor).detach().to("cpu", copy=True)

@@ -1,4 +1,4 @@
-"""Parameters that several methods take."""
+"""Parameters that several methods share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from foreword.domain.parameters import ParameterSpec
 
 TOKEN_DROPOUT: Final = ParameterSpec(
     name="token_dropout",
-    description="Share of an input's tokens that training leaves out, drawn anew each time; keeps a run from learning "
-    "the rows by heart.",
+    description="Share of an input's tokens that training drops at random each time, so that the run does not "
+    "memorise the rows.",
     type="float",
     minimum=0.0,
     maximum=0.9,
@@ -17,8 +17,8 @@ TOKEN_DROPOUT: Final = ParameterSpec(
 )
 AVERAGING: Final = ParameterSpec(
     name="averaging",
-    description="Keeps a running average of what is trained, with this weight on the past at each update, and uses "
-    "that instead of the last numbers; 0 does not.",
+    description="Weight of the past in a running average of the trained values, which is used instead of the last "
+    "values; 0 turns averaging off.",
     type="float",
     minimum=0.0,
     maximum=0.9999,

@@ -1,4 +1,4 @@
-"""Registers the tuning methods."""
+"""Entry point that registers the tuning methods."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from foreword_methods.prompt_tuning import PromptTuning
 
 @hookimpl
 def register_tuning_methods(register: Register[TuningMethod]) -> None:
-    """Adds `prompt_tuning` and `ia3`."""
+    """Register `prompt_tuning` and `ia3`."""
     register.add(PromptTuning())
     register.add(IA3())

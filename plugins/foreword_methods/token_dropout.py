@@ -1,4 +1,4 @@
-"""Leaves tokens of training inputs out, so that a method does not learn the rows by heart."""
+"""Random dropping of input tokens in training, so that a method does not memorise the rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from random import Random
 
 
 class TokenDropout:
-    """Drops tokens at random.
+    """A function that drops tokens at random.
 
     Args:
-        share: Share of an input's tokens that is left out.
-        special_tokens: Never left out.
+        share: Share of an input's tokens to drop.
+        special_tokens: Tokens that are never dropped.
     """
 
     def __init__(self, share: float, special_tokens: frozenset[int]) -> None:
@@ -19,7 +19,7 @@ class TokenDropout:
         self._special_tokens = special_tokens
 
     def __call__(self, input_ids: Sequence[int], generator: Random) -> Sequence[int]:
-        """What is left, never nothing."""
+        """Return the remaining tokens, or the whole input if nothing would remain."""
         if not self._share:
             return input_ids
         kept = [token for token in input_ids if token in self._special_tokens or generator.random() >= self._share]

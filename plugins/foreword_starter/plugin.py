@@ -1,4 +1,4 @@
-"""Registers the embedded base model."""
+"""Entry point that registers the embedded base model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entry point: registers the tasks."""
+"""Entry point that registers the tasks."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class LabelSigns:
 
     @property
     def are_labels(self) -> bool:
-        """Whether the outputs are a small set of recurring texts, alone or joined."""
+        """True if the outputs are a small set of recurring texts, alone or joined."""
         recurring = sum(count for count in self.counts.values() if count > 1)
         long = sum(len(label) > _MAX_LABEL_CHARACTERS or len(label.split()) > _MAX_LABEL_WORDS for label in self.counts)
         doubtful = long > len(self.counts) / 2 or len(self.counts) > _MANY_LABELS

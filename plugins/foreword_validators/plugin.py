@@ -1,4 +1,4 @@
-"""Entry point: registers the validators."""
+"""Entry point that registers the validators."""
 
 from __future__ import annotations
 

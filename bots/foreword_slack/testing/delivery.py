@@ -98,7 +98,7 @@ class Courier:
 
     @property
     def idle(self) -> bool:
-        """Whether every event has been acknowledged or given up."""
+        """True if every event has been acknowledged or given up."""
         return not self._tasks
 
     def send_events(self, team: Team, found: Iterable[dict[str, Any]]) -> None:

@@ -29,7 +29,7 @@ class CallFault(Enum):
 
     @property
     def takes_effect(self) -> bool:
-        """Whether the call takes effect in spite of the fault."""
+        """True if the call takes effect in spite of the fault."""
         return self.value.endswith("_after")
 
 

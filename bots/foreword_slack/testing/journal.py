@@ -45,7 +45,7 @@ class Attempt:
 
     @property
     def reached_the_app(self) -> bool:
-        """Whether the app acknowledged it, even if the acknowledgement was lost."""
+        """True if the app acknowledged it, even if the acknowledgement was lost."""
         return self.outcome in ("acked", "ack_lost")
 
 
@@ -66,12 +66,12 @@ class Delivery:
 
     @property
     def acked(self) -> bool:
-        """Whether the app acknowledged it in time."""
+        """True if the app acknowledged it in time."""
         return any(attempt.outcome == "acked" for attempt in self.attempts)
 
     @property
     def lost(self) -> bool:
-        """Whether Slack gave up without any acknowledgement of the app."""
+        """True if Slack gave up without any acknowledgement of the app."""
         return self.ended and not any(attempt.reached_the_app for attempt in self.attempts)
 
 

@@ -73,7 +73,7 @@ class FakeSlack:
 
     @property
     def idle(self) -> bool:
-        """Whether every event has been acknowledged or given up."""
+        """True if every event has been acknowledged or given up."""
         return self._courier.idle
 
     def time(self) -> float:

@@ -18,36 +18,41 @@ if TYPE_CHECKING:
 
 _BYTES_PER_NUMBER: Final = 4
 _SCALED: Final = frozenset({SiteKind.KEY, SiteKind.VALUE, SiteKind.FEED_FORWARD})
-"""As in the paper, in every attention, also across. PEFT's defaults have queries instead of keys on BART and Qwen, and
-both on GPT-2; such adapters are read too. Where positions turn neither, it makes no difference: (q s) k = q (s k)."""
+"""As in the paper, in every attention including cross-attention. PEFT's defaults scale queries instead of keys on BART
+and Qwen, and both on GPT-2; such adapters can be read too. Without rotary positions the two are equivalent:
+(q s) k = q (s k)."""
 
 
 class IA3(TuningMethod):
-    """Trains a factor for every column of keys, values and feed-forward activations."""
+    """The method that trains a factor for every column of keys, values and feed-forward activations."""
 
     id = "ia3"
     display_name = "IA3"
     description = (
-        "Trains factors of keys, values and feed-forward activations; adds nothing to the input. Learns more from few "
-        "rows than a soft prompt where the base model is small."
+        "Trains factors for keys, values and feed-forward activations; adds nothing to the input. On a small base "
+        "model it learns more from few rows than a soft prompt."
     )
     parameters = (TOKEN_DROPOUT, AVERAGING)
     unused_parameters = frozenset({"num_virtual_tokens", "init_method", "init_text"})
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
-        """Costs of a run; refuses a base model that tells no sites."""
+        """Return the costs of a run.
+
+        Raises:
+            InvalidArgumentError: The base model declares no sites.
+        """
         del parameters
         count = sum(site.width for site in scaled_sites(spec))
         if not count:
             raise InvalidArgumentError.of(
-                "tuning_type", f"is {self.id}, but {spec.id} has no sites that it could scale; choose prompt_tuning"
+                "tuning_type", f"is {self.id}, but {spec.id} has no sites to scale; choose prompt_tuning"
             )
         return MethodPlan(trainable_parameter_count=count, context_tokens=0, resident_bytes=count * _BYTES_PER_NUMBER)
 
     def start(
         self, model: LoadedModel, parameters: ResolvedParameters, rows: Sequence[EncodedRow], generator: Generator
     ) -> Trainable:
-        """Begins a run from factors of 1, so from the base model as it is; nothing in it is random."""
+        """Start a run from factors of 1, which leave the base model unchanged; nothing is random."""
         del rows, generator
         from foreword_methods.ia3.training import Scales
 
@@ -60,22 +65,22 @@ class IA3(TuningMethod):
         )
 
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
-        """The factors of each site."""
+        """Return the factors of each site."""
         return (Affine(scales_W=artifact.tensors),)
 
     def to_peft(self, artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The artifact as PEFT stores it."""
+        """Return the artifact in PEFT's format."""
         from foreword_methods.ia3.peft_format import write_adapter
 
         return write_adapter(artifact, spec)
 
     def from_peft(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec: BaseModelSpec) -> Artifact:
-        """Reads factors that this service or PEFT wrote."""
+        """Read factors written by this service or PEFT."""
         from foreword_methods.ia3.peft_format import read_adapter
 
         return read_adapter(config, tensors, spec)
 
 
 def scaled_sites(spec: BaseModelSpec) -> tuple[Site, ...]:
-    """What a run scales in a base model."""
+    """Return the sites of a base model that a run scales."""
     return tuple(site for site in spec.sites if site.kind in _SCALED)

@@ -1,4 +1,4 @@
-"""Factors as PEFT stores them: one tensor for each projection, which it calls `ia3_l`.
+"""Factors in PEFT's format: one tensor named `ia3_l` for each projection.
 
 Shapes: W columns of a projection.
 """
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 KIND: Final = "ia3/1"
 
 _TASK_TYPES: Final = {Architecture.ENCODER_DECODER: "SEQ_2_SEQ_LM", Architecture.CAUSAL: "CAUSAL_LM"}
-_BEFORE: Final = "base_model.model."
-_BEHIND: Final = ".ia3_l"
+_PREFIX: Final = "base_model.model."
+_SUFFIX: Final = ".ia3_l"
 
 
 def write_adapter(artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The configuration and the tensors of factors."""
-    takes = {site.module for site in spec.sites if site.kind is SiteKind.FEED_FORWARD}
+    """Return the configuration and the tensors of an adapter with these factors."""
+    scales_input = {site.module for site in spec.sites if site.kind is SiteKind.FEED_FORWARD}
     factors = factors_by_module(spec.sites, artifact.tensors)
     config = {
         "peft_type": "IA3",
@@ -36,43 +36,44 @@ def write_adapter(artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, An
         "base_model_name_or_path": spec.id.replace("--", "/"),
         "revision": None,
         "inference_mode": True,
-        # Whole paths: an ending such as c_proj would match other projections as well.
+        # Full paths, because a suffix such as c_proj would also match other projections.
         "target_modules": sorted(factors),
-        "feedforward_modules": sorted(takes & set(factors)),
+        "feedforward_modules": sorted(scales_input & set(factors)),
         "fan_in_fan_out": bool(artifact.config.get("fan_in_fan_out", False)),
         "modules_to_save": None,
         "init_ia3_weights": True,
     }
     tensors = {
-        f"{_BEFORE}{module}{_BEHIND}": _stored(scale_W, takes=module in takes) for module, scale_W in factors.items()
+        f"{_PREFIX}{module}{_SUFFIX}": _stored(scale_W, of_input=module in scales_input)
+        for module, scale_W in factors.items()
     }
     return config, tensors
 
 
 def read_adapter(config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec: BaseModelSpec) -> Artifact:
-    """The factors in an adapter that this service or PEFT wrote.
+    """Read the factors of an adapter written by this service or PEFT.
 
     Raises:
-        ArtifactError: It holds no factors, or not those of this base model; names what does not fit.
+        ArtifactError: The adapter has no factors, or they do not fit the base model; the message names the tensor.
     """
     _expect(config, "peft_type", "IA3")
     _expect(config, "task_type", _TASK_TYPES[spec.architecture])
     if not tensors:
-        raise ArtifactError("The adapter holds no tensors. Tune it again.")
+        raise ArtifactError("The adapter contains no tensors. Tune it again.")
     scales: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        module = name.removeprefix(_BEFORE).removesuffix(_BEHIND)
+        module = name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
         sites = [site for site in spec.sites if site.module == module]
-        if not sites or name != f"{_BEFORE}{module}{_BEHIND}":
+        if not sites or name != f"{_PREFIX}{module}{_SUFFIX}":
             raise ArtifactError(
-                f"The adapter holds {name[:200]!r}, which is no factor of queries, keys, values or feed-forward "
-                f"activations of base model {spec.id}. Use the base model that it was tuned on, and PEFT's usual "
+                f"The adapter contains {name[:200]!r}, which does not scale queries, keys, values or feed-forward "
+                f"activations of the base model {spec.id}. Use the base model that it was tuned on, and PEFT's default "
                 "target_modules."
             )
         factor_W = _factor(name, tensor, sites[0], spec)
         for site in sites:
             scale_W = factor_W[site.start : site.start + site.width]
-            # A projection that makes several things has ones for those that nobody scales.
+            # A projection with several outputs has factors of 1 for those that are not scaled.
             if site.width == site.module_width or not bool((scale_W == 1).all()):
                 scales[site.name] = scale_W.contiguous()
     return Artifact(
@@ -84,32 +85,41 @@ def read_adapter(config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec:
 
 
 def _factor(name: str, tensor: Tensor, site: Site, spec: BaseModelSpec) -> Tensor:
-    """The factors of a projection, checked; PEFT's shape tells whether they are of what it takes or gives.
+    """Return the checked factors of a projection.
+
+    In PEFT's format the shape determines whether they scale the projection's input or its output.
 
     Shape:
         Returns `[W]`.
+
+    Raises:
+        ArtifactError: The shape does not fit, or a value is not a finite number.
     """
-    takes = site.kind is SiteKind.FEED_FORWARD
-    expected = (1, site.module_width) if takes else (site.module_width, 1)
+    scales_input = site.kind is SiteKind.FEED_FORWARD
+    expected = (1, site.module_width) if scales_input else (site.module_width, 1)
     if tuple(tensor.shape) != expected:
         raise ArtifactError(
-            f"The adapter's {name} has shape {list(tensor.shape)}, but base model {spec.id} has {list(expected)} "
-            f"there, as factors of what the projection {'takes' if takes else 'gives'}. Use the base model that it was "
-            "tuned on, and PEFT's usual feedforward_modules."
+            f"The adapter's {name} has shape {list(tensor.shape)}, but the base model {spec.id} requires "
+            f"{list(expected)} to scale the {'input' if scales_input else 'output'} of the projection. Use the base "
+            "model that it was tuned on, and PEFT's default feedforward_modules."
         )
     if not tensor.dtype.is_floating_point or not bool(torch.isfinite(tensor).all()):
-        raise ArtifactError(f"The adapter's {name} holds values that are not finite numbers. Tune it again.")
+        raise ArtifactError(f"The adapter's {name} contains values that are not finite numbers. Tune it again.")
     return tensor.detach().to("cpu", torch.float32).flatten()
 
 
-def _stored(scale_W: Tensor, *, takes: bool) -> Tensor:
-    """In PEFT's shape."""
+def _stored(scale_W: Tensor, *, of_input: bool) -> Tensor:
+    """Return the factors in PEFT's shape."""
     on_cpu = scale_W.detach().to("cpu", torch.float32)
-    return (on_cpu[None] if takes else on_cpu[:, None]).contiguous()
+    return (on_cpu[None] if of_input else on_cpu[:, None]).contiguous()
 
 
 def _expect(config: Mapping[str, Any], name: str, expected: str) -> None:
-    """Refuses an adapter whose configuration says something else."""
+    """Check a value of the configuration.
+
+    Raises:
+        ArtifactError: The value is a different one.
+    """
     found = config.get(name)
     if found != expected:
-        raise ArtifactError(f"The adapter's {name} is {found!r}, but {expected!r} is expected here.")
+        raise ArtifactError(f"The adapter's {name} is {found!r}, but must be {expected!r}. Choose a matching adapter.")

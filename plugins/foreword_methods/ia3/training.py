@@ -1,6 +1,6 @@
-"""Factors while they are trained.
+"""The factors during training.
 
-Shapes: N columns of all sites, W columns of one.
+Shapes: N columns of all sites, W columns of one site.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _TENSOR = "deviations"
 
 
 class Scales(Trainable):
-    """The factors of all sites in one tensor, as deviations from 1: weight decay then leads back to the base model.
+    """The factors of all sites in one tensor, as deviations from 1, so that weight decay leads to the base model.
 
     Args:
-        sites: What is scaled.
+        sites: The sites to scale.
         network: The base model.
-        special_tokens: Never left out of an input.
-        token_dropout: Share of an input's tokens that is left out.
+        special_tokens: Tokens that are never dropped from an input.
+        token_dropout: Share of an input's tokens to drop.
         averaging: Weight of the past in the running average; 0 keeps none.
     """
 
@@ -48,7 +48,7 @@ class Scales(Trainable):
         self._sites = tuple(sites)
         device = next(network.parameters()).device
         self._deviations_N = torch.zeros(sum(site.width for site in sites), device=device, requires_grad=True)
-        # PEFT asks for it before it merges factors into weights.
+        # PEFT needs this to merge the factors into the weights.
         self._transposed = any(isinstance(network.get_submodule(site.module), Conv1D) for site in sites)
         self._vary_input = TokenDropout(token_dropout, special_tokens)
         self._average = RunningAverage(self._deviations_N, averaging)
@@ -64,19 +64,19 @@ class Scales(Trainable):
         return self._average.buffers
 
     def contribute(self) -> Sequence[Contribution]:
-        """The factors of each site."""
+        """Return the factors of each site."""
         return (Affine(scales_W=self._by_site(self._deviations_N)),)
 
     def vary_input(self, input_ids: Sequence[int], generator: Random) -> Sequence[int]:
-        """Leaves tokens out at random, but never all of them."""
+        """Drop tokens at random, but never all of them."""
         return self._vary_input(input_ids, generator)
 
     def after_step(self) -> None:
-        """Moves the running average."""
+        """Update the running average."""
         self._average.update()
 
     def finish(self) -> Artifact:
-        """A copy of the average, or of the factors where none is kept."""
+        """Return a copy of the average, or of the factors if there is no average."""
         factors = self._by_site(self._average.value())
         return Artifact(
             kind=KIND,
@@ -86,6 +86,6 @@ class Scales(Trainable):
         )
 
     def _by_site(self, deviations_N: Tensor) -> dict[str, Tensor]:
-        """Factors by name of the site."""
+        """Return the factors by name of the site."""
         parts = torch.split(1 + deviations_N, [site.width for site in self._sites])
         return {site.name: scale_W for site, scale_W in zip(self._sites, parts, strict=True)}

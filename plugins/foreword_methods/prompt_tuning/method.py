@@ -22,7 +22,7 @@ _BYTES_PER_NUMBER = 4
 
 
 class PromptTuning(TuningMethod):
-    """Trains `[P, D]` vectors in front of every input's embeddings."""
+    """The method that trains `[P, D]` vectors in front of every input's embeddings."""
 
     id = "prompt_tuning"
     display_name = "Prompt tuning"
@@ -30,16 +30,20 @@ class PromptTuning(TuningMethod):
     parameters = (TOKEN_DROPOUT, AVERAGING)
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
-        """Costs of a run; refuses a prompt without a start or without room."""
+        """Return the costs of a run.
+
+        Raises:
+            InvalidArgumentError: The initial text is missing, or the prompt does not fit into the context.
+        """
         violations = Violations()
         if parameters.init_method == "text" and not (parameters.init_text or "").strip():
-            violations.add("parameters.init_text", "is required when init_method is text; give the instruction")
+            violations.add("parameters.init_text", "is required when init_method is text; set it to an instruction")
         num_virtual_tokens = parameters.num_virtual_tokens
         assert num_virtual_tokens is not None
         if num_virtual_tokens >= spec.context_tokens:
             violations.add(
                 "parameters.num_virtual_tokens",
-                f"must be below the context of {spec.context_tokens} tokens; 20 to 100 are usual",
+                f"must be smaller than the context of {spec.context_tokens} tokens; choose 20 to 100",
             )
         violations.check()
         count = num_virtual_tokens * spec.hidden_size
@@ -52,7 +56,7 @@ class PromptTuning(TuningMethod):
     def start(
         self, model: LoadedModel, parameters: ResolvedParameters, rows: Sequence[EncodedRow], generator: Generator
     ) -> Trainable:
-        """Begins a run as `init_method` says."""
+        """Start a run with vectors initialised by `init_method`."""
         from foreword_methods.prompt_tuning.start import initial_prompt
         from foreword_methods.prompt_tuning.training import Prompt
 
@@ -65,26 +69,26 @@ class PromptTuning(TuningMethod):
         )
 
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
-        """The vectors in front."""
+        """Return the vectors in front of the input."""
         from foreword_methods.prompt_tuning.peft_format import TENSOR
 
         return (Embeds(vectors_PD=artifact.tensors[TENSOR]),)
 
     def to_peft(self, artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """The artifact as PEFT stores it."""
+        """Return the artifact in PEFT's format."""
         from foreword_methods.prompt_tuning.peft_format import write_adapter
 
         return write_adapter(artifact, spec)
 
     def from_peft(self, config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec: BaseModelSpec) -> Artifact:
-        """Reads a prompt that this service or PEFT wrote."""
+        """Read a prompt written by this service or PEFT."""
         from foreword_methods.prompt_tuning.peft_format import read_adapter
 
         return read_adapter(config, tensors, spec)
 
 
 def _shape_of(model: LoadedModel) -> dict[str, Any]:
-    """Heads and layers of a base model, under whatever names its configuration has them."""
+    """Return the numbers of heads and layers of a base model, under the names that PEFT uses."""
     config = model.module.config.get_text_config()
     return {
         "num_attention_heads": getattr(config, "num_attention_heads", None),

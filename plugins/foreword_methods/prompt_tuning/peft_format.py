@@ -1,4 +1,4 @@
-"""Prompts as PEFT stores them: `adapter_config.json` and `adapter_model.safetensors` with `prompt_embeddings`.
+"""Prompts in PEFT's format: `adapter_config.json` and `adapter_model.safetensors` with `prompt_embeddings`.
 
 Shapes: P virtual tokens, D width of the embeddings.
 """
@@ -24,7 +24,7 @@ _TASK_TYPES = {Architecture.ENCODER_DECODER: "SEQ_2_SEQ_LM", Architecture.CAUSAL
 
 
 def write_adapter(artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The configuration and the tensors of a prompt."""
+    """Return the configuration and the tensors of an adapter with a prompt."""
     vectors_PD = artifact.tensors[TENSOR]
     config = {
         "peft_type": "PROMPT_TUNING",
@@ -34,44 +34,45 @@ def write_adapter(artifact: Artifact, spec: BaseModelSpec) -> tuple[dict[str, An
         "inference_mode": True,
         "num_virtual_tokens": vectors_PD.shape[0],
         "token_dim": vectors_PD.shape[1],
-        # PEFT's default for encoder-decoder models is 2: [2P, D] in the file, of which it uses half.
+        # PEFT's default for encoder-decoder models is 2: the file then has [2P, D], of which PEFT uses half.
         "num_transformer_submodules": 1,
         "num_attention_heads": artifact.config.get("num_attention_heads"),
         "num_layers": artifact.config.get("num_layers"),
-        # How the prompt started matters no more, and TEXT would make PEFT ask for a tokenizer.
+        # The initialisation no longer matters, and TEXT would make PEFT require a tokenizer.
         "prompt_tuning_init": "RANDOM",
     }
     return config, {TENSOR: vectors_PD.detach().to("cpu", torch.float32).contiguous()}
 
 
 def read_adapter(config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec: BaseModelSpec) -> Artifact:
-    """The prompt in an adapter that this service or PEFT wrote.
+    """Read the prompt of an adapter written by this service or PEFT.
 
     Raises:
-        ArtifactError: It is no prompt, or not one for this base model.
+        ArtifactError: The adapter is not a prompt, or does not fit the base model.
     """
     _expect(config, "peft_type", "PROMPT_TUNING")
     _expect(config, "task_type", _TASK_TYPES[spec.architecture])
     if set(tensors) != {TENSOR}:
         raise ArtifactError(
-            f"The adapter must hold the one tensor {TENSOR}, not {', '.join(sorted(tensors)) or 'none'}."
+            f"The adapter must contain only the tensor {TENSOR}, but it contains "
+            f"{', '.join(sorted(tensors)) or 'none'}. Choose a prompt-tuning adapter."
         )
     num_virtual_tokens = config.get("num_virtual_tokens")
     submodules = config.get("num_transformer_submodules") or 1
     if not isinstance(num_virtual_tokens, int) or num_virtual_tokens < 1 or submodules not in (1, 2):
         raise ArtifactError(
             f"The adapter's num_virtual_tokens is {num_virtual_tokens!r} and its num_transformer_submodules "
-            f"{submodules!r}; a positive number and 1 or 2 are expected."
+            f"{submodules!r}, but they must be a positive number and 1 or 2. Tune it again."
         )
     vectors = tensors[TENSOR]
     expected = (num_virtual_tokens * submodules, spec.hidden_size)
     if tuple(vectors.shape) != expected:
         raise ArtifactError(
-            f"The adapter's {TENSOR} has shape {list(vectors.shape)}, but {list(expected)} fits its configuration and "
-            f"base model {spec.id}. Use the base model that it was tuned on."
+            f"The adapter's {TENSOR} has shape {list(vectors.shape)}, but its configuration and the base model "
+            f"{spec.id} require {list(expected)}. Use the base model that it was tuned on."
         )
     if not vectors.dtype.is_floating_point or not bool(torch.isfinite(vectors).all()):
-        raise ArtifactError(f"The adapter's {TENSOR} holds values that are not finite numbers. Tune it again.")
+        raise ArtifactError(f"The adapter's {TENSOR} contains values that are not finite numbers. Tune it again.")
     return Artifact(
         kind=KIND,
         tensors={TENSOR: vectors[:num_virtual_tokens].float().contiguous()},
@@ -81,7 +82,11 @@ def read_adapter(config: Mapping[str, Any], tensors: Mapping[str, Tensor], spec:
 
 
 def _expect(config: Mapping[str, Any], name: str, expected: str) -> None:
-    """Refuses an adapter whose configuration says something else."""
+    """Check a value of the configuration.
+
+    Raises:
+        ArtifactError: The value is a different one.
+    """
     found = config.get(name)
     if found != expected:
-        raise ArtifactError(f"The adapter's {name} is {found!r}, but {expected!r} is expected here.")
+        raise ArtifactError(f"The adapter's {name} is {found!r}, but must be {expected!r}. Choose a matching adapter.")

@@ -1,4 +1,4 @@
-"""How a prompt starts: it decides much of how far tuning gets (Lester et al. 2021, section 3.2).
+"""The initialisation of a prompt, which strongly affects the result of tuning (Lester et al. 2021, section 3.2).
 
 Shapes: P virtual tokens, D width of the embeddings, N token ids, B rows, T text tokens.
 """
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from foreword.plugin.interfaces import EncodedRow, LoadedModel
 
 FREQUENT_TOKENS: Final = 5000
-"""Sampled from: tokenizers number their tokens by frequency, and rare ones make poor starts (ibid.)."""
+"""Number of tokens to sample from: tokenizers number tokens by frequency, and rare ones are a poor start (ibid.)."""
 
-_MOST_REGRESSED_ROWS: Final = 2000
-"""A regression on more of them takes longer than it is worth: tuning goes on from there."""
+_MAX_REGRESSED_ROWS: Final = 2000
+"""Maximum rows of the regression; more take longer than they are worth, because tuning continues from there."""
 _TOKENS_AT_ONCE: Final = 4096
-"""Padded, of one forward pass."""
+"""Maximum tokens of a forward pass, including padding."""
 
 
 def initial_prompt(
     model: LoadedModel, parameters: ResolvedParameters, rows: Sequence[EncodedRow], generator: Generator
 ) -> Tensor:
-    """The vectors that a prompt starts from, in fp32 on the model's device.
+    """Return the initial vectors of a prompt, in fp32 on the model's device.
 
     Shape:
         Returns `[P, D]`.
@@ -53,7 +53,7 @@ def initial_prompt(
 
 
 def _embed(model: LoadedModel, ids: Sequence[int]) -> Tensor:
-    """Embeddings as they enter the first layer: the module applies the model's own scale where it has one.
+    """Return embeddings as they enter the first layer; the module applies the model's own scale if it has one.
 
     Shape:
         ids: `[N]`. Returns `[N, D]`.
@@ -65,14 +65,14 @@ def _embed(model: LoadedModel, ids: Sequence[int]) -> Tensor:
 
 
 def _from_text(model: LoadedModel, text: str, num_virtual_tokens: int) -> Tensor:
-    """The text's token embeddings, repeated or cut to length."""
+    """Return the text's token embeddings, repeated or truncated to the length of the prompt."""
     ids = encode_plain(model.tokenizer, text)
     repeats = -(-num_virtual_tokens // len(ids))
     return _embed(model, (ids * repeats)[:num_virtual_tokens])
 
 
 def _from_vocabulary(model: LoadedModel, num_virtual_tokens: int, generator: Generator) -> Tensor:
-    """Embeddings of frequent tokens, drawn at random."""
+    """Return the embeddings of frequent tokens, drawn at random."""
     special = set(model.tokenizer.all_special_ids) | set(model.tokenizer.added_tokens_decoder)
     ordinary = [token for token in range(len(model.tokenizer)) if token not in special][:FREQUENT_TOKENS]
     drawn = torch.randint(len(ordinary), (num_virtual_tokens,), generator=generator)
@@ -82,7 +82,7 @@ def _from_vocabulary(model: LoadedModel, num_virtual_tokens: int, generator: Gen
 def _from_labels(
     model: LoadedModel, rows: Sequence[EncodedRow], num_virtual_tokens: int, generator: Generator
 ) -> Tensor:
-    """The mean embedding of each answer's tokens; frequent tokens fill the rest."""
+    """Return the mean embedding of each answer's tokens; frequent tokens fill the rest."""
     answers = dict.fromkeys(answer for answer in _answers(model, rows) if answer)
     means = [_embed(model, ids).mean(dim=0) for ids in answers][:num_virtual_tokens]
     rest_PD = _from_vocabulary(model, num_virtual_tokens, generator)
@@ -92,8 +92,8 @@ def _from_labels(
 def _from_regression(
     model: LoadedModel, rows: Sequence[EncodedRow], num_virtual_tokens: int, generator: Generator
 ) -> Tensor:
-    """What a regression on the model's own sentence vectors finds; frequent tokens fill the rest."""
-    drawn = torch.randperm(len(rows), generator=generator)[:_MOST_REGRESSED_ROWS].tolist()
+    """Return vectors from a regression on the model's own sentence vectors; frequent tokens fill the rest."""
+    drawn = torch.randperm(len(rows), generator=generator)[:_MAX_REGRESSED_ROWS].tolist()
     chosen = sorted((rows[place] for place in drawn), key=lambda row: len(row.input_ids))
     pooled_ND = torch.cat([_pooled(model, part) for part in _parts(chosen)])
     found_UD = answer_vectors(
@@ -104,7 +104,7 @@ def _from_regression(
 
 
 def _parts(rows: Sequence[EncodedRow]) -> list[list[EncodedRow]]:
-    """Rows, short ones first, in parts that fit into one forward pass."""
+    """Split rows, which are sorted by length, into parts that fit into one forward pass."""
     parts: list[list[EncodedRow]] = []
     for row in rows:
         if parts and (len(parts[-1]) + 1) * len(row.input_ids) <= _TOKENS_AT_ONCE:
@@ -115,14 +115,14 @@ def _parts(rows: Sequence[EncodedRow]) -> list[list[EncodedRow]]:
 
 
 def _answers(model: LoadedModel, rows: Sequence[EncodedRow]) -> list[tuple[int, ...]]:
-    """Answers in token ids, without what opens and closes them."""
+    """Return the answers in token ids, without special tokens."""
     special = set(model.tokenizer.all_special_ids)
     return [tuple(token for token in row.target_ids if token not in special) for row in rows]
 
 
 @torch.no_grad()
 def _pooled(model: LoadedModel, rows: Sequence[EncodedRow]) -> Tensor:
-    """Mean of the last states over each input's tokens, without any prompt: of the encoder where there is one.
+    """Return the mean of the last states over each input's tokens, without a prompt; of the encoder if there is one.
 
     Shape:
         Returns `[B, D]`, float32.
@@ -142,6 +142,6 @@ def _pooled(model: LoadedModel, rows: Sequence[EncodedRow]) -> Tensor:
 
 
 def _random(model: LoadedModel, num_virtual_tokens: int, generator: Generator) -> Tensor:
-    """Normal numbers as large as the embeddings are: PEFT's N(0, 1) drowns the text in models with small ones."""
+    """Return normal random numbers with the embeddings' scale; PEFT's N(0, 1) dominates the text if they are small."""
     sample_ND = _embed(model, range(min(FREQUENT_TOKENS, len(model.tokenizer))))
     return torch.randn(num_virtual_tokens, sample_ND.shape[1], generator=generator) * sample_ND.std().cpu()

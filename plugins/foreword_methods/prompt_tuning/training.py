@@ -1,4 +1,4 @@
-"""A soft prompt while it is trained.
+"""A soft prompt during training.
 
 Shapes: P virtual tokens, D width of the embeddings.
 """
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Prompt(Trainable):
-    """The vectors, their running average, and what happens to inputs in training.
+    """The vectors, their running average and the dropping of input tokens.
 
     Args:
-        vectors_PD: Where the prompt starts, in fp32.
-        shape: Facts of the base model that PEFT's configuration asks for.
-        special_tokens: Never left out of an input.
-        token_dropout: Share of an input's tokens that is left out.
+        vectors_PD: Initial vectors, in fp32.
+        shape: Properties of the base model that PEFT's configuration requires.
+        special_tokens: Tokens that are never dropped from an input.
+        token_dropout: Share of an input's tokens to drop.
         averaging: Weight of the past in the running average; 0 keeps none.
     """
 
@@ -55,19 +55,19 @@ class Prompt(Trainable):
         return self._average.buffers
 
     def contribute(self) -> Sequence[Contribution]:
-        """The vectors in front."""
+        """Return the vectors in front of the input."""
         return (Embeds(vectors_PD=self._vectors_PD),)
 
     def vary_input(self, input_ids: Sequence[int], generator: Random) -> Sequence[int]:
-        """Leaves tokens out at random, but never all of them."""
+        """Drop tokens at random, but never all of them."""
         return self._vary_input(input_ids, generator)
 
     def after_step(self) -> None:
-        """Moves the running average."""
+        """Update the running average."""
         self._average.update()
 
     def finish(self) -> Artifact:
-        """A copy of the average, or of the vectors where none is kept."""
+        """Return a copy of the average, or of the vectors if there is no average."""
         vectors_PD = self._average.value()
         return Artifact(
             kind=KIND,

@@ -43,7 +43,7 @@ def test_t5_has_the_recipe_of_the_paper():
     assert (T5_RECIPE.optimizer, T5_RECIPE.schedule, T5_RECIPE.learning_rate) == ("adafactor", "constant", 0.3)
 
 
-def test_every_recipe_sets_all_that_depends_on_the_model():
+def test_every_recipe_sets_all_values_that_depend_on_the_model():
     for family in FAMILIES.values():
         assert family.recipes["prompt_tuning"].num_virtual_tokens is not None
         for recipe in family.recipes.values():
@@ -90,7 +90,7 @@ def test_a_sliding_window_bounds_the_context_and_is_switched_off(tmp_path):
         ({"model_type": "my_llama", "auto_map": {"AutoConfig": "code.Config"}}, "my_llama"),
     ],
 )
-def test_an_unknown_architecture_is_refused_by_name_with_the_list_of_the_supported(tmp_path, changes, problem):
+def test_an_unknown_architecture_is_refused_with_the_list_of_supported_ones(tmp_path, changes, problem):
     folder = write_model(tmp_path, "llama")
     _change_config(folder, **changes)
 
@@ -182,7 +182,7 @@ def test_cut_off_weights_are_refused_when_they_are_loaded(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_weights_of_another_shape_or_with_gaps_are_refused_instead_of_being_filled_at_random(tmp_path):
+def test_weights_of_another_shape_or_with_gaps_are_refused_instead_of_initialised_at_random(tmp_path):
     folder = write_model(tmp_path, "llama")
     _change_config(folder, num_hidden_layers=3)
     with pytest.raises(FailedPreconditionError, match="tensors are missing"):
@@ -193,7 +193,7 @@ def test_weights_of_another_shape_or_with_gaps_are_refused_instead_of_being_fill
         _describe(folder).load(device="cpu", dtype="float32")
 
 
-def test_a_tokenizer_without_an_end_token_takes_the_models(tmp_path):
+def test_a_tokenizer_without_an_end_token_uses_that_of_the_configuration(tmp_path):
     folder = write_model(tmp_path, "gpt2")
     path = folder / "tokenizer_config.json"
     path.write_text(json.dumps({name: v for name, v in json.loads(path.read_text()).items() if name != "eos_token"}))

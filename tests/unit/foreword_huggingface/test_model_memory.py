@@ -8,8 +8,8 @@ from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry
 
 
-def test_a_model_is_measured_before_its_weights_are_touched(tmp_path):
-    """A description of a model that no machine holds, whose weights would fail to load in another way."""
+def test_memory_is_checked_before_the_weights_are_read(tmp_path):
+    """The described model is too large for any machine, and its weights would fail to load with another error."""
     folder = write_model(tmp_path, "llama")
     config = folder / "config.json"
     config.write_text(

@@ -35,7 +35,7 @@ def test_a_model_that_cannot_be_offered_is_left_out_by_name_and_the_others_are_o
     assert status.provides == ("base model:team--good",)
     assert len(status.left_out) == 2
     assert manager.base_model("team/good").spec.id == "team--good"
-    with pytest.raises(FailedPreconditionError, match=r"gone holds no config\.json") as raised:
+    with pytest.raises(FailedPreconditionError, match=r"gone contains no config\.json") as raised:
         manager.base_model("gone")
     assert raised.value.reason == "BASE_MODEL_LEFT_OUT"
     with pytest.raises(NotFoundError):

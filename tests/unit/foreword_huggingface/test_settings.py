@@ -25,7 +25,7 @@ def test_ids_revisions_folders_and_names_are_read():
     assert faults == {}
 
 
-def test_a_style_stands_behind_a_name_a_revision_or_a_folder():
+def test_a_style_follows_a_name_a_revision_or_a_folder():
     entries, faults = read_entries("a/b#chat, a/c@v1#plain, name=/models/x#chat, /models/y")
 
     assert [entry.chat for entry in entries] == [True, False, True, None]
@@ -43,7 +43,7 @@ def test_a_relative_folder_and_the_home_folder_become_absolute(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("text", ["", " ", ",, ,"])
-def test_nothing_is_offered_unless_it_is_named(text):
+def test_nothing_is_offered_unless_it_is_listed(text):
     assert read_entries(text) == ((), {})
 
 
@@ -53,8 +53,8 @@ def test_nothing_is_offered_unless_it_is_named(text):
         ("a/b/c", "google/flan-t5-base"),
         ("google--flan-t5-base", "google/flan-t5-base"),
         ("https://huggingface.co/gpt2", "google/flan-t5-base"),
-        ("gpt2@", "Name a branch"),
-        ("gpt2@ -x", "Name a branch"),
+        ("gpt2@", "Use a branch"),
+        ("gpt2@ -x", "Use a branch"),
         ("gpt2#chatty", "#chat, #plain"),
         ("gpt2#", "#chat, #plain"),
         ("mine=", "name=/path/to/folder"),
@@ -72,7 +72,7 @@ def test_a_faulty_entry_is_named_with_a_remedy_and_the_others_are_kept(part, rem
     assert remedy in reason
 
 
-def test_a_name_that_comes_twice_is_refused_once():
+def test_the_first_of_several_entries_with_the_same_name_is_kept():
     entries, faults = read_entries("gpt2, gpt2@v1, gpt2=/models/gpt2")
 
     assert entries == (ModelEntry(name="gpt2"),)

@@ -42,7 +42,7 @@ def _peft_tokens(artifact, shape, folder) -> list[int]:
     return _tokens(peft.PeftModel.from_pretrained(tiny_model(shape).module, folder))
 
 
-def test_the_plugin_registers_it():
+def test_the_plugin_registers_the_method():
     register: Register = Register("tuning method", lambda item: item.id)
 
     plugin.register_tuning_methods(register)
@@ -51,7 +51,7 @@ def test_the_plugin_registers_it():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_run_starts_from_the_base_model_as_it_is(shape):
+def test_a_run_starts_from_the_unchanged_base_model(shape):
     model = tiny_model(shape)
     runner = ModelRunner(model)
 
@@ -89,7 +89,7 @@ def test_a_base_model_without_sites_is_refused_with_the_remedy():
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's own
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_tuned_gives_the_same_tokens_in_plain_peft(shape, tmp_path):
+def test_a_tuned_artifact_gives_the_same_tokens_in_plain_peft(shape, tmp_path):
     model = tiny_model(shape)
     parameters = make_parameters(num_epochs=3, learning_rate=0.2, method_parameters={"averaging": 0.5})
     trainer = make_trainer(model, make_rows(), parameters, method=IA3())
@@ -114,7 +114,7 @@ def test_what_is_tuned_gives_the_same_tokens_in_plain_peft(shape, tmp_path):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_was_written_is_read_back(shape):
+def test_a_written_adapter_is_read_back(shape):
     method, spec = IA3(), tiny_model(shape).spec
     artifact = _artifact(spec)
     files = adapter_files(method, artifact, spec)
@@ -129,8 +129,8 @@ def test_what_was_written_is_read_back(shape):
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's own
 @pytest.mark.parametrize("shape", SHAPES)
-def test_an_adapter_of_pefts_own_with_its_default_targets_is_read_and_gives_its_tokens(shape, tmp_path):
-    """PEFT's defaults have queries as well, and GPT-2's in one projection with keys and values."""
+def test_an_adapter_of_peft_with_default_targets_gives_the_same_tokens(shape, tmp_path):
+    """PEFT's defaults also scale queries, which GPT-2 has in one projection with keys and values."""
     model = tiny_model(shape)
     causal = not model.module.config.is_encoder_decoder
     config = peft.IA3Config(
@@ -165,7 +165,7 @@ def test_an_adapter_of_pefts_own_with_its_default_targets_is_read_and_gives_its_
     ("change", "match"),
     [({"peft_type": "LORA"}, "peft_type is 'LORA'"), ({"task_type": "CAUSAL_LM"}, "task_type is 'CAUSAL_LM'")],
 )
-def test_a_configuration_of_something_else_is_refused_and_the_value_named(change, match):
+def test_a_configuration_of_another_kind_is_refused_and_the_value_named(change, match):
     spec = tiny_model("bart").spec
     config, tensors = IA3().to_peft(_artifact(spec), spec)
 

@@ -43,7 +43,7 @@ def _artifact(num_virtual_tokens=4):
     )
 
 
-def test_the_plugin_registers_it():
+def test_the_plugin_registers_the_method():
     register: Register = Register("tuning method", lambda item: item.id)
 
     plugin.register_tuning_methods(register)
@@ -79,7 +79,7 @@ def test_labels_start_the_prompt_with_their_mean_embeddings_and_the_vocabulary_f
     assert vectors.shape == (3, HIDDEN_SIZE)
 
 
-def test_a_regression_starts_the_prompt_with_a_vector_for_each_answer_that_tells_its_rows_from_others():
+def test_a_regression_starts_the_prompt_with_a_vector_for_each_answer_that_separates_its_rows_from_others():
     model = tiny_model("bart")
     rows = [("planning the manual", "Planning"), ("a part", "Warehouse")] * 4 + [("the manual", "Planning")]
 
@@ -135,10 +135,12 @@ def test_a_random_start_is_as_large_as_embeddings_are_and_follows_the_seed(init_
     assert first.std().item() == pytest.approx(model.module.model.shared.weight.std().item(), rel=0.2)
 
 
-@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's own
-@pytest.mark.filterwarnings("ignore:Position ids are not supported:UserWarning")  # likewise; it counts them itself
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # raised by PEFT itself
+@pytest.mark.filterwarnings(
+    "ignore:Position ids are not supported:UserWarning"
+)  # raised by PEFT too, which counts them itself
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_tuned_acts_the_same_in_plain_peft(shape, tmp_path):
+def test_a_tuned_prompt_acts_the_same_in_plain_peft(shape, tmp_path):
     model = tiny_model(shape)
     trainer = make_trainer(model, make_rows(), make_parameters(num_epochs=1, num_virtual_tokens=5))
     list(trainer.run())
@@ -172,7 +174,7 @@ def test_equal_artifacts_give_equal_files():
 
 
 @pytest.mark.parametrize(("shape", "task_type"), [("t5", "SEQ_2_SEQ_LM"), ("gpt2", "CAUSAL_LM")])
-def test_the_configuration_is_one_that_peft_takes_and_holds_one_prompt(shape, task_type):
+def test_peft_accepts_the_configuration_and_loads_one_prompt(shape, task_type):
     spec = tiny_model(shape).spec
 
     config = json.loads(adapter_files(PromptTuning(), _artifact(), spec)["adapter_config.json"])
@@ -183,7 +185,7 @@ def test_the_configuration_is_one_that_peft_takes_and_holds_one_prompt(shape, ta
     assert config["task_type"] == task_type
 
 
-def test_what_was_written_is_read_back():
+def test_a_written_adapter_is_read_back():
     method, spec, artifact = PromptTuning(), tiny_model("bart").spec, _artifact()
     files = adapter_files(method, artifact, spec)
 
@@ -194,7 +196,7 @@ def test_what_was_written_is_read_back():
     assert torch.equal(read.tensors["prompt_embeddings"], artifact.tensors["prompt_embeddings"])
 
 
-def test_an_adapter_of_pefts_own_with_two_submodules_is_read_by_the_half_that_peft_uses():
+def test_an_adapter_of_peft_with_two_submodules_is_read_from_the_half_that_peft_uses():
     spec = tiny_model("bart").spec
     config, tensors = PromptTuning().to_peft(_artifact(8), spec)
 

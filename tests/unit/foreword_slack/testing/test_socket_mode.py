@@ -319,13 +319,13 @@ async def test_a_click_is_answered_or_the_user_sees_an_error(slack: FakeSlack, a
             clicks.append(request.payload)
         await acknowledge(client, request)
 
-    nobody = await ann.click(channel.shown[0], "take")
+    unanswered = await ann.click(channel.shown[0], "take")
     async with connected(slack, collect):
         answer = await ann.click(channel.shown[0], "take")
         with pytest.raises(LookupError, match="'take'"):
             await ann.click(channel.shown[0], "wrong")
 
-    assert not nobody.acked
+    assert not unanswered.acked
     assert slack.journal.shown_errors == ["operation_failed"]
     assert answer.acked
     assert clicks[0]["actions"][0]["value"] == "7"
