@@ -145,7 +145,7 @@ class DepartmentConfig(_Section):
 
 
 class ThresholdsConfig(_Section):
-    """How confident the model must be before a department is notified.
+    """Confidence of the model that is required to notify departments.
 
     Attributes:
         probability: Minimum probability of each predicted label, unless its department has a threshold.
@@ -159,7 +159,7 @@ class ThresholdsConfig(_Section):
 
 
 class LearningConfig(_Section):
-    """How corrections are used to train the next model.
+    """Settings of retraining from corrections.
 
     Attributes:
         propose_after: Number of new corrections and decisions after which a retrain is proposed; 0 disables this.

@@ -14,7 +14,7 @@ from foreword_slack.store.post_queue import Refusal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Whether events can be received, and the reason if not."""
+    """The readiness to receive events, and the reason if the bot is not ready."""
 
     is_ready: bool
     reason: str = ""

@@ -11,6 +11,8 @@ from foreword_slack.store import BotProcess, ComplaintState, InstallationState, 
 from foreword_slack.triage.team import policy_of
 
 _MOST_COUNTED = 100_000
+_ACTION_NAMES = {"untold": "department_not_notified", "nobody_told": "nobody_notified"}
+"""Displayed names of stored audit actions, where they differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +144,8 @@ def complaint_report(uow: UnitOfWork, config: TeamConfig, id: str) -> str | None
     for part in uow.acknowledgements.of(id):
         lines.append(f"{policy.title(part.department)}: {part.state.value}.")
     for line in uow.audit.lines(complaint=id):
-        lines.append(f"{line.create_time:%Y-%m-%d %H:%M:%S}  {line.action}{f' by {line.actor}' if line.actor else ''}")
+        action = _ACTION_NAMES.get(line.action, line.action)
+        lines.append(f"{line.create_time:%Y-%m-%d %H:%M:%S}  {action}{f' by {line.actor}' if line.actor else ''}")
     return "\n".join(lines)
 
 

@@ -23,7 +23,7 @@ _MAX_PAGES = 25
 
 
 class Absence(Enum):
-    """Why a post was not found."""
+    """The reason why a post was not found."""
 
     ABSENT = "absent"  # the post does not exist
     UNKNOWN = "unknown"  # the search could not decide

@@ -1,4 +1,4 @@
-"""Stored names of the posts about a complaint."""
+"""Names of the posts about a complaint. They are stored, so existing databases depend on their form."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def report_refusal(uow: UnitOfWork, team: Team, sending: Sending, reason: str) -
         uow.audit.append("untold", complaint=complaint.id, facts={"department": label, "reason": reason})
         notices.report_undelivered(complaint, label, reason)
     elif is_last_resort(sending.name, complaint.id):
-        _log.error("nobody_told", team=team.id, complaint=complaint.id, channel=sending.channel, reason=reason)
+        _log.error("nobody_notified", team=team.id, complaint=complaint.id, channel=sending.channel, reason=reason)
         uow.audit.append("nobody_told", complaint=complaint.id, facts={"channel": sending.channel, "reason": reason})
         notices.notify_administrators(sending.channel, reason)
     elif not (is_repeat(sending.name, complaint.id) and send_to_review(uow, team, complaint, sending.payload)):
