@@ -25,7 +25,7 @@ from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
 # A stream or a batch ends shortly before the caller's deadline, so that the results so far arrive.
 _MARGIN = 0.2
-_MAX_MARGIN_SECONDS = 1.0
+_MAX_MARGIN_SECONDS = 2.0
 _BATCH_ROWS = 32
 """Number of requests of one batch in the engine at a time: as many as it decodes together, so that none queues."""
 
