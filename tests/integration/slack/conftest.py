@@ -46,7 +46,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def migrate(url: str) -> None:
-    """Creates the tables."""
+    """Create the tables."""
     database = Database(url, migrations=MIGRATIONS, marker="slack_inbox")
     database.migrate()
     database.close()
@@ -54,7 +54,7 @@ def migrate(url: str) -> None:
 
 @pytest.fixture
 def clock() -> HandClock:
-    """A clock that tests move on."""
+    """A clock that tests advance."""
     return HandClock()
 
 
@@ -76,12 +76,12 @@ def access(server: RunningServer) -> Access:
 
 @pytest.fixture
 async def service() -> AsyncIterator[KeywordService]:
-    """A service that answers by keyword, and as slowly or as badly as a test wants."""
+    """A service that answers by keyword, with the delays and errors that a test sets."""
     async with KeywordService() as running:
         yield running
 
 
 @pytest.fixture
 def keyword_access(service: KeywordService) -> Access:
-    """To the service that answers by keyword."""
+    """Access to the service that answers by keyword."""
     return Access(endpoint=service.endpoint, tenant="dev", key="dev")

@@ -1,4 +1,4 @@
-"""What happens besides: clocks, repeats and the App Home."""
+"""Clocks, duplicates, the App Home and the settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ COMPLAINT = "Two screws are missing from the box, and the manual is torn."
 AGAIN = "two screws are missing from the box and the manual is torn!"
 
 
-async def test_a_complaint_that_nobody_takes_is_brought_to_mind_and_then_to_others(access, tmp_path):
+async def test_a_complaint_that_nobody_takes_is_reminded_of_and_escalated(access, tmp_path):
     times = {"remind_after_minutes": 1, "escalate_after_minutes": 2}
     async with running_office(access, tmp_path, speed=60.0, acknowledgement=times) as office:
         office.ann.post(office.complaints, COMPLAINT)
@@ -69,7 +69,7 @@ async def test_the_app_home_counts_the_day_and_shows_the_mapping(access, tmp_pat
         assert "Administrators of the bot can change these settings" in shown
 
 
-async def test_administrators_change_channels_and_thresholds_in_a_window(access, tmp_path):
+async def test_administrators_change_channels_and_thresholds_in_a_modal(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         everywhere = office.workspace.add_channel("everywhere", office.boss)
         office.boss.open_home()
@@ -88,7 +88,7 @@ async def test_administrators_change_channels_and_thresholds_in_a_window(access,
         assert next(line.actor for line in audit if line.action == "settings_changed") == office.boss.id
 
 
-async def test_settings_that_cannot_work_are_refused_in_the_window(access, tmp_path):
+async def test_invalid_settings_are_refused_in_the_modal(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         office.boss.open_home()
         await office.slack.wait_for(lambda: office.boss.home, "the App Home")

@@ -1,4 +1,4 @@
-"""Authors edit and delete their complaints, at any moment; what others read follows."""
+"""Edits and deletions of complaints at any moment are shown in all their posts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_a_complaint_deleted_while_the_model_reads_it_reaches_nobody(keywo
         assert (await stored(office, message)).state is ComplaintState.DELETED
 
 
-async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanwhile(keyword_access, service, tmp_path):
+async def test_the_model_classifies_the_text_as_edited_meanwhile(keyword_access, service, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         service.refuses = True
         waits = office.ann.post(office.complaints, "It is about Planning")
@@ -73,7 +73,7 @@ async def test_the_model_is_asked_for_the_words_that_the_author_has_edited_meanw
         assert not any("Planning" in post.shown_text for post in office.department_posts())
 
 
-async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing(keyword_access, tmp_path):
+async def test_the_deletion_of_a_message_older_than_the_bot_leaves_nothing(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "Long forgotten", deliver=False)
         written_before(office.complaints, message, hours=30)
@@ -84,7 +84,7 @@ async def test_the_deletion_of_a_message_from_before_the_bot_came_leaves_nothing
         assert await stored(office, message) is None
 
 
-async def test_an_edit_of_personal_data_alone_reaches_those_who_need_it(keyword_access, tmp_path):
+async def test_an_edit_of_only_personal_data_reaches_the_department(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "Call 555-123-4567, it is about Service")
         (post,) = await office.posted()
@@ -108,7 +108,7 @@ async def test_who_took_a_complaint_is_still_shown_when_it_is_edited(keyword_acc
         assert "Taken by bob." in post.shown_text
 
 
-async def test_what_people_have_decided_is_edited_and_deleted_in_the_review_channel_too(keyword_access, tmp_path):
+async def test_a_decided_complaint_is_edited_and_deleted_in_the_review_channel_too(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path, **DOUBTS) as office:
         message = office.ann.post(office.complaints, "Call 555-123-4567, unsure about Service")
         (asked,) = await office.asked()
@@ -125,7 +125,7 @@ async def test_what_people_have_decided_is_edited_and_deleted_in_the_review_chan
         assert "555" not in asked.shown_text
 
 
-async def test_a_department_that_a_complaint_was_taken_from_sees_what_became_of_it(keyword_access, tmp_path):
+async def test_a_department_sees_the_correction_and_deletion_of_its_former_complaint(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         message = office.ann.post(office.complaints, "It is about Service")
         (post,) = await office.posted()
@@ -175,18 +175,18 @@ async def test_an_escalation_follows_its_complaint(keyword_access, tmp_path):
         assert "Service has not taken this complaint in time." in escalated.shown_text
 
 
-async def test_word_that_a_department_cannot_be_told_follows_its_complaint(keyword_access, tmp_path):
+async def test_the_report_of_an_undelivered_complaint_follows_the_complaint(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         office.boss.archive(office.departments["Service"])
         message = office.ann.post(office.complaints, "It is about Service")
-        (untold,) = await office.asked()
+        (undelivered,) = await office.asked()
 
         office.ann.edit(message, "It is about the Service contract")
-        await office.slack.wait_for(lambda: "the Service contract" in untold.shown_text)
-        assert "Service could not be notified: its channel refused the post (is_archived)." in untold.shown_text
+        await office.slack.wait_for(lambda: "the Service contract" in undelivered.shown_text)
+        assert "Service could not be notified: its channel refused the post (is_archived)." in undelivered.shown_text
 
         office.ann.delete(message)
-        await office.slack.wait_for(lambda: "deleted this complaint" in untold.shown_text)
+        await office.slack.wait_for(lambda: "deleted this complaint" in undelivered.shown_text)
 
 
 async def test_a_complaint_in_a_thread_is_edited_and_other_talk_there_is_not_one(keyword_access, tmp_path):

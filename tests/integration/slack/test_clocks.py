@@ -1,4 +1,4 @@
-"""Departments are reminded of what they have not taken, and others are told: also when a complaint comes back."""
+"""Departments are reminded of complaints that they have not taken, which are then escalated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def correct(office, post, label: str) -> None:
     await office.bob.submit(modal)
 
 
-async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_reminded_again(keyword_access, tmp_path):
+async def test_a_department_that_gets_a_complaint_back_is_notified_and_reminded_again(keyword_access, tmp_path):
     times = {"remind_after_minutes": 1, "escalate_after_minutes": 3}
     async with running_office(keyword_access, tmp_path, speed=60.0, acknowledgement=times) as office:
         office.ann.post(office.complaints, "The lid is missing, says Service")
@@ -30,14 +30,14 @@ async def test_a_department_that_a_complaint_comes_back_to_hears_of_it_and_is_re
         await correct(office, other, "Service")
 
         await office.slack.wait_for(
-            lambda: below(office, post, "This complaint is for your department again."), "word that it came back"
+            lambda: below(office, post, "This complaint is for your department again."), "the note that it came back"
         )
         await office.slack.wait_for(lambda: len(below(office, post, "has not taken")) == 2, "another reminder")
         await office.asked()
         assert office.department_posts() == [post, other]
 
 
-async def test_a_complaint_of_a_department_that_is_not_configured_any_more_goes_to_people(keyword_access, tmp_path):
+async def test_a_complaint_of_a_department_that_is_no_longer_configured_goes_to_people(keyword_access, tmp_path):
     times = {"remind_after_minutes": 4, "escalate_after_minutes": 8}
     async with running_office(keyword_access, tmp_path, speed=60.0, acknowledgement=times) as office:
         message = office.ann.post(office.complaints, "The lid is missing, says Service")
@@ -50,9 +50,9 @@ async def test_a_complaint_of_a_department_that_is_not_configured_any_more_goes_
         bot = await office.restart(config.model_copy(update={"teams": (team,)}), keyword_access)
 
         await office.slack.clock.sleep(240)
-        (told,) = await office.asked()
+        (escalated,) = await office.asked()
 
-        assert "Service has not taken this complaint in time" in told.shown_text
+        assert "Service has not taken this complaint in time" in escalated.shown_text
         assert office.notes(post) == []
         (part,) = await bot.store.read(
             office.workspace.id, lambda uow: uow.acknowledgements.of(f"{message.channel_id}:{message.ts}")

@@ -1,4 +1,4 @@
-"""What a running bot shows of itself, and what its store shows of it when it is gone."""
+"""The status of a running bot, and the status in its store after it has stopped."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def housekeeping(store, facts):
         await api.close()
 
 
-async def test_a_running_bot_is_seen_until_it_stops_or_falls_silent(store, clock):
+async def test_a_running_bot_is_listed_until_it_stops_or_its_heartbeats_end(store, clock):
     async with housekeeping(store, lambda: {"mode": "socket", "sockets": 2}):
         await eventually(lambda: processes(store))
         (process,) = await processes(store)

@@ -1,4 +1,4 @@
-"""Whatever a complaint says, posts go where they were configured to go, and address nobody."""
+"""No content of a complaint makes posts leave their configured channels or mention anybody."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ATTACKS = (
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.soak)])
-async def test_no_complaint_escapes_its_channels_or_calls_anybody(access, tmp_path, count):
+async def test_no_complaint_leaves_its_channels_or_mentions_anybody(access, tmp_path, count):
     async with running_office(access, tmp_path, speed=8.0, thresholds={"probability": 0.3, "margin": 0.0}) as office:
         lobby = office.workspace.add_channel("lobby", office.ann, office.bob)
         configured = {office.complaints.id, office.review.id, *(item.id for item in office.departments.values())}
@@ -55,12 +55,12 @@ async def test_no_complaint_escapes_its_channels_or_calls_anybody(access, tmp_pa
 
 
 def answered(office) -> set[str]:
-    """Complaints that their thread says something about."""
+    """Return the complaints with a reply in their thread."""
     return {post.thread_ts for post in office.slack.journal.posts_in(office.complaints.id)}
 
 
 def texts(post) -> list[str]:
-    """Every text of a message, as it was sent."""
+    """Return every text of a message as it was sent."""
     found = [post.text]
     stack: list[object] = list(post.blocks)
     while stack:

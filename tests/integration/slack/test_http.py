@@ -1,4 +1,4 @@
-"""Signed requests: only Slack gets in, and what is answered with 200 is in the store."""
+"""Signed requests: only Slack's are accepted, and an event answered with 200 is stored."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_a_replayed_or_foreign_request_is_refused_for_good(server, slack, 
         (b"{}", {"Content-Type": "text/plain"}),
     ],
 )
-async def test_a_signed_request_that_makes_no_sense_is_refused_for_good(server, slack, body, headers):
+async def test_a_signed_but_malformed_request_is_refused_for_good(server, slack, body, headers):
     answer = await slack.http.post(body, headers | slack.http.sign(body))
     assert (answer.status, answer.headers["X-Slack-No-Retry"]) == (400, "1")
 
@@ -158,13 +158,13 @@ async def test_a_signed_request_that_makes_no_sense_is_refused_for_good(server, 
         max_leaves=12,
     ).filter(lambda payload: isinstance(payload, dict))
 )
-async def test_no_payload_whatever_is_answered_with_a_fault_of_the_server(server, slack, payload):
+async def test_no_payload_causes_a_server_error(server, slack, payload):
     body = json.dumps(payload).encode()
     answer = await slack.http.post(body, JSON | slack.http.sign(body))
     assert answer.status < 500
 
 
-async def test_an_event_that_cannot_be_kept_comes_again(parts, server, slack, acme, store, monkeypatch):
+async def test_an_event_that_cannot_be_stored_is_sent_again(parts, server, slack, acme, store, monkeypatch):
     put, failed = parts.inbox.put, []
 
     async def fail_once(event):
@@ -182,7 +182,7 @@ async def test_an_event_that_cannot_be_kept_comes_again(parts, server, slack, ac
     assert len(await kept(store)) == 1
 
 
-async def test_a_command_reaches_its_listener_whatever_it_says(parts, server, slack, acme):
+async def test_a_command_reaches_its_listener_whatever_its_text(parts, server, slack, acme):
     said = []
 
     @parts.bolt.command("/foreword")
@@ -197,9 +197,7 @@ async def test_a_command_reaches_its_listener_whatever_it_says(parts, server, sl
     assert answer.body["text"] == "Here it is"
 
 
-async def test_an_installation_goes_through_slack_and_back_and_its_token_is_encrypted(
-    parts, server, slack, acme, store, tmp_path
-):
+async def test_a_workspace_installs_the_bot_and_its_token_is_encrypted(parts, server, slack, acme, store, tmp_path):
     acme.revoke_token(notify=False)
     url = f"http://127.0.0.1:{server.port}/slack/install"
     answer = await slack.install(acme, acme.add_user("boss", is_admin=True), url)
@@ -220,7 +218,7 @@ async def test_a_workspace_without_a_tenant_cannot_install_the_bot(server, slack
     assert await store.read(stranger.id, lambda uow: uow.installation) is None
 
 
-async def test_a_redirect_that_nobody_began_is_refused(server, slack, acme):
+async def test_a_redirect_with_an_unknown_state_is_refused(server, slack, acme):
     boss = acme.add_user("boss")
     code = slack.issue_oauth_code(acme, boss, redirect_uri="", scopes=("chat:write",))
     async with aiohttp.ClientSession() as session:
@@ -246,7 +244,9 @@ async def test_posts_wait_while_the_bot_is_not_installed_and_are_made_after(part
     assert (await store.read(acme.id, lambda uow: uow.posts.get("route"))).state is PostState.SENT
 
 
-async def test_news_of_an_old_installations_end_does_not_end_the_new_one(parts, server, slack, acme, store, clock):
+async def test_a_late_report_of_an_old_installations_end_does_not_end_the_new_one(
+    parts, server, slack, acme, store, clock
+):
     await parts.installations.install_token(acme.id, acme.token)
     old = {"type": "event_callback", "team_id": acme.id, "event": {"type": "app_uninstalled"}}
     body = json.dumps(old | {"event_time": int(clock.now().timestamp()) - 3600}).encode()

@@ -1,4 +1,4 @@
-"""What the inbox promises: once, in order, again after a crash, and given up with a reason."""
+"""The inbox handles events once, in order, again after a crash, and gives them up with a reason."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_an_event_that_comes_twice_is_handled_once(store):
     assert (inbox.counts["received"], inbox.counts["repeated"]) == (1, 2)
 
 
-async def test_the_same_event_put_from_many_sides_at_once_is_kept_once(store):
+async def test_the_same_event_put_concurrently_is_stored_once(store):
     async def handle(event):
         pass
 
@@ -66,7 +66,7 @@ async def test_a_handled_event_keeps_no_text(store):
 
 
 async def test_a_bot_that_died_loses_no_event(store, clock):
-    """Its lease runs out, another bot handles the event, and the first one can no longer commit anything."""
+    """The lease expires, another bot handles the event, and the first one can no longer commit anything."""
     inbox = Inbox(store, lambda event: asyncio.sleep(0))
     await inbox.put(new_event())
     (dead,) = await store.operate(claim())
@@ -151,7 +151,7 @@ async def test_events_of_one_complaint_are_handled_in_order_and_never_at_once(st
         assert [position for other, position in handled if other == subject] == [1, 2, 3]
 
 
-async def test_a_timer_holds_up_nothing_that_happens_before_it_is_due(store, clock):
+async def test_a_timer_does_not_block_earlier_events(store, clock):
     due = clock.now() + timedelta(hours=1)
     await store.write(
         "T1",
@@ -171,14 +171,14 @@ async def test_a_timer_that_is_no_longer_needed_never_fires(store, clock):
     assert await store.operate(claim()) == []
 
 
-async def test_a_workspace_with_a_backlog_does_not_hold_up_another(store):
+async def test_a_workspace_with_a_backlog_does_not_delay_another(store):
     for number in range(20):
         await store.write("T1", lambda uow, n=number: uow.inbox.add(new_event(f"message:C1:{n}")))
     await store.write("T2", lambda uow: uow.inbox.add(new_event("message:C1:1", team="T2")))
     assert "T2" in [event.team for event in await store.operate(claim(2))]
 
 
-async def test_what_is_being_handled_keeps_its_lease(store, clock):
+async def test_an_event_in_progress_keeps_its_lease(store, clock):
     release = asyncio.Event()
 
     async def handle(event):
@@ -195,7 +195,7 @@ async def test_what_is_being_handled_keeps_its_lease(store, clock):
         await eventually(lambda: inbox.counts["handled"])
 
 
-async def test_stopping_gives_back_what_is_in_hand(store):
+async def test_stopping_releases_the_events_in_progress(store):
     async def handle(event):
         await asyncio.sleep(60)
 
@@ -215,7 +215,7 @@ async def test_events_that_ended_long_ago_are_purged(store, clock):
     assert await store.operate(lambda operator: operator.events.purge(before + LEASE)) == 1
 
 
-async def test_a_burst_is_kept_in_few_transactions(store, monkeypatch):
+async def test_a_burst_is_stored_in_few_transactions(store, monkeypatch):
     sizes = []
     add_events = store.add_events
 
@@ -230,7 +230,7 @@ async def test_a_burst_is_kept_in_few_transactions(store, monkeypatch):
     assert len(sizes) < 10
 
 
-async def test_an_event_that_the_database_refuses_takes_no_other_with_it(store):
+async def test_an_event_that_the_database_refuses_does_not_affect_others(store):
     inbox = Inbox(store, lambda event: asyncio.sleep(0))
     kept, refused = await asyncio.gather(
         inbox.put(new_event()), inbox.put(new_event("message:C1:2", payload={"text": object()})), return_exceptions=True
@@ -239,7 +239,7 @@ async def test_an_event_that_the_database_refuses_takes_no_other_with_it(store):
     assert isinstance(refused, Exception)
 
 
-async def test_an_event_that_ends_the_bot_each_time_is_given_up(store, clock):
+async def test_an_event_that_crashes_the_bot_each_time_is_given_up(store, clock):
     handled = []
 
     async def handle(event):
@@ -254,7 +254,7 @@ async def test_an_event_that_ends_the_bot_each_time_is_given_up(store, clock):
     assert handled == []
 
 
-async def test_what_somebody_wrote_does_not_get_into_the_log(store, capsys):
+async def test_the_text_of_people_is_not_logged(store, capsys):
     async def handle(event):
         raise ValueError(event.payload["text"])
 

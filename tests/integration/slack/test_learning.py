@@ -1,4 +1,4 @@
-"""Corrections become a dataset, a run, a comparison, and a promotion that people ask for; the run itself is played."""
+"""Corrections lead to a dataset, a run, a comparison and a promotion; the tests do the tuning themselves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TEXTS = [row["input"] for row in load_rows("complaints_unseen")]
 
 
 class Recorder:
-    """A plugin that notes which way models were changed."""
+    """A plugin that records promotions and rollbacks."""
 
     def __init__(self) -> None:
         self.changes: list[bool] = []
@@ -44,7 +44,7 @@ class Recorder:
 
 
 class School:
-    """A tenant whose served model answers Service, whatever it is asked."""
+    """A tenant whose served model always answers Service."""
 
     def __init__(self, server: RunningServer, tenant: str) -> None:
         self.server = server
@@ -55,30 +55,30 @@ class School:
         wait_for_deployment(stubs, created.name)
 
     def tune(self, text: str) -> str:
-        """Another model."""
+        """Add another model."""
         stubs = self.server.stubs(self.access.key)
         return self.server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, text=text)
 
     def serve(self, model: str) -> None:
-        """Puts another model behind the serving name, as somebody beside the bot would."""
+        """Deploy another model under the serving name, as an operator would without the bot."""
         with Client(self.access.endpoint, self.access.key) as client:
             client.update_deployment(client.list_deployments()[0], model=model, wait=True)
 
     def served(self) -> str:
-        """The model behind the serving name."""
+        """Return the model that the deployment serves."""
         with Client(self.access.endpoint, self.access.key) as client:
             return client.list_deployments()[0].model
 
 
 @pytest.fixture
 def school(server: RunningServer, request: pytest.FixtureRequest) -> School:
-    """A tenant of the test's own."""
+    """A tenant for this test."""
     return School(server, f"school-{abs(hash(request.node.name)) % 10**8}")
 
 
 @asynccontextmanager
 async def taught(school: School, folder: Path, *, hooks: Hooks | None = None, **learning: Any) -> AsyncIterator[Office]:
-    """An office in which people have said of some complaints that they are for one department."""
+    """An office in which people have corrected some complaints to one department."""
     async with running_office(
         school.access, folder, hooks=hooks, learning=LEARNING | learning, thresholds={"probability": 1.0}
     ) as office:
@@ -93,7 +93,7 @@ async def taught(school: School, folder: Path, *, hooks: Hooks | None = None, **
 
 
 async def proposal(office: Office, words: str = "Retrain the model"):
-    """Waits until the message about a retraining says something."""
+    """Wait until the message about a retraining contains some words."""
     await office.slack.wait_for(lambda: about_learning(office, words), f"{words!r} in review", wall_seconds=20)
     return about_learning(office, words)[0]
 
@@ -107,7 +107,7 @@ def about_learning(office: Office, words: str) -> list[Any]:
 
 
 async def play_run(school: School, office: Office, text: str, *, curve: bool = False) -> None:
-    """Waits for the run that the bot asked for and tunes a model by hand; `curve` says whether it has one."""
+    """Wait for the run that the bot queued, and add its model; `curve` controls whether it has a learning curve."""
     experiment = None
     while experiment is None:
         found = await office.bot.store.read(office.workspace.id, lambda uow: uow.retrainings.latest(limit=1))
@@ -241,7 +241,7 @@ async def test_a_model_that_was_deployed_meanwhile_is_compared_with(school, tmp_
         assert school.served() == other
 
 
-async def test_a_bot_that_is_stopped_while_a_model_is_tuned_goes_on_when_it_is_back(school, tmp_path):
+async def test_a_bot_that_is_stopped_during_a_run_continues_after_its_restart(school, tmp_path):
     async with taught(school, tmp_path) as office:
         post = await proposal(office)
         await office.boss.click(post, RETRAIN)
@@ -255,7 +255,7 @@ async def test_a_bot_that_is_stopped_while_a_model_is_tuned_goes_on_when_it_is_b
 
 
 async def add_retraining(office: Office, state: RetrainingState, button: str, model: str, before: str, revision: int):
-    """A retraining of before, and its message in the review channel.
+    """Add an earlier retraining and its message in the review channel.
 
     Args:
         before: The model that served until this one did.
@@ -284,7 +284,7 @@ def offers(post: Any, button: str) -> bool:
     return True
 
 
-async def test_a_rollback_while_another_model_serves_says_so_and_changes_nothing(school, tmp_path):
+async def test_a_rollback_while_another_model_serves_changes_nothing_and_is_reported(school, tmp_path):
     recorder = Recorder()
     async with running_office(school.access, tmp_path, hooks=Hooks(recorder)) as office:
         post, stored = await add_retraining(
@@ -300,7 +300,7 @@ async def test_a_rollback_while_another_model_serves_says_so_and_changes_nothing
         assert recorder.changes == []
 
 
-async def test_a_rollback_that_the_service_refuses_says_why_and_can_be_tried_again(school, tmp_path):
+async def test_a_rollback_that_the_service_refuses_shows_the_reason_and_can_be_retried(school, tmp_path):
     async with running_office(school.access, tmp_path) as office:
         post, stored = await add_retraining(
             office, RetrainingState.PROMOTED, ROLL_BACK, school.model, "tunedModels/old", 99

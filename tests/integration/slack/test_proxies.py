@@ -1,4 +1,4 @@
-"""A bot whose environment names a proxy: Slack is reached through it, and nothing on this machine is."""
+"""A proxy of the environment is used for Slack, but not for this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def no_proxy(monkeypatch):
 
 @asynccontextmanager
 async def refusing_proxy(monkeypatch):
-    """A proxy that the environment names and that lets nobody through; gives what it was asked for."""
+    """A proxy of the environment that refuses all requests, and records them."""
     asked = []
 
     async def refuse(reader, writer):
@@ -39,7 +39,7 @@ async def refusing_proxy(monkeypatch):
         yield asked, f"http://127.0.0.1:{port}"
 
 
-async def test_slack_is_asked_through_the_proxy_and_an_error_names_it(monkeypatch, access, tmp_path):
+async def test_slack_is_called_through_the_proxy_and_an_error_names_it(monkeypatch, access, tmp_path):
     async with refusing_proxy(monkeypatch) as (asked, address), running_office(access, tmp_path) as office:
         api = SlackApi("https://slack.invalid/api/")
 

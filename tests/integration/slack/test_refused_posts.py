@@ -1,4 +1,4 @@
-"""What Slack refuses to take: who hears of it, and what is sent when somebody has it sent again."""
+"""Refused posts are reported, and sent with their current content when an operator retries them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foreword_slack.views import complaint as view
 
 
 async def retry(office) -> None:
-    """Has what was given up sent again, as an operator would."""
+    """Retry what was given up, as an operator would."""
     await retry_lines(office.bot.store, None)
     office.bot.outbox.wake(office.workspace.id)
     await office.handled()
@@ -24,7 +24,7 @@ def direct_messages(office, person) -> list:
 
 
 async def readiness(office) -> dict:
-    """What the operator's probe reads."""
+    """Return the answer to the operator's probe."""
     bot = office.bot
     server = HealthServer(bot.store, ready=lambda: bot.readiness, counts=bot.counts, port=0)
     await server.start()
@@ -51,7 +51,7 @@ async def test_a_complaint_deleted_after_its_post_was_refused_is_not_sent_again(
         assert office.department_posts() == []
 
 
-async def test_a_post_that_is_sent_again_has_what_its_author_wrote_last(keyword_access, tmp_path):
+async def test_a_retried_post_has_the_last_edit_of_its_author(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         channel = office.departments["Service"]
         office.boss.archive(channel)
@@ -67,7 +67,7 @@ async def test_a_post_that_is_sent_again_has_what_its_author_wrote_last(keyword_
         assert "Three screws" in post.shown_text
 
 
-async def test_a_complaint_corrected_away_after_its_post_was_refused_is_not_sent_again(keyword_access, tmp_path):
+async def test_a_complaint_rerouted_after_its_post_was_refused_is_not_sent_again(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         channel = office.departments["Service"]
         office.boss.archive(channel)
@@ -86,7 +86,7 @@ async def test_a_complaint_corrected_away_after_its_post_was_refused_is_not_sent
         assert office.department_posts() == [post]
 
 
-async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_authors_and_the_operator(
+async def test_a_review_channel_that_refuses_posts_is_reported_to_administrators_authors_and_the_operator(
     keyword_access, tmp_path, capsys
 ):
     async with running_office(keyword_access, tmp_path, thresholds={"probability": 1.0}) as office:
@@ -99,13 +99,13 @@ async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_au
         await office.handled()
 
         assert "Ask an administrator of the bot" in note.shown_text
-        (told,) = direct_messages(office, office.boss)
-        assert f"<#{office.review.id}> refuses posts of the bot (is_archived)" in told.shown_text
-        assert "lid" not in told.shown_text
+        (direct,) = direct_messages(office, office.boss)
+        assert f"<#{office.review.id}> refuses posts of the bot (is_archived)" in direct.shown_text
+        assert "lid" not in direct.shown_text
         assert direct_messages(office, office.ann) == []
         refused = {"team": office.workspace.id, "channel": office.review.id, "reason": "is_archived", "posts": 2}
         assert await readiness(office) == {"status": "ready", "reason": "", "refused": [refused]}
-        assert capsys.readouterr().out.count("nobody_told") == 2
+        assert capsys.readouterr().out.count("nobody_notified") == 2
 
         office.boss.unarchive(office.review)
         await retry(office)
@@ -115,7 +115,7 @@ async def test_a_review_channel_that_takes_no_posts_is_told_to_administrators_au
         assert (await readiness(office))["refused"] == []
 
 
-async def test_an_author_reads_which_department_could_not_be_told(keyword_access, tmp_path):
+async def test_an_author_is_informed_which_department_could_not_be_notified(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path) as office:
         office.boss.archive(office.departments["Service"])
         message = office.ann.post(office.complaints, "This is for Marketing and for Service")
@@ -129,7 +129,7 @@ async def test_an_author_reads_which_department_could_not_be_told(keyword_access
         await office.noted(message, "Notified: Service, Marketing.")
 
 
-async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told_to_administrators(
+async def test_an_undelivered_complaint_that_cannot_be_reported_to_review_is_reported_to_administrators(
     keyword_access, tmp_path
 ):
     async with running_office(keyword_access, tmp_path) as office:
@@ -142,7 +142,7 @@ async def test_a_department_of_which_nobody_in_review_can_be_told_either_is_told
         assert len(direct_messages(office, office.boss)) == 1
 
 
-async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_administrators(keyword_access, tmp_path):
+async def test_an_undelivered_escalation_is_reported_to_author_and_administrators(keyword_access, tmp_path):
     times = {"remind_after_minutes": 0.1, "escalate_after_minutes": 0.2}
     async with running_office(keyword_access, tmp_path, acknowledgement=times) as office:
         office.boss.archive(office.review)
@@ -153,7 +153,7 @@ async def test_an_escalation_that_nobody_can_be_told_of_is_told_to_author_and_ad
         await office.slack.wait_for(lambda: direct_messages(office, office.boss), "word to an administrator")
 
 
-async def test_a_complaint_deleted_before_its_post_is_refused_bothers_nobody(keyword_access, tmp_path):
+async def test_the_refused_post_of_a_deleted_complaint_is_not_reported(keyword_access, tmp_path):
     plan = FaultPlan()
     async with running_office(keyword_access, tmp_path, faults=plan, thresholds={"probability": 1.0}) as office:
         plan.fail_calls("service_unavailable", method="chat.postMessage", times=5, channel=office.review.id)

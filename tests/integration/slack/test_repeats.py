@@ -1,4 +1,4 @@
-"""Complaints that repeat another are added to it, wherever somebody reads it, and never lost with it."""
+"""Duplicates are added to the posts of their original, and are never lost with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WINDOW = {"duplicates": {"window_minutes": 60}}
 DOUBTS = {"thresholds": {"probability": 0.5, "margin": 0.2}}
 
 
-async def test_of_two_equal_complaints_in_hand_at_once_one_is_posted(keyword_access, service, tmp_path):
+async def test_of_two_equal_concurrent_complaints_one_is_posted(keyword_access, service, tmp_path):
     async with running_office(keyword_access, tmp_path, **WINDOW) as office:
         service.answers.clear()
         messages = [person.post(office.complaints, COMPLAINT) for person in (office.ann, office.bob)]
@@ -30,7 +30,7 @@ async def test_of_two_equal_complaints_in_hand_at_once_one_is_posted(keyword_acc
         ]
 
 
-async def test_a_repeat_of_what_was_for_no_department_is_asked_about_anew(keyword_access, tmp_path):
+async def test_a_duplicate_of_a_complaint_for_no_department_is_sent_to_review_again(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path, **WINDOW, **DOUBTS) as office:
         first = office.ann.post(office.complaints, f"{COMPLAINT}, unsure")
         (asked,) = await office.asked()
@@ -43,7 +43,7 @@ async def test_a_repeat_of_what_was_for_no_department_is_asked_about_anew(keywor
         await office.noted(again, "A person will decide")
 
 
-async def test_a_repeat_of_what_slack_refused_is_routed_itself(keyword_access, tmp_path):
+async def test_a_duplicate_of_a_refused_complaint_is_routed_itself(keyword_access, tmp_path):
     async with running_office(keyword_access, tmp_path, **WINDOW) as office:
         service = office.departments["Service"]
         office.boss.archive(service)

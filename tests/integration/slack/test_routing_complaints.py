@@ -13,7 +13,7 @@ COMPLAINT = "Two screws are missing from the box, and the manual is torn."
 UNSURE = {"thresholds": {"probability": 1.0, "margin": 0.0}}
 
 
-async def test_a_complaint_reaches_its_departments_and_its_author_is_told(access, tmp_path):
+async def test_a_complaint_reaches_its_departments_and_its_author_is_notified(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
 
@@ -44,7 +44,7 @@ async def test_a_doubtful_answer_goes_to_people_with_the_guess_chosen(access, tm
         await office.noted(message, "A person will decide")
 
 
-async def test_people_decide_and_the_departments_they_chose_are_told(access, tmp_path):
+async def test_people_decide_and_the_departments_they_chose_are_notified(access, tmp_path):
     async with running_office(access, tmp_path, **UNSURE) as office:
         message = office.ann.post(office.complaints, "Call me at 555-123-4567 about the shelf.")
         (asked,) = await office.asked()
@@ -63,7 +63,7 @@ async def test_people_decide_and_the_departments_they_chose_are_told(access, tmp
         assert correction.actor == office.bob.id
 
 
-async def test_to_decide_on_nothing_asks_for_a_choice(access, tmp_path):
+async def test_a_decision_without_a_selection_asks_for_one(access, tmp_path):
     async with running_office(access, tmp_path, **UNSURE) as office:
         office.ann.post(office.complaints, COMPLAINT)
         (asked,) = await office.asked()
@@ -75,7 +75,7 @@ async def test_to_decide_on_nothing_asks_for_a_choice(access, tmp_path):
         assert "Select departments first" in office.bob.ephemerals(office.review)[0].shown_text
 
 
-async def test_a_complaint_for_nobody_is_dismissed(access, tmp_path):
+async def test_a_complaint_for_no_department_is_dismissed(access, tmp_path):
     async with running_office(access, tmp_path, **UNSURE) as office:
         message = office.ann.post(office.complaints, "Good morning everybody!")
         (asked,) = await office.asked()
@@ -86,7 +86,7 @@ async def test_a_complaint_for_nobody_is_dismissed(access, tmp_path):
         assert office.department_posts() == []
 
 
-async def test_who_takes_a_complaint_is_shown_and_its_words_stay(access, tmp_path):
+async def test_the_person_who_takes_a_complaint_is_shown_and_its_text_stays(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, "Mail ann@example.com about the broken <lid>")
         (post, *_) = await office.posted()
@@ -100,7 +100,7 @@ async def test_who_takes_a_complaint_is_shown_and_its_words_stay(access, tmp_pat
         await office.noted(message, "(taken)")
 
 
-async def test_a_correction_moves_a_complaint_and_keeps_what_the_model_said(access, tmp_path):
+async def test_a_correction_reroutes_a_complaint_and_keeps_the_answer_of_the_model(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
         said = model_says(access, COMPLAINT)
@@ -144,7 +144,7 @@ async def test_edits_are_mirrored_and_a_deletion_is_marked(access, tmp_path):
         await office.slack.wait_for(lambda: "deleted this complaint" in post.shown_text)
 
 
-async def test_a_click_on_an_older_text_does_not_bring_it_back(access, tmp_path):
+async def test_a_click_on_an_outdated_post_does_not_restore_its_text(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, "My number is 555-123-4567.")
         (post, *_) = await office.posted()
@@ -161,7 +161,7 @@ async def test_a_click_on_an_older_text_does_not_bring_it_back(access, tmp_path)
         assert "Forget my number" in post.shown_text
 
 
-async def test_what_comes_before_its_complaint_is_understood(access, tmp_path):
+async def test_edits_and_deletions_that_arrive_before_their_complaint_are_handled(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         late = office.ann.post(office.complaints, "First words", deliver=False)
         office.ann.edit(late, "Edited words")
@@ -243,7 +243,7 @@ async def test_a_forwarded_message_and_a_form_are_routed_by_their_words(access, 
         assert "The lid of the form is torn." in posts[count].shown_text
 
 
-async def test_talk_that_is_no_complaint_is_left_alone(access, tmp_path):
+async def test_messages_that_are_not_complaints_are_ignored(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         lobby = office.workspace.add_channel("lobby", office.ann)
         office.ann.post(lobby, COMPLAINT)
@@ -256,7 +256,7 @@ async def test_talk_that_is_no_complaint_is_left_alone(access, tmp_path):
         assert sum(counts.values()) == 1
 
 
-async def test_the_slash_command_routes_looks_up_and_tells_the_day(access, tmp_path):
+async def test_the_slash_command_routes_looks_up_and_shows_the_status(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
         await office.noted(message, "Notified: ")
@@ -323,7 +323,7 @@ async def test_a_label_without_department_goes_to_people(access, tmp_path):
         assert "No department has the label" in asked.shown_text
 
 
-async def test_a_complaint_state_is_told_by_the_store(access, tmp_path):
+async def test_the_store_has_the_state_of_a_complaint(access, tmp_path):
     async with running_office(access, tmp_path) as office:
         message = office.ann.post(office.complaints, COMPLAINT)
         await office.noted(message, "Notified: ")

@@ -1,4 +1,4 @@
-"""The bot as its operator sees it: it starts whatever one workspace suffers, tells its state and stops in order."""
+"""The bot starts despite faults of one workspace, reports its status and stops in order."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_the_status_shows_what_could_not_be_posted(access, tmp_path):
         assert "1 given up, is_archived" in lines
 
 
-async def test_a_token_that_slack_refuses_keeps_no_other_workspace_from_working(access, tmp_path):
+async def test_a_token_that_slack_refuses_does_not_affect_other_workspaces(access, tmp_path):
     async with FakeSlack(speed=8) as slack:
         office = make_office(slack)
         broken = make_office(slack)
@@ -143,7 +143,7 @@ async def test_the_bot_runs_until_it_is_stopped_and_reports_its_state(access, tm
         assert not slack.sockets.sockets
 
 
-async def test_the_status_holds_nothing_that_anybody_wrote(access, tmp_path, capsys):
+async def test_the_status_contains_no_text_of_people(access, tmp_path, capsys):
     async with running_office(access, tmp_path) as office:
         office.ann.post(office.complaints, f"{COMPLAINT} Write to ann@example.com.")
         await office.posted()

@@ -1,4 +1,4 @@
-"""Socket Mode: connections stay open through everything Slack does, and nothing is acknowledged that is not kept."""
+"""Socket Mode: connections are kept open, and an event is acknowledged only once it is stored."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_connection_that_slack_will_end_is_replaced_first(parts, slack, 
     assert [len(delivery.attempts) for delivery in slack.journal.deliveries] == [1]
 
 
-async def test_a_connection_too_many_is_given_up_for_a_while(parts, slack, clock):
+async def test_a_connection_beyond_the_limit_is_given_up_for_a_while(parts, slack, clock):
     async with connected(parts, slack, connections=2, longest_wait_seconds=10) as sockets:
         began = clock.now()
         slack.sockets.disconnect("too_many_websockets", slack.sockets.sockets[0])
@@ -115,7 +115,7 @@ async def test_no_more_than_ten_connections_are_open_while_all_are_replaced(part
     assert sockets.counts["too_many_websockets"] == 0
 
 
-async def test_socket_mode_switched_off_is_waited_out(parts, slack, acme, store):
+async def test_the_bot_waits_until_socket_mode_is_enabled_again(parts, slack, acme, store):
     async with connected(parts, slack, connections=1, longest_wait_seconds=4) as sockets:
         slack.sockets.switch_off()
         await eventually(lambda: sockets.counts["link_disabled"])
@@ -137,7 +137,7 @@ async def test_a_half_open_connection_is_noticed_and_replaced(parts, slack, acme
     assert len(await kept(store)) == 1
 
 
-async def test_a_connection_without_events_is_replaced_in_case_it_went_deaf(parts, slack):
+async def test_a_connection_without_events_is_replaced(parts, slack):
     async with connected(parts, slack, connections=1, ping_seconds=2, quiet_seconds=5) as sockets:
         await eventually(lambda: sockets.counts["quiet"])
         await eventually(lambda: slack.sockets.opened >= 2)
@@ -153,7 +153,7 @@ async def test_a_connection_that_breaks_is_opened_again(parts, slack, acme, stor
     assert len(await kept(store)) == 1
 
 
-async def test_stopping_acknowledges_what_has_come_in(parts, slack, acme, store):
+async def test_stopping_acknowledges_the_received_envelopes(parts, slack, acme, store):
     sockets = socket_mode(parts, slack.app.app_token, store.clock, connections=2)
     await sockets.start()
     await eventually(lambda: sockets.num_ready == 2)
@@ -166,7 +166,7 @@ async def test_stopping_acknowledges_what_has_come_in(parts, slack, acme, store)
     assert len(await kept(store)) >= len(acknowledged)
 
 
-async def test_an_app_token_that_slack_refuses_is_told_at_once(parts, slack):
+async def test_an_app_token_that_slack_refuses_is_reported_at_once(parts, slack):
     sockets = socket_mode(parts, "xapp-1-wrong", parts.store.clock)
     with pytest.raises(FailedPreconditionError, match="connections:write"):
         await sockets.start()

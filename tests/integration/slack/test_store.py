@@ -1,4 +1,4 @@
-"""The bot's schema, and what its repositories promise."""
+"""The bot's schema and repositories."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def test_one_workspace_sees_nothing_of_another(store):
     assert None not in await store.read("T1", look)
 
 
-async def test_the_same_names_live_side_by_side_in_two_workspaces(store):
+async def test_two_workspaces_can_use_the_same_names(store):
     for team in ("T1", "T2"):
         await store.write(team, lambda uow: uow.complaints.save(a_complaint(author=uow.team)))
         assert await store.write(team, lambda uow: uow.posts.post("route", "C2", {"text": "Late"}))
@@ -163,7 +163,7 @@ async def test_the_same_names_live_side_by_side_in_two_workspaces(store):
     assert found.author == "T1"
 
 
-async def test_a_second_correction_of_one_person_takes_the_place_of_the_first(store):
+async def test_a_second_correction_of_one_person_replaces_the_first(store):
     correction = Correction(complaint="C1:1.1", actor="U1", input="Late", said=("a",), corrected=("b",), model="m")
     await store.write("T1", lambda uow: uow.corrections.save(correction))
     await store.write("T1", lambda uow: uow.corrections.mark_used([correction], "datasets/d1"))
@@ -193,7 +193,7 @@ async def test_a_retraining_is_followed_from_its_proposal_to_its_end(store):
     assert await store.read("T1", lambda uow: uow.retrainings.latest(states=[RetrainingState.PROPOSED])) == []
 
 
-async def test_an_override_of_nothing_goes_back_to_the_configuration(store):
+async def test_an_override_of_none_restores_the_configuration(store):
     await store.write("T1", lambda uow: uow.overrides.set({"threshold": 0.5, "channel": "C9"}, "U1"))
     await store.write("T1", lambda uow: uow.overrides.set({"threshold": None}, "U1"))
     assert await store.read("T1", lambda uow: uow.overrides.all()) == {"channel": "C9"}
@@ -208,7 +208,7 @@ async def test_an_uninstalled_workspace_keeps_no_tokens(store):
     assert (workspace.state, workspace.sealed) == (InstallationState.UNINSTALLED, "")
 
 
-async def test_an_oauth_state_is_good_once_and_for_a_while(store, clock):
+async def test_an_oauth_state_is_valid_once_and_for_a_while(store, clock):
     lifetime = timedelta(minutes=10)
     await store.operate(lambda operator: operator.workspaces.add_oauth_state("one", lifetime))
     await store.operate(lambda operator: operator.workspaces.add_oauth_state("two", lifetime))

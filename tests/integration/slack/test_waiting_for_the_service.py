@@ -1,4 +1,4 @@
-"""The service is away, refuses, or fails: no complaint is lost, and people hear of it."""
+"""If the service is unavailable, refuses or fails, no complaint is lost, and people are informed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMPLAINT = "Two screws are missing from the box."
 NOWHERE = "127.0.0.1:1"
 
 
-async def test_a_complaint_waits_for_the_service_says_so_and_ends_with_people(access, tmp_path):
+async def test_a_complaint_waits_for_the_service_visibly_and_then_goes_to_people(access, tmp_path):
     away = replace(access, endpoint=NOWHERE)
     timers = {"tell_waiting_after_seconds": 5, "review_after_seconds": 30}
     async with running_office(away, tmp_path, timers=timers, speed=10.0) as office:

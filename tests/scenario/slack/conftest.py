@@ -29,7 +29,7 @@ async def service() -> AsyncIterator[KeywordService]:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[FakeSlack]:
-    # Deadlines as long as on a clock sixty times as slow; whether they are met is a test of its own.
+    # The deadlines are scaled to the fast clock; another test checks that the bot meets the real ones.
     async with FakeSlack(speed=60, limits=Limits(ack_seconds=180.0, trigger_seconds=180.0)) as running:
         yield running
 
@@ -41,7 +41,7 @@ def acme(slack: FakeSlack) -> Place:
 
 @pytest.fixture
 async def start_bot(slack: FakeSlack, service: KeywordService, tmp_path: Path) -> AsyncIterator[StartBot]:
-    """Starts a bot for workspaces; it stops with the test unless it was stopped before."""
+    """Start a bot for workspaces; it stops at the end of the test at the latest."""
     running = AsyncExitStack()
 
     async def start(*places: Place, mode: str = "socket", with_tokens: bool = True, **secrets: Any) -> Bot:

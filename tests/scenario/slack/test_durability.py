@@ -1,4 +1,4 @@
-"""The bot under everything that Slack and an operator can do to it at once: no complaint is lost, none told twice."""
+"""Under faults of Slack and kills of the bot, no complaint is lost and no department is notified twice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SOCKET_FAULTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What became of a flood."""
+    """The results of a flood."""
 
     complaints: int
     missing: int
@@ -65,7 +65,7 @@ async def flood_the_bot(
     faults: bool = True,
     seed: int = 1,
 ) -> Account:
-    """Floods a bot that is killed again and again, in a Slack in which, with `faults`, everything else goes wrong."""
+    """Flood a bot that is killed repeatedly; with `faults`, Slack injects every fault too."""
     plan = FaultPlan(seed=seed)
     if faults:
         plan = FaultPlan(seed=seed, calls=CALL_FAULTS, deliveries=DELIVERY_FAULTS, sockets=SOCKET_FAULTS)
@@ -111,7 +111,7 @@ async def flood_the_bot(
 
 
 async def tell_progress(flood: Flood, bot: BotProcess) -> None:
-    """Says now and then how far a long flood is, for who watches it with `-s`."""
+    """Print the progress of a long flood from time to time; visible with `-s`."""
     while True:
         await asyncio.sleep(60)
         left, doubled = flood.outstanding(), flood.doubled()

@@ -1,4 +1,4 @@
-"""What operators and Slack do to a running bot, end to end."""
+"""Operations of Slack and of operators on a running bot, end to end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def posts(channel: Channel, words: str) -> list[Message]:
     return [message for message in channel.shown if words in message.shown_text]
 
 
-async def test_one_bot_serves_several_workspaces_and_mixes_nothing(slack: FakeSlack, acme: Place, start_bot) -> None:
+async def test_one_bot_serves_several_workspaces_without_mixing_them(slack: FakeSlack, acme: Place, start_bot) -> None:
     other = make_place(slack, "Other", complaint_channels=1)
     await start_bot(acme, other)
 
@@ -31,7 +31,7 @@ async def test_one_bot_serves_several_workspaces_and_mixes_nothing(slack: FakeSl
     assert {message.team_id for message in everything if "of Other" in message.shown_text} == {other.workspace.id}
 
 
-async def test_a_broken_workspace_holds_up_no_other(slack: FakeSlack, acme: Place, start_bot) -> None:
+async def test_a_broken_workspace_does_not_delay_another(slack: FakeSlack, acme: Place, start_bot) -> None:
     other = make_place(slack, "Other", complaint_channels=1)
     await start_bot(acme, other)
 
@@ -51,7 +51,7 @@ async def test_a_department_whose_channel_is_archived_leaves_its_complaints_to_p
 
     acme.author.post(acme.complaints[0], "complaint 1 for Service and Marketing")
 
-    await slack.wait_for(lambda: posts(acme.review, "complaint 1"), "word to the review channel")
+    await slack.wait_for(lambda: posts(acme.review, "complaint 1"), "the report to the review channel")
     await slack.wait_for(lambda: posts(acme.departments["Marketing"], "complaint 1"))
     assert "is_archived" in acme.review.shown[0].shown_text
 
@@ -74,7 +74,7 @@ async def test_a_complaint_written_while_the_bot_was_down_for_hours_is_found_whe
     assert len(slack.journal.posts_in(acme.departments["Planning"].id)) == 0, "replies are no complaints"
 
 
-async def test_an_old_message_that_somebody_has_routed_does_not_bring_all_talk_since_then(
+async def test_routing_an_old_message_does_not_route_all_messages_since_then(
     slack: FakeSlack, acme: Place, start_bot
 ) -> None:
     channel = acme.complaints[0]
@@ -116,13 +116,13 @@ async def test_the_next_bot_starts_before_the_last_one_ends(slack: FakeSlack, ac
     await last.stop()
     acme.author.post(acme.complaints[0], "complaint 10 for Service")
 
-    told = acme.departments["Service"]
-    await slack.wait_for(lambda: posts(told, "complaint 10 "), "the last of the complaints")
-    await slack.wait_for(lambda: len(posts(told, "complaint ")) >= 11, "all complaints")
-    assert [len(posts(told, f"complaint {number} ")) for number in range(11)] == [1] * 11
+    notified = acme.departments["Service"]
+    await slack.wait_for(lambda: posts(notified, "complaint 10 "), "the last of the complaints")
+    await slack.wait_for(lambda: len(posts(notified, "complaint ")) >= 11, "all complaints")
+    assert [len(posts(notified, f"complaint {number} ")) for number in range(11)] == [1] * 11
 
 
-async def test_the_bot_starts_while_slack_is_in_trouble(slack: FakeSlack, acme: Place, start_bot) -> None:
+async def test_the_bot_starts_during_an_outage_of_slack(slack: FakeSlack, acme: Place, start_bot) -> None:
     for fault in (CallFault.HTML_503, CallFault.CUT_BEFORE, CallFault.RATE_LIMITED):
         slack.faults.fail_calls(fault)
 
@@ -160,7 +160,7 @@ async def test_complaints_wait_for_a_service_that_is_down(
     await start_bot(acme)
     service.refuses = True
     message = acme.author.post(acme.complaints[0], "complaint 1 for Service")
-    await slack.wait_for(lambda: acme.complaints[0].thread(message.ts), "word to the author that it takes longer")
+    await slack.wait_for(lambda: acme.complaints[0].thread(message.ts), "the note to the author that it takes longer")
     service.refuses = False
 
     await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 1"), wall_seconds=20)

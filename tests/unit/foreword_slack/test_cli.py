@@ -53,7 +53,7 @@ def test_a_store_that_is_damaged_is_named_with_its_remedy(capsys, tmp_path, monk
     assert "Restore the file from a backup" in shown_error
 
 
-def test_status_lookup_and_retry_need_the_store_alone(capsys, tmp_path, monkeypatch):
+def test_status_lookup_and_retry_need_only_the_store(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("FOREWORD_SLACK_DATABASE_URL", f"sqlite:///{tmp_path}/slack.db")
 
     assert run(["slack", "status", "--config", str(EXAMPLE)]) == 0

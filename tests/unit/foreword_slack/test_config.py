@@ -46,7 +46,7 @@ def test_the_example_shows_every_key_with_its_default():
 
 
 def missing_keys(model: type[BaseModel], values: object, path: str = "") -> list[str]:
-    """Keys of the model that the values lack, sections included."""
+    """Return the keys of the model, including sections, that the values do not contain."""
     assert isinstance(values, dict)
     missing = []
     for name, field in model.model_fields.items():
@@ -63,7 +63,7 @@ def missing_keys(model: type[BaseModel], values: object, path: str = "") -> list
     return missing
 
 
-def test_what_is_left_out_has_a_default():
+def test_missing_keys_have_defaults():
     config = parse_config(LEAST)
 
     assert config.slack.mode == "socket"

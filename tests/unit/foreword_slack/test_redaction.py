@@ -55,7 +55,7 @@ def test_a_plugin_replaces_the_redaction():
     assert Hooks().redact("Call 555-123-4567") == "Call [phone number]"
 
 
-def test_a_plugin_that_raises_stops_nothing_and_its_words_are_not_logged(capsys):
+def test_an_exception_in_a_plugin_stops_nothing_and_its_message_is_not_logged(capsys):
     class Broken:
         @hookimpl
         def complaint_corrected(self, event):

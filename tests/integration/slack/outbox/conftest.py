@@ -1,4 +1,4 @@
-"""A clock as fast as the outbox bears, a scripted Slack, and a store."""
+"""A fast clock, a scripted Slack, and a store."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ async def slack():
 
 @pytest.fixture
 def store_url(request, tmp_path) -> str:
-    """SQLite, unless a test asks for both databases: most are about Slack, not about the store."""
+    """The URL of an SQLite database, unless a test asks for both kinds; most tests are about Slack, not the store."""
     return empty_store_url(request, getattr(request, "param", "sqlite"), tmp_path)

@@ -1,4 +1,4 @@
-"""What the outbox promises of changes: in order, the newest only, and none of what failed lost."""
+"""Updates of posts are made in order, only the newest, and none is lost with a failed post."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_an_update_waits_for_its_post_and_only_the_newest_is_made(store, s
     assert (update["text"], update["ts"]) == ("third", slack.posted[0]["ts"])
 
 
-async def test_an_update_of_a_post_that_was_never_tried_changes_what_will_be_posted(store, slack):
+async def test_an_update_of_a_post_that_was_not_attempted_changes_its_content(store, slack):
     await install(store)
     await post(store, thread_ts="1.1")
     await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Lost"}))
@@ -55,7 +55,7 @@ async def test_changes_of_a_post_that_failed_fail_too(store, slack):
 
 
 async def refused_once(store, slack):
-    """A post that Slack refused; whatever happens to it then, it is sent again only when somebody asks for that."""
+    """Make a post that Slack refuses; it is sent again only if an operator retries it."""
     await install(store)
     slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
     async with running(store, slack) as outbox:
@@ -70,7 +70,7 @@ async def retried(store, slack):
         await settled(outbox)
 
 
-async def test_a_post_that_is_sent_again_says_the_newest(store, slack):
+async def test_a_retried_post_has_the_newest_content(store, slack):
     await refused_once(store, slack)
 
     await store.write("T1", lambda uow: uow.posts.update("route", {"text": "Found"}))
@@ -80,7 +80,7 @@ async def test_a_post_that_is_sent_again_says_the_newest(store, slack):
     assert [(message["text"], message["thread_ts"]) for message in slack.posted] == [("Found", "1.1")]
 
 
-async def test_a_change_that_waits_for_a_post_that_fails_is_what_is_sent_again(store, slack):
+async def test_a_pending_update_of_a_failed_post_is_sent_when_it_is_retried(store, slack):
     await install(store)
 
     async def refuse(request):
@@ -97,7 +97,7 @@ async def test_a_change_that_waits_for_a_post_that_fails_is_what_is_sent_again(s
     assert slack.of("chat.update") == []
 
 
-async def test_a_change_that_failed_does_not_come_back_after_a_newer_one(store, slack):
+async def test_a_failed_update_is_not_retried_after_a_newer_one(store, slack):
     await install(store)
     slack.script["chat.update"].append({"ok": False, "error": "is_archived"})
     async with running(store, slack) as outbox:
@@ -112,7 +112,7 @@ async def test_a_change_that_failed_does_not_come_back_after_a_newer_one(store, 
 
 
 @BOTH_DATABASES
-async def test_a_post_that_was_retired_is_not_sent_again_unless_it_is_asked_for_anew(store, slack):
+async def test_a_retired_post_is_sent_only_if_it_is_requested_again(store, slack):
     await refused_once(store, slack)
 
     await store.write("T1", lambda uow: uow.posts.retire("route", {"text": "Not yours any more"}))
@@ -125,7 +125,7 @@ async def test_a_post_that_was_retired_is_not_sent_again_unless_it_is_asked_for_
     assert [message["text"] for message in slack.posted] == ["Yours again"]
 
 
-async def test_a_post_that_failed_is_asked_for_again_in_another_channel(store, slack):
+async def test_a_failed_post_is_requested_again_in_another_channel(store, slack):
     await install(store)
     slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
     async with running(store, slack) as outbox:

@@ -1,4 +1,4 @@
-"""What the outbox promises of a post: once, at Slack's pace, and every failure told apart."""
+"""Every post is made once, within Slack's rate limits, with a distinct reaction to each kind of failure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from foreword_slack.store.tables import OutboxRow
 
 
 @BOTH_DATABASES
-async def test_a_post_is_made_once_and_its_text_forgotten(store, slack):
+async def test_a_post_is_made_once_and_its_text_deleted(store, slack):
     await install(store)
     async with running(store, slack) as outbox:
         assert await post(store)
@@ -53,7 +53,7 @@ async def test_a_channel_gets_one_call_a_second_and_others_do_not_wait_for_it(st
 
 
 @pytest.mark.parametrize(("header", "at_least"), [("3", 2.9), ("0", 0.9), (None, 0.9), ("soon", 0.9)])
-async def test_a_channel_that_is_told_to_slow_down_waits_and_loses_nothing(store, slack, clock, header, at_least):
+async def test_a_rate_limited_channel_waits_and_loses_nothing(store, slack, clock, header, at_least):
     await install(store)
     times = []
     answer = slow_down(header)
@@ -67,7 +67,7 @@ async def test_a_channel_that_is_told_to_slow_down_waits_and_loses_nothing(store
 
 
 @pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "restricted_action_read_only"])
-async def test_a_post_that_can_never_succeed_shows_and_blocks_nothing(store, slack, code):
+async def test_a_post_that_can_never_succeed_is_shown_and_blocks_nothing(store, slack, code):
     await install(store)
     slack.script["chat.postMessage"].append({"ok": False, "error": code})
 
@@ -118,7 +118,7 @@ async def test_an_expired_token_is_renewed_and_the_post_made(store, slack):
 
 
 @BOTH_DATABASES
-async def test_a_post_that_was_cut_off_is_found_and_not_made_again(store, slack):
+async def test_a_post_with_a_lost_answer_is_found_and_not_repeated(store, slack):
     await install(store)
     slack.script["chat.postMessage"].append(slack.accept_and_cut)
     async with running(store, slack) as outbox:
@@ -130,7 +130,7 @@ async def test_a_post_that_was_cut_off_is_found_and_not_made_again(store, slack)
 
 
 @pytest.mark.parametrize("answer", [{"ok": False, "error": "internal_error"}, status(503), status(200, "{")])
-async def test_a_post_of_unknown_outcome_that_is_not_there_is_made_again(store, slack, answer):
+async def test_a_post_of_unknown_outcome_that_is_not_found_is_repeated(store, slack, answer):
     await install(store)
     slack.script["chat.postMessage"].append(answer)
     async with running(store, slack) as outbox:
@@ -153,7 +153,7 @@ async def test_a_post_in_a_thread_is_looked_for_in_its_thread(store, slack):
 
 
 @BOTH_DATABASES
-async def test_what_cannot_be_looked_up_is_made_again_and_counted(store, slack):
+async def test_a_call_that_cannot_be_looked_up_is_repeated_and_counted(store, slack):
     await install(store)
     slack.script["chat.postMessage"].append(slack.accept_and_cut)
     slack.script["conversations.history"].append({"ok": False, "error": "missing_scope"})
@@ -206,7 +206,7 @@ async def test_a_post_that_a_killed_bot_was_making_is_looked_for_first(store, sl
     assert (await found(store)).state is PostState.SENT
 
 
-async def test_a_connection_that_cannot_be_made_is_no_doubt(store, slack):
+async def test_a_connection_that_cannot_be_made_leaves_no_doubt(store, slack):
     await install(store)
     url, slack.url = slack.url, "http://127.0.0.1:9/api/"
     clients = Clients(None)
@@ -242,7 +242,7 @@ async def test_a_workspace_in_trouble_delays_no_other(store, slack):
         over.set()
 
 
-async def test_small_calls_are_made_and_done_already_is_done(store, slack):
+async def test_small_calls_are_made_and_their_existing_effects_count_as_success(store, slack):
     await install(store)
     slack.script["reactions.add"].append({"ok": False, "error": "already_reacted"})
 
@@ -260,7 +260,7 @@ async def test_small_calls_are_made_and_done_already_is_done(store, slack):
     assert [call["view"]["blocks"] for call in slack.of("views.publish")] == [[2]]
 
 
-async def test_a_refusal_that_nobody_knows_is_tried_a_few_times(store, slack):
+async def test_an_unknown_refusal_is_retried_a_few_times(store, slack):
     await install(store)
     slack.script["chat.postMessage"].extend([{"ok": False, "error": "something_new"}] * 3)
     async with running(store, slack, max_refusals=3) as outbox:
@@ -305,7 +305,7 @@ async def test_a_token_that_was_replaced_meanwhile_does_not_take_the_workspace_d
 
 
 @BOTH_DATABASES
-async def test_words_that_could_not_be_posted_do_not_lie_about_for_ever(store, slack, clock):
+async def test_the_text_of_failed_posts_is_deleted_after_a_while(store, slack, clock):
     await install(store)
     slack.script["chat.postMessage"].append({"ok": False, "error": "is_archived"})
     async with running(store, slack) as outbox:

@@ -1,4 +1,4 @@
-"""The pace of calls: so many a second, counted from where Slack may count."""
+"""Token buckets limit the rate of calls as Slack counts them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def test_a_quiet_bucket_gives_its_burst_at_once_and_then_its_rate():
     assert bucket.wait(at(0.5)) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_call_that_was_slow_on_its_way_is_counted_from_its_end():
+def test_a_delayed_call_is_counted_from_its_end():
     bucket = TokenBucket(rate=1.0, burst=1.0)
     bucket.take(at(0))
     bucket.forfeit(at(0.8))
@@ -30,14 +30,14 @@ def test_a_call_that_was_slow_on_its_way_is_counted_from_its_end():
     assert bucket.wait(at(1.8)) == pytest.approx(0, abs=1e-6)
 
 
-def test_a_clock_that_goes_backwards_gives_nothing_away():
+def test_a_clock_that_goes_backwards_permits_no_further_call():
     bucket = TokenBucket(rate=1.0, burst=1.0)
     bucket.take(at(5))
     bucket.forfeit(at(2))
     assert bucket.wait(at(5.5)) == pytest.approx(0.5)
 
 
-def test_a_bucket_that_was_told_to_wait_waits_and_starts_slowly():
+def test_a_blocked_bucket_waits_and_starts_slowly():
     bucket = TokenBucket(rate=1.0, burst=5.0)
     bucket.block(at(0), 3.0)
     assert bucket.wait(at(1)) == pytest.approx(2.0)

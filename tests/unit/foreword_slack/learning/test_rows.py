@@ -21,14 +21,14 @@ judgements = st.lists(
 
 
 @given(judgements, st.lists(st.integers(0, 40).map(example), max_size=20), st.lists(st.integers(0, 40).map(example)))
-def test_no_row_is_both_learnt_from_and_measured_with(given_by_people, base, held_out):
+def test_no_row_is_used_for_both_training_and_evaluation(given_by_people, base, held_out):
     rows = split(given_by_people, base, held_out=held_out, held_out_share=0.4, most_per_corrector=5)
 
     assert not {row.key for row in rows.training} & {row.key for row in rows.held_out}
     assert not {row.key for row in base} & {row.key for row in rows.held_out}
 
 
-def test_what_is_held_out_stays_held_out_when_more_comes():
+def test_held_out_rows_stay_held_out_when_more_are_added():
     few = split([judged(number) for number in range(40)], (), held_out_share=0.3, most_per_corrector=1000)
     more = split([judged(number) for number in range(200)], (), held_out_share=0.3, most_per_corrector=1000)
 
@@ -54,13 +54,13 @@ def test_confirmations_are_not_bounded():
     assert len(rows.training) == 50
 
 
-def test_a_correction_takes_the_place_of_the_row_it_corrects():
+def test_a_correction_replaces_the_row_it_corrects():
     rows = split([judged(1, "Warehouse")], [example(1), example(2)], held_out_share=0.5, most_per_corrector=9)
 
     assert rows.training == (example(1, "Warehouse"), example(2))
 
 
-def test_a_complaint_for_nobody_is_measured_but_not_learnt():
+def test_a_complaint_for_no_department_is_used_only_for_evaluation():
     nobody = Judgement(example=Example(input="Hello", labels=()), actor="U1")
 
     learnt = split([nobody], [Example(input="hello", labels=("Service",))], held_out_share=0.5, most_per_corrector=9)

@@ -1,4 +1,4 @@
-"""The words of a message, wherever in it they stand."""
+"""The text of a message, from all its parts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_words_are_found_in_text_attachments_and_blocks(message, words):
     assert words_of(message) == words
 
 
-def test_files_and_attachments_say_something_even_without_words():
+def test_files_and_attachments_count_as_content_even_without_text():
     assert is_enclosed({"files": [{"id": "F1"}]})
     assert is_enclosed({"attachments": [PREVIEW]})
     assert not is_enclosed({"text": "", "blocks": BLOCKS})

@@ -39,7 +39,7 @@ def test_a_sure_answer_goes_to_all_of_its_departments():
     assert not decision.review
 
 
-def test_one_doubtful_label_keeps_the_whole_answer_back():
+def test_one_doubtful_label_sends_the_whole_answer_to_review():
     decision = decide(guess("Warehouse", "Packaging", Warehouse=0.9, Packaging=0.4), (), policy())
 
     assert decision.review
@@ -53,7 +53,7 @@ def test_an_answer_close_to_the_next_one_is_doubted():
     assert codes(decide(guess("Warehouse", probability=0.5), close, policy())) == [ReasonCode.SMALL_MARGIN]
 
 
-def test_an_abstention_shows_what_it_would_have_been():
+def test_an_abstention_keeps_the_guess():
     decision = decide(guess("Warehouse", probability=0.6), (), policy(abstain_below=0.7))
 
     assert codes(decision) == [ReasonCode.ABSTAINED]
@@ -102,7 +102,7 @@ def test_a_decision_is_either_departments_or_reasons(said, ranked, rules):
 
 
 @given(guesses, label_sets, policies)
-def test_whoever_is_told_is_configured_sure_and_in_the_answer(said, ranked, rules):
+def test_every_notified_department_is_configured_certain_and_in_the_answer(said, ranked, rules):
     decision = decide(said, ranked, rules)
 
     for target in decision.targets:
@@ -122,5 +122,5 @@ def test_a_higher_threshold_never_routes_more(said, ranked, one, other):
 
 
 @given(guesses, label_sets, policies)
-def test_what_the_model_said_is_never_changed(said, ranked, rules):
+def test_the_answer_of_the_model_is_never_changed(said, ranked, rules):
     assert decide(said, ranked, rules).guess == said
