@@ -36,7 +36,7 @@ def test_the_demo_in_slack_goes_from_the_first_complaint_to_the_comparison_of_mo
     assert "bob and carol have judged all 16." in shown
     assert "16 new corrections" in shown or "12 new corrections" in shown
     assert "new model: " in shown
-    assert "On 24 complaints that neither has learnt from" in shown
+    assert "On 24 complaints that neither model was trained on" in shown
     assert "Complaints today" in shown
     assert "Posts that would have notified a whole channel: 0." in shown
     assert "Traceback" not in result.stderr

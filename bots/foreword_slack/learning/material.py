@@ -34,11 +34,11 @@ class Material:
     rows: Split
 
 
-async def gather(team: Team, *, learnt: Sequence[str] = ()) -> Material:
+async def gather(team: Team, *, trained_on: Sequence[str] = ()) -> Material:
     """Collect the inputs from the store and the service.
 
     Args:
-        learnt: More training datasets, whose rows are not used for evaluation.
+        trained_on: More training datasets, whose rows are not used for evaluation.
 
     Raises:
         FailedPreconditionError: There is no deployment with the configured name, or its training rows were deleted.
@@ -51,7 +51,7 @@ async def gather(team: Team, *, learnt: Sequence[str] = ()) -> Material:
     tuned = "/tunedModels/" in deployment.model
     model = await team.service.tuned_model(deployment.model) if tuned else None
     base = await _base(team, model)
-    for dataset in learnt:
+    for dataset in trained_on:
         base += await examples(team, dataset)
     held_out = (
         await examples(team, team.config.learning.held_out_dataset) if team.config.learning.held_out_dataset else []

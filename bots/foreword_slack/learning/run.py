@@ -64,7 +64,7 @@ async def _make_dataset(team: Team, retraining: Retraining) -> Retraining:
     )
 
     def change(uow: UnitOfWork) -> Retraining:
-        uow.corrections.mark_used(_learnt(uow, material), dataset.name)
+        uow.corrections.mark_used(_included(uow, material), dataset.name)
         uow.audit.append("retrain_dataset", facts={"retraining": retraining.key, "dataset": dataset.name})
         changed = replace(retraining, dataset=dataset.name)
         uow.retrainings.save(changed)
@@ -96,10 +96,11 @@ async def _start_run(team: Team, retraining: Retraining) -> Retraining:
 async def _compare(event: Event, team: Team, retraining: Retraining, run: TuneExperiment) -> None:
     """Evaluate both models on the rows that neither was trained on."""
     assert retraining.dataset is not None
-    material = await gather(team, learnt=[retraining.dataset])
+    material = await gather(team, trained_on=[retraining.dataset])
     rows = material.rows.held_out
-    if len(rows) < team.config.learning.minimum_held_out_rows:
-        reason = f"Only {len(rows)} evaluation rows are left."
+    minimum = team.config.learning.minimum_held_out_rows
+    if len(rows) < minimum:
+        reason = f"Only {len(rows)} evaluation rows are left, but the minimum is {minimum}."
         await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, reason))
         return
     expected = [frozenset(row.labels) for row in rows]
@@ -145,7 +146,7 @@ def _show_progress(uow: UnitOfWork, team: Team, retraining: Retraining, run: Tun
     show(uow, team, RetrainingCard(key=retraining.key, headline="A new model is being tuned.", facts=facts))
 
 
-def _learnt(uow: UnitOfWork, material: Material) -> list[Correction]:
+def _included(uow: UnitOfWork, material: Material) -> list[Correction]:
     """Return the corrections that were read and not changed since."""
     looked_at = {(item.complaint, item.actor): item for item in material.unused}
     return [item for item in uow.corrections.unused() if looked_at.get((item.complaint, item.actor)) == item]

@@ -23,7 +23,7 @@ def describe_status(uow: UnitOfWork, complaint: Complaint, policy: RoutingPolicy
         case ComplaintState.DELETED:
             return "This complaint was deleted."
     if not complaint.departments:
-        return "A reviewer decided that this is for no department."
+        return "A person decided that this is for no department."
     return _describe_departments(uow, complaint, policy)
 
 
@@ -48,7 +48,7 @@ def _describe_departments(uow: UnitOfWork, complaint: Complaint, policy: Routing
         (reported, f"Could not be notified: {', '.join(reported)}. The review channel has been informed."),
         (unreported, f"Could not be notified: {', '.join(unreported)}. {_ASK}"),
         (late, f"Not taken in time, and the escalation could not be delivered: {', '.join(late)}. {_ASK}"),
-        (complaint.decider and complaint.reasons == (), "The departments were corrected by a person."),
+        (complaint.decider and complaint.reasons == (), "A person corrected the departments."),
     )
     return " ".join(sentence for applies, sentence in sentences if applies)
 

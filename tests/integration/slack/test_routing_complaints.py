@@ -117,7 +117,7 @@ async def test_a_correction_reroutes_a_complaint_and_keeps_the_answer_of_the_mod
         assert moved.channel_id == office.departments[right].id
         assert COMPLAINT in moved.shown_text
         await office.slack.wait_for(lambda: all("bob corrected this" in post.shown_text for post in posts))
-        await office.noted(message, f"Notified: {right}. The departments were corrected by a person.")
+        await office.noted(message, f"Notified: {right}. A person corrected the departments.")
         stored, corrections, audit = await office.bot.store.read(
             office.workspace.id,
             lambda uow: (uow.complaints.latest()[0], uow.corrections.unused(), uow.audit.lines(limit=1000)),
