@@ -11,12 +11,14 @@ from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Se
 from foreword_tasks.crowding import crowding
 from foreword_tasks.edit_distance import within_distance
 from foreword_tasks.label_distribution import LabelDistribution, LabelledRow
-from foreword_tasks.label_schema import LabelSchema, spelling_key
+from foreword_tasks.label_reading import parts_recur
+from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key
 
 MIN_LABEL_ROWS = 5
 """Minimum rows for a label to be learnt: with a fifth held out, four of them are left to learn from."""
 
 _RARE_SET_ROWS = 2
+_OTHER_SEPARATORS = (";", "|")
 _LISTED = 8
 # The cost of comparing all pairs grows with the square of the number of labels.
 _MAX_COMPARED_LABELS = 300
@@ -63,6 +65,22 @@ def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
             "Set multi_label to true if they are several labels.",
             joined,
         )
+    elif schema.separator == DEFAULT_SEPARATOR:
+        yield from _other_separator(distribution)
+
+
+def _other_separator(distribution: LabelDistribution) -> Iterator[Finding]:
+    """Report outputs that join recurring labels with a usual separator that is not the one in use."""
+    outputs = [row.written[0] for row in distribution.rows]
+    for separator in _OTHER_SEPARATORS:
+        if parts_recur(outputs, separator):
+            yield _note(
+                "OTHER_SEPARATOR",
+                f"Outputs that contain {separator!r} are read as one label each, although their parts recur.",
+                f"Set separator to {separator!r} if they are several labels.",
+                [row for row in distribution.rows if separator in row.written[0]],
+            )
+            return
 
 
 def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:

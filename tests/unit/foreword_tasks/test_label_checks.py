@@ -122,6 +122,20 @@ def test_how_outputs_were_read_is_shown_unless_it_was_set() -> None:
     assert "READ_AS_SINGLE_LABEL" not in check({"Portland": 6, "Salem": 6})[0]
 
 
+@pytest.mark.parametrize("separator", [";", "|"])
+def test_labels_joined_with_another_usual_separator_are_remarked_with_their_rows(separator: str) -> None:
+    outputs = {"A": 2, "B": 2, f"A{separator}B": 2}
+
+    finding = check(outputs)[0]["OTHER_SEPARATOR"]
+
+    assert repr(separator) in finding.message
+    assert repr(separator) in finding.remedy
+    assert finding.rows == (5, 6)
+    assert "OTHER_SEPARATOR" not in check(outputs, separator=separator)[0]
+    assert "OTHER_SEPARATOR" not in check(outputs, multi_label=False)[0]
+    assert "OTHER_SEPARATOR" not in check({f"Portland{separator}OR": 6, f"Salem{separator}OR": 6, "A": 2})[0]
+
+
 @pytest.mark.parametrize("separator", ["\n", " "], ids=["line end", "space"])
 def test_a_separator_of_whitespace_is_found_only_in_outputs_that_contain_it(separator: str) -> None:
     outputs = {"Portland": 6, "Salem": 6, f"Bend{separator}Oregon": 2}
