@@ -20,12 +20,12 @@ _MIB: Final = 2**20
 
 
 def deadline_error() -> DeadlineExceededError:
-    """The error of a request that took too long."""
+    """Return the error of a request that took too long."""
     return DeadlineExceededError("The deadline came before the answer. Allow more time, or ask for fewer tokens.")
 
 
 def draining_error() -> UnavailableError:
-    """The error of a request that comes while the process stops."""
+    """Return the error of a request that arrives while the process stops."""
     return UnavailableError("The service is going down. Try again.", reason="DRAINING")
 
 
@@ -35,7 +35,7 @@ def internal_error(event: str) -> InternalError:
 
 
 def exceeds_budget_error(spec: BaseModelSpec, dtype: str, *, needed: int, budget: int) -> FailedPreconditionError:
-    """The error of a base model whose weights never fit into the memory that the operator allows.
+    """Return the error of a base model whose weights never fit into the memory that the operator allows.
 
     Args:
         needed: Bytes of the weights in `dtype`.
@@ -50,7 +50,7 @@ def exceeds_budget_error(spec: BaseModelSpec, dtype: str, *, needed: int, budget
 
 
 def models_busy_error(base_model: str, residents: Iterable[str], retry_seconds: float) -> ExhaustedError:
-    """The error of a base model for which none of the `residents`, those in memory, can be unloaded now."""
+    """Return the error of a base model for which none of the `residents`, the models in memory, can be unloaded now."""
     names = ", ".join(sorted(residents))
     return ExhaustedError(
         f"There is no memory for {base_model} now: {names} are answering requests or were loaded just now. Try again "

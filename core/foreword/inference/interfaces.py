@@ -16,14 +16,14 @@ from foreword.plugin.interfaces import LabelSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Settings of an engine.
+    """The settings of an engine.
 
     Attributes:
         device: Torch device, such as `cpu`.
-        dtype: `float32`, `bfloat16` or `auto`, which takes what is faster on this machine.
-        threads: Threads of one torch operation; 0 leaves it to torch.
+        dtype: `float32`, `bfloat16` or `auto`, which chooses the faster one on this machine.
+        threads: Threads of one torch operation; 0 leaves the choice to torch.
         max_batch_rows: Rows of one base model that are decoded together.
-        max_queued_tokens: Tokens (input and asked for) that may wait before requests are turned away.
+        max_queued_tokens: Tokens (input and requested output) that may wait before requests are refused.
         prompt_cache_bytes: Memory for loaded adapters.
         base_model_budget: Memory for the weights of base models that are kept loaded.
         prefill_tokens: Tokens of new requests (inputs, soft prompts, candidates to score) read between two decoding
@@ -68,7 +68,7 @@ class EngineRequest:
         base_model: Id of the base model, aliases already followed.
         adapter: None for the base model as it is.
         text: Input, after composing and templates.
-        deadline: Reading of `time.monotonic()` after which nobody waits for the answer; None for never.
+        deadline: Time of `time.monotonic()` after which the caller no longer waits for the answer; None for never.
         label_space: The closed set of answers; None for free text.
         stream: Whether pieces are wanted as they come. Otherwise the whole answer is the first and last piece, and
             a deadline is an error instead of an end.

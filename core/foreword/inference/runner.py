@@ -66,10 +66,10 @@ class TextAnswer:
 
 
 class ModelRunner:
-    """Runs one base model. Not thread-safe: one thread owns torch.
+    """The runner of one base model. It is not thread-safe: one thread owns torch.
 
     Args:
-        model: Frozen, in eval mode.
+        model: A frozen model in eval mode.
 
     Raises:
         FailedPreconditionError: The engine cannot serve such a network.

@@ -76,10 +76,10 @@ def adds_space(tokenizer: Any) -> bool:
 
 
 class StopFilter:
-    """Ends a text at the first stop sequence, and holds back what may become one.
+    """A filter that ends a text at the first stop sequence and holds back the possible beginning of one.
 
-    How the text is cut into pieces makes no difference: the sequence that is complete first decides, of several
-    complete at once the longest.
+    The division of the text into pieces makes no difference: the sequence that is complete first applies, and the
+    longest one if several are complete at once.
 
     Args:
         sequences: Non-empty texts.
@@ -115,7 +115,7 @@ class StopFilter:
 
 
 def _overlap(text: str, sequence: str) -> int:
-    """Length of the longest end of `text` that begins `sequence` without completing it."""
+    """Return the length of the longest end of `text` that begins `sequence` without completing it."""
     for length in range(min(len(text), len(sequence) - 1), 0, -1):
         if text.endswith(sequence[:length]):
             return length

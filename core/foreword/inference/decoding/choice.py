@@ -152,7 +152,7 @@ class Choice(RowTensors):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Places of the rows that need more than the likeliest token, by what they need; None where no row does."""
+    """The indices of the rows that need more than the likeliest token, by parameter; None if no row sets it."""
 
     sampling_R: Tensor | None = None
     least_R: Tensor | None = None

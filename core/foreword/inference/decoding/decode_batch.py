@@ -27,10 +27,10 @@ from foreword.plugin.encoding import end_token, forced_first_token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BegunRows:
-    """Rows whose inputs were read and whose first tokens were chosen, but which have joined no batch yet.
+    """Rows whose inputs were read and whose first tokens were chosen, but which have not joined a batch yet.
 
     Attributes:
-        rows: As they were asked for.
+        rows: The requested rows.
         events: Their events. Rows that ended with their first token are in no group.
         groups: Those that were begun together.
     """

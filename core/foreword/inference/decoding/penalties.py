@@ -15,7 +15,7 @@ _MOST_RAISE: Final = 1e4
 
 
 def penalize_repetition(logits_BV: Tensor, seen_BV: Tensor, penalty_B: Tensor) -> Tensor:
-    """Divides the logits of tokens that came before, where positive, and multiplies them where negative.
+    """Divide positive logits of tokens that came before by the penalty, and multiply negative ones by it.
 
     Keskar et al. 2019, CTRL (arXiv 1909.05858), section 4.1.
 
@@ -28,9 +28,9 @@ def penalize_repetition(logits_BV: Tensor, seen_BV: Tensor, penalty_B: Tensor) -
 
 
 def favour_end(end_logits_BE: Tensor, count_B: Tensor, start_B: Tensor, decay_B: Tensor) -> Tensor:
-    """Raises logits of end tokens by `|logit| * (decay ** (count - start) - 1)` once `count` tokens exceed `start`.
+    """Raise logits of end tokens by `|logit| * (decay ** (count - start) - 1)` once `count` tokens exceed `start`.
 
-    The exponential decay of TGIS and of transformers' ExponentialDecayLengthPenalty.
+    This is the exponential decay of TGIS and of transformers' ExponentialDecayLengthPenalty.
 
     Shape:
         end_logits_BE: `[B, E]`. The others `[B]`. Returns `[B, E]`.

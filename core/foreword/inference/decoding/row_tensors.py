@@ -18,7 +18,7 @@ class RowTensors:
     """Base of dataclasses whose fields are tensors with rows first, or such dataclasses."""
 
     def select(self, rows_B: Tensor) -> None:
-        """Keeps these rows, in this order."""
+        """Keep these rows, in this order."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, RowTensors):
@@ -27,7 +27,7 @@ class RowTensors:
                 setattr(self, field.name, value[rows_B])
 
     def join(self, other: Self) -> None:
-        """Appends rows; where they are narrower than those here, or wider, zeros fill up."""
+        """Append rows; zeros fill up rows that are narrower than the others."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if isinstance(mine, RowTensors):
@@ -37,13 +37,13 @@ class RowTensors:
 
 
 def _stacked(first: Tensor, second: Tensor) -> Tensor:
-    """Rows of both, one after the other."""
+    """Return the rows of both tensors, one after the other."""
     sizes = [max(pair) for pair in zip(first.shape[1:], second.shape[1:], strict=True)]
     return torch.cat([_widened(first, sizes), _widened(second, sizes)])
 
 
 def _widened(value: Tensor, sizes: list[int]) -> Tensor:
-    """The tensor with zeros behind its last columns, so that what is behind the first dimension has these sizes."""
+    """Pad a tensor with zeros after its last columns, so that all dimensions but the first have these sizes."""
     padding: list[int] = []
     for wanted, size in zip(reversed(sizes), reversed(value.shape[1:]), strict=True):
         padding += [0, wanted - size]

@@ -58,7 +58,7 @@ def gumbel_noise(seed_B: Tensor, count_B: Tensor, size: int) -> Tensor:
 
 
 def _mixed(value: Tensor) -> Tensor:
-    """A bijection of 32-bit numbers in which every bit depends on every other: the finalizer of MurmurHash3."""
+    """Mix 32-bit numbers with a bijection in which every bit depends on every other: the finalizer of MurmurHash3."""
     value = value ^ ((value >> 16) & 0xFFFF)
     value = value * (0x85EBCA6B - 2**32)
     value = value ^ ((value >> 13) & 0x7FFFF)

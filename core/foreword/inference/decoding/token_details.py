@@ -31,7 +31,7 @@ class TokenDetail:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class TokenDetails(RowTensors):
-    """Details of the tokens generated in each row; without columns while no row asks for any."""
+    """The details of the tokens generated in each row; without columns while no row requests them."""
 
     log_prob_BN: Tensor
     rank_BN: Tensor

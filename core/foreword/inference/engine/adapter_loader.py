@@ -14,10 +14,10 @@ from foreword.plugin.interfaces import TuningMethod
 
 
 class AdapterLoader:
-    """Loads adapters and keeps them in memory. Thread-safe.
+    """A loader of adapters that keeps them in memory. It is thread-safe.
 
     Args:
-        methods: By tuning type.
+        methods: Tuning methods by tuning type.
         read_artifact: Reads an adapter's files.
         max_bytes: Memory for adapters that are kept.
     """

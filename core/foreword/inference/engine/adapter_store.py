@@ -17,8 +17,8 @@ class AdapterStore:
     """Loaded adapters, the least recently used dropped first.
 
     Keyed by tenant, base model and content: an adapter is never overwritten, and one tenant's request never finds
-    another tenant's. Requests keep what they hold, so dropping one disturbs nobody. Thread-safe; requests for one
-    adapter wait for a single load, and a load that fails is tried anew by the next request.
+    another tenant's. Requests keep the adapters that they use, so dropping one does not affect them. The store is
+    thread-safe: requests for one adapter wait for a single load, and the next request retries a load that failed.
 
     Args:
         max_bytes: Memory for adapters that are kept; 0 keeps none.

@@ -14,7 +14,7 @@ from foreword.inference.runner import ModelRunner
 
 
 def returns_tokens(request: EngineRequest) -> bool:
-    """Whether the answer to a request holds anything besides its text."""
+    """Return whether the answer to a request contains anything besides its text."""
     options = request.parameters.return_options
     return options.input_text or options.input_tokens or options.generated_tokens
 
@@ -42,7 +42,7 @@ def _texts(runner: ModelRunner) -> Callable[[int], str]:
 def _tokens(
     ids: Sequence[int], details: Sequence[TokenDetail], options: ReturnOptions, text_of: Callable[[int], str]
 ) -> tuple[Token, ...]:
-    """Tokens with their details, which the first ones may lack."""
+    """Return tokens with their details, which the first tokens may lack."""
     padded = [*[None] * (len(ids) - len(details)), *details]
     return tuple(_token(token, detail, options, text_of) for token, detail in zip(ids, padded, strict=True))
 

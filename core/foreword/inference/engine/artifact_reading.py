@@ -69,7 +69,7 @@ def parse_tensors(data: bytes) -> Mapping[str, torch.Tensor]:
     try:
         tensors: dict[str, torch.Tensor] = load_safetensors(data)
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise _corrupt(f"it is no valid safetensors file ({error})") from error
+        raise _corrupt(f"it is not a valid safetensors file ({error})") from error
     for name, tensor in tensors.items():
         if not bool(tensor.isfinite().all()):
             raise _corrupt(f"tensor {name[:80]!r} holds numbers that are not finite")
@@ -86,7 +86,7 @@ def _check_header(data: bytes) -> None:
     try:
         header = json.loads(data[8 : 8 + length])
     except (ValueError, RecursionError) as error:
-        raise _corrupt("its header is no JSON") from error
+        raise _corrupt("its header is not JSON") from error
     if not isinstance(header, dict) or len(header) > _MAX_TENSORS:
         raise _corrupt(f"its header must describe at most {_MAX_TENSORS} tensors")
     for name, entry in header.items():

@@ -42,13 +42,13 @@ _LOADERS: Final = 4
 
 
 class InferenceEngine:
-    """Serves base models and tuned models; see EngineClient for what its methods promise.
+    """The engine for base models and tuned models; see EngineClient for the contract of its methods.
 
     Args:
-        base_models: By id; loaded on first use, and kept as the budget allows.
-        methods: By tuning type.
+        base_models: Base models by id; loaded on first use, and kept as the budget allows.
+        methods: Tuning methods by tuning type.
         read_artifact: Reads an adapter's files; called on a loader thread.
-        settings: How it runs.
+        settings: The settings of the engine.
     """
 
     def __init__(
@@ -279,7 +279,7 @@ class InferenceEngine:
         return scheduler
 
     def _unload(self, base: BaseModel, scheduler: ModelScheduler) -> None:
-        """Let go of a base model that nobody holds, and of its adapters. Runs on the loading thread.
+        """Release a base model that is not in use, and its adapters. Runs on the loading thread.
 
         What is left in its queues was cancelled; the engine's thread ends it, so that no turn still uses the weights.
         """

@@ -38,8 +38,8 @@ class FairQueue(Generic[Item]):
         """Add an item.
 
         Args:
-            tokens: What it will take in all, by which tenants get equal shares.
-            first: Those of them that it takes as soon as it is handed out; None for all.
+            tokens: Tokens of the item in all; tenants get equal shares of them.
+            first: Tokens that it takes as soon as it is popped; None for all.
         """
         queue = self._waiting.setdefault(tenant, deque())
         if not queue:
@@ -51,8 +51,8 @@ class FairQueue(Generic[Item]):
         """Remove the next items within the limits, and at least one if any is allowed and waiting.
 
         Args:
-            max_tokens: Bounds what the items take as soon as they are handed out.
-            max_items: 0 hands out none.
+            max_tokens: Maximum number of tokens that the items take as soon as they are popped.
+            max_items: Maximum number of items.
         """
         taken: list[Item] = []
         while self._count and len(taken) < max_items:
@@ -69,7 +69,7 @@ class FairQueue(Generic[Item]):
             if not queue:
                 del self._waiting[tenant]
         if not self._count:
-            # Nobody waits, so nobody is behind: the clocks need not be remembered.
+            # The queue is empty, so no tenant is behind, and the clocks can be dropped.
             self._clocks.clear()
             self._now = 0
         return taken

@@ -61,7 +61,7 @@ class Job:
         )
 
     def expired(self, now: float) -> bool:
-        """Return whether nobody waits for the answer any more."""
+        """Return whether the caller no longer waits for the answer."""
         return self.cancelled or (self.request.deadline is not None and now >= self.request.deadline)
 
     def ended(self, now: float) -> bool:

@@ -60,7 +60,7 @@ class ModelScheduler:
 
     @property
     def busy(self) -> bool:
-        """Whether a turn has anything to do."""
+        """True if a turn has work to do."""
         return bool(self.active or self.waiting)
 
     def push(self, job: Job) -> None:
@@ -83,7 +83,7 @@ class ModelScheduler:
             self._report(events)
 
     def sweep(self, now: float) -> None:
-        """Drop jobs that nobody waits for, and end answers whose time is over."""
+        """Drop jobs whose callers no longer wait, and end answers whose time limit has passed."""
         for queue in (self.decode_queue, self.score_queue):
             for job in queue.remove(lambda job: job.expired(now) or job.ended(now)):
                 self.admitted(job)
@@ -114,7 +114,7 @@ class ModelScheduler:
         """Fail jobs because of the exception being handled.
 
         Raises:
-            Exception: The device is lost, so that nobody else can be answered either.
+            Exception: The device is lost, so that no other job can be answered either.
         """
         error = internal_error(event)
         for job in jobs:
@@ -122,7 +122,7 @@ class ModelScheduler:
         self.runner.network.check_device()
 
     def _take(self, queue: FairQueue[Job], budget: int, max_rows: int) -> list[Job]:
-        """Take the next jobs from a queue, without those that nobody waits for."""
+        """Take the next jobs from a queue, without those whose callers no longer wait."""
         now = time.monotonic()
         taken = []
         for job in queue.pop(budget, max_rows):

@@ -1,4 +1,4 @@
-"""What happens to a request before it reaches the engine's thread: its text is checked, its tokens are counted."""
+"""The preparation of a request before it reaches the engine's thread: its text is checked, its tokens are counted."""
 
 from __future__ import annotations
 

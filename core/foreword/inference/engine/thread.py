@@ -34,13 +34,13 @@ _log = get_logger("inference")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call(Generic[Result]):
-    """Work on the engine's thread that is no request."""
+    """Work on the engine's thread that is not a request."""
 
     work: Callable[[], Result]
     outcome: Future[Result]
 
     def run(self) -> None:
-        """Do the work, unless nobody waits for it any more."""
+        """Do the work, unless its caller no longer waits."""
         if not self.outcome.set_running_or_notify_cancel():
             return
         try:
@@ -57,11 +57,11 @@ class _Call(Generic[Result]):
 
 
 class EngineThread:
-    """Runs the batches of all loaded base models.
+    """The thread that runs the batches of all loaded base models.
 
     Args:
-        budget: Gets back what a request was counted for when it enters a batch, and measures how fast that goes.
-        num_threads: Of torch; None leaves them as they are.
+        budget: Receives a request's tokens back when it enters a batch, and measures the rate.
+        num_threads: Number of torch threads; None leaves it unchanged.
     """
 
     def __init__(self, budget: TokenBudget, num_threads: int | None) -> None:
@@ -102,7 +102,7 @@ class EngineThread:
 
     @property
     def runs(self) -> bool:
-        """Whether the thread was started, and has neither been stopped nor ended by itself."""
+        """True if the thread was started and has neither been stopped nor ended by itself."""
         # A thread that ends is alive until its last line has run; it takes nothing in before that.
         return not self._stopping and self._thread is not None and self._thread.is_alive()
 
@@ -113,12 +113,12 @@ class EngineThread:
 
     @property
     def waiting(self) -> int:
-        """Requests that are in no batch yet."""
+        """The number of requests that are not in a batch yet."""
         return sum(scheduler.waiting for scheduler in self._schedulers) + len(self._inbox)
 
     @property
     def running(self) -> int:
-        """Rows in batches."""
+        """The number of rows in batches."""
         return sum(len(scheduler.batch) for scheduler in self._schedulers)
 
     def add(self, scheduler: ModelScheduler) -> None:
@@ -222,7 +222,7 @@ class EngineThread:
             return not self._stopping
 
     def _turn(self) -> None:
-        """Take in new requests, drop those that nobody waits for, then give every base model a turn."""
+        """Accept new requests, drop those whose callers no longer wait, then give every base model a turn."""
         self._take_in()
         if self._calls:
             self._calls.popleft().run()
@@ -257,7 +257,7 @@ class EngineThread:
             try:
                 loop.call_soon_threadsafe(_receive, answers)
             except RuntimeError:
-                # The loop was closed, so nobody waits.
+                # The loop was closed, so there are no callers left.
                 continue
 
     def _fail_all(self, error: ForewordError) -> None:
@@ -268,7 +268,7 @@ class EngineThread:
 
 
 def _nothing() -> None:
-    """Stand in for `on_lost` until the thread is started."""
+    """Do nothing; the value of `on_lost` until the thread is started."""
 
 
 def _receive(answers: list[tuple[Job, Answer]]) -> None:

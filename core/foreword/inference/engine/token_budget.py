@@ -14,10 +14,10 @@ _SMOOTHING: Final = 0.1
 
 
 class TokenBudget:
-    """Bounds the tokens that wait. Thread-safe.
+    """A limit of the tokens that wait. It is thread-safe.
 
-    One tenant cannot fill the queue for the others: when it is full, a tenant that holds less than an equal share may
-    still enter, so that at most twice `max_tokens` ever wait.
+    One tenant cannot fill the queue for the others: if the queue is full, a tenant with less than an equal share may
+    still enter, so that at most twice `max_tokens` wait.
 
     Args:
         max_tokens: Tokens that may wait. A request that is larger enters when nothing else waits.
@@ -39,7 +39,7 @@ class TokenBudget:
         """Count tokens that begin to wait.
 
         Raises:
-            ExhaustedError: There is no room; `retry_after` estimates when there is.
+            ExhaustedError: The queue is full; `retry_after` estimates when it has room.
         """
         with self._lock:
             held = self._held.get(tenant, 0)

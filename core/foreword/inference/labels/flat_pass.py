@@ -21,7 +21,7 @@ _FLAT_ROWS: Final = 64
 
 
 class FlatPass:
-    """Passes with a row for each candidate."""
+    """The passes over candidates, with a row for each."""
 
     def __init__(self, network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
         self._network = network

@@ -67,11 +67,11 @@ class LabelTrie:
         self.visible_NN = _visible(parents)
 
     def __len__(self) -> int:
-        """Nodes but the root."""
+        """Return the number of nodes without the root."""
         return len(self.ids_N)
 
     def leave(self, sequence: Sequence[int]) -> tuple[int, int]:
-        """Follows a sequence as far as it goes: the last node reached, and the first token beyond it."""
+        """Follow a sequence as far as it goes and return the last node reached and the first token beyond it."""
         node = 0
         for token in sequence:
             if token not in self._children[node]:
@@ -81,7 +81,7 @@ class LabelTrie:
 
 
 def build_tries(sequences: Sequence[Sequence[int]]) -> list[LabelTrie]:
-    """Trees of at most MAX_NODES nodes (or one candidate) that hold all sequences, in order."""
+    """Build trees of at most MAX_NODES nodes (or one candidate) that contain all sequences, in order."""
     tries, start, nodes = [], 0, 0
     for place, sequence in enumerate(sequences):
         if nodes + len(sequence) > MAX_NODES and place > start:
@@ -98,7 +98,7 @@ def build_tries(sequences: Sequence[Sequence[int]]) -> list[LabelTrie]:
 
 
 def _visible(parents: Sequence[int]) -> Tensor:
-    """`[N, N]`: each node sees what its parent sees, and itself."""
+    """Return which nodes each node sees, `[N, N]`: those that its parent sees, and itself."""
     visible_NN = torch.eye(len(parents), dtype=torch.bool)
     for node, parent in enumerate(parents):
         if parent:

@@ -15,7 +15,7 @@ from foreword.plugin.interfaces import LabelSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredSets:
-    """Answers of one row, likeliest first.
+    """The scored answers of one row, likeliest first.
 
     Attributes:
         log_probs: Log-probability of each answer as a whole, end token included, in nats.

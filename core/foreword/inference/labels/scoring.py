@@ -116,7 +116,7 @@ def _extensions(
 def _longer(
     candidates: Candidates, scores: dict[tuple[str, ...], float], count: int, *, max_tokens: int
 ) -> Iterator[tuple[tuple[str, ...], list[int]]]:
-    """The best candidates with one label more and their tokens, of which there may be `max_tokens`."""
+    """Return the best candidates with one more label, and their tokens, at most `max_tokens` of them."""
     if not candidates.space.multi_label:
         return
     for labels in candidates.extend(_best(scores, count)):
@@ -130,7 +130,7 @@ def _best(scores: dict[tuple[str, ...], float], count: int) -> list[tuple[str, .
 
 
 def _ordered(candidates: Candidates, scores: dict[tuple[str, ...], float]) -> ScoredSets:
-    """The answers of a row, likeliest first."""
+    """Return the answers of a row, likeliest first."""
     sets = _best(scores, len(scores))
     return ScoredSets(
         space=candidates.space,

@@ -17,7 +17,7 @@ from foreword.inference.model.sequences import Sequences
 
 
 class TreePass:
-    """Passes over trees of candidates, all from the same beginning."""
+    """The passes over trees of candidates, all from the same beginning."""
 
     def __init__(self, network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
         self._network = network

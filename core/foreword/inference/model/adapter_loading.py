@@ -36,7 +36,7 @@ def load_adapter(network: Network, contributions: Sequence[Contribution]) -> Loa
 
 
 def _load_prompt(network: Network, vectors_PD: Tensor) -> Tensor:
-    """A soft prompt in the base model's dtype, checked."""
+    """Check a soft prompt and convert it to the base model's dtype."""
     spec = network.model.spec
     if vectors_PD.ndim != 2 or vectors_PD.shape[1] != spec.hidden_size:
         raise ArtifactError(
@@ -52,7 +52,7 @@ def _load_prompt(network: Network, vectors_PD: Tensor) -> Tensor:
 
 
 def _load_factors(network: Network, scales_W: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Factors in fp32, checked."""
+    """Check factors and convert them to fp32."""
     spec = network.model.spec
     try:
         factors = factors_by_module(spec.sites, scales_W)

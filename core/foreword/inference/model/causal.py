@@ -43,7 +43,7 @@ class Causal(Network):
         return rows, ids_BT.to(self.device), valid_BT.to(self.device)
 
     def adapter_bytes(self, adapter: LoadedAdapter) -> int:
-        """Memory of the adapter, and of its prompt's states in every layer."""
+        """Return the bytes of the adapter and of its prompt's states in every layer."""
         config = self.module.config
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -51,7 +51,7 @@ class Causal(Network):
         return super().adapter_bytes(adapter) + adapter.length * int(states) * self.dtype.itemsize
 
     def _prompt_cache(self, inputs: Sequence[NetworkInput], columns: int) -> Cache:
-        """Keys and values of all rows' prompts, padded on the left."""
+        """Return the keys and values of all rows' prompts, padded on the left."""
         if not columns:
             return kv_cache.new_cache()
         states = [self._states(item.adapter) if item.adapter and item.adapter.length else None for item in inputs]
@@ -69,7 +69,7 @@ class Causal(Network):
         return kv_cache.filled_cache(layers)
 
     def _states(self, adapter: LoadedAdapter) -> list[tuple[Tensor, Tensor]]:
-        """The keys and values of an adapter's prompt by layer, `[1, H, P, d]` each."""
+        """Return the keys and values of an adapter's prompt by layer, `[1, H, P, d]` each."""
         if adapter.key_values is None:
             cache = kv_cache.new_cache()
             positions_1P = torch.arange(adapter.length, device=self.device)[None]

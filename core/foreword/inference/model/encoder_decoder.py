@@ -88,16 +88,16 @@ class EncoderDecoder(Network):
 
 
 def _learned_positions(decoder: nn.Module) -> nn.Module | None:
-    """The decoder's position table, for models that count positions in columns (BART); None for others."""
+    """Return the decoder's position table for models that count positions in columns (BART); None for others."""
     found = getattr(decoder, "embed_positions", None)
     return found if isinstance(found, nn.Module) else None
 
 
 @contextmanager
 def _positions_per_row(table: nn.Module, positions_BT: Tensor) -> Iterator[None]:
-    """Makes a decoder look up these positions in its table instead of those of the storage's columns.
+    """Make a decoder look up these positions in its table instead of those of the storage's columns.
 
-    BART's decoder accepts no position ids. The hooks live for one pass, so the model is left as it was.
+    BART's decoder accepts no position ids. The hooks exist for one pass, so the model stays unchanged.
     """
 
     def replace(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

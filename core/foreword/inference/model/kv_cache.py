@@ -32,7 +32,7 @@ class SlackLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers
         self._values_buffer: Tensor | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Appends columns and returns all of them.
+        """Append columns and return all of them.
 
         Shape:
             key_states, value_states: `[B, H, T, d]`. Returns `[B, H, K + T, d]` each.
@@ -46,7 +46,7 @@ class SlackLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers
         return self.keys, self.values
 
     def set(self, keys: Tensor, values: Tensor) -> None:
-        """Replaces everything."""
+        """Replace all keys and values."""
         if not self.is_initialized:
             self.lazy_initialization(keys, values)
         self._keys_buffer = self._values_buffer = None
@@ -54,7 +54,7 @@ class SlackLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # transformers
 
 
 def _append(buffer: Tensor | None, seen: Tensor, new: Tensor, start: int, end: int) -> tuple[Tensor, Tensor]:
-    """The buffer, grown if needed, and its view up to `end`."""
+    """Return the buffer, grown if needed, and its view up to `end`."""
     if buffer is None or buffer.shape[-2] < end:
         rows, heads, _, width = new.shape
         grown = new.new_empty(rows, heads, end + SLACK, width)
@@ -66,17 +66,17 @@ def _append(buffer: Tensor | None, seen: Tensor, new: Tensor, start: int, end: i
 
 
 def layers_of(cache: Cache) -> list[SlackLayer]:
-    """The layers of a cache made here."""
+    """Return the layers of a cache that this module created."""
     return cast("list[SlackLayer]", cache.layers)
 
 
 def new_cache() -> Cache:
-    """An empty cache; layers appear as the model fills them."""
+    """Return an empty cache; layers appear as the model fills them."""
     return Cache(layer_class_to_replicate=SlackLayer)
 
 
 def filled_cache(layers: list[tuple[Tensor, Tensor]]) -> Cache:
-    """A cache that begins with these keys and values."""
+    """Return a cache that begins with these keys and values."""
     made: list[Any] = []
     for keys, values in layers:
         layer = SlackLayer()
@@ -86,12 +86,12 @@ def filled_cache(layers: list[tuple[Tensor, Tensor]]) -> Cache:
 
 
 def picked(cache: Cache, rows_B: Tensor) -> Cache:
-    """A copy with these rows, in this order."""
+    """Return a copy with these rows, in this order."""
     return filled_cache([(layer.keys[rows_B], layer.values[rows_B]) for layer in layers_of(cache)])
 
 
 def drop_last(cache: Cache, count: int) -> None:
-    """Forgets the last columns."""
+    """Drop the last columns."""
     if count:
         for layer in layers_of(cache):
             layer.keys = layer.keys[:, :, :-count]
@@ -99,7 +99,7 @@ def drop_last(cache: Cache, count: int) -> None:
 
 
 def select(cache: Cache, rows_B: Tensor | None, first: int = 0, last: int | None = None) -> None:
-    """Keeps some rows (None: all) and the columns from `first` to before `last`."""
+    """Keep some rows (None: all) and the columns from `first` up to but not including `last`."""
     for layer in layers_of(cache):
         keys, values = layer.keys[:, :, first:last], layer.values[:, :, first:last]
         if rows_B is not None:
@@ -108,7 +108,7 @@ def select(cache: Cache, rows_B: Tensor | None, first: int = 0, last: int | None
 
 
 def join(cache: Cache, other: Cache, *, pad_left: bool) -> None:
-    """Appends the rows of another cache; the shorter one is padded with zeros on one side."""
+    """Append the rows of another cache; the shorter one is padded with zeros on one side."""
     if not cache.layers:
         cache.layers = other.layers
         return
@@ -121,6 +121,6 @@ def join(cache: Cache, other: Cache, *, pad_left: bool) -> None:
 
 
 def pad(states: Tensor, length: int, *, left: bool) -> Tensor:
-    """Pads the columns of `[B, H, K, d]` with zeros (what is masked must still be finite)."""
+    """Pad the columns of `[B, H, K, d]` with zeros (masked values must still be finite)."""
     missing = length - states.shape[-2]
     return functional.pad(states, (0, 0, missing, 0) if left else (0, 0, 0, missing)) if missing else states

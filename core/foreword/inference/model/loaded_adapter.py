@@ -17,9 +17,9 @@ class LoadedAdapter:
 
     Attributes:
         vectors_PD: The prompt in the base model's dtype; of length 0 where there is none.
-        factors_W: By path of the projection, in fp32: bfloat16 could not tell 1.003 from 1.
-        key_values: Causal models only: the states of the prompt, which no text that follows can change. Computed on
-            first use, then kept as long as the adapter, as its factors change them too.
+        factors_W: By path of the projection, in fp32: bfloat16 rounds 1.003 to 1.
+        key_values: Causal models only: the states of the prompt, which do not depend on the text. They are computed on
+            first use and kept as long as the adapter, because its factors change them, too.
     """
 
     vectors_PD: Tensor

@@ -14,10 +14,10 @@ from foreword.inference.model.loaded_adapter import LoadedAdapter
 
 
 class RowScales:
-    """Which factors each row has. A row without any has ones beside rows that have some, which changes no bit of it.
+    """The factors of each row. In a batch with factors, a row without any has ones, which do not change its result.
 
     Attributes:
-        factors: By path of the projection, `[B, 1, W]`, or `[W]` where all rows have the same; empty without any.
+        factors: Factors by path of the projection, `[B, 1, W]`, or `[W]` if all rows have the same; empty without any.
     """
 
     def __init__(self, adapters: Sequence[LoadedAdapter | None]) -> None:
@@ -25,19 +25,19 @@ class RowScales:
         self.factors = _gather(self._adapters)
 
     def picked(self, rows_B: Tensor) -> RowScales:
-        """Those of these rows, in this order; a row may come several times."""
+        """Return the factors of these rows, in this order; a row may occur several times."""
         if not self.factors:
             # No row has factors; asking the tensor would wait for the device.
             return RowScales([None] * len(rows_B))
         return RowScales([self._adapters[row] for row in rows_B.tolist()])
 
     def joined(self, other: RowScales) -> RowScales:
-        """Those of both, one after the other."""
+        """Return the factors of both, one after the other."""
         return RowScales([*self._adapters, *other._adapters])
 
 
 def _gather(adapters: Sequence[LoadedAdapter | None]) -> Mapping[str, Tensor]:
-    """The factors of all rows, by path of the projection."""
+    """Return the factors of all rows, by path of the projection."""
     paths = dict.fromkeys(path for adapter in adapters if adapter is not None for path in adapter.factors_W)
     if not paths:
         return {}

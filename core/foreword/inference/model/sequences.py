@@ -19,7 +19,7 @@ from foreword.inference.model.row_scales import RowScales
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Sequences:
-    """Rows in flight.
+    """The rows in flight.
 
     Attributes:
         scales: Factors of the rows.
@@ -39,7 +39,7 @@ class Sequences:
     encoder_BSD: Tensor | None = None
 
     def select(self, rows_B: Tensor) -> None:
-        """Keeps these rows, in this order; drops columns that none of them uses."""
+        """Keep these rows, in this order, and drop columns that none of them uses."""
         self.scales = self.scales.picked(rows_B)
         self.seen_BK = self.seen_BK[rows_B]
         first = _leading_unused(self.seen_BK)
@@ -57,7 +57,7 @@ class Sequences:
         self.source_mask_B11S = self.source_mask_B11S[rows_B, :, :, :last]
 
     def join(self, other: Sequences) -> None:
-        """Appends rows."""
+        """Append rows."""
         self.scales = self.scales.joined(other.scales)
         columns = max(self.seen_BK.shape[1], other.seen_BK.shape[1])
         self.seen_BK = torch.cat([_pad_left(self.seen_BK, columns), _pad_left(other.seen_BK, columns)])
@@ -73,7 +73,7 @@ class Sequences:
         self.source_mask_B11S = additive(self.source_BS, self.source_mask_B11S.dtype)[:, None, None]
 
     def picked(self, rows_B: Tensor) -> Sequences:
-        """A copy with these rows, in this order; a row may come several times."""
+        """Return a copy with these rows, in this order; a row may occur several times."""
         if self.source_BS is None:
             cache = kv_cache.picked(self.cache, rows_B)
         else:
@@ -89,7 +89,7 @@ class Sequences:
         )
 
     def drop_last(self, count: int) -> None:
-        """Forgets the last tokens that were fed; every row must have been fed all of them."""
+        """Drop the last tokens that were fed; every row must have been fed all of them."""
         if count:
             cache = self.cache if self.source_BS is None else self.cache.self_attention_cache
             kv_cache.drop_last(cache, count)
@@ -97,15 +97,16 @@ class Sequences:
 
 
 def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask to add to attention scores: 0 where seen.
+    """Return a mask to add to attention scores: 0 for visible columns.
 
-    Elsewhere the smallest number, not minus infinity: a padded query sees nothing and must not become NaN.
+    For other columns it is the smallest number, not minus infinity: a padded query sees no column and must not become
+    NaN.
     """
     return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
 
 
 def _leading_unused(used_BK: Tensor) -> int:
-    """How many columns from the left no row uses."""
+    """Return the number of columns on the left that no row uses."""
     if not used_BK.numel():
         return 0
     used_K = used_BK.any(dim=0)

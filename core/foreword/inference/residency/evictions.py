@@ -16,7 +16,7 @@ class Resident:
 
     Attributes:
         stays_until: Not unloaded before, so that two models that take turns do not spend all time on loading.
-        held: Whether somebody uses it.
+        held: Whether it is in use.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
     hold -> loading thread: make room, load -> the model, held -> release -> idle, until its room is needed
 
-What to unload is decided by `choose_evictions`, which reads no clock. A model that somebody holds is never unloaded.
+`choose_evictions`, which reads no clock, decides which models to unload. A model in use is never unloaded.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ModelResidency(Generic[Loaded]):
 
     Args:
         wrap: Makes what is kept of a model that was loaded.
-        unload: Frees what `wrap` made; called on the loading thread when nobody holds it.
+        unload: Frees the result of `wrap`; called on the loading thread when it is not in use.
         budget: Memory for weights.
         device: Torch device, such as `cpu`.
         dtype: `float32`, `bfloat16` or `auto`.
@@ -191,7 +191,7 @@ class ModelResidency(Generic[Loaded]):
         if limit is not None and self._budget.strict and needed > limit:
             raise exceeds_budget_error(spec, dtype, needed=needed, budget=limit)
         available = self._available_bytes(self._device)
-        with self._lock:  # decided and done at once, so that nobody takes a model that is about to go
+        with self._lock:  # decided and done at once, so that no caller takes a model that is about to be unloaded
             residents = self._residents()
             used = sum(resident.byte_size for resident in residents)
             missing = 0 if limit is None else used + min(needed, limit) - limit

@@ -22,7 +22,7 @@ TEXTS = (
 
 
 def _rows(runner: ModelRunner, **parameters) -> list[DecodeRow]:
-    """Rows with long, short and no prompts, with factors and without, texts and answers of different lengths."""
+    """Return rows with long, short and no prompts, with and without factors, texts and answers of different lengths."""
     kinds = [(0, False), (5, False), (17, False), (0, True), (6, True)]
     adapters = [load_adapter(runner, length, seed, scaled=scaled) for seed, (length, scaled) in enumerate(kinds)]
     return [
@@ -160,7 +160,7 @@ def test_the_storage_shrinks_again_when_long_rows_leave(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_base_model_is_left_as_it_was(shape):
+def test_the_base_model_stays_unchanged(shape):
     model = tiny_model(shape)
     runner = ModelRunner(model)
     runner.generate([TextRow(text="Hello", adapter=load_adapter(runner, 4, scaled=True)), TextRow(text="Hello")])
@@ -169,7 +169,7 @@ def test_the_base_model_is_left_as_it_was(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_fewest_and_most_tokens_are_kept_to(shape):
+def test_the_minimum_and_maximum_number_of_tokens_are_respected(shape):
     runner = ModelRunner(tiny_model(shape))
     [found] = runner.generate(
         [TextRow(text="Hello", parameters=GenerateParameters(min_new_tokens=9, max_new_tokens=9))]

@@ -22,7 +22,7 @@ def test_near_ties_may_change_places(found):
 
 
 @pytest.mark.parametrize("found", ["ac", "acb", "c", "aa", "ad"])
-def test_other_keys_may_not(found):
+def test_other_keys_may_not_change_places(found):
     assert not same_order(found, LOG_PROBS)
 
 

@@ -86,7 +86,7 @@ def test_an_answer_in_a_batch_of_any_parameters_equals_the_one_given_alone(shape
 
 
 def plain_generate(shape: str, runner: ModelRunner, text: str, **options: object) -> tuple[int, ...]:
-    """Tokens that transformers' own `generate` gives, without start token and input."""
+    """Return the tokens of transformers' own `generate`, without start token and input."""
     input_ids = torch.tensor([runner.tokenize(text)])
     with torch.inference_mode():
         output = runner.model.module.generate(
@@ -179,7 +179,7 @@ def test_an_encoder_decoder_has_no_details_of_its_input():
     assert decode_rows(runner, [row])[0].input_details == ()
 
 
-def test_a_row_that_wants_nothing_special_costs_nothing_special():
+def test_a_row_without_special_parameters_causes_no_extra_cost():
     runner = ModelRunner(tiny_model("llama"))
     batch = DecodeBatch(runner.network)
     plain = GenerateParameters(max_new_tokens=8, min_new_tokens=8)

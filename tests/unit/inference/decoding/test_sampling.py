@@ -19,7 +19,7 @@ def _places(count: int) -> dict[str, torch.Tensor]:
     return {"seed_B": torch.full((count,), 2**32 - 1), "count_B": torch.arange(count)}
 
 
-def test_noise_belongs_to_seed_place_and_candidate_alone():
+def test_noise_depends_only_on_seed_place_and_candidate():
     alone = gumbel_noise(torch.tensor([7]), torch.tensor([3]), 50)
     among = gumbel_noise(torch.tensor([8, 7, 7]), torch.tensor([3, 4, 3]), 80)
 
@@ -88,7 +88,7 @@ def test_the_limits_keep_what_their_definitions_say(logits, top_k, top_p):
     assert len(kept) == 1 or float(kept.sum() - kept.min()) < top_p + 1e-6
 
 
-def test_a_token_that_is_forbidden_is_never_drawn():
+def test_a_forbidden_token_is_never_drawn():
     logits = torch.tensor([[0.0, -torch.inf, 0.0]]).expand(2_000, -1)
     chosen = sample(logits, **_places(2_000), **_arguments(2_000))
     assert set(chosen.tolist()) == {0, 2}

@@ -93,7 +93,7 @@ def test_a_prompt_larger_than_the_store_is_served_and_not_kept():
     assert store.byte_size == 0
 
 
-def test_a_load_that_fails_is_tried_anew():
+def test_a_failed_load_is_retried():
     store = AdapterStore(1000)
 
     def fail():

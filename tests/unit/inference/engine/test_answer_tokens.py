@@ -1,4 +1,4 @@
-"""What an answer tells of its tokens and of the input's, and inputs that are cut."""
+"""The details of the tokens of an answer and of its input, and truncated inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def final_of(engine, text: str = TEXT, **fields):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_an_answer_tells_what_was_asked_for(stream: bool):
+async def test_an_answer_contains_the_requested_details(stream: bool):
     async with running_engine() as engine:
         final = await final_of(engine, stream=stream, parameters={"return_options": EVERYTHING})
         counted = await engine.tokenize("acme", "tiny--bart", TEXT, with_texts=True)
@@ -41,7 +41,7 @@ async def test_an_answer_tells_what_was_asked_for(stream: bool):
         assert token.top_tokens[1].log_probability <= token.log_probability
 
 
-async def test_an_answer_tells_nothing_that_was_not_asked_for():
+async def test_an_answer_contains_no_details_that_were_not_requested():
     only_ranks = ReturnOptions(generated_tokens=True, token_ranks=True)
     async with running_engine() as engine:
         plain = await final_of(engine)
@@ -54,7 +54,7 @@ async def test_an_answer_tells_nothing_that_was_not_asked_for():
     }
 
 
-async def test_a_causal_model_tells_of_all_input_tokens_but_the_first():
+async def test_a_causal_model_returns_details_of_all_input_tokens_but_the_first():
     async with running_engine(TinyBaseModel("llama")) as engine:
         final = await final_of(engine, base_model="tiny--llama", parameters={"return_options": EVERYTHING})
 
@@ -63,14 +63,14 @@ async def test_a_causal_model_tells_of_all_input_tokens_but_the_first():
     assert all(token.log_probability <= 0 and len(token.top_tokens) == 2 for token in others)
 
 
-async def test_an_encoder_decoder_tells_its_input_tokens_without_details():
+async def test_an_encoder_decoder_returns_its_input_tokens_without_details():
     async with running_engine() as engine:
         final = await final_of(engine, parameters={"return_options": EVERYTHING})
 
     assert {(token.log_probability, token.rank, token.top_tokens) for token in final.input_tokens} == {(None, None, ())}
 
 
-async def test_a_closed_task_tells_its_tokens_without_details():
+async def test_a_closed_task_returns_its_tokens_without_details():
     async with running_engine() as engine:
         final = await final_of(engine, label_space=SENTIMENT, parameters={"return_options": EVERYTHING})
 
@@ -114,7 +114,7 @@ async def test_a_text_far_too_long_is_cut_instead_of_refused():
     assert final.usage.input_tokens == labels.usage.input_tokens == 16
 
 
-async def test_a_cut_that_leaves_nothing_of_the_text_is_refused_by_the_name_of_its_field():
+async def test_a_limit_that_leaves_nothing_of_the_text_is_refused_with_its_field():
     async with running_engine() as engine:
         with pytest.raises(
             InvalidArgumentError,

@@ -71,7 +71,7 @@ def test_a_hostile_file_is_refused_before_anything_of_its_size_is_allocated(data
 
 @given(data=st.binary(max_size=200))
 @settings(max_examples=examples(200))
-def test_no_bytes_crash_the_reader(data):
+def test_random_bytes_do_not_crash_the_reader(data):
     good = save({"prompt_embeddings": prompt_vectors(1)})
     for candidate in (data, good[: len(data)] + data, data + good[len(data) :]):
         try:
@@ -94,7 +94,7 @@ def test_a_tensor_of_the_wrong_shape_is_refused(vectors):
 
 
 @pytest.mark.parametrize("config", [{}, {"peft_type": []}, {"peft_type": "PROMPT_TUNING", "num_virtual_tokens": "x"}])
-def test_a_configuration_that_makes_no_sense_is_refused(config):
+def test_an_invalid_configuration_is_refused(config):
     adapters = Adapters()
     reference = adapters.add_bytes("mine", config, save({"prompt_embeddings": prompt_vectors(4)}))
     with pytest.raises(ArtifactError):

@@ -24,7 +24,7 @@ from foreword.domain.inference import StopReason
 from foreword.inference.interfaces import EngineClient
 
 
-async def test_pieces_add_up_to_the_answer_and_the_last_one_tells_the_rest():
+async def test_pieces_add_up_to_the_answer_and_the_last_one_contains_its_details():
     async with running_engine() as engine:
         text, final = await answer(engine, "Where is my order?", parameters={"min_new_tokens": 12, "seed": 5})
 

@@ -1,4 +1,4 @@
-"""Faults concern the request that has them and no other."""
+"""A fault affects only the request that causes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from foreword.inference.model.network import Network
 from foreword.inference.runner import ModelRunner
 
 
-async def test_a_failed_look_up_fails_one_request_and_moves_no_other_row():
+async def test_a_failed_look_up_fails_one_request_and_does_not_affect_other_rows():
     adapters = Adapters()
     good = [adapters.add(f"good{number}", prompt_vectors(5, number)) for number in range(3)]
     missing = AdapterReference(
@@ -58,7 +58,7 @@ async def test_a_failed_look_up_fails_one_request_and_moves_no_other_row():
     assert len({text for text, _ in expected}) == 3
 
 
-async def test_faults_of_a_request_are_named():
+async def test_errors_name_the_fault_of_a_request():
     async with running_engine() as engine:
         with pytest.raises(InvalidArgumentError, match="text: has"):
             await answer(engine, "word " * 300)
@@ -69,7 +69,7 @@ async def test_faults_of_a_request_are_named():
         assert engine.load().queued_tokens == 0
 
 
-async def test_an_unknown_tuning_method_is_named():
+async def test_the_error_about_an_unknown_tuning_method_names_it():
     adapters = Adapters()
     reference = adapters.add("mine", prompt_vectors(4))
     other = AdapterReference(
@@ -95,7 +95,7 @@ async def test_a_text_that_cannot_fit_is_refused_before_it_is_tokenized():
     assert held.loads == 0
 
 
-async def test_a_prompt_that_breaks_the_network_takes_no_other_request_with_it(monkeypatch):
+async def test_a_prompt_that_breaks_the_network_fails_no_other_request(monkeypatch):
     """A fault in the pass over one row, which only shows inside the engine's thread."""
     adapters = Adapters()
     bad = adapters.add("bad", prompt_vectors(9))
@@ -118,7 +118,7 @@ async def test_a_prompt_that_breaks_the_network_takes_no_other_request_with_it(m
     assert [found[place] for place in (0, 1, 3, 4)] == [expected] * 4
 
 
-async def test_a_momentary_fault_while_inputs_are_read_begins_no_row_twice(monkeypatch):
+async def test_a_brief_fault_while_inputs_are_read_starts_no_row_twice(monkeypatch):
     """A row with details of its input is read after the others; they must not be in the batch when that fails."""
     base = TinyBaseModel("llama")
     feed_many, failed = Network.feed_many, []
@@ -149,7 +149,7 @@ async def test_a_momentary_fault_while_inputs_are_read_begins_no_row_twice(monke
     assert found == again
 
 
-async def test_a_fault_while_rows_join_is_told_to_those_concerned_and_spoils_no_later_answer(monkeypatch):
+async def test_a_fault_while_rows_join_fails_only_their_requests_and_no_later_answer(monkeypatch):
     """The rows are in the first layer's keys and values, and not in the second's."""
     join, torn = SlackLayer.set, []
 
@@ -179,7 +179,7 @@ async def test_a_fault_while_rows_join_is_told_to_those_concerned_and_spoils_no_
         assert await answer(engine, "Hello") == expected
 
 
-async def test_a_crash_of_a_step_is_told_to_those_concerned_and_the_engine_goes_on(monkeypatch):
+async def test_a_crash_of_a_step_fails_its_requests_and_the_engine_continues(monkeypatch):
     step, crashed = DecodeBatch.step, []
 
     def failing(self):
@@ -200,7 +200,7 @@ async def test_a_crash_of_a_step_is_told_to_those_concerned_and_the_engine_goes_
     assert text
 
 
-async def test_a_crash_of_the_loop_is_told_to_all_and_the_engine_goes_on(monkeypatch):
+async def test_a_crash_of_the_loop_fails_all_requests_and_the_engine_continues(monkeypatch):
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
         (scheduler,) = engine.schedulers
@@ -230,7 +230,7 @@ async def test_a_text_after_which_the_longest_label_does_not_fit_is_refused(labe
     assert caught.value.reason == "TEXT_TOO_LONG"
 
 
-async def test_a_request_that_a_crashed_turn_had_taken_is_told(monkeypatch):
+async def test_a_request_that_a_crashed_turn_had_taken_fails(monkeypatch):
     """It waits no more and is not active yet."""
 
     def failing(self, rows, **limits):
@@ -247,7 +247,7 @@ async def test_a_request_that_a_crashed_turn_had_taken_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize("operation", ["begin", "feed"])
-async def test_a_device_that_is_lost_leaves_nobody_waiting_and_takes_nobody_in(monkeypatch, operation: str):
+async def test_a_lost_device_fails_waiting_requests_and_refuses_new_ones(monkeypatch, operation: str):
     """Faults like CUDA's device-side assert stay: every later operation of the process fails with them."""
 
     def fault(self, *_):
@@ -275,7 +275,7 @@ async def test_a_device_that_is_lost_leaves_nobody_waiting_and_takes_nobody_in(m
     assert [type(item) for item in found] == [InternalError] * 4
 
 
-async def test_a_fault_that_passes_ends_no_engine(monkeypatch):
+async def test_a_passing_fault_does_not_end_the_engine(monkeypatch):
     lost = threading.Event()
 
     def fault(*_):

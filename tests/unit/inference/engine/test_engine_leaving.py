@@ -1,4 +1,4 @@
-"""Callers that leave, deadlines, time limits, and an engine that goes down."""
+"""Callers that leave, deadlines, time limits, and an engine that stops."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def order_of_ends(*tasks: asyncio.Task) -> list[asyncio.Task]:
 
 
 async def going_down(engine: InferenceEngine) -> None:
-    """Waits until the engine's thread was asked to stop."""
+    """Wait until the engine's thread was asked to stop."""
     for _ in range(500):
         if engine._thread._stopping:
             return
@@ -114,7 +114,7 @@ async def test_a_deadline_is_read_while_a_request_waits():
         await first
 
 
-async def test_a_time_limit_ends_an_answer_with_what_is_there():
+async def test_a_time_limit_ends_an_answer_with_the_text_so_far():
     slow = {"max_new_tokens": 120, "min_new_tokens": 120}
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
@@ -169,7 +169,7 @@ async def test_a_time_limit_has_no_effect_on_a_closed_task():
     assert final.stop_reason is StopReason.EOS_TOKEN
 
 
-async def test_draining_finishes_what_runs_and_refuses_what_is_new():
+async def test_draining_finishes_running_requests_and_refuses_new_ones():
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
         running = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
@@ -181,7 +181,7 @@ async def test_draining_finishes_what_runs_and_refuses_what_is_new():
         assert running.done() or (await running)
 
 
-async def test_stopping_tells_those_who_wait():
+async def test_stopping_fails_waiting_requests():
     async with running_engine() as engine:
         await engine.preload("tiny--bart")
         with held_after(3) as (held, released):

@@ -41,7 +41,7 @@ def _room_for(*models: TinyBaseModel) -> MemoryBudget:
     return MemoryBudget(byte_size=int(1.1 * 4 * sum(model.spec.parameter_count for model in models)), strict=True)
 
 
-async def test_two_models_share_the_room_of_one_and_answer_as_they_do_alone():
+async def test_two_models_share_the_memory_of_one_and_answer_as_they_do_alone():
     bart, t5 = TinyBaseModel("bart"), TinyBaseModel("t5")
     async with running_engine(bart, t5) as roomy:
         alone = {name: (await answer(roomy, "Hello", base_model=name))[0] for name in ("tiny--bart", "tiny--t5")}
@@ -75,7 +75,7 @@ async def test_a_model_that_answers_is_not_unloaded_for_another():
         assert (await answer(engine, "Hello", base_model="tiny--t5"))[1] is not None
 
 
-async def test_what_was_left_of_a_cancelled_request_goes_with_its_model():
+async def test_the_rest_of_a_cancelled_request_is_dropped_with_its_model():
     bart, t5 = TinyBaseModel("bart"), TinyBaseModel("t5")
     async with running_engine(bart, t5, base_model_budget=_room_for(bart)) as engine:
         running = engine.generate(make_request("Hello", parameters={"max_new_tokens": 60, "min_new_tokens": 60}))
@@ -88,7 +88,7 @@ async def test_what_was_left_of_a_cancelled_request_goes_with_its_model():
         assert [scheduler.runner.model.spec.id for scheduler in engine.schedulers] == ["tiny--t5"]
 
 
-async def test_a_request_that_comes_and_goes_while_its_model_is_about_to_leave_is_counted_no_more(monkeypatch):
+async def test_a_request_cancelled_while_its_model_is_about_to_be_unloaded_is_no_longer_counted(monkeypatch):
     bart, t5 = TinyBaseModel("bart"), TinyBaseModel("t5")
     take_in, call = EngineThread._take_in, EngineThread.call
     held, released, dropping = threading.Event(), threading.Event(), threading.Event()
@@ -122,7 +122,7 @@ async def test_a_request_that_comes_and_goes_while_its_model_is_about_to_leave_i
         await settled(engine)
 
 
-async def test_a_model_leaves_although_a_turn_crashes_meanwhile(monkeypatch):
+async def test_a_model_is_unloaded_even_if_a_turn_crashes_meanwhile(monkeypatch):
     bart, llama, t5 = TinyBaseModel("bart"), TinyBaseModel("llama"), TinyBaseModel("t5")
     turn, call = ModelScheduler.turn, EngineThread.call
     dropping, crashed = threading.Event(), threading.Event()
@@ -153,7 +153,7 @@ async def test_a_model_leaves_although_a_turn_crashes_meanwhile(monkeypatch):
 
 
 async def _when_there_is_room(engine: InferenceEngine, base_model: str) -> None:
-    """Loads a model, asking again while the others stay for a moment."""
+    """Load a model, and retry while the others stay for a moment."""
     for _ in range(200):
         try:
             return await engine.preload(base_model)

@@ -38,7 +38,7 @@ async def test_a_probe_measures_a_prompt_and_refuses_one_that_overflows():
             await engine.classify(make_request("Hello", adapter=hostile, label_space=SENTIMENT))
 
 
-async def test_a_probe_reads_what_is_stored_although_the_prompt_is_in_memory():
+async def test_a_probe_reads_the_stored_prompt_even_if_it_is_in_memory():
     adapters = Adapters()
     reference = adapters.add("mine", prompt_vectors(4))
     async with running_engine(adapters=adapters) as engine:
@@ -53,7 +53,7 @@ async def test_a_probe_reads_what_is_stored_although_the_prompt_is_in_memory():
         assert await answer(engine, "Hello", adapter=reference) == before
 
 
-async def test_a_probe_leaves_the_prompt_in_memory_for_those_who_come():
+async def test_a_probe_keeps_the_prompt_in_memory_for_later_requests():
     adapters = Adapters()
     reference = adapters.add("mine", prompt_vectors(4))
     async with running_engine(adapters=adapters) as engine:

@@ -1,4 +1,4 @@
-"""Who waits, for whom, and who is turned away."""
+"""The queue of the engine: the order of requests, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from foreword.errors import (
 from foreword.inference.decoding.decode_batch import DecodeBatch
 
 
-async def test_a_full_queue_turns_requests_away_and_recovers():
+async def test_a_full_queue_refuses_requests_and_recovers():
     async with running_engine(max_batch_rows=1, max_queued_tokens=300) as engine:
         await engine.preload("tiny--bart")
         found = await asyncio.gather(
@@ -36,7 +36,7 @@ async def test_a_full_queue_turns_requests_away_and_recovers():
     assert text
 
 
-async def test_one_tenant_s_counting_fills_its_own_share_of_the_queue_and_no_other():
+async def test_one_tenants_counting_fills_only_its_own_share_of_the_queue():
     held = HeldBaseModel()
     async with running_engine(held, max_queued_tokens=1000) as engine:
         text = "word " * 600
@@ -54,7 +54,7 @@ async def test_one_tenant_s_counting_fills_its_own_share_of_the_queue_and_no_oth
     assert not isinstance(found[4], BaseException)
 
 
-async def test_one_tenant_s_backlog_does_not_make_the_others_wait_for_all_of_it():
+async def test_other_tenants_do_not_wait_for_all_of_one_tenants_backlog():
     async with running_engine(max_batch_rows=2) as engine:
         await engine.preload("tiny--bart")
         order: list[str] = []
@@ -69,7 +69,7 @@ async def test_one_tenant_s_backlog_does_not_make_the_others_wait_for_all_of_it(
     assert max(place for place, tenant in enumerate(order) if tenant == "modest") < 12
 
 
-async def test_as_many_answers_run_together_as_their_inputs_allow_however_long_they_may_become(monkeypatch):
+async def test_the_inputs_not_the_maximum_answers_limit_how_many_answers_run_together(monkeypatch):
     rows: list[int] = []
     step = DecodeBatch.step
 

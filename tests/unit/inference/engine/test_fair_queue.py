@@ -3,7 +3,7 @@ from __future__ import annotations
 from foreword.inference.engine.fair_queue import FairQueue
 
 
-def test_tenants_get_equal_shares_of_tokens_whatever_they_ask_for():
+def test_tenants_get_equal_shares_of_tokens_for_any_sizes_of_requests():
     queue: FairQueue[str] = FairQueue()
     for number in range(20):
         queue.push("greedy", f"greedy{number}", 10)
@@ -26,7 +26,7 @@ def test_a_tenant_that_was_idle_does_not_make_up_for_it():
     assert sum(item.startswith("late") for item in served) <= 3
 
 
-def test_one_item_is_handed_out_however_large_and_none_when_there_is_no_room():
+def test_one_item_of_any_size_is_popped_and_none_if_there_is_no_room():
     queue: FairQueue[str] = FairQueue()
     queue.push("acme", "large", 1000)
     assert queue.pop(10, 0) == []
@@ -34,7 +34,7 @@ def test_one_item_is_handed_out_however_large_and_none_when_there_is_no_room():
     assert queue.pop(10, 5) == []
 
 
-def test_what_an_item_takes_later_counts_for_its_tenant_s_share_and_not_for_the_limit():
+def test_later_tokens_of_an_item_count_for_the_share_of_its_tenant_but_not_for_the_limit():
     queue: FairQueue[str] = FairQueue()
     for number in range(4):
         queue.push("greedy", f"greedy{number}", 100, first=10)
@@ -44,7 +44,7 @@ def test_what_an_item_takes_later_counts_for_its_tenant_s_share_and_not_for_the_
     assert queue.pop(30, 10) == ["greedy1", "modest2", "modest3"]
 
 
-def test_items_can_be_taken_out_wherever_they_stand():
+def test_items_can_be_removed_at_any_position():
     queue: FairQueue[int] = FairQueue()
     for number in range(6):
         queue.push("acme", number, 1)

@@ -26,7 +26,7 @@ def test_a_call_runs_on_the_engine_s_thread_and_returns_whatever_its_function_re
     assert nothing is None
 
 
-def test_a_call_that_fails_concerns_its_caller_alone(thread: EngineThread):
+def test_a_failed_call_affects_only_its_caller(thread: EngineThread):
     def failing() -> None:
         raise RuntimeError("device")
 

@@ -8,7 +8,7 @@ from foreword.errors import ExhaustedError
 from foreword.inference.engine.token_budget import TokenBudget
 
 
-def test_a_full_queue_says_when_to_try_again():
+def test_the_error_about_a_full_queue_gives_the_time_to_retry():
     budget = TokenBudget(100)
     budget.record_speed(tokens=50, seconds=1.0)
     budget.reserve("acme", 90)

@@ -31,7 +31,7 @@ def _scaled(runner: ModelRunner) -> list[TextRow]:
 
 @torch.inference_mode()
 def _plain_log_prob(runner: ModelRunner, row: TextRow, target: list[int]) -> float:
-    """What a plain forward pass over one row and one answer says."""
+    """Return the result of a plain forward pass over one row and one answer."""
     module = runner.model.module
     embed = module.get_input_embeddings()
     embeds = embed(torch.tensor([runner.tokenize(row.text)]))
@@ -233,7 +233,7 @@ def test_label_sets_come_in_canonical_order_and_once():
     assert sorted(runner.candidates(space).sets) == [("Marketing",), ("Planning",), ("Planning", "Marketing")]
 
 
-def test_drawing_an_answer_repeats_with_its_seed_and_follows_the_probabilities():
+def test_a_drawn_answer_repeats_with_its_seed_and_follows_the_probabilities():
     runner = ModelRunner(tiny_model("bart"))
     [scored] = runner.score_label_sets([TextRow(text=TEXTS[0])], SENTIMENT)
     draws = [scored.choose(GenerateParameters(sample=True, temperature=2.0, seed=seed)) for seed in range(300)]
@@ -246,7 +246,7 @@ def test_drawing_an_answer_repeats_with_its_seed_and_follows_the_probabilities()
     assert scored.choose(GenerateParameters()) == 0
 
 
-def test_a_prompt_that_makes_the_model_overflow_is_named():
+def test_the_error_about_a_model_that_overflows_names_the_prompt():
     from foreword.plugin.contributions import Embeds
 
     runner = ModelRunner(tiny_model("bart"))

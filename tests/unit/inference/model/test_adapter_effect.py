@@ -11,7 +11,7 @@ from foreword.plugin.contributions import Affine, Embeds
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_probe_tells_an_adapter_that_acts_from_one_that_does_not(shape):
+def test_a_probe_distinguishes_an_adapter_with_an_effect_from_one_without(shape):
     runner = ModelRunner(tiny_model(shape))
     idle = runner.load_adapter([Affine(scales_W=site_scales(runner.model.spec, spread=0.0))])
 

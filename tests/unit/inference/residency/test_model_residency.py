@@ -49,7 +49,7 @@ SIZE = sum(tensor.nbytes for tensor in (*_MODULE.parameters(), *_MODULE.buffers(
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that advances only on request."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -65,7 +65,7 @@ def make_residency(max_models: float, **fields) -> ModelResidency[LoadedModel]:
 
 
 def use(residency: ModelResidency[LoadedModel], *models: BaseModel) -> None:
-    """Loads models one after the other, each released before the next."""
+    """Load models one after the other, each released before the next."""
     for model in models:
         hold = residency.hold(model)
         try:
@@ -78,7 +78,7 @@ def names(residency: ModelResidency[LoadedModel]) -> set[str]:
     return {resident.name for resident in residency.residents()}
 
 
-def test_a_model_is_loaded_once_for_all_who_wait_for_it():
+def test_a_model_is_loaded_once_for_all_waiting_requests():
     residency, model = make_residency(1), Offer("a")
     model.gate = threading.Event()
 
@@ -104,7 +104,7 @@ def test_the_least_recently_used_model_makes_room():
     assert b.loads == 2
 
 
-def test_a_model_that_is_held_stays_and_the_other_request_is_told_to_try_again():
+def test_a_model_in_use_stays_and_the_other_request_has_to_retry():
     residency, a, b = make_residency(1), Offer("a"), Offer("b")
     held = residency.hold(a)
     held.loaded.result(10)
@@ -151,7 +151,7 @@ def test_a_model_larger_than_the_budget_is_refused_with_both_sizes():
     assert int(raised.value.metadata["needed_bytes"]) > int(raised.value.metadata["budget_bytes"])
 
 
-def test_a_share_that_nobody_set_refuses_no_model_but_holds_only_one():
+def test_the_default_share_refuses_no_model_but_keeps_only_one():
     residency = make_residency(1, budget=MemoryBudget(byte_size=SIZE // 2))
 
     use(residency, Offer("a"), Offer("b"))
@@ -170,7 +170,7 @@ def test_idle_models_make_room_when_memory_is_short_whatever_the_budget():
     assert names(residency) == {"b"}
 
 
-def test_a_model_that_fits_nowhere_unloads_no_other():
+def test_a_model_that_cannot_fit_unloads_no_other():
     left = {"cpu": 10 * SIZE}
     residency = make_residency(100, available_bytes=left.get)
     use(residency, Offer("a"))
@@ -184,7 +184,7 @@ def test_a_model_that_fits_nowhere_unloads_no_other():
     assert names(residency) == {"a"}
 
 
-def test_a_load_that_fails_is_told_to_all_and_tried_anew():
+def test_a_failed_load_fails_all_waiting_requests_and_is_retried():
     residency, model = make_residency(1), Offer("a")
     model.fault = RuntimeError("the disk is gone")
     with pytest.raises(RuntimeError, match="the disk is gone"):
@@ -196,7 +196,7 @@ def test_a_load_that_fails_is_told_to_all_and_tried_anew():
     assert model.loads == 2
 
 
-def test_those_who_wait_when_the_process_stops_are_told():
+def test_requests_that_wait_when_the_process_stops_fail():
     residency, first, second = make_residency(2), Offer("a"), Offer("b")
     first.gate = threading.Event()
     running, waiting = residency.hold(first), residency.hold(second)
