@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Configuration for all tests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, settings
 from factories.logs import log_briefly
 from foreword.cli.threads import let_idle_threads_sleep
 
-# Before anything imports torch: scenarios run a server, a worker and the tests on the same processors.
+# This runs before anything imports torch: scenarios run a server, a worker and the tests on the same processors.
 let_idle_threads_sleep()
 
-# The suite draws the same examples in every run, so that a failure concerns the change at hand. The long runs draw
-# others each time, and more of them. Neither measures how long an example takes: that depends on the machine's load.
+# The suite draws the same examples in every run, so that a failure is due to the current change. The long runs draw
+# different examples each time, and more of them. Neither limits the time of an example, which depends on the load.
 _ANY_SPEED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("suite", derandomize=True, database=None, max_examples=100, **_ANY_SPEED)
 settings.register_profile("soak", derandomize=False, database=None, max_examples=2_000, print_blob=True, **_ANY_SPEED)
@@ -24,14 +24,14 @@ _LONGEST_FIRST = ("tests/scenario/", "tests/integration/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Loads the profile of the long runs before any test module is imported."""
+    """Load the profile of the long runs before any test module is imported."""
     if _is_long(config):
         settings.load_profile("soak")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Runs the longest files first, and counts property tests among the long runs."""
+    """Run the longest files first, and include property tests in the long runs."""
     # With two processes, a long file at the end would leave one of them without work.
     items.sort(key=_place)
     if _is_long(config):

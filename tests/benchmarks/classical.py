@@ -1,4 +1,4 @@
-"""What a regression on frozen sentence embeddings reaches with the same rows: the bar for tuning.
+"""Regressions on frozen sentence embeddings of the same rows, as a reference for tuning.
 
 Shapes: N rows, D width.
 """
@@ -19,7 +19,7 @@ INVERSE_REGULARISATION: Final = 10.0
 
 
 def label_powerset(vectors_ND: np.ndarray, rows: Sequence[Row], tests_ND: np.ndarray) -> list[str]:
-    """Answers of one regression over whole answers: a set of labels that training does not hold is never given."""
+    """Return the answers of one regression over label sets; it never returns a set that is not in the training rows."""
     answers = np.asarray([_canonical(row.output) for row in rows])
     if len(set(answers)) == 1:
         return [str(answers[0])] * len(tests_ND)
@@ -28,7 +28,7 @@ def label_powerset(vectors_ND: np.ndarray, rows: Sequence[Row], tests_ND: np.nda
 
 
 def one_versus_rest(vectors_ND: np.ndarray, rows: Sequence[Row], tests_ND: np.ndarray) -> list[str]:
-    """Answers of one regression per label: every label above one half, or else the likeliest."""
+    """Return the answers of one regression per label: every label above one half, or else the likeliest."""
     binarizer = MultiLabelBinarizer()
     targets = binarizer.fit_transform([_labels(row.output) for row in rows])
     inner = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=2000)

@@ -1,6 +1,6 @@
-"""Tuning and measuring by the service's own plan, trainer, recipe and scoring, fold by fold and seed by seed.
+"""Cross-validation with the service's own plan, trainer, recipe and scoring, for each fold and seed.
 
-Rows of a test fold are seen by the final scoring only.
+Only the final scoring uses the rows of a test fold.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from foreword.tuning.trainer import Trainer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Rows to tune on and rows to measure on."""
+    """The rows to tune on and the rows to measure on."""
 
     fold: int
     training: Sequence[Row]
@@ -39,11 +39,11 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What is tuned.
+    """The settings of the runs.
 
     Attributes:
-        instruction: What the base model is told.
-        values: Tuning parameters in place of the recipe's.
+        instruction: The instruction for the base model.
+        values: Tuning parameters that replace those of the recipe.
     """
 
     task: str
@@ -55,7 +55,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedRun:
-    """One run and what came of it; evaluations hold every test row."""
+    """A run and its results; evaluations contain every test row."""
 
     evaluations: tuple[Evaluation, ...]
     best_epoch: int
@@ -67,12 +67,12 @@ class TunedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """What a run had learnt at the end of an epoch.
+    """The state of a run at the end of an epoch.
 
     Attributes:
         metric: Main metric on the rows that the run held out.
         loss: Loss on the same rows, in nats per token.
-        evaluate: Measures it on other rows.
+        evaluate: Evaluates this state on other rows.
     """
 
     metric: float
@@ -81,19 +81,19 @@ class Epoch:
 
 
 def read_file(path: Path) -> list[Row]:
-    """Rows of a JSONL file or a JSON array."""
+    """Read the rows of a JSONL file or a JSON array."""
     text = path.read_text(encoding="utf-8-sig")
     records = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines()]
     return make_rows((str(record["input"]), str(record["output"])) for record in records)
 
 
 def make_rows(pairs: Any) -> list[Row]:
-    """Rows from inputs and outputs."""
+    """Make rows from inputs and outputs."""
     return [Row(number=number, input=text, output=output) for number, (text, output) in enumerate(pairs, start=1)]
 
 
 def make_folds(rows: Sequence[Row], task: Task, count: int) -> list[Split]:
-    """Folds stratified by answer; rows of equal input stay together, so that none is tested on what it was tuned on."""
+    """Make folds stratified by answer. Rows of equal input stay together, so that no test row was tuned on."""
     schema = task.fit(rows, TaskOptions())
     targets = [task.target(row.output, schema) for row in rows]
     groups = same_inputs(rows)
@@ -113,7 +113,7 @@ def make_folds(rows: Sequence[Row], task: Task, count: int) -> list[Split]:
 
 
 class Tuner:
-    """One base model that runs tune.
+    """A base model and the runs that tune it.
 
     Args:
         base: A plugin's base model.
@@ -125,19 +125,19 @@ class Tuner:
         self._runner = ModelRunner(self._model)
 
     def task(self, name: str) -> Task:
-        """A task by its id."""
+        """Return a task by its id."""
         task = self._plugins.tasks.get(name)
         assert task is not None, f"no task is called {name}"
         return task
 
     def method(self, name: str) -> TuningMethod:
-        """A tuning method by its id."""
+        """Return a tuning method by its id."""
         method = self._plugins.tuning_methods.get(name)
         assert method is not None, f"the tuning methods are {', '.join(self._plugins.tuning_methods.items)}"
         return method
 
     def run(self, setup: Setup, split: Split, seed: int, *, with_base: bool) -> TunedRun:
-        """Tunes on a split's training rows and measures on its test rows."""
+        """Tune on a split's training rows and measure on its test rows."""
         task, rows = self.task(setup.task), split.training
         method = self.method(setup.tuning_type)
         plan = self.plan(setup, rows, seed)
@@ -173,7 +173,7 @@ class Tuner:
         )  # fmt: skip
 
     def run_epochs(self, setup: Setup, split: Split, seed: int) -> list[Epoch]:
-        """Tunes on a split's training rows, of which the trainer holds out some, and keeps every epoch."""
+        """Tune on a split's training rows, of which the trainer holds out some, and keep every epoch."""
         task, method = self.task(setup.task), self.method(setup.tuning_type)
         plan = self.plan(setup, split.training, seed)
         learnt: list[Any] = []
@@ -211,7 +211,7 @@ class Tuner:
         seconds_per_token: float = 0.0,
         evaluate_base: bool = True,
     ) -> TunePlan:
-        """The plan of a run on these rows."""
+        """Return the plan of a run on these rows."""
         method = self.method(setup.tuning_type)
         config = ExperimentConfig(
             base_model=self._base.spec.id, dataset="", task=setup.task, task_options=TaskOptions(),

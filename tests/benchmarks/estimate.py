@@ -1,10 +1,10 @@
-"""How far the estimate of a first plan is from the time that tuning takes.
+"""The accuracy of the time estimate of a first plan.
 
     python tests/benchmarks/estimate.py [--rows 60 250 1000] [--epochs 2] [--threads N]
 
-The complaints sample is cut, or repeated with numbers in front, to each number of rows, tuned without a refit and
-evaluated once, without the base model. The estimate is made in the same process, before each run, from the speed of one
-layer.
+The complaints sample is truncated, or repeated with a number before each text, to each number of rows. It is tuned
+without a refit and evaluated once, without the base model. The estimate is made in the same process, before each run,
+from the speed of one layer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from foreword.tuning.speed import TuningSpeed
 
 
 def main() -> None:
-    """Runs."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="starter")
     parser.add_argument("--tuning-type", default="prompt_tuning")

@@ -1,11 +1,11 @@
-"""Which epoch to keep: the last one, or the one that was best on the held-out rows, measured on rows in neither.
+"""A comparison of rules for the epoch to keep: the last one, or the best one on the held-out rows.
 
     python tests/benchmarks/kept_epoch.py FILE --folds 3 --seeds 3 [--set num_epochs=20] [--records FOLDER]
 
-Each outer fold is a test set. The rest is split again by the trainer's own split, and one run keeps every epoch; its
-last epoch, its best epoch by metric and its best epoch by loss are measured on the test fold. With --refit, tuning on
-all rows of the outer training set is measured too, for all epochs and for as many as were best. With --records, every
-answer is kept for paired.py, one file per choice.
+Each outer fold is a test set. The trainer's own split divides the rest, and one run keeps every epoch. Its last epoch,
+its best epoch by metric and its best epoch by loss are measured on the test fold. With --refit, the benchmark also
+measures tuning on all rows of the outer training set, for all epochs and for the best number of epochs. With --records,
+it stores every answer for paired.py, in one file per rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METRICS = ("exact_match", "micro_f1")
 
 
 def choices(epochs: Sequence[Epoch]) -> dict[str, int]:
-    """The epoch that each rule keeps, from 1."""
+    """Return the epoch that each rule keeps, from 1."""
     numbers = range(1, len(epochs) + 1)
     return {
         "last": len(epochs),
@@ -42,7 +42,7 @@ def choices(epochs: Sequence[Epoch]) -> dict[str, int]:
 def measure(
     tuner: Tuner, setup: Setup, split: Split, seed: int, refits: bool
 ) -> tuple[dict[str, Evaluation], Mapping[str, int]]:
-    """The evaluation of each choice on the test rows, and the epochs that were chosen."""
+    """Return the evaluation of each choice on the test rows, and the chosen epochs."""
     fit = Setup(task=setup.task, tuning_type=setup.tuning_type, values={**setup.values, "refit": False})
     epochs = tuner.run_epochs(fit, split, seed)
     chosen = choices(epochs)
@@ -58,7 +58,7 @@ def measure(
 
 
 def main() -> None:
-    """Runs."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--task", default="classification")

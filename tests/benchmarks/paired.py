@@ -1,9 +1,9 @@
-"""Whether two models differ, by the same rows: a paired bootstrap over what quality.py and starter.py recorded.
+"""A comparison of two models on the same rows: a paired bootstrap over the records of quality.py and starter.py.
 
     python tests/benchmarks/paired.py FIRST.jsonl SECOND.jsonl [--first tuned] [--second tuned]
 
-Rows are drawn with replacement, each with the answers of all seeds, ten thousand times. Printed are both means, the
-difference, its 95 % interval, and the share of draws in which the second is better.
+Rows are drawn with replacement, each with the answers of all seeds, ten thousand times. The output shows both means,
+the difference, its 95 % interval, and the share of draws in which the second model is better.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ Score = Callable[[Answer], tuple[float, float]]
 
 
 def exact(answer: Answer) -> tuple[float, float]:
-    """Whether the label sets, or the texts, are the same."""
+    """Return whether the label sets, or the texts, are the same."""
     if answer.metric == "labels":
         return float(_labels(answer.prediction) == _labels(answer.reference)), 1.0
     return float(answer.prediction.strip() == answer.reference.strip()), 1.0
 
 
 def micro_f1(answer: Answer) -> tuple[float, float]:
-    """F1 over decisions for a label."""
+    """Return the F1 terms over decisions for a label."""
     prediction, reference = _labels(answer.prediction), _labels(answer.reference)
     return 2.0 * len(prediction & reference), float(len(prediction) + len(reference))
 
 
 def chrf(answer: Answer) -> tuple[float, float]:
-    """Character n-grams of one text."""
+    """Return the terms of chrF, from character n-grams of one text."""
     return CHRF().sentence_score(answer.prediction, [answer.reference]).score / 100, 1.0
 
 
 def rouge_l(answer: Answer) -> tuple[float, float]:
-    """Longest common subsequence of words."""
+    """Return the terms of ROUGE-L, from the longest common subsequence of words."""
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
     return scorer.score(answer.reference, answer.prediction)["rougeL"].fmeasure, 1.0
 
@@ -61,7 +61,7 @@ def _labels(text: str) -> frozenset[str]:
 
 
 def tables(answers: list[Answer], score: Score) -> dict[tuple[int, int], np.ndarray]:
-    """Numerator and denominator of each row, summed over seeds."""
+    """Return the numerator and denominator of each row, summed over seeds."""
     found: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
     for answer in answers:
         found[answer.place] += np.asarray(score(answer))
@@ -69,10 +69,10 @@ def tables(answers: list[Answer], score: Score) -> dict[tuple[int, int], np.ndar
 
 
 def compare(first: list[Answer], second: list[Answer], score: Score) -> tuple[float, float, float, float, float]:
-    """Both figures, the interval of their difference and the share of draws in which the second is better.
+    """Return both figures, the interval of their difference and the share of draws in which the second is better.
 
     Raises:
-        ValueError: They have no row in common.
+        ValueError: The models have no row in common.
     """
     one, other = tables(first, score), tables(second, score)
     places = sorted(set(one) & set(other))
@@ -91,7 +91,7 @@ def _ratio(sums: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Prints one line per benchmark and metric."""
+    """Print one line per benchmark and metric."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)

@@ -1,10 +1,10 @@
-"""How well tuning works: k-fold over seeds, by the service's own plan, trainer, recipe and scoring.
+"""The quality of tuning: cross-validation over seeds with the service's own plan, trainer, recipe and scoring.
 
     python tests/benchmarks/quality.py FILE --task classification --folds 5 --seeds 3 [--tuning-type ia3]
 
-Prints each run and the means: exact match, micro F1 and accuracy of the tuned model, and of the base model zero-shot
-and three-shot, answering freely and held to the label sets. Rows of a test fold are seen by the final scoring only.
-With --records, every answer is kept for paired.py, which tells whether two models differ.
+The benchmark prints each run and the means: exact match, micro F1 and accuracy of the tuned model and of the base
+model, zero-shot and three-shot, answering freely and restricted to the label sets. Only the final scoring uses the rows
+of a test fold. With --records, it stores every answer for paired.py, which compares two models.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ METRICS = ("exact_match", "micro_f1", "accuracy")
 
 
 def show(evaluation: Evaluation) -> str:
-    """One line of figures."""
+    """Return one line of figures."""
     figures = "  ".join(f"{name} {evaluation.metrics[name]:.3f}" for name in METRICS if name in evaluation.metrics)
     return f"{evaluation.system:30} {figures}  tokens {evaluation.mean_tokens:.0f}"
 
 
 def show_means(collected: dict[str, list[Evaluation]]) -> None:
-    """The means over runs, with their spread."""
+    """Print the means over runs, with their spread."""
     print("mean over runs")
     for system, evaluations in collected.items():
         figures = []
@@ -46,7 +46,7 @@ def show_means(collected: dict[str, list[Evaluation]]) -> None:
 
 
 def main() -> None:
-    """Runs."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--task", default="classification")

@@ -1,4 +1,4 @@
-"""Every answer of a benchmark as a line of JSON, so that two models can be compared row by row."""
+"""Records of a benchmark: every answer as a line of JSON, so that two models can be compared row by row."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Answer:
     """One answer to one test row.
 
     Attributes:
-        benchmark: Which rows were asked, such as `complaints`.
-        metric: How answers are measured: `labels`, `text` or `summary`.
+        benchmark: The benchmark of the row, such as `complaints`.
+        metric: The kind of metrics: `labels`, `text` or `summary`.
         row: Number of the row in its file.
     """
 
@@ -31,22 +31,22 @@ class Answer:
 
     @property
     def place(self) -> tuple[int, int]:
-        """The row, wherever and however often it was asked."""
+        """The key of the row, the same for all folds and seeds."""
         return self.fold, self.row
 
 
 class Records:
-    """A file that answers are added to.
+    """A file to which answers are added.
 
     Args:
-        file: None keeps nothing.
+        file: The file; None to store no answers.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
 
     def add(self, answers: Iterable[Answer]) -> None:
-        """Adds answers at the end."""
+        """Append answers."""
         if self._file is not None:
             with self._file.open("a", encoding="utf-8") as lines:
                 lines.writelines(json.dumps(asdict(answer)) + "\n" for answer in answers)
@@ -55,7 +55,7 @@ class Records:
 def answers_of(
     benchmark: str, metric: str, system: str, predictions: Sequence[str], split: Split, seed: int
 ) -> list[Answer]:
-    """Predictions in the order of a split's test rows, as answers."""
+    """Convert predictions, in the order of a split's test rows, to answers."""
     return [
         Answer(
             benchmark=benchmark, metric=metric, system=system, fold=split.fold, seed=seed, row=row.number,
@@ -66,7 +66,7 @@ def answers_of(
 
 
 def read_records(file: Path) -> Iterator[Answer]:
-    """The answers of a file."""
+    """Return the answers of a file."""
     with file.open(encoding="utf-8") as lines:
         for line in lines:
             yield Answer(**json.loads(line))

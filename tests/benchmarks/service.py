@@ -1,8 +1,8 @@
-"""The main job as a user meets it: time to start, to tune and to classify, and the peak memory of server and worker.
+"""The main job of a user: time to start, to tune and to classify, and the peak memory of server and worker.
 
     python tests/benchmarks/service.py [--epochs N] [--runs 3]
 
-Starts a real service in a temporary home for every run and prints the median of each figure.
+The benchmark starts a real service in a temporary home for every run and prints the median of each figure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _REQUESTS = 100
 
 
 def peak_mebibytes(pid: int) -> float:
-    """Largest resident size that a process has had so far."""
+    """Return the largest resident size of a process so far."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -33,7 +33,7 @@ def peak_mebibytes(pid: int) -> float:
 
 
 def measure(epochs: int) -> dict[str, float]:
-    """One run: start, tune, deploy, classify."""
+    """Measure one run: start, tune, deploy, classify."""
     with tempfile.TemporaryDirectory() as home:
         started = time.perf_counter()
         with LocalService(Path(home)) as service, service.client() as client:
@@ -61,7 +61,7 @@ def measure(epochs: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Runs."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--runs", type=int, default=3)

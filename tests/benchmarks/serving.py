@@ -1,12 +1,12 @@
-"""Speed of serving many tenants' adapters from one base model, against PEFT and plain `generate` in the same run.
+"""The speed of serving many tenants' adapters from one base model, against PEFT and plain `generate` in the same run.
 
     python tests/benchmarks/serving.py [--tenants 8] [--rows 32] [--new-tokens 32] [--repeats 5] [--dtype float32]
 
-Every system answers the same rows (several tenants' prompts, their factors as of IA3, or a third each of prompts,
+Every system answers the same rows (several tenants' prompts, their factors as in IA3, or a third each of prompts,
 factors and neither; texts of different lengths) with the same number of tokens each. They take turns within each
 repeat, so that a machine that slows down slows all of them; ratios are medians over the repeats. PEFT cannot mix
-prompts, so it goes tenant by tenant, in batches of one tenant's rows. Plain `generate` has no prompt at all: what a
-batch would cost if everybody were served by the base model.
+prompts, so it processes one tenant after the other, in batches of one tenant's rows. Plain `generate` has no prompt at
+all: it shows the cost of a batch that the base model serves.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DEPARTMENTS = LabelSpace(labels=LABELS, separator=", ", multi_label=True, label_
 
 
 def main() -> None:
-    """Runs the benchmark and prints a table."""
+    """Run the benchmark and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tenants", type=int, default=8)
     parser.add_argument("--rows", type=int, default=32)
@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _measure(systems: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each system in each repeat, after one turn to warm up."""
+    """Return the seconds of each system in each repeat, after one turn to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     for repeat in range(repeats + 1):
         for name, run in systems.items():
@@ -142,7 +142,7 @@ def _measure(systems: dict[str, Callable[[], object]], repeats: int) -> dict[str
 
 
 def _factors(runner: ModelRunner, generator: torch.Generator) -> LoadedAdapter | None:
-    """Factors as IA3 trains them, near one."""
+    """Return factors near one, as IA3 trains them."""
     sites = [site for site in runner.model.spec.sites if site.kind is not SiteKind.QUERY]
     scales = {site.name: 1 + 0.1 * torch.randn(site.width, generator=generator) for site in sites}
     return runner.load_adapter([Affine(scales_W=scales)])
@@ -160,7 +160,7 @@ def _config(arguments: argparse.Namespace) -> PromptTuningConfig:
 
 
 def _padded(runner: ModelRunner, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and mask, padded on the right."""
+    """Return ids and mask, padded on the right."""
     ids = [runner.tokenize(text) for text in texts]
     longest = max(map(len, ids))
     mask = torch.tensor([[1] * len(item) + [0] * (longest - len(item)) for item in ids])

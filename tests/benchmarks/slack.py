@@ -1,9 +1,9 @@
-"""The Slack bot on a clock as fast as Slack's: how soon a complaint is told, and an event acknowledged.
+"""The speed of the Slack bot in real time: the time to post a complaint, and the time to acknowledge an event.
 
     python tests/benchmarks/slack.py [--epochs N] [--complaints N]
 
 The service, its worker and the tuned embedded model are real; the bot talks to them and to the fake Slack on loopback.
-First complaints come one at a time and nothing else happens; then many come while others keep the model busy.
+First, complaints arrive one at a time while nothing else happens; then many arrive while others keep the model busy.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _COMPLAINTS_PER_SECOND = 10.0
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share of the values does not exceed."""
+    """Return the value that this share of the values does not exceed."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 async def one_at_a_time(office: Office, texts: Sequence[str]) -> list[float]:
-    """Seconds from each complaint to its first post."""
+    """Return the seconds from each complaint to its first post."""
     seconds = []
     for text in texts:
         before, started = len(office.department_posts()), time.perf_counter()
@@ -52,7 +52,7 @@ async def one_at_a_time(office: Office, texts: Sequence[str]) -> list[float]:
 
 @asynccontextmanager
 async def busy(access: Access, texts: Sequence[str]) -> AsyncIterator[None]:
-    """Keeps the model as busy as it can be."""
+    """Keep the model saturated."""
 
     async def ask(client: AsyncClient, number: int) -> None:
         while True:
@@ -72,7 +72,7 @@ async def busy(access: Access, texts: Sequence[str]) -> AsyncIterator[None]:
 
 
 async def flood(office: Office, access: Access, texts: Sequence[str]) -> list[float]:
-    """Seconds to each acknowledgement while the model is busy."""
+    """Return the seconds to each acknowledgement while the model is busy."""
     known = len(office.slack.journal.ack_seconds())
     async with busy(access, texts):
         await asyncio.sleep(1)
@@ -84,7 +84,7 @@ async def flood(office: Office, access: Access, texts: Sequence[str]) -> list[fl
 
 
 async def measure(access: Access, folder: Path, labels: Sequence[str], complaints: int) -> None:
-    """Prints the figures."""
+    """Run the benchmark and print the figures."""
     async with FakeSlack() as slack:
         office = make_office(slack, labels)
         config = BotConfig.model_validate(
@@ -97,11 +97,11 @@ async def measure(access: Access, folder: Path, labels: Sequence[str], complaint
         )
         office.bot = await start_bot(config, office, access)
         try:
-            told = await one_at_a_time(office, [row["input"] for row in load_rows("complaints_unseen")][:20])
+            posted = await one_at_a_time(office, [row["input"] for row in load_rows("complaints_unseen")][:20])
             acknowledged = await flood(office, access, [row["input"] for row in load_rows("complaints")][:complaints])
         finally:
             await office.bot.stop()
-    print(f"complaint to post, unloaded, median s: {median(told):.2f} (slowest of {len(told)}: {max(told):.2f})")
+    print(f"complaint to post, unloaded, median s: {median(posted):.2f} (slowest of {len(posted)}: {max(posted):.2f})")
     print(
         f"acknowledgement while the model is saturated, s: median {median(acknowledged):.3f}, "
         f"p99 {percentile(acknowledged, 0.99):.3f} ({len(acknowledged)} events)"

@@ -1,4 +1,4 @@
-"""How good the embedded base model is: everything that it is meant for, tuned by its own recipe.
+"""The quality of the embedded base model on all its kinds of task, tuned with its own recipe.
 
     python tests/benchmarks/starter.py --complaints FILE --reviews FILE --corpus FOLDER --minilm FOLDER \
         --records NEW.jsonl [--weights FOLDER] [--only complaints] [--folds 5] [--seeds 3]
@@ -8,8 +8,9 @@
 - `polite`: rude complaints as one polite sentence of a fixed form; the rows in rows/polite_requests.jsonl, k folds.
 - `summaries`: abstracts in one sentence, which its training leaves out; 100 rows to tune on.
 
-Beside the tuned model stand the base model without and with three examples, free and held to the labels, and, given
-MiniLM, regressions on its frozen sentence vectors. Run it for two models and let paired.py compare the records.
+The output also shows the base model without and with three examples, free and restricted to the labels, and, given
+MiniLM, regressions on its frozen sentence vectors. To compare two models, run it for both and pass the records to
+paired.py.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ POLITE_ROWS: Final = Path(__file__).parent / "rows" / "polite_requests.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """Rows, what is asked, and how answers are measured.
+    """The rows, the task and the metric of a benchmark.
 
     Attributes:
-        metric: As in paired.py.
+        metric: The kind of metrics, as in paired.py.
         runs: Splits with the seed of each.
-        instruction: What the base model is told.
+        instruction: The instruction for the base model.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Benchmark:
 
 
 def benchmarks(arguments: argparse.Namespace, tuner: Tuner) -> Iterator[Benchmark]:
-    """Those whose data is given."""
+    """Yield the benchmarks whose data is given."""
     files = {
         "complaints": (arguments.complaints, "Which departments are in charge of this complaint?"),
         "reviews": (arguments.reviews, "Is the customer satisfied (1) or not (0)?"),
@@ -97,7 +98,7 @@ def _folded(
 
 
 def _intents(corpus: Path, source: str, count: int, seed: int) -> Split:
-    """Training rows drawn by seed, every intent at least once; the same test rows always."""
+    """Return training rows drawn by seed, with every intent at least once, and fixed test rows."""
     found = read_held_out_intents(corpus, source)
     rows = make_rows((row.text, readable(row.labels[0]).capitalize()) for row in found)
     random.Random(0).shuffle(rows)
@@ -109,13 +110,13 @@ def _intents(corpus: Path, source: str, count: int, seed: int) -> Split:
 
 
 class Classical:
-    """Regressions on MiniLM's sentence vectors of the same rows."""
+    """The regressions on MiniLM's sentence vectors of the same rows."""
 
     def __init__(self, folder: Path) -> None:
         self._model = SentenceEncoder(folder, device=torch.device("cpu"), dtype=torch.float32)
 
     def answers(self, split: Split) -> dict[str, list[str]]:
-        """What each of them answers to the test rows."""
+        """Return the answers of each regression to the test rows."""
         vectors, tests = self._encode(split.training), self._encode(split.test)
         return {
             "minilm_label_powerset": classical.label_powerset(vectors, split.training, tests),
@@ -128,7 +129,7 @@ class Classical:
 
 
 def main() -> None:
-    """Runs."""
+    """Run the benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--complaints", type=Path, default=None)
     parser.add_argument("--reviews", type=Path, default=None)
@@ -168,7 +169,7 @@ def main() -> None:
 def run(
     benchmark: Benchmark, setup: Setup, tuner: Tuner, regressions: Classical | None, *, with_base: bool
 ) -> list[Answer]:
-    """Every system's answers."""
+    """Return the answers of every system."""
     found: list[Answer] = []
     for split, seed in benchmark.runs:
         tuned = tuner.run(setup, split, seed, with_base=with_base and seed == 0)
@@ -188,7 +189,7 @@ def run(
 
 
 def show(benchmark: Benchmark, answers: Sequence[Answer]) -> None:
-    """Means over rows and seeds of each system."""
+    """Print the means over rows and seeds of each system."""
     for system in dict.fromkeys(answer.system for answer in answers):
         figures = []
         for name, score in METRICS[benchmark.metric].items():

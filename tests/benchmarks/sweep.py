@@ -1,11 +1,11 @@
-"""Which tuning values suit the embedded model: starter.py for each variant, all compared with the first by the rows.
+"""A sweep of tuning values for the embedded model: starter.py for each variant, compared row by row with the first.
 
     python tests/benchmarks/sweep.py tests/benchmarks/sweeps/prompt_tuning.toml --records FOLDER --jobs 2 -- \
         --complaints FILE --only complaints --seeds 2 --dtype bfloat16
 
-The file has a table per variant with the tuning values that stand in place of the recipe's; an empty one is the recipe
-itself. What follows `--` goes to starter.py. Variants that the folder already has records of are not run again, so a
-sweep can be stopped and made longer.
+The file has a table per variant with the tuning values that replace those of the recipe; an empty table is the recipe
+itself. Arguments after `--` are passed to starter.py. Variants with records in the folder are not run again, so a sweep
+can be stopped and extended.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _SHOWN_ON_FAILURE: Final = 2000
 
 
 def run(name: str, *, variants: Mapping[str, Mapping[str, Any]], folder: Path, jobs: int, rest: Sequence[str]) -> str:
-    """Tunes and measures one variant; returns its name.
+    """Tune and measure one variant; return its name.
 
     Raises:
-        RuntimeError: starter.py failed; the message holds the end of what it printed.
+        RuntimeError: starter.py failed; the message contains the end of its output.
     """
     file, unfinished = folder / f"{name}.jsonl", folder / f"{name}.unfinished"
     if file.is_file():
@@ -53,7 +53,7 @@ def run(name: str, *, variants: Mapping[str, Mapping[str, Any]], folder: Path, j
 
 
 def show(name: str, reference: str, folder: Path) -> None:
-    """A line per benchmark and metric: the variant's figure and how it differs from the reference's."""
+    """Print a line per benchmark and metric: the variant's figure and its difference from the reference."""
     ours, others = (_by_benchmark(folder / f"{who}.jsonl") for who in (name, reference))
     for benchmark in sorted(set(ours) & set(others)):
         for metric, score in METRICS[ours[benchmark][0].metric].items():
@@ -73,7 +73,7 @@ def _by_benchmark(file: Path) -> dict[str, list[Answer]]:
 
 
 def main() -> None:
-    """Runs all variants, some at a time."""
+    """Run all variants, several at a time."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("variants", type=Path, help="a TOML file; its first table is the reference")
     parser.add_argument("--records", type=Path, required=True, help="folder for the answers of each variant")

@@ -1,15 +1,15 @@
-"""Examples per second of tuning, ours against PEFT's, as ratios within one run.
+"""The speed of tuning in examples per second against PEFT, as ratios within one run.
 
     python tests/benchmarks/tuning.py [--shape starter|llama] [--rounds 5] [--dtype float32|bfloat16]
 
-Every loop makes updates from the same rows: prompt tuning unless said otherwise, batches of `--batch-size` rows, AdamW.
+Every loop makes updates from the same rows: by default prompt tuning, with batches of `--batch-size` rows, AdamW.
 The loops take turns, so that a busy machine slows all of them alike, and medians over the rounds are compared:
 
 - `foreword`: this service's trainer step.
 - `foreword, ia3`: the same step with factors instead of a prompt.
 - `peft, dynamic padding`: PEFT and a plain torch loop, rows in random order, padded to the longest of a batch, loss
   from full logits as the model itself computes it.
-- `peft, padded to the limit`: the same, padded to `--max-input` and `--max-output` as the predecessors' loops do.
+- `peft, padded to the limit`: the same, padded to `--max-input` and `--max-output`, as in the loops of earlier tools.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Step = Callable[[Sequence[EncodedRow]], None]
 
 
 def make_model(shape: str, dtype: str) -> LoadedModel:
-    """The starter, or random weights of a six-layer Llama shape."""
+    """Return the starter, or a six-layer Llama with random weights."""
     if shape == "starter":
         return StarterModel().load(device="cpu", dtype=dtype)
     torch.manual_seed(0)
@@ -57,7 +57,7 @@ def make_model(shape: str, dtype: str) -> LoadedModel:
 
 
 def make_rows(count: int) -> list[EncodedRow]:
-    """Rows as long as complaints are: about 20 tokens, some up to 60, answers of 2 to 6."""
+    """Make rows of the length of complaints: about 20 tokens, some up to 60, with answers of 2 to 6."""
     generator = random.Random(0)
     lengths = [min(60, max(6, round(generator.lognormvariate(2.9, 0.5)))) for _ in range(count)]
     return [
@@ -70,7 +70,7 @@ def make_rows(count: int) -> list[EncodedRow]:
 
 
 def our_step(model: LoadedModel, method: TuningMethod, num_virtual_tokens: int) -> Step:
-    """One update by the trainer's own parts."""
+    """Make one update with the trainer's own parts."""
     values = TuneParameters(num_virtual_tokens=num_virtual_tokens, learning_rate=0.01)
     parameters, _ = resolve_parameters(values, TuneParameters(), method.unused_parameters)
     trainable = method.start(model, parameters, (), torch.Generator().manual_seed(0))
@@ -88,7 +88,7 @@ def our_step(model: LoadedModel, method: TuningMethod, num_virtual_tokens: int) 
 
 
 def peft_step(model: LoadedModel, num_virtual_tokens: int, limits: tuple[int, int] | None) -> Step:
-    """One update by PEFT and torch; `limits` pads inputs and answers to fixed lengths."""
+    """Make one update with PEFT and torch; `limits` pads inputs and answers to fixed lengths."""
     causal = model.spec.architecture is Architecture.CAUSAL
     config = peft.PromptTuningConfig(
         task_type="CAUSAL_LM" if causal else "SEQ_2_SEQ_LM",
@@ -110,7 +110,7 @@ def peft_step(model: LoadedModel, num_virtual_tokens: int, limits: tuple[int, in
 
 
 def seq2seq_batch(rows: Sequence[EncodedRow], limits: tuple[int, int] | None) -> dict[str, Any]:
-    """Inputs and labels, padded."""
+    """Return padded inputs and labels."""
     num_input = limits[0] if limits else max(len(row.input_ids) for row in rows)
     num_target = limits[1] if limits else max(len(row.target_ids) for row in rows)
     return {
@@ -125,7 +125,7 @@ def seq2seq_batch(rows: Sequence[EncodedRow], limits: tuple[int, int] | None) ->
 
 
 def causal_batch(rows: Sequence[EncodedRow], limits: tuple[int, int] | None) -> dict[str, Any]:
-    """Inputs with their answers, padded; the loss is on the answers."""
+    """Return padded inputs with their answers; the loss is on the answers."""
     length = sum(limits) if limits else max(row.length for row in rows)
     whole = [[*row.input_ids, *row.target_ids] for row in rows]
     return {
@@ -141,7 +141,7 @@ def causal_batch(rows: Sequence[EncodedRow], limits: tuple[int, int] | None) -> 
 
 
 def measure(step: Step, rows: Sequence[EncodedRow], batches: Sequence[Sequence[int]]) -> float:
-    """Examples per second."""
+    """Return the examples per second."""
     started = time.perf_counter()
     for batch in batches:
         step([rows[place] for place in batch])
@@ -149,7 +149,7 @@ def measure(step: Step, rows: Sequence[EncodedRow], batches: Sequence[Sequence[i
 
 
 def main() -> None:
-    """Runs."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=("starter", "llama"), default="starter")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
@@ -168,7 +168,7 @@ def main() -> None:
     bucketed = batch_order(rows, batch_size=size, seed=0, epoch=0)
     limits = (arguments.max_input, arguments.max_output)
     count = arguments.virtual_tokens
-    # A model each: PEFT wraps the one that it is given.
+    # Each loop has its own model, because PEFT wraps the model.
     loops: dict[str, tuple[Step, Sequence[Sequence[int]]]] = {
         "foreword": (our_step(make_model(arguments.shape, arguments.dtype), PromptTuning(), count), bucketed),
         "foreword, ia3": (our_step(make_model(arguments.shape, arguments.dtype), IA3(), count), bucketed),

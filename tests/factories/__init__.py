@@ -1,1 +1,1 @@
-"""What several tests build on: small real models, tasks and plans."""
+"""Factories of small real models, tasks, plans and services for tests."""

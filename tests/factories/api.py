@@ -1,4 +1,4 @@
-"""Requests that many tests send, and what errors say."""
+"""Requests that many tests send, and the details of errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABELS = ("Planning", "Service", "Warehouse", "Marketing")
 
 @dataclass(frozen=True)
 class RpcFailure:
-    """What a failed call told."""
+    """The details of a failed call."""
 
     code: grpc.StatusCode
     message: str
@@ -43,7 +43,7 @@ class RpcFailure:
 
 
 def failure_of(error: grpc.RpcError) -> RpcFailure:
-    """Reads the rich status of an error."""
+    """Return the rich status of an error."""
     call: Any = error
     status = rpc_status.from_call(call)
     info = error_details_pb2.ErrorInfo()
@@ -81,7 +81,7 @@ def failure_of(error: grpc.RpcError) -> RpcFailure:
 
 
 def refused(call: Any, *arguments: Any, **keywords: Any) -> RpcFailure:
-    """How a call fails, which it must; streams are read to their end."""
+    """Return how a call fails, which it must; streams are read to their end."""
     with pytest.raises(grpc.RpcError) as caught:
         _complete(call, *arguments, **keywords)
     return failure_of(caught.value)
@@ -94,7 +94,7 @@ def _complete(call: Any, *arguments: Any, **keywords: Any) -> None:
 
 
 def make_file(count: int = 30) -> bytes:
-    """JSONL that can be tuned on; every fifth row has two labels."""
+    """Return JSONL for tuning; every fifth row has two labels."""
     rows = []
     for number in range(count):
         label = LABELS[number % 4]
@@ -104,14 +104,14 @@ def make_file(count: int = 30) -> bytes:
 
 
 def to_jsonl(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as a file."""
+    """Return rows as a JSONL file."""
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def upload_messages(
     content: bytes, message: Any = dataset_service_pb2.UploadDatasetRequest, chunk_bytes: int = 1000, **header: Any
 ) -> Iterator[Any]:
-    """The messages of an upload or a check."""
+    """Return the messages of an upload or a check."""
     yield message(header=dataset_service_pb2.DatasetHeader(**{"display_name": "complaints", **header}))
     for start in range(0, len(content), chunk_bytes):
         yield message(chunk=content[start : start + chunk_bytes])
@@ -119,13 +119,13 @@ def upload_messages(
 
 
 def upload(stubs: Any, content: bytes | None = None, **header: Any) -> Any:
-    """Uploads a file and returns the dataset."""
+    """Upload a file and return the dataset."""
     content = make_file() if content is None else content
     return stubs.datasets.UploadDataset(upload_messages(content, **header)).dataset
 
 
 def experiment_request(dataset: str, **fields: Any) -> tune_experiment_service_pb2.CreateTuneExperimentRequest:
-    """A request for a short run; fields of the request or of the experiment."""
+    """Return a request for a short run; `fields` are those of the request or of the experiment."""
     outer = {name: fields.pop(name) for name in _OUTER if name in fields}
     parameters = fields.pop("parameters", {"num_epochs": 2, "num_virtual_tokens": 4})
     return tune_experiment_service_pb2.CreateTuneExperimentRequest(
@@ -141,12 +141,12 @@ _OUTER = ("parent", "request_id", "tune_experiment_id", "validate_only")
 
 
 def create_experiment(stubs: Any, dataset: str, **fields: Any) -> Any:
-    """Creates an experiment."""
+    """Create an experiment."""
     return stubs.experiments.CreateTuneExperiment(experiment_request(dataset, **fields))
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:
-    """A request for a deployment."""
+    """Return a request for a deployment."""
     outer = {name: fields.pop(name) for name in ("parent", "request_id", "deployment_id") if name in fields}
     return deployment_service_pb2.CreateDeploymentRequest(
         deployment=deployment_pb2.Deployment(model=model, **fields), **outer
@@ -154,7 +154,7 @@ def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.Crea
 
 
 def wait_for_deployment(stubs: Any, name: str, states: Sequence[str] = ("STATE_READY", "STATE_FAILED")) -> Any:
-    """The deployment once its state is one of `states`."""
+    """Wait until the state of a deployment is one of `states` and return it."""
     end = time.monotonic() + 60
     while True:
         found = stubs.deployments.GetDeployment(deployment_service_pb2.GetDeploymentRequest(name=name))
@@ -165,7 +165,7 @@ def wait_for_deployment(stubs: Any, name: str, states: Sequence[str] = ("STATE_R
 
 
 def tuned_model(server: Any, stubs: Any, **fields: Any) -> str:
-    """Name of a tuned model made by hand, unlike any other: an engine finds loaded prompts by their content."""
+    """Return the name of a unique untrained tuned model: an engine finds loaded prompts by their content."""
     dataset = upload(stubs)
     experiment = create_experiment(stubs, dataset.name, **fields)
     name: str = server.tune_by_hand(experiment.name, text=f"Classify complaint {next(_numbers)}:")
@@ -173,7 +173,7 @@ def tuned_model(server: Any, stubs: Any, **fields: Any) -> str:
 
 
 def deployed(server: Any, stubs: Any, serving_name: str, **fields: Any) -> Any:
-    """A deployment of a tuned model made by hand, ready to answer."""
+    """Return a deployment, ready to answer, of a tuned model without training."""
     model = tuned_model(server, stubs, **fields)
     created = stubs.deployments.CreateDeployment(deployment_request(model, serving_name=serving_name))
     ready = wait_for_deployment(stubs, created.name)

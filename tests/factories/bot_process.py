@@ -1,4 +1,4 @@
-"""The bot as a process of its own, on Slack's scaled clock: to be killed, and started again."""
+"""The bot as a separate process, on Slack's scaled clock, so that tests can kill and restart it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Any
 
 from foreword_slack.testing import FakeSlack
 
-# Forked from a clean process that has imported what takes long: milliseconds where a new interpreter costs seconds.
+# Forked from a clean process with the slow imports done: this takes milliseconds; a new interpreter takes seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
 _STARTED_WITHIN_SECONDS = 120.0
 
 
 class BotProcess:
-    """The bot in a process.
+    """The bot in a separate process.
 
     Args:
-        slack: The Slack it works in; it shares its clock.
+        slack: The fake Slack, whose clock the bot shares.
         config: Values of the configuration file.
         secrets: Values of `Secrets`.
-        log: File for what it logs.
+        log: File for the log of the bot.
 
     Attributes:
-        starts: How often it was started.
-        fell: How often it ended by itself.
+        starts: Number of starts.
+        fell: Number of exits that no test caused.
     """
 
     def __init__(self, slack: FakeSlack, config: dict[str, Any], secrets: dict[str, Any], log: Path) -> None:
@@ -49,10 +49,10 @@ class BotProcess:
         self.fell = 0
 
     async def start(self) -> None:
-        """Starts it and waits until it listens; one that falls while it starts is started again, as a supervisor would.
+        """Start the bot and wait until it listens. If it exits meanwhile, start it again, as a supervisor would.
 
         Raises:
-            AssertionError: It falls again and again.
+            AssertionError: The bot exits again and again.
         """
         for _ in range(5):
             self.starts += 1
@@ -72,7 +72,7 @@ class BotProcess:
         raise AssertionError(f"the bot does not start: {self._log.read_text(errors='replace')[-3000:]}")
 
     async def kill(self) -> None:
-        """Ends it between two instructions, with `kill -9`."""
+        """Kill the bot between two instructions, with `kill -9`."""
         assert self._process is not None
         if self._process.exitcode is not None:
             self.fell += 1
@@ -80,7 +80,7 @@ class BotProcess:
         await asyncio.to_thread(self._process.join)
 
     async def stop(self) -> int | None:
-        """Asks it to end, waits, and tells its exit status."""
+        """Ask the bot to end, wait for it, and return its exit status."""
         assert self._process is not None
         self._process.terminate()
         await asyncio.to_thread(self._process.join, 60.0)
@@ -88,7 +88,7 @@ class BotProcess:
 
 
 def work(order: dict[str, Any], ready: Connection) -> None:
-    """The process's main function: a bot until SIGTERM."""
+    """Run a bot until SIGTERM; the main function of the process."""
     with Path(order["log"]).open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -108,7 +108,7 @@ async def _run(order: dict[str, Any], ready: Connection) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     parent = multiprocessing.parent_process()
     assert parent is not None
-    asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)  # a test that was killed leaves nothing behind
+    asyncio.get_running_loop().add_reader(parent.sentinel, os._exit, 1)  # a killed test leaves no process behind
     bot = await build_bot(
         BotConfig.model_validate(order["config"]),
         Secrets(**order["secrets"]),

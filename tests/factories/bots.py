@@ -1,4 +1,4 @@
-"""The whole bot against the fake Slack and a real Foreword service: nothing of it is replaced."""
+"""The complete bot with the fake Slack and a real Foreword service; no part of the bot is replaced."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIMITS = Limits(
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """A Foreword service and a tenant of it whose deployment is called complaints."""
+    """A Foreword service and a tenant with a deployment named complaints."""
 
     endpoint: str
     tenant: str
@@ -43,7 +43,7 @@ class Access:
 
 @dataclass(kw_only=True)
 class Office:
-    """A workspace with the channels that complaints go through, and its people."""
+    """A workspace with its people and the channels for complaints."""
 
     slack: FakeSlack
     workspace: Workspace
@@ -56,50 +56,50 @@ class Office:
     bot: Bot = field(init=False)
 
     def department_posts(self) -> list[Message]:
-        """Top-level posts in the channels of departments, without those that were deleted."""
+        """Return top-level posts in the channels of departments, without deleted ones."""
         channels = {channel.id for channel in self.departments.values()}
         posts = [post.message for post in self.slack.journal.posts]
         return [post for post in posts if post.channel_id in channels and not post.thread_ts]
 
     def review_posts(self) -> list[Message]:
-        """Top-level posts in the review channel."""
+        """Return top-level posts in the review channel."""
         return [post for post in self.slack.journal.posts_in(self.review.id) if not post.thread_ts]
 
     def notes(self, message: Message) -> list[Message]:
-        """What the bot says in the thread of a message."""
+        """Return the bot's messages in the thread of a message."""
         posts = self.slack.journal.posts_in(message.channel_id)
         return [post for post in posts if post.thread_ts == message.ts]
 
     async def posted(self, count: int = 1) -> list[Message]:
-        """Waits for posts to departments."""
+        """Wait for posts to departments."""
         await self.slack.wait_for(lambda: len(self.department_posts()) >= count, "a post to a department")
         return self.department_posts()
 
     async def asked(self, count: int = 1) -> list[Message]:
-        """Waits for posts to the review channel."""
+        """Wait for posts to the review channel."""
         await self.slack.wait_for(lambda: len(self.review_posts()) >= count, "a post to the review channel")
         return self.review_posts()
 
     async def noted(self, message: Message, words: str) -> Message:
-        """Waits until the thread of a message says something."""
+        """Wait until the thread of a message contains a text."""
         await self.slack.wait_for(
             lambda: any(words in note.shown_text for note in self.notes(message)), f"{words!r} in the thread"
         )
         return next(note for note in self.notes(message) if words in note.shown_text)
 
     async def opened(self, person: Person) -> View:
-        """Waits for the window that a click opens."""
+        """Wait for the window that a click opens."""
         await self.slack.wait_for(lambda: person.modal, "a window")
         assert person.modal is not None
         return person.modal
 
     async def restart(self, config: BotConfig, access: Access) -> Bot:
-        """Another bot on the same store, after the one before has ended."""
+        """Start another bot on the same store, after the previous one has ended."""
         self.bot = await start_bot(config, self, access)
         return self.bot
 
     async def handled(self) -> None:
-        """Waits until nothing is left to handle or to post, timers apart."""
+        """Wait until all events are handled and all posts sent, except timers."""
         await self.slack.settle()
         await self.slack.wait_for(lambda: True)
         while True:
@@ -119,10 +119,10 @@ def _work_left(operator: Operator) -> bool:
 
 
 def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]:
-    """The configuration of an office, as a file would hold it; sure of everything unless told otherwise.
+    """Return the configuration of an office, as in a file; by default the bot is sure of every answer.
 
     Args:
-        team: Values that differ; `acknowledgement` is that of every department.
+        team: Values that replace the defaults; `acknowledgement` applies to every department.
     """
     clock = {"acknowledgement": team.pop("acknowledgement")} if "acknowledgement" in team else {}
     departments = [{"label": label, "channel": item.id, **clock} for label, item in office.departments.items()]
@@ -151,11 +151,11 @@ async def running_office(
     timeout_seconds: float = 10.0,
     **team: Any,
 ) -> AsyncIterator[Office]:
-    """A workspace with the bot at work in it.
+    """Run a workspace with the bot in it.
 
     Args:
-        access: To the Foreword service.
-        folder: For the store.
+        access: Access to the Foreword service.
+        folder: Folder of the store.
         team: Values of the workspace's configuration that differ from `office_values`.
     """
     async with FakeSlack(speed=speed, faults=faults, limits=LIMITS) as slack:
@@ -177,7 +177,7 @@ async def running_office(
 
 
 def make_office(slack: FakeSlack, labels: Sequence[str] = LABELS) -> Office:
-    """A workspace with nobody at work in it."""
+    """Return a workspace without a bot."""
     workspace = slack.add_team("Acme")
     ann, bob, boss = (workspace.add_user(name) for name in ("ann", "bob", "boss"))
     people = (ann, bob, boss)
@@ -194,7 +194,7 @@ def make_office(slack: FakeSlack, labels: Sequence[str] = LABELS) -> Office:
 
 
 def office_secrets(office: Office, access: Access) -> Secrets:
-    """Tokens and keys of an office."""
+    """Return the tokens and keys of an office."""
     return Secrets(
         api_keys={office.workspace.id: access.key},
         bot_tokens={office.workspace.id: office.workspace.token},
@@ -211,7 +211,7 @@ async def start_bot(
     hooks: Hooks | None = None,
     secrets: Secrets | None = None,
 ) -> Bot:
-    """A bot that listens."""
+    """Start a bot and wait until it listens."""
     bot = await build_bot(
         config,
         secrets or office_secrets(office, access),
@@ -233,6 +233,6 @@ async def start_bot(
 
 
 def model_says(access: Access, text: str) -> tuple[str, ...]:
-    """The labels that the served model gives a text."""
+    """Return the labels that the served model gives to a text."""
     with Client(access.endpoint, access.key) as client:
         return client.classify("complaints", text).labels

@@ -1,4 +1,4 @@
-"""Chat templates in the manner of the families that have them, for tokenizers of tests."""
+"""Chat templates similar to those of real model families, for tokenizers of tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEMPLATES = {
 
 
 def chat_tokenizer(template: str, family: str = "llama") -> PreTrainedTokenizerFast:
-    """A tokenizer with one of `TEMPLATES`, or any other text as its template."""
+    """Return a tokenizer with one of `TEMPLATES`, or any other text, as its template."""
     made = make_tokenizer(family)
     made.add_special_tokens({"additional_special_tokens": ["<|head|>", "<|/head|>", "<|end|>"]})
     made.chat_template = TEMPLATES.get(template, template)

@@ -1,4 +1,4 @@
-"""The clients under one roof, so that one test asks both."""
+"""Both clients with one interface, so that one test can use either."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foreword.client import AsyncClient
 
 
 class DrivenAsyncClient:
-    """An `AsyncClient` that a plain function can call: its methods run in an event loop of their own."""
+    """An `AsyncClient` for plain functions: its methods run in a separate event loop."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._loop = EventLoopThread()

@@ -1,4 +1,4 @@
-"""A TCP forwarder on loopback whose connections can die without a word, as when a NAT or firewall forgets them."""
+"""A TCP forwarder on loopback whose connections can die silently, as after a NAT or firewall drops them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class Forwarder:
-    """Forwards connections to a port of this machine.
+    """A forwarder of connections to a port of this machine.
 
     Attributes:
         endpoint: Host and port that clients connect to.
@@ -24,11 +24,11 @@ class Forwarder:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def kill_connections(self) -> None:
-        """Drops every further byte of the present connections, which stay open; new ones work."""
+        """Drop every further byte of the present connections, which stay open; new ones work."""
         self._generation += 1
 
     def close(self) -> None:
-        """Closes everything."""
+        """Close all connections."""
         for opened in (self._listener, *self._sockets):
             opened.close()
 
@@ -57,7 +57,7 @@ class Forwarder:
 
 @contextmanager
 def forwarding(port: int) -> Iterator[Forwarder]:
-    """A forwarder that ends with the block."""
+    """Run a forwarder until the block ends."""
     forwarder = Forwarder(port)
     try:
         yield forwarder

@@ -1,4 +1,4 @@
-"""Time in the engine, so that deadlines pass at a known token however fast the machine is."""
+"""Control of the engine's clock, so that deadlines pass at a known token at any speed of the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from foreword.inference.decoding.decode_batch import DecodeBatch
 
 @contextmanager
 def after_steps(steps: int, action: Callable[[], object]) -> Iterator[None]:
-    """Runs an action on the engine's thread before it decodes a token after the first `steps` ones of the block."""
+    """Run an action on the engine's thread before it decodes a token after the first `steps` ones of the block."""
     step, left = DecodeBatch.step, [steps]
 
     def counted(self: DecodeBatch) -> object:
@@ -33,7 +33,7 @@ def after_steps(steps: int, action: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def an_hour_passes(*, after: int) -> Iterator[None]:
-    """Moves the engine's clock forward by an hour once it has decoded this number of tokens of each running answer."""
+    """Move the engine's clock forward by an hour once it has decoded this number of tokens of each running answer."""
     ahead = [0.0]
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0])
 
@@ -49,10 +49,10 @@ def an_hour_passes(*, after: int) -> Iterator[None]:
 
 @contextmanager
 def held_after(steps: int) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Holds the engine's thread once it has decoded so many tokens.
+    """Hold the engine's thread once it has decoded this number of tokens.
 
     Yields:
-        An event that is set when the thread is held, and one that lets it go on. Leaving the block does, too.
+        An event that is set when the thread is held, and an event that releases it. Leaving the block releases it, too.
     """
     held, released = threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""How many examples a property test draws."""
+"""The number of examples of property tests."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from hypothesis import settings
 
 
 def examples(number: int) -> int:
-    """The number of examples that a test draws in the suite, scaled up in the long runs (`pytest -m soak`)."""
+    """Return the number of examples that a test draws, scaled up in long runs (`pytest -m soak`)."""
     return number * settings.default.max_examples // settings.get_profile("suite").max_examples

@@ -1,7 +1,7 @@
-"""A worker over a training loop that needs no model: a chain of hashes, whose end only an unbroken run reaches.
+"""A worker with a training loop without a model: a chain of hashes, whose end only an unbroken run reaches.
 
-It notes what it was promised in a journal that outlives it: a line is appended after the storage has acknowledged, or
-before something is dropped on purpose. Tests kill it and compare the journal with the database.
+The worker records the promises of the storage in a journal that outlives it: it appends a line after the storage has
+acknowledged a write, or before it drops something on purpose. Tests kill it and compare the journal with the database.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from foreword.storage.queue import ExperimentQueue, Lease
 
 STEPS = 6
 CHECKPOINT_STEPS = 2
-_PADDING = "x" * 50_000  # so that writing a checkpoint takes a moment in which to die
+_PADDING = "x" * 50_000  # so that writing a checkpoint takes long enough to be killed meanwhile
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a worker works."""
+    """The place of work of a worker."""
 
     database_url: str
     artifacts_url: str
@@ -46,7 +46,7 @@ class Place:
 
 
 def value_at(experiment: str, step: int) -> str:
-    """What training has come to at a step."""
+    """Return the result of training at a step."""
     value = experiment
     for _ in range(step):
         value = hashlib.sha256(value.encode()).hexdigest()
@@ -54,7 +54,7 @@ def value_at(experiment: str, step: int) -> str:
 
 
 def killer(moment: str, passes: int = 1) -> Callable[[str], None]:
-    """A failpoint that kills its process when it passes a moment for the given time."""
+    """Return a failpoint that kills its process the given time that it passes a moment."""
     left = passes
 
     def failpoint(name: str) -> None:
@@ -68,9 +68,9 @@ def killer(moment: str, passes: int = 1) -> Callable[[str], None]:
 
 
 def work(place: Place, worker: str, moment: str = "", passes: int = 1) -> None:
-    """Runs experiments until all have ended, or until a moment has passed for the given time.
+    """Run experiments until all have ended, or until a moment has passed the given number of times.
 
-    An experiment's description says how it goes: `succeed`, `fail`, `cancel` or `release`.
+    The description of an experiment determines its end: `succeed`, `fail`, `cancel` or `release`.
     """
     failpoint = killer(moment, passes)
     database = Database(place.database_url)
@@ -103,12 +103,12 @@ class _Loop:
         self._worker = worker
 
     def note(self, event: str, lease: Lease, **facts: Any) -> None:
-        """Appends a line in one write, so that lines of several processes do not mix."""
+        """Append a line in one write, so that lines of several processes do not mix."""
         line = {"event": event, "run": lease.experiment.id, "epoch": lease.epoch, "worker": self._worker, **facts}
         os.write(self._journal, (json.dumps(line) + "\n").encode())
 
     def run(self, queue: ExperimentQueue, lease: Lease) -> None:
-        """One run, from its newest checkpoint to its end."""
+        """Run an experiment from its newest checkpoint to its end."""
         self.note("leased", lease)
         experiment, mode = lease.experiment, lease.experiment.description
         key = checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
@@ -124,7 +124,7 @@ class _Loop:
         for step in range(start + 1, STEPS + 1):
             value = hashlib.sha256(value.encode()).hexdigest()
             time.sleep(0.002)
-            # The learning rate tells the reader of the curve which lease wrote a point.
+            # The learning rate of a point identifies the lease that wrote it.
             snapshot = dataclasses.replace(make_snapshot(step), learning_rate=float(lease.epoch))
             progress = Progress(step=step, total_steps=STEPS)
             cancelling = queue.heartbeat(lease, progress=progress, snapshots=[snapshot], duration=self._duration)
@@ -148,7 +148,7 @@ class _Loop:
 
     def _end(self, queue: ExperimentQueue, lease: Lease, mode: str, value: str) -> None:
         if mode == "fail":
-            queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message="As told."), 1.0)
+            queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message="As requested."), 1.0)
             self.note("ended", lease, state=ExperimentState.FAILED.value)
             return
         model = f"{lease.experiment.id}-{lease.epoch}"

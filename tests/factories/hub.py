@@ -15,11 +15,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """What the hub has, and what it was asked for.
+    """The content of the hub, and the requests that it received.
 
     Attributes:
-        gated: Files need a licence that nobody has accepted.
-        requests: Paths, in order.
+        gated: Whether files need a licence that was not accepted.
+        requests: Paths of requests, in order.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,7 +31,7 @@ class Hub:
 
 @contextmanager
 def running_hub(folder: Path) -> Iterator[Hub]:
-    """Serves `folder` as REPOSITORY, whose branch `main` is COMMIT."""
+    """Serve `folder` as REPOSITORY, whose branch `main` is COMMIT."""
     hub = Hub(folder)
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Folders as `save_pretrained` writes them, of every family: random weights and a tokenizer trained on a few texts."""
+"""Model folders in the format of `save_pretrained`, one per family: random weights and a small trained tokenizer."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CONFIGS: dict[str, dict[str, object]] = {
     "llama": {**_DECODER, "tie_word_embeddings": False},
     "granite": {
         **_DECODER, "embedding_multiplier": 12.0, "logits_scaling": 2.0, "residual_multiplier": 0.5,
-        "attention_multiplier": 0.125, "tie_word_embeddings": False,  # tied and random, it would echo its input
+        "attention_multiplier": 0.125, "tie_word_embeddings": False,  # tied random weights repeat the input
     },
     "gpt2": {
         "n_embd": HIDDEN_SIZE, "n_layer": 2, "n_head": 2, "n_positions": CONTEXT_TOKENS, "initializer_range": 0.3,
@@ -51,7 +51,7 @@ CONFIGS: dict[str, dict[str, object]] = {
     "qwen3": _DECODER,
     "mistral": {**_DECODER, "sliding_window": 128},
 }  # fmt: skip
-"""Small configurations that have what is peculiar to each family."""
+"""Small configurations with the peculiarities of each family."""
 
 _AROUND = {"t5": "$A </s>", "mt5": "$A </s>", "bart": "<s> $A </s>", "llama": "<s> $A", "mistral": "<s> $A"}
 """Special tokens that a family's tokenizer puts around a text; the others put none."""
@@ -59,7 +59,7 @@ _AROUND = {"t5": "$A </s>", "mt5": "$A </s>", "bart": "<s> $A </s>", "llama": "<
 
 @functools.cache
 def _trained() -> str:
-    """A byte-level tokenizer of the test data, as JSON."""
+    """Return a byte-level tokenizer of the test data, as JSON."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -74,7 +74,7 @@ def _trained() -> str:
 
 
 def make_tokenizer(family: str) -> PreTrainedTokenizerFast:
-    """A tokenizer with the special tokens of a family; GPT-2 and Llama have none for padding."""
+    """Return a tokenizer with the special tokens of a family; GPT-2 and Llama have no padding token."""
     tokenizer = Tokenizer.from_str(_trained())
     if family in _AROUND:
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -85,7 +85,7 @@ def make_tokenizer(family: str) -> PreTrainedTokenizerFast:
 
 
 def make_module(family: str, **changes: object) -> PreTrainedModel:
-    """A model with random weights, always the same ones."""
+    """Return a model with fixed random weights."""
     torch.manual_seed(0)
     size = len(Tokenizer.from_str(_trained()).get_vocab())
     ids = {"vocab_size": size, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -95,11 +95,11 @@ def make_module(family: str, **changes: object) -> PreTrainedModel:
 
 
 def write_model(folder: Path, family: str, *, dtype: torch.dtype = torch.float32, **changes: object) -> Path:
-    """Writes a model's folder.
+    """Write a model's folder.
 
     Args:
-        dtype: What the file holds.
-        changes: To the configuration.
+        dtype: Dtype of the file.
+        changes: Changes to the configuration.
     """
     make_module(family, **changes).to(dtype).save_pretrained(folder)
     make_tokenizer(family).save_pretrained(folder)

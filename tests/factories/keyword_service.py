@@ -1,4 +1,4 @@
-"""An inference service that answers by keyword: real gRPC, no model, for tests of what stands around it."""
+"""An inference service that answers by keyword: real gRPC without a model, for tests of its clients."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MODEL = "tenants/dev/tunedModels/keywords"
 
 
 class KeywordService(inference_service_pb2_grpc.InferenceServiceServicer):
-    """Labels a text with the departments that it names; one that says "unsure" gets two label sets of equal weight.
+    """A service that labels a text with the departments in it; "unsure" gives two label sets of equal weight.
 
     Attributes:
-        asked: How many texts were labelled.
-        refuses: While true, every call fails as it does when the service is down.
-        answers: While cleared, calls wait for their answer.
+        asked: Number of texts that were labelled.
+        refuses: While true, every call fails as if the service were down.
+        answers: While this event is cleared, calls wait for their answer.
     """
 
     def __init__(self) -> None:

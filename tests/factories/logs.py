@@ -1,4 +1,4 @@
-"""Logging of the tests."""
+"""The logging of tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import structlog
 
 
 def log_briefly() -> None:
-    """Logs as structlog does by default, but for tracebacks: without the values of local variables.
+    """Configure structlog's default logging, but without the values of local variables in tracebacks.
 
     Rendering those of a model takes seconds, and engines log faults while a test waits for them.
     """

@@ -1,4 +1,4 @@
-"""Comparisons that accept another order of tokens or labels whose log-probabilities are nearly equal.
+"""Comparisons that accept any order of tokens or labels whose log-probabilities are nearly equal.
 
 A row in a batch and the same row alone go through different sums, which round differently, as do two processors. The
 order of two log-probabilities that lie closer together than this rounding is arbitrary, and so is what follows from it:
@@ -31,11 +31,11 @@ TIE_NATS: Final = 1e-4
 
 
 def same_order(found: Sequence[Key], log_probs: Mapping[Key, float], *, nats: float = TIE_NATS) -> bool:
-    """Whether these are the likeliest keys, each once and likeliest first, but for near ties.
+    """Return whether these are the likeliest keys, each once and likeliest first, except for near ties.
 
     Args:
-        found: As many keys as were asked for.
-        log_probs: Of every key that there is.
+        found: The found keys.
+        log_probs: Log-probabilities of all keys.
     """
     if len(set(found)) != len(found) or not set(found) <= set(log_probs):
         return False
@@ -46,7 +46,7 @@ def same_order(found: Sequence[Key], log_probs: Mapping[Key, float], *, nats: fl
 
 
 def same_rank(rank: int, log_prob: float, log_probs: Sequence[float], *, nats: float = TIE_NATS) -> bool:
-    """Whether this may be the rank of a log-probability among all of them, but for near ties."""
+    """Return whether this may be the rank of a log-probability among all of them, except for near ties."""
     surely_before = sum(value > log_prob + nats for value in log_probs)
     not_after = sum(value > log_prob - nats for value in log_probs)  # itself included
     return surely_before < rank <= not_after
@@ -55,13 +55,13 @@ def same_rank(rank: int, log_prob: float, log_probs: Sequence[float], *, nats: f
 def assert_same_answer(
     runner: ModelRunner, row: DecodeRow, found: DecodedText, *, alone: DecodedText | None = None
 ) -> None:
-    """Checks that an answer is the one that the row gets alone, but for near ties.
+    """Check that an answer equals the answer of the row alone, except for near ties.
 
     Where another token was chosen, its logit is raised and that of the expected one lowered, by `TIE_NATS` together,
     and the row is decoded again. If the row now chooses the same token, the rest is compared with this new answer.
 
     Args:
-        alone: The answer of the row alone, where the test has it already.
+        alone: The answer of the row alone, if the test has it already.
     """
     nudges = dict[int, tuple[int, int]]()
     expected = alone or _decode_alone(runner, row, nudges)
@@ -80,7 +80,7 @@ def assert_same_answer(
 
 
 def assert_same_details(found: Sequence[TokenDetail], expected: Sequence[TokenDetail]) -> None:
-    """Checks the log-probabilities of tokens, and those of the likeliest in their places."""
+    """Check the log-probabilities of tokens and of the likeliest tokens at the same positions."""
     assert [item.log_probability for item in found] == pytest.approx(
         [item.log_probability for item in expected], abs=1e-3
     )
@@ -94,7 +94,7 @@ def _ranking(answer: DecodedText) -> list[tuple[int, list[int]]]:
 
 
 def _assert_same_ranking(found: DecodedText, whole: DecodedText) -> None:
-    """Checks ranks and likeliest tokens against whole distributions."""
+    """Check ranks and likeliest tokens against complete distributions."""
     for mine, others in ((found.details, whole.details), (found.input_details, whole.input_details)):
         for item, all_of_it in zip(mine, others, strict=True):
             log_probs = dict(all_of_it.top)
@@ -104,16 +104,16 @@ def _assert_same_ranking(found: DecodedText, whole: DecodedText) -> None:
 
 
 def _with_every_token(runner: ModelRunner, row: DecodeRow) -> DecodeRow:
-    """The same row, with the log-probabilities of the whole vocabulary in each place."""
+    """Return the same row with a request for the log-probabilities of the whole vocabulary at each position."""
     options: ReturnOptions = replace(row.parameters.return_options, top_n_tokens=runner.model.module.config.vocab_size)
     return replace(row, parameters=replace(row.parameters, return_options=options))
 
 
 def _decode_alone(runner: ModelRunner, row: DecodeRow, nudges: Mapping[int, tuple[int, int]]) -> DecodedText:
-    """The answer of a row alone.
+    """Return the answer of a row alone.
 
     Args:
-        nudges: By place in the answer, the token whose logit is raised, and the one whose logit is lowered.
+        nudges: The token whose logit is raised and the one whose logit is lowered, by position in the answer.
     """
     advance = Choice.advance
 

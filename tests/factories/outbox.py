@@ -1,4 +1,4 @@
-"""An outbox at work on a scripted Slack, and what to ask it."""
+"""An outbox that posts to a scripted Slack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from foreword_slack.store import Store
 
 SPEED = 50
 
-# On a busy machine a call may take a while, which on a fast clock is long.
+# On a busy machine a call takes a while, which is long on a fast clock.
 SETTINGS = {"settle_seconds": 0.5, "first_wait_seconds": 0.5, "call_seconds": 500, "lease_seconds": 2000}
 
 

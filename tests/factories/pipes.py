@@ -1,4 +1,4 @@
-"""Pipes with somebody who writes into them once; all of it has been read when the block ends."""
+"""Pipes with a writer; all data has been read when the block ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def named_pipe(folder: Path, content: bytes) -> Iterator[Path]:
-    """A pipe in a folder, as `mkfifo` makes it."""
+    """Open a pipe in a folder, as `mkfifo` makes it."""
     path = folder / "rows.pipe"
     os.mkfifo(path)
     with _writer(path, content):
@@ -20,7 +20,7 @@ def named_pipe(folder: Path, content: bytes) -> Iterator[Path]:
 
 @contextmanager
 def anonymous_pipe(content: bytes) -> Iterator[Path]:
-    """A pipe that this process has open, as `<(zcat rows.gz)` hands it over."""
+    """Open a pipe in this process, like that of `<(zcat rows.gz)`."""
     reading, writing = os.pipe()
     try:
         with _writer(writing, content):

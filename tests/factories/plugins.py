@@ -1,4 +1,4 @@
-"""Plugins made on the spot."""
+"""Plugins from functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foreword.plugin import hookimpl
 
 
 def make_plugin(name: str, **hooks: Callable[..., object]) -> EntryPoint:
-    """The entry point of a module that implements these hooks."""
+    """Return the entry point of a module that implements these hooks."""
     module = ModuleType(f"made_{name}")
     for hook, function in hooks.items():
         setattr(module, hook, hookimpl(function))

@@ -17,7 +17,7 @@ OUTPUTS = ("Planning", "Service", "Warehouse", "Planning, Service")
 
 
 def make_rows(count: int = 12) -> list[Row]:
-    """Rows whose inputs differ in length and whose outputs take turns; every fourth has two labels."""
+    """Make rows with inputs of different length and alternating outputs; every fourth row has two labels."""
     return [
         Row(
             number=number,
@@ -29,7 +29,7 @@ def make_rows(count: int = 12) -> list[Row]:
 
 
 def make_parameters(**values) -> ResolvedParameters:
-    """Parameters of a short run; what is given is taken."""
+    """Return the parameters of a short run, with the given changes."""
     short = {
         "batch_size": 4, "num_epochs": 2, "num_virtual_tokens": 4, "learning_rate": 0.05, "validation_split": 0.25,
         "init_method": "sample_vocab",
@@ -41,7 +41,7 @@ def make_parameters(**values) -> ResolvedParameters:
 
 
 def make_plan_of(rows: Sequence[Row], parameters: ResolvedParameters) -> TunePlan:
-    """A plan without the checks of `make_plan`."""
+    """Make a plan without the checks of `make_plan`."""
     return TunePlan(
         parameters=parameters,
         sources={},
@@ -63,7 +63,7 @@ def make_trainer(
     method: TuningMethod | None = None,
     **arguments,
 ) -> Trainer:
-    """A trainer on classification, of prompt tuning unless said otherwise."""
+    """Return a trainer for classification, with prompt tuning by default."""
     return Trainer(
         model=model,
         method=method or PromptTuning(),

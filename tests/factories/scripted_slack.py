@@ -1,4 +1,4 @@
-"""A Web API that answers what a test tells it to, and remembers what it was asked."""
+"""A Web API with scripted answers that records its calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = dict[str, Any] | Callable[[web.Request], Any]
 
 @dataclass
 class ScriptedSlack:
-    """Methods answer `{"ok": true, "ts": ...}` unless `script` holds something else for them, in order."""
+    """A Web API whose methods answer `{"ok": true, "ts": ...}` unless `script` has other answers for them, in order."""
 
     url: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -25,7 +25,7 @@ class ScriptedSlack:
     tokens: list[str] = field(default_factory=list)
 
     def of(self, method: str) -> list[dict[str, Any]]:
-        """The arguments of a method's calls."""
+        """Return the arguments of a method's calls."""
         return [arguments for name, arguments in self.calls if name == method]
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -45,7 +45,7 @@ class ScriptedSlack:
         return web.json_response(self.accept(method, arguments))
 
     def accept(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Does what Slack would."""
+        """Answer as Slack would."""
         if method == "chat.postMessage":
             ts = f"1700000000.{len(self.posted):06d}"
             self.posted.append({**arguments, "ts": ts})
@@ -56,7 +56,7 @@ class ScriptedSlack:
         return {"ok": True}
 
     def accept_and_cut(self, request: web.Request) -> Any:
-        """Posts the message, then cuts the connection."""
+        """Post the message, then cut the connection."""
         method, arguments = self.calls[-1]
         self.accept(method, arguments)
         assert request.transport is not None
@@ -65,12 +65,12 @@ class ScriptedSlack:
 
 
 def status(code: int, body: str = "<html>", **headers: str) -> Callable[[web.Request], web.Response]:
-    """An answer with another status than 200."""
+    """Return an answer with a status other than 200."""
     return lambda _: web.Response(status=code, text=body, content_type="text/html", headers=headers)
 
 
 def slow_down(retry_after: str | None) -> Callable[[web.Request], web.Response]:
-    """A 429, with or without Retry-After."""
+    """Return a 429 answer, with or without Retry-After."""
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     body = json.dumps({"ok": False, "error": "ratelimited"})
     return lambda _: web.Response(status=429, text=body, content_type="application/json", headers=headers)
@@ -78,7 +78,7 @@ def slow_down(retry_after: str | None) -> Callable[[web.Request], web.Response]:
 
 @asynccontextmanager
 async def scripted_slack() -> AsyncIterator[ScriptedSlack]:
-    """Starts one on a free port."""
+    """Start a scripted Slack on a free port."""
     slack = ScriptedSlack()
     app = web.Application()
     app.router.add_route("*", "/api/{method}", slack.answer)

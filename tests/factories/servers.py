@@ -1,4 +1,4 @@
-"""A real server in this process: SQLite, artifacts, engine and gRPC over loopback, on an event loop of its own."""
+"""A real server in this process: SQLite, artifacts, engine and gRPC over loopback, on its own event loop."""
 
 from __future__ import annotations
 
@@ -65,20 +65,20 @@ class EventLoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, Any], timeout_seconds: float = 60.0) -> Any:
-        """Runs a coroutine there and returns its result."""
+        """Run a coroutine in the thread and return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_seconds)
 
     def close(self) -> None:
-        """Stops the loop."""
+        """Stop the loop."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
 
 class LoadedOnce(BaseModel):
-    """A base model whose weights the servers of one test run share: frozen, so sharing changes nothing.
+    """A base model whose weights the servers of one test run share; they are frozen, so sharing is safe.
 
-    One load at a time: transformers loads through a global default device, so two loads at once spoil each other.
+    Only one load runs at a time: transformers uses a global default device, so concurrent loads affect each other.
     """
 
     _lock = threading.Lock()
@@ -103,18 +103,18 @@ class LoadedOnce(BaseModel):
 
 @functools.cache
 def shared_plugins() -> PluginManager:
-    """The installed plugins, with base models that are loaded once."""
+    """Return the installed plugins, with base models that are loaded only once."""
     return PluginManager.load()
 
 
 @functools.cache
 def shared_base_models() -> Mapping[str, BaseModel]:
-    """The installed base models, each loaded at most once in a test run."""
+    """Return the installed base models, each loaded at most once in a test run."""
     return {id: LoadedOnce(model) for id, model in shared_plugins().base_models.items.items()}
 
 
 class Stubs:
-    """Blocking stubs of every service for one key: `stubs.datasets.GetDataset(request)`."""
+    """The blocking stubs of every service for one key: `stubs.datasets.GetDataset(request)`."""
 
     def __init__(self, channel: grpc.Channel, key: str | None) -> None:
         if key is not None:
@@ -124,11 +124,11 @@ class Stubs:
 
 
 class RunningServer:
-    """A server that answers on `endpoint`.
+    """A running server.
 
     Attributes:
-        database: The server's own, to look behind the API or to play the worker.
-        artifacts: Likewise.
+        database: The server's database, for checks behind the API or to act as a worker.
+        artifacts: The server's artifact store, likewise.
     """
 
     def __init__(self, loop: EventLoopThread, settings: Settings) -> None:
@@ -184,26 +184,26 @@ class RunningServer:
         return channel
 
     def stubs(self, key: str | None = "dev") -> Any:
-        """Stubs that send a key."""
+        """Return stubs that send a key."""
         return Stubs(self.channel(), key)
 
     def new_key(self, tenant: str, scopes: Sequence[Scope] = (Scope.WRITE, Scope.READ, Scope.INFER)) -> str:
-        """The secret of a new key; the tenant is created if need be."""
+        """Create a key, and the tenant if needed, and return the secret of the key."""
         self.tenants.ensure_tenant(tenant)
         return self.tenants.create_api_key(tenant, "test", scopes)[1]
 
     def pass_time(self, seconds: float) -> None:
-        """Puts the server's clocks forward: what it remembers grows old, keys expire."""
+        """Put the server's clocks forward, so that cached values grow old and keys expire."""
         self._ahead_seconds += seconds
 
     def begin_stop(self, grace_seconds: float) -> threading.Thread:
-        """Begins to drain and returns at once."""
+        """Begin to drain and return at once."""
         thread = threading.Thread(target=self.stop, args=(grace_seconds,))
         thread.start()
         return thread
 
     def stop(self, grace_seconds: float = 0.0) -> None:
-        """Drains and stops; a second call does nothing."""
+        """Drain and stop; a second call does nothing."""
         if self._stopped:
             return
         self._stopped = True
@@ -213,10 +213,10 @@ class RunningServer:
         self.database.close()
 
     def tune_by_hand(self, experiment: str, *, text: str = "Classify the complaint:") -> str:
-        """Plays the worker for a queued experiment: its prompt is the embedded text, without a step of training.
+        """Act as the worker for a queued experiment; the prompt is an embedded text, without training.
 
         Returns:
-            Name of the tuned model.
+            The name of the tuned model.
         """
         lease = self.queue.lease("by hand", timedelta(seconds=60))
         assert lease is not None
@@ -263,7 +263,7 @@ class RunningServer:
 
 
 class ServerFactory:
-    """Starts servers, each on a home of its own unless told otherwise: `start_server(drain_seconds=1.0)`."""
+    """A function that starts servers, by default each with its own home: `start_server(drain_seconds=1.0)`."""
 
     def __init__(self, loop: EventLoopThread, folder: Path) -> None:
         self._loop = loop
@@ -284,14 +284,14 @@ class ServerFactory:
         return server
 
     def stop_all(self) -> None:
-        """Stops those that still run."""
+        """Stop the servers that still run."""
         for server in self._started:
             server.stop()
 
 
 @contextmanager
 def running_servers(folder: Path) -> Iterator[ServerFactory]:
-    """A factory of servers that all end with the block."""
+    """Yield a factory of servers that all end with the block."""
     loop = EventLoopThread()
     factory = ServerFactory(loop, folder)
     try:
@@ -307,7 +307,7 @@ class _KeySender(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Adds a key to every call."""
+    """An interceptor that adds a key to every call."""
 
     def __init__(self, key: str) -> None:
         self._metadata = ("authorization", f"Bearer {key}")

@@ -1,4 +1,4 @@
-"""What scenarios need of a running service."""
+"""Access to a running service for scenario tests."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from foreword.samples import load_rows
 
 
 def sample_rows(count: int) -> list[dict[str, str]]:
-    """The first sample complaints."""
+    """Return the first sample complaints."""
     return load_rows("complaints")[:count]
 
 
 def children(pid: int) -> list[int]:
-    """Process ids of the children of a process: the workers of a server."""
+    """Return the process ids of the children of a process: the workers of a server."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             after_name = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process ended meanwhile
             continue
         if int(after_name[1]) == pid and after_name[0] != "Z":
             found.append(int(stat.parent.name))

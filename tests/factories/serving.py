@@ -1,4 +1,4 @@
-"""What tests of serving need: prompts, label spaces, adapters in memory and engines."""
+"""Prompts, label spaces, adapters in memory and engines for tests of serving."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ SENTIMENT = LabelSpace(labels=("1", "0"), separator=", ", multi_label=False, lab
 
 
 def prompt_vectors(length: int, seed: int = 0, width: int = HIDDEN_SIZE) -> torch.Tensor:
-    """Random vectors, `[P, D]`."""
+    """Return random vectors, `[P, D]`."""
     return torch.randn(length, width, generator=torch.Generator().manual_seed(seed))
 
 
 def site_scales(spec: BaseModelSpec, seed: int = 0, spread: float = 0.5) -> dict[str, torch.Tensor]:
-    """Random factors of keys, values and feed-forward activations, by name of the site."""
+    """Return random factors of keys, values and feed-forward activations, by name of the site."""
     generator = torch.Generator().manual_seed(seed)
     return {
         site.name: 1 + spread * torch.randn(site.width, generator=generator)
@@ -57,14 +57,14 @@ def site_scales(spec: BaseModelSpec, seed: int = 0, spread: float = 0.5) -> dict
 
 
 def load_adapter(runner: ModelRunner, length: int, seed: int = 0, *, scaled: bool = False):
-    """A random prompt, random factors or both on a runner's device; None for neither."""
+    """Return an adapter with a random prompt, random factors or both on a runner's device; None for neither."""
     contributions: list[Contribution] = [Embeds(vectors_PD=prompt_vectors(length, seed))] if length else []
     contributions += [Affine(scales_W=site_scales(runner.model.spec, seed))] if scaled else []
     return runner.load_adapter(contributions)
 
 
 class TinyBaseModel(BaseModel):
-    """A tiny model as a plugin would offer it."""
+    """A tiny model as a plugin provides it."""
 
     def __init__(self, shape: str = "bart") -> None:
         self._shape = shape
@@ -85,7 +85,7 @@ class TinyBaseModel(BaseModel):
 
 
 class HeldBaseModel(TinyBaseModel):
-    """Loads only once it is released, so that what waits for it waits."""
+    """A base model that does not load until it is released, so that requests for it wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class HeldBaseModel(TinyBaseModel):
 
 
 class Adapters:
-    """Adapter files in memory."""
+    """An artifact store of adapters in memory."""
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[dict[str, object], bytes]] = {}
@@ -107,7 +107,7 @@ class Adapters:
         self, name: str, vectors_PD: torch.Tensor, *, tenant: str = "acme", base_model: str = "tiny--bart",
         task_type: str = "SEQ_2_SEQ_LM",
     ) -> AdapterReference:  # fmt: skip
-        """Stores vectors as an adapter."""
+        """Store vectors as an adapter."""
         config = {
             "peft_type": "PROMPT_TUNING",
             "task_type": task_type,
@@ -120,7 +120,7 @@ class Adapters:
     def add_scales(
         self, name: str, scales_W: Mapping[str, torch.Tensor], spec: BaseModelSpec, *, tenant: str = "acme"
     ) -> AdapterReference:
-        """Stores factors as an adapter."""
+        """Store factors as an adapter."""
         artifact = Artifact(kind="ia3/1", tensors=scales_W, context_tokens=0)
         config, tensors = IA3().to_peft(artifact, spec)
         return self.add_bytes(name, config, save(tensors), tenant, spec.id, tuning_type="ia3")
@@ -134,7 +134,7 @@ class Adapters:
         base_model: str = "tiny--bart",
         tuning_type: str = "prompt_tuning",
     ) -> AdapterReference:
-        """Stores any bytes as an adapter, with the hash that they have."""
+        """Store any bytes as an adapter, with their hash."""
         self.files[name] = (dict(config), data)
         return AdapterReference(
             tenant=tenant,
@@ -158,7 +158,7 @@ async def running_engine(
     on_lost: Callable[[], object] = lambda: None,
     **settings: object,
 ) -> AsyncIterator[InferenceEngine]:
-    """An engine on its thread, in fp32."""
+    """Run an engine on its thread, in fp32."""
     offered = models or (TinyBaseModel(),)
     engine = InferenceEngine(
         base_models={model.spec.id: model for model in offered},
@@ -174,7 +174,7 @@ async def running_engine(
 
 
 def make_request(text: str, **fields) -> EngineRequest:
-    """A request with sensible defaults; `parameters` may be a dict."""
+    """Return a request with sensible defaults; `parameters` may be a dict."""
     parameters = fields.pop("parameters", {})
     values = {"id": "r", "tenant": "acme", "base_model": "tiny--bart", **fields}
     if isinstance(parameters, dict):
@@ -183,7 +183,7 @@ def make_request(text: str, **fields) -> EngineRequest:
 
 
 async def answer(engine: InferenceEngine, text: str, **fields):
-    """Pieces of an answer, joined, and its final part."""
+    """Return the joined pieces of an answer, and its final part."""
     pieces = [piece async for piece in engine.generate(make_request(text, **fields))]
     assert all(piece.final is None for piece in pieces[:-1])
     return "".join(piece.text for piece in pieces), pieces[-1].final
@@ -191,7 +191,7 @@ async def answer(engine: InferenceEngine, text: str, **fields):
 
 @asynccontextmanager
 async def paused(engine: InferenceEngine, base_model: str = "tiny--bart") -> AsyncIterator[None]:
-    """Keeps the engine's thread busy with a probe, so that requests made in the block are all taken in at its end."""
+    """Keep the engine's thread busy with a probe, so that it accepts all requests of the block together at its end."""
     entered, released = threading.Event(), threading.Event()
 
     def probe(self: ModelRunner, adapter: object) -> float:
@@ -210,7 +210,7 @@ async def paused(engine: InferenceEngine, base_model: str = "tiny--bart") -> Asy
 
 
 async def queued(engine: InferenceEngine, requests: int) -> None:
-    """Waits until so many requests wait for the engine's thread."""
+    """Wait until this number of requests wait for the engine's thread."""
     for _ in range(500):
         if engine.load().queued_requests >= requests:
             return
@@ -219,7 +219,7 @@ async def queued(engine: InferenceEngine, requests: int) -> None:
 
 
 async def settled(engine: InferenceEngine) -> None:
-    """Waits until the engine has let go of everything."""
+    """Wait until the engine has released all rows and requests."""
     for _ in range(500):
         load = engine.load()
         if not (load.queued_requests or load.queued_tokens or load.running_rows):
@@ -230,7 +230,7 @@ async def settled(engine: InferenceEngine) -> None:
 
 @torch.inference_mode()
 def decode_rows(runner: ModelRunner, rows: list[DecodeRow], *, arrive_every: int = 0) -> list[DecodedText]:
-    """Answers of rows that begin together, or one by one every few steps."""
+    """Return the answers of rows that begin together, or one by one every few steps."""
     batch = DecodeBatch(runner.network)
     found, places = {}, {}
     waiting = list(enumerate(rows))

@@ -19,7 +19,7 @@ START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
 class HandClock:
-    """A clock that stands still until a test moves it on; sleepers wake when their time has come."""
+    """A clock that stands still until a test advances it; sleepers wake when their time comes."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
@@ -37,7 +37,7 @@ class HandClock:
         await future
 
     def timeout(self, seconds: float | None) -> asyncio.Timeout:
-        # Real time, but short: a loop that waits for work looks again, and finds out by `now` that nothing is due.
+        # A short real time: a loop that waits for work checks again and sees from `now` that nothing is due.
         return asyncio.timeout(None if seconds is None else min(seconds, 0.02))
 
     def move(self, seconds: float) -> None:
@@ -49,11 +49,11 @@ class HandClock:
 
 
 def empty_store_url(request: pytest.FixtureRequest, backend: str, folder: Path) -> str:
-    """The URL of a database that has the bot's tables and no rows.
+    """Return the URL of a database with the bot's tables and no rows.
 
     Args:
         backend: `sqlite` or `postgresql`.
-        folder: For the file.
+        folder: Folder of the SQLite file.
     """
     if backend == "sqlite":
         return f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_slack_file'), folder / 'slack.db')}"
@@ -66,7 +66,7 @@ def empty_store_url(request: pytest.FixtureRequest, backend: str, folder: Path) 
 
 
 def new_event(key: str = "message:C1:1.1", **changes: Any) -> NewEvent:
-    """An event of team T1; the key's last part, times a million, is its position."""
+    """Return an event of team T1; the last part of the key, times a million, is its position."""
     values: dict[str, Any] = {
         "team": "T1",
         "kind": "message",
@@ -79,7 +79,7 @@ def new_event(key: str = "message:C1:1.1", **changes: Any) -> NewEvent:
 
 
 async def install(store: Store, team: str = "T1", **changes: Any) -> None:
-    """Puts an active installation into the store."""
+    """Add an active installation to the store."""
     values: dict[str, Any] = {
         "team": team,
         "name": team.lower(),
@@ -100,14 +100,14 @@ async def install(store: Store, team: str = "T1", **changes: Any) -> None:
 
 
 def written_before(channel: Channel, message: Message, hours: float) -> None:
-    """Makes a message so much older, as if it had been there before everything else."""
+    """Make a message older, as if it had been written before everything else."""
     del channel.messages[message.ts]
     message.ts = f"{float(message.ts) - hours * 3600:.6f}"
     channel.messages[message.ts] = message
 
 
 async def eventually(condition: Any, seconds: float = 10.0) -> None:
-    """Waits until a condition holds, which may be a coroutine function."""
+    """Wait until a condition holds, which may be a coroutine function."""
     async with asyncio.timeout(seconds):
         while True:
             found = condition()

@@ -1,4 +1,4 @@
-"""The bot's transport and store without its routing: what comes in is kept, and posted to a channel when asked."""
+"""The bot's transport and store without its routing: incoming events are stored, and posted to a channel on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TEST_KEY = Fernet.generate_key().decode()
 
 
 def read_message(body: Mapping[str, Any]) -> NewEvent | None:
-    """Keeps messages that people write, and commands."""
+    """Read messages that people write, and commands."""
     if "command" in body:
         return None
     event = body.get("event") or {}
@@ -47,7 +47,7 @@ def read_message(body: Mapping[str, Any]) -> NewEvent | None:
 
 @dataclass
 class Parts:
-    """A bot's parts."""
+    """The parts of a bot."""
 
     store: Store
     api: SlackApi
@@ -71,11 +71,11 @@ async def bot_parts(
     inbox_settings: InboxSettings | None = None,
     outbox_settings: OutboxSettings | None = None,
 ) -> AsyncIterator[Parts]:
-    """Puts the parts together; nothing runs yet.
+    """Assemble the parts; nothing runs yet.
 
     Args:
-        tenants: Tenant by team; others cannot install the bot.
-        post_to: Every message is posted to this channel.
+        tenants: Tenants by team; other teams cannot install the bot.
+        post_to: Channel to which every message is posted.
     """
     api = SlackApi(api_url)
 
@@ -103,7 +103,7 @@ async def bot_parts(
 
 @asynccontextmanager
 async def http_server(parts: Parts, slack: FakeSlack, *, oauth: bool = False) -> AsyncIterator[HttpServer]:
-    """Serves signed requests, and makes the fake send them there."""
+    """Serve signed requests, and make the fake Slack send them there."""
     flow = None
     if oauth:
         flow = oauth_flow(
@@ -125,7 +125,7 @@ async def http_server(parts: Parts, slack: FakeSlack, *, oauth: bool = False) ->
 
 
 def socket_mode(parts: Parts, slack_app_token: str, clock: Clock, **settings: Any) -> SocketMode:
-    """Sockets; not started yet."""
+    """Return a socket-mode transport that is not started yet."""
     return SocketMode(
         parts.api,
         clock,
@@ -137,7 +137,7 @@ def socket_mode(parts: Parts, slack_app_token: str, clock: Clock, **settings: An
 
 
 async def kept(store: Store) -> list[str]:
-    """The inbox's dedupe keys, in the order in which they came."""
+    """Return the dedupe keys of the inbox in the order of arrival."""
     from foreword_slack.store.tables import InboxRow
 
     return await store.survey(

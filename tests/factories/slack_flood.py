@@ -1,4 +1,4 @@
-"""A flood of complaints in several workspaces, and the account of what became of each."""
+"""A flood of complaints in several workspaces, and the record of the outcome of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AMBIGUOUS = (CallFault.CUT_AFTER, CallFault.HANG_AFTER, CallFault.INTERNAL_ERROR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A workspace with everything that the bot needs."""
+    """A workspace with the channels and people that the bot needs."""
 
     workspace: Workspace
     author: Person
@@ -33,7 +33,7 @@ class Place:
     departments: dict[str, Channel]
 
     def config(self) -> dict[str, Any]:
-        """Its entry in the configuration file."""
+        """The entry of the workspace in the configuration file."""
         return {
             "team": self.workspace.id,
             "tenant": "dev",
@@ -45,7 +45,7 @@ class Place:
 
 
 def make_place(slack: FakeSlack, name: str, *, complaint_channels: int) -> Place:
-    """A workspace in which the bot is installed."""
+    """Make a workspace with the bot installed."""
     workspace = slack.add_team(name)
     author = workspace.add_user("ann")
     return Place(
@@ -62,30 +62,31 @@ class Complaint:
     """A complaint of the flood.
 
     Attributes:
-        owed: The channels that must get it, once each; none when it was deleted, so that nothing is owed.
-        posted_at: On Slack's clock.
-        first_told_at: When the last of the owed channels had it.
+        owed: The channels that must receive it once; none if it was deleted.
+        posted_at: Time on Slack's clock.
+        posts: Number of posts of the complaint by channel.
+        complete_after_seconds: Seconds on Slack's clock until the last of these channels had it; None until then.
     """
 
     message: Message
     owed: frozenset[str]
     posted_at: float
-    told: Counter[str] = field(default_factory=Counter)
+    posts: Counter[str] = field(default_factory=Counter)
     complete_after_seconds: float | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether every channel that must get it has it."""
-        return all(self.told[channel] for channel in self.owed)
+        """True if every channel that must receive the complaint has it."""
+        return all(self.posts[channel] for channel in self.owed)
 
 
 class Flood:
     """Complaints of many people at once.
 
     Args:
-        slack: The Slack they write in.
-        places: The workspaces they write in.
-        seed: Of what they write.
+        slack: The fake Slack in which they write.
+        places: The workspaces in which they write.
+        seed: Seed of the texts.
     """
 
     def __init__(self, slack: FakeSlack, places: list[Place], *, seed: int) -> None:
@@ -98,7 +99,7 @@ class Flood:
         self.strays: list[Message] = []
 
     async def write(self, count: int, *, most_outstanding: int) -> None:
-        """Writes complaints, no more at a time than are dealt with: what is measured is durability, not patience."""
+        """Write complaints no faster than the bot handles them: the flood measures durability, not patience."""
         for number in range(count):
             if self.outstanding() >= most_outstanding:
                 await self._slack.wait_for(
@@ -108,14 +109,14 @@ class Flood:
             await asyncio.sleep(0)
 
     async def dealt_with(self) -> None:
-        """Waits until every complaint is where it must be, or nothing more happens."""
+        """Wait until every complaint is where it must be, or nothing more happens."""
         with contextlib.suppress(TimeoutError):
             while self.outstanding():
                 left = self.outstanding()
                 await self._slack.wait_for(lambda left=left: self.outstanding() < left, wall_seconds=_STALLED)  # type: ignore[misc]
 
     def outstanding(self) -> int:
-        """How many complaints are not yet where they must be."""
+        """Return the number of complaints that are not yet where they must be."""
         posts = self._slack.journal.posts
         for post in posts[self._counted :]:
             self._count(post.at, post.message)
@@ -123,21 +124,21 @@ class Flood:
         return self._outstanding
 
     def missing(self) -> list[int]:
-        """Complaints that a channel should have and has not."""
+        """Return the complaints that are missing from a channel."""
         self.outstanding()
         return [number for number, complaint in self.complaints.items() if not complaint.complete]
 
     def doubled(self) -> int:
-        """How many posts there are beyond the first of a complaint in a channel."""
+        """Return the number of posts beyond the first of a complaint in a channel."""
         self.outstanding()
-        return sum(count - 1 for item in self.complaints.values() for count in item.told.values() if count > 1)
+        return sum(count - 1 for item in self.complaints.values() for count in item.posts.values() if count > 1)
 
     def misdirected(self) -> list[int]:
-        """Complaints that a channel has and should not; deleted ones may be anywhere or nowhere."""
-        return [n for n, item in self.complaints.items() if item.owed and not set(item.told) <= item.owed]
+        """Return the complaints in a wrong channel; deleted ones may be in any channel."""
+        return [n for n, item in self.complaints.items() if item.owed and not set(item.posts) <= item.owed]
 
-    def seconds_to_tell(self) -> list[float]:
-        """From the complaint to the last of its departments, on Slack's clock, in order of length."""
+    def seconds_to_deliver(self) -> list[float]:
+        """Return the seconds on Slack's clock from each complaint to its last department, in ascending order."""
         return sorted(s for item in self.complaints.values() if (s := item.complete_after_seconds) is not None)
 
     def _write(self, number: int) -> None:
@@ -165,7 +166,7 @@ class Flood:
             return
         complaint = self.complaints[int(found[1])]
         was_complete = complaint.complete
-        complaint.told[message.channel_id] += 1
+        complaint.posts[message.channel_id] += 1
         if complaint.complete and not was_complete:
             complaint.complete_after_seconds = at - complaint.posted_at
             self._outstanding -= 1
@@ -174,7 +175,7 @@ class Flood:
 async def kill_again_and_again(
     slack: FakeSlack, bot: BotProcess, flood: Flood, *, kills: int, complaints: int, seed: int
 ) -> None:
-    """Kills the bot, spread over the flood, each time at another moment, and starts it again."""
+    """Kill and restart the bot several times during the flood, each time at another moment."""
     chance = random.Random(seed)
     marks = sorted(chance.randrange(complaints * 9 // 10) for _ in range(kills))
     for mark in marks:

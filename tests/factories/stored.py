@@ -1,4 +1,4 @@
-"""What storage tests store."""
+"""Records for tests of storage."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=UTC)
 
 
 def make_report() -> DataReport:
-    """A report with one part of each kind."""
+    """Make a report with one part of each kind."""
     return DataReport(
         row_count=3,
         usable_row_count=2,
@@ -59,7 +59,7 @@ def make_report() -> DataReport:
 
 
 def make_config(dataset: str) -> ExperimentConfig:
-    """What a caller could have asked for."""
+    """Make the configuration of an experiment."""
     return ExperimentConfig(
         base_model="foreword--starter",
         dataset=dataset,
@@ -73,7 +73,7 @@ def make_config(dataset: str) -> ExperimentConfig:
 
 
 def make_plan() -> TunePlan:
-    """A plan with warnings and a schema."""
+    """Make a plan with warnings and a schema."""
     parameters, sources = resolve_parameters(TuneParameters(num_epochs=3), TuneParameters(learning_rate=0.3))
     return TunePlan(
         parameters=parameters,
@@ -96,7 +96,7 @@ def make_plan() -> TunePlan:
 
 
 def make_evaluation(system: str = "tuned") -> Evaluation:
-    """Results of one system."""
+    """Make the results of one system."""
     return Evaluation(
         system=system,
         metrics={"exact_match": 0.75, "perplexity": float("inf")},
@@ -107,7 +107,7 @@ def make_evaluation(system: str = "tuned") -> Evaluation:
 
 
 def make_snapshot(step: int, loss: float = 0.5) -> Snapshot:
-    """A point of a learning curve; the queue numbers it."""
+    """Make a point of a learning curve; the queue numbers it."""
     return Snapshot(
         sequence=0,
         step=step,
@@ -123,7 +123,7 @@ def make_snapshot(step: int, loss: float = 0.5) -> Snapshot:
 
 
 def make_tuned_model(experiment: TuneExperiment, id: str = "model-1") -> TunedModel:
-    """What an experiment could have learnt."""
+    """Make the tuned model of an experiment."""
     return TunedModel(
         tenant=experiment.tenant,
         id=id,
@@ -151,7 +151,7 @@ def make_tuned_model(experiment: TuneExperiment, id: str = "model-1") -> TunedMo
 
 
 def store_tenant(database: Database, tenant: str = "acme") -> str:
-    """A tenant that is there."""
+    """Store a tenant."""
     return TenantRepository(database).ensure_tenant(tenant).id
 
 
@@ -162,7 +162,7 @@ def store_dataset(
     request: RequestKey | None = None,
     content_sha256: str = "cd" * 32,
 ) -> Dataset:
-    """A dataset that is there."""
+    """Store a dataset."""
     return DatasetRepository(database, store_tenant(database, tenant)).create(
         display_name=display_name,
         description="Two hundred complaints.",
@@ -187,7 +187,7 @@ def store_experiment(
     request: RequestKey | None = None,
     max_queued: int = 10_000,
 ) -> TuneExperiment:
-    """An experiment that is queued, with a dataset unless one is given."""
+    """Store a queued experiment, with a new dataset unless one is given."""
     return ExperimentRepository(database, tenant).create(
         display_name=display_name,
         description=description,

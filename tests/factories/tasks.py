@@ -1,4 +1,4 @@
-"""A task with options of its own."""
+"""A task with its own options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foreword.plugin.interfaces import Schema, Scores, Task
 
 
 class Shout(Task):
-    """Answers in upper case, with as many exclamation marks as the option says."""
+    """A task whose answers are in upper case, with the number of exclamation marks of an option."""
 
     id = "shout"
     display_name = "Shout"
@@ -25,18 +25,18 @@ class Shout(Task):
     main_metric = "same"
 
     def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
-        """Keeps the number of marks."""
+        """Return the number of marks."""
         return {"marks": (options.extra or {}).get("marks", 1)}
 
     def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Finds nothing."""
+        """Return no findings."""
         return [], []
 
     def target(self, output: str, schema: Schema) -> str:
-        """The output in upper case, with the marks."""
+        """Return the output in upper case, with the marks."""
         return output.upper().rstrip("!") + "!" * schema["marks"]
 
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
-        """Counts equal answers."""
+        """Count equal answers."""
         same = sum(a == self.target(b, schema) for a, b in zip(predictions, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})

@@ -1,4 +1,4 @@
-"""Random models of every shape that the service knows, small enough to tune in a test."""
+"""Random models of every supported architecture, small enough to tune in a test."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 @functools.cache
 def tokenizer():
-    """The starter's tokenizer: a real one that is always there."""
+    """Return the starter's tokenizer, a real tokenizer that is always available."""
     return AutoTokenizer.from_pretrained(Path(foreword_starter.__file__).parent / "weights", local_files_only=True)
 
 
 def tiny_model(shape: str, *, dtype: torch.dtype = torch.float32, scale_embedding: bool = False) -> LoadedModel:
-    """A frozen model with random weights, always the same ones."""
+    """Return a frozen model with fixed random weights."""
     torch.manual_seed(0)
     module = _build(shape, scale_embedding).to(dtype).eval().requires_grad_(False)
     causal = shape in ("llama", "gpt2")
@@ -102,12 +102,12 @@ def _build(shape: str, scale_embedding: bool) -> PreTrainedModel:
 
 @torch.no_grad()
 def merged_model(shape: str, scales_W: Mapping[str, torch.Tensor]) -> LoadedModel:
-    """The tiny model of a shape with factors of sites multiplied into its weights, as PEFT merges them."""
+    """Return the tiny model of a shape with factors multiplied into its weights, as PEFT merges them."""
     model = tiny_model(shape)
     for path, factor_W in factors_by_module(model.spec.sites, scales_W).items():
         projection = model.module.get_submodule(path)
         takes = any(site.module == path and site.kind is SiteKind.FEED_FORWARD for site in model.spec.sites)
-        # GPT-2's Conv1D keeps its weight the other way round.
+        # GPT-2's Conv1D stores its weight transposed.
         across = takes != isinstance(projection, Conv1D)
         projection.weight *= factor_W if across else factor_W[:, None]
         if not takes and projection.bias is not None:

@@ -1,4 +1,4 @@
-"""A corpus of some dozen rows, a MiniLM of 32 dimensions and a teacher of 48, so that training runs in seconds."""
+"""A corpus of a few dozen rows, a MiniLM of width 32 and a teacher of width 48, so that training runs in seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXTS = tuple(f"The {thing} {state} today." for thing in _THINGS for state in _S
 
 
 def write_corpus(folder: Path) -> Path:
-    """Every file of a corpus, with held-out intents among the others."""
+    """Write every file of a corpus, with held-out intents among the others."""
     intents = {source: [*_THINGS, *sorted(held)[:2]] for source, held in HELD_OUT_INTENTS.items()}
     for source, labels in intents.items():
         rows = [{"text": f"{text} ({label})", "label": label} for label in labels for text in TEXTS[:12]]
@@ -50,12 +50,12 @@ def write_corpus(folder: Path) -> Path:
 
 
 def write_minilm(folder: Path) -> Path:
-    """A six-layer BERT of random weights that knows the corpus's words, in the layout of MiniLM's files."""
+    """Write a six-layer BERT with random weights and the corpus's words, in the layout of MiniLM's files."""
     return _write_encoder(folder, BertConfig, BertModel, width=32, num_layers=6)
 
 
 def write_teacher(folder: Path) -> Path:
-    """An MPNet of random weights, of another kind and wider than the model that learns from it."""
+    """Write an MPNet with random weights, of another architecture and wider than the model that learns from it."""
     return _write_encoder(folder, MPNetConfig, MPNetModel, width=48, num_layers=2)
 
 
@@ -69,7 +69,7 @@ def _write_encoder(folder: Path, config_type: Any, model_type: Any, *, width: in
 
 
 def _write_word_pieces(folder: Path) -> Tokenizer:
-    """A tokenizer of the corpus's words; seeds the weights that are drawn next."""
+    """Write a tokenizer of the corpus's words; it also seeds the weights that are drawn next."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -85,7 +85,7 @@ def _write_word_pieces(folder: Path) -> Tokenizer:
 
 
 def write_settings(file: Path, *, minutes: float = 0.004) -> Path:
-    """A run of some updates per stage."""
+    """Write settings for a run with a few updates per stage."""
     file.write_text(f"""
 [data]
 vocabulary_size = 400

@@ -13,7 +13,7 @@ from foreword.client import Client
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
-    """One service for the scenarios that leave it as it was."""
+    """A service for the scenarios that do not change it."""
     with LocalService(tmp_path_factory.mktemp("service")) as running:
         yield running
 
@@ -26,7 +26,7 @@ def client(service: LocalService) -> Iterator[Client]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
+    """Return a port on which no process listens at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

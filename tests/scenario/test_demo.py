@@ -1,4 +1,4 @@
-"""`foreword demo` walks through all chapters on its own."""
+"""`foreword demo` runs through all chapters without input."""
 
 from __future__ import annotations
 

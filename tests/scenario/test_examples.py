@@ -1,4 +1,4 @@
-"""The examples of `core/examples` run as their first lines say."""
+"""The examples in `core/examples` run as their first lines describe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(service: LocalService, folder: Path, *arguments: str) -> str:
-    """Runs an example in `folder` and returns what it printed."""
+    """Run an example in `folder` and return its output."""
     environment = {**os.environ, "FOREWORD_ENDPOINT": service.endpoint, "FOREWORD_API_KEY": "dev"}
     command = [sys.executable, str(EXAMPLES / arguments[0]), *arguments[1:]]
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
@@ -36,7 +36,7 @@ def run(service: LocalService, folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def quickstart(service: LocalService, folder: Path) -> str:
-    """The output of the quickstart, whose deployment the other examples ask."""
+    """The output of the quickstart, whose deployment the other examples use."""
     return run(service, folder, "quickstart.py", "complaints.jsonl")
 
 

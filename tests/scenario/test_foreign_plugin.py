@@ -1,6 +1,6 @@
-"""Plugins from separate folders, installed as anybody would, at work in one real service.
+"""Plugins from separate folders, installed in the usual way and used by one real service.
 
-`acme` brings a base model, a task and a row validator; `fresh` is what `foreword plugins new` writes, of every kind.
+`acme` provides a base model, a task and a row validator; `foreword plugins new` writes `fresh` with every kind of item.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def service(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield running
 
 
-def test_its_model_task_and_validator_do_their_work(service: LocalService) -> None:
+def test_the_service_uses_its_model_task_and_validator(service: LocalService) -> None:
     with service.client() as client:
         report = client.check_dataset([*ROWS, {"input": "now!", "output": "word1"}], task="shout")
         experiment = client.tune(ROWS, display_name="Loud", base_model="acme--tiny", task="shout")
@@ -54,7 +54,7 @@ def test_its_model_task_and_validator_do_their_work(service: LocalService) -> No
     assert answer.usage.soft_prompt_tokens == 4
 
 
-def test_everything_that_a_new_package_brings_does_its_work(service: LocalService) -> None:
+def test_the_service_uses_every_item_of_a_new_package(service: LocalService) -> None:
     with service.client() as client:
         plain = client.generate("fresh--random", "please echo word1", max_new_tokens=4)
         report = client.check_dataset([*ROWS, {"input": "TODO", "output": "word1"}], task="fresh_first_word")
@@ -89,7 +89,7 @@ def test_everything_that_a_new_package_brings_does_its_work(service: LocalServic
         ({"method_parameters": {"spread": 11}}, "tune_experiment.parameters.method_parameters.spread"),
     ],
 )
-def test_its_options_and_parameters_are_checked_as_it_describes_them(service: LocalService, wrong, field) -> None:
+def test_its_options_and_parameters_are_checked_against_its_description(service: LocalService, wrong, field) -> None:
     with service.client() as client:
         dataset = client.upload_dataset(ROWS, display_name="Rows")
         with pytest.raises(InvalidArgumentError) as caught:
@@ -107,7 +107,7 @@ def test_its_options_and_parameters_are_checked_as_it_describes_them(service: Lo
     assert [violation.field for violation in caught.value.violations] == [field]
 
 
-def test_a_broken_neighbour_is_named_and_the_service_runs_on(service: LocalService) -> None:
+def test_a_broken_plugin_is_reported_and_the_service_keeps_running(service: LocalService) -> None:
     with service.client() as client:
         plugins = {plugin.id: plugin for plugin in client.list_plugins()}
 

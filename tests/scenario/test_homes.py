@@ -1,4 +1,4 @@
-"""A service in a home whose name means something in a URL, from its first start to the next."""
+"""A service in a home whose name has special characters of URLs, from its first start to the next."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ QUICK = {"num_epochs": 3, "batch_size": 8, "seed": 1, "refit": False}
 
 @pytest.fixture(scope="session")
 def tuned(service) -> str:
-    """A tuned model, tuned as a user would."""
+    """A model, tuned as by a user."""
     with service.client() as client:
         experiment = client.tune(
             sample_rows(60), display_name="Scenario", init_method="text", init_text="Route it.", **QUICK
@@ -67,7 +67,7 @@ def test_a_run_is_read_as_frames(client: Client, tuned: str) -> None:
     assert listed.loc[0, "epochs"] == 3
 
 
-def test_names_are_counted_up(client: Client) -> None:
+def test_repeated_names_get_ascending_numbers(client: Client) -> None:
     dataset = client.upload_dataset(sample_rows(20), display_name="names")
     names = [
         client.create_tune_experiment(dataset, display_name="Twin").display_name,
@@ -126,7 +126,7 @@ def test_ia3_is_tuned_deployed_and_served_beside_a_prompt(client: Client, tuned:
     assert texts == [", ".join(answer.labels) for answer in answers[:2]]
 
 
-def test_what_means_nothing_to_a_tuning_method_is_refused_by_name(client: Client) -> None:
+def test_parameters_that_a_tuning_method_does_not_use_are_refused_by_name(client: Client) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         client.tune(sample_rows(20), tuning_type="ia3", num_virtual_tokens=8, init_text="Route it.")
 
@@ -135,7 +135,7 @@ def test_what_means_nothing_to_a_tuning_method_is_refused_by_name(client: Client
     }  # fmt: skip
 
 
-def test_an_exported_adapter_is_what_peft_reads(client: Client, tuned: str, tmp_path: Path) -> None:
+def test_peft_reads_an_exported_adapter(client: Client, tuned: str, tmp_path: Path) -> None:
     client.export_tuned_model(tuned, tmp_path)
 
     config = json.loads((tmp_path / "adapter_config.json").read_text())
@@ -143,7 +143,7 @@ def test_an_exported_adapter_is_what_peft_reads(client: Client, tuned: str, tmp_
     assert (tmp_path / "adapter_model.safetensors").stat().st_size > 1000
 
 
-def test_exported_factors_are_what_peft_reads(client: Client, scaled: str, tmp_path: Path) -> None:
+def test_peft_reads_exported_factors(client: Client, scaled: str, tmp_path: Path) -> None:
     client.export_tuned_model(scaled, tmp_path)
 
     config = json.loads((tmp_path / "adapter_config.json").read_text())

@@ -1,4 +1,4 @@
-"""Another language: the walk-through from Node.js with the repository's proto files alone, see `core/examples/node`."""
+"""The walk-through from Node.js with only the repository's proto files; see `core/examples/node`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_WAY_TO_THE_REGISTRY = re.compile(r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNR
 
 @pytest.fixture(scope="module")
 def packages() -> None:
-    """Installs the packages of package-lock.json into core/examples/node/node_modules, once."""
+    """The packages of package-lock.json, installed once into core/examples/node/node_modules."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("needs Node.js and npm")
@@ -33,10 +33,10 @@ def packages() -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_the_walk_through_works_from_node_with_the_proto_files_alone(packages, service, tmp_path: Path) -> None:
+def test_the_walk_through_works_from_node_with_only_the_proto_files(packages, service, tmp_path: Path) -> None:
     rows = tmp_path / "complaints.jsonl"
     rows.write_text("".join(f"{json.dumps(row)}\n" for row in sample_rows(40)))
-    # gRPC for Node.js sends even loopback through the proxy of the environment.
+    # gRPC for Node.js uses the proxy of the environment even for loopback.
     environment = {
         **os.environ,
         "FOREWORD_ENDPOINT": service.endpoint,

@@ -1,4 +1,4 @@
-"""README and guides are true: their commands run in order, and the files that the README names exist."""
+"""Checks of the README and the guides: their commands run in order, and the files that the README names exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCK = re.compile(r"<!-- test: (run|background) -->\n```(\w+)\n(.*?)```", re.DO
 
 
 @pytest.mark.timeout(900)
-def test_its_commands_run_one_after_the_other(tmp_path: Path, free_port: int) -> None:
+def test_commands_run_one_after_the_other(tmp_path: Path, free_port: int) -> None:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("FOREWORD_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -64,14 +64,14 @@ def wait_until_it_answers(port: int) -> None:
                 time.sleep(0.2)
 
 
-def test_every_file_it_names_is_there() -> None:
+def test_every_named_file_exists() -> None:
     named = re.findall(r"[`(]((?:core|plugins|tests|deploy|proto|\.github)/[\w./-]*)[`)]", README)
 
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_nothing_is_left_to_fill_in() -> None:
+def test_no_placeholder_is_left() -> None:
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
 
     assert re.findall(r"^[A-Z_]{6,}$", prose, flags=re.MULTILINE) == []

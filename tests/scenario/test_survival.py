@@ -1,4 +1,4 @@
-"""What happens to a run when its worker or the whole service is killed, or when somebody changes their mind."""
+"""Runs whose worker or whole service is killed, and runs that are cancelled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from foreword.cli.demo.service import LocalService
 from foreword.client import Client, TuneParameters
 from foreword.domain.experiment import ExperimentState
 
-# In a fixed number format: three workers that each measure which one is faster may disagree.
+# A fixed number format: three workers that each measure the faster one may disagree.
 SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2", "FOREWORD_DTYPE": "float32"}
 RUN = TuneParameters(num_epochs=6, batch_size=4, seed=3, validation_split=0.2, refit=False)
 
@@ -68,12 +68,12 @@ def test_cancelling_stops_a_run_at_once(tmp_path: Path) -> None:
 
         assert asked.state in (ExperimentState.CANCELLING, ExperimentState.CANCELLED)
         assert now.state is ExperimentState.CANCELLED
-        # One step may have ended between the last progress that was stored and the request, and one may be under way.
+        # One step may have ended between the last stored progress and the request, and another may be running.
         assert now.progress.step <= asked.progress.step + 2
         assert not now.tuned_model
 
 
-def test_sigterm_drains_and_the_run_goes_on_after_the_restart(tmp_path: Path) -> None:
+def test_sigterm_drains_and_the_run_continues_after_the_restart(tmp_path: Path) -> None:
     service = LocalService(tmp_path / "home", environment=SETTINGS).start()
     with service.client() as client:
         experiment = start_run(client)
@@ -89,7 +89,7 @@ def test_sigterm_drains_and_the_run_goes_on_after_the_restart(tmp_path: Path) ->
     assert "Traceback" not in service.log
 
 
-def test_a_demo_s_service_never_touches_a_database_that_the_environment_names(
+def test_the_service_of_a_demo_ignores_the_database_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = tmp_path / "production.db"

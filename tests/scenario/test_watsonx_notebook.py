@@ -1,4 +1,4 @@
-"""A notebook written for IBM's SDK: only the package's name and the credentials are others."""
+"""A notebook for IBM's SDK, with only the package name and the credentials changed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def reviews(*, held_out: bool) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def train_filename(tmp_path_factory):
-    """All rows but those that the notebook scores in the end."""
+    """All rows except those that the notebook scores at the end."""
     path = tmp_path_factory.mktemp("notebook") / "reviews_train.json"
     path.write_text(json.dumps(reviews(held_out=False)))
     return str(path)
@@ -49,7 +49,7 @@ def train_filename(tmp_path_factory):
 
 @pytest.fixture
 def test_data():
-    """Held-out rows, the whole instruction in front of every input."""
+    """Held-out rows, with the complete instruction before every input."""
     rows = reviews(held_out=True)
     return [INSTRUCTION + row["input"] for row in rows], [int(row["output"]) for row in rows]
 
@@ -81,7 +81,7 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
     with pytest.warns(FindingWarning) as warned:
         tuning_details = prompt_tuner.run(training_data_references=[data_conn], background_mode=False)
 
-    # 64 rows are trained on, fewer than the 128 of one update: an update an epoch
+    # 64 training rows are fewer than the 128 of one update, so an epoch has one update
     messages = [str(item.message) for item in warned]
     assert any("The plan makes 3 updates" in text for text in messages)
     assert not any("output of more than" in text for text in messages)
@@ -112,10 +112,10 @@ def test_the_notebook_runs_and_is_warned_of_its_few_updates(credentials, project
     prompts, satisfaction = test_data
     results = tuned_model.generate_text(prompt=prompts, concurrency_limit=2)
     assert len(results) == len(satisfaction)
-    assert set(results) <= {"0", "1"}  # 3 updates teach little, but a tuned prompt answers with labels alone
+    assert set(results) <= {"0", "1"}  # 3 updates teach little, but a tuned prompt answers only with labels
 
 
-def test_with_rate_and_accumulation_left_to_the_recipe_it_learns(credentials, project_id, train_filename, test_data):
+def test_it_learns_with_the_rate_and_accumulation_of_the_recipe(credentials, project_id, train_filename, test_data):
     client = APIClient(credentials, project_id=project_id)
     asset_id = client.data_assets.get_id(client.data_assets.create(name="reviews", file_path=train_filename))
     experiment = TuneExperiment(credentials, project_id=project_id)

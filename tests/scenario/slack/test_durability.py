@@ -104,7 +104,7 @@ async def flood_the_bot(
             ambiguous=sum(plan.happened[fault.value] for fault in AMBIGUOUS) + bot.starts - 1,
             kills=kills,
             fell=bot.fell,
-            median_seconds=statistics.median(flood.seconds_to_tell()),
+            median_seconds=statistics.median(flood.seconds_to_deliver()),
             ack_p99_seconds=acks[int(len(acks) * 0.99)],
             exit_status=status,
         )

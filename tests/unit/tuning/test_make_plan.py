@@ -285,7 +285,9 @@ def test_the_recipes_input_length_shrinks_for_a_longer_prompt():
     [{"max_input_tokens": 120, "max_output_tokens": 100}, {"max_input_tokens": 124}, {"max_output_tokens": 124}],
 )
 def test_input_and_answer_of_a_causal_model_must_fit_the_context_together(given):
-    with pytest.raises(InvalidArgumentError, match=r"and max_output_tokens is .* has room for 124 tokens of both together") as raised:
+    with pytest.raises(
+        InvalidArgumentError, match=r"and max_output_tokens is .* has room for 124 tokens of both together"
+    ) as raised:
         _plan(spec=tiny_model("llama").spec, **given)
 
     assert [violation.field for violation in raised.value.violations] == ["tune_experiment.parameters.max_input_tokens"]
