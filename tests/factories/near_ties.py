@@ -69,7 +69,7 @@ def assert_same_answer(
         pairs = zip(found.ids, expected.ids, strict=False)
         place = next((place for place, (mine, other) in enumerate(pairs) if mine != other), None)
         assert place is not None, f"an answer ends early: {found.ids} instead of {expected.ids}"
-        assert place not in nudges, f"token {place} is no near tie: {found.ids} instead of {expected.ids}"
+        assert place not in nudges, f"token {place} is not a near tie: {found.ids} instead of {expected.ids}"
         nudges[place] = (found.ids[place], expected.ids[place])
         expected = _decode_alone(runner, row, nudges)
     assert (found.text, found.stop_reason) == (expected.text, expected.stop_reason)

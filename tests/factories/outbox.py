@@ -23,7 +23,7 @@ BOTH_DATABASES = pytest.mark.parametrize("store_url", ["sqlite", "postgresql"], 
 
 
 class Clients:
-    """Clients of every team, each with a token that names it."""
+    """The clients of every team; the token of each names its team."""
 
     def __init__(self, api: SlackApi) -> None:
         self.api = api

@@ -44,5 +44,5 @@ def _writer(place: Path | int, content: bytes) -> Iterator[None]:
     thread.start()
     yield
     thread.join(10)
-    assert not thread.is_alive(), "nobody read to the end"
+    assert not thread.is_alive(), "the pipe was not read to its end"
     assert failures == []

@@ -178,7 +178,7 @@ class RunningServer:
         return f"{self.settings.host}:{self.port}"
 
     def channel(self) -> grpc.Channel:
-        """A plain channel, closed with the server."""
+        """Return a plain channel, which is closed with the server."""
         channel = grpc.insecure_channel(self.endpoint, DIRECT)
         self._channels.append(channel)
         return channel

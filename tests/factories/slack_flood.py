@@ -33,7 +33,7 @@ class Place:
     departments: dict[str, Channel]
 
     def config(self) -> dict[str, Any]:
-        """The entry of the workspace in the configuration file."""
+        """Return the entry of the workspace in the configuration file."""
         return {
             "team": self.workspace.id,
             "tenant": "dev",
@@ -81,7 +81,7 @@ class Complaint:
 
 
 class Flood:
-    """Complaints of many people at once.
+    """A flood of complaints of many people at once.
 
     Args:
         slack: The fake Slack in which they write.

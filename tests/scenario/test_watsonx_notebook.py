@@ -34,7 +34,7 @@ def project_id():
 
 
 def reviews(*, held_out: bool) -> list[dict[str, str]]:
-    """Every fifth pair of a good and a bad review is held out."""
+    """Return reviews; every fifth pair of a good and a bad one is held out."""
     rows = json.loads(REVIEWS.read_text())
     return [row for index, row in enumerate(rows) if (index // 2 % 5 == 0) is held_out]
 

@@ -34,7 +34,7 @@ MAX_PREFILL_TOKENS: Final = 4096
 """Tokens of one pass over inputs, padding included."""
 _KEPT_LABEL_SPACES: Final = 256
 _PROBE_TEXT: Final = "The quick brown fox jumps over the lazy dog."
-"""Read with and without an adapter, to see whether it changes anything."""
+"""A text that is read with and without an adapter, to measure the adapter's effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

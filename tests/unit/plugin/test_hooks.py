@@ -58,19 +58,19 @@ def test_a_plugin_that_raises_does_not_stop_the_notification_of_others(caplog: p
     def grumble(outcome):
         raise ValueError("no")
 
-    told = []
+    notified = []
     manager = PluginManager(
         [
-            make_plugin("first", after_generate=lambda outcome: told.append("first")),
+            make_plugin("first", after_generate=lambda outcome: notified.append("first")),
             make_plugin("grumpy", after_generate=grumble),
-            make_plugin("last", after_generate=lambda call, outcome: told.append("last")),
+            make_plugin("last", after_generate=lambda call, outcome: notified.append("last")),
         ]
     )
 
     with caplog.at_level(logging.ERROR):
         manager.after_generate(None, None)
 
-    assert sorted(told) == ["first", "last"]
+    assert sorted(notified) == ["first", "last"]
     assert "grumpy" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""The rows of a decoding batch: what each is asked for, its text so far, and its finished answer."""
+"""The rows of a decoding batch: the request of each, its text so far, and its finished answer."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ActiveRow:
 
     @property
     def options(self) -> ReturnOptions:
-        """What the caller wants besides the text."""
+        """The details that the caller requested besides the text."""
         return self.row.parameters.return_options
 
     @property
@@ -85,7 +85,7 @@ class ActiveRow:
 
     @property
     def stopped(self) -> bool:
-        """Whether a stop sequence was generated."""
+        """True if a stop sequence was generated."""
         return self._filter.stopped
 
     def finish(self) -> str:

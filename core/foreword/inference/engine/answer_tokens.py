@@ -35,7 +35,7 @@ def with_tokens(piece: Piece, job: Job, runner: ModelRunner) -> Piece:
 
 
 def _texts(runner: ModelRunner) -> Callable[[int], str]:
-    """The text of a token, made once: the likeliest tokens of an answer's places are often the same."""
+    """Return the text of a token, computed once: the likeliest tokens at several positions are often the same."""
     return cache(lambda token: runner.token_texts([token])[0])
 
 

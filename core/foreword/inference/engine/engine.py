@@ -289,6 +289,6 @@ class InferenceEngine:
 
 
 def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
-    """Tokenize a text; the texts of tokens take a call per token and are made only for those who want them."""
+    """Tokenize a text; the texts of tokens take a call per token and are computed only on request."""
     ids = tuple(runner.tokenize(text))
     return Tokens(ids=ids, texts=runner.token_texts(ids) if with_texts else ())

@@ -14,7 +14,7 @@ from foreword.inference.labels.candidates import Candidates
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 
 Answer = Piece | Classification | ForewordError
-"""What a caller receives; an error is raised there."""
+"""A piece for the caller, or an error to raise there."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from foreword.inference.labels.scoring import ScoreRow, score
 from foreword.inference.runner import ModelRunner
 
 _IDLE_FACTOR: Final = 4
-"""How much more is taken in at once while no answer is running that would have to pause for it."""
+"""Factor of the input tokens read at once while no answer is running that would have to pause."""
 
 _NOTHING: Final = DecodedText(text="", stop_reason=StopReason.TIME_LIMIT, ids=())
 """The answer of a request whose time limit passed before it was begun."""

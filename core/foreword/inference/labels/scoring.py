@@ -30,7 +30,7 @@ BEAM: Final = 4
 MAX_EXTENSIONS: Final = 24
 """Candidates that it adds at most."""
 NEGLIGIBLE: Final = math.log(1000)
-"""A candidate this much (in nats) less likely than the best one is not worth a pass."""
+"""Distance in nats below the best candidate from which a candidate is not worth a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class TreePass:
         self._tries: list[LabelTrie | None] = []
 
     def run(self, tries: Sequence[LabelTrie | None]) -> list[list[float]]:
-        """Return the log-probabilities of the candidates of each row's tree; empty where there is none."""
+        """Return the log-probabilities of the candidates of each row's tree; empty for a row without a tree."""
         device = self._network.device
         nodes = max(len(trie) if trie else 0 for trie in tries)
         ids_BN = torch.zeros(len(tries), nodes, dtype=torch.long)

@@ -15,7 +15,7 @@ from foreword.inference.model.network import Network, NetworkInput
 from foreword.inference.model.prefill import feed_first
 
 _LEAST_EFFECT: Final = 1e-6
-"""Nats; an adapter that really acts moves some token by far more, one that is ignored by nothing."""
+"""Smallest effect in nats: an adapter with an effect changes some token by far more, an ignored one by nothing."""
 
 
 def adapter_effect(network: Network, adapter: LoadedAdapter, ids: Sequence[int]) -> float:

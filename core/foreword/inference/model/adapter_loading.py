@@ -41,7 +41,7 @@ def _load_prompt(network: Network, vectors_PD: Tensor) -> Tensor:
     if vectors_PD.ndim != 2 or vectors_PD.shape[1] != spec.hidden_size:
         raise ArtifactError(
             f"The soft prompt has the shape {list(vectors_PD.shape)}, but {spec.id} needs vectors of width "
-            f"{spec.hidden_size}. It was tuned for another base model."
+            f"{spec.hidden_size}. It was tuned for another base model; tune again on this one."
         )
     if spec.context_room(len(vectors_PD)).free_tokens < 1:
         raise ArtifactError(
@@ -58,7 +58,8 @@ def _load_factors(network: Network, scales_W: Mapping[str, Tensor]) -> dict[str,
         factors = factors_by_module(spec.sites, scales_W)
     except ValueError as error:
         raise ArtifactError(
-            f"The factors do not fit {spec.id}: {error}. They were tuned for another base model."
+            f"The factors do not fit {spec.id}: {error}. They were tuned for another base model; "
+            "tune again on this one."
         ) from error
     return {
         path: factor_W.detach().to(device=network.device, dtype=torch.float32, copy=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _BUSY_SECONDS: Final = 1.0
-"""When to try again while every model in memory is in use."""
+"""Time after which to try again while every model in memory is in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

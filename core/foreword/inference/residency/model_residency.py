@@ -46,7 +46,7 @@ class _Entry(Generic[Loaded]):
 
 
 class Hold(Generic[Loaded]):
-    """A right to a base model: while it is held, the model stays."""
+    """A hold on a base model: until it is released, the model stays in memory."""
 
     def __init__(self, entry: _Entry[Loaded], release: Callable[[_Entry[Loaded]], None]) -> None:
         self._entry: _Entry[Loaded] | None = entry
@@ -59,7 +59,7 @@ class Hold(Generic[Loaded]):
         return self._entry.loaded
 
     def release(self) -> None:
-        """Give up the right; a second call changes nothing."""
+        """Release the model; a second call does nothing."""
         entry, self._entry = self._entry, None
         if entry is not None:
             self._release(entry)

@@ -13,7 +13,7 @@ STOPS = st.lists(st.text(alphabet="ab \n", min_size=1, max_size=4), min_size=1, 
 
 
 def _cut(text: str, sequences: list[str], include: bool) -> str:
-    """The rule, one character at a time."""
+    """Apply the rule one character at a time."""
     for end in range(1, len(text) + 1):
         complete = [item for item in sequences if text[:end].endswith(item)]
         if complete:

@@ -24,7 +24,7 @@ RUNNERS = {shape: ModelRunner(tiny_model(shape)) for shape in ("bart", "llama")}
 
 @st.composite
 def parameters(draw: st.DrawFn) -> GenerateParameters:
-    """Any parameters; each is left at its default about half the time."""
+    """Draw parameters; each keeps its default about half the time."""
     values: dict[str, object] = {"seed": draw(st.integers(0, 9))}
 
     def maybe(name: str, strategy: st.SearchStrategy[object]) -> None:
@@ -126,7 +126,7 @@ def test_a_length_penalty_ends_where_plain_generate_ends(shape):
 
 @torch.inference_mode()
 def full_pass(shape: str, runner: ModelRunner, ids: list[int], answer: tuple[int, ...]) -> torch.Tensor:
-    """Log-probabilities after every token in one plain pass, `[N, V]`: of input and answer, or of the answer alone."""
+    """Return log-probabilities after every token in one plain pass, `[N, V]`: of input and answer, or of the answer."""
     module = runner.model.module
     if shape in CAUSAL:
         return module(input_ids=torch.tensor([[*ids, *answer]])).logits[0].log_softmax(dim=-1)

@@ -15,7 +15,7 @@ def _arguments(count: int, **values):
 
 
 def _places(count: int) -> dict[str, torch.Tensor]:
-    """The first places of one request's answer."""
+    """Return the first places of one request's answer."""
     return {"seed_B": torch.full((count,), 2**32 - 1), "count_B": torch.arange(count)}
 
 

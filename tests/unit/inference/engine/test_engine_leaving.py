@@ -33,7 +33,7 @@ def in_a_minute() -> float:
 
 
 async def one_behind_the_other(engine: InferenceEngine, **fields: object) -> tuple[asyncio.Task, asyncio.Task]:
-    """A long answer, and a request with these fields that waits for its place."""
+    """Start a long answer, and a request with these fields that waits for its place."""
     async with paused(engine):
         first = asyncio.create_task(answer(engine, "Long story", parameters=LONG))
         await queued(engine, 1)
@@ -43,7 +43,7 @@ async def one_behind_the_other(engine: InferenceEngine, **fields: object) -> tup
 
 
 async def order_of_ends(*tasks: asyncio.Task) -> list[asyncio.Task]:
-    """The tasks in the order in which they end."""
+    """Return the tasks in the order in which they end."""
     ended: list[asyncio.Task] = []
     for task in tasks:
         task.add_done_callback(ended.append)

@@ -37,7 +37,7 @@ async def test_a_base_model_is_loaded_once_on_first_use_and_several_can_be_serve
 
 
 def _room_for(*models: TinyBaseModel) -> MemoryBudget:
-    """A budget that holds these models and hardly more."""
+    """Return a budget for these models and hardly more."""
     return MemoryBudget(byte_size=int(1.1 * 4 * sum(model.spec.parameter_count for model in models)), strict=True)
 
 

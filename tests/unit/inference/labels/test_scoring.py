@@ -24,7 +24,7 @@ def _rows(runner: ModelRunner) -> list[TextRow]:
 
 
 def _scaled(runner: ModelRunner) -> list[TextRow]:
-    """The same beside rows with factors, with a prompt and without."""
+    """Return the same rows, and rows with factors, with and without a prompt."""
     adapters = [load_adapter(runner, length, length, scaled=True) for length in (0, 7)]
     return _rows(runner) + [TextRow(text=text, adapter=adapter) for text in TEXTS for adapter in adapters]
 
@@ -127,7 +127,7 @@ def test_the_second_pass_finds_a_better_answer_with_one_label_more(shape):
 
 
 def _row_of(runner: ModelRunner, num_tokens: int, prompt: int) -> TextRow:
-    """A row whose input has so many tokens."""
+    """Return a row whose input has this number of tokens."""
     row = TextRow(text=" word" * (num_tokens - 2), adapter=load_adapter(runner, prompt))
     assert len(runner.tokenize(row.text)) == num_tokens
     return row

@@ -244,5 +244,5 @@ def test_the_memory_of_an_unloaded_model_comes_back():
 
 
 def resident_bytes() -> int:
-    """Main memory that this process has."""
+    """Return the resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
