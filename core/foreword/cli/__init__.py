@@ -1,4 +1,4 @@
-"""The command `foreword`: one module per group of commands, loaded when one of them is called."""
+"""The command `foreword`, with one module per group of commands, each loaded when it is called."""
 
 from foreword.cli.application import main
 

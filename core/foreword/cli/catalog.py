@@ -1,4 +1,4 @@
-"""`foreword catalog`: the base models, tasks and tuning methods that a service offers."""
+"""`foreword catalog`: the base models, tasks, tuning methods and parameters of a service."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def catalog() -> None:
-    """Lists the base models, tasks and tuning methods of a service."""
+    """List the base models, tasks, tuning methods and parameters of a service."""
 
 
 @catalog.command("base-models")
 @json_option
 @with_client
 def base_models(client: Client, as_json: bool) -> None:
-    """Lists base models. `foreword tune --base-model` takes their names and aliases."""
+    """List base models, for `foreword tune --base-model`."""
     from foreword.cli.render import out_console, print_facts, print_json, short_name
 
     found = client.list_base_models()
@@ -57,7 +57,7 @@ def base_models(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def tasks(client: Client, as_json: bool) -> None:
-    """Lists tasks with their options. `foreword tune --task` takes their ids, `--option` their options."""
+    """List tasks and their options, for `foreword tune --task` and `--option`."""
     from foreword.cli.render import out_console, print_json
 
     found = client.list_tasks()
@@ -73,7 +73,7 @@ def tasks(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def methods(client: Client, as_json: bool) -> None:
-    """Lists tuning methods with their parameters. `foreword tune --tuning-type` takes their ids."""
+    """List tuning methods and their parameters, for `foreword tune --tuning-type` and `--option`."""
     from foreword.cli.render import out_console, print_json
 
     found = client.list_tuning_methods()
@@ -89,7 +89,7 @@ def methods(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def parameters(client: Client, as_json: bool) -> None:
-    """Lists the tuning and generation parameters that every base model takes."""
+    """List the tuning and generation parameters of all base models."""
     from foreword.cli.render import out_console, print_json
 
     found = client.list_parameters()
@@ -129,7 +129,7 @@ def _print_method(console: Console, method: TuningMethod) -> None:
         [
             ("name", method.display_name),
             ("description", method.description),
-            ("does not take", ", ".join(method.unused_parameters)),
+            ("unused parameters", ", ".join(method.unused_parameters)),
             ("plugin", method.plugin),
         ],
     )
@@ -137,7 +137,7 @@ def _print_method(console: Console, method: TuningMethod) -> None:
 
 
 def _print_parameters(console: Console, heading: str, specs: Iterable[ParameterSpec]) -> None:
-    """A table of parameters, and a blank line."""
+    """Print a table of parameters and a blank line."""
     from foreword.cli.render import print_table
 
     rows = [

@@ -1,4 +1,4 @@
-"""`foreword classify --file`: every row of a file, in its order."""
+"""`foreword classify --file`: classification of every row of a file, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from foreword.client import ClassifyResult
 
 Classify = Callable[[Sequence[str]], "Sequence[ClassifyResult | ForewordError]"]
-"""Classifies texts; one that failed has its error in its place."""
+"""A function that classifies texts; the result of a text that failed is its error."""
 
 _BATCH_ROWS = 128
 _COLUMNS = ("row", "input", "labels", "probability", "error")
@@ -28,12 +28,12 @@ _LINE_EVERY_SECONDS = 5.0
 
 
 def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *, as_csv: bool) -> None:
-    """Classify the rows of a file in batches, and write an answer or an error for each as soon as its batch is done.
+    """Classify the rows of a file in batches, and write each answer or error as soon as its batch is done.
 
     Raises:
-        ClickException: Some rows failed; their errors are in the output. Or an error ended the work; rows that are not
-            in the output were not classified.
-        KeyboardInterrupt: Somebody interrupted the work; standard error has the first row that was not classified.
+        ClickException: Some rows failed, and their errors are in the output; or an error stopped the command, and rows
+            that are not in the output were not classified.
+        KeyboardInterrupt: The command was interrupted; standard error has the first row that was not classified.
     """
     from foreword.cli.render import err_console
 
@@ -54,15 +54,18 @@ def classify_file(rows: Iterable[TextRow], classify: Classify, output: TextIO, *
                 progress.count(failed=isinstance(answer, str))
             output.flush()
     if progress.failed:
-        raise click.ClickException(f"{progress.failed:,} of {progress.done:,} rows failed; see `error` in the output.")
+        raise click.ClickException(
+            f"{progress.failed:,} of {progress.done:,} rows failed; see the field `error` in the output."
+        )
 
 
 def _unfinished(batch: Sequence[TextRow]) -> str:
-    return f"Row {batch[0].number:,} and those after it were not classified."
+    """Return a sentence about the rows that were not classified."""
+    return f"Row {batch[0].number:,} and all later rows were not classified."
 
 
 def _answers(batch: Sequence[TextRow], classify: Classify) -> Iterator[ClassifyResult | str]:
-    """The answer of each row, or why there is none."""
+    """Return the answer of each row, or the reason why it has none."""
     texts = [row.text for row in batch if not row.fault]
     answers = iter(classify(texts) if texts else ())
 
@@ -75,7 +78,7 @@ def _answers(batch: Sequence[TextRow], classify: Classify) -> Iterator[ClassifyR
 
 
 def _record(row: TextRow, answer: ClassifyResult | str) -> dict[str, Any]:
-    """What is written of a row. Bytes of its text that were no UTF-8 become question marks."""
+    """Return the output for a row. Bytes of its text that are not UTF-8 become question marks."""
     labels = probability = error = None
     if isinstance(answer, str):
         error = answer
@@ -105,13 +108,13 @@ def _csv_writer(output: TextIO) -> Callable[[dict[str, Any]], None]:
 
 
 class _Progress:
-    """Rows done and failed: a live line on a terminal, now and then a line elsewhere."""
+    """Progress of the rows: a live line on a terminal, otherwise a line every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self.done = self.failed = 0
         self._console = console
         self._status = console.status("0 rows") if console.is_terminal else None
-        self._began = self._told = time.monotonic()
+        self._began = self._last_line = time.monotonic()
 
     def __enter__(self) -> None:
         if self._status is not None:
@@ -123,13 +126,13 @@ class _Progress:
         self._console.print(self._text())
 
     def count(self, *, failed: bool) -> None:
-        """Counts a row that is written."""
+        """Count a row that was written."""
         self.done += 1
         self.failed += failed
         if self._status is not None:
             self._status.update(self._text())
-        elif time.monotonic() - self._told > _LINE_EVERY_SECONDS:
-            self._told = time.monotonic()
+        elif time.monotonic() - self._last_line > _LINE_EVERY_SECONDS:
+            self._last_line = time.monotonic()
             self._console.print(self._text())
 
     def _text(self) -> str:

@@ -1,4 +1,4 @@
-"""`foreword data`: checks training data on this machine, through the installed plugins."""
+"""`foreword data`: local checks of training data with the installed plugins."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _CHUNK_BYTES = 256 * 1024
 
 @click.group()
 def data() -> None:
-    """Checks training data."""
+    """Check training data, or print sample data."""
 
 
 @data.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--format", type=click.Choice(["jsonl", "json", "csv"]), help="[default: read from the content]")
+@click.option("--format", type=click.Choice(["jsonl", "json", "csv"]), help="Format of FILE.  [default: detected]")
 @task_options
-@named_options("An option of the task that has no option here; repeatable.")
-@click.option("--base-model", default="", help="Count lengths in tokens of this base model.  [default: characters]")
-@click.option("--max-input-tokens", type=int, help="Longest input, with --base-model.  [default: the model's context]")
+@named_options("Set an option of the task; may be repeated.")
+@click.option("--base-model", default="", help="Measure lengths in tokens of this base model.  [default: characters]")
+@click.option("--max-input-tokens", type=int, help="Maximum input length, with --base-model.  [default: its context]")
 @json_option
 @in_options
 def check(
@@ -43,9 +43,9 @@ def check(
     max_input_tokens: int | None,
     as_json: bool,
 ) -> None:
-    """Checks FILE (- reads standard input) as an upload would, and stores nothing. Needs no service.
+    """Check FILE (- for standard input) as an upload does.
 
-    Exits with 1 when rows are faulty.
+    Needs no service and stores nothing. Exits with status 1 if rows are faulty.
     """
     from foreword.cli.render import out_console, print_json, print_report
     from foreword.data.start import start_checker
@@ -81,10 +81,11 @@ def check(
 @data.command()
 @click.argument("name", default="complaints", type=click.Choice(SAMPLES))
 def sample(name: str) -> None:
-    """Prints data that ships with Foreword: complaints, routed to departments.
+    """Print sample data.
 
-    complaints_v2 is valid but badly distributed, for `data check` to say so; complaints_unseen is there to try a
-    tuned model on. replies is for generation, summaries for summarization.
+    complaints is a training file for classification: complaints and their departments. complaints_v2 is badly
+    distributed and shows the warnings of `foreword data check`. complaints_unseen has held-out rows for trying a tuned
+    model. replies is for generation and summaries for summarization.
     """
     from foreword.samples import sample_path
 

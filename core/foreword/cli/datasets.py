@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def datasets() -> None:
-    """Manages stored training data. DATASET is the id or the display name of a dataset."""
+    """Manage stored training data.
+
+    DATASET is the id or the display name of a dataset.
+    """
 
 
 @datasets.command("list")
@@ -22,7 +25,7 @@ def datasets() -> None:
 @json_option
 @with_client
 def list_(client: Client, limit: int, as_json: bool) -> None:
-    """Lists datasets, newest first."""
+    """List datasets, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
@@ -46,7 +49,7 @@ def list_(client: Client, limit: int, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, dataset: str, as_json: bool) -> None:
-    """Shows a dataset with its report."""
+    """Show a dataset and its report."""
     from foreword.cli.render import out_console, print_facts, print_json, print_report
 
     found = client.get_dataset(dataset)
@@ -73,5 +76,8 @@ def show(client: Client, dataset: str, as_json: bool) -> None:
 @click.argument("dataset")
 @with_client
 def delete(client: Client, dataset: str) -> None:
-    """Deletes a dataset that no queued or running experiment needs; what was tuned on it stays."""
+    """Delete a dataset.
+
+    Models tuned on it are kept. A dataset of a queued or running experiment cannot be deleted.
+    """
     client.delete_dataset(dataset)

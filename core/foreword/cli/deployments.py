@@ -1,4 +1,4 @@
-"""`foreword deploy` and `foreword deployments`: what is served under which name."""
+"""`foreword deploy` and `foreword deployments`: models under serving names."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ if TYPE_CHECKING:
     from foreword.client import Client, Deployment
 
 
-@click.command(short_help="Puts a model behind a serving name.")
+@click.command(short_help="Deploy a model under a serving name.")
 @click.argument("model")
-@click.option("--name", "serving_name", required=True, help="Name that requests use.")
-@click.option("--space", default="default", show_default=True, help="Space to deploy into, by id or display name.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it serves.")
+@click.option("--name", "serving_name", required=True, help="Serving name, which requests use.")
+@click.option("--space", default="default", show_default=True, help="Id or display name of the space.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
 @json_option
 @with_client
 def deploy(client: Client, model: str, serving_name: str, space: str, wait: bool, as_json: bool) -> None:
-    """Puts MODEL behind a serving name, and waits until it has passed its probe.
+    """Deploy MODEL under a serving name.
 
-    MODEL is a tuned model by id, resource name or display name, or baseModels/NAME.
+    MODEL is the id, resource name or display name of a tuned model, or baseModels/NAME. It serves once it has passed
+    its probe.
     """
     found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
-    _tell(found, as_json)
+    _print(found, as_json)
 
 
 @click.group()
 def deployments() -> None:
-    """Manages what is served."""
+    """Manage deployments.
+
+    DEPLOYMENT is the serving name, id, resource name or display name of a deployment.
+    """
 
 
 @deployments.command("list")
 @json_option
 @with_client
 def list_(client: Client, as_json: bool) -> None:
-    """Lists deployments, newest first."""
+    """List deployments, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
@@ -63,7 +67,7 @@ def list_(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, deployment: str, as_json: bool) -> None:
-    """Shows a deployment with its revisions. DEPLOYMENT is its serving name, id, resource name or display name."""
+    """Show a deployment and its revisions."""
     from foreword.cli.render import out_console, print_facts, print_json, print_table, short_name
     from foreword.cli.render.listing import age
 
@@ -76,7 +80,7 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
     console.print()
     print_table(
         console,
-        ["revision", "model", "state", "probe effect", "made", ""],
+        ["revision", "model", "state", "probe effect", "created", ""],
         [
             (
                 str(item.revision),
@@ -94,32 +98,33 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
 
 @deployments.command()
 @click.argument("deployment")
-@click.option(
-    "--model", required=True, help="Model to serve instead: a tuned model by id or display name, or baseModels/NAME."
-)
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Return when it serves.")
+@click.option("--model", required=True, help="New model: the id or display name of a tuned model, or baseModels/NAME.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
 @json_option
 @with_client
 def update(client: Client, deployment: str, model: str, wait: bool, as_json: bool) -> None:
-    """Serves another model under the same name, once that has passed its probe."""
-    _tell(client.update_deployment(deployment, model=model, wait=wait), as_json)
+    """Serve another model under the same name.
+
+    The new model serves once it has passed its probe; until then, the old one does.
+    """
+    _print(client.update_deployment(deployment, model=model, wait=wait), as_json)
 
 
 @deployments.command()
 @click.argument("deployment")
-@click.option("--revision", type=click.IntRange(min=1), help="[default: the ready one before the one that serves]")
+@click.option("--revision", type=click.IntRange(min=1), help="Revision to serve.  [default: the previous ready one]")
 @json_option
 @with_client
 def rollback(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
-    """Points a deployment back to an earlier revision, at once."""
-    _tell(client.rollback_deployment(deployment, revision or 0), as_json)
+    """Roll a deployment back to an earlier revision."""
+    _print(client.rollback_deployment(deployment, revision or 0), as_json)
 
 
 @deployments.command()
 @click.argument("deployment")
 @with_client
 def delete(client: Client, deployment: str) -> None:
-    """Deletes a deployment; requests that are running finish."""
+    """Delete a deployment. Running requests are completed."""
     client.delete_deployment(deployment)
 
 
@@ -130,7 +135,7 @@ def _state(deployment: Deployment) -> Text:
     return Text(deployment.state.value, style=styles.get(deployment.state.value, "yellow"))
 
 
-def _tell(deployment: Deployment, as_json: bool) -> None:
+def _print(deployment: Deployment, as_json: bool) -> None:
     from foreword.cli.render import out_console, print_json, short_name
 
     if as_json:

@@ -1,4 +1,4 @@
-"""`foreword experiments`: tuning runs."""
+"""`foreword experiments`: management of tuning runs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ if TYPE_CHECKING:
 
 @click.group()
 def experiments() -> None:
-    """Manages tuning runs. EXPERIMENT is the id or the display name of a run."""
+    """Manage tuning runs.
+
+    EXPERIMENT is the id or the display name of a run.
+    """
 
 
 @experiments.command("list")
-@click.option("--state", multiple=True, type=click.Choice([state.value for state in ExperimentState]))
+@click.option(
+    "--state",
+    multiple=True,
+    type=click.Choice([state.value for state in ExperimentState]),
+    help="List only runs in this state; may be repeated.",
+)
 @limit_option
 @json_option
 @with_client
 def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Lists runs, newest first."""
+    """List runs, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
     from foreword.cli.render.progress import progress_columns
@@ -46,17 +54,19 @@ def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> 
 
 @experiments.command()
 @click.argument("experiment")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve, as a PNG.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve to this image file."
+)
 @json_option
 @with_client
 def show(client: Client, experiment: str, plot: Path | None, as_json: bool) -> None:
-    """Shows a run: its plan, how far it is or how it ended, tuned against base."""
+    """Show a run: its plan, its progress and its results."""
     from foreword.cli.render import err_console, out_console, print_experiment_result, print_json, print_plan
 
     found = client.get_tune_experiment(experiment)
     if plot is not None:
         client.plot_learning_curve(found, plot)
-        err_console().print(f"The learning curve is in {plot}.")
+        err_console().print(f"Wrote the learning curve to {plot}.")
     if as_json:
         print_json(found)
         return
@@ -69,7 +79,10 @@ def show(client: Client, experiment: str, plot: Path | None, as_json: bool) -> N
 @click.argument("experiment")
 @with_client
 def watch(client: Client, experiment: str) -> None:
-    """Shows a run until it has ended; Ctrl-C asks whether the run is to end too."""
+    """Watch a run until it has ended.
+
+    Ctrl-C asks whether to cancel the run. Exits with status 1 if it did not succeed.
+    """
     from foreword.cli.render import out_console, print_experiment_result
     from foreword.cli.tune import follow
 
@@ -83,7 +96,7 @@ def watch(client: Client, experiment: str) -> None:
 @click.argument("experiment")
 @with_client
 def cancel(client: Client, experiment: str) -> None:
-    """Asks a run to stop; it does within one step."""
+    """Cancel a run. It stops within one step."""
     from foreword.cli.render import out_console, short_name
 
     found = client.cancel_tune_experiment(experiment)
@@ -94,5 +107,5 @@ def cancel(client: Client, experiment: str) -> None:
 @click.argument("experiment")
 @with_client
 def delete(client: Client, experiment: str) -> None:
-    """Deletes a run that has ended; its tuned model stays."""
+    """Delete a run that has ended. Its tuned model is kept."""
     client.delete_tune_experiment(experiment)

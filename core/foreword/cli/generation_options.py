@@ -1,4 +1,4 @@
-"""Generation parameters on the command line: options of commands, and values by the names of the API."""
+"""Command-line options for generation parameters, and their conversion into arguments of the client."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TYPES: Final[Mapping[str, click.ParamType[Any]]] = {
     "string_list": click.STRING,
 }
 _NAMES: Final = {"random_seed": "--seed", "stop_sequences": "--stop"}
-"""Options that are not called like their parameter."""
+"""Options whose names differ from their parameter."""
 
 
 def generation_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command an option for every generation parameter, passed as `parameters`, which the client takes.
+    """Add an option for every generation parameter to a command, passed as `parameters` for the client.
 
-    Ranges are checked by the service, which knows the model.
+    The service checks their ranges, because some depend on the model.
     """
 
     @functools.wraps(function)
@@ -42,12 +42,12 @@ def generation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     added: Callable[..., Any] = command
     for spec in reversed(_OPTIONS):
         added = _option(spec)(added)
-    sample = click.option("--sample", is_flag=True, help="Draw each token at random instead of taking the likeliest.")
+    sample = click.option("--sample", is_flag=True, help="Draw each token at random instead of the most likely one.")
     return sample(added)
 
 
 def generate_keywords(parameters: Mapping[str, Any]) -> GenerateKeywords:
-    """What the client takes, out of values by their path in the API, such as `length_penalty.decay_factor`."""
+    """Return arguments of the client from values by their API path, such as `length_penalty.decay_factor`."""
     from foreword.domain.inference import LengthPenalty, ReturnOptions
 
     values = {path: value for path, value in parameters.items() if "." not in path}
@@ -59,7 +59,7 @@ def generate_keywords(parameters: Mapping[str, Any]) -> GenerateKeywords:
     if "time_limit" in values:
         values["time_limit"] = timedelta(seconds=values["time_limit"])
     if "length_penalty" in parts:
-        # Without a factor 0 goes out, and the service says which factors there are.
+        # Without a factor, 0 is sent, and the service reports the allowed range.
         values["length_penalty"] = LengthPenalty(**{"decay_factor": 0.0, **parts["length_penalty"]})
     if "return_options" in parts:
         values["return_options"] = ReturnOptions(**parts["return_options"])
@@ -87,5 +87,5 @@ def _option(spec: ParameterSpec) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def _keyword(spec: ParameterSpec) -> str:
-    """The name of an option's value: the last part of its path, which errors of the service end with, too."""
+    """Return the name of an option's value: the last part of its path, with which the service's errors end, too."""
     return spec.name.rpartition(".")[2]

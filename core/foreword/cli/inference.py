@@ -1,4 +1,4 @@
-"""`foreword generate`, `classify` and `tokenize`: answers of tuned and base models."""
+"""`foreword generate`, `classify` and `tokenize`: inference with tuned and base models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def prompt_options(function: Callable[..., Any], *, text_required: bool = True) -> Callable[..., Any]:
-    """Gives a command MODEL and TEXT, `--instruction`, `--example` and `--variable`."""
+    """Add MODEL, TEXT, `--instruction`, `--example` and `--variable` to a command."""
     for add in (
         click.option(
             "--variable",
@@ -35,8 +35,10 @@ def prompt_options(function: Callable[..., Any], *, text_required: bool = True) 
             metavar="NAME VALUE",
             help="Value of {{NAME}} in the prompt; may be repeated.",
         ),
-        click.option("--example", nargs=2, multiple=True, metavar="INPUT OUTPUT", help="An example; may be repeated."),
-        click.option("--instruction", default="", help="What to do, in front of examples and text."),
+        click.option(
+            "--example", nargs=2, multiple=True, metavar="INPUT OUTPUT", help="Example in the prompt; may be repeated."
+        ),
+        click.option("--instruction", default="", help="Instruction in front of examples and text."),
         click.argument("text", required=text_required),
         click.argument("model"),
     ):
@@ -44,10 +46,10 @@ def prompt_options(function: Callable[..., Any], *, text_required: bool = True) 
     return function
 
 
-@click.command(short_help="Answers with text.")
+@click.command(short_help="Generate an answer.")
 @prompt_options
 @generation_options
-@click.option("--stream", is_flag=True, help="Print the answer as it comes.")
+@click.option("--stream", is_flag=True, help="Print the answer while it is generated.")
 @json_option
 @with_client
 def generate(
@@ -61,9 +63,10 @@ def generate(
     stream: bool,
     as_json: bool,
 ) -> None:
-    """Answers TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME.
+    """Generate an answer to TEXT (- for standard input) with MODEL.
 
-    The answer goes to standard output, its token counts to standard error.
+    MODEL is a serving name, a tuned model or baseModels/NAME. The answer is printed to standard output, its token
+    counts to standard error.
     """
     from foreword.cli.render import out_console, print_json
     from foreword.cli.render.answer import print_tokens, usage
@@ -87,31 +90,32 @@ def generate(
         click.echo(usage(result), err=True)
 
 
-@click.command(short_help="Answers with labels and probabilities.")
+@click.command(short_help="Classify a text or the rows of a file.")
 @partial(prompt_options, text_required=False)
 @click.option(
     "--file",
     type=click.File("r", encoding="utf-8-sig", errors="surrogateescape"),
-    help="Classify every row of this file instead of TEXT (- reads standard input).",
+    help="Classify every row of this file (- for standard input) instead of TEXT.",
 )
 @click.option(
     "--format",
     type=click.Choice(FORMATS),
     help="With --file: JSONL with `input` in each line, CSV with a column `input`, or a text in each line.  "
-    "[default: by the file's ending]",
+    "[default: by the file's extension]",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="With --file: write CSV to a name that ends with .csv, else JSONL.  [default: JSONL to standard output]",
+    help="With --file: write to this file, as CSV if its extension is .csv, otherwise as JSONL.  "
+    "[default: JSONL to standard output]",
 )
-@click.option("--threshold", type=float, help="Abstain when no label set reaches this probability.")
-@click.option("--labels", default="", help="Labels, for a model that was not tuned to classify; comma-separated.")
-@click.option("--multi-label", is_flag=True, help="With --labels: an answer may hold several.")
+@click.option("--threshold", type=float, help="Abstain if no label set reaches this probability.")
+@click.option("--labels", default="", help="Comma-separated labels, for a model that was not tuned to classify.")
+@click.option("--multi-label", is_flag=True, help="With --labels: allow several labels per answer.")
 @click.option(
-    "--truncate-input-tokens", type=int, default=0, help="Keep only this many of a longer input's last tokens."
+    "--truncate-input-tokens", type=int, default=0, help="Keep only this many of the last tokens of the input."
 )
-@click.option("--top-n", type=int, default=0, help="How many label sets to list.  [default: 5]")
+@click.option("--top-n", type=int, default=0, help="Number of label sets to list.  [default: 5]")
 @json_option
 @with_client
 def classify(
@@ -131,19 +135,19 @@ def classify(
     top_n: int,
     as_json: bool,
 ) -> None:
-    """Labels TEXT (- reads standard input) with MODEL: a serving name, a tuned model or baseModels/NAME.
+    """Classify TEXT (- for standard input) with MODEL.
 
-    With --file, labels every row of a file, in its order. A row that fails has its error in the output and does not
-    stop the others; the command then exits with 1.
+    MODEL is a serving name, a tuned model or baseModels/NAME. With --file, every row of a file is classified, in order.
+    A row that fails has its error in the output and does not stop the others; the command then exits with status 1.
     """
     from foreword.cli.render import print_json
 
     if (text is None) == (file is None):
-        raise click.UsageError("Give either TEXT or --file.")
+        raise click.UsageError("Pass either TEXT or --file.")
     if file is None and (format or output):
-        raise click.UsageError("--format and --output go with --file.")
+        raise click.UsageError("--format and --output need --file.")
     if file is not None and output is not None and _is_same_file(file, output):
-        raise click.UsageError(f"--output {output} is the file to read. Name another file; nothing was written.")
+        raise click.UsageError(f"--output {output} is the file to read; nothing was written. Choose another file.")
     options: dict[str, Any] = {
         "threshold": threshold,
         "labels": [label.strip() for label in labels.split(",") if label.strip()],
@@ -172,9 +176,9 @@ def classify(
         _print_classification(result)
 
 
-@click.command(short_help="Counts tokens.")
+@click.command(short_help="Count the tokens of a text.")
 @prompt_options
-@click.option("--tokens", "return_tokens", is_flag=True, help="List the tokens as well.")
+@click.option("--tokens", "return_tokens", is_flag=True, help="Print the tokens, too.")
 @json_option
 @with_client
 def tokenize(
@@ -187,7 +191,7 @@ def tokenize(
     return_tokens: bool,
     as_json: bool,
 ) -> None:
-    """Counts the tokens of TEXT (- reads standard input) for MODEL, templates included."""
+    """Count the tokens of TEXT (- for standard input) for MODEL, including templates."""
     from foreword.cli.render import print_json
 
     prompt = _prompt(text, instruction, example)
@@ -227,7 +231,7 @@ def _is_same_file(file: TextIO, path: Path) -> bool:
 
 
 def _print_classification(result: ClassifyResult) -> None:
-    """The answer, then the likeliest label sets, then every label."""
+    """Print the answer, the most likely label sets and all labels."""
     from rich.text import Text
 
     from foreword.cli.render import out_console, print_table

@@ -1,4 +1,4 @@
-"""`foreword init`: a home, its database, the first tenant and the key of its administrator."""
+"""`foreword init`: a home folder with its database, a first tenant and an administrator's key."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _FIRST_TENANT = "main"
 _MOST_TENANTS = 20
 
 
-@click.command(short_help="Sets up a home, a first tenant and its key.")
+@click.command(short_help="Set up a home folder with a first tenant and its key.")
 @home_option
-@click.option("--tenant", help="Id of the tenant.  [default: the home's only tenant, or main in a new home]")
-@click.option("--new-key", is_flag=True, help="Make another administrator's key, when the first one is lost.")
+@click.option("--tenant", help="Id of the tenant.  [default: the only tenant, or main in a new home]")
+@click.option("--new-key", is_flag=True, help="Create another administrator's key, if the first one is lost.")
 def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
-    """Sets up a home: database, artifacts, a first tenant and an administrator's key, which is printed this once.
+    """Set up a home folder with a first tenant and its key.
 
-    Running it again changes nothing; --new-key makes one more key.
+    Creates the database, the artifact store, the tenant and an administrator's key, which is printed only once. Running
+    the command again changes nothing, except that --new-key creates another key.
     """
     from foreword.cli.render import out_console, print_facts
     from foreword.domain.tenant import Scope
@@ -51,25 +52,25 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
         database.close()
     facts = [("home", str(settings.home_folder)), ("tenant", tenant), ("key", secret)]
     if not secret:
-        console.print("Set up already; nothing was changed. --new-key makes another administrator's key.")
+        console.print("Already set up; nothing was changed. Use --new-key to create another administrator's key.")
         print_facts(console, facts)
         return
-    console.print("Set up.")
+    console.print("Setup is complete.")
     print_facts(console, facts)
-    console.print("\nThe key is shown this once and stored nowhere; keep it safe. What to do next:")
+    console.print("\nThe key is shown only once and is not stored; keep it safe. Next steps:")
     console.print("  foreword serve" + (f" --home {shlex.quote(str(settings.home_folder))}" if home else ""))
     console.print(f"  export FOREWORD_API_KEY={secret}", soft_wrap=True)
 
 
 def _tenant(tenants: TenantRepository, chosen: str | None, *, must_exist: bool) -> str:
-    """The tenant to set up.
+    """Return the tenant to set up.
 
     Args:
-        chosen: What --tenant says; None without it.
-        must_exist: Whether a home that has tenants may get no further one.
+        chosen: The value of --tenant; None if it is not set.
+        must_exist: Whether a chosen tenant must exist if the home already has tenants.
 
     Raises:
-        UsageError: The home has several tenants and none is chosen, or it lacks the chosen one.
+        UsageError: The home has several tenants and none is chosen, or the chosen one does not exist.
     """
     found = [item.id for item in tenants.list_tenants(page_size=_MOST_TENANTS).items]
     listed = ", ".join(found) + (", ..." if len(found) == _MOST_TENANTS else "")
@@ -82,7 +83,7 @@ def _tenant(tenants: TenantRepository, chosen: str | None, *, must_exist: bool) 
             tenants.get_tenant(chosen)
         except NotFoundError:
             raise click.UsageError(
-                f"This home has no tenant {chosen!r}; it has {listed}. Choose one of them with --tenant, or leave out "
+                f"This home has no tenant {chosen!r}; it has {listed}. Choose one of them with --tenant, or omit "
                 "--new-key to create another tenant."
             ) from None
     return chosen

@@ -1,4 +1,4 @@
-"""`foreword models`: tuned models."""
+"""`foreword models`: management of tuned models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """Manages tuned models. MODEL is the id or the display name of a tuned model."""
+    """Manage tuned models.
+
+    MODEL is the id or the display name of a tuned model.
+    """
 
 
 @models.command("list")
@@ -23,7 +26,7 @@ def models() -> None:
 @json_option
 @with_client
 def list_(client: Client, limit: int, as_json: bool) -> None:
-    """Lists tuned models, newest first."""
+    """List tuned models, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
@@ -48,7 +51,7 @@ def list_(client: Client, limit: int, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, model: str, as_json: bool) -> None:
-    """Shows a tuned model: what it is made of, and how it compares with the base model."""
+    """Show a tuned model and its evaluation."""
     from foreword.cli.render import out_console, print_evaluations, print_facts, print_json, short_name
 
     found = client.get_tuned_model(model)
@@ -81,7 +84,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @with_client
 def export(client: Client, model: str, folder: Path) -> None:
-    """Writes a tuned model to FOLDER as a PEFT adapter."""
+    """Export a tuned model to FOLDER as a PEFT adapter."""
     for path in client.export_tuned_model(model, folder):
         click.echo(path)
 
@@ -90,5 +93,5 @@ def export(client: Client, model: str, folder: Path) -> None:
 @click.argument("model")
 @with_client
 def delete(client: Client, model: str) -> None:
-    """Deletes a tuned model that no deployment serves."""
+    """Delete a tuned model that no deployment serves."""
     client.delete_tuned_model(model)

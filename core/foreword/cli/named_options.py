@@ -1,4 +1,4 @@
-"""`--option name=value`: options of the task and parameters of the tuning method, typed as these describe them."""
+"""`--option NAME=VALUE`: options of the task and parameters of the tuning method, with the types they declare."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from foreword.domain.parameters import ParameterSpec, listed
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
 _COMMON: Final = {"labels": "--labels", "multi_label": "--multi-label", "separator": "--separator"}
-"""Options of tasks that commands take by a name of their own."""
+"""Options of tasks that have their own command-line options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """A task or a tuning method, with the options that it has.
+    """A task or a tuning method with its options.
 
     Attributes:
-        kind: `task` or `method`; in front of a name, it says whose option is meant.
+        kind: `task` or `method`; as a prefix of a name, it selects the owner of the option.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Holder:
 
     @property
     def own(self) -> dict[str, ParameterSpec]:
-        """Its options that no other command-line option sets, by name."""
+        """The options without their own command-line option, by name."""
         return {spec.name: spec for spec in self.specs if spec.name not in _COMMON}
 
 
@@ -43,40 +43,40 @@ class NamedOptions:
     method: Mapping[str, Any] = field(default_factory=dict)
 
     def within(self, options: TaskOptions) -> TaskOptions:
-        """The options of a task with these values added."""
+        """Return the options of a task with these values added."""
         return replace(options, extra=dict(self.task)) if self.task else options
 
 
 def named_options(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command `--option NAME=VALUE`, passed as `named`; it may be given several times."""
+    """Add the repeatable option `--option NAME=VALUE` to a command, passed as `named`."""
     return click.option("--option", "named", metavar="NAME=VALUE", multiple=True, help=help)
 
 
 def chosen(holders: Sequence[Holder], id: str, *, option: str) -> Sequence[Holder]:
-    """The holder of this id, or all of them when it is empty.
+    """Return the holder with this id, or all holders if the id is empty.
 
     Args:
         option: The command-line option that set the id.
 
     Raises:
-        BadParameter: None has this id.
+        BadParameter: No holder has this id.
     """
     found = [holder for holder in holders if not id or holder.id == id]
     if not found and id:
         names = ", ".join(sorted(holder.id for holder in holders)) or "none"
-        raise click.BadParameter(f"{id!r} is not installed; installed are {names}", param_hint=option)
+        raise click.BadParameter(f"{id!r} is not installed (installed: {names})", param_hint=option)
     return found
 
 
 def read_named_options(given: Sequence[str], holders: Sequence[Holder]) -> NamedOptions:
-    """Reads options, each with the type that its task or method describes.
+    """Parse options, each with the type that its task or method declares.
 
     Args:
-        given: `NAME=VALUE`; `task.` or `method.` in front of a name says whose option it is.
-        holders: The task and the method. Several tasks while the task is not known: any of them may have the option.
+        given: `NAME=VALUE`; the prefix `task.` or `method.` selects the owner of an option.
+        holders: The task and the method; several tasks if the task is not known yet, any of which may have the option.
 
     Raises:
-        BadParameter: An option is unknown or given twice, or its value is of the wrong type or out of range.
+        BadParameter: An option is unknown or set twice, or its value has a wrong type or is out of range.
     """
     values: dict[str, dict[str, Any]] = {"task": {}, "method": {}}
     for text in given:
@@ -96,13 +96,13 @@ def read_named_options(given: Sequence[str], holders: Sequence[Holder]) -> Named
             raise _bad(f"both the task and the tuning method have {name!r}; write task.{name}=... or method.{name}=...")
         (kind,) = kinds
         if name in values[kind]:
-            raise _bad(f"{name!r} is given twice")
+            raise _bad(f"{name!r} is set twice; set it once")
         values[kind][name] = _value(name, value, [holder.own[name] for holder in found])
     return NamedOptions(**values)
 
 
 def _value(name: str, text: str, specs: Sequence[ParameterSpec]) -> Any:
-    """The value that a text stands for, as the first description that allows it reads it."""
+    """Return the value of a text, parsed by the first specification that allows it."""
     faults: list[str] = []
     for spec in specs:
         value = _parsed(text, spec.type)
@@ -131,13 +131,13 @@ def _parsed(text: str, type: str) -> Any:
 
 
 def _known(holders: Iterable[Holder]) -> str:
-    """A sentence for each holder: which options it has."""
+    """Return a sentence about the options of each holder."""
     nouns = {"task": "The task", "method": "The tuning method"}
     return " ".join(f"{nouns[holder.kind]} {holder.id} has {listed(holder.own.values())}." for holder in holders)
 
 
 def _elsewhere(name: str) -> str:
-    """A hint that another option of the command line sets this one; empty when none does."""
+    """Return a hint to the command-line option that sets this value; empty if there is none."""
     from foreword.domain.parameters import TUNE_PARAMETER_SPECS
 
     if name in _COMMON:

@@ -1,4 +1,4 @@
-"""Errors in the words of who typed the command: options instead of the fields of a request."""
+"""Translation of errors from the fields of a request to the options of a command."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _OTHER_NAMES = {
     "structured.examples": "example",
     "structured.input": "text",
 }
-"""Parameters of commands that are not called like the field they fill."""
+"""Parameters of commands whose names differ from the field that they set."""
 _RESOURCES = {"api_key": "key", "tune_experiment": "experiment", "tuned_model": "model"}
-"""Arguments that are called by less than the whole name of the resource they refer to."""
+"""Arguments that have a shorter name than the resource they refer to."""
 
 
 def in_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes a command tell errors by its options: `--batch-size`, not `tune_experiment.parameters.batch_size`."""
+    """Make a command report errors by its options: `--batch-size`, not `tune_experiment.parameters.batch_size`."""
 
     @functools.wraps(function)
     def command(*arguments: Any, **options: Any) -> Any:
@@ -43,7 +43,7 @@ def _translate(error: ForewordError, command: click.Command) -> None:
         violations = []
         for item in error.violations:
             option = _option(item.field, shown)
-            begins = rf"(^|; ){re.escape(item.field)}: "  # so a message that names its fields joins them
+            begins = rf"(^|; ){re.escape(item.field)}: "  # the form of a message that lists several fields
             error.message = re.sub(begins, rf"\g<1>{option}: ", error.message)
             violations.append(FieldViolation(field=option, description=item.description))
         error.violations = tuple(violations)
@@ -51,7 +51,7 @@ def _translate(error: ForewordError, command: click.Command) -> None:
 
 
 def _option(field: str, shown: dict[str, str]) -> str:
-    """The option that fills a field, or the field itself."""
+    """Return the option that sets a field, or the field itself."""
     path = re.sub(r"\[[^]]*\]", "", field)
     for other, name in _OTHER_NAMES.items():
         if path == other or path.startswith(f"{other}."):

@@ -1,4 +1,4 @@
-"""`foreword serve`: puts the service together and runs it until it is told to stop."""
+"""`foreword serve`: construction of the service, which runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -23,22 +23,27 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Runs the service.")
-@click.option("--dev", is_flag=True, default=None, help="For trying things: loopback only, tenant dev, key dev.")
+@click.command(short_help="Run the service.")
+@click.option(
+    "--dev", is_flag=True, default=None, help="Development mode: loopback only, with the tenant dev and the key dev."
+)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 50051]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 for a free one.  [default: 50051]")
 @home_option
-@click.option("--workers", type=click.IntRange(0, 64), help="Worker processes to keep alive.  [default: 1]")
+@click.option("--workers", type=click.IntRange(0, 64), help="Number of worker processes.  [default: 1]")
 @click.option("--tls-certificate", type=_FILE, help="PEM file with the certificate chain.")
 @click.option("--tls-private-key", type=_FILE, help="PEM file with the private key.")
-@click.option("--insecure", is_flag=True, default=None, help="Allow plain text on an address that is not loopback.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least level logged.")
+@click.option("--insecure", is_flag=True, default=None, help="Allow plain text on addresses other than loopback.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Minimum log level.  [default: info]"
+)
 @click.option("--until-stdin-closes", is_flag=True, hidden=True, help="Also stop when the parent process ends.")
 def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
-    """Runs the service: API and inference in this process, tuning in a worker process beside it.
+    """Run the service.
 
-    SIGTERM or Ctrl-C lets running requests finish and tuning runs be taken up again at the next start. Every other
-    setting is an environment variable; deploy/settings.md lists them.
+    The API and inference run in this process, tuning in a worker process. On SIGTERM or Ctrl-C, running requests are
+    completed, and tuning runs are resumed at the next start. Other settings are environment variables; see
+    deploy/settings.md.
     """
     let_idle_threads_sleep()
     from foreword.observability import logging
@@ -87,14 +92,14 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
         port = await server.start()
         await executor.start()
-        _tell_ready(settings, port)
+        _print_ready(settings, port)
         await stop.wait()
-        click.echo("Stopping: running requests finish, tuning runs are kept for the next start.", err=True)
+        click.echo("Stopping: completing running requests; tuning runs resume at the next start.", err=True)
         await asyncio.gather(server.stop(), executor.stop())
         if lost.is_set():
             raise InternalError(
-                "The engine failed and cannot go on in this process; the log tells why under engine_lost. Start the "
-                "service again.",
+                "The engine failed and cannot continue in this process; the log entry engine_lost has the cause. "
+                "Start the service again.",
                 reason="ENGINE_LOST",
             )
     finally:
@@ -126,7 +131,7 @@ def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore
 
 
 def _stop_signal() -> asyncio.Event:
-    """An event that SIGTERM or Ctrl-C sets; the next one ends the process at once."""
+    """Return an event that the first SIGTERM or Ctrl-C sets; the second one ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -145,8 +150,8 @@ def _require_tenant(database: Database, settings: Settings) -> None:
 
     if not TenantRepository(database).list_tenants(page_size=1).items:
         raise FailedPreconditionError(
-            f"{settings.home_folder} has no tenant, so no key would be accepted. Make one with `foreword init`, "
-            f"or try things with `foreword serve --dev`.",
+            f"{settings.home_folder} has no tenant, so no key would be accepted. Create one with `foreword init`, "
+            f"or use the development mode, `foreword serve --dev`.",
             reason="NO_TENANT",
         )
 
@@ -156,11 +161,11 @@ def _warn_of_failed_plugins(plugins: PluginManager) -> None:
 
     for status in plugins.statuses:
         if status.state is PluginState.FAILED:
-            click.echo(f"Warning: plugin {status.id} is left out: {status.error}", err=True)
+            click.echo(f"Warning: plugin {status.id} is not in use: {status.error}", err=True)
 
 
-def _tell_ready(settings: Settings, port: int) -> None:
-    """Says where the service is and what to type next."""
+def _print_ready(settings: Settings, port: int) -> None:
+    """Print the address of the service and the next commands."""
     from foreword import __version__
     from foreword.cli.render import out_console, print_facts
 
@@ -178,5 +183,5 @@ def _tell_ready(settings: Settings, port: int) -> None:
         console.print("  export FOREWORD_API_KEY=dev")
         console.print("  foreword data sample > complaints.jsonl")
         console.print("  foreword tune complaints.jsonl")
-    # A supervisor that reads this through a pipe waits for it.
+    # A supervisor may wait for this output on a pipe.
     console.file.flush()

@@ -1,4 +1,4 @@
-"""What every command that talks to a service takes: where it is, and the key."""
+"""Options of commands that call a service: its address, the key and the output format."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ import click
 
 from foreword.cli.option_names import in_options
 
-_RETRY_SECONDS = 3.0  # a person waits; a service that restarts is back by then, one that is not there stays away
+_RETRY_SECONDS = 3.0  # a person waits; long enough for a service that restarts
 
 
 def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options `--endpoint`, `--api-key` and `--tls-ca`, and calls it with `client`."""
+    """Add the options `--endpoint`, `--api-key` and `--tls-ca` to a command, and call it with `client`."""
 
     @click.option(
         "--endpoint",
         envvar="FOREWORD_ENDPOINT",
         default="",
-        show_envvar=True,
-        help="Where the service is: HOST:PORT, or with http:// or https:// in front.  [default: 127.0.0.1:50051]",
+        help="Address of the service: [http[s]://]HOST[:PORT].  [env var: FOREWORD_ENDPOINT; default: 127.0.0.1:50051]",
     )
-    @click.option("--api-key", envvar="FOREWORD_API_KEY", default="", show_envvar=True, help="Secret of the key.")
+    @click.option("--api-key", envvar="FOREWORD_API_KEY", default="", show_envvar=True, help="API key.")
     @click.option(
         "--tls-ca",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        # Not an `envvar`: the client reads the variable, which unlike the option leaves plain text alone.
+        # Not an `envvar`: the client reads the variable, which, unlike the option, does not switch TLS on.
         help="PEM file with the certificates to trust.  [env var: FOREWORD_TLS_CA; default: the system's]",
     )
     @functools.wraps(function)
     @in_options
     def command(*arguments: Any, endpoint: str, api_key: str, tls_ca: Path | None, **options: Any) -> Any:
-        # gRPC logs what goes wrong on its way to an error that says it better; who wants both sets the variable.
+        # gRPC also logs failures that the command reports better; set the variable to see both.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from foreword.client import Client
 
@@ -46,12 +45,12 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a list command the option `--limit`."""
-    return click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most to show.")(
-        function
-    )
+    """Add the option `--limit` to a list command."""
+    return click.option(
+        "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Maximum number to list."
+    )(function)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the option `--json`, passed as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(function)
+    """Add the option `--json` to a command, passed as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(function)

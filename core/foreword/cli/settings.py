@@ -1,4 +1,4 @@
-"""Settings of the commands that run or set up a service: flags over environment over defaults."""
+"""Settings of commands that run or set up a service. Options override the environment, which overrides defaults."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the option `--home`."""
+    """Add the option `--home` to a command."""
     return click.option(
         "--home",
         type=click.Path(file_okay=False, path_type=Path),
-        help="Folder with database and artifacts.  [FOREWORD_HOME; default: ~/.foreword]",
+        help="Folder of the database and the artifacts.  [env var: FOREWORD_HOME; default: ~/.foreword]",
     )(function)
 
 
 def read_settings(**flags: Any) -> Settings:
-    """Reads the settings; flags that are None were not given.
+    """Read the settings; flags that are None are ignored.
 
     Raises:
-        InvalidArgumentError: A setting is wrong; names every one by its environment variable.
+        InvalidArgumentError: Settings are wrong. The error names all of them by their environment variables.
     """
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
@@ -38,7 +38,7 @@ def read_settings(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except SettingsError as error:
-        raise InvalidArgumentError.of("settings", f"{error}. Compare it with deploy/settings.md.") from None
+        raise InvalidArgumentError.of("settings", f"{error}. See deploy/settings.md for its format.") from None
     except ValidationError as error:
         violations = [
             FieldViolation(
@@ -51,10 +51,10 @@ def read_settings(**flags: Any) -> Settings:
 
 
 def make_home(settings: Settings) -> None:
-    """Makes the home folder, which only its owner may enter: it holds everybody's data.
+    """Create the home folder, readable only by its owner, because it contains the data of all tenants.
 
     Raises:
-        FailedPreconditionError: It cannot be created.
+        FailedPreconditionError: The folder cannot be created.
     """
     try:
         settings.home_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,11 +67,11 @@ def make_home(settings: Settings) -> None:
 
 
 def warn_of_open_home(settings: Settings) -> None:
-    """Says when a home that somebody else made lets every user of the machine in. A group may be let in on purpose."""
+    """Warn if every user of the machine may enter an existing home. Access for its group may be intended."""
     home = settings.home_folder
     if home.stat().st_mode & 0o007:
         click.echo(
-            f"Warning: every user of this machine may enter {home}, which holds everybody's data. "
-            f"Close it with `chmod 700 {shlex.quote(str(home))}`.",
+            f"Warning: every user of this machine can read {home}, which contains the data of all tenants. "
+            f"Restrict it with `chmod 700 {shlex.quote(str(home))}`.",
             err=True,
         )

@@ -1,4 +1,4 @@
-"""`foreword spaces`: places that deployments live in."""
+"""`foreword spaces`: management of spaces, the groups of deployments."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def spaces() -> None:
-    """Manages spaces, the places that deployments live in."""
+    """Manage spaces, the groups of deployments."""
 
 
 @spaces.command("list")
 @json_option
 @with_client
 def list_(client: Client, as_json: bool) -> None:
-    """Lists spaces."""
+    """List spaces."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
@@ -40,19 +40,19 @@ def list_(client: Client, as_json: bool) -> None:
 
 @spaces.command()
 @click.argument("space")
-@click.option("--name", "display_name", default="", help="Name for people.")
-@click.option("--description", default="", help="What it is for.")
+@click.option("--name", "display_name", default="", help="Display name.")
+@click.option("--description", default="", help="Description.")
 @click.option(
     "--stage",
     type=click.Choice([stage.value for stage in Stage]),
     default=Stage.DEVELOPMENT.value,
     show_default=True,
-    help="Whether customers depend on it.",
+    help="Stage of its deployments.",
 )
 @json_option
 @with_client
 def create(client: Client, space: str, display_name: str, description: str, stage: str, as_json: bool) -> None:
-    """Creates a space, to be named with `foreword deploy --space SPACE`."""
+    """Create a space for `foreword deploy --space SPACE`."""
     from foreword.cli.render import print_json
 
     made = client.create_space(space, display_name=display_name, description=description, stage=Stage(stage))
@@ -66,5 +66,5 @@ def create(client: Client, space: str, display_name: str, description: str, stag
 @click.argument("space")
 @with_client
 def delete(client: Client, space: str) -> None:
-    """Deletes an empty space, by id or display name."""
+    """Delete an empty space, by id or display name."""
     client.delete_space(space)

@@ -1,4 +1,4 @@
-"""Options of commands that say what the data is for."""
+"""Options of commands that set the task of the data."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from foreword.domain.experiment import TaskOptions
 
 
 def task_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command `--task`, and what classification takes; passed as `task` and `options`."""
+    """Add `--task` and the options of classification to a command, passed as `task` and `options`."""
 
     @click.option(
         "--task",
         default="",
-        help="classification, generation, summarization, or what plugins add.  [default: chosen from the rows]",
+        help="Task: classification, generation, summarization or a plugin's.  [default: chosen from the rows]",
     )
-    @click.option("--labels", default="", help="The labels, in the order answers list them, separated by commas.")
-    @click.option("--multi-label/--single-label", default=None, help="Whether an answer may hold several labels.")
-    @click.option("--separator", help="What stands between labels.  [default: ', ']")
+    @click.option("--labels", default="", help="Comma-separated labels, in the order of answers.")
+    @click.option("--multi-label/--single-label", default=None, help="Allow several labels per answer, or only one.")
+    @click.option("--separator", help="Text between labels.  [default: ', ']")
     @functools.wraps(function)
     def command(*arguments: Any, labels: str, multi_label: bool | None, separator: str | None, **values: Any) -> Any:
         names = tuple(label.strip() for label in labels.split(",") if label.strip())

@@ -1,4 +1,4 @@
-"""`foreword whoami`, `tenants` and `keys`: who may call, and what."""
+"""`foreword whoami`, `tenants` and `keys`: tenants and their API keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @json_option
 @with_client
 def whoami(client: Client, as_json: bool) -> None:
-    """Tells whom the key speaks for."""
+    """Show the key's tenant and scopes."""
     from foreword.cli.render import out_console, print_facts, print_json
 
     identity = client.who_am_i()
@@ -39,14 +39,14 @@ def whoami(client: Client, as_json: bool) -> None:
 
 @click.group()
 def tenants() -> None:
-    """Manages tenants; needs a key with the scope admin."""
+    """Manage tenants. Needs a key with the scope admin."""
 
 
 @tenants.command("list")
 @json_option
 @with_client
 def list_tenants(client: Client, as_json: bool) -> None:
-    """Lists tenants."""
+    """List tenants."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
@@ -63,24 +63,27 @@ def list_tenants(client: Client, as_json: bool) -> None:
 
 @tenants.command("create")
 @click.argument("tenant")
-@click.option("--name", "display_name", default="", help="Name for people.")
+@click.option("--name", "display_name", default="", help="Display name.")
 @with_client
 def create_tenant(client: Client, tenant: str, display_name: str) -> None:
-    """Creates a tenant. It has no key yet: `foreword keys create --tenant TENANT` makes one."""
+    """Create a tenant.
+
+    It has no key yet: create one with `foreword keys create --tenant TENANT`.
+    """
     click.echo(client.create_tenant(tenant, display_name=display_name).name)
 
 
 @click.group()
 def keys() -> None:
-    """Manages API keys; needs a key with the scope admin."""
+    """Manage API keys. Needs a key with the scope admin."""
 
 
 @keys.command("list")
-@click.option("--tenant", default="", help="Whose.  [default: your own]")
+@click.option("--tenant", default="", help="Tenant of the keys.  [default: your own]")
 @json_option
 @with_client
 def list_keys(client: Client, tenant: str, as_json: bool) -> None:
-    """Lists the keys of a tenant."""
+    """List the keys of a tenant."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
@@ -90,7 +93,7 @@ def list_keys(client: Client, tenant: str, as_json: bool) -> None:
             "key": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
             "scopes": lambda item: _scopes(item.scopes),
-            "ends": lambda item: f"{item.expire_time:%Y-%m-%d %H:%M} UTC" if item.expire_time else "never",
+            "expires": lambda item: f"{item.expire_time:%Y-%m-%d %H:%M} UTC" if item.expire_time else "never",
             "created": lambda item: age(item.create_time),
         },
         as_json=as_json,
@@ -98,23 +101,25 @@ def list_keys(client: Client, tenant: str, as_json: bool) -> None:
 
 
 @keys.command("create")
-@click.option("--tenant", default="", help="Whom it speaks for.  [default: your own]")
-@click.option("--name", "display_name", default="", help="Name for people.")
+@click.option("--tenant", default="", help="Tenant of the key.  [default: your own]")
+@click.option("--name", "display_name", default="", help="Display name.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What it allows; may be repeated. A key with write and without read reads only what it has made itself.  "
+    help="Scope of the key; may be repeated. A key with write but not read can read only what it has created.  "
     "[default: write, read and infer]",
 )
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="How long it lasts.  [default: for ever]")
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="Days until the key expires.  [default: never]"
+)
 @json_option
 @with_client
 def create_key(
     client: Client, tenant: str, display_name: str, scopes: tuple[str, ...], days: float | None, as_json: bool
 ) -> None:
-    """Creates a key and prints its secret, this once."""
+    """Create a key and print its secret, which is shown only once."""
     from foreword.cli.render import print_json
 
     key = client.create_api_key(
@@ -127,23 +132,26 @@ def create_key(
         print_json(key)
         return
     click.echo(key.secret)
-    click.echo(f"This is {key.name}. The secret is shown this once and stored nowhere.", err=True)
+    click.echo(f"Created {key.name}. The secret is shown only once and is not stored; keep it safe.", err=True)
 
 
 @keys.command("delete")
 @click.argument("key")
 @with_client
 def delete_key(client: Client, key: str) -> None:
-    """Revokes a key, by its full name or, of your own tenant, its id or display name."""
+    """Revoke a key.
+
+    KEY is its full name or, for keys of your own tenant, its id or display name.
+    """
     client.delete_api_key(key)
 
 
 def _in_days(days: float) -> datetime:
     try:
         return datetime.now(UTC) + timedelta(days=days)
-    except (OverflowError, ValueError):  # beyond the calendar, or no number
+    except (OverflowError, ValueError):  # beyond the calendar, or not a number
         raise click.BadParameter(
-            f"{days:g} days reach beyond the calendar. Leave it out for a key that lasts for ever.",
+            f"{days:g} days are beyond the calendar. Omit the option for a key that never expires.",
             param_hint="--days",
         ) from None
 

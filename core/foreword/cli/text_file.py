@@ -1,4 +1,4 @@
-"""Texts of a file, one a row, for commands that answer whole files."""
+"""Reading of a file with one text per row, for commands that process whole files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRow:
-    """One row of a file.
+    """A row of a file.
 
     Attributes:
-        number: Counted from 1; the header of a CSV file is no row.
-        fault: Why there is no text; empty when there is.
+        number: Number of the row, counted from 1; the header of a CSV file is not counted.
+        fault: Reason why the row has no text; empty if it has.
     """
 
     number: int
@@ -28,17 +28,17 @@ class TextRow:
 
 
 def format_of(name: str) -> str:
-    """The format that the ending of a file's name stands for; `text` for endings that nobody knows."""
+    """Return the format for the extension of a file name; `text` for unknown extensions."""
     ending = name.rpartition(".")[2].lower()
     return {"jsonl": "jsonl", "ndjson": "jsonl", "csv": "csv", "tsv": "csv"}.get(ending, "text")
 
 
 def read_texts(file: TextIO, format: str) -> Iterator[TextRow]:
-    """Read the texts of a file as they are needed. A row without one has its fault in its place.
+    """Read the texts of a file lazily. A row without a text has a fault instead.
 
     Args:
-        format: `jsonl`, with a text or an object with `input` in each line; `csv`, with a column `input`, or `text`
-            where each line is a text. Blank lines are no rows.
+        format: `jsonl`, with a text or an object with `input` in each line; `csv`, with a column `input`; or `text`,
+            with a text in each line. Blank lines are skipped.
     """
     if format == "csv":
         yield from _csv_texts(file)
@@ -54,7 +54,7 @@ def _json_text(number: int, line: str) -> TextRow:
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return TextRow(number=number, fault=f"The line is no JSON: {error}.")
+        return TextRow(number=number, fault=f"The line is not JSON: {error}.")
     if isinstance(value, dict):
         value = next((value[name] for name in _COLUMNS if name in value), None)
     if not isinstance(value, str):
@@ -68,7 +68,9 @@ def _csv_texts(file: TextIO) -> Iterator[TextRow]:
     names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
     column = next((names.index(name) for name in _COLUMNS if name in names), None)
     if column is None:
-        yield TextRow(number=1, fault=f"The header has no column `input`; it has: {', '.join(names) or 'nothing'}.")
+        yield TextRow(
+            number=1, fault=f"The header has no column `input`; its columns are: {', '.join(names) or 'none'}."
+        )
         return
     number = 0
     records = csv.reader(file, delimiter=delimiter)
@@ -79,7 +81,7 @@ def _csv_texts(file: TextIO) -> Iterator[TextRow]:
             return
         except csv.Error as error:
             number += 1
-            yield TextRow(number=number, fault=f"The row is no CSV: {error}.")
+            yield TextRow(number=number, fault=f"The row is not CSV: {error}.")
             continue
         if record:
             number += 1

@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other in a process that is not alone on its processors."""
+"""Waiting of torch's threads in a process that shares its processors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 
 
 def let_idle_threads_sleep() -> None:
-    """Makes OpenMP's threads sleep at barriers instead of spinning. Call before torch is imported.
+    """Make OpenMP's threads sleep at barriers instead of spinning. Call this before torch is imported.
 
-    Server and worker share the processors. A spinning thread keeps the one it waits for from running: with both at work
-    on 2 cores, one Classify took 1,130 ms spinning and 190 ms sleeping. A setting of the operator's wins.
+    Server and worker share the processors. A spinning thread prevents the thread that it waits for from running: with
+    both at work on 2 cores, one Classify took 1,130 ms with spinning and 190 ms with sleeping threads. The operator's
+    own setting takes precedence.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,4 +1,4 @@
-"""`foreword tune`: from a file of examples to a tuned model, watched all the way."""
+"""`foreword tune`: from a file of examples to a tuned model, with progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TYPES: dict[str, click.ParamType[Any]] = {"int": click.INT, "float": click.FLOA
 
 
 def _parameter_option(spec: ParameterSpec) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option of a tuning parameter, as the parameter describes itself. Ranges are checked by the service."""
+    """Return the option for a tuning parameter. The service checks its range."""
     name = spec.name.replace("_", "-")
     if spec.type == "bool":
         return click.option(f"--{name}/--no-{name}", spec.name, default=None, help=spec.description)
@@ -39,21 +39,25 @@ def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command(short_help="Tunes the base model's behaviour on a file of examples.")
+@click.command(short_help="Tune a prompt on a file of examples.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dataset", help="Use a stored dataset instead of a file, by id or display name.")
-@click.option("--name", "display_name", default="", help="Name for people.  [default: the file's]")
-@click.option("--base-model", default="", help="Name or alias.  [default: the service's]")
+@click.option("--dataset", help="Id or display name of a stored dataset, instead of FILE.")
+@click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
+@click.option("--base-model", default="", help="Name or alias of the base model.  [default: the service's]")
 @task_options
-@named_options("An option of the task, or a parameter of the tuning method that has no option here; repeatable.")
-@click.option("--tuning-type", default="", help="prompt_tuning, ia3, or what plugins add.  [default: prompt_tuning]")
-@click.option("--verbalizer", default="", help="Template with {{input}} that every input goes through.")
-@click.option("--instruction", default="", help="What the base model is told when it is compared, untuned.")
+@named_options("Set an option of the task or a parameter of the tuning method; may be repeated.")
+@click.option(
+    "--tuning-type", default="", help="Tuning method: prompt_tuning, ia3 or a plugin's.  [default: prompt_tuning]"
+)
+@click.option("--verbalizer", default="", help="Template with {{input}} that is applied to every input.")
+@click.option("--instruction", default="", help="Instruction for the untuned base model in the comparison.")
 @click.option("--evaluate-base/--no-evaluate-base", default=None, help="Compare with the base model.  [default: yes]")
 @_parameter_options
-@click.option("--dry-run", is_flag=True, help="Show the plan; run nothing.")
-@click.option("--detach", "-d", is_flag=True, help="Queue the run and return.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve, as a PNG.")
+@click.option("--dry-run", is_flag=True, help="Show the plan without running it.")
+@click.option("--detach", "-d", is_flag=True, help="Queue the run and return at once.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve to this image file."
+)
 @json_option
 @with_client
 def tune(
@@ -76,9 +80,10 @@ def tune(
     as_json: bool,
     **parameters: Any,
 ) -> None:
-    """Tunes on FILE: rows with the columns `input` and `output`, as JSONL, JSON or CSV.
+    """Tune a prompt on FILE.
 
-    Everything that is left out takes the value of the base model's recipe for the tuning type; the plan says which.
+    FILE is JSONL, JSON or CSV with the columns `input` and `output`. Parameters that are not set take the values of the
+    base model's recipe for the tuning method; the plan shows them.
     """
     from foreword.cli.render import (
         err_console,
@@ -90,8 +95,8 @@ def tune(
     )
 
     if (file is None) == (dataset is None):
-        raise click.UsageError("Name either a file or --dataset.")
-    # JSON on standard output is for programs; people then read along on standard error.
+        raise click.UsageError("Pass either FILE or --dataset.")
+    # With JSON on standard output, the text for people goes to standard error.
     console = err_console() if as_json else out_console()
     values = read_named_options(named, _holders(client, task, tuning_type)) if named else NamedOptions()
     options = values.within(options)
@@ -129,7 +134,7 @@ def tune(
     print_experiment_result(console, ended)
     if plot is not None:
         client.plot_learning_curve(ended, plot)
-        console.print(f"The learning curve is in {plot}.")
+        console.print(f"Wrote the learning curve to {plot}.")
     if as_json:
         print_json(ended)
     if ended.state is not ExperimentState.SUCCEEDED:
@@ -138,7 +143,7 @@ def tune(
 
 
 def _holders(client: Client, task: str, tuning_type: str) -> list[Holder]:
-    """The task and the tuning method whose options can be set; every task while none is named."""
+    """Return the task and the tuning method whose options can be set; all tasks if none is set."""
     tasks = [Holder(kind="task", id=item.id, specs=item.options) for item in client.list_tasks()]
     methods = [Holder(kind="method", id=item.id, specs=item.parameters) for item in client.list_tuning_methods()]
     return [
@@ -148,7 +153,7 @@ def _holders(client: Client, task: str, tuning_type: str) -> list[Holder]:
 
 
 def follow(client: Client, experiment: TuneExperiment) -> TuneExperiment:
-    """Shows a run until it has ended, and returns it whole. Ctrl-C asks whether the run is to end too."""
+    """Show a run until it has ended, and return it. On Ctrl-C, ask whether to cancel it."""
     from foreword.cli.render import TuneProgressView, err_console
 
     try:
@@ -157,7 +162,9 @@ def follow(client: Client, experiment: TuneExperiment) -> TuneExperiment:
                 view.update(current)
     except KeyboardInterrupt:
         if not _wants_to_cancel():
-            click.echo(f"It goes on. Watch it with: foreword experiments watch {_last(experiment.name)}", err=True)
+            click.echo(
+                f"The run continues. Watch it with: foreword experiments watch {_last(experiment.name)}", err=True
+            )
             raise
         client.cancel_tune_experiment(experiment)
         for _ in client.watch_tune_experiment(experiment):
@@ -166,11 +173,11 @@ def follow(client: Client, experiment: TuneExperiment) -> TuneExperiment:
 
 
 def _wants_to_cancel() -> bool:
-    """Asks; whoever cannot answer keeps the run."""
+    """Ask whether to cancel the run. Without a terminal, the run is kept."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     try:
-        return click.confirm("\nCancel the run? Otherwise it goes on without you", err=True)
+        return click.confirm("\nCancel the run? Otherwise it continues in the background", err=True)
     except click.Abort:
         return False
 
@@ -178,7 +185,7 @@ def _wants_to_cancel() -> bool:
 def _upload(
     client: Client, file: Path | None, display_name: str, base_model: str, task: str, options: TaskOptions
 ) -> Dataset:
-    """Uploads a file; faulty rows are shown as a report."""
+    """Upload a file. If rows are faulty, print the report."""
     from foreword.cli.render import err_console, print_findings, print_report
 
     assert file is not None
@@ -189,20 +196,22 @@ def _upload(
     except InvalidRowsError as error:
         report = client.check_dataset(file, base_model=base_model, task=task, task_options=options)
         print_report(err_console(), report, parts=False)
-        raise click.ClickException(f"{file} has faulty rows; nothing was stored. Correct them.") from error
+        raise click.ClickException(
+            f"{file} has faulty rows, so nothing was stored. Correct them and try again."
+        ) from error
     if dataset.report is not None:
         print_findings(err_console(), dataset.report.warnings)
     return dataset
 
 
 def _delete_upload(client: Client, dataset: Dataset) -> None:
-    """Deletes what was uploaded for a run that is not to be. A run that was queued after all keeps its data."""
+    """Delete a dataset that was uploaded for a refused run. A run that was queued keeps its data."""
     with suppress(ForewordError):
         client.delete_dataset(dataset)
 
 
 def _serving_name(display_name: str) -> str:
-    """A serving name that resembles a name for people."""
+    """Return a serving name that resembles a display name."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", display_name).strip("-")[:63] or "my-model"
 
 

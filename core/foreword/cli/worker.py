@@ -1,4 +1,4 @@
-"""`foreword worker`: one more process that tunes."""
+"""`foreword worker`: an additional tuning process."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from foreword.cli.settings import home_option, make_home, read_settings
 from foreword.cli.threads import let_idle_threads_sleep
 
 
-@click.command(short_help="Runs one more worker beside a service.")
+@click.command(short_help="Run an additional tuning worker.")
 @home_option
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least level logged.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Minimum log level.  [default: info]"
+)
 @click.option("--until-stdin-closes", is_flag=True, hidden=True, help="Also stop when the parent process ends.")
 def worker(home: Path | None, log_level: str | None, until_stdin_closes: bool) -> None:
-    """Runs a worker: it takes queued experiments from the database, one after the other.
+    """Run a worker that tunes queued experiments, one after the other.
 
-    SIGTERM or Ctrl-C checkpoints the run in progress and gives it back for another worker. `foreword serve` runs one
-    already; more share its database and artifacts, on this machine or others.
+    `foreword serve` already starts one worker. Additional workers share its database and artifacts, on this machine or
+    on others. SIGTERM or Ctrl-C checkpoints the current run and releases it for another worker.
     """
     let_idle_threads_sleep()
     from foreword.observability import logging

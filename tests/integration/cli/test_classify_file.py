@@ -24,7 +24,7 @@ TEXTS = [f"There are {number} parts missing, and nobody answers." for number in 
 
 @pytest.fixture
 def classify(server, monkeypatch, capsys):
-    """Runs `foreword classify`; answers status, standard output and standard error."""
+    """Runs `foreword classify` and returns status, standard output and standard error."""
     monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
     monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(f"files-{time.time_ns()}", (Scope.INFER,)))
 
@@ -77,7 +77,7 @@ def test_a_row_that_fails_is_reported_and_stops_no_other(classify, tmp_path) -> 
     answers = list(csv.DictReader(output.read_text().splitlines()))
     assert [answer["input"] for answer in answers][:5] == ["a", "", "b", "", "c"]
     assert [bool(answer["labels"]) for answer in answers] == [True, False, True, False, True, False]
-    assert answers[1]["error"].startswith("The line is no JSON")
+    assert answers[1]["error"].startswith("The line is not JSON")
     assert answers[3]["error"] == "The line has no text under `input`."
     assert "tokens" in answers[5]["error"]
 
@@ -113,7 +113,7 @@ def test_a_csv_without_the_column_says_what_it_has(classify, tmp_path) -> None:
     status, out, _ = classify("--file", write(tmp_path / "a.csv", "id,label\n1,x\n"))
 
     assert status == 1
-    assert "no column `input`; it has: id, label" in json.loads(out)["error"]
+    assert "no column `input`; its columns are: id, label" in json.loads(out)["error"]
 
 
 def test_an_error_that_concerns_all_rows_ends_the_work_and_says_where(classify, tmp_path, monkeypatch) -> None:
@@ -123,7 +123,7 @@ def test_an_error_that_concerns_all_rows_ends_the_work_and_says_where(classify, 
     status, out, err = classify("--file", file)
 
     assert (status, out) == (1, "")
-    assert "Row 1 and those after it were not classified." in err
+    assert "Row 1 and all later rows were not classified." in err
 
 
 def test_text_and_file_exclude_each_other(classify, tmp_path) -> None:
@@ -161,4 +161,4 @@ def test_an_interrupted_command_says_which_rows_are_missing_and_keeps_the_others
         classify_file(rows(), interrupted, output, as_csv=False)
 
     assert [json.loads(line)["row"] for line in output.getvalue().splitlines()] == list(range(1, 129))
-    assert "Row 129 and those after it were not classified." in capsys.readouterr().err
+    assert "Row 129 and all later rows were not classified." in capsys.readouterr().err

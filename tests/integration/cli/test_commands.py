@@ -23,7 +23,7 @@ ROWS = "".join(
 
 @pytest.fixture
 def command(server, monkeypatch, capsys):
-    """Runs a command as a new tenant; answers status, standard output and standard error."""
+    """Runs a command as a new tenant and returns status, standard output and standard error."""
     monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
     tenant = f"cli-{time.time_ns()}"
     monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(tenant, tuple(Scope)))
@@ -90,7 +90,7 @@ def test_a_plan_of_another_method_shows_what_it_takes(command, rows):
     status, out, _ = command("tune", rows, "--tuning-type", "ia3", "--dry-run")
 
     assert status == 0
-    assert "26,112 numbers" in out
+    assert "26,112 parameters" in out
     assert "num_virtual_tokens" not in out
     assert "init_method" not in out
 
@@ -153,7 +153,7 @@ def test_a_deployment_in_another_space_is_found_by_its_serving_name(command):
     assert command("deployments", "update", "asked", "--model", "baseModels/foreword--starter")[0] == 0
     assert "has no ready revision before" in command("deployments", "rollback", "asked")[2]
     assert command("deployments", "delete", "asked")[0] == 0
-    assert "`foreword deployments list` shows" in command("deployments", "show", "asked")[2]
+    assert "List them with `foreword deployments list`" in command("deployments", "show", "asked")[2]
     assert command("spaces", "delete", "live")[0] == 0
 
 
@@ -296,7 +296,7 @@ def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows,
 
     status, out, err = command("generate", "complaints", "Nobody answers")
     assert (status, out) in [(0, "Service\n"), (0, "Warehouse\n")]
-    assert "behind 8 soft-prompt vectors" in err
+    assert "after 8 soft-prompt vectors" in err
     assert command("generate", "complaints", "Nobody answers", "--stream")[1] == out
     assert command("classify", "complaints", "Nobody answers")[1].splitlines()[0] == out.strip()
     assert values(command("classify", "complaints", "Nobody answers", "--json"))["labels"] == [out.strip()]
@@ -318,7 +318,7 @@ def test_keys_are_made_listed_and_revoked(command):
     id = secret.split("_")[1]
 
     assert secret.startswith("fw_")
-    assert "stored nowhere" in err
+    assert "is not stored" in err
     assert id in command("keys", "list")[1]
     assert secret.strip() not in command("keys", "list", "--json")[1]
     assert command("keys", "delete", id)[0] == 0
@@ -356,7 +356,7 @@ def test_every_generation_parameter_has_an_option(command):
     assert "rank" in out
     assert "input + " in err
     assert "--decay-factor: must be in (1, 10], not 1" in command("generate", model, "a", "--decay-factor", "1")[2]
-    assert "--variable: lacks b" in command("generate", model, "{{a}} {{b}}", "--variable", "a", "x")[2]
+    assert "--variable: has no value for b" in command("generate", model, "{{a}} {{b}}", "--variable", "a", "x")[2]
 
 
 def test_the_catalogue_lists_what_tune_takes(command):

@@ -90,7 +90,7 @@ def test_the_bot_keeps_its_store_where_its_configuration_says(name, tmp_path, mo
 
     assert run(["slack", "status", "--config", str(config)]) == 0
 
-    assert "No bot runs." in capsys.readouterr().out
+    assert "No bot is running." in capsys.readouterr().out
     assert everything_below(tmp_path / "bots") == {Path(name), Path(name, "slack.db")}
     assert (folder / "slack.db").stat().st_mode & 0o077 == 0
 

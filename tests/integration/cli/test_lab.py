@@ -29,7 +29,7 @@ def complaints(server: RunningServer) -> str:
 
 @pytest.fixture
 def type_in(server: RunningServer, monkeypatch, capsys):
-    """Types lines into the lab; answers status, standard output and standard error."""
+    """Types lines into the lab and returns status, standard output and standard error."""
     monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
     monkeypatch.setenv("FOREWORD_API_KEY", "dev")
 
@@ -57,7 +57,7 @@ def test_a_tuned_model_answers_beside_its_base_model(type_in, complaints: str):
     assert status == 0, err
     assert complaints in out
     assert BASE in out
-    assert "behind 8 soft-prompt vectors" in out
+    assert "after 8 soft-prompt vectors" in out
     assert "of 512 tokens:" in out
     assert "1. My box is torn. => Packaging" in out
     assert out.count("Two screws are missing.") == 1, "the history has the question"
@@ -78,7 +78,7 @@ def test_a_variable_stays_set_while_prompts_do_without_it(type_in, complaints: s
     )
 
     assert (status, err) == (0, "")
-    assert out.count("behind 8 soft-prompt vectors") == 3
+    assert out.count("after 8 soft-prompt vectors") == 3
     assert "is not used" not in out
 
 
@@ -103,7 +103,7 @@ def test_a_line_that_fails_is_reported_and_the_next_one_runs(type_in):
     assert status == 1
     assert "Error: temperature: must be in (0, 2], not 9" in err
     assert "Error: /again: needs a number of the history" in err
-    assert "Error: /juggle: is no command" in err
+    assert "Error: /juggle: is not a command" in err
     assert "1 generated" in out
 
 

@@ -77,10 +77,10 @@ def test_each_kind_brings_its_module_and_its_test_and_no_other(tmp_path, kind):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("Acme", "small letters"),
-        ("acme_corp", "small letters"),
-        ("../acme", "small letters"),
-        ("tasks", "is installed"),
+        ("Acme", "lower-case letters"),
+        ("acme_corp", "lower-case letters"),
+        ("../acme", "lower-case letters"),
+        ("tasks", "is already installed"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_refused_and_nothing_is_written(tmp_path, monkeypatch, name, problem):

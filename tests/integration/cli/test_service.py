@@ -121,7 +121,7 @@ def test_a_damaged_database_is_named_once_with_its_remedy(command, tmp_path, cap
     assert stderr.count(str(home / "foreword.db")) == 1
     assert "is damaged" in stderr
     assert "Restore the file from a backup" in stderr
-    assert "fault of Foreword" not in stderr
+    assert "Internal error" not in stderr
 
 
 def test_a_home_that_cannot_be_created_is_named_with_its_remedy(tmp_path, capsys):

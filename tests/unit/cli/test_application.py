@@ -86,7 +86,7 @@ def test_a_missing_package_is_named_with_what_to_install(capsys, monkeypatch):
 
     assert run(["plugins"]) == 1
 
-    assert f"Install what it needs with: {install_command('server')}\n" in capsys.readouterr().err
+    assert f"Install it with: {install_command('server')}\n" in capsys.readouterr().err
 
 
 def test_a_command_of_another_package_names_its_own_extra(capsys, monkeypatch):
@@ -94,7 +94,7 @@ def test_a_command_of_another_package_names_its_own_extra(capsys, monkeypatch):
 
     assert run(["slack", "check"]) == 1
 
-    assert f"Install what it needs with: {install_command('slack')}\n" in capsys.readouterr().err
+    assert f"Install it with: {install_command('slack')}\n" in capsys.readouterr().err
 
 
 def test_an_unexpected_fault_is_a_line_too(capsys, monkeypatch):
@@ -102,7 +102,7 @@ def test_an_unexpected_fault_is_a_line_too(capsys, monkeypatch):
 
     assert run(["data", "sample"]) == 1
 
-    assert capsys.readouterr().err.startswith("Error: A fault of Foreword itself: ZeroDivisionError")
+    assert capsys.readouterr().err.startswith("Error: Internal error: ZeroDivisionError")
 
 
 def test_plugins_are_listed_with_what_they_provide(capsys):
@@ -127,7 +127,7 @@ def test_commands_of_other_packages_are_listed_with_their_help_and_run(capsys):
 
     assert run(["slack", "--help"]) == 0
 
-    assert "slack        Routes complaints" in listed
+    assert "slack        Route complaints" in listed
     assert "Usage: foreword slack" in capsys.readouterr().out
 
 
@@ -136,7 +136,7 @@ def test_a_demo_that_no_package_brings_is_named_before_anything_is_started(capsy
 
     assert run(["demo", "--slack"]) == 1
 
-    assert "No installed package brings the demo 'slack'" in capsys.readouterr().err
+    assert "No installed package has the demo 'slack'" in capsys.readouterr().err
 
 
 def test_a_demo_whose_packages_are_missing_names_the_extra_to_install(capsys, monkeypatch):
@@ -145,4 +145,4 @@ def test_a_demo_whose_packages_are_missing_names_the_extra_to_install(capsys, mo
 
     assert run(["demo", "--slack"]) == 1
 
-    assert f"Install what it needs with: {install_command('server', 'slack')}\n" in capsys.readouterr().err
+    assert f"Install it with: {install_command('server', 'slack')}\n" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`foreword demo`: the whole product at work on this machine."""
+"""`foreword demo`: a complete walk-through on this machine."""
 
 from foreword.cli.demo.command import demo
 

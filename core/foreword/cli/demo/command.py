@@ -14,8 +14,8 @@ import click
 from foreword.installation import install_command
 
 
-@click.command(short_help="Shows the whole product at work, on this machine.")
-@click.option("--slack", is_flag=True, help="Show the Slack bot at work instead, in a Slack on this machine.")
+@click.command(short_help="Run a complete walk-through on this machine.")
+@click.option("--slack", is_flag=True, help="Demonstrate the Slack bot instead, with a simulated Slack.")
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -26,14 +26,15 @@ from foreword.installation import install_command
 @click.option(
     "--epochs",
     type=click.IntRange(1, 200),
-    help="Passes over the rows.  [default: the recipe's]",
+    help="Number of epochs.  [default: the recipe's]",
 )
-@click.option("--keep-home", is_flag=True, help="Keep the temporary home, with the database and the log.")
+@click.option("--keep-home", is_flag=True, help="Keep the temporary home folder with the database and the log.")
 def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> None:
-    """Shows the whole product at work: checks data, tunes, evaluates, deploys and answers.
+    """Run a complete walk-through on this machine.
 
-    Starts a real server and worker on a free port of loopback, in a temporary home, and needs no network. It ends them
-    when it is done. Takes about three minutes on two cores.
+    Checks data, tunes a prompt, evaluates it, deploys it and answers questions. Starts a real server and a worker on a
+    free loopback port, with a temporary home folder, and stops them at the end. Needs no network. Takes about three
+    minutes on two cores.
     """
     from foreword.cli.demo.service import LocalService
     from foreword.cli.demo.walk import Walk
@@ -50,17 +51,17 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
             else:
                 Walk(client, console, output, epochs).run()
         if keep_home:
-            console.print(f"\nThe home is kept: FOREWORD_HOME={shlex.quote(str(home))} foreword serve --dev")
+            console.print(f"\nThe home is kept. Run it: FOREWORD_HOME={shlex.quote(str(home))} foreword serve --dev")
     finally:
         if not keep_home:
             shutil.rmtree(home, ignore_errors=True)
 
 
 def _added_walk(name: str) -> Any:
-    """A walk-through that another package brings, by entry point of the group `foreword.demos`.
+    """Load a walk-through of another package from the entry points of the group `foreword.demos`.
 
-    It is called with `client` (of a running service), `endpoint`, `console` (rich), `home` (a folder that ends with the
-    demo) and `epochs` (or None for the recipe's), all by name.
+    It is called with the keyword arguments `client` (of a running service), `endpoint`, `console` (rich), `home` (a
+    folder that is deleted after the demo) and `epochs` (None for the recipe's).
     """
     for entry in entry_points(group="foreword.demos", name=name):
         try:
@@ -68,6 +69,6 @@ def _added_walk(name: str) -> Any:
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"This demo needs the package {error.name!r}, which is not installed. "
-                f"Install what it needs with: {install_command('server', name)}"
+                f"Install it with: {install_command('server', name)}"
             ) from None
-    raise click.ClickException(f"No installed package brings the demo {name!r}. Reinstall Foreword to restore it.")
+    raise click.ClickException(f"No installed package has the demo {name!r}. Reinstall Foreword to restore it.")

@@ -1,4 +1,4 @@
-"""A real service as a process of its own on loopback: what the demo walks through, and what scenario tests break."""
+"""A real service in its own process on loopback, for the demo and for scenario tests."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _INHERITED_SETTINGS = frozenset({"FOREWORD_DEVICE", "FOREWORD_DTYPE", "FOREWORD_
 class LocalService:
     """`foreword serve --dev` with its worker, on a free port of loopback.
 
-    It ends with this process, even when that is killed.
+    It ends with this process, even if this process is killed.
 
     Args:
         home: Folder for database, artifacts and `service.log`.
-        environment: Settings beyond those of this process.
-        stop_seconds: How long a stop may take before the process is killed.
+        environment: Additional settings.
+        stop_seconds: Time limit for stopping, after which the process is killed.
     """
 
     def __init__(self, home: Path, *, environment: Mapping[str, str] | None = None, stop_seconds: float = 40.0) -> None:
@@ -39,7 +39,7 @@ class LocalService:
 
     @property
     def endpoint(self) -> str:
-        """Where it listens."""
+        """Address of the service."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -50,18 +50,18 @@ class LocalService:
 
     @property
     def log(self) -> str:
-        """What server and worker have logged."""
+        """The log of server and worker."""
         return (self.home / "service.log").read_text(errors="replace")
 
     def client(self) -> Client:
-        """A client of the tenant `dev`."""
+        """Return a client of the tenant `dev`."""
         return Client(self.endpoint, "dev")
 
     def start(self) -> Self:
-        """Starts the process and returns once it answers.
+        """Start the process and return once it answers.
 
         Raises:
-            UnavailableError: It ended or did not answer in time; the message holds the end of its log.
+            UnavailableError: The process ended or did not answer in time; the message has the end of its log.
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.port = _free_port()
@@ -73,13 +73,13 @@ class LocalService:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the caller, who then stops this in order
+                start_new_session=True,  # Ctrl-C reaches only the caller, which then stops this process in order
             )
         self._wait_until_it_answers()
         return self
 
     def stop(self) -> None:
-        """Ends the process as an operator would, and waits for it."""
+        """Stop the process as an operator would, and wait for it."""
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -99,7 +99,7 @@ class LocalService:
         self.stop()
 
     def _child_environment(self) -> dict[str, str]:
-        """This process's environment with no setting of Foreword's: a database named there is somebody's real one."""
+        """Return this process's environment without Foreword's settings, which may name a real database."""
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -132,7 +132,7 @@ class LocalService:
 
 
 def _free_port() -> int:
-    """A port that nobody listens on at the moment."""
+    """Return a port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,6 +1,6 @@
-"""The walk-through of the demo: complaints of customers, routed to departments.
+"""The walk-through of the demo, in which customers' complaints are routed to departments.
 
-Every line it prints comes from the running service, over gRPC, through the client that anybody would use.
+All results that it prints come from the running service, over gRPC, through the public client.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _BASE_MODEL = "baseModels/foreword--starter"
 
 
 class Walk:
-    """One walk-through.
+    """The walk-through.
 
     Args:
-        client: Of a running service.
-        console: Where to tell.
-        output: Folder for pictures and files.
-        epochs: Passes over the rows; None for the recipe's.
+        client: Client of a running service.
+        console: Console for the output.
+        output: Folder for images and files.
+        epochs: Number of epochs; None for the recipe's.
     """
 
     def __init__(self, client: Client, console: Console, output: Path, epochs: int | None) -> None:
@@ -63,20 +63,20 @@ class Walk:
         self._chapter = 0
 
     def run(self) -> None:
-        """Walks through all chapters.
+        """Run all chapters.
 
         Raises:
-            ForewordError: The service refused something; the demo ends there.
+            ForewordError: The service refused a request; the demo ends there.
         """
         self._output.mkdir(parents=True, exist_ok=True)
         self._check_data()
         zero_shot = self._ask_the_base_model()
         dataset = self._client.upload_dataset(sample_path("complaints"), display_name="complaints")
         experiment = self._tune(dataset)
-        self._show_what_was_learnt(experiment)
+        self._show_results(experiment)
         self._deploy(experiment)
         self._ask_the_tuned_model(zero_shot)
-        self._say_what_next(experiment)
+        self._print_next_steps(experiment)
 
     def _begin(self, title: str) -> None:
         self._chapter += 1
@@ -87,10 +87,10 @@ class Walk:
         self._console.print(text)
 
     def _check_data(self) -> None:
-        self._begin("The data, checked before anything is tuned")
+        self._begin("Check the data before tuning")
         report = self._client.check_dataset(sample_path("complaints"))
         first, second = load_rows("complaints")[:2]
-        self._say(f"{report.row_count} complaints come with Foreword, each with its departments, for example:")
+        self._say(f"Foreword ships with {report.row_count} complaints, each with its departments, for example:")
         for row in (first, second):
             self._say(f"  {row['input']}  ->  {row['output']}")
         labels = next((part for part in report.parts if part.id == "label_counts"), None)
@@ -100,12 +100,12 @@ class Walk:
         warnings = report.warnings
         self._say(f"Warnings about this file: {len(warnings)}.")
         print_findings(self._console, warnings)
-        self._say("\nA second file holds valid rows as well, but they are badly distributed. The report says so:")
+        self._say("\nA second file also has valid rows, but they are badly distributed, which the report shows:")
         print_findings(self._console, self._client.check_dataset(sample_path("complaints_v2")).warnings)
 
     def _ask_the_base_model(self) -> list[GenerateResult]:
-        self._begin("The base model, before tuning")
-        self._say("It gets the instruction, then also three examples. Input and answer cost tokens each time:\n")
+        self._begin("Ask the base model before tuning")
+        self._say("It gets the instruction alone, then with three examples. Input and answer tokens of each request:\n")
         shots = tuple(PromptExample(input=row["input"], output=row["output"]) for row in load_rows("complaints")[:3])
         table = Table(box=None, pad_edge=False)
         for column in ("complaint", "zero-shot", "tokens", "three-shot", "tokens"):
@@ -127,13 +127,13 @@ class Walk:
         return answers
 
     def _tune(self, dataset: Dataset) -> TuneExperiment:
-        self._begin("Tuning a soft prompt; the base model stays frozen")
+        self._begin("Tune a soft prompt; the base model stays frozen")
         experiment = self._client.create_tune_experiment(
             dataset,
             display_name="Complaints",
             instruction=INSTRUCTION,
-            # No refit on all rows, which would be a little better: what is shown on held-out rows is then just what is
-            # deployed, and the demo takes less than half the time.
+            # No refit on all rows, which would be slightly better: this way, the held-out results are those of the
+            # deployed prompt, and the demo takes less than half the time.
             parameters=TuneParameters(num_epochs=self._epochs, refit=False),
         )
         print_plan(self._console, experiment.plan)
@@ -146,8 +146,8 @@ class Walk:
             raise FailedPreconditionError(f"The tuning run did not succeed: {reason}")
         return ended
 
-    def _show_what_was_learnt(self, experiment: TuneExperiment) -> None:
-        self._begin("What was learnt")
+    def _show_results(self, experiment: TuneExperiment) -> None:
+        self._begin("Evaluate the tuned model")
         picture = self._output / "learning-curve.png"
         self._client.plot_learning_curve(experiment, picture)
         assert experiment.start_time is not None
@@ -160,30 +160,32 @@ class Walk:
             [
                 ("run", f"{experiment.display_name}, {took:.0f} s, {experiment.plan.planned_updates} updates"),
                 ("learning curve", str(picture)),
-                ("in a sentence", experiment.curve_advice),
+                ("advice", experiment.curve_advice),
                 ("tuned model", f"{model.num_virtual_tokens} vectors, {model.byte_size:,} bytes"),
-                ("as PEFT adapter", str(self._output / "adapter")),
+                ("PEFT adapter", str(self._output / "adapter")),
             ],
         )
-        self._say("\nOn rows that were held out, tuned against the same base model:\n")
+        self._say("\nThe tuned model and the base model on held-out rows:\n")
         print_evaluations(self._console, experiment.evaluations)
 
     def _deploy(self, experiment: TuneExperiment) -> None:
-        self._begin("Deployed under a serving name")
+        self._begin("Deploy it under a serving name")
         deployment = self._client.create_deployment(
             experiment.tuned_model, serving_name=_SERVING_NAME, description="Routes complaints."
         )
         effect = deployment.revisions[0].probe_effect
         self._say(
-            f"{deployment.serving_name}: {deployment.state.value}. The probe saw that the prompt acts: it moves a "
-            f"token's log-probability by up to {effect:.1f} nats."
+            f"{deployment.serving_name}: {deployment.state.value}. The probe found that the prompt has an effect: it "
+            f"changes a token's log-probability by up to {effect:.1f} nats."
         )
 
     def _ask_the_tuned_model(self, before: list[GenerateResult]) -> None:
-        self._begin("The tuned model answers, with no instruction and no examples")
+        self._begin("Ask the tuned model, without instruction and examples")
         table = Table(box=None, pad_edge=False)
-        for column in ("complaint", "base", "tuned", "sure", "tokens", "expected"):
-            table.add_column(column, justify="right" if column in ("sure", "tokens") else "left", overflow="fold")
+        for column in ("complaint", "base", "tuned", "probability", "tokens", "expected"):
+            table.add_column(
+                column, justify="right" if column in ("probability", "tokens") else "left", overflow="fold"
+            )
         answered = list(zip((answer.text for answer in before), QUESTIONS, strict=True))
         right = 0
         for base, (question, expected) in answered:
@@ -192,11 +194,11 @@ class Walk:
         for row in unseen[:: len(unseen) // _MORE_QUESTIONS][:_MORE_QUESTIONS]:
             right += self._add_answer(table, row["input"], row["output"], "")
         self._console.print(table)
-        self._say(f"\n{right} of {table.row_count} are exactly as expected.")
-        self._say(f"One warm Classify takes {self._latency_milliseconds():.0f} ms (median of 20).")
+        self._say(f"\n{right} of {table.row_count} answers are exactly as expected.")
+        self._say(f"A warm Classify request takes {self._latency_milliseconds():.0f} ms (median of 20).")
 
     def _add_answer(self, table: Table, question: str, expected: str, base: str) -> bool:
-        """Asks one question, adds it to the table and tells whether the answer is the expected one."""
+        """Ask one question, add it to the table and return whether the answer is as expected."""
         answer = self._client.classify(_SERVING_NAME, question)
         text = ", ".join(answer.labels)
         right = set(answer.labels) == set(expected.split(", "))
@@ -219,19 +221,19 @@ class Walk:
             seconds.append(time.perf_counter() - started)
         return sorted(seconds)[len(seconds) // 2] * 1000
 
-    def _say_what_next(self, experiment: TuneExperiment) -> None:
-        self._begin("What to type next")
-        self._say("The demo's service ends now. To go on with one of your own:\n")
+    def _print_next_steps(self, experiment: TuneExperiment) -> None:
+        self._begin("Next steps")
+        self._say("The demo's service stops now. To continue with your own:\n")
         self._say("  foreword serve --dev                                  # leave it running")
         self._say("  export FOREWORD_API_KEY=dev                           # in another terminal")
-        self._say("  foreword data sample > complaints.jsonl               # or a file of yours: input, output")
+        self._say("  foreword data sample > complaints.jsonl               # or your own file with input and output")
         self._say("  foreword data check complaints.jsonl")
         self._say(f'  foreword tune complaints.jsonl --name "{experiment.display_name.rsplit(" (", 1)[0]}"')
-        self._say("  foreword deploy TUNED_MODEL --name complaints         # the run prints this line, ready to paste")
+        self._say("  foreword deploy TUNED_MODEL --name complaints         # printed by the run, ready to paste")
         self._say('  foreword classify complaints "Two screws are missing."')
-        self._say("\nREADME.md has the same in Python and from other languages, and how to write a plugin.")
+        self._say("\nREADME.md shows the same in Python and other languages, and how to write a plugin.")
 
 
 def _tokens(answer: GenerateResult) -> str:
-    """Input and answer tokens of a request."""
+    """Return the input and answer tokens of a request."""
     return f"{answer.usage.input_tokens}+{answer.usage.generated_tokens}"

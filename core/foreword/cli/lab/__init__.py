@@ -1,7 +1,7 @@
-"""`foreword lab`: trying prompts by hand.
+"""`foreword lab`: interactive trials of prompts.
 
-`command` is the command and its loop, `commands` what can be typed, `state` what the next text is asked with, `session`
-asks and remembers, `rendering` draws. Only `session` and `command` know of a client.
+`command` has the command and its loop, `commands` the slash commands, `state` the models, prompt and parameters,
+`session` sends requests and keeps the history, and `rendering` draws. Only `session` and `command` use a client.
 """
 
 from foreword.cli.lab.command import lab

@@ -1,4 +1,4 @@
-"""The command and its loop: lines from a terminal with editing and history, or from a file."""
+"""The command and its loop, which reads lines from a terminal, with editing and history, or from a file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from foreword.client import Client
 
 
-@click.command(short_help="Tries prompts by hand, tuned against base.")
+@click.command(short_help="Try prompts interactively, tuned against base model.")
 @click.argument("model")
-@click.option("--against", help="Model that answers beside it, or none.  [default: the tuned model's base model]")
+@click.option("--against", help="Model to compare with, or none.  [default: the tuned model's base model]")
 @with_client
 def lab(client: Client, model: str, against: str | None) -> int:
-    """Asks MODEL (a serving name, a tuned model or baseModels/NAME) what is typed, and its base model beside it.
+    """Try prompts interactively, tuned against base model.
 
-    Reads standard input, so it works in a pipe too; it then ends with status 1 if any line failed. /help lists what
-    can be typed.
+    MODEL is a serving name, a tuned model or baseModels/NAME. Every text that you type is answered by MODEL and by its
+    base model, side by side; /help lists the commands. Lines can also be piped to standard input; the command then
+    exits with status 1 if a line failed.
     """
     from foreword.cli.lab.session import LabSession
     from foreword.cli.lab.state import LabState
@@ -39,7 +40,7 @@ def lab(client: Client, model: str, against: str | None) -> int:
     session, errors = LabSession(client, out_console(), state, context), err_console()
     interactive = sys.stdin.isatty()
     if interactive:
-        errors.print("Type a text to ask it, /help for what else there is.")
+        errors.print("Type a prompt to send it, or /help for the commands.")
     failed = False
     for line in _lines(interactive):
         try:
@@ -53,11 +54,11 @@ def lab(client: Client, model: str, against: str | None) -> int:
 
 
 def _lines(interactive: bool) -> Iterator[str]:
-    """Lines as they are typed, until the input ends."""
+    """Yield lines as they are typed, until the input ends."""
     if not interactive:
         yield from sys.stdin
         return
-    with suppress(ImportError):  # not every system has it
+    with suppress(ImportError):  # not available on every system
         importlib.import_module("readline")  # gives `input` editing and history
     while True:
         try:
@@ -69,11 +70,11 @@ def _lines(interactive: bool) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What a person typed for a model.
+    """The model that MODEL refers to.
 
     Attributes:
-        name: What requests call it.
-        base_model: Its base model, or itself; empty when the key may not look.
+        name: Name of the model in requests.
+        base_model: Its base model, or itself if it is one; empty if the key must not look it up.
     """
 
     name: str
@@ -82,10 +83,10 @@ class _Found:
 
 
 def _found(client: Client, text: str) -> _Found:
-    """Finds a deployment, a base model or a tuned model.
+    """Find a deployment, a base model or a tuned model.
 
     Raises:
-        NotFoundError: Nothing has that name.
+        NotFoundError: No model has that name.
     """
     try:
         served = {item.serving_name: item.model for item in client.list_deployments()}

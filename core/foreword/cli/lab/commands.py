@@ -1,4 +1,4 @@
-"""What can be typed: lines that begin with `/` change the state or show something, all others are asked."""
+"""The commands of the lab: lines that begin with `/`. All other lines are prompts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ARROW: Final = " => "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line as it was typed; `command` is empty for a text to ask."""
+    """A typed line; `command` is empty for a prompt."""
 
     command: str
     argument: str
@@ -31,8 +31,8 @@ class Change:
     """A command that changes the state.
 
     Attributes:
-        arguments: What it takes, for the help.
-        apply: The state that it makes of another one and its argument.
+        arguments: The arguments, for the help.
+        apply: Returns the new state for a state and an argument.
     """
 
     arguments: str
@@ -42,14 +42,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A command that shows something or asks; the session knows how."""
+    """A command that shows something or sends a prompt; the session executes it."""
 
     arguments: str
     help: str
 
 
 def parse_line(text: str) -> Line:
-    r"""A typed line: `/name argument` or a text, in which `\n` is a line break; `//` begins a text with `/`."""
+    r"""Parse `/name argument` or a prompt, in which `\n` is a line break and a leading `//` stands for `/`."""
     line = text.strip().replace("\\n", "\n")
     if not line.startswith("/") or line.startswith("//"):
         return Line(command="", argument=line.removeprefix("/") if line.startswith("//") else line)
@@ -110,7 +110,7 @@ def _tokens(state: LabState, argument: str) -> LabState:
 
 def _model(state: LabState, argument: str) -> LabState:
     if not argument:
-        raise InvalidArgumentError.of("model", "must be named")
+        raise InvalidArgumentError.of("model", "needs the name of a model")
     return replace(state, model=argument)
 
 
@@ -119,40 +119,40 @@ def _against(state: LabState, argument: str) -> LabState:
 
 
 CHANGES: Final = {
-    "instruction": Change(arguments="[TEXT]", help="What to do; without TEXT, nothing.", apply=_instruction),
-    "example": Change(arguments="INPUT => OUTPUT", help="Adds an example.", apply=_example),
-    "forget": Change(arguments="[NUMBER]", help="Drops an example, or all.", apply=_forget),
+    "instruction": Change(arguments="[TEXT]", help="Set the instruction; without TEXT, remove it.", apply=_instruction),
+    "example": Change(arguments="INPUT => OUTPUT", help="Add an example.", apply=_example),
+    "forget": Change(arguments="[NUMBER]", help="Remove an example, or all examples.", apply=_forget),
     "mode": Change(
-        arguments="structured|free", help="Put instruction and examples in front, or send what is typed.", apply=_mode
+        arguments="structured|free", help="Send prompts with instruction and examples, or as typed.", apply=_mode
     ),
-    "bare": Change(arguments="on|off", help="Instruction and examples only for the model compared with.", apply=_bare),
+    "bare": Change(arguments="on|off", help="Send instruction and examples only to the other model.", apply=_bare),
     "variable": Change(
-        arguments="[NAME VALUE]", help="Value of {{NAME}} in prompts; without NAME, drops all.", apply=_variable
+        arguments="[NAME VALUE]", help="Set {{NAME}} in prompts; without NAME, remove all.", apply=_variable
     ),
-    "set": Change(arguments="PARAMETER VALUE", help="Sets a parameter; /parameters lists them.", apply=_set),
-    "unset": Change(arguments="[PARAMETER]", help="Leaves one to its default, or all.", apply=_unset),
+    "set": Change(arguments="PARAMETER VALUE", help="Set a parameter; /parameters lists them.", apply=_set),
+    "unset": Change(arguments="[PARAMETER]", help="Reset a parameter, or all parameters.", apply=_unset),
     "tokens": Change(arguments="on|off", help="Show tokens with their probabilities.", apply=_tokens),
-    "model": Change(arguments="NAME", help="The model under test.", apply=_model),
-    "against": Change(arguments="NAME|none", help="The model that answers beside it.", apply=_against),
+    "model": Change(arguments="NAME", help="Set the model under test.", apply=_model),
+    "against": Change(arguments="NAME|none", help="Set the model to compare with.", apply=_against),
 }
 QUERIES: Final = {
-    "show": Query(arguments="", help="Shows models, prompt and parameters that are set."),
-    "parameters": Query(arguments="", help="Lists all parameters with their ranges."),
-    "prompt": Query(arguments="[TEXT]", help="Shows what would be sent, and counts its tokens by part."),
-    "history": Query(arguments="", help="Lists what was asked."),
-    "again": Query(arguments="[NUMBER]", help="Asks the last text again, or that of the history."),
-    "help": Query(arguments="", help="Lists these commands."),
-    "quit": Query(arguments="", help="Ends the lab, as does the end of input."),
+    "show": Query(arguments="", help="Show the models, the prompt and the parameters that are set."),
+    "parameters": Query(arguments="", help="List all parameters with their ranges."),
+    "prompt": Query(arguments="[TEXT]", help="Show the prompt as it is sent, with the tokens of each part."),
+    "history": Query(arguments="", help="List earlier prompts and answers."),
+    "again": Query(arguments="[NUMBER]", help="Send the last prompt again, or one of the history."),
+    "help": Query(arguments="", help="List these commands."),
+    "quit": Query(arguments="", help="Quit the lab; Ctrl-D does the same."),
 }
 
 
 def changed(state: LabState, line: Line) -> LabState:
-    """The state after a command that changes it.
+    """Return the state after a command that changes it.
 
     Raises:
         InvalidArgumentError: The command does not exist, or its argument is wrong.
     """
     change = CHANGES.get(line.command)
     if change is None:
-        raise InvalidArgumentError.of(f"/{line.command}", "is no command; /help lists them")
+        raise InvalidArgumentError.of(f"/{line.command}", "is not a command; /help lists the commands")
     return change.apply(state, line.argument)

@@ -1,4 +1,4 @@
-"""How the lab looks. Functions draw on a console and decide nothing."""
+"""Rendering of the lab. The functions only draw on a console."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Outcome = GenerateResult | ForewordError
 def print_answers(
     console: Console, models: Sequence[str], outcomes: Sequence[Outcome], context_tokens: int | None
 ) -> None:
-    """Answers side by side, each with its tokens."""
+    """Print answers side by side, each with its token counts."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for model in models:
         table.add_column(Text(model), overflow="fold", ratio=1)
@@ -38,15 +38,15 @@ def print_answers(
     console.print(table)
     for model, item in zip(models, outcomes, strict=True):
         if isinstance(item, GenerateResult) and (item.input_text is not None or item.input_tokens):
-            console.print(Text(f"\nWhat {model} read:", style="bold"))
+            console.print(Text(f"\nInput of {model}:", style="bold"))
             print_input(console, item)
 
 
 def print_state(console: Console, state: LabState) -> None:
-    """Models, prompt and parameters that are set."""
+    """Print the models, the prompt and the parameters that are set."""
     examples = [f"{number}. {item.input} => {item.output}" for number, item in enumerate(state.examples, start=1)]
     mode = "structured" if state.structured else "free"
-    bare = ", instruction and examples only for the model compared with" if state.bare else ""
+    bare = ", instruction and examples only for the other model" if state.bare else ""
     print_facts(
         console,
         [
@@ -63,35 +63,35 @@ def print_state(console: Console, state: LabState) -> None:
 
 
 def print_parameters(console: Console, state: LabState) -> None:
-    """Every parameter with its range, and the value that is set."""
+    """Print every parameter with its range and the value that is set."""
     rows = [
         (spec.name, _shown(state.parameters.get(spec.name, "")), _range(spec), _shown(spec.default), spec.description)
         for spec in GENERATE_PARAMETER_SPECS
     ]
-    print_table(console, ["parameter", "set", "range", "default", ""], rows)
+    print_table(console, ["parameter", "value", "range", "default", "description"], rows)
 
 
 def print_prompt(console: Console, prompt: str | StructuredPrompt, tokens: TokenizeResult) -> None:
-    """What would be sent, and its tokens by part."""
+    """Print a prompt as it would be sent, with the tokens of each part."""
     console.print(Text(prompt if isinstance(prompt, str) else prompt.compose()))
-    order = ("instruction", "examples", "input", "template")  # a map of the API has none
+    order = ("instruction", "examples", "input", "template")  # maps of the API have no order
     parts = [f"{name} {count}" for name in order if (count := tokens.part_token_counts.get(name))]
-    soft = f", behind {tokens.soft_prompt_tokens} soft-prompt vectors" if tokens.soft_prompt_tokens else ""
+    soft = f", after {tokens.soft_prompt_tokens} soft-prompt vectors" if tokens.soft_prompt_tokens else ""
     console.print(Text(f"{tokens.token_count} tokens{': ' if parts else ''}{', '.join(parts)}{soft}", style="dim"))
 
 
 def print_history(console: Console, entries: Sequence[tuple[str, Sequence[Outcome]]]) -> None:
-    """What was asked, and the answers' texts."""
+    """Print earlier prompts and the texts of their answers."""
     rows = [
         (str(number), text, " | ".join(_answer(item).plain for item in outcomes))
         for number, (text, outcomes) in enumerate(entries, start=1)
     ]
-    print_table(console, ["", "asked", "answered"], rows, right=[""])
+    print_table(console, ["", "prompt", "answers"], rows, right=[""])
 
 
 def print_help(console: Console) -> None:
-    """What can be typed."""
-    console.print("Type a text to ask it; \\n in it is a line break. Lines that begin with / are commands:\n")
+    """Print the commands."""
+    console.print("Type a prompt to send it; write \\n for a line break. Lines that begin with / are commands:\n")
     commands: dict[str, Change | Query] = {**CHANGES, **QUERIES}
     print_table(
         console, ["", ""], [(f"/{name} {item.arguments}".rstrip(), item.help) for name, item in commands.items()]

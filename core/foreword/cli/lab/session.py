@@ -1,4 +1,4 @@
-"""The lab at work: takes lines, asks the models, remembers what was asked."""
+"""A session of the lab, which executes lines, sends prompts to the models and keeps the history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from foreword.errors import ForewordError, InvalidArgumentError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A text that was asked, what with, and what came of it."""
+    """A prompt in the history, with the state in which it was sent and its outcomes."""
 
     text: str
     state: LabState
@@ -26,10 +26,10 @@ class Entry:
 
 
 class LabSession:
-    """One sitting.
+    """A session of the lab.
 
     Args:
-        context_tokens: Context of the base model, for the counts; None when it is not known.
+        context_tokens: Context of the base model, for the token counts; None if unknown.
     """
 
     def __init__(self, client: Client, console: Console, state: LabState, context_tokens: int | None) -> None:
@@ -51,10 +51,10 @@ class LabSession:
         assert self._queries.keys() == QUERIES.keys()
 
     def take(self, typed: str) -> None:
-        """Does what a line says.
+        """Execute a line.
 
         Raises:
-            ForewordError: It cannot be done; the state is as before.
+            ForewordError: The line failed; the state is unchanged.
         """
         line = parse_line(typed)
         if line.command in self._queries:
@@ -67,10 +67,10 @@ class LabSession:
     def _change(self, line: Line) -> None:
         before, self.state = self.state, changed(self.state, line)
         if before.model != self.state.model:
-            self._context_tokens = None  # another base model may be behind it
+            self._context_tokens = None  # the new model may have another base model
 
     def _ask(self, text: str) -> None:
-        """Asks every model. What fails for one is shown in its place; what fails for all is an error."""
+        """Send a prompt to every model. Show the error of one as its answer; raise it if all fail."""
         outcomes = tuple(self._outcome(model, text) for model in self.state.models)
         failures = [item for item in outcomes if isinstance(item, ForewordError)]
         if len(failures) == len(outcomes):
@@ -94,8 +94,8 @@ class LabSession:
     def _prompt(self, argument: str) -> None:
         text = argument or (self.history[-1].text if self.history else "")
         if not text:
-            raise InvalidArgumentError.of("/prompt", "needs a text, as none was asked yet")
-        asked = self.state.models[-1]  # the one compared with gets instruction and examples in any case
+            raise InvalidArgumentError.of("/prompt", "needs a text, because no prompt was sent yet")
+        asked = self.state.models[-1]  # the model to compare with always gets instruction and examples
         prompt = self.state.prompt(asked, text)
         counts = self._client.tokenize(asked, prompt, prompt_variables=self.state.used_variables(prompt))
         rendering.print_prompt(self._console, prompt, counts)

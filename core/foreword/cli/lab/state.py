@@ -1,4 +1,4 @@
-"""What the next text is asked with. Every change makes a new state, so that history keeps the old one."""
+"""The models, the prompt and the parameters of the lab. Each change creates a new state; the history keeps old ones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from foreword.errors import InvalidArgumentError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabState:
-    """Models, prompt and parameters.
+    """The models, the prompt and the parameters for the next text.
 
     Attributes:
         model: The model under test: a serving name, a tuned model or a base model.
-        against: The model that answers beside it; empty for none.
-        structured: Whether instruction and examples go in front of the text; otherwise it is sent as it is typed.
-        bare: Whether `model` gets the text alone and only `against` instruction and examples, as it was not tuned.
-        variables: Values of `{{name}}` in prompts; those of other prompts may lie ready.
+        against: The model to compare with; empty for none.
+        structured: Whether instruction and examples precede the text; otherwise it is sent as typed.
+        bare: Whether only `against`, which is not tuned, gets instruction and examples, and `model` the text alone.
+        variables: Values of `{{name}}` in prompts; some may not occur in the current prompt.
         parameters: Generation parameters that are set, by path.
     """
 
@@ -35,38 +35,38 @@ class LabState:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Who is asked, the model under test first."""
+        """The models that answer, the model under test first."""
         return (self.model, self.against) if self.against else (self.model,)
 
     def prompt(self, model: str, text: str) -> str | StructuredPrompt:
-        """What a model is asked for a text."""
+        """Return the prompt of a model for a text."""
         alone = not self.structured or (self.bare and model == self.model)
         if alone or not (self.instruction or self.examples):
             return text
         return StructuredPrompt(instruction=self.instruction, examples=self.examples, input=text)
 
     def used_variables(self, prompt: str | StructuredPrompt) -> dict[str, str]:
-        """The variables that a prompt names: the service refuses values that have no place.
+        """Return the variables that a prompt contains, because the service refuses unused values.
 
         Raises:
-            InvalidArgumentError: Some variables are set, and the prompt names one that is not.
+            InvalidArgumentError: Some variables are set, but the prompt contains one that is not.
         """
         texts = (prompt,) if isinstance(prompt, str) else prompt.texts()
         names = variable_names(texts)
         used = {name: value for name, value in self.variables.items() if name in names}
-        if self.variables:  # while none is set, `{{...}}` is text like any other
+        if self.variables:  # while none is set, `{{...}}` is plain text
             check_variables(texts, used, "/variable")
         return used
 
     def with_parameter(self, path: str, text: str) -> LabState:
-        """The state with a parameter set to what was typed.
+        """Return the state with a parameter set to a typed value.
 
         Raises:
-            InvalidArgumentError: There is no such parameter, or the value is not one of its.
+            InvalidArgumentError: The parameter is unknown, or it does not allow the value.
         """
         spec = SPECS_BY_PATH.get(path)
         if spec is None:
-            raise InvalidArgumentError.of(path, f"is no parameter; known are {', '.join(SPECS_BY_PATH)}")
+            raise InvalidArgumentError.of(path, f"is not a parameter; use one of {', '.join(SPECS_BY_PATH)}")
         value = _value(path, spec.type, text)
         fault = spec.fault(value)
         if fault is not None:
@@ -74,21 +74,21 @@ class LabState:
         return replace(self, parameters={**self.parameters, path: value})
 
     def without_parameter(self, path: str) -> LabState:
-        """The state with a parameter left to its default.
+        """Return the state with a parameter reset to its default.
 
         Raises:
-            InvalidArgumentError: There is no such parameter.
+            InvalidArgumentError: The parameter is unknown.
         """
         if path not in SPECS_BY_PATH:
-            raise InvalidArgumentError.of(path, f"is no parameter; known are {', '.join(SPECS_BY_PATH)}")
+            raise InvalidArgumentError.of(path, f"is not a parameter; use one of {', '.join(SPECS_BY_PATH)}")
         return replace(self, parameters={name: value for name, value in self.parameters.items() if name != path})
 
 
 def on_or_off(field: str, text: str) -> bool:
-    """What `on` or `off` means.
+    """Parse `on` or `off`.
 
     Raises:
-        InvalidArgumentError: It is neither.
+        InvalidArgumentError: The text is neither.
     """
     if text not in ("on", "off"):
         raise InvalidArgumentError.of(field, f"must be on or off, not {text!r:.80}")
@@ -96,7 +96,7 @@ def on_or_off(field: str, text: str) -> bool:
 
 
 def _value(path: str, type_: str, text: str) -> Any:
-    """A typed value out of what was typed."""
+    """Convert a text to the type of a parameter."""
     try:
         match type_:
             case "int":

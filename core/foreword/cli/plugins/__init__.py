@@ -1,4 +1,4 @@
-"""`foreword plugins`: what is installed, and a new package to begin with."""
+"""`foreword plugins`: installed plugins and the creation of new ones."""
 
 from foreword.cli.plugins.command import plugins
 

@@ -1,4 +1,4 @@
-"""`foreword plugins` lists what is installed, where it came from and what failed; `new` begins a package."""
+"""`foreword plugins`, which lists installed plugins, and `foreword plugins new`, which creates a package."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from foreword.cli.session import json_option
 from foreword.cli.settings import read_settings
 
 
-@click.group(short_help="Lists installed plugins, begins a new one.", invoke_without_command=True)
+@click.group(short_help="List installed plugins or create a new one.", invoke_without_command=True)
 @json_option
 @click.pass_context
 def plugins(context: click.Context, as_json: bool) -> None:
-    """Lists installed plugins with what they provide, and why one is not in use. Needs no service.
+    """List installed plugins or create a new one.
 
-    Exits with 1 when a plugin failed to load.
+    Without a command, lists the plugins, what they provide and why one is not in use. Needs no service. Exits with
+    status 1 if a plugin failed to load.
     """
     if context.invoked_subcommand is None:
         _list(as_json)
 
 
-@plugins.command(short_help="Writes a package to begin with.")
+@plugins.command(short_help="Create a package with a working plugin.")
 @click.argument("name")
 @click.option(
     "--kind",
@@ -32,27 +33,26 @@ def plugins(context: click.Context, as_json: bool) -> None:
     multiple=True,
     default=("task",),
     show_default=True,
-    help="What it brings; may be given several times.",
+    help="Kind of plugin; may be repeated.",
 )
-@click.option(
-    "--folder", type=click.Path(path_type=Path), help="Where to write it.  [default: foreword-NAME below this folder]"
-)
+@click.option("--folder", type=click.Path(path_type=Path), help="Folder of the package.  [default: foreword-NAME]")
 def new(name: str, kinds: tuple[str, ...], folder: Path | None) -> None:
-    """Writes a package with an entry point, a small plugin that works, and tests that it passes.
+    """Create a package with a working plugin.
 
-    NAME is what the plugin is called: small letters, digits and hyphens, such as acme.
+    The package has an entry point, a small plugin and tests that pass. NAME is the name of the plugin: lower-case
+    letters, digits and hyphens, such as acme.
     """
     from foreword.cli.plugins.package import write_package
 
     written = write_package(name, kinds, folder or Path(f"foreword-{name}"))
-    click.echo(f"Wrote {written}. Next:\n")
+    click.echo(f"Created {written}. Next steps:\n")
     click.echo(f'  pip install --editable "{"" if written.is_absolute() else "./"}{written}[test]"')
     click.echo(f"  pytest {written}")
     click.echo("  foreword plugins")
 
 
 def _list(as_json: bool) -> None:
-    """Lists what is installed."""
+    """List the installed plugins."""
     from rich.text import Text
 
     from foreword.cli.render import out_console, print_json, print_table
@@ -67,14 +67,15 @@ def _list(as_json: bool) -> None:
         styles = {PluginState.LOADED: "green", PluginState.FAILED: "bold red", PluginState.BLOCKED: "yellow"}
         print_table(
             out_console(),
-            ["plugin", "state", "from", "module", "provides"],
+            ["plugin", "state", "package", "module", "provides"],
             [
                 (
                     item.id,
                     Text(item.state.value, style=styles[item.state]),
                     f"{item.distribution} {item.version}".strip(),
                     item.module,
-                    item.error or "\n".join((*item.provides, *(f"left out: {reason}" for reason in item.left_out))),
+                    item.error
+                    or "\n".join((*item.provides, *(f"not available: {reason}" for reason in item.left_out))),
                 )
                 for item in statuses
             ],

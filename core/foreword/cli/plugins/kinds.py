@@ -1,4 +1,4 @@
-"""What a new package can bring."""
+"""The kinds of plugin that a new package can have."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of thing that plugins register.
+    """A kind of object that plugins register.
 
     Attributes:
-        module: Its module in the package, and the template of that name.
-        interface: Class of `foreword.plugin.interfaces`.
-        item: Class in the module.
+        module: Name of its module in the package and of the template.
+        interface: Interface in `foreword.plugin.interfaces`.
+        item: Name of the class in the module.
         hook: Hook that registers it.
-        noun: What it is called in text.
+        noun: Noun for it in texts.
     """
 
     module: str
@@ -42,4 +42,4 @@ KINDS: Final = {
         noun="a tuning method",
     ),
 }  # fmt: skip
-"""By the value of `--kind`."""
+"""The kinds, by the value of `--kind`."""

@@ -1,4 +1,4 @@
-"""Writes a package that holds a plugin: every file from a template, with the plugin's names put in."""
+"""Creation of a plugin package from templates."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 
 
 def write_package(name: str, kinds: Sequence[str], folder: Path) -> Path:
-    """Writes the package.
+    """Create the package.
 
     Args:
         kinds: Keys of `KINDS`.
-        folder: Where to; it must not exist.
+        folder: Folder of the package, which must not exist.
 
     Returns:
         The folder.
@@ -34,13 +34,15 @@ def write_package(name: str, kinds: Sequence[str], folder: Path) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise InvalidArgumentError.of(
-            "NAME", f"{name[:80]!r} must be small letters, digits and single hyphens, such as acme"
+            "NAME", f"{name[:80]!r} must be lower-case letters, digits and single hyphens, such as acme"
         )
     package = f"foreword_{name.replace('-', '_')}"
     if name in {point.name for point in entry_points(group="foreword")} or find_spec(package):
-        raise AlreadyExistsError(f"A plugin {name!r} is installed. Choose another name.", reason="PLUGIN_EXISTS")
+        raise AlreadyExistsError(
+            f"A plugin {name!r} is already installed. Choose another name.", reason="PLUGIN_EXISTS"
+        )
     if folder.exists():
-        raise AlreadyExistsError(f"{folder} exists. Choose another --folder, or remove it.", reason="FOLDER_EXISTS")
+        raise AlreadyExistsError(f"{folder} already exists. Choose another --folder.", reason="FOLDER_EXISTS")
     chosen = [KINDS[kind] for kind in dict.fromkeys(kinds)]
     names = {
         "name": name,
@@ -70,13 +72,13 @@ def write_package(name: str, kinds: Sequence[str], folder: Path) -> Path:
 
 
 def sorted_by_module(kinds: Sequence[Kind]) -> list[Kind]:
-    """In the order of import statements."""
+    """Return the kinds in the order of import statements."""
     return sorted(kinds, key=lambda kind: kind.module)
 
 
 def _hook(kind: Kind) -> str:
     return (
         f"@hookimpl\ndef {kind.hook}(register: Register[{kind.interface}]) -> None:\n"
-        f'    """Adds {kind.item}."""\n'
+        f'    """Add {kind.item}."""\n'
         f"    register.add({kind.item}())"
     )

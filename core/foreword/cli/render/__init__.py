@@ -1,4 +1,4 @@
-"""How results look on a terminal. Functions take the console they draw on; none decides what to do."""
+"""Rendering of results on a terminal. The functions only draw on the console that they are passed."""
 
 from foreword.cli.render.console import err_console, out_console, print_json
 from foreword.cli.render.evaluation import print_evaluations

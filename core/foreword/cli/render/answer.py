@@ -1,4 +1,4 @@
-"""Answers: what they cost, and their tokens."""
+"""Rendering of an answer's token counts and tokens."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from foreword.domain.inference import Token
 
 
 def usage(result: GenerateResult) -> str:
-    """Tokens of an answer and why it ended, in a line."""
+    """Return the token counts of an answer and the reason why it ended, as one line."""
     return f"{counts(result)}; {ending(result)}"
 
 
 def counts(result: GenerateResult, context_tokens: int | None = None) -> str:
-    """Tokens of an answer, of those that the model can read if that is known."""
+    """Return the token counts of an answer, relative to the model's context if that is known."""
     counted = result.usage
     total = counted.input_tokens + counted.generated_tokens
     of = f" of {context_tokens}" if context_tokens else ""
-    prompt = f" behind {counted.soft_prompt_tokens} soft-prompt vectors" if counted.soft_prompt_tokens else ""
+    prompt = f" after {counted.soft_prompt_tokens} soft-prompt vectors" if counted.soft_prompt_tokens else ""
     return f"{total}{of} tokens: {counted.input_tokens} input + {counted.generated_tokens} generated{prompt}"
 
 
 def ending(result: GenerateResult) -> str:
-    """Why an answer ended, and what repeats it."""
+    """Return the reason why an answer ended, and the seed that repeats it."""
     return f"ended by {result.stop_reason.value}, seed {result.seed}"
 
 
 def print_tokens(console: Console, result: GenerateResult) -> None:
-    """Prints what the answer tells besides its text; nothing when it was not asked to."""
+    """Print the requested details of an answer besides its text."""
     print_input(console, result)
     if result.generated_tokens:
         console.print()
@@ -41,7 +41,7 @@ def print_tokens(console: Console, result: GenerateResult) -> None:
 
 
 def print_input(console: Console, result: GenerateResult) -> None:
-    """Prints what the answer tells of its input."""
+    """Print the requested details of an answer's input."""
     if result.input_text is not None:
         console.print()
         console.print(Text(result.input_text))
@@ -51,13 +51,13 @@ def print_input(console: Console, result: GenerateResult) -> None:
 
 
 def _print_table(console: Console, heading: str, tokens: Sequence[Token]) -> None:
-    """One line for each token; columns that none fills are left out."""
+    """Print one line for each token, without columns that are empty."""
     columns: list[tuple[str, list[Cell]]] = [
         (heading, [repr(token.text) for token in tokens]),
         ("id", [str(token.id) for token in tokens]),
         ("probability", [_share(token.log_probability) for token in tokens]),
         ("rank", ["" if token.rank is None else str(token.rank) for token in tokens]),
-        ("likeliest in its place", [_likeliest(token) for token in tokens]),
+        ("most likely here", [_likeliest(token) for token in tokens]),
     ]
     shown = [(name, cells) for name, cells in columns if any(cells)]
     rows = zip(*(cells for _, cells in shown), strict=True)

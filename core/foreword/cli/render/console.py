@@ -1,4 +1,4 @@
-"""Where output goes: results to standard output, everything else to standard error."""
+"""Output: results go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _WIDTH_OF_A_FILE = 120
 
 
 def out_console() -> Console:
-    """Results. Wide when it is no terminal, so that nothing is cut for whoever reads the file."""
+    """Return the console for results. If it is not a terminal, it is wide, so that files are not cut."""
     return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False, emoji=False)
 
 
 def err_console() -> Console:
-    """Progress and remarks."""
+    """Return the console for progress and remarks."""
     wide = None if sys.stderr.isatty() else _WIDTH_OF_A_FILE
     return Console(stderr=True, width=wide, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
-    """Prints a result of the client as JSON: dataclasses as objects, times as ISO 8601, enums by value."""
+    """Print a result of the client as JSON: dataclasses as objects, times as ISO 8601, enums by value."""
     print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 

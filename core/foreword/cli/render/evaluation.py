@@ -1,4 +1,4 @@
-"""Tuned against base: metrics and tokens side by side."""
+"""Comparison of the tuned model with the base model by metrics and tokens."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CONSTRAINED = "_constrained"
 
 
 def print_evaluations(console: Console, evaluations: Sequence[Evaluation], *, parts: bool = False) -> None:
-    """Prints the held-out results of all systems in one table, the best by the main metric and by tokens in bold.
+    """Print the held-out results of all systems in one table, with the best values in bold.
 
     Args:
-        parts: Whether to print the tuned model's own tables too, such as figures by label.
+        parts: Whether to print the tuned model's own tables, too, such as the metrics of each label.
     """
     if not evaluations:
         return
@@ -35,7 +35,7 @@ def print_evaluations(console: Console, evaluations: Sequence[Evaluation], *, pa
 
 
 def system_name(system: str) -> str:
-    """What was evaluated, in words."""
+    """Return the name of an evaluated system in words."""
     name = system.removesuffix(_CONSTRAINED)
     words = _SHOTS.get(name, name.replace("_", " "))
     return f"{words}, labels only" if system.endswith(_CONSTRAINED) else words
@@ -45,7 +45,7 @@ def _row(item: Evaluation, metrics: Sequence[str], evaluations: Sequence[Evaluat
     cells = [Text(system_name(item.system))]
     for metric in metrics:
         value = item.metrics.get(metric)
-        # Only of the main metric it is known that more is better.
+        # Only for the main metric is it known that higher is better.
         best = metric == item.main_metric and value == max(other.metrics.get(metric, 0.0) for other in evaluations)
         cells.append(Text("" if value is None else f"{value:.3f}", style="bold green" if best else ""))
     fewest = min(other.mean_tokens for other in evaluations)

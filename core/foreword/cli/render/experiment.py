@@ -1,4 +1,4 @@
-"""How far a run is, and how it ended."""
+"""Rendering of a run's progress and results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from foreword.client import TuneExperiment
 
 
 def short_name(name: str) -> str:
-    """The last part of a resource name, which commands take as well."""
+    """Return the last part of a resource name, which commands also accept."""
     return name.rsplit("/", 1)[-1]
 
 
 def print_experiment_result(console: Console, experiment: TuneExperiment) -> None:
-    """Prints how far a run is or how it ended: the reading of its curve, tuned against base, and what it cost."""
+    """Print the progress or the outcome of a run, the advice about its curve and its evaluations."""
     took = ""
     if experiment.start_time and experiment.end_time:
         took = duration((experiment.end_time - experiment.start_time).total_seconds())
@@ -29,9 +29,9 @@ def print_experiment_result(console: Console, experiment: TuneExperiment) -> Non
             ("name", experiment.display_name),
             ("state", state_text(experiment.state)),
             ("progress", progress_text(experiment)),
-            ("why", f"{failure.message} ({failure.reason})" if failure else ""),
+            ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
             ("tuned model", short_name(experiment.tuned_model)),
-            ("took", took),
+            ("duration", took),
             ("learning curve", experiment.curve_advice),
         ],
     )

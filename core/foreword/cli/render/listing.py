@@ -1,4 +1,4 @@
-"""Plain tables and lists of facts."""
+"""Rendering of tables and lists of facts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 def print_table(
     console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Sequence[str] = ()
 ) -> None:
-    """Prints rows below headings.
+    """Print rows under their headings.
 
     Args:
         right: Headings of the columns that are aligned to the right.
@@ -40,10 +40,10 @@ def print_listing(
     as_json: bool,
     right: Sequence[str] = (),
 ) -> None:
-    """Prints what a list command found, as a table for people or as JSON for programs.
+    """Print the result of a list command as a table or as JSON.
 
     Args:
-        columns: What stands below each heading.
+        columns: A function for each heading that returns the cell of an item.
         right: Headings of the columns that are aligned to the right.
     """
     if as_json:
@@ -54,7 +54,7 @@ def print_listing(
 
 
 def print_facts(console: Console, facts: Iterable[tuple[str, Cell]], *, indent: int = 2) -> None:
-    """Prints names and values in two columns; facts without a value are left out."""
+    """Print names and values in two columns, without facts that have no value."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
@@ -65,7 +65,7 @@ def print_facts(console: Console, facts: Iterable[tuple[str, Cell]], *, indent: 
 
 
 def age(time: datetime | None) -> str:
-    """How long ago something was, such as `5 min ago`."""
+    """Return the time since a point in time, such as `5 min ago`."""
     if time is None:
         return ""
     seconds = max(0.0, (datetime.now(UTC) - time).total_seconds())
@@ -76,7 +76,7 @@ def age(time: datetime | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span in words, such as `2 min 5 s`."""
+    """Return a time span in words, such as `2 min 5 s`."""
     whole = round(seconds)
     if whole < 1:
         return "under 1 s"

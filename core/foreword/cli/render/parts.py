@@ -1,4 +1,4 @@
-"""Report parts that describe themselves: tables, histograms, matrices and named numbers."""
+"""Rendering of self-describing report parts: tables, histograms, matrices and named numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def print_part(console: Console, part: ReportPart) -> None:
-    """Prints a part under its title."""
+    """Print a part under its title."""
     console.print(Text(part.title, style="bold"))
     match part.content:
         case Table():
@@ -29,7 +29,7 @@ def print_part(console: Console, part: ReportPart) -> None:
 
 
 def bar(share: float, cells: int = _BAR_CELLS) -> str:
-    """A bar whose length is a share of `cells`, to an eighth of a cell."""
+    """Return a bar whose length is a share of `cells`, with a resolution of an eighth of a cell."""
     eighths = round(max(0.0, min(1.0, share)) * cells * 8)
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
 

@@ -1,4 +1,4 @@
-"""What a run will do, and where every value came from."""
+"""Rendering of a plan: its sizes and cost, and every parameter with its source."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SOURCES = {
     "set": ("set by you", "bold"),
     "recipe": ("the model's recipe", "dim"),
     "default": ("default", "dim"),
-    "few_rows": ("more, as rows are few", "dim"),
-    "many_rows": ("fewer, as rows are many", "dim"),
-    "long_run": ("on, as the run is long", "dim"),
+    "few_rows": ("raised for few rows", "dim"),
+    "many_rows": ("lowered for many rows", "dim"),
+    "long_run": ("on for long runs", "dim"),
 }
 
 
 def print_plan(console: Console, plan: TunePlan) -> None:
-    """Prints sizes and costs, every parameter with its source, and the warnings."""
+    """Print the sizes and the cost, every parameter with its source, and the warnings."""
     held_out = f"{plan.training_row_count:,} rows to tune on"
     if plan.validation_row_count:
         held_out += f", {plan.validation_row_count:,} held out"
@@ -37,12 +37,12 @@ def print_plan(console: Console, plan: TunePlan) -> None:
             ("data", held_out),
             ("labels", f"{labels} ({'several' if plan.multi_label else 'one'} per answer)" if labels else ""),
             ("updates", f"{plan.planned_updates:,}"),
-            ("trained", f"{plan.trainable_parameter_count:,} numbers"),
+            ("trainable", f"{plan.trainable_parameter_count:,} parameters"),
             ("estimate", estimate),
         ],
     )
     console.print()
-    print_table(console, ["parameter", "value", "from"], _parameter_rows(plan), right=["value"])
+    print_table(console, ["parameter", "value", "source"], _parameter_rows(plan), right=["value"])
     console.print()
     print_findings(console, plan.warnings)
 
@@ -58,10 +58,10 @@ def _parameter_rows(plan: TunePlan) -> list[tuple[str, Text, Text]]:
 
 
 def _parameter_row(plan: TunePlan, name: str, key: str, value: object) -> tuple[str, Text, Text] | None:
-    """The row of one parameter; None when it has no value.
+    """Return the row of a parameter; None if it has no value.
 
     Args:
-        key: Its name in `plan.sources`.
+        key: Name of the parameter in `plan.sources`.
     """
     if value is None:
         return None

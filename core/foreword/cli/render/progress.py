@@ -1,4 +1,4 @@
-"""A run while it goes on: phase, share done, losses, held-out metric and time left."""
+"""Progress of a run: phase, share done, losses, held-out metric and remaining time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _UNDER_WAY = (ExperimentState.RUNNING, ExperimentState.CANCELLING)
 
 
 class TuneProgressView:
-    """Shows a run as it is watched: a live bar on a terminal, now and then a line elsewhere.
+    """A view of a running experiment: a live bar on a terminal, otherwise a line for every tenth.
 
-    Use it in a `with`, and hand `update` every change that `Client.watch_tune_experiment` yields.
+    Use it in a `with` block, and pass every change from `Client.watch_tune_experiment` to `update`.
     """
 
     def __init__(self, console: Console) -> None:
@@ -52,7 +52,7 @@ class TuneProgressView:
             self._bar.stop()
 
     def update(self, experiment: TuneExperiment) -> None:
-        """Shows how far the run is now."""
+        """Show the current progress of the run."""
         for snapshot in experiment.snapshots:
             if snapshot.validation_metric is not None:
                 self._validation_metric = snapshot.validation_metric
@@ -72,7 +72,7 @@ class TuneProgressView:
             self._line(phase, experiment)
 
     def _line(self, phase: str, experiment: TuneExperiment) -> None:
-        """Prints a line when the phase is new or another tenth is done: a log is no place for hundreds of them."""
+        """Print a line for a new phase or another tenth, so that logs do not get hundreds of lines."""
         key = (phase, int(experiment.progress.percent // _LINE_EVERY_PERCENT))
         if key != self._last_line:
             self._last_line = key
@@ -88,7 +88,7 @@ class TuneProgressView:
 
 
 def progress_text(experiment: TuneExperiment) -> str:
-    """How far a running run is, such as `tuning 43 %, epoch 3.2/10, loss 0.512, 2 min left`; empty for others."""
+    """Return the progress of a running run, such as `tuning 43 %, epoch 3.2/10, 2 min left`; empty for others."""
     if experiment.state not in _UNDER_WAY:
         return ""
     progress = experiment.progress
@@ -102,7 +102,7 @@ def progress_text(experiment: TuneExperiment) -> str:
 
 
 def progress_columns() -> dict[str, Callable[[TuneExperiment], Cell]]:
-    """The columns of a list of runs that show how far each is; what only a running one has is empty for others."""
+    """Return the progress columns of a list of runs; most cells are empty for runs that are not running."""
 
     def state(run: TuneExperiment) -> Cell:
         return state_text(run.state, run.progress.phase if run.state in _UNDER_WAY else "")
@@ -126,13 +126,13 @@ def progress_columns() -> dict[str, Callable[[TuneExperiment], Cell]]:
 
 
 def time_left(experiment: TuneExperiment) -> str:
-    """The time that a running run still needs; empty while that is unknown, and for others."""
+    """Return the remaining time of a running run; empty if it is unknown, and for others."""
     seconds = experiment.progress.remaining_seconds
     return "" if seconds is None or experiment.state not in _UNDER_WAY else duration(seconds)
 
 
 def _figures(experiment: TuneExperiment) -> list[str]:
-    """Epoch and training loss, as far as they are known."""
+    """Return epoch and training loss as far as they are known."""
     progress = experiment.progress
     figures = [f"epoch {progress.epoch:.1f}/{progress.total_epochs}"] if progress.total_epochs else []
     return figures if progress.loss is None else [*figures, f"loss {progress.loss:.3f}"]

@@ -1,4 +1,4 @@
-"""Findings and data reports."""
+"""Rendering of findings and data reports."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _MOST_ROWS_IN_FRONT = 3
 
 
 def print_report(console: Console, report: DataReport, *, parts: bool = True) -> None:
-    """Prints what the checks of a dataset found: findings by severity, then its tables and histograms.
+    """Print a data report: its findings by severity, then its histograms and tables.
 
     Args:
-        parts: Whether to print tables and histograms too.
+        parts: Whether to print histograms and tables, too.
     """
     console.print(_summary(report))
     console.print()
     print_findings(console, report.findings)
     if report.omitted_finding_count:
         console.print(Text(f"{report.omitted_finding_count:,} more findings are not listed.\n", style="dim"))
-    # Histograms first: a terminal shows the end of what was printed, and the tables say more.
+    # Histograms first: a terminal shows the end of the output, and tables are more important.
     for part in sorted(report.parts if parts else (), key=lambda part: not isinstance(part.content, Histogram)):
         print_part(console, part)
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """Prints findings, the most severe first, each with the rows it concerns and the remedy."""
+    """Print findings, the most severe first, each with its rows and its remedy."""
     ordered = sorted(findings, key=lambda item: -item.severity)
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
@@ -44,13 +44,13 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
     if ordered:
         console.print(table)
     if len(ordered) > _MOST_SHOWN:
-        console.print(Text(f"and {len(ordered) - _MOST_SHOWN:,} more; --json lists all", style="dim"))
+        console.print(Text(f"and {len(ordered) - _MOST_SHOWN:,} more; use --json to list all", style="dim"))
     if ordered:
         console.print()
 
 
 def _text(item: Finding) -> Text:
-    """One finding: few rows lead the sentence, many follow it."""
+    """Return the text of a finding. A few rows precede the sentence, many follow it."""
     where = _where(item)
     leads = bool(where) and len(item.rows) <= _MOST_ROWS_IN_FRONT
     text = Text()
@@ -74,12 +74,12 @@ def _summary(report: DataReport) -> Text:
             text.append(", ")
             text.append(f"{count:,} {_NOUNS[severity]}{'s' if count != 1 else ''}", style=_STYLES[severity])
     if not any(count for _, count in counts):
-        text.append(", nothing to remark", style="green")
+        text.append(", no findings", style="green")
     return text
 
 
 def _where(item: Finding) -> str:
-    """The rows and column that a finding concerns."""
+    """Return the rows and the column of a finding."""
     if not item.rows:
         return item.column
     shown = item.rows[:8]

@@ -1,4 +1,4 @@
-"""States of runs."""
+"""Rendering of the states of runs."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ _STYLES = {
 
 
 def state_text(state: ExperimentState, phase: str = "") -> Text:
-    """A state in its colour, with the phase of a run that goes on."""
+    """Return a state in its colour, with the phase of a running run."""
     return Text(f"{state.value}, {phase}" if phase else state.value, style=_STYLES[state])

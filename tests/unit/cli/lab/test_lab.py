@@ -85,13 +85,13 @@ def test_parameters_are_set_by_name_and_left_again():
         ("/set top_k many", "top_k: must be a whole number, not 'many'"),
         ("/set decoding_method beam", "decoding_method: must be one of greedy, sample"),
         ("/set include_stop_sequence yes", "include_stop_sequence: must be on or off, not 'yes'"),
-        ("/set warmth 3", "warmth: is no parameter; known are decoding_method, temperature"),
-        ("/unset warmth", "warmth: is no parameter"),
+        ("/set warmth 3", "warmth: is not a parameter; use one of decoding_method, temperature"),
+        ("/unset warmth", "warmth: is not a parameter"),
         ("/example nothing", "example: must be INPUT => OUTPUT"),
         ("/forget 2", "forget: must be the number of an example"),
         ("/mode loose", "mode: must be structured or free"),
-        ("/juggle", "/juggle: is no command; /help lists them"),
-        ("/model", "model: must be named"),
+        ("/juggle", "/juggle: is not a command; /help lists the commands"),
+        ("/model", "model: needs the name of a model"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_remedy(line: str, said: str):
@@ -123,7 +123,9 @@ def test_only_the_variables_that_a_prompt_names_go_with_it():
 
 
 def test_a_misspelt_variable_is_reported_once_any_is_set():
-    with pytest.raises(InvalidArgumentError, match=r"/variable: lacks team, which the prompt has as {{team}}"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"/variable: has no value for team, which the prompt contains as {{team}}"
+    ):
         after("/variable teams A, B").used_variables("Route to {{team}}.")
 
     assert START.used_variables("Braces are {{text}}.") == {}

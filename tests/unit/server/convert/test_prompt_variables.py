@@ -60,7 +60,9 @@ def test_every_missing_and_every_unused_value_is_named():
     found = faults("{{first}} {{second}} {{third}}", prompt_variables={"second": "x", "fourth": "x", "fifth": "x"})
 
     assert set(found) == {"prompt_variables", "prompt_variables.fourth", "prompt_variables.fifth"}
-    with pytest.raises(InvalidArgumentError, match=r"lacks first, which the prompt has as \{\{first\}\}"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"has no value for first, which the prompt contains as \{\{first\}\}"
+    ):
         prompt("{{first}} {{second}}", prompt_variables={"second": "x"})
 
 
