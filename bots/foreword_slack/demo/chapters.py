@@ -64,7 +64,9 @@ class Chapters:
         self._say(f"{self._office.workspace.team.name} has {names}.")
         sockets = self._slack.sockets
         await self._until(lambda: len(sockets.sockets) == self._num_sockets, "the bot's connections")
-        self._say(f"The bot listens over {len(sockets.sockets)} sockets (Socket Mode), all of it on loopback.")
+        self._say(
+            f"The bot listens over {len(sockets.sockets)} sockets (Socket Mode). All connections are on loopback."
+        )
 
     async def _first_complaints(self) -> None:
         self._begin("Complaints come in")
@@ -95,7 +97,7 @@ class Chapters:
         decided = [message for message in written if self._in_review(message)]
         corrected = [message for message in written if message not in decided]
         self._say(
-            f"The model was unsure about {len(decided)} of them, so they went to the review channel; "
+            f"{len(decided)} went to the review channel because the model was unsure, "
             f"{len(corrected)} went to the wrong department."
         )
         for number, message in enumerate(decided):
@@ -177,7 +179,7 @@ class Chapters:
             await asyncio.sleep(1.0)
 
     async def _ask_the_new_model(self) -> None:
-        self._begin("Similar complaints go to the right departments")
+        self._begin("Complaints similar to the earlier ones come in")
         await self._quiet()
         self._screen.skip(self._office.channels)
         written = [self._office.people["eve"].post(self._office.complaints, text) for text in AFTERWARDS]

@@ -49,5 +49,5 @@ def tune_first_model(client: Client, console: Console, *, num_epochs: int | None
     deployment = client.create_deployment(
         done.tuned_model, serving_name=SERVING_NAME, description="Routes complaints in Slack."
     )
-    console.print(f"The deployment {deployment.serving_name} serves it: {done.tuned_model.rsplit('/', 1)[-1]}.")
+    console.print(f"Model {done.tuned_model.rsplit('/', 1)[-1]} is deployed as {deployment.serving_name}.")
     return held_out.name
