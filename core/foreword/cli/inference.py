@@ -113,7 +113,10 @@ def generate(
 @click.option("--labels", default="", help="Comma-separated labels, for a model that was not tuned to classify.")
 @click.option("--multi-label", is_flag=True, help="With --labels: allow several labels per answer.")
 @click.option(
-    "--truncate-input-tokens", type=int, default=0, help="Keep only this many of the last tokens of the input."
+    "--truncate-input-tokens",
+    type=int,
+    default=0,
+    help="Keep only this many of the last tokens of the input; 0 means all.",
 )
 @click.option("--top-n", type=int, default=0, help="Number of label sets to list.  [default: 5]")
 @json_option
