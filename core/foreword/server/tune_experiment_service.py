@@ -19,6 +19,7 @@ from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
+from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
@@ -67,6 +68,9 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             made = await asyncio.to_thread(repository.find_replayed, key)
             if made is not None:
                 return convert.tune_experiment(made)
+        datasets = DatasetRepository(self._database, caller.tenant)
+        dataset = await asyncio.to_thread(datasets.get, new.dataset.dataset)
+        require_readable(dataset.creator, str(new.dataset))  # the plan and the evaluations show its content
         config, plan = await self._work.run(self._planner.plan, caller.tenant, new)
         if new.validate_only:
             return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)

@@ -15,7 +15,7 @@ from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
 from foreword.server.app import SERVICES
 from foreword.server.scopes import SCOPES
-from foreword.v1 import dataset_service_pb2, deployment_service_pb2
+from foreword.v1 import dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
 
 STUBS = {
     "CatalogService": "catalog",
@@ -142,6 +142,22 @@ def test_a_resource_of_another_key_reads_like_one_that_never_was(
 
     assert theirs.message.replace(made[kind], "NAME") == none.message.replace(nobodys, "NAME")
     assert (theirs.code, theirs.reason, set(theirs.metadata)) == (none.code, none.reason, set(none.metadata))
+
+
+@pytest.mark.parametrize("validate_only", [False, True])
+def test_an_experiment_on_a_dataset_that_the_key_cannot_read_fails_as_on_a_missing_one(
+    keys: dict[str, Any], made: dict[str, str], validate_only: bool
+) -> None:
+    def failure(dataset: str) -> Any:
+        request = tune_experiment_service_pb2.CreateTuneExperimentRequest(
+            tune_experiment={"display_name": "mine", "dataset": dataset}, validate_only=validate_only
+        )
+        return refused(keys["sibling"].experiments.CreateTuneExperiment, request)
+
+    theirs, missing = failure(made["dataset"]), failure(f"{made['dataset']}-gone")
+
+    assert theirs.code is missing.code is grpc.StatusCode.NOT_FOUND
+    assert theirs.message.replace(made["dataset"], "NAME") == missing.message.replace(f"{made['dataset']}-gone", "NAME")
 
 
 @pytest.mark.parametrize(("method", "kind"), named(LIST))
