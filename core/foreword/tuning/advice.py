@@ -120,16 +120,15 @@ def _fallen_score(curve: Sequence[Snapshot], plan: TunePlan) -> str:
     if fall <= max(_CLEAR * _standard_error(scores), between_rows, _LEAST_FALL):
         return ""
     observation = f"The held-out score was highest at epoch {best_epoch:.0f} ({best:.3f}) and ended at {last:.3f}"
+    rows = f"{plan.validation_row_count} held-out rows"
+    keep_best = plan.parameters.keep_best
+    kept = f"epoch {best_epoch:.0f} was kept" if keep_best else f"compare it with a run of {best_epoch:.0f} epochs"
     if fall <= _LIKELY * between_rows:
-        cause = f"which may be chance with {plan.validation_row_count} held-out rows"
-        remedies = []
-    else:
-        cause = f"a fall too large to be chance with {plan.validation_row_count} held-out rows"
-        remedies = [f"try a learning rate below {plan.parameters.learning_rate:g}"]
-    if plan.parameters.keep_best:
-        return f"{observation}, {cause}; {'; '.join([f'epoch {best_epoch:.0f} was kept', *remedies])}."
-    remedies = [f"compare it with a run of {best_epoch:.0f} epochs", *remedies]
-    return f"{observation}, {cause}; {', or '.join(remedies)}."
+        return f"{observation}, which may be chance with {rows}; {kept}."
+    return (
+        f"{observation}, a fall too large to be chance with {rows}; {kept}{';' if keep_best else ', or'} "
+        f"try a learning rate below {plan.parameters.learning_rate:g}."
+    )
 
 
 def _fit_updates(plan: TunePlan) -> int:
