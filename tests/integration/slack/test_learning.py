@@ -130,7 +130,7 @@ async def test_a_better_model_is_offered_promoted_and_rolled_back_by_buttons(sch
         await office.boss.click(post, RETRAIN)
         await play_run(school, office, ALWAYS_PLANNING, curve=True)
         await proposal(office, "The new model is better. Promote it?")
-        assert "neither has learnt from" in post.shown_text
+        assert "neither model was trained on" in post.shown_text
         assert school.served() == school.model, "nothing is promoted before somebody says so"
 
         office.ann.open_home()
