@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from factories.services import sample_rows
 from foreword.cli.demo.service import LocalService
 from foreword.samples import sample_path
 
@@ -56,6 +59,38 @@ def test_concurrent_requests_are_answered_in_order_and_one_is_streamed(service: 
     assert len(lines) == 5
     assert lines[0].endswith("Two screws are missing from the box.")
     assert lines[4]
+
+
+@pytest.mark.timeout(600)
+def test_the_notebook_runs_from_its_first_cell_to_its_last(
+    service: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "complaints.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in sample_rows(40)))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("FOREWORD_ENDPOINT", service.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", "dev")
+    names: dict[str, Any] = {}
+
+    for number, source in enumerate(code_cells("learning_curves.ipynb"), start=1):
+        exec(compile(source, f"cell {number}", "exec"), names)
+
+    assert names["run"].snapshots
+    assert len(names["figure"].axes) > 0
+    assert names["evaluations"].index[0] == "tuned"
+    assert len(names["evaluations"]) > 1
+    assert list(names["comparison"].index) == ["Prompt tuning (1)", "IA3 (1)"]
+    assert names["curves"].shape == (3, 2)
+    assert not names["curves"].isna().any(axis=None)
+
+
+def code_cells(name: str) -> list[str]:
+    """Return the code cells of a notebook, which stores no outputs."""
+    notebook = json.loads((EXAMPLES / name).read_text())
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert notebook["nbformat"] == 4
+    assert [cell["outputs"] for cell in cells] == [[]] * len(cells)
+    return ["".join(cell["source"]) for cell in cells]
 
 
 def test_every_example_is_listed() -> None:
