@@ -138,12 +138,9 @@ def _print_method(console: Console, method: TuningMethod) -> None:
 
 def _print_parameters(console: Console, heading: str, specs: Iterable[ParameterSpec]) -> None:
     """Print a table of parameters and a blank line."""
-    from foreword.cli.render import print_table
+    from foreword.cli.render import format_value, print_table
 
-    rows = [
-        (spec.name, spec.allowed, "" if spec.default is None else str(spec.default), spec.unit, spec.description)
-        for spec in specs
-    ]
+    rows = [(spec.name, spec.allowed, format_value(spec.default), spec.unit, spec.description) for spec in specs]
     console.print()
     if rows:
         print_table(console, [heading, "value", "default", "unit", "description"], rows)

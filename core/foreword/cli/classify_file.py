@@ -138,4 +138,4 @@ class _Progress:
     def _text(self) -> str:
         seconds = max(time.monotonic() - self._began, 0.001)
         failed = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.done:,} rows{failed}, {self.done / seconds:,.0f} rows/s"
+        return f"{self.done:,} row{'s' * (self.done != 1)}{failed}, {self.done / seconds:,.0f} rows/s"

@@ -373,6 +373,8 @@ def test_the_catalogue_lists_what_tune_takes(command):
     assert all(method in methods for method in ("prompt_tuning", "ia3"))
     assert "num_virtual_tokens" in methods  # IA3 does not take it
     assert all(name in parameters for name in ("learning_rate", "max_new_tokens"))
+    assert re.search(r"num_epochs +an int in \[1, 1000\] +20 ", parameters)
+    assert re.search(r"keep_best +true or false +true ", parameters)
 
 
 def test_the_catalogue_is_json_for_programs_and_complete(command, server):

@@ -7,7 +7,7 @@ from dataclasses import fields
 from rich.console import Console
 from rich.text import Text
 
-from foreword.cli.render.listing import duration, print_facts, print_table
+from foreword.cli.render.listing import duration, format_value, print_facts, print_table
 from foreword.cli.render.report import print_findings
 from foreword.client import TuneParameters, TunePlan
 
@@ -66,5 +66,5 @@ def _parameter_row(plan: TunePlan, name: str, key: str, value: object) -> tuple[
     if value is None:
         return None
     source, style = _SOURCES.get(plan.sources.get(key, ""), (plan.sources.get(key, ""), "dim"))
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    shown = format_value(value)
     return name, Text(shown if len(shown) <= 60 else shown[:57] + "..."), Text(source, style=style)
