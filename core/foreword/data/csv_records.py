@@ -252,7 +252,7 @@ class CsvReader:
                 yield fault(
                     "MISSING_COLUMN" if count == 0 else "REPEATED_COLUMN",
                     f"The header {problem}; its columns are: {found}.",
-                    "Begin the file with the line: input,output",
+                    "Name one column input and one output in the first line; add that line if it is missing.",
                     column=column,
                 )
         if self._broken_header:

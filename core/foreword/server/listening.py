@@ -56,7 +56,7 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
     except RuntimeError as error:
         raise FailedPreconditionError(
             f"Cannot listen on {address}: the port is in use, or the address does not belong to this machine. "
-            "Choose another one with host and port.",
+            "Set another port with --port or FOREWORD_PORT, or another address with --host or FOREWORD_HOST.",
             reason="ADDRESS_UNAVAILABLE",
             metadata={"address": address},
         ) from error

@@ -208,6 +208,7 @@ def test_the_columns_of_the_header_are_listed_as_written() -> None:
     assert [finding.message for finding in findings] == [
         "The header has no column 'input'; its columns are: 'Text', 'Output'."
     ]
+    assert "Name one column input and one output in the first line" in findings[0].remedy
 
 
 def test_one_field_is_reported_in_the_singular() -> None:
