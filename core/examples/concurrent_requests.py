@@ -22,7 +22,7 @@ COMPLAINTS = (
 
 
 async def main(model: str) -> None:
-    """Classifies complaints concurrently, then streams one generated answer."""
+    """Classify complaints concurrently, then stream one generated answer."""
     async with foreword.AsyncClient() as client:
         answers = await asyncio.gather(*(client.classify(model, text) for text in COMPLAINTS))
         for text, answer in zip(COMPLAINTS, answers, strict=True):

@@ -18,9 +18,9 @@ from foreword.client import ExperimentState, TuneExperiment
 
 
 def main(path: str) -> None:
-    """Tunes on the rows of a file and asks the tuned model one question."""
+    """Tune on the rows of a file, and ask the tuned model one question."""
     with foreword.Client(api_key=os.environ.get("FOREWORD_API_KEY", "dev")) as client:
-        # Four epochs without a refit show how it works in a few seconds. Leave both out to get the recipe's values.
+        # Four epochs without a refit show how it works. Leave both out to get the recipe's values.
         run = client.tune(path, display_name="Quickstart", num_epochs=4, refit=False)
         for finding in client.get_dataset(run.dataset).report.findings:
             print(f"{finding.severity.value}: {finding.message} {finding.remedy}")
@@ -41,8 +41,9 @@ def main(path: str) -> None:
 
 
 def print_progress(run: TuneExperiment) -> None:
-    """Prints how far a run is."""
-    print(f"{run.progress.percent:3.0f} %  loss {run.progress.loss}")
+    """Print the progress of a run."""
+    loss = "" if run.progress.loss is None else f"  loss {run.progress.loss:.3f}"
+    print(f"{run.progress.percent:3.0f} %{loss}")
 
 
 if __name__ == "__main__":
