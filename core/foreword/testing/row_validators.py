@@ -17,7 +17,7 @@ from foreword.testing.descriptions import check_findings, check_identity, check_
 _ODD_TEXTS: Final = ("", " ", "\n\n", "\x00", "\ufeff", "a" * 100_000, "\N{GRINNING FACE}" * 50, "\u202eright to left")
 _ROWS: Final = 200
 _CHARACTERS: Final = 2_000
-_FRAMES: Final = 100
+_FRAMES: Final = 25
 """Frames kept of each allocation: enough to reach the test from the depth of a validator."""
 MAX_BYTES_PER_ROW: Final = 500
 """Maximum memory that a check may keep per row: files have up to a million rows and 200 MB."""

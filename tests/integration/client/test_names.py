@@ -76,9 +76,11 @@ def test_a_run_is_found_without_the_number_that_the_service_appended_while_it_is
 
     assert client.get_tune_experiment("routing").name == first.name
 
-    client.create_tune_experiment("complaints", display_name="routing")
+    second = client.create_tune_experiment("complaints", display_name="routing")
     with pytest.raises(InvalidArgumentError, match="2 tune experiments are called 'routing'"):
         client.get_tune_experiment("routing")
+    for run in (first, second):  # the server of these tests is shared
+        client.cancel_tune_experiment(run)
 
 
 def test_a_display_name_that_several_have_lists_their_ids_and_changes_nothing(client: Client) -> None:

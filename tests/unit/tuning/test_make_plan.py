@@ -245,7 +245,7 @@ def test_prompt_and_input_must_fit_the_context_together():
 
 
 def test_a_prompt_as_long_as_the_context_is_refused():
-    with pytest.raises(InvalidArgumentError, match="below the context"):
+    with pytest.raises(InvalidArgumentError, match="smaller than the context"):
         _plan(num_virtual_tokens=128)
 
 

@@ -49,7 +49,7 @@ def test_the_answer_of_the_row_passes(runner, row):
 
 def test_the_answer_of_another_row_fails(runner, row):
     other = replace(row, adapter=load_adapter(runner, 9))
-    with pytest.raises(AssertionError, match="no near tie"):
+    with pytest.raises(AssertionError, match="not a near tie"):
         assert_same_answer(runner, row, decode_rows(runner, [other])[0])
 
 
