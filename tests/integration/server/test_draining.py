@@ -50,7 +50,7 @@ def test_running_requests_finish_and_new_ones_are_refused(start_server):
     stopping.join()
 
     assert pieces[-1].usage.generated_tokens == 200
-    assert late is grpc.StatusCode.UNAVAILABLE
+    assert late in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)  # the clients repeat both
 
 
 def test_requests_that_take_longer_than_the_grace_are_cut_off(start_server):

@@ -125,7 +125,9 @@ def test_answers_that_do_not_fit_into_the_response_are_refused_in_their_places(s
 
     assert half.ByteSize() <= whole.ByteSize() // 2
     assert 0 < some < 12
-    assert half.results[0] == whole.results[0]
+    first, expected = half.results[0].response, whole.results[0].response
+    assert [token.text for token in first.input_tokens] == [token.text for token in expected.input_tokens]
+    assert len(first.generated_tokens) == len(expected.generated_tokens) == 20
     error = half.results[-1].error
     assert error.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
     assert "max_response_bytes" in error.message
