@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,18 @@ def test_the_quickstart_tunes_draws_its_curve_deploys_and_answers(quickstart: st
     assert any(line.startswith("tuned {") for line in lines)
     assert (folder / "curve.png").stat().st_size > 10_000
     assert lines[-1].startswith("(")
+
+
+@pytest.mark.usefixtures("quickstart")
+def test_a_tuned_prompt_finds_more_rules_than_the_search_by_words(service: LocalService, folder: Path) -> None:
+    by_words, with_prompt = run(service, folder, "retrieval.py", "--evaluate").splitlines()
+    (rule, *others) = run(service, folder, "retrieval.py", "There was no charger in the box.").splitlines()
+
+    found = [[int(number) for number in re.findall(r"(\d+) of 48", line)] for line in (by_words, with_prompt)]
+    assert found[1][0] > found[0][0]
+    assert found[1][1] > 1.5 * found[0][1]
+    assert rule.startswith("Warehouse and Packaging: Missing parts.")
+    assert len(others) == 2
 
 
 @pytest.mark.usefixtures("quickstart")
