@@ -161,6 +161,7 @@ def store_dataset(
     display_name: str = "complaints",
     request: RequestKey | None = None,
     content_sha256: str = "cd" * 32,
+    blocks_sha256: str = "",
 ) -> Dataset:
     """Store a dataset."""
     return DatasetRepository(database, store_tenant(database, tenant)).create(
@@ -168,6 +169,7 @@ def store_dataset(
         description="Two hundred complaints.",
         artifact=f"datasets/{content_sha256}",
         content_sha256=content_sha256,
+        blocks_sha256=blocks_sha256,
         row_count=200,
         byte_size=20_000,
         report=make_report(),

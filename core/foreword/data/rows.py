@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from foreword.domain.dataset import Row
 from foreword.errors import ArtifactError
@@ -16,19 +16,20 @@ def write_rows(rows: Iterable[Row]) -> bytes:
     )
 
 
-def read_rows(canonical: bytes) -> tuple[Row, ...]:
-    """Read rows that `write_rows` wrote, numbered from 1.
+def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
+    """Read rows that `write_rows` wrote, one at a time.
+
+    Args:
+        lines: The stored lines, such as a binary file.
+        first: Number of the first row.
 
     Raises:
-        ArtifactError: The bytes are not the stored form of rows.
+        ArtifactError: The lines are not the stored form of rows.
     """
-    rows = []
-    # Not splitlines, which would also split bytes at a lone carriage return.
-    lines = canonical.removesuffix(b"\n").split(b"\n") if canonical else []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         try:
             value = json.loads(line)
-            rows.append(Row(number=number, input=value["input"], output=value["output"]))
+            row = Row(number=number, input=value["input"], output=value["output"])
         except (ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"Row {number} of a stored dataset cannot be read; upload the file again.") from error
-    return tuple(rows)
+        yield row

@@ -31,6 +31,8 @@ class Dataset:
         display_name: Human-readable name; versions of the same display name are numbered from 1.
         artifact: Key of the stored rows (JSONL) in the artifact store.
         content_sha256: SHA-256 of the stored bytes, in hexadecimal.
+        blocks_sha256: SHA-256 of the hashes of the rows' blocks, as they are stored beside the rows; empty if there are
+            none.
         report: None if the dataset was listed without its report.
     """
 
@@ -41,6 +43,7 @@ class Dataset:
     version: int
     artifact: str
     content_sha256: str
+    blocks_sha256: str
     row_count: int
     byte_size: int
     report: DataReport | None

@@ -29,7 +29,8 @@ from foreword.storage.artifact_keys import checkpoints_key, tuned_model_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.dataset_rows import open_rows
+from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.publication import ArtifactPublisher
 from foreword.storage.queue import ExperimentQueue, Lease
@@ -124,10 +125,11 @@ class ExperimentRun:
         self._store(result, schema, evaluations)
 
     def _rows(self) -> tuple[Row, ...]:
-        """Return the rows of the experiment's dataset."""
+        """Return the rows of the experiment's dataset, all of them verified."""
         datasets = DatasetRepository(self._workshop.database, self._experiment.tenant)
         dataset = datasets.get(self._experiment.config.dataset)
-        return read_rows(self._workshop.artifacts.read(dataset.artifact, ROWS_FILE))
+        with open_rows(self._workshop.artifacts, dataset) as file:
+            return tuple(read_rows(file))
 
     def _trainer(self, model: LoadedModel, runner: ModelRunner, rows: Sequence[Row]) -> Trainer:
         """Create a trainer, which resumes from the newest checkpoint if there is one."""

@@ -23,7 +23,8 @@ from foreword.server.uploads import UploadChecker, read_header
 from foreword.storage.artifact_keys import new_dataset_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.dataset_rows import open_rows, rows_files
+from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.publication import ArtifactPublisher
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
@@ -120,13 +121,14 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     ) -> Dataset:
         """Store the rows and their dataset, or return the dataset that the same request created before."""
         artifact = new_dataset_key(caller.tenant, checked.content_sha256)
-        files = {ROWS_FILE: checked.canonical}
+        files, blocks_sha256 = rows_files(checked.canonical)
         with self._publisher.publish(caller.tenant, artifact, files):
             stored = DatasetRepository(self._database, caller.tenant).create(
                 display_name=header.display_name,
                 description=header.description,
                 artifact=artifact,
                 content_sha256=checked.content_sha256,
+                blocks_sha256=blocks_sha256,
                 row_count=len(checked.rows),
                 byte_size=len(checked.canonical),
                 report=checked.report,
@@ -146,5 +148,5 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         return found
 
     def _read_rows(self, dataset: Dataset, size: int, page_token: str) -> tuple[list[Row], str]:
-        with self._artifacts.open(dataset.artifact, ROWS_FILE) as file:
+        with open_rows(self._artifacts, dataset) as file:
             return read_page(file, dataset, size, page_token)

@@ -22,7 +22,8 @@ from foreword.server.convert.experiment import NewExperiment
 from foreword.server.token_counts import TokenCounters
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.dataset_rows import open_rows
+from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.tuning.plan import make_plan
 from foreword.tuning.speed import TuningSpeed
@@ -69,7 +70,8 @@ class Planner:
         task, method = self._task_and_method(requested)
         model = self._plugins.base_model(requested.base_model or self._default_base_model)
         dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
-        rows = read_rows(self._artifacts.read(dataset.artifact, ROWS_FILE))
+        with open_rows(self._artifacts, dataset) as file:
+            rows = tuple(read_rows(file))
         chosen: tuple[Finding, ...] = ()
         if task is None:
             task, chosen = self._choose_task(rows, requested)

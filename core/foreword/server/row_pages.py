@@ -36,8 +36,7 @@ def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str)
         line = file.readline()
         if not line:
             return rows, ""
-        (row,) = read_rows(line)
-        rows.append(Row(number=number + len(rows), input=row.input, output=row.output))
+        rows += read_rows([line], number + len(rows))
         end += len(line)
     return rows, "" if end >= dataset.byte_size else _token(dataset, end, number + len(rows))
 

@@ -1,23 +1,28 @@
 """Checkpoints of runs. The newest complete checkpoint is found even if writing another one was interrupted.
 
-A checkpoint is one file that begins with a marker and the SHA-256 and length of its payload. Names are ordered by the
+A checkpoint is one file that begins with a marker, a SHA-256 and the length of its payload. The hash covers the key of
+the file, so that a checkpoint of another run or another step is not mistaken for this one. Names are ordered by the
 epoch of the lease first, so that a worker that has lost its lease never hides the checkpoints of its successor.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from foreword.errors import LeaseLostError
+from foreword.observability.logging import get_logger
 from foreword.storage.artifact_keys import check_key
 from foreword.storage.artifacts import open_place
 from foreword.storage.outages import as_os_error, translate_outages
 
-_MARK = b"FWCHKPT1"
+_log = get_logger("checkpoints")
+
+_MARK = b"FWCHKPT2"
 _HEADER_LENGTH = len(_MARK) + 32 + 8
 _NAME = re.compile(r"(\d{8})-(\d{12})\.checkpoint")
 _KEPT = 2
@@ -53,9 +58,9 @@ class CheckpointStore:
             LeaseLostError: Another worker has ended the run and deleted its checkpoints.
         """
         folder = check_key(key)
-        header = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
+        file = f"{folder}/{epoch:08d}-{step:012d}.checkpoint"
         try:
-            self._place.write_file(f"{folder}/{epoch:08d}-{step:012d}.checkpoint", header + payload)
+            self._place.write_file(file, _header(file, payload) + payload)
         except FileNotFoundError:
             raise LeaseLostError(f"The checkpoints {key} were deleted. Abandon the run.") from None
         self._failpoint("checkpoints.before_prune")
@@ -69,9 +74,11 @@ class CheckpointStore:
         for name in self._newest_first(folder):
             # Another worker may delete old checkpoints at the same time.
             with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
-                payload = _payload(as_os_error(stream.read))
-                if payload is not None:
+                content = as_os_error(stream.read)
+                payload = content[_HEADER_LENGTH:]
+                if hmac.compare_digest(content[:_HEADER_LENGTH], _header(f"{folder}/{name}", payload)):
                     return payload
+                _log.warning("checkpoint_corrupt", checkpoint=f"{folder}/{name}")
         return None
 
     @translate_outages()
@@ -84,8 +91,8 @@ class CheckpointStore:
         return sorted(names, reverse=True)
 
 
-def _payload(content: bytes) -> bytes | None:
-    """Return the payload of a checkpoint file; None if it is incomplete or corrupt."""
-    header, payload = content[:_HEADER_LENGTH], content[_HEADER_LENGTH:]
-    expected = _MARK + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big")
-    return payload if header == expected else None
+def _header(file: str, payload: bytes) -> bytes:
+    """Return the header of a checkpoint with this key and payload."""
+    digest = hashlib.sha256(file.encode() + b"\0")
+    digest.update(payload)
+    return _MARK + digest.digest() + len(payload).to_bytes(8, "big")

@@ -19,9 +19,6 @@ from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
 from foreword.storage.transitions import LIVE_STATES
 
-ROWS_FILE = "rows.jsonl"
-"""Name of the file with the rows, below the artifact prefix of a dataset."""
-
 
 class DatasetRepository:
     """The datasets of one tenant."""
@@ -37,6 +34,7 @@ class DatasetRepository:
         description: str,
         artifact: str,
         content_sha256: str,
+        blocks_sha256: str,
         row_count: int,
         byte_size: int,
         report: DataReport,
@@ -68,6 +66,7 @@ class DatasetRepository:
                 version=_next_version(session, self._tenant, display_name),
                 artifact=artifact,
                 content_sha256=content_sha256,
+                blocks_sha256=blocks_sha256,
                 row_count=row_count,
                 byte_size=byte_size,
                 report=document,
@@ -171,6 +170,7 @@ def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
         version=row.version,
         artifact=row.artifact,
         content_sha256=row.content_sha256,
+        blocks_sha256=row.blocks_sha256,
         row_count=row.row_count,
         byte_size=row.byte_size,
         report=decode(DataReport, row.report) if with_report else None,

@@ -91,6 +91,7 @@ class DatasetRow(Base):
     version: Mapped[int]
     artifact: Mapped[str]
     content_sha256: Mapped[str]
+    blocks_sha256: Mapped[str] = mapped_column(server_default="")
     row_count: Mapped[int]
     byte_size: Mapped[int]
     report: Mapped[dict[str, Any] | None]

@@ -128,8 +128,8 @@ class DatasetServiceServicer:
     def ListDatasetRows(self, request, context):
         """List the rows of a dataset in order. Pages of long rows hold fewer rows, to fit into a message.
 
-        NOT_FOUND: the dataset does not exist. INVALID_ARGUMENT: the page token is invalid. FAILED_PRECONDITION: the rows
-        are missing from the artifact store.
+        NOT_FOUND: the dataset does not exist. INVALID_ARGUMENT: the page token is invalid. FAILED_PRECONDITION: the stored
+        rows are missing (reason ARTIFACT_MISSING), or are not those that were uploaded (ARTIFACT_CORRUPT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

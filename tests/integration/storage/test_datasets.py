@@ -145,6 +145,7 @@ def test_a_dataset_of_a_missing_tenant_is_not_stored(database):
             description="",
             artifact="x",
             content_sha256="",
+            blocks_sha256="",
             row_count=0,
             byte_size=0,
             report=make_report(),

@@ -15,7 +15,8 @@ from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.dataset_rows import ROWS_FILE
+from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import ExperimentQueue
@@ -50,8 +51,8 @@ def write(database: Database, deletions: ArtifactDeletions, artifacts: ArtifactS
 
 def create_dataset(database: Database, artifact: str) -> str:
     made = DatasetRepository(database, "acme").create(
-        display_name="complaints", description="", artifact=artifact, content_sha256="ab" * 32, row_count=1,
-        byte_size=4, report=make_report(), creator="key-1",
+        display_name="complaints", description="", artifact=artifact, content_sha256="ab" * 32,
+        blocks_sha256="", row_count=1, byte_size=4, report=make_report(), creator="key-1",
     )  # fmt: skip
     return made.id
 

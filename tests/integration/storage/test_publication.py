@@ -17,7 +17,8 @@ from foreword.storage import artifacts as artifacts_module
 from foreword.storage.artifact_keys import new_dataset_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.datasets import ROWS_FILE, DatasetRepository
+from foreword.storage.dataset_rows import ROWS_FILE
+from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.publication import ArtifactPublisher
 from foreword.storage.requests import RequestKey
@@ -43,8 +44,8 @@ class Place:
     def commit_row(self, artifact: str = KEY, request: RequestKey | None = None) -> str:
         """Store a dataset, and return the key that it refers to."""
         made = DatasetRepository(self.database, "acme").create(
-            display_name="complaints", description="", artifact=artifact, content_sha256="ab" * 32, row_count=1,
-            byte_size=4, report=make_report(), creator="key-1", request=request,
+            display_name="complaints", description="", artifact=artifact, content_sha256="ab" * 32,
+            blocks_sha256="", row_count=1, byte_size=4, report=make_report(), creator="key-1", request=request,
         )  # fmt: skip
         return made.artifact
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -22,7 +23,7 @@ from foreword.scheduling.run import Workshop
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.datasets import ROWS_FILE
+from foreword.storage.dataset_rows import rows_files
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import ExperimentQueue
 
@@ -51,8 +52,14 @@ class Shop:
         **parameters: object,
     ) -> TuneExperiment:
         """Queue a very short run."""
-        dataset = store_dataset(self.workshop.database)
-        self.workshop.artifacts.write(dataset.artifact, {ROWS_FILE: write_rows(rows)})
+        canonical = write_rows(rows)
+        files, blocks_sha256 = rows_files(canonical)
+        dataset = store_dataset(
+            self.workshop.database,
+            content_sha256=hashlib.sha256(canonical).hexdigest(),
+            blocks_sha256=blocks_sha256,
+        )
+        self.workshop.artifacts.write(dataset.artifact, files)
         config = replace(
             make_config(dataset.id),
             base_model=base_model,

@@ -23,6 +23,7 @@ DATASET = Dataset(
     version=1,
     artifact="a",
     content_sha256="ab" * 32,
+    blocks_sha256="",
     row_count=3,
     byte_size=len(CONTENT),
     report=None,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import secrets
+import shutil
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.storage.checkpoints import CheckpointStore
@@ -57,6 +59,22 @@ def test_the_newest_two_are_kept(tmp_path):
         "00000001-000000000003.checkpoint",
         "00000001-000000000004.checkpoint",
     ]
+
+
+def test_checkpoints_of_other_runs_and_steps_are_not_taken_up(tmp_path):
+    store = CheckpointStore(str(tmp_path))
+    store.write_checkpoint("e1", 1, 1, b"sound")
+    store.write_checkpoint("e2", 1, 2, b"of another run")
+    (other,) = (tmp_path / "e2").iterdir()
+    (own,) = (tmp_path / "e1").iterdir()
+    shutil.copyfile(other, tmp_path / "e1" / other.name)
+    shutil.copyfile(own, tmp_path / "e1" / own.name.replace("1.", "3."))
+
+    with capture_logs() as logs:
+        found = store.latest_checkpoint("e1")
+
+    assert found == b"sound"
+    assert [log["event"] for log in logs] == ["checkpoint_corrupt"] * 2
 
 
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "longer"])

@@ -36,7 +36,7 @@ def read_contributions(
         ArtifactError: It is missing, not what was stored, or does not fit; the message says which.
     """
     config, data = read(reference)
-    check_content(data, reference.content_sha256)
+    check_content(data, reference)
     tensors = parse_tensors(data)
     try:
         artifact = method.from_peft(config, tensors, spec)
@@ -48,14 +48,14 @@ def read_contributions(
         ) from error
 
 
-def check_content(data: bytes, sha256: str) -> None:
-    """Raise ArtifactError unless the bytes have this SHA-256."""
-    found = hashlib.sha256(data).hexdigest()
-    if not hmac.compare_digest(found, sha256.lower()):
+def check_content(data: bytes, reference: AdapterReference) -> None:
+    """Raise ArtifactError unless the bytes have the recorded SHA-256."""
+    found, recorded = hashlib.sha256(data).hexdigest(), reference.content_sha256.lower()
+    if not hmac.compare_digest(found, recorded):
         raise ArtifactError(
-            f"The stored artifact has the SHA-256 {found[:12]}..., but {sha256[:12]}... was recorded when it was "
-            "tuned. Restore the artifact store or tune again.",
-            reason="ARTIFACT_HASH_MISMATCH",
+            f"The stored artifact {reference.artifact} has the SHA-256 {found[:12]}..., but {recorded[:12]}... was "
+            "recorded when it was tuned. Restore the artifact store or tune again.",
+            metadata={"artifact": reference.artifact},
         )
 
 

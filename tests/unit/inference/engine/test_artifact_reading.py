@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 
 import pytest
@@ -35,9 +34,13 @@ def test_an_artifact_is_read_back_as_it_was_stored():
 
 
 def test_content_with_another_hash_is_refused():
-    with pytest.raises(ArtifactError, match="SHA-256") as caught:
-        check_content(b"other", hashlib.sha256(b"stored").hexdigest())
-    assert caught.value.reason == "ARTIFACT_HASH_MISMATCH"
+    adapters = Adapters()
+    reference = adapters.add("mine", prompt_vectors(5))
+
+    with pytest.raises(ArtifactError, match=f"{reference.artifact} has the SHA-256") as caught:
+        check_content(b"other", reference)
+
+    assert caught.value.reason == "ARTIFACT_CORRUPT"
 
 
 @pytest.mark.parametrize(

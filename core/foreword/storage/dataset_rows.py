@@ -1,0 +1,69 @@
+"""The stored rows of datasets, verified on every read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO, Final
+
+from foreword.domain.dataset import Dataset
+from foreword.errors import ArtifactError
+from foreword.names import DatasetName
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.block_hashes import BLOCK_BYTES, MAX_HASHES_BYTES, BlockHashes, VerifiedFile, hash_blocks
+from foreword.storage.outages import as_os_error
+
+ROWS_FILE: Final = "rows.jsonl"
+"""Name of the file with the rows, below the artifact prefix of a dataset."""
+
+BLOCKS_FILE: Final = "rows.blocks.json"
+"""Name of the file with the hashes of the blocks of `ROWS_FILE`."""
+
+
+def rows_files(canonical: bytes) -> tuple[dict[str, bytes], str]:
+    """Return the files of a dataset with these rows, and the SHA-256 of the hashes of their blocks, in hexadecimal."""
+    _, hashes = hash_blocks([canonical])
+    blocks = hashes.to_bytes()
+    return {ROWS_FILE: canonical, BLOCKS_FILE: blocks}, hashlib.sha256(blocks).hexdigest()
+
+
+@contextmanager
+def open_rows(artifacts: ArtifactStore, dataset: Dataset) -> Iterator[BinaryIO]:
+    """Open the rows of a dataset for the duration of the block.
+
+    The file verifies each block that it reads. The rows of a dataset without hashes of blocks are verified as a whole
+    before the first one is returned.
+
+    Raises:
+        ArtifactError: The rows are missing, or are not those that were uploaded. Reading raises it too.
+        UnavailableError: The artifact store is unavailable.
+    """
+    corrupt = partial(_corrupt, dataset)
+    with artifacts.open(dataset.artifact, ROWS_FILE) as file:
+        if dataset.blocks_sha256:
+            hashes = _read_hashes(artifacts, dataset)
+        else:
+            whole_sha256, hashes = hash_blocks(iter(lambda: as_os_error(file.read, BLOCK_BYTES), b""))
+            if whole_sha256 != dataset.content_sha256:
+                raise corrupt()
+        yield io.BufferedReader(VerifiedFile(file, hashes, corrupt), BLOCK_BYTES)
+
+
+def _read_hashes(artifacts: ArtifactStore, dataset: Dataset) -> BlockHashes:
+    with artifacts.open(dataset.artifact, BLOCKS_FILE) as file:
+        content = as_os_error(file.read, MAX_HASHES_BYTES)
+    if hashlib.sha256(content).hexdigest() != dataset.blocks_sha256:
+        raise _corrupt(dataset)
+    return BlockHashes.from_bytes(content)
+
+
+def _corrupt(dataset: Dataset) -> ArtifactError:
+    name = str(DatasetName(dataset.tenant, dataset.id))
+    return ArtifactError(
+        f"The stored rows of {name} are not those that were uploaded. Upload the file again, or restore the artifact "
+        "store from a backup.",
+        metadata={"resource": name, "artifact": dataset.artifact},
+    )
