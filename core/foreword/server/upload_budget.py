@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from foreword.errors import ExhaustedError
+from foreword.turns.shares import exceeds_share
 
 # An upload takes memory even before it sends anything.
 _LEAST_BYTES = 2**20
@@ -54,12 +55,10 @@ class UploadBudget:
                 del self._held[tenant]
 
     def _take(self, tenant: str, more: int, *, alone: bool) -> None:
-        total, own = self._held.total(), self._held.get(tenant, 0)
-        share = self._max_bytes // (len(self._held) + (0 if own else 1))
-        if not alone and total + more > self._max_bytes and own + more > share:
+        if not alone and exceeds_share(self._held, tenant, more, self._max_bytes):
             raise ExhaustedError(
-                f"{total:,} bytes are being uploaded or checked, and the limit is {self._max_bytes:,}. Try again "
-                "later, or raise FOREWORD_MAX_OPEN_UPLOAD_BYTES.",
+                f"{self._held.total():,} bytes are being uploaded or checked, and the limit is {self._max_bytes:,}. "
+                "Try again later, or raise FOREWORD_MAX_OPEN_UPLOAD_BYTES.",
                 reason="TOO_MANY_UPLOADS",
                 metadata={"limit": str(self._max_bytes)},
                 retry_after=_RETRY_AFTER,

@@ -11,13 +11,13 @@ from foreword.domain.inference import Generation, StopReason
 from foreword.errors import ForewordError
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
-from foreword.inference.engine.fair_queue import FairQueue
 from foreword.inference.engine.job import Answer, Job
 from foreword.inference.errors import deadline_error, internal_error
 from foreword.inference.interfaces import Piece
 from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.labels.scoring import ScoreRow, score
 from foreword.inference.runner import ModelRunner
+from foreword.turns.fair_queue import FairQueue
 
 _IDLE_FACTOR: Final = 4
 """Factor of the input tokens read at once while no answer is running that would have to pause."""

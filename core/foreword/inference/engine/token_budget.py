@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from foreword.errors import ExhaustedError
+from foreword.turns.shares import exceeds_share
 
 _SHORTEST_RETRY: Final = 0.1
 _LONGEST_RETRY: Final = 30.0
@@ -42,9 +43,7 @@ class TokenBudget:
             ExhaustedError: The queue is full; `retry_after` estimates when it has room.
         """
         with self._lock:
-            held = self._held.get(tenant, 0)
-            share = self._max_tokens // max(1, len(self._held) + (0 if held else 1))
-            if self._total and self._total + tokens > self._max_tokens and held + tokens > share:
+            if self._total and exceeds_share(self._held, tenant, tokens, self._max_tokens):
                 raise ExhaustedError(
                     f"{self._total} tokens are waiting for the engine, which takes at most {self._max_tokens}. Try "
                     "again later, or raise FOREWORD_MAX_QUEUED_TOKENS.",

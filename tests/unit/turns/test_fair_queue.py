@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from foreword.inference.engine.fair_queue import FairQueue
+from foreword.turns.fair_queue import FairQueue
 
 
 def test_tenants_get_equal_shares_of_tokens_for_any_sizes_of_requests():
@@ -51,3 +51,50 @@ def test_items_can_be_removed_at_any_position():
     assert queue.remove(lambda item: item % 2 == 0) == [0, 2, 4]
     assert len(queue) == 3
     assert queue.pop(100, 100) == [1, 3, 5]
+
+
+def test_a_correction_of_the_cost_makes_a_tenant_wait_longer():
+    queue: FairQueue[str] = FairQueue()
+    for tenant in ("hasty", "honest"):
+        for number in range(6):
+            queue.push(tenant, f"{tenant}{number}", 1)
+
+    assert queue.pop(2, 2) == ["hasty0", "honest0"]
+    queue.charge("hasty", 3)
+    assert queue.pop(4, 4) == ["honest1", "honest2", "honest3", "hasty1"]
+
+
+def test_work_done_while_no_one_waited_is_no_debt():
+    queue: FairQueue[str] = FairQueue()
+    queue.push("early", "early0", 1)
+    queue.pop(1, 1)
+    queue.charge("early", 1000)
+    queue.push("early", "early1", 1)
+    queue.push("late", "late0", 1)
+    queue.push("late", "late1", 1)
+
+    assert queue.pop(3, 3) == ["early1", "late0", "late1"]
+
+
+def test_a_tenant_that_may_not_be_served_keeps_its_place():
+    queue: FairQueue[str] = FairQueue()
+    for number in range(3):
+        queue.push("blocked", f"blocked{number}", 1)
+        queue.push("free", f"free{number}", 1)
+
+    assert queue.pop_next(lambda tenant: tenant == "free") == ("free", "free0")
+    assert queue.pop_next(lambda tenant: tenant == "free") == ("free", "free1")
+    assert queue.pop_next(lambda _: False) is None
+    assert queue.pop(3, 3) == ["blocked0", "blocked1", "blocked2"]
+
+
+def test_one_item_is_discarded_by_its_identity():
+    queue: FairQueue[list[int]] = FairQueue()
+    first, second = [1], [1]
+    queue.push("acme", first, 1)
+    queue.push("acme", second, 1)
+
+    assert queue.discard("acme", second)
+    assert not queue.discard("acme", second)
+    assert not queue.discard("globex", first)
+    assert queue.pop(5, 5)[0] is first
