@@ -13,6 +13,7 @@ from foreword.data.task_choice import choose_task
 from foreword.domain.dataset import MAX_DATASET_BYTES, Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, ReportPart, Severity
+from foreword.domain.report_limits import limit_report
 from foreword.errors import FieldViolation, InvalidArgumentError, InvalidRowsError
 from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, ValidationContext
 from foreword.plugin.task_options import check_task_options
@@ -118,15 +119,16 @@ class DatasetChecker:
             self._check_task(task)
         canonical = write_rows(self._rows)
         findings, omitted = self._findings.result()
+        report = DataReport(
+            row_count=self._reader.row_count,
+            usable_row_count=len(self._rows),
+            findings=findings,
+            omitted_finding_count=omitted,
+            parts=tuple(self._parts),
+            format=self._reader.format,
+        )
         return CheckedData(
-            report=DataReport(
-                row_count=self._reader.row_count,
-                usable_row_count=len(self._rows),
-                findings=findings,
-                omitted_finding_count=omitted,
-                parts=tuple(self._parts),
-                format=self._reader.format,
-            ),
+            report=limit_report(report),
             rows=tuple(self._rows),
             canonical=canonical,
             content_sha256=hashlib.sha256(canonical).hexdigest(),

@@ -15,6 +15,12 @@ from foreword.domain.report import Evaluation, Finding
 DEFAULT_TUNING_TYPE: Final = "prompt_tuning"
 """The default tuning method."""
 
+MAX_LABELS: Final = 1_000
+"""Maximum number of labels of a closed task."""
+
+MAX_LABEL_CHARACTERS: Final = 200
+"""Maximum length of a label in characters."""
+
 
 class ExperimentState(Enum):
     """State of a run; `TRANSITIONS` holds the state machine.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foreword.domain.report_limits import cut_text
 from foreword.errors import ForewordError
+
+_MAX_MESSAGE_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +17,7 @@ class Failure:
     Attributes:
         kind: Value of the error's `ErrorKind`.
         reason: Stable identifier in UPPER_SNAKE_CASE.
-        message: The problem and the remedy in plain language.
+        message: The problem and the remedy in plain language, cut to 1,000 characters.
     """
 
     kind: str
@@ -24,4 +27,4 @@ class Failure:
     @classmethod
     def of(cls, error: ForewordError) -> Failure:
         """Return the failure that records an error."""
-        return cls(kind=error.kind.value, reason=error.reason, message=error.message)
+        return cls(kind=error.kind.value, reason=error.reason, message=cut_text(error.message, _MAX_MESSAGE_CHARACTERS))

@@ -13,5 +13,8 @@ MAX_RESPONSE_BYTES: Final = 64 * 2**20
 USUAL_RESPONSE_BYTES: Final = 4 * 2**20
 """Maximum response size that gRPC clients accept by default."""
 
+MAX_PAGE_BYTES: Final = 2 * 2**20
+"""Size at which a page of a list ends. A page has at least one item, which may be larger."""
+
 MAX_BATCH_REQUESTS: Final = 256
 """Maximum number of requests in one batch."""

@@ -17,6 +17,7 @@ from foreword.server.convert import dataset as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.convert.report import data_report
 from foreword.server.idempotency import request_key
+from foreword.server.responses import converted, fill_page
 from foreword.server.row_pages import read_page
 from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker, read_header
@@ -26,6 +27,7 @@ from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows, rows_files
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
+from foreword.storage.pages import Page, Take
 from foreword.storage.publication import ArtifactPublisher
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
@@ -80,7 +82,12 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
 
     async def GetDataset(self, request: dataset_service_pb2.GetDatasetRequest, context: Any) -> dataset_pb2.Dataset:
         """Return a dataset with its report."""
-        return convert.dataset(await self._get(request.name))
+        name = DatasetName.parse(request.name)
+        require_own(name.tenant, request.name)
+        repository = DatasetRepository(self._database, name.tenant)
+        found, message = await converted(lambda: repository.get(name.dataset), convert.dataset)
+        require_readable(found.creator, request.name)
+        return message
 
     async def ListDatasets(
         self, request: dataset_service_pb2.ListDatasetsRequest, context: Any
@@ -91,9 +98,11 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
         repository = DatasetRepository(self._database, caller.tenant)
-        page = await asyncio.to_thread(repository.list, size, request.page_token, creator=caller.reads_only_of)
-        return dataset_service_pb2.ListDatasetsResponse(
-            datasets=[convert.dataset(item) for item in page.items], next_page_token=page.next_page_token
+        return await fill_page(
+            dataset_service_pb2.ListDatasetsResponse(),
+            "datasets",
+            lambda take: repository.list(size, request.page_token, creator=caller.reads_only_of, take=take),
+            convert.dataset,
         )
 
     async def ListDatasetRows(
@@ -102,9 +111,11 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         """List the rows of a dataset in order."""
         size = page_size(request) or DEFAULT_ROWS_PAGE_SIZE
         dataset = await self._get(request.name)
-        rows, token = await asyncio.to_thread(self._read_rows, dataset, size, request.page_token)
-        return dataset_service_pb2.ListDatasetRowsResponse(
-            rows=[convert.dataset_row(row) for row in rows], next_page_token=token
+        return await fill_page(
+            dataset_service_pb2.ListDatasetRowsResponse(),
+            "rows",
+            lambda take: self._read_rows(dataset, size, request.page_token, take),
+            convert.dataset_row,
         )
 
     async def DeleteDataset(self, request: dataset_service_pb2.DeleteDatasetRequest, context: Any) -> empty_pb2.Empty:
@@ -147,6 +158,6 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         require_readable(found.creator, text)
         return found
 
-    def _read_rows(self, dataset: Dataset, size: int, page_token: str) -> tuple[list[Row], str]:
+    def _read_rows(self, dataset: Dataset, size: int, page_token: str, take: Take[Row]) -> Page[Row]:
         with open_rows(self._artifacts, dataset) as file:
-            return read_page(file, dataset, size, page_token)
+            return read_page(file, dataset, size, page_token, take)

@@ -18,6 +18,7 @@ from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.prober import Prober
+from foreword.server.responses import fill_page
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.spaces import SpaceRepository
@@ -72,9 +73,11 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
         spaces = self._spaces(caller.tenant)
-        page = await asyncio.to_thread(spaces.list, size, request.page_token, creator=caller.reads_only_of)
-        return deployment_service_pb2.ListSpacesResponse(
-            spaces=[convert.space(item) for item in page.items], next_page_token=page.next_page_token
+        return await fill_page(
+            deployment_service_pb2.ListSpacesResponse(),
+            "spaces",
+            lambda take: spaces.list(size, request.page_token, creator=caller.reads_only_of, take=take),
+            convert.space,
         )
 
     async def DeleteSpace(self, request: deployment_service_pb2.DeleteSpaceRequest, context: Any) -> empty_pb2.Empty:
@@ -130,11 +133,12 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             require_own(parent.tenant, request.parent)
             space = None if parent.space == _ALL_SPACES else parent.space
         size = page_size(request)
-        page = await asyncio.to_thread(
-            self._deployments(caller.tenant).list, space, size, request.page_token, creator=caller.reads_only_of
-        )
-        return deployment_service_pb2.ListDeploymentsResponse(
-            deployments=[convert.deployment(item) for item in page.items], next_page_token=page.next_page_token
+        deployments = self._deployments(caller.tenant)
+        return await fill_page(
+            deployment_service_pb2.ListDeploymentsResponse(),
+            "deployments",
+            lambda take: deployments.list(space, size, request.page_token, creator=caller.reads_only_of, take=take),
+            convert.deployment,
         )
 
     async def UpdateDeployment(

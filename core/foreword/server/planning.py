@@ -13,6 +13,7 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.report import Finding, Severity
+from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
@@ -87,7 +88,8 @@ class Planner:
             evaluate_base=requested.evaluate_base,
         )
         plan = self._make_plan(tenant, config, model, task, method, rows)
-        return config, replace(plan, warnings=(*plan.warnings, *chosen, *_alias(requested.base_model, model.spec)))
+        warnings = (*plan.warnings, *chosen, *_alias(requested.base_model, model.spec))
+        return config, replace(plan, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
 
     def _make_plan(
         self,

@@ -10,17 +10,18 @@ from typing import BinaryIO
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Dataset, Row
 from foreword.errors import InvalidArgumentError
-
-# A page must fit into a message of 4 MiB, gRPC's default limit, with the tags around its texts.
-MAX_PAGE_BYTES = 2 * 2**20
+from foreword.storage.pages import Page, Take, take_any
 
 
-def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str) -> tuple[list[Row], str]:
-    """Return the rows of a page in order, and the token of the next page, which is empty on the last page.
+def read_page(
+    file: BinaryIO, dataset: Dataset, page_size: int, page_token: str, take: Take[Row] = take_any
+) -> Page[Row]:
+    """Return the rows of a page in order.
 
     Args:
         file: The stored rows, one per line, seekable.
-        page_size: Maximum number of rows; a page of long rows has fewer.
+        page_size: Maximum number of rows.
+        take: Called with each row; the page ends before the first one that it refuses.
 
     Raises:
         InvalidArgumentError: The token does not belong to this dataset.
@@ -32,13 +33,13 @@ def read_page(file: BinaryIO, dataset: Dataset, page_size: int, page_token: str)
             raise _foreign_token()
     rows: list[Row] = []
     end = offset
-    while len(rows) < page_size and end - offset < MAX_PAGE_BYTES:
-        line = file.readline()
-        if not line:
-            return rows, ""
-        rows += read_rows([line], number + len(rows))
+    while len(rows) < page_size and (line := file.readline()):
+        (row,) = read_rows([line], number + len(rows))
+        if not take(row):
+            break
+        rows.append(row)
         end += len(line)
-    return rows, "" if end >= dataset.byte_size else _token(dataset, end, number + len(rows))
+    return Page(tuple(rows), "" if end >= dataset.byte_size else _token(dataset, end, number + len(rows)))
 
 
 def _token(dataset: Dataset, offset: int, number: int) -> str:

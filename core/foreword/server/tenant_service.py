@@ -13,6 +13,7 @@ from foreword.server.auth import Authenticator, current_caller
 from foreword.server.convert import tenant as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
+from foreword.server.responses import fill_page
 from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository
 from foreword.v1 import tenant_pb2, tenant_service_pb2, tenant_service_pb2_grpc
@@ -49,9 +50,11 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     ) -> tenant_service_pb2.ListTenantsResponse:
         """List tenants, ordered by id."""
         size = page_size(request)
-        page = await asyncio.to_thread(self._tenants.list_tenants, size, request.page_token)
-        return tenant_service_pb2.ListTenantsResponse(
-            tenants=[convert.tenant(item) for item in page.items], next_page_token=page.next_page_token
+        return await fill_page(
+            tenant_service_pb2.ListTenantsResponse(),
+            "tenants",
+            lambda take: self._tenants.list_tenants(size, request.page_token, take=take),
+            convert.tenant,
         )
 
     async def CreateApiKey(self, request: tenant_service_pb2.CreateApiKeyRequest, context: Any) -> tenant_pb2.ApiKey:
@@ -68,9 +71,11 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         """List the API keys of a tenant, without secrets."""
         name = TenantName.parse(request.parent, "parent")
         size = page_size(request)
-        page = await asyncio.to_thread(self._tenants.list_api_keys, name.tenant, size, request.page_token)
-        return tenant_service_pb2.ListApiKeysResponse(
-            api_keys=[convert.api_key(item) for item in page.items], next_page_token=page.next_page_token
+        return await fill_page(
+            tenant_service_pb2.ListApiKeysResponse(),
+            "api_keys",
+            lambda take: self._tenants.list_api_keys(name.tenant, size, request.page_token, take=take),
+            convert.api_key,
         )
 
     async def DeleteApiKey(self, request: tenant_service_pb2.DeleteApiKeyRequest, context: Any) -> empty_pb2.Empty:

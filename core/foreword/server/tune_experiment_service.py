@@ -17,6 +17,7 @@ from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
 from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
+from foreword.server.responses import converted, fill_page
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
@@ -93,9 +94,11 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         """Return an experiment with its learning curve."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
-        found = await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=0)
+        found, message = await converted(
+            lambda: repository.get(name.tune_experiment, after_sequence=0), convert.tune_experiment
+        )
         require_readable(found.creator, request.name)
-        return convert.tune_experiment(found)
+        return message
 
     async def ListTuneExperiments(
         self, request: tune_experiment_service_pb2.ListTuneExperimentsRequest, context: Any
@@ -107,10 +110,11 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         size = page_size(request)
         states = convert.parse_states(request.states)
         repository = ExperimentRepository(self._database, caller.tenant)
-        page = await asyncio.to_thread(repository.list, size, request.page_token, states, creator=caller.reads_only_of)
-        return tune_experiment_service_pb2.ListTuneExperimentsResponse(
-            tune_experiments=[convert.tune_experiment(item) for item in page.items],
-            next_page_token=page.next_page_token,
+        return await fill_page(
+            tune_experiment_service_pb2.ListTuneExperimentsResponse(),
+            "tune_experiments",
+            lambda take: repository.list(size, request.page_token, states, creator=caller.reads_only_of, take=take),
+            convert.tune_experiment,
         )
 
     async def WatchTuneExperiment(
@@ -135,9 +139,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
                 if seen is None:
                     continue
                 require_readable(seen.creator, request.name)
-                yield tune_experiment_service_pb2.WatchTuneExperimentResponse(
-                    tune_experiment=convert.tune_experiment(seen)
-                )
+                message = await asyncio.to_thread(convert.tune_experiment, seen)
+                yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=message)
                 if seen.state.ended:
                     return
 
@@ -147,7 +150,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         """Request the cancellation of a run."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
-        return convert.tune_experiment(await asyncio.to_thread(repository.request_cancel, name.tune_experiment))
+        _, message = await converted(lambda: repository.request_cancel(name.tune_experiment), convert.tune_experiment)
+        return message
 
     async def DeleteTuneExperiment(
         self, request: tune_experiment_service_pb2.DeleteTuneExperimentRequest, context: Any

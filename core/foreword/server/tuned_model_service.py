@@ -16,6 +16,7 @@ from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.model_resolver import ModelResolver
+from foreword.server.responses import converted, fill_page
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
@@ -40,7 +41,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         self, request: tuned_model_service_pb2.GetTunedModelRequest, context: Any
     ) -> tuned_model_pb2.TunedModel:
         """Return a tuned model."""
-        return convert.tuned_model(await self._get(request.name))
+        return (await self._get(request.name))[1]
 
     async def ListTunedModels(
         self, request: tuned_model_service_pb2.ListTunedModelsRequest, context: Any
@@ -51,16 +52,18 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         size = page_size(request)
         repository = self._repository(caller.tenant)
-        page = await asyncio.to_thread(repository.list, size, request.page_token, creator=caller.reads_only_of)
-        return tuned_model_service_pb2.ListTunedModelsResponse(
-            tuned_models=[convert.tuned_model(item) for item in page.items], next_page_token=page.next_page_token
+        return await fill_page(
+            tuned_model_service_pb2.ListTunedModelsResponse(),
+            "tuned_models",
+            lambda take: repository.list(size, request.page_token, creator=caller.reads_only_of, take=take),
+            convert.tuned_model,
         )
 
     async def ExportTunedModel(
         self, request: tuned_model_service_pb2.ExportTunedModelRequest, context: Any
     ) -> AsyncIterator[tuned_model_service_pb2.ExportTunedModelResponse]:
         """Stream the files of the PEFT adapter."""
-        model = await self._get(request.name)
+        model, _ = await self._get(request.name)
         files = await asyncio.to_thread(self._read, model)
         for path, content in files.items():
             for start in range(0, len(content), _CHUNK_BYTES):
@@ -78,12 +81,13 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         await asyncio.to_thread(self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
-    async def _get(self, text: str) -> TunedModel:
-        """Return a tuned model that the caller may read."""
+    async def _get(self, text: str) -> tuple[TunedModel, tuned_model_pb2.TunedModel]:
+        """Return a tuned model that the caller may read, and its message."""
         name = self._name(text)
-        found = await asyncio.to_thread(self._repository(name.tenant).get, name.tuned_model)
+        repository = self._repository(name.tenant)
+        found, message = await converted(lambda: repository.get(name.tuned_model), convert.tuned_model)
         require_readable(found.creator, text)
-        return found
+        return found, message
 
     def _name(self, text: str) -> TunedModelName:
         name = TunedModelName.parse(text)

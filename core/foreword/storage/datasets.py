@@ -12,7 +12,16 @@ from foreword.names import DatasetName, TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
-from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
+from foreword.storage.pages import (
+    Page,
+    Take,
+    check_page_size,
+    first_rows,
+    list_scope,
+    make_page,
+    read_page_token,
+    take_any,
+)
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
 from foreword.storage.tenants import require_tenant
@@ -87,11 +96,14 @@ class DatasetRepository:
         with self._database.read() as session:
             return to_dataset(_require(session, self._tenant, id))
 
-    def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[Dataset]:
+    def list(
+        self, page_size: int = 0, page_token: str = "", *, creator: str | None = None, take: Take[Dataset] = take_any
+    ) -> Page[Dataset]:
         """List datasets, newest first, without their reports.
 
         Args:
             creator: Id of the API key whose resources are listed; None for all.
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             InvalidArgumentError: The page size or the token is invalid.
@@ -104,9 +116,11 @@ class DatasetRepository:
             query = query.where(DatasetRow.creator == creator)
         if before is not None:
             query = query.where(DatasetRow.key < before)
-        with self._database.read() as session:
-            rows = session.scalars(query.order_by(DatasetRow.key.desc()).limit(size + 1)).all()
-            return make_page(rows, size, scope, lambda row: row.key, lambda row: to_dataset(row, with_report=False))
+        query = query.order_by(DatasetRow.key.desc())
+        with self._database.read() as session, first_rows(session, query, size) as rows:
+            return make_page(
+                rows, size, scope, lambda row: row.key, lambda row: to_dataset(row, with_report=False), take
+            )
 
     def delete(self, id: str) -> str | None:
         """Delete a dataset.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ScalarResult, or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
@@ -14,12 +14,24 @@ from foreword.errors import AbortedError, AlreadyExistsError, FailedPrecondition
 from foreword.names import DeploymentName, TunedModelName, check_serving_name
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
-from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
+from foreword.storage.pages import (
+    Page,
+    Take,
+    check_page_size,
+    first_rows,
+    list_scope,
+    make_page,
+    read_page_token,
+    take_any,
+)
 from foreword.storage.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.spaces import require_space
 from foreword.storage.tables import DeploymentRow, RevisionRow
 from foreword.storage.texts import check_texts
 from foreword.storage.tuned_models import has_tuned_model, require_tuned_model
+
+MAX_REVISIONS = 100
+"""Maximum number of revisions that are kept for a deployment."""
 
 
 class DeploymentRepository:
@@ -112,12 +124,19 @@ class DeploymentRepository:
             return _to_deployment(row, _read_revisions(session, row.key))
 
     def list(
-        self, space: str | None = None, page_size: int = 0, page_token: str = "", *, creator: str | None = None
+        self,
+        space: str | None = None,
+        page_size: int = 0,
+        page_token: str = "",
+        *,
+        creator: str | None = None,
+        take: Take[Deployment] = take_any,
     ) -> Page[Deployment]:
         """List the deployments of one space or of all spaces, newest first.
 
         Args:
             creator: Id of the API key whose resources are listed; None for all.
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             NotFoundError: The space does not exist in the tenant.
@@ -136,13 +155,15 @@ class DeploymentRepository:
         with self._database.read() as session:
             if space is not None:
                 require_space(session, self._tenant, space)
-            rows = session.scalars(query.order_by(DeploymentRow.key.desc()).limit(size + 1)).all()
-            revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in rows}
-            for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
-                revisions[revision.deployment_key].append(revision)
-            return make_page(
-                rows, size, scope, lambda row: row.key, lambda row: _to_deployment(row, revisions[row.key])
-            )
+            with first_rows(session, query.order_by(DeploymentRow.key.desc()), size) as rows:
+                return make_page(
+                    _with_revisions(session, rows),
+                    size,
+                    scope,
+                    lambda found: found[0].key,
+                    lambda found: _to_deployment(*found),
+                    take,
+                )
 
     def update(
         self,
@@ -158,7 +179,8 @@ class DeploymentRepository:
     ) -> Deployment:
         """Change the fields that are not None.
 
-        A different model creates a new revision, which is served once it has passed its probe.
+        A different model creates a new revision, which is served once it has passed its probe. The oldest revisions
+        are deleted, so that at most `MAX_REVISIONS` remain.
 
         Args:
             etag: Etag that the caller has read; if empty, it is not checked.
@@ -184,6 +206,7 @@ class DeploymentRepository:
             if model is not None and model != _intended_model(row, revisions):
                 self._require_model(session, model)
                 revisions.append(_add_revision(session, row, max(item.number for item in revisions) + 1, model, now))
+                revisions = _drop_oldest(session, row, revisions)
             row.display_name = row.display_name if display_name is None else display_name
             row.description = row.description if description is None else description
             row.tags = row.tags if tags is None else list(tags)
@@ -345,8 +368,30 @@ def _add_revision(
     return revision
 
 
+def _drop_oldest(session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow]) -> list[RevisionRow]:
+    """Delete the oldest revisions above the limit, but not the one that is served, and return the others."""
+    newest_first = sorted(revisions, key=lambda item: item.number, reverse=True)
+    served = [item for item in newest_first if item.number == row.serving_revision]
+    others = [item for item in newest_first if item.number != row.serving_revision]
+    room = MAX_REVISIONS - len(served)
+    for item in others[room:]:
+        session.delete(item)
+    return others[:room] + served
+
+
 def _read_revisions(session: Session, deployment_key: int) -> list[RevisionRow]:
     return list(session.scalars(select(RevisionRow).where(RevisionRow.deployment_key == deployment_key)))
+
+
+def _with_revisions(
+    session: Session, rows: ScalarResult[DeploymentRow]
+) -> Iterator[tuple[DeploymentRow, list[RevisionRow]]]:
+    """Yield deployments with their revisions, which are read for several deployments at once."""
+    for part in rows.partitions():
+        revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in part}
+        for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
+            revisions[revision.deployment_key].append(revision)
+        yield from ((row, revisions[row.key]) for row in part)
 
 
 def _to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deployment:

@@ -25,7 +25,16 @@ from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
 from foreword.storage.deletions import note_deletion
-from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
+from foreword.storage.pages import (
+    Page,
+    Take,
+    check_page_size,
+    first_rows,
+    list_scope,
+    make_page,
+    read_page_token,
+    take_any,
+)
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow
 from foreword.storage.tenants import require_tenant
@@ -146,12 +155,14 @@ class ExperimentRepository:
         states: Collection[ExperimentState] = (),
         *,
         creator: str | None = None,
+        take: Take[TuneExperiment] = take_any,
     ) -> Page[TuneExperiment]:
         """List experiments, newest first, without learning curves and evaluations.
 
         Args:
             states: Only experiments in one of these; empty for all.
             creator: Id of the API key whose resources are listed; None for all.
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             InvalidArgumentError: The page size or the token is invalid.
@@ -167,14 +178,15 @@ class ExperimentRepository:
             query = query.where(ExperimentRow.state.in_(wanted))
         if before is not None:
             query = query.where(ExperimentRow.key < before)
-        query = query.options(defer(ExperimentRow.evaluations)).order_by(ExperimentRow.key.desc()).limit(size + 1)
-        with self._database.read() as session:
+        query = query.options(defer(ExperimentRow.evaluations)).order_by(ExperimentRow.key.desc())
+        with self._database.read() as session, first_rows(session, query, size) as rows:
             return make_page(
-                session.scalars(query).all(),
+                rows,
                 size,
                 scope,
                 lambda row: row.key,
                 lambda row: to_experiment(row, with_evaluations=False),
+                take,
             )
 
     def request_cancel(self, id: str) -> TuneExperiment:

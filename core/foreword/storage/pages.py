@@ -6,9 +6,13 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from sqlalchemy import ScalarResult, Select
+from sqlalchemy.orm import Session
 
 from foreword.errors import InvalidArgumentError
 
@@ -18,6 +22,7 @@ K = TypeVar("K", int, str)
 
 DEFAULT_PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 1000
+_ROWS_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,15 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_page_token: str
+
+
+Take = Callable[[T], bool]
+"""Keeps an item for a page, or returns False if the page has no room for it. It accepts the first item."""
+
+
+def take_any(_: object) -> bool:
+    """Accept any item."""
+    return True
 
 
 def check_page_size(page_size: int) -> int:
@@ -69,16 +83,40 @@ def read_page_token(token: str, scope: str, kind: type[K]) -> K | None:
     return key
 
 
+@contextmanager
+def first_rows(session: Session, query: Select[R], page_size: int) -> Iterator[ScalarResult[R]]:
+    """Read the rows of a page and the next row, few at once: the page may be full before its end."""
+    limited = query.limit(page_size + 1).execution_options(yield_per=_ROWS_AT_ONCE)
+    with closing(session.scalars(limited)) as rows:
+        yield rows
+
+
 def make_page(
-    rows: Sequence[R], page_size: int, scope: str, key: Callable[[R], int | str], item: Callable[[R], T]
+    rows: Iterable[R],
+    page_size: int,
+    scope: str,
+    key: Callable[[R], int | str],
+    item: Callable[[R], T],
+    take: Take[T] = take_any,
 ) -> Page[T]:
-    """Return a page of the rows of a query with the limit `page_size` + 1."""
-    shown = rows[:page_size]
-    token = ""
-    if len(rows) > page_size:
-        document = json.dumps([_fingerprint(scope), key(shown[-1])])
-        token = base64.urlsafe_b64encode(document.encode()).decode("ascii")
-    return Page(tuple(item(row) for row in shown), token)
+    """Return a page of the rows of a query with the limit `page_size` + 1.
+
+    Rows are read one by one, so that none is read in vain after a page that is full of large items.
+
+    Args:
+        take: Called with each item; the page ends before the first one that it refuses.
+    """
+    items: list[T] = []
+    last: R | None = None
+    for row in rows:
+        if len(items) < page_size and take(found := item(row)):
+            items.append(found)
+            last = row
+            continue
+        assert last is not None, "a page has at least one item"
+        document = json.dumps([_fingerprint(scope), key(last)])
+        return Page(tuple(items), base64.urlsafe_b64encode(document.encode()).decode("ascii"))
+    return Page(tuple(items), "")
 
 
 def _fingerprint(scope: str) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from foreword.domain.experiment import ExperimentState, Progress, Snapshot, TuneExperiment
 from foreword.domain.failure import Failure
 from foreword.domain.report import Evaluation
+from foreword.domain.report_limits import limit_evaluations
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import InternalError, LeaseLostError
 from foreword.names import TuneExperimentName
@@ -211,6 +212,8 @@ class ExperimentQueue:
     ) -> None:
         """End a run successfully. Its state and its tuned model are stored in one transaction.
 
+        Long examples and report parts of the evaluations are cut; see `report_limits`.
+
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
@@ -220,7 +223,7 @@ class ExperimentQueue:
             assert row.end_time is not None
             done = dataclasses.replace(decode(Progress, row.progress), percent=100.0, remaining_seconds=0.0)
             row.progress = encode(Progress, done)
-            row.evaluations = encode(tuple[Evaluation, ...], tuple(evaluations), "evaluations")
+            row.evaluations = encode(tuple[Evaluation, ...], limit_evaluations(evaluations), "evaluations")
             row.curve_advice = curve_advice
             row.tuned_model = tuned_model.id
             add_tuned_model(session, tuned_model, row.end_time)

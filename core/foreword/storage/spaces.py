@@ -11,7 +11,16 @@ from foreword.domain.deployment import Space, Stage
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import SpaceName, check_id
 from foreword.storage.database import Database
-from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
+from foreword.storage.pages import (
+    Page,
+    Take,
+    check_page_size,
+    first_rows,
+    list_scope,
+    make_page,
+    read_page_token,
+    take_any,
+)
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DeploymentRow, SpaceRow
 from foreword.storage.tenants import DEFAULT_SPACE, require_tenant
@@ -81,11 +90,14 @@ class SpaceRepository:
         with self._database.read() as session:
             return _to_space(require_space(session, self._tenant, id))
 
-    def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[Space]:
+    def list(
+        self, page_size: int = 0, page_token: str = "", *, creator: str | None = None, take: Take[Space] = take_any
+    ) -> Page[Space]:
         """List spaces, ordered by id.
 
         Args:
             creator: Id of the API key whose resources are listed; None for all.
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             InvalidArgumentError: The page size or the token is invalid.
@@ -93,13 +105,13 @@ class SpaceRepository:
         size = check_page_size(page_size)
         scope = list_scope("spaces", creator=creator)
         after = read_page_token(page_token, scope, str)
-        query = select(SpaceRow).where(SpaceRow.tenant == self._tenant).order_by(SpaceRow.id).limit(size + 1)
+        query = select(SpaceRow).where(SpaceRow.tenant == self._tenant).order_by(SpaceRow.id)
         if creator is not None:
             query = query.where(SpaceRow.creator == creator)
         if after is not None:
             query = query.where(SpaceRow.id > after)
-        with self._database.read() as session:
-            return make_page(session.scalars(query).all(), size, scope, lambda row: row.id, _to_space)
+        with self._database.read() as session, first_rows(session, query, size) as rows:
+            return make_page(rows, size, scope, lambda row: row.id, _to_space, take)
 
     def delete(self, id: str) -> None:
         """Delete an empty space.

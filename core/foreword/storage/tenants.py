@@ -16,7 +16,7 @@ from foreword.domain.tenant import ApiKey, Scope, Tenant
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.names import ApiKeyName, TenantName, check_id
 from foreword.storage.database import Database
-from foreword.storage.pages import Page, check_page_size, make_page, read_page_token
+from foreword.storage.pages import Page, Take, check_page_size, first_rows, make_page, read_page_token, take_any
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ApiKeyRow, SpaceRow, TenantRow
 from foreword.storage.texts import check_texts
@@ -99,7 +99,13 @@ class TenantRepository:
                 raise NotFoundError.of(str(TenantName(id)))
             return _tenant(row)
 
-    def list_tenants(self, page_size: int = 0, page_token: str = "") -> Page[Tenant]:
+    def list_tenants(
+        self,
+        page_size: int = 0,
+        page_token: str = "",
+        *,
+        take: Take[Tenant] = take_any,
+    ) -> Page[Tenant]:
         """List tenants, ordered by id.
 
         Raises:
@@ -107,11 +113,11 @@ class TenantRepository:
         """
         size = check_page_size(page_size)
         after = read_page_token(page_token, "tenants", str)
-        query = select(TenantRow).order_by(TenantRow.id).limit(size + 1)
+        query = select(TenantRow).order_by(TenantRow.id)
         if after is not None:
             query = query.where(TenantRow.id > after)
-        with self._database.read() as session:
-            return make_page(session.scalars(query).all(), size, "tenants", lambda row: row.id, _tenant)
+        with self._database.read() as session, first_rows(session, query, size) as rows:
+            return make_page(rows, size, "tenants", lambda row: row.id, _tenant, take)
 
     def create_api_key(
         self, tenant: str, display_name: str, scopes: Iterable[Scope], expire_time: datetime | None = None
@@ -158,7 +164,9 @@ class TenantRepository:
             row = session.scalars(select(ApiKeyRow).where(ApiKeyRow.id == id)).one_or_none()
             return None if row is None else _api_key(row)
 
-    def list_api_keys(self, tenant: str, page_size: int = 0, page_token: str = "") -> Page[ApiKey]:
+    def list_api_keys(
+        self, tenant: str, page_size: int = 0, page_token: str = "", *, take: Take[ApiKey] = take_any
+    ) -> Page[ApiKey]:
         """List the API keys of a tenant, newest first.
 
         Raises:
@@ -168,12 +176,13 @@ class TenantRepository:
         size = check_page_size(page_size)
         scope = f"{TenantName(tenant)}/apiKeys"
         before = read_page_token(page_token, scope, int)
-        query = select(ApiKeyRow).where(ApiKeyRow.tenant == tenant).order_by(ApiKeyRow.key.desc()).limit(size + 1)
+        query = select(ApiKeyRow).where(ApiKeyRow.tenant == tenant).order_by(ApiKeyRow.key.desc())
         if before is not None:
             query = query.where(ApiKeyRow.key < before)
         with self._database.read() as session:
             require_tenant(session, tenant)
-            return make_page(session.scalars(query).all(), size, scope, lambda row: row.key, _api_key)
+            with first_rows(session, query, size) as rows:
+                return make_page(rows, size, scope, lambda row: row.key, _api_key, take)
 
     def delete_api_key(self, tenant: str, id: str) -> None:
         """Revoke an API key.

@@ -10,13 +10,23 @@ from sqlalchemy.orm import Session, defer
 
 from foreword.domain.deployment import RevisionState
 from foreword.domain.report import Evaluation
+from foreword.domain.report_limits import limit_evaluations
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
-from foreword.storage.pages import Page, check_page_size, list_scope, make_page, read_page_token
+from foreword.storage.pages import (
+    Page,
+    Take,
+    check_page_size,
+    first_rows,
+    list_scope,
+    make_page,
+    read_page_token,
+    take_any,
+)
 from foreword.storage.tables import DeploymentRow, RevisionRow, TunedModelRow
 
 
@@ -36,11 +46,14 @@ class TunedModelRepository:
         with self._database.read() as session:
             return _to_tuned_model(_require(session, self._tenant, id))
 
-    def list(self, page_size: int = 0, page_token: str = "", *, creator: str | None = None) -> Page[TunedModel]:
+    def list(
+        self, page_size: int = 0, page_token: str = "", *, creator: str | None = None, take: Take[TunedModel] = take_any
+    ) -> Page[TunedModel]:
         """List tuned models, newest first, without evaluations.
 
         Args:
             creator: Id of the API key whose resources are listed; None for all.
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             InvalidArgumentError: The page size or the token is invalid.
@@ -53,14 +66,15 @@ class TunedModelRepository:
             query = query.where(TunedModelRow.manifest["creator"].as_string() == creator)
         if before is not None:
             query = query.where(TunedModelRow.key < before)
-        query = query.options(defer(TunedModelRow.evaluations)).order_by(TunedModelRow.key.desc()).limit(size + 1)
-        with self._database.read() as session:
+        query = query.options(defer(TunedModelRow.evaluations)).order_by(TunedModelRow.key.desc())
+        with self._database.read() as session, first_rows(session, query, size) as rows:
             return make_page(
-                session.scalars(query).all(),
+                rows,
                 size,
                 scope,
                 lambda row: row.key,
                 lambda row: _to_tuned_model(row, with_evaluations=False),
+                take,
             )
 
     def delete(self, id: str) -> str:
@@ -110,7 +124,7 @@ def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
             tenant=model.tenant,
             id=model.id,
             manifest=encode(TunedModel, stored, "tuned_model"),
-            evaluations=encode(tuple[Evaluation, ...], model.evaluations, "evaluations"),
+            evaluations=encode(tuple[Evaluation, ...], limit_evaluations(model.evaluations), "evaluations"),
             create_time=now,
         )
     )

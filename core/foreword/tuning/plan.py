@@ -11,7 +11,7 @@ from typing import Final
 
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
+from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS, ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.prompt import apply_verbalizer, check_verbalizer
 from foreword.domain.violations import Violations, fields_below
@@ -78,6 +78,8 @@ def make_plan(
     if not violations:
         _check_template(violations, config.verbalizer, parameters, count_tokens)
     schema = violations.collect(lambda: _fit(task, rows, config.task_options))
+    if schema is not None:
+        _check_labels(violations, task, schema)
     with fields_below("tune_experiment"):
         violations.check(reason="PARAMETERS_INVALID")
     assert method_plan is not None
@@ -229,6 +231,24 @@ def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
     """
     check_task_options(task, options)
     return task.fit(rows, options)
+
+
+def _check_labels(violations: Violations, task: Task, schema: Schema) -> None:
+    """Check the labels that a closed task read from the rows: they are part of every response about the experiment."""
+    space = task.label_space(schema)
+    if space is None:
+        return
+    too_long = next((label for label in space.labels if len(label) > MAX_LABEL_CHARACTERS), None)
+    if len(space.labels) > MAX_LABELS:
+        problem = f"reads {len(space.labels):,} labels from the rows, but can have at most {MAX_LABELS:,}"
+    elif too_long is not None:
+        problem = (
+            f"reads a label of {len(too_long):,} characters from the rows ({too_long[:40]!r}...), but a label can have "
+            f"at most {MAX_LABEL_CHARACTERS}"
+        )
+    else:
+        return
+    violations.add("task", f"is {task.id}, which {problem}; use an open task such as generation, or correct the rows")
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:

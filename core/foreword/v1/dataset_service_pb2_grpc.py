@@ -126,7 +126,7 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasetRows(self, request, context):
-        """List the rows of a dataset in order. Pages of long rows hold fewer rows, to fit into a message.
+        """List the rows of a dataset in order.
 
         NOT_FOUND: the dataset does not exist. INVALID_ARGUMENT: the page token is invalid. FAILED_PRECONDITION: the stored
         rows are missing (reason ARTIFACT_MISSING), or are not those that were uploaded (ARTIFACT_CORRUPT).

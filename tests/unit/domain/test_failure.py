@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foreword.domain.failure import Failure
-from foreword.errors import ArtifactError, FailedPreconditionError
+from foreword.errors import ArtifactError, FailedPreconditionError, InternalError
 
 
 def test_a_failure_records_kind_reason_and_message_of_an_error():
@@ -16,3 +16,9 @@ def test_a_failure_records_kind_reason_and_message_of_an_error():
 
 def test_a_failure_has_the_reason_of_the_errors_class_when_it_was_given_none():
     assert Failure.of(ArtifactError("It is damaged.")).reason == "ARTIFACT_CORRUPT"
+
+
+def test_a_long_message_is_cut():
+    failure = Failure.of(InternalError("x" * 2_000))
+
+    assert failure.message == "x" * 994 + " [...]"

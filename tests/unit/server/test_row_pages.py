@@ -39,8 +39,9 @@ def token(offset: object, number: object) -> str:
 def test_pages_add_up_to_the_rows():
     numbers, page_token = [], ""
     for _ in range(3):
-        rows, page_token = read_page(io.BytesIO(CONTENT), DATASET, 1, page_token)
-        numbers += [row.number for row in rows]
+        page = read_page(io.BytesIO(CONTENT), DATASET, 1, page_token)
+        numbers += [row.number for row in page.items]
+        page_token = page.next_page_token
 
     assert (numbers, page_token) == ([1, 2, 3], "")
 
@@ -66,7 +67,7 @@ def test_a_token_that_no_page_gave_is_refused(offset: object, number: object):
 
 
 def test_a_token_of_other_content_is_refused():
-    _, page_token = read_page(io.BytesIO(CONTENT), replace(DATASET, content_sha256="cd" * 32), 1, "")
+    page = read_page(io.BytesIO(CONTENT), replace(DATASET, content_sha256="cd" * 32), 1, "")
 
     with pytest.raises(InvalidArgumentError, match="page_token"):
-        read_page(io.BytesIO(CONTENT), DATASET, 1, page_token)
+        read_page(io.BytesIO(CONTENT), DATASET, 1, page.next_page_token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from foreword.domain.experiment import TaskOptions
+from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS, TaskOptions
 from foreword.domain.parameters import (
     TUNE_PARAMETER_SPECS,
     ParameterSpec,
@@ -17,8 +17,6 @@ from foreword.server.convert.structs import parse_struct, struct_value
 from foreword.server.convert.text_limits import MAX_TEMPLATE
 from foreword.v1 import catalog_pb2, tune_parameters_pb2
 
-MAX_LABELS = 1_000
-MAX_LABEL = 200
 MAX_SEPARATOR = 20
 
 
@@ -77,7 +75,7 @@ def parse_labels(violations: Violations, field: str, values: Any) -> tuple[str, 
         violations.add(field, f"must hold at most {MAX_LABELS:,} labels, not {len(labels):,}")
     seen: set[str] = set()
     for place, label in enumerate(labels[:MAX_LABELS]):
-        violations.text(f"{field}[{place}]", label, MAX_LABEL, required=True)
+        violations.text(f"{field}[{place}]", label, MAX_LABEL_CHARACTERS, required=True)
         if label in seen:
             violations.add(f"{field}[{place}]", f"{label[:80]!r} is listed twice")
         seen.add(label)

@@ -10,6 +10,9 @@ from google.protobuf import struct_pb2
 from foreword.domain.violations import Violations
 from foreword.server.convert.text_limits import MAX_TEMPLATE
 
+_MAX_STRUCT_BYTES = 64 * 2**10
+"""Maximum size of free-form parameters: they are part of every response about the experiment."""
+
 
 def struct_value(value: Any) -> struct_pb2.Value:
     """Convert a JSON value to a message."""
@@ -24,8 +27,12 @@ def parse_struct(violations: Violations, field: str, message: struct_pb2.Struct)
     A Struct stores every number as a double; whole numbers that a double represents exactly become int.
 
     Args:
-        violations: Receives faults for values that are not finite and texts that are too long.
+        violations: Receives faults for values that are not finite and texts or messages that are too long.
     """
+    size = message.ByteSize()
+    if size > _MAX_STRUCT_BYTES:
+        violations.add(field, f"must have at most {_MAX_STRUCT_BYTES:,} bytes in all, not {size:,}; pass fewer values")
+        return {}
     return {key: _parse_value(violations, f"{field}.{key[:80]}", value) for key, value in message.fields.items()}
 
 

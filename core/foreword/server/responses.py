@@ -1,0 +1,58 @@
+"""Responses that are read and converted in a thread, because they can be large."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from foreword.domain.messages import MAX_PAGE_BYTES
+from foreword.storage.pages import Page, Take
+
+Item = TypeVar("Item")
+Message = TypeVar("Message")
+
+_TAG_BYTES = 6  # the tag and the length of an item in its page
+
+
+async def converted(read: Callable[[], Item], convert: Callable[[Item], Message]) -> tuple[Item, Message]:
+    """Return what `read` returns, and the message made of it."""
+
+    def work() -> tuple[Item, Message]:
+        found = read()
+        return found, convert(found)
+
+    return await asyncio.to_thread(work)
+
+
+async def fill_page(
+    response: Message, field: str, read: Callable[[Take[Item]], Page[Item]], convert: Callable[[Item], Any]
+) -> Message:
+    """Fill the response of a list RPC, which ends before it is larger than a page may be.
+
+    Args:
+        response: An empty response.
+        field: Its repeated field.
+        read: Reads the page. It passes each item to the function that it is given, and ends the page before the first
+            item for which that function returns False.
+        convert: Converts an item to a message.
+    """
+
+    def fill() -> Message:
+        filled: Any = response
+        messages = getattr(filled, field)
+        size = 0
+
+        def take(item: Item) -> bool:
+            nonlocal size
+            message = convert(item)
+            size += message.ByteSize() + _TAG_BYTES
+            if size > MAX_PAGE_BYTES and messages:
+                return False
+            messages.append(message)
+            return True
+
+        filled.next_page_token = read(take).next_page_token
+        return response
+
+    return await asyncio.to_thread(fill)

@@ -1,0 +1,402 @@
+"""Responses at the documented limits of everything that they contain: a client with gRPC's default limit reads each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor_pool import Default
+
+from factories.api import (
+    create_experiment,
+    experiment_request,
+    refused,
+    to_jsonl,
+    upload,
+    upload_messages,
+    wait_for_deployment,
+)
+from factories.servers import RunningServer
+from factories.stored import make_evaluation, make_snapshot, make_tuned_model
+from foreword.domain.deployment import ModelReference
+from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
+from foreword.domain.failure import Failure
+from foreword.domain.messages import MAX_PAGE_BYTES, USUAL_RESPONSE_BYTES
+from foreword.domain.report import EvaluationExample, Matrix, ReportPart, Table, Values
+from foreword.domain.report_limits import (
+    MAX_EVALUATIONS_BYTES,
+    MAX_FINDINGS_BYTES,
+    MAX_PARTS_BYTES,
+    MAX_WARNINGS_BYTES,
+)
+from foreword.errors import InternalError
+from foreword.server.app import SERVICES
+from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
+from foreword.storage.probes import ProbeQueue
+from foreword.v1 import (
+    dataset_service_pb2,
+    deployment_service_pb2,
+    tune_experiment_service_pb2,
+    tuned_model_service_pb2,
+)
+
+WIDE = "\U0001f4e6"
+"""A character that takes four bytes, the most that UTF-8 needs."""
+
+# What the operator has installed and what a single inference request asks for have no limit of their own.
+UNLIMITED = {"foreword.v1.CatalogService", "foreword.v1.InferenceService"}
+
+NAME, DISPLAY_NAME, DESCRIPTION, TEMPLATE, HASH = 300, 210, 2_000, 20_000, 64
+STRUCT = 64 * 2**10
+
+CHARACTERS: Mapping[str, int] = {
+    "ApiKey.display_name": 200,
+    "ApiKey.name": NAME,
+    "ApiKey.secret": 100,
+    "Dataset.content_sha256": HASH,
+    "Dataset.creator": HASH,
+    "Dataset.description": DESCRIPTION,
+    "Dataset.display_name": 200,
+    "Dataset.name": NAME,
+    "DataReport.format": 10,
+    "DatasetRow.input": 2**18,
+    "DatasetRow.output": 0,  # a row has at most 1 MiB in all
+    "Deployment.creator": HASH,
+    "Deployment.description": DESCRIPTION,
+    "Deployment.display_name": 200,
+    "Deployment.etag": HASH,
+    "Deployment.model": NAME,
+    "Deployment.name": NAME,
+    "Deployment.serving_name": HASH,
+    "Deployment.tags": 63,
+    "DeploymentRevision.model": NAME,
+    "ExportTunedModelResponse.path": HASH,
+    "Space.creator": HASH,
+    "Space.description": DESCRIPTION,
+    "Space.display_name": 200,
+    "Space.name": NAME,
+    "Space.tags": 63,
+    "TaskOptions.labels": MAX_LABEL_CHARACTERS,
+    "TaskOptions.separator": 20,
+    "Tenant.display_name": 200,
+    "Tenant.name": NAME,
+    "TuneExperiment.base_model": NAME,
+    "TuneExperiment.creator": HASH,
+    "TuneExperiment.curve_advice": 1_000,
+    "TuneExperiment.dataset": NAME,
+    "TuneExperiment.description": DESCRIPTION,
+    "TuneExperiment.display_name": DISPLAY_NAME,
+    "TuneExperiment.instruction": TEMPLATE,
+    "TuneExperiment.name": NAME,
+    "TuneExperiment.task": HASH,
+    "TuneExperiment.tuned_model": NAME,
+    "TuneExperiment.tuning_type": HASH,
+    "TuneExperiment.verbalizer": TEMPLATE,
+    "TunePlan.labels": MAX_LABEL_CHARACTERS,
+    "TuneParameters.init_method": 20,
+    "TuneParameters.init_text": TEMPLATE,
+    "TuneParameters.optimizer": 20,
+    "TuneParameters.schedule": 20,
+    "TuneProgress.phase": 20,
+    "TuneSnapshot.phase": 20,
+    "TunedModel.base_model": NAME,
+    "TunedModel.content_sha256": HASH,
+    "TunedModel.creator": HASH,
+    "TunedModel.dataset": NAME,
+    "TunedModel.display_name": DISPLAY_NAME,
+    "TunedModel.labels": MAX_LABEL_CHARACTERS,
+    "TunedModel.name": NAME,
+    "TunedModel.task": HASH,
+    "TunedModel.tune_experiment": NAME,
+    "TunedModel.tuning_type": HASH,
+    "TunedModel.verbalizer": TEMPLATE,
+    "WhoAmIResponse.api_key": NAME,
+    "WhoAmIResponse.server_version": 20,
+    "WhoAmIResponse.tenant": NAME,
+    "google.rpc.Status.message": 1_000,
+}
+"""Maximum length of each text in a response, in characters."""
+
+ITEMS: Mapping[str, int] = {
+    "ApiKey.scopes": 4,
+    "Deployment.revisions": MAX_REVISIONS,
+    "Deployment.tags": 20,
+    "Space.tags": 20,
+    "TaskOptions.labels": MAX_LABELS,
+    "TuneExperiment.snapshots": 1_000 + 2 * 1_000,  # at regular steps, and for each epoch of a run with a refit
+    "TunePlan.labels": MAX_LABELS,
+    "TunedModel.labels": MAX_LABELS,
+    "WhoAmIResponse.scopes": 4,
+}
+"""Maximum number of items of each repeated field in a response."""
+
+BYTES: Mapping[str, int] = {
+    "DataReport.findings": MAX_FINDINGS_BYTES,
+    "DataReport.parts": MAX_PARTS_BYTES,
+    "ExportTunedModelResponse.chunk": 2**20,
+    "TaskOptions.extra": STRUCT,
+    "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
+    "TunePlan.sources": STRUCT,
+    "TunePlan.warnings": MAX_WARNINGS_BYTES,
+    "TuneParameters.method_parameters": STRUCT,
+    "TunedModel.evaluations": MAX_EVALUATIONS_BYTES,
+    "TunedModel.provenance": 1_000,
+    "google.rpc.Status.details": 1_000,
+}
+"""Maximum size of each field that is limited as a whole."""
+
+PAGES = {"next_page_token"}
+
+
+def responses() -> Iterator[tuple[str, Descriptor]]:
+    """The response of each limited RPC, by the name of the method."""
+    pool = Default()
+    for service in SERVICES:
+        if service not in UNLIMITED:
+            for method in pool.FindServiceByName(service).methods:
+                yield method.name, method.output_type
+
+
+def largest(message: Descriptor) -> int:
+    """The size of a message with every field at its limit. A text or list without a limit is a KeyError."""
+    if message.full_name in ("google.protobuf.Timestamp", "google.protobuf.Empty"):
+        return 20
+    return sum(largest_field(field) + 6 for field in message.fields)
+
+
+def largest_field(field: FieldDescriptor) -> int:
+    key = field.full_name.removeprefix("foreword.v1.")
+    if key in BYTES:
+        return BYTES[key]
+    count = ITEMS[key] if field.is_repeated else 1
+    if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+        return count * (largest(field.message_type) + 6)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        return count * (4 * CHARACTERS[key] + 6)
+    return count * 11
+
+
+@pytest.mark.parametrize(("method", "response"), list(responses()))
+def test_a_response_at_all_its_limits_can_be_read_by_every_client(method: str, response: Descriptor) -> None:
+    """A new text or repeated field fails here until its limit is entered, and its test added below."""
+    if "next_page_token" not in response.fields_by_name:
+        assert largest(response) < USUAL_RESPONSE_BYTES
+        return
+    (items,) = (field for field in response.fields if field.is_repeated)
+    assert max(largest(items.message_type), MAX_PAGE_BYTES) < USUAL_RESPONSE_BYTES - 10_000
+
+
+@pytest.fixture(scope="module")
+def stubs(start_server: Any) -> Iterator[Any]:
+    server = start_server()
+    found = server.stubs(server.new_key("hostile"))
+    found.server = server
+    yield found
+    server.stop()
+
+
+def pages(call: Any, request: Any, field: str) -> list[Any]:
+    """Read all pages with gRPC's default limit, check the size of each, and return them."""
+    found = []
+    while True:
+        page = call(request)
+        assert page.ByteSize() < USUAL_RESPONSE_BYTES
+        assert page.ByteSize() <= MAX_PAGE_BYTES or len(getattr(page, field)) == 1
+        found.append(page)
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+def labels(count: int = MAX_LABELS, length: int = MAX_LABEL_CHARACTERS) -> list[str]:
+    return [f"{number:04}{WIDE * (length - 4)}" for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def experiments(stubs: Any) -> list[Any]:
+    """Three experiments with every text at its limit; the first has succeeded with huge evaluations."""
+    declared = labels()
+    rows = [{"input": f"Complaint {number}", "output": declared[number % 5]} for number in range(30)]
+    dataset = upload(stubs, to_jsonl(rows), task="classification", task_options={"labels": declared}, chunk_bytes=2**20)
+    created = [
+        create_experiment(
+            stubs,
+            dataset.name,
+            display_name=WIDE * 200,
+            description=WIDE * 2_000,
+            task="classification",
+            task_options={"labels": declared},
+            instruction=WIDE * 20_000,
+            parameters={"num_epochs": 2, "num_virtual_tokens": 4, "init_method": "text", "init_text": "x" * 20_000},
+        )
+        for _ in range(3)
+    ]
+    succeed(stubs.server)
+    return created
+
+
+def succeed(server: RunningServer) -> None:
+    """Act as the worker that ends the oldest experiment, with evaluations of rows of 440 KB."""
+    lease = server.queue.lease("by hand", timedelta(seconds=600))
+    assert lease is not None
+    long = WIDE * 110_000
+    names = tuple(labels())
+    part = ReportPart(id="per_label", title=long, content=Table(columns=("a", "b"), rows=((long, long),) * 2_000))
+    matrix = Matrix(row_labels=names, column_labels=names, values=((1.0,) * 1_000,) * 1_000)
+    evaluation = replace(
+        make_evaluation(),
+        parts=(part, ReportPart(id="m", title="Matrix", content=matrix))
+        + (ReportPart(id="v", title="Values", content=Values(values=dict.fromkeys(names, 1.0))),) * 3,
+        examples=(EvaluationExample(input=long, reference=long, prediction=long),) * 20,
+    )
+    evaluations = tuple(replace(evaluation, system=f"system_{number}") for number in range(5))
+    curve = [make_snapshot(step) for step in range(3_000)]
+    server.queue.heartbeat(lease, duration=timedelta(seconds=600), snapshots=curve)
+    model = replace(make_tuned_model(lease.experiment, "m" * 20), evaluations=evaluations)
+    server.queue.succeed(lease, tuned_model=model, evaluations=evaluations, curve_advice="", compute_seconds=1.0)
+
+
+def test_lists_of_experiments_with_a_thousand_long_labels_fit(stubs: Any, experiments: list[Any]) -> None:
+    request = tune_experiment_service_pb2.ListTuneExperimentsRequest()
+
+    found = pages(stubs.experiments.ListTuneExperiments, request, "tune_experiments")
+
+    assert [item.name for page in found for item in page.tune_experiments] == [
+        item.name for item in reversed(experiments)
+    ]
+    assert len(found) == 3
+
+
+def test_an_experiment_with_evaluations_of_huge_rows_fits(stubs: Any, experiments: list[Any]) -> None:
+    found = stubs.experiments.GetTuneExperiment(
+        tune_experiment_service_pb2.GetTuneExperimentRequest(name=experiments[0].name)
+    )
+
+    assert found.ByteSize() < USUAL_RESPONSE_BYTES
+    assert len(found.snapshots) == 3_000
+    assert len(found.evaluations) == 5
+    for evaluation in found.evaluations:
+        example = evaluation.examples[0]
+        assert example.input == WIDE * 994 + " [...]"
+        assert evaluation.metrics["exact_match"] == 0.75
+        table, matrix = evaluation.parts[0], evaluation.parts[1]
+        assert "of 2,000 rows)" in table.title
+        assert 0 < len(table.table.rows) < 2_000
+        assert len(matrix.matrix.values) == len(matrix.matrix.row_labels) * len(matrix.matrix.column_labels) > 0
+
+
+def test_the_watch_of_such_an_experiment_fits(stubs: Any, experiments: list[Any]) -> None:
+    request = tune_experiment_service_pb2.WatchTuneExperimentRequest(name=experiments[0].name)
+
+    messages = list(stubs.experiments.WatchTuneExperiment(request))
+
+    assert [item.sequence for message in messages for item in message.tune_experiment.snapshots] == list(
+        range(1, 3_001)
+    )
+
+
+def test_its_tuned_model_fits_alone_and_in_a_list(stubs: Any, experiments: list[Any]) -> None:
+    (page,) = pages(
+        stubs.tuned_models.ListTunedModels, tuned_model_service_pb2.ListTunedModelsRequest(), "tuned_models"
+    )
+
+    found = stubs.tuned_models.GetTunedModel(
+        tuned_model_service_pb2.GetTunedModelRequest(name=page.tuned_models[0].name)
+    )
+
+    assert len(found.evaluations) == 5
+    assert found.ByteSize() < USUAL_RESPONSE_BYTES
+
+
+def test_labels_beyond_the_limits_are_refused_whether_declared_or_read_from_rows(stubs: Any) -> None:
+    many = [{"input": f"Complaint {number}", "output": f"Label {number % 1_001}"} for number in range(2_002)]
+    long = [{"input": f"Complaint {number}", "output": f"{number % 3}" * 201} for number in range(30)]
+    for rows, problem in ((many, "at most 1,000"), (long, "at most 200")):
+        dataset = upload(stubs, to_jsonl(rows), chunk_bytes=2**19)
+        request = experiment_request(dataset.name, task="classification", validate_only=True)
+        assert problem in refused(stubs.experiments.CreateTuneExperiment, request).violations["tune_experiment.task"]
+
+
+def test_free_form_parameters_beyond_the_limit_are_refused(stubs: Any) -> None:
+    dataset = upload(stubs)
+    request = experiment_request(dataset.name, validate_only=True)
+    for number in range(4):
+        request.tune_experiment.parameters.method_parameters[f"text_{number}"] = "x" * 17_000
+        request.tune_experiment.task_options.extra[f"text_{number}"] = "x" * 17_000
+
+    violations = refused(stubs.experiments.CreateTuneExperiment, request).violations
+
+    assert "65,536 bytes" in violations["tune_experiment.parameters.method_parameters"]
+    assert "65,536 bytes" in violations["tune_experiment.task_options.extra"]
+
+
+def test_a_list_of_330_spaces_at_their_limits_fits(stubs: Any) -> None:
+    space = {"display_name": WIDE * 200, "description": WIDE * 2_000, "tags": [WIDE * 63] * 20}
+    for number in range(330):
+        stubs.deployments.CreateSpace(
+            deployment_service_pb2.CreateSpaceRequest(space_id=f"space-{number}", space=space)
+        )
+
+    found = pages(stubs.deployments.ListSpaces, deployment_service_pb2.ListSpacesRequest(page_size=1_000), "spaces")
+
+    assert len({item.name for page in found for item in page.spaces}) == 331
+    assert len(found) == 3
+
+
+def test_a_deployment_keeps_its_last_hundred_revisions_and_the_one_that_is_served(stubs: Any) -> None:
+    created = stubs.deployments.CreateDeployment(
+        deployment_service_pb2.CreateDeploymentRequest(
+            deployment={"model": "baseModels/foreword--starter", "serving_name": "often-updated"}
+        )
+    )
+    wait_for_deployment(stubs, created.name)
+    database = stubs.server.database
+    repository, probes = DeploymentRepository(database, "hostile"), ProbeQueue(database)
+    failure = Failure.of(InternalError(WIDE * 5_000))
+    for number in range(2, MAX_REVISIONS + 20):
+        repository.update("default", "often-updated", model=ModelReference(base_model=f"missing-{number}"))
+        for pending in probes.pending(10):
+            if "missing" in str(pending.model.base_model):
+                probes.failed("hostile", pending.key, failure)
+
+    found = stubs.deployments.GetDeployment(deployment_service_pb2.GetDeploymentRequest(name=created.name))
+
+    assert found.ByteSize() < USUAL_RESPONSE_BYTES
+    assert len(found.revisions) == MAX_REVISIONS
+    numbers = [item.revision for item in found.revisions]
+    assert (numbers[0], numbers[-2:]) == (MAX_REVISIONS + 19, [21, 1])
+    assert found.serving_revision == 1
+    assert max(len(item.error.message) for item in found.revisions) <= 1_000
+    pages(stubs.deployments.ListDeployments, deployment_service_pb2.ListDeploymentsRequest(), "deployments")
+
+
+def test_a_report_about_thousands_of_faults_with_long_texts_fits(stubs: Any) -> None:
+    declared = labels(40)
+    rows = [{"input": WIDE * 100, "output": f"{number} {WIDE * 2_000}"} for number in range(1_500)]
+    messages = upload_messages(
+        to_jsonl(rows),
+        dataset_service_pb2.CheckDatasetRequest,
+        chunk_bytes=2**20,
+        task="classification",
+        task_options={"labels": declared},
+    )
+
+    report = stubs.datasets.CheckDataset(messages).report
+
+    assert report.ByteSize() < USUAL_RESPONSE_BYTES
+    assert report.findings
+
+
+def test_a_page_of_rows_ends_at_its_limit(stubs: Any) -> None:
+    rows = [{"input": WIDE * 80_000, "output": f"Answer {number}"} for number in range(20)]
+    dataset = upload(stubs, to_jsonl(rows), chunk_bytes=2**20)
+    request = dataset_service_pb2.ListDatasetRowsRequest(name=dataset.name, page_size=1_000)
+
+    found = pages(stubs.datasets.ListDatasetRows, request, "rows")
+
+    assert [row.row for page in found for row in page.rows] == list(range(1, 21))
+    assert len(found) == 4
