@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from foreword.redaction import redact
+
 if TYPE_CHECKING:
     from foreword_slack.config import BotConfig
     from foreword_slack.secrets import Secrets
@@ -49,7 +51,7 @@ def check(path: Path) -> None:
     config, secrets = _read(path)
     faults = _run(check_all(config, secrets))
     for fault in faults:
-        click.echo(f"{'Error' if fault.serious else 'Warning'}: {fault}")
+        click.echo(redact(f"{'Error' if fault.serious else 'Warning'}: {fault}"))
     serious = sum(fault.serious for fault in faults)
     if serious:
         raise click.ClickException(f"the bot cannot work: {serious} of {len(faults)} findings are serious.")
@@ -69,7 +71,7 @@ def run(path: Path, log_level: str, skip_check: bool) -> None:
 
     config, secrets = _read(path)
     logging.configure(log_level)
-    _run(run_bot(config, secrets, checked=not skip_check, report=lambda line: click.echo(line)))
+    _run(run_bot(config, secrets, checked=not skip_check, report=lambda line: click.echo(redact(line))))
 
 
 @slack.command()

@@ -60,11 +60,14 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default="",
+        repr=False,  # it may contain a password
         description="SQLAlchemy URL of SQLite or PostgreSQL. In the path of a file, write %25 for % and %3F for ?. "
         "Default: foreword.db in FOREWORD_HOME.",
     )
     artifacts_url: str = Field(
-        default="", description="A folder or any fsspec URL. Default: the folder artifacts in FOREWORD_HOME."
+        default="",
+        repr=False,
+        description="A folder or any fsspec URL. Default: the folder artifacts in FOREWORD_HOME.",
     )
     host: str = Field(
         default="127.0.0.1",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from io import StringIO
 
 import click
 
 from foreword.errors import ForewordError, InvalidArgumentError, UnavailableError
 from foreword.installation import install_command
+from foreword.redaction import redact
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("foreword.cli.demo:demo", "Run a complete walk-through on this machine."),
@@ -98,6 +102,7 @@ def application() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with status 0 for success, 1 for a failure or 2 for wrong usage."""
+    threading.excepthook = _print_fault_of_thread
     sys.exit(run(arguments))
 
 
@@ -110,7 +115,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.UsageError as error:
-        error.show()
+        usage = StringIO()
+        error.show(usage)
+        click.echo(redact(usage.getvalue()), err=True, nl=False)
         return 2
     except click.ClickException as error:
         return _report(error.format_message())
@@ -137,7 +144,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _report(f"{where}{error.strerror or error}.")
     except Exception as error:  # the process root: print one line, or the traceback at log level debug
         if os.environ.get("FOREWORD_LOG_LEVEL") == "debug":
-            raise
+            click.echo(redact(traceback.format_exc()), err=True, nl=False)
+            return 1
         return _report(
             f"Internal error: {type(error).__name__}: {error}. "
             f"Set FOREWORD_LOG_LEVEL=debug to print the traceback, and report it."
@@ -161,6 +169,12 @@ def _faults(error: InvalidArgumentError) -> str:
     return "\n".join([f"{len(error.violations)} values are wrong:", *shown])
 
 
+def _print_fault_of_thread(fault: threading.ExceptHookArgs) -> None:
+    """Print the traceback of a thread without secrets."""
+    if fault.exc_value is not None and not isinstance(fault.exc_value, SystemExit):
+        click.echo(redact("".join(traceback.format_exception(fault.exc_value))), err=True, nl=False)
+
+
 def _report(message: str) -> int:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {redact(message)}", err=True)
     return 1

@@ -14,6 +14,7 @@ from foreword.addresses import is_loopback
 from foreword.client.proxy import DIRECT, is_on_this_machine
 from foreword.domain.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
 from foreword.errors import InvalidArgumentError, UnauthenticatedError
+from foreword.redaction import redact
 
 Tls = bool | bytes | str | PathLike[str] | None
 
@@ -51,7 +52,9 @@ def parse_endpoint(text: str) -> Endpoint:
         return Endpoint(text, tls=False)
     found = re.fullmatch(r"(?:(https?)://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?/?", text.strip())
     if found is None:
-        raise InvalidArgumentError.of("endpoint", f"must look like HOST:PORT or https://HOST:PORT, not {text[:200]!r}")
+        raise InvalidArgumentError.of(
+            "endpoint", f"must look like HOST:PORT or https://HOST:PORT, not {redact(text[:200])!r}"
+        )
     scheme, host, port = found.groups()
     tls = scheme == "https" or (scheme is None and not is_loopback(host))
     return Endpoint(f"{host}:{port or _DEFAULT_PORT}", tls=tls)

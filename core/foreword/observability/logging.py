@@ -8,9 +8,12 @@ from typing import Any
 
 import structlog
 
+from foreword.observability.library_logs import GrpcFilter, RedactingFormatter
+from foreword.redaction import SECRET, is_secret_name, redact
+
 
 def configure(level: str = "info", format: str = "auto") -> None:
-    """Set up logging for this process; everything goes to standard error.
+    """Set up logging for this process; everything goes to standard error, without secrets.
 
     Args:
         level: Minimum log level: `debug`, `info`, `warning` or `error`.
@@ -29,15 +32,28 @@ def configure(level: str = "info", format: str = "auto") -> None:
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
-        processors=[*shared, *renderer],
+        processors=[*shared, _hide_named_secrets, *renderer, _redact_line],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())), stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter(logging.BASIC_FORMAT))
+    handler.addFilter(GrpcFilter())
+    logging.basicConfig(level=max(logging.WARNING, getattr(logging, level.upper())), handlers=[handler])
 
 
 def get_logger(name: str) -> Any:
     """Return a logger that adds the name of a component to every line."""
     # Not `.bind`: it would freeze the current configuration, and modules create their loggers on import.
     return structlog.get_logger(component=name)
+
+
+def _hide_named_secrets(_logger: Any, _method: str, fields: Any) -> Any:
+    """Replace the values of fields whose names say that they are secret."""
+    return {name: SECRET if is_secret_name(name) else value for name, value in fields.items()}
+
+
+def _redact_line(_logger: Any, _method: str, line: Any) -> str:
+    """Remove secrets from a finished line, since any text may contain one, such as that of an exception."""
+    return redact(line)

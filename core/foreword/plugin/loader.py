@@ -15,6 +15,7 @@ from foreword.plugin import NAME, spec
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
 from foreword.plugin.status import PluginState, PluginStatus
+from foreword.redaction import redact
 
 _BUILT_IN: Final = "foreword"
 """The distribution whose plugins come with Foreword."""
@@ -116,7 +117,7 @@ class PluginLoader:
             self._collect(status)
         except Exception as error:  # plugins are foreign code; the rest of the service must start all the same
             self._drop(point.name)
-            return replace(status, state=PluginState.FAILED, error=f"{type(error).__name__}: {error}")
+            return replace(status, state=PluginState.FAILED, error=f"{type(error).__name__}: {redact(str(error))}")
         status = self._with_items(status)
         for reason in status.left_out:
             _log.warning("plugin %s: %s", point.name, reason)

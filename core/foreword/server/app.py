@@ -23,6 +23,7 @@ from foreword.server.auth import DEV_TENANT, Authenticator
 from foreword.server.catalog_service import CatalogService
 from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
+from foreword.server.grpc_server import create_server
 from foreword.server.health import Health
 from foreword.server.hooked_engine import hooked
 from foreword.server.inference_service import InferenceService
@@ -147,7 +148,7 @@ class ForewordServer:
         # The request id is outermost, so that all errors have it, including those of authentication.
         access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
         interceptor = CallInterceptor((carry_request_id, *access_log, answer_errors, authenticator.layer))
-        server = grpc.aio.server(interceptors=[interceptor], options=server_options(self._settings))
+        server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)
         if self._dev_key:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)

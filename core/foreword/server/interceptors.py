@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from foreword.domain.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
 from foreword.errors import ForewordError, InvalidArgumentError
+from foreword.redaction import redact
 from foreword.server.call_record import CallRecord, keep_record
 from foreword.server.status import status_of, trailing_metadata
 from foreword.server.unforeseen import request_fault
@@ -166,9 +167,13 @@ async def _parse_each(parse: Callable[[bytes], Any], requests: AsyncIterator[byt
 
 @asynccontextmanager
 async def carry_request_id(call: Call) -> AsyncIterator[None]:
-    """Take `x-request-id` from the client or generate it, return it in the trailers and add it to log lines."""
+    """Take `x-request-id` from the client or generate it, return it in the trailers and add it to log lines.
+
+    An id that looks like a key is replaced, because ids are logged.
+    """
     given = call.metadata.get("x-request-id", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    usable = _REQUEST_ID.fullmatch(given) is not None and redact(given) == given
+    request_id = given if usable else secrets.token_hex(8)
     call.context.set_trailing_metadata((("x-request-id", request_id),))
     with structlog.contextvars.bound_contextvars(request_id=request_id, method=call.method):
         yield

@@ -16,6 +16,7 @@ from foreword.errors import (
     ForewordError,
     InvalidArgumentError,
 )
+from foreword.redaction import redact
 
 DOMAIN = "foreword"
 
@@ -42,13 +43,13 @@ _MAX_VALUE_CHARACTERS = 200
 
 
 def status_of(error: ForewordError) -> tuple[grpc.StatusCode, str, status_pb2.Status]:
-    """Return the gRPC code, the message and the full status of an error.
+    """Return the gRPC code, the message and the full status of an error, without secrets.
 
     Violations that do not fit into the trailers are omitted; the last one states how many.
     """
     code = CODES[error.kind]
-    message = _cut(error.message, _MAX_MESSAGE_BYTES)
-    metadata = {key: _cut(value, _MAX_VALUE_CHARACTERS) for key, value in error.metadata.items()}
+    message = _shown(error.message, _MAX_MESSAGE_BYTES)
+    metadata = {key: _shown(value, _MAX_VALUE_CHARACTERS) for key, value in error.metadata.items()}
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if isinstance(error, ExhaustedError):
         retry = error_details_pb2.RetryInfo()
@@ -108,7 +109,8 @@ def _bad_request(error: InvalidArgumentError, room: int) -> error_details_pb2.Ba
     found = error_details_pb2.BadRequest()
     for number, violation in enumerate(error.violations):
         entry = error_details_pb2.BadRequest.FieldViolation(
-            field=_cut(violation.field, _MAX_VALUE_CHARACTERS), description=_cut(violation.description, 500)
+            field=_shown(violation.field, _MAX_VALUE_CHARACTERS),
+            description=_shown(violation.description, _MAX_MESSAGE_BYTES),
         )
         left = len(error.violations) - number
         if found.ByteSize() + entry.ByteSize() + 4 > room - (reserve if left > 1 else 0) and number:
@@ -116,6 +118,11 @@ def _bad_request(error: InvalidArgumentError, room: int) -> error_details_pb2.Ba
             break
         found.field_violations.append(entry)
     return found
+
+
+def _shown(text: str, limit: int) -> str:
+    """Return `text` without secrets and with at most `limit` bytes. The length of the text does not affect the time."""
+    return _cut(redact(text[: 8 * limit]), limit)
 
 
 def _cut(text: str, limit: int) -> str:
