@@ -25,7 +25,7 @@ attributes. The client raises the same classes with the same facts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from typing import ClassVar
@@ -77,7 +77,10 @@ class ForewordError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldViolation:
-    """An invalid field: its path (`parameters.batch_size`, `rows[12].output`), the problem and the remedy."""
+    """An invalid field: its path (`parameters.batch_size`, `rows[12].output`), the problem and the remedy.
+
+    The path is empty in the last violation of an error that does not list all of them.
+    """
 
     field: str
     description: str
@@ -113,7 +116,7 @@ class InvalidArgumentError(ForewordError):
     def put_below(self, prefix: str) -> None:
         """Prepend `prefix.` to every field, and to the fields in the message if it is the list of violations."""
         below = tuple(
-            FieldViolation(field=f"{prefix}.{violation.field}", description=violation.description)
+            replace(violation, field=f"{prefix}.{violation.field}") if violation.field else violation
             for violation in self.violations
         )
         if self.message == _in_one_line(self.violations):
@@ -123,7 +126,10 @@ class InvalidArgumentError(ForewordError):
 
 
 def _in_one_line(violations: Sequence[FieldViolation]) -> str:
-    return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+    return "; ".join(
+        f"{violation.field}: {violation.description}" if violation.field else violation.description
+        for violation in violations
+    )
 
 
 class InvalidRowsError(InvalidArgumentError):

@@ -30,7 +30,7 @@ def _match(pattern: str, text: str, field: str) -> tuple[str, ...]:
     if not text:
         raise InvalidArgumentError.of(field, f"is empty; it must look like {pattern}", reason="NAME_INVALID")
     if found is None:
-        shown = text if len(text) <= 200 else text[:200] + "..."
+        shown = text if len(text) <= 80 else text[:80] + "..."
         raise InvalidArgumentError.of(field, f"must look like {pattern}, not {shown!r}", reason="NAME_INVALID")
     return found.groups()
 

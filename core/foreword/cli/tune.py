@@ -49,7 +49,7 @@ def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--tuning-type", default="", help="Tuning method: prompt_tuning, ia3 or a plugin's.  [default: prompt_tuning]"
 )
-@click.option("--verbalizer", default="", help="Template with {{input}} that is applied to every input.")
+@click.option("--verbalizer", default="", help="Template with one {{input}} that is applied to every input.")
 @click.option("--instruction", default="", help="Instruction for the untuned base model in the comparison.")
 @click.option("--evaluate-base/--no-evaluate-base", default=None, help="Compare with the base model.  [default: yes]")
 @_parameter_options

@@ -81,7 +81,7 @@ class ExperimentConfig:
     Attributes:
         base_model: Id of the base model, with aliases already resolved.
         dataset: Id of the dataset.
-        verbalizer: Template with `{{input}}`; defaults to that of the task.
+        verbalizer: Template with one `{{input}}`; defaults to that of the task.
         instruction: Instruction for evaluating the base model without tuning; empty for none.
     """
 

@@ -1,14 +1,17 @@
-"""Composition of prompts from parts, variables and the template of a tuned model."""
+"""Composition of prompts from parts, and of inputs that fit into a model."""
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
-from foreword.domain.violations import Violations
-from foreword.errors import InvalidArgumentError
+from foreword.domain.templates import fill_variables
+
+MOST_CHARACTERS_PER_TOKEN: Final = 32
+"""Characters of a text that are worth tokenizing for each token that fits. Usual texts have 3 to 5 characters per
+token, so a longer text does not fit, and its length alone shows this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,17 @@ class StructuredPrompt:
     input_prefix: str = "Input: "
     output_prefix: str = "Output: "
 
+    def composed_length(self, length: Callable[[str], int] = len) -> int:
+        """Return the maximum length of the composed text in characters, without composing it.
+
+        Args:
+            length: Returns the length of a part in the composed text, such as that with its variables filled in.
+        """
+        if not self.instruction and not self.examples:
+            return length(self.input)
+        last = length(self.input_prefix) + length(self.input) + len("\n") + length(self.output_prefix)
+        return length(self.instruction) + 2 * len("\n\n") + self._examples_length(length) + last
+
     def compose(self) -> str:
         """Return the prompt as one text; the bare input if there is neither an instruction nor an example."""
         if not self.instruction and not self.examples:
@@ -45,7 +59,7 @@ class StructuredPrompt:
             return {"instruction": (0, 0), "examples": (0, 0), "input": (0, len(self.input))}
         instruction = len(self.instruction)
         start = instruction + 2 if instruction and self.examples else instruction
-        examples = start + len(self.compose_examples())
+        examples = start + self._examples_length(len)
         first = examples + 2 + len(self.input_prefix)
         return {
             "instruction": (0, instruction),
@@ -59,7 +73,12 @@ class StructuredPrompt:
         return (self.instruction, self.input, self.input_prefix, self.output_prefix, *shown)
 
     def filled(self, variables: Mapping[str, str]) -> StructuredPrompt:
-        """Return the prompt with the variables of all parts replaced by their values; see `fill_variables`."""
+        """Return the prompt with the variables of all parts replaced by their values; see `fill_variables`.
+
+        Check `composed_length` first. Prefixes that `compose` does not use are kept as they are.
+        """
+        if not self.instruction and not self.examples:
+            return replace(self, input=fill_variables(self.input, variables))
         return StructuredPrompt(
             input=fill_variables(self.input, variables),
             instruction=fill_variables(self.instruction, variables),
@@ -79,66 +98,13 @@ class StructuredPrompt:
             f"{self.input_prefix}{example.input}\n{self.output_prefix}{example.output}" for example in self.examples
         )
 
-
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
-
-
-def variable_names(texts: Iterable[str]) -> set[str]:
-    """Return the names of the variables that these texts contain as `{{name}}`."""
-    return {name for text in texts for name in _VARIABLE.findall(text)}
-
-
-def check_variables(texts: Iterable[str], variables: Mapping[str, str], field: str) -> None:
-    """Check that every `{{name}}` in these texts has a value and that every value is used.
-
-    Raises:
-        InvalidArgumentError: A variable has no value, or a value is not used. The error names all of them.
-    """
-    names = variable_names(texts)
-    violations = Violations()
-    for name in sorted(names - set(variables)):
-        violations.add(field, f"has no value for {name}, which the prompt contains as {{{{{name}}}}}; add it")
-    for name in sorted(set(variables) - names):
-        violations.add(
-            f"{field}.{name[:80]}",
-            f"is not used; write {{{{{name[:80]}}}}} in the prompt where the value belongs, or remove it",
-        )
-    violations.check()
-
-
-def filled_length(texts: Iterable[str], variables: Mapping[str, str]) -> int:
-    """Return the maximum length of the texts in characters after the values are inserted, without inserting them."""
-    return sum(len(text) + sum(len(variables.get(name, "")) for name in _VARIABLE.findall(text)) for text in texts)
-
-
-def fill_variables(text: str, variables: Mapping[str, str]) -> str:
-    """Replace each `{{name}}` in a text by its value; variables without a value are kept.
-
-    Values are inserted as plain text, even if they contain `{{name}}` themselves.
-    """
-    return _VARIABLE.sub(lambda found: variables.get(found[1], found[0]), text)
-
-
-def check_verbalizer(template: str, field: str) -> None:
-    """Check that a template contains `{{input}}` and no other variable; `{0, 1}` is plain text.
-
-    Raises:
-        InvalidArgumentError: `{{input}}` is missing, or the template contains another variable.
-    """
-    names = variable_names([template])
-    unknown = sorted(names - {"input"})
-    if unknown:
-        listed = ", ".join(f"{{{{{name}}}}}" for name in unknown)
-        raise InvalidArgumentError.of(field, f"contains unknown variables: {listed}; use only {{{{input}}}}")
-    if "input" not in names:
-        raise InvalidArgumentError.of(
-            field, "must contain {{input}} where the text belongs, for example: classify: {{input}}"
-        )
-
-
-def apply_verbalizer(template: str, text: str) -> str:
-    """Replace `{{input}}` in a template by `text`."""
-    return _VARIABLE.sub(lambda _: text, template)
+    def _examples_length(self, length: Callable[[str], int]) -> int:
+        """Return the length of the composed examples, with the given length of each part."""
+        if not self.examples:
+            return 0
+        around = length(self.input_prefix) + len("\n") + length(self.output_prefix) + len("\n\n")
+        texts = sum(length(example.input) + length(example.output) for example in self.examples)
+        return texts + around * len(self.examples) - len("\n\n")
 
 
 def compose_to_fit(
@@ -147,13 +113,15 @@ def compose_to_fit(
     """Compose a prompt from a text, cutting the end of the text so that the prompt fits.
 
     Only the text is cut, never its surroundings: a model that was tuned without the end of its template would not
-    recognise it when served.
+    recognise it when served. A text of more than `MOST_CHARACTERS_PER_TOKEN` characters for each token is cut to that
+    length before any of it is tokenized.
 
     Args:
         max_tokens: Maximum length of the result. Exceeded only if the surroundings alone are that long.
         compose: Puts the text into its surroundings.
         count_tokens: Counts the tokens of a composed text.
     """
+    text = text[: max_tokens * MOST_CHARACTERS_PER_TOKEN]
     whole = compose(text)
     if count_tokens(whole) <= max_tokens:
         return whole
@@ -163,9 +131,3 @@ def compose_to_fit(
     lengths = range(1, len(text) + 1)
     kept = bisect_right(lengths, max_tokens, key=lambda length: count_tokens(compose(text[:length].rstrip())))
     return compose(text[: max(1, kept)].rstrip())
-
-
-def input_offset(template: str) -> int:
-    """Return the position of the text in the result of `apply_verbalizer`; the first if the template repeats it."""
-    found = _VARIABLE.search(template)
-    return found.start() if found else len(template)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from foreword.errors import FieldViolation, InvalidArgumentError
 
 Result = TypeVar("Result")
 Number = TypeVar("Number", int, float)
 
+MAX_VIOLATIONS: Final = 100
+"""Maximum number of faulty fields that an error names. A request of a few megabytes can have a million of them."""
+
 
 class Violations:
-    """The faulty fields of one request, in the order in which they were found.
+    """The faulty fields of one request, in the order in which they were found: the first `MAX_VIOLATIONS`.
 
     It is true if there are any::
 
@@ -26,6 +29,7 @@ class Violations:
 
     def __init__(self) -> None:
         self._found: list[FieldViolation] = []
+        self._omitted = 0
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -37,14 +41,14 @@ class Violations:
             field: Path of the field, such as `parameters.batch_size`.
             description: What is wrong with it and how to correct it.
         """
-        self._found.append(FieldViolation(field=field, description=description))
+        self._take((FieldViolation(field=field, description=description),))
 
     def collect(self, call: Callable[[], Result]) -> Result | None:
         """Return what `call` returns, or None after adding the violations of the InvalidArgumentError it raises."""
         try:
             return call()
         except InvalidArgumentError as error:
-            self._found += error.violations
+            self._take(error.violations)
             return None
 
     def check(self, *, reason: str = "") -> None:
@@ -56,8 +60,16 @@ class Violations:
         Raises:
             InvalidArgumentError: At least one field is faulty.
         """
+        if self._omitted:
+            more = FieldViolation(field="", description=f"{self._omitted:,} more faults are not listed")
+            raise InvalidArgumentError([*self._found, more], reason=reason)
         if self._found:
             raise InvalidArgumentError(self._found, reason=reason)
+
+    def _take(self, violations: Sequence[FieldViolation]) -> None:
+        kept = violations[: MAX_VIOLATIONS - len(self._found)]
+        self._found += kept
+        self._omitted += len(violations) - len(kept)
 
     def text(self, field: str, value: str, maximum: int, *, required: bool = False) -> str:
         """Return a text after checking that it has at most `maximum` characters and no NUL."""

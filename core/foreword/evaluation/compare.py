@@ -10,6 +10,7 @@ from typing import Final
 from foreword.domain.dataset import Row
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import ResolvedParameters
+from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.domain.report import Evaluation, EvaluationExample
 from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
@@ -73,7 +74,9 @@ def evaluate(
     if not with_base:
         return tuple(found)
     limit = request_limit(runner, bench.max_new_tokens)
-    examples = choose_examples(training_rows, task, schema, lambda text: len(runner.tokenize(text)))
+    # Rows that are far too long for an example need not be read to their end.
+    longest = limit * MOST_CHARACTERS_PER_TOKEN
+    examples = choose_examples(training_rows, task, schema, lambda text: len(runner.tokenize(text[:longest])))
     asked = {
         "base_zero_shot": Prompting(verbalizer=verbalizer, max_tokens=limit, instruction=instruction),
         "base_three_shot": Prompting(
@@ -129,7 +132,9 @@ class _Bench:
     def max_new_tokens(self) -> int:
         """Maximum length of an answer in tokens."""
         targets = {self.task.target(row.output, self.schema) for row in self.rows}
-        longest = max(len(encode_target(self.runner.model, target)) for target in targets)
+        longest = max(
+            len(encode_target(self.runner.model, target, self.parameters.max_output_tokens)) for target in targets
+        )
         return min(self.parameters.max_output_tokens, longest + _SPARE_TOKENS)
 
     def measure(

@@ -9,7 +9,8 @@ from statistics import median
 from typing import Final
 
 from foreword.domain.dataset import Row
-from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer, compose_to_fit
+from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN, PromptExample, StructuredPrompt, compose_to_fit
+from foreword.domain.templates import apply_verbalizer
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import Schema, Task
 
@@ -39,11 +40,23 @@ class Prompting:
 
     def leaves_room(self, rows: Sequence[Row], runner: ModelRunner) -> bool:
         """Return whether at least half of the rows fit without truncation, which would distort the comparison."""
-        return median(len(runner.tokenize(self._compose(row.input))) for row in rows) <= self.max_tokens
+        # The frame alone first: long examples are not composed with, and tokenized for, every row.
+        if self._length("", runner) > self.max_tokens:
+            return False
+        return median(self._length(row.input, runner) for row in rows) <= self.max_tokens
+
+    def _length(self, text: str, runner: ModelRunner) -> int:
+        """Return the number of tokens of the request for a text; more than `max_tokens` if it is far too long."""
+        prompt = self._prompt(text)
+        if prompt.composed_length() > self.max_tokens * MOST_CHARACTERS_PER_TOKEN:
+            return self.max_tokens + 1
+        return len(runner.tokenize(self._compose(text)))
+
+    def _prompt(self, text: str) -> StructuredPrompt:
+        return StructuredPrompt(input=text, instruction=self.instruction, examples=self.examples)
 
     def _compose(self, text: str) -> str:
-        prompt = StructuredPrompt(input=text, instruction=self.instruction, examples=self.examples)
-        return apply_verbalizer(self.verbalizer, prompt.compose())
+        return apply_verbalizer(self.verbalizer, self._prompt(text).compose())
 
 
 def request_limit(runner: ModelRunner, max_new_tokens: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def encode_target(model: LoadedModel, text: str, max_tokens: int | None = None) 
     Args:
         max_tokens: Maximum length. A longer answer loses its end, including the end token. None means no limit.
     """
+    if max_tokens is not None:
+        text = text[: max_tokens * MOST_CHARACTERS_PER_TOKEN]
     ids = encode_plain(model.tokenizer, text)
     first = forced_first_token(model)
     ids = [*([] if first is None else [first]), *ids, end_token(model)]

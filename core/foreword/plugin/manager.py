@@ -121,8 +121,8 @@ class PluginManager:
                 )
         installed = ", ".join(sorted(self.base_models.items)) or "none"
         raise NotFoundError(
-            f"baseModels/{id[:200]} does not exist. Installed base models: {installed}.",
-            metadata={"resource": f"baseModels/{id[:200]}"},
+            f"baseModels/{id[:128]} does not exist. Installed base models: {installed}.",
+            metadata={"resource": f"baseModels/{id[:128]}"},
         )
 
 

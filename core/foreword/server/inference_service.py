@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from foreword.domain.inference import Generation, TokenUsage
-from foreword.domain.prompt import input_offset
+from foreword.domain.templates import input_offset
 from foreword.errors import FailedPreconditionError, InternalError
 from foreword.inference.interfaces import EngineClient, EngineRequest
 from foreword.plugin.interfaces import LabelSpace
@@ -23,9 +24,15 @@ from foreword.server.convert.prompts import Prompt
 from foreword.server.model_resolver import ModelResolver, ResolvedModel
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
+Request = TypeVar("Request")
+Parsed = TypeVar("Parsed")
+
 # A stream or a batch ends shortly before the caller's deadline, so that the results so far arrive.
 _MARGIN = 0.2
 _MAX_MARGIN_SECONDS = 2.0
+_SMALL_BYTES: Final = 32 * 1024
+"""Size of requests that are parsed on the event loop, which takes about a millisecond. Variables in a longest prompt
+take a few hundred."""
 _BATCH_ROWS = 32
 """Number of requests of one batch in the engine at a time: as many as it decodes together, so that none queues."""
 
@@ -41,14 +48,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.GenerateRequest, context: Any
     ) -> inference_service_pb2.GenerateResponse:
         """Generate text."""
-        parsed = convert.parse_text_request(request)
+        parsed = await _parse(convert.parse_text_request, request)
         return await self._answer(parsed, _deadline(context))
 
     async def StreamGenerate(
         self, request: inference_service_pb2.StreamGenerateRequest, context: Any
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
         """Generate text and stream it in pieces."""
-        parsed = convert.parse_text_request(request)
+        parsed = await _parse(convert.parse_text_request, request)
         resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
@@ -60,13 +67,13 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
     ) -> inference_service_pb2.BatchGenerateResponse:
         """Generate text for many requests; a request that fails has its error as its result."""
-        parsed = convert.parse_batch_request(request)
+        parsed = await _parse(convert.parse_batch_request, request)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
         deadline = _early_deadline(context)
 
         async def answer(item: inference_service_pb2.GenerateRequest) -> inference_service_pb2.GenerateResponse:
-            parsed_item = convert.parse_text_request(item)
+            parsed_item = await _parse(convert.parse_text_request, item)
             return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
 
         outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
@@ -76,7 +83,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.ClassifyRequest, context: Any
     ) -> inference_service_pb2.ClassifyResponse:
         """Return labels with their probabilities, and abstain below a threshold."""
-        parsed = convert.parse_label_request(request)
+        parsed = await _parse(convert.parse_label_request, request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         space = _label_space(resolved, parsed)
@@ -100,7 +107,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.TokenizeRequest, context: Any
     ) -> inference_service_pb2.TokenizeResponse:
         """Count tokens, in total and for each part of a structured prompt."""
-        parsed = convert.parse_count_request(request)
+        parsed = await _parse(convert.parse_count_request, request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         whole = await self._engine.tokenize(
@@ -168,6 +175,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             label_space=resolved.label_space,
             stream=stream,
         )
+
+
+async def _parse(parse: Callable[[Request], Parsed], request: Request) -> Parsed:
+    """Parse a request, a large one in a thread so that other requests go on meanwhile."""
+    message: Any = request
+    if message.ByteSize() <= _SMALL_BYTES:
+        return parse(request)
+    return await asyncio.to_thread(parse, request)
 
 
 def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> LabelSpace:

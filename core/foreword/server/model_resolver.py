@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
-from foreword.domain.prompt import apply_verbalizer
+from foreword.domain.templates import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.inference.interfaces import AdapterReference
@@ -122,8 +122,8 @@ class ModelResolver:
             return self._base_model(model)
         except NotFoundError:
             raise NotFoundError(
-                f"{model[:200]} is neither a serving name of your tenant nor a base model. Check the name.",
-                metadata={"resource": model[:200]},
+                f"{model[:128]} is neither a serving name of your tenant nor a base model. Check the name.",
+                metadata={"resource": model[:128]},
             ) from None
 
     def _deployment(self, deployment: Deployment) -> ResolvedModel:

@@ -10,6 +10,7 @@ from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.templates import check_verbalizer
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Suitability, Task
 from foreword.plugin.task_options import check_task_options, set_options, with_option
@@ -76,7 +77,10 @@ class TaskTests(ABC):
     def test_its_template_contains_the_input(self) -> None:
         """Without it, the model would receive the same text for every input."""
         template = self.make_task().default_verbalizer
-        assert "{{input}}" in template, f"default_verbalizer {template!r} lacks {{{{input}}}}"
+        try:
+            check_verbalizer(template, "default_verbalizer")
+        except InvalidArgumentError as error:
+            raise AssertionError(error.message) from None
 
     def test_its_schema_survives_json(self) -> None:
         """The schema is stored with the plan and the tuned model, and other processes read it."""

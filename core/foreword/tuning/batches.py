@@ -15,7 +15,8 @@ import torch
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
-from foreword.domain.prompt import apply_verbalizer, compose_to_fit
+from foreword.domain.prompt import compose_to_fit
+from foreword.domain.templates import apply_verbalizer
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import EncodedRow, LoadedModel, Task

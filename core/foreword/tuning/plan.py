@@ -13,7 +13,7 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS, ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
-from foreword.domain.prompt import apply_verbalizer, check_verbalizer
+from foreword.domain.templates import apply_verbalizer, check_verbalizer
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod

@@ -39,10 +39,13 @@ class InferenceServiceStub:
     (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
     RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
-    A prompt holds at most 1,000,000 characters after its variables have been replaced. A request message holds at most
-    16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always stays below that. A response
-    holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at most 4 MiB by default: raise
-    their receive limit before you request the details of thousands of tokens.
+    A prompt holds at most 1,000,000 characters after its parts have been joined and its variables have been replaced; a
+    longer one is INVALID_ARGUMENT, which states the length. The template of a tuned model adds at most 20,000. An error
+    names at most 100 faults and quotes at most 80 characters of a text.
+
+    A request message holds at most 16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always
+    stays below that. A response holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at
+    most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
     """
 
     def __init__(self, channel):
@@ -92,10 +95,13 @@ class InferenceServiceServicer:
     (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
     RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
-    A prompt holds at most 1,000,000 characters after its variables have been replaced. A request message holds at most
-    16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always stays below that. A response
-    holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at most 4 MiB by default: raise
-    their receive limit before you request the details of thousands of tokens.
+    A prompt holds at most 1,000,000 characters after its parts have been joined and its variables have been replaced; a
+    longer one is INVALID_ARGUMENT, which states the length. The template of a tuned model adds at most 20,000. An error
+    names at most 100 faults and quotes at most 80 characters of a text.
+
+    A request message holds at most 16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always
+    stays below that. A response holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at
+    most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
     """
 
     def Generate(self, request, context):
@@ -193,10 +199,13 @@ class InferenceService:
     (the queue is full, or all base models in memory are in use and none can be unloaded for another, BASE_MODELS_BUSY;
     RetryInfo states when to try again), UNAVAILABLE (the service is shutting down; try again) and DEADLINE_EXCEEDED.
 
-    A prompt holds at most 1,000,000 characters after its variables have been replaced. A request message holds at most
-    16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always stays below that. A response
-    holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at most 4 MiB by default: raise
-    their receive limit before you request the details of thousands of tokens.
+    A prompt holds at most 1,000,000 characters after its parts have been joined and its variables have been replaced; a
+    longer one is INVALID_ARGUMENT, which states the length. The template of a tuned model adds at most 20,000. An error
+    names at most 100 faults and quotes at most 80 characters of a text.
+
+    A request message holds at most 16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always
+    stays below that. A response holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at
+    most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
     """
 
     @staticmethod

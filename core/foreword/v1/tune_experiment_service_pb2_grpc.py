@@ -84,9 +84,9 @@ class TuneExperimentServiceServicer:
     def CreateTuneExperiment(self, request, context):
         """Create an experiment and queues it.
 
-        INVALID_ARGUMENT: a value is out of range, the task or tuning method is unknown, the verbalizer lacks `{{input}}`,
-        or `init_text` is missing; BadRequest lists every invalid field. NOT_FOUND: the parent, the dataset or the base
-        model does not exist. FAILED_PRECONDITION: the dataset has too few rows, its stored rows are
+        INVALID_ARGUMENT: a value is out of range, the task or tuning method is unknown, the verbalizer does not contain
+        `{{input}}` exactly once, or `init_text` is missing; BadRequest lists every invalid field. NOT_FOUND: the parent,
+        the dataset or the base model does not exist. FAILED_PRECONDITION: the dataset has too few rows, its stored rows are
         missing or corrupt, or the base model cannot be tuned. ALREADY_EXISTS: the `request_id` was already used with other
         content. RESOURCE_EXHAUSTED: too many experiments are queued; RetryInfo states when to try again.
         """

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword.domain.prompt import PromptExample, StructuredPrompt, apply_verbalizer, input_offset
+from foreword.domain.prompt import PromptExample, StructuredPrompt
+from foreword.domain.templates import apply_verbalizer, input_offset
 
 TEXTS = st.text(max_size=8)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foreword.domain.violations import Violations, fields_below
+from foreword.domain.violations import MAX_VIOLATIONS, Violations, fields_below
 from foreword.errors import InvalidArgumentError
 
 
@@ -61,3 +61,19 @@ def test_an_inner_check_names_its_fields_below_the_place_where_its_values_stand(
 def test_a_message_of_its_own_stays_when_its_fields_are_put_below_others():
     with pytest.raises(InvalidArgumentError, match=r"^Twelve rows are faulty\.$"), fields_below("header"):
         raise InvalidArgumentError(InvalidArgumentError.of("rows[1]", "is empty").violations, "Twelve rows are faulty.")
+
+
+def test_an_error_names_a_hundred_faults_and_counts_the_others():
+    violations = Violations()
+    for number in range(3_000):
+        violations.add(f"labels[{number}]", "is wrong")
+    for _ in range(2):
+        violations.collect(lambda: refuse("parent"))
+
+    with pytest.raises(InvalidArgumentError) as raised, fields_below("experiment"):
+        violations.check()
+
+    assert len(raised.value.violations) == MAX_VIOLATIONS + 1
+    assert raised.value.violations[0].field == "experiment.labels[0]"
+    assert raised.value.violations[-1].field == ""
+    assert raised.value.message.endswith("experiment.labels[99]: is wrong; 2,902 more faults are not listed")

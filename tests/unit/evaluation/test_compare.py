@@ -9,7 +9,7 @@ from factories.runs import make_parameters, make_rows
 from factories.tiny_models import HIDDEN_SIZE, tiny_model
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.prompt import apply_verbalizer
+from foreword.domain.templates import apply_verbalizer
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.evaluation.prompting import Prompting, choose_examples
 from foreword.inference.runner import ModelRunner

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foreword.domain.generate_parameters import SPECS_BY_PATH
-from foreword.domain.prompt import PromptExample, StructuredPrompt, check_variables, variable_names
+from foreword.domain.prompt import PromptExample, StructuredPrompt
+from foreword.domain.templates import check_variables, variable_names
 from foreword.errors import InvalidArgumentError
 
 

@@ -124,7 +124,7 @@ class TuneExperimentMethods(DatasetMethods):
             display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             base_model: Name or alias of the base model. Default: that of the service.
             task: Id of the task. Default: the one that suits the rows; the plan has the reason.
-            verbalizer: Template with `{{input}}` that is applied to every input in tuning and in serving.
+            verbalizer: Template with one `{{input}}` that is applied to every input in tuning and in serving.
             instruction: Instruction for evaluating the base model without tuning. Default: `init_text`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             parameters: Tuning parameters that override the recipe.

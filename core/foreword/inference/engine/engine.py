@@ -241,7 +241,7 @@ class InferenceEngine:
         """Return an installed base model, loaded or not."""
         base = self._base_models.get(name)
         if base is None:
-            raise NotFoundError.of(f"baseModels/{name[:200]}", "List the installed base models.")
+            raise NotFoundError.of(f"baseModels/{name[:128]}", "List the installed base models.")
         return base
 
     async def _hold(self, name: str) -> Hold[ModelScheduler]:

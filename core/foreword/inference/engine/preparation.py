@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from foreword.domain.base_model import BaseModelSpec
+from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.errors import InvalidArgumentError
 from foreword.inference.engine.job import Job
 from foreword.inference.interfaces import EngineRequest
@@ -14,8 +15,6 @@ from foreword.inference.runner import ModelRunner
 
 _CHARACTERS_PER_TOKEN: Final = 3
 """Rough, for the queue's bound before a text is tokenized."""
-_MOST_CHARACTERS_PER_TOKEN: Final = 32
-"""A text with more than this for each token of the context cannot fit, and is not worth the time to tokenize it."""
 
 
 def estimate_tokens(text: str) -> int:
@@ -30,7 +29,7 @@ def readable_text(request: EngineRequest, spec: BaseModelSpec) -> str:
         InvalidArgumentError: The text cannot fit (field `text`).
     """
     if request.parameters.truncate_input_tokens:
-        return request.text[-spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN :]
+        return request.text[-spec.context_tokens * MOST_CHARACTERS_PER_TOKEN :]
     check_characters(request.text, spec)
     return request.text
 
@@ -41,7 +40,7 @@ def check_characters(text: str, spec: BaseModelSpec) -> None:
     Raises:
         InvalidArgumentError: The text cannot fit (field `text`).
     """
-    most = spec.context_tokens * _MOST_CHARACTERS_PER_TOKEN
+    most = spec.context_tokens * MOST_CHARACTERS_PER_TOKEN
     if len(text) > most:
         raise InvalidArgumentError.of(
             "text",

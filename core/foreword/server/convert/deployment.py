@@ -144,7 +144,7 @@ def parse_model(text: str, field: str) -> NamedModel:
     if text.startswith("baseModels/"):
         return NamedModel(base_model=BaseModelName.parse(text, field).model)
     shape = "must look like tenants/{tenant}/tunedModels/{tuned_model} or baseModels/{model}"
-    fault = f"{shape}, not {text[:200]!r}" if text else f"is empty; it {shape}"
+    fault = f"{shape}, not {text[:80]!r}" if text else f"is empty; it {shape}"
     raise InvalidArgumentError.of(field, fault, reason="NAME_INVALID")
 
 

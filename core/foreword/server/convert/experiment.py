@@ -16,7 +16,7 @@ from foreword.domain.experiment import (
     TunePlan,
 )
 from foreword.domain.parameters import TuneParameters
-from foreword.domain.prompt import check_verbalizer
+from foreword.domain.templates import MAX_TEMPLATE, check_verbalizer
 from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
 from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
@@ -27,7 +27,7 @@ from foreword.server.convert.parameters import (
     tune_parameters,
 )
 from foreword.server.convert.report import evaluations, finding
-from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME, MAX_TEMPLATE
+from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.server.status import failure_status
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
@@ -78,7 +78,7 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
     dataset = violations.collect(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))
     options = parse_task_options(violations, f"{prefix}.task_options", message.task_options)
     verbalizer = violations.text(f"{prefix}.verbalizer", message.verbalizer, MAX_TEMPLATE)
-    if verbalizer:
+    if 0 < len(verbalizer) <= MAX_TEMPLATE:
         violations.collect(lambda: check_verbalizer(verbalizer, f"{prefix}.verbalizer"))
     parameters = parse_tune_parameters(violations, f"{prefix}.parameters", message.parameters)
     if parameters.init_method == "text" and not (parameters.init_text or "").strip():

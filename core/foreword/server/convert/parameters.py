@@ -12,9 +12,9 @@ from foreword.domain.parameters import (
     ResolvedParameters,
     TuneParameters,
 )
+from foreword.domain.templates import MAX_TEMPLATE
 from foreword.domain.violations import Violations
 from foreword.server.convert.structs import parse_struct, struct_value
-from foreword.server.convert.text_limits import MAX_TEMPLATE
 from foreword.v1 import catalog_pb2, tune_parameters_pb2
 
 MAX_SEPARATOR = 20

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
-from foreword.domain.prompt import PromptExample, StructuredPrompt, check_variables, fill_variables, filled_length
+from foreword.domain.prompt import PromptExample, StructuredPrompt
+from foreword.domain.templates import MAX_PROMPT, check_variables, filled_length
 from foreword.domain.violations import Violations
 from foreword.v1 import inference_pb2, inference_service_pb2
 
-MAX_TEXT = 1_000_000
-MAX_EXAMPLES = 1_000
-MAX_VARIABLES = 100
-MAX_VARIABLE_NAME = 100
+MAX_EXAMPLES: Final = 1_000
+MAX_VARIABLES: Final = 100
+MAX_VARIABLE_NAME: Final = 100
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -34,23 +35,23 @@ class Prompt:
 
 
 def parse_prompt(violations: Violations, request: PromptRequest) -> Prompt:
-    """Parse the prompt of a request, replace its variables and compose its text."""
+    """Parse the prompt of a request, replace its variables and compose its text.
+
+    The length of the result is known before anything is composed: a prefix can stand before many examples, and a
+    value can stand in many places.
+    """
     variables = _parse_variables(violations, request)
     match request.WhichOneof("prompt"):
         case "text":
-            text = violations.text("text", request.text, MAX_TEXT, required=True)
-            if variables and _fits(violations, "text", [text], variables):
-                text = fill_variables(text, variables)
-            return Prompt(text=text)
+            text = violations.text("text", request.text, MAX_PROMPT, required=True)
+            if not variables or len(text) > MAX_PROMPT:
+                return Prompt(text=text)
+            filled = _filled(violations, "text", StructuredPrompt(input=text), variables)
+            return Prompt(text="" if filled is None else filled.input)
         case "structured":
             structured = _parse_structured(violations, request.structured)
-            if not _fits(violations, "structured", structured.texts(), variables):
-                return Prompt(text="")
-            structured = structured.filled(variables) if variables else structured
-            text = structured.compose()
-            if len(text) > MAX_TEXT:
-                violations.add("structured", f"must hold at most {MAX_TEXT:,} characters in total, not {len(text):,}")
-            return Prompt(text=text, structured=structured)
+            filled = _filled(violations, "structured", structured, variables)
+            return Prompt(text="") if filled is None else Prompt(text=filled.compose(), structured=filled)
         case _:
             violations.add("text", "must be set, or else structured")
             return Prompt(text="")
@@ -58,47 +59,60 @@ def parse_prompt(violations: Violations, request: PromptRequest) -> Prompt:
 
 def _parse_variables(violations: Violations, request: PromptRequest) -> dict[str, str]:
     """Parse the values of the variables, by name."""
-    variables = dict(request.prompt_variables)
-    if len(variables) > MAX_VARIABLES:
-        violations.add("prompt_variables", f"must hold at most {MAX_VARIABLES}, not {len(variables)}")
+    if len(request.prompt_variables) > MAX_VARIABLES:
+        violations.add("prompt_variables", f"must hold at most {MAX_VARIABLES}, not {len(request.prompt_variables):,}")
         return {}
+    variables = dict(request.prompt_variables)
     for name, value in variables.items():
         if len(name) > MAX_VARIABLE_NAME or not _VARIABLE_NAME.fullmatch(name):
             violations.add(
                 f"prompt_variables.{name[:MAX_VARIABLE_NAME]}",
                 f"must be named by at most {MAX_VARIABLE_NAME} letters, digits and _, not beginning with a digit",
             )
-        violations.text(f"prompt_variables.{name[:MAX_VARIABLE_NAME]}", value, MAX_TEXT)
+        violations.text(f"prompt_variables.{name[:MAX_VARIABLE_NAME]}", value, MAX_PROMPT)
     return variables
 
 
-def _fits(violations: Violations, field: str, texts: Sequence[str], variables: Mapping[str, str]) -> bool:
-    """Return whether the prompt is short enough with its variables, and check that prompt and variables match."""
+def _filled(
+    violations: Violations, field: str, prompt: StructuredPrompt, variables: dict[str, str]
+) -> StructuredPrompt | None:
+    """Return the prompt with its variables replaced; None if it would be too long when composed."""
+    # First without the values, so that no more than the maximum is searched for variables. The parts are counted as
+    # well, because a prefix without an instruction and examples is not composed.
+    length = max(prompt.composed_length(), sum(map(len, prompt.texts())))
+    if not _fits(violations, field, length, "in total"):
+        return None
     if not variables:
-        return True
-    violations.collect(lambda: check_variables(texts, variables, "prompt_variables"))
-    length = filled_length(texts, variables)
-    if length > MAX_TEXT:  # checked before the text is built: a value can occur in many places
-        violations.add(field, f"must hold at most {MAX_TEXT:,} characters with its variables, not {length:,}")
-    return length <= MAX_TEXT
+        return prompt
+    violations.collect(lambda: check_variables(prompt.texts(), variables, "prompt_variables"))
+    length = prompt.composed_length(partial(filled_length, variables=variables))
+    return prompt.filled(variables) if _fits(violations, field, length, "with its variables") else None
+
+
+def _fits(violations: Violations, field: str, length: int, counted: str) -> bool:
+    """Return whether a prompt of this length is short enough, and report it if not."""
+    if length > MAX_PROMPT:
+        violations.add(field, f"must hold at most {MAX_PROMPT:,} characters {counted}, not {length:,}; shorten it")
+    return length <= MAX_PROMPT
 
 
 def _parse_structured(violations: Violations, message: inference_pb2.StructuredPrompt) -> StructuredPrompt:
-    violations.text("structured.input", message.input, MAX_TEXT, required=True)
-    violations.text("structured.instruction", message.instruction, MAX_TEXT)
+    violations.text("structured.input", message.input, MAX_PROMPT, required=True)
+    violations.text("structured.instruction", message.instruction, MAX_PROMPT)
     if len(message.examples) > MAX_EXAMPLES:
         violations.add("structured.examples", f"must hold at most {MAX_EXAMPLES:,}, not {len(message.examples):,}")
-    for place, example in enumerate(message.examples[:MAX_EXAMPLES]):
-        violations.text(f"structured.examples[{place}].input", example.input, MAX_TEXT, required=True)
-        violations.text(f"structured.examples[{place}].output", example.output, MAX_TEXT)
+    examples = message.examples[:MAX_EXAMPLES]
+    for place, example in enumerate(examples):
+        violations.text(f"structured.examples[{place}].input", example.input, MAX_PROMPT, required=True)
+        violations.text(f"structured.examples[{place}].output", example.output, MAX_PROMPT)
     prefixes: dict[str, str] = {}
     if message.HasField("input_prefix"):
-        prefixes["input_prefix"] = violations.text("structured.input_prefix", message.input_prefix, MAX_TEXT)
+        prefixes["input_prefix"] = violations.text("structured.input_prefix", message.input_prefix, MAX_PROMPT)
     if message.HasField("output_prefix"):
-        prefixes["output_prefix"] = violations.text("structured.output_prefix", message.output_prefix, MAX_TEXT)
+        prefixes["output_prefix"] = violations.text("structured.output_prefix", message.output_prefix, MAX_PROMPT)
     return StructuredPrompt(
         input=message.input,
         instruction=message.instruction,
-        examples=tuple(PromptExample(input=item.input, output=item.output) for item in message.examples),
+        examples=tuple(PromptExample(input=item.input, output=item.output) for item in examples),
         **prefixes,
     )

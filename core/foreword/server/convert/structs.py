@@ -7,8 +7,8 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 
+from foreword.domain.templates import MAX_TEMPLATE
 from foreword.domain.violations import Violations
-from foreword.server.convert.text_limits import MAX_TEMPLATE
 
 _MAX_STRUCT_BYTES = 64 * 2**10
 """Maximum size of free-form parameters: they are part of every response about the experiment."""

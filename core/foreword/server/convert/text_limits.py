@@ -4,4 +4,3 @@ from __future__ import annotations
 
 MAX_DISPLAY_NAME = 200
 MAX_DESCRIPTION = 2_000
-MAX_TEMPLATE = 20_000

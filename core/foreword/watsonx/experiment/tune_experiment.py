@@ -71,7 +71,7 @@ class TuneExperiment:
             name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             task_id: One of `Tasks`.
             base_model: Base model or an alias, such as a value of ModelTypes. Default: that of the service.
-            verbalizer: Template with `{{input}}` that is applied to every input in tuning and in serving.
+            verbalizer: Template with one `{{input}}` that is applied to every input in tuning and in serving.
             auto_update_model: Must be True: the tuned model is always stored.
             group_by_name: Must be False; use `runs(filter=name)` to list the runs of one name.
 
