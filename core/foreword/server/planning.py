@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from foreword.data.rows import read_rows
 from foreword.data.task_choice import choose_task
@@ -28,6 +28,7 @@ from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.tuning.plan import make_plan
 from foreword.tuning.speed import TuningSpeed
+from foreword.turns.cancellation import check_cancelled
 
 Item = TypeVar("Item")
 
@@ -72,7 +73,7 @@ class Planner:
         model = self._plugins.base_model(requested.base_model or self._default_base_model)
         dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
         with open_rows(self._artifacts, dataset) as file:
-            rows = tuple(read_rows(file))
+            rows = _rows(file)
         chosen: tuple[Finding, ...] = ()
         if task is None:
             task, chosen = self._choose_task(rows, requested)
@@ -108,6 +109,7 @@ class Planner:
             method=method,
             rows=rows,
             count_tokens=self._tokens.counter(model),
+            check=check_cancelled,
             seconds_per_row=seconds_per_row,
             seconds_per_token=0.0 if seconds_per_row else self._speed.seconds_per_token(model.spec),
         )
@@ -152,6 +154,15 @@ class Planner:
             if speeds:
                 return 1 / fmean(speeds)
         return 0.0
+
+
+def _rows(file: IO[bytes]) -> tuple[Row, ...]:
+    """Read all rows, unless the caller of the plan goes meanwhile."""
+    rows: list[Row] = []
+    for row in read_rows(file):
+        check_cancelled()
+        rows.append(row)
+    return tuple(rows)
 
 
 def _alias(requested: str, spec: BaseModelSpec) -> list[Finding]:

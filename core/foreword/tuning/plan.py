@@ -18,8 +18,9 @@ from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.plugin.task_options import check_task_options
+from foreword.tuning.lengths import Lengths, measure_lengths
 from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows, fit_to_time
-from foreword.tuning.plan_warnings import Lengths, plan_warnings
+from foreword.tuning.plan_warnings import plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import split_rows
 
@@ -44,14 +45,18 @@ def make_plan(
     count_tokens: Callable[[str], int],
     seconds_per_row: float,
     seconds_per_token: float = 0.0,
+    check: Callable[[], None] = lambda: None,
 ) -> TunePlan:
     """Plan a run.
+
+    A plan tokenizes at most `MOST_MEASURED_BYTES` of text; the lengths of more rows than that are sampled.
 
     Args:
         rows: All rows of the dataset.
         count_tokens: Counts the tokens of a text as the base model receives it, special tokens included.
         seconds_per_row: Time to train on one row in earlier runs; 0 if there were none.
         seconds_per_token: Estimated time to train on one token, used if there were no earlier runs; 0 if unknown.
+        check: Called between rows; raises an error to stop.
 
     Raises:
         InvalidArgumentError: Parameters, options or the template are wrong; the error names every faulty field below
@@ -92,13 +97,11 @@ def make_plan(
             metadata={"row_count": str(len(rows)), "minimum": str(MINIMUM_ROWS)},
         )
     parameters, sources = fit_to_rows(parameters, sources, len(rows))
-    targets = [task.target(row.output, schema) for row in rows]
-    lengths = Lengths.of(
-        inputs=[apply_verbalizer(config.verbalizer, row.input) for row in rows],
-        outputs=targets,
-        rows=rows,
-        count_tokens=count_tokens,
-    )
+    targets: list[str] = []
+    for row in rows:
+        check()
+        targets.append(task.target(row.output, schema))
+    lengths = measure_lengths(rows, targets, verbalizer=config.verbalizer, count_tokens=count_tokens, check=check)
     split = split_rows(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed)
     seconds = seconds_per_row or seconds_per_token * _tokens_per_row(lengths, parameters, method_plan)
     held_out = len(split.held_out)
@@ -134,7 +137,7 @@ def _plan(
     count_tokens: Callable[[str], int],
 ) -> TunePlan:
     """Add sizes, time and warnings to values that have been checked."""
-    row_count = len(lengths.numbers)
+    row_count = lengths.row_count
     training = row_count - held_out
     refits = parameters.refit and held_out > 0
     fit_updates = parameters.num_epochs * updates_per_epoch(
@@ -158,7 +161,6 @@ def _plan(
             parameters=parameters,
             recipe=spec.recipe(config.tuning_type),
             updates=fit_updates,
-            row_count=row_count,
             held_out=held_out,
             lengths=lengths,
             init_text_tokens=_plain_count(parameters.init_text or "", count_tokens),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 
-from foreword.domain.dataset import Row
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Finding, Severity
+from foreword.tuning.lengths import Lengths
 
 FEW_UPDATES: Final = 100
 """Updates below which a plan has a warning: adapters start far from useful, and the loss has hardly begun to fall."""
@@ -18,40 +17,11 @@ _SOURCE = "plan"
 _MOST_ROWS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lengths:
-    """The token counts of inputs (template applied) and answers, with the rows' numbers."""
-
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    numbers: tuple[int, ...]
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        rows: Sequence[Row],
-        count_tokens: Callable[[str], int],
-    ) -> Lengths:
-        """Count the tokens of inputs and answers."""
-        # Answers are learnt without the special tokens around an input, and with the one that ends an answer.
-        special = count_tokens("")
-        counts = {text: count_tokens(text) - special + 1 for text in set(outputs)}
-        return cls(
-            inputs=tuple(count_tokens(text) for text in inputs),
-            outputs=tuple(counts[text] for text in outputs),
-            numbers=tuple(row.number for row in rows),
-        )
-
-
 def plan_warnings(
     *,
     parameters: ResolvedParameters,
     recipe: TuneParameters,
     updates: int,
-    row_count: int,
     held_out: int,
     lengths: Lengths,
     init_text_tokens: int,
@@ -64,9 +34,10 @@ def plan_warnings(
         init_text_tokens: Number of tokens of the initialisation text; 0 without one.
     """
     found = [
-        *_few_updates(parameters, updates, row_count),
-        *_cut(lengths.inputs, parameters.max_input_tokens, lengths.numbers, "input"),
-        *_cut(lengths.outputs, parameters.max_output_tokens, lengths.numbers, "output"),
+        *_few_updates(parameters, updates, lengths.row_count),
+        *_cut(lengths, lengths.inputs, parameters.max_input_tokens, "input"),
+        *_cut(lengths, lengths.outputs, parameters.max_output_tokens, "output"),
+        *_sampled(lengths),
         *_far_rate(parameters, recipe),
         *_unmeasured(parameters, held_out),
         *_init_text(parameters, init_text_tokens),
@@ -91,20 +62,35 @@ def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -
     ]
 
 
-def _cut(counts: Sequence[int], limit: int, numbers: Sequence[int], column: str) -> list[Finding]:
-    rows = [number for number, count in zip(numbers, counts, strict=True) if count > limit]
+def _cut(lengths: Lengths, counts: Sequence[int], limit: int, column: str) -> list[Finding]:
+    rows = [number for number, count in zip(lengths.numbers, counts, strict=True) if count > limit]
     if not rows:
         return []
+    measured = f" of the {len(counts):,} rows that were measured" if lengths.are_sampled else " rows"
     return [
         Finding(
             severity=Severity.WARNING,
             code=f"{column.upper()}_CUT",
-            message=f"{len(rows)} rows have an {column} of more than {limit} tokens, which is truncated at the end; "
-            f"the longest has {max(counts)} tokens.",
+            message=f"{len(rows):,}{measured} have an {column} of more than {limit} tokens, which is truncated at the "
+            f"end; the longest has {max(counts)} tokens.",
             remedy=f"Raise max_{column}_tokens or shorten these rows.",
             rows=tuple(rows[:_MOST_ROWS]),
             row_count=len(rows),
             column=column,
+            source=_SOURCE,
+        )
+    ]
+
+
+def _sampled(lengths: Lengths) -> list[Finding]:
+    if not lengths.are_sampled:
+        return []
+    return [
+        Finding(
+            severity=Severity.INFO,
+            code="LENGTHS_SAMPLED",
+            message=f"The lengths of {len(lengths.numbers):,} of {lengths.row_count:,} rows were measured, spread "
+            "evenly over the dataset; the estimated time and the numbers of truncated rows rest on these rows.",
             source=_SOURCE,
         )
     ]
