@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from factories.stored import make_evaluation, make_snapshot, make_tuned_model
+from factories.stored import let_wait, make_evaluation, make_snapshot, make_tuned_model, store_experiment
 from foreword.domain.experiment import ExperimentState, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
@@ -70,7 +70,7 @@ def killer(moment: str, passes: int = 1) -> Callable[[str], None]:
 def work(place: Place, worker: str, moment: str = "", passes: int = 1) -> None:
     """Run experiments until all have ended, or until a moment has passed the given number of times.
 
-    The description of an experiment determines its end: `succeed`, `fail`, `cancel` or `release`.
+    The description of an experiment determines its end: `succeed`, `fail`, `cancel`, `release` or `yield`.
     """
     failpoint = killer(moment, passes)
     database = Database(place.database_url)
@@ -140,6 +140,13 @@ class _Loop:
             if mode == "release" and lease.epoch == 1 and step == STEPS // 2:
                 queue.release(lease)
                 return
+            if mode == "yield" and lease.epoch == 1 and step == STEPS // 2:
+                rival = store_experiment(self._database, "rival", description="fail")
+                let_wait(self._database, rival)
+                following = queue.hand_over(lease, self._duration)
+                if following is not None:
+                    self.run(queue, following)
+                    return
             if mode == "cancel" and step == STEPS // 2:
                 ExperimentRepository(self._database, experiment.tenant).request_cancel(experiment.id)
                 self.note("cancel", lease)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import update
 
 from foreword.domain.dataset import Dataset
 from foreword.domain.experiment import (
@@ -31,6 +33,7 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.requests import RequestKey
+from foreword.storage.tables import ExperimentRow
 from foreword.storage.tenants import TenantRepository
 from foreword_starter.model import REVISION
 
@@ -200,3 +203,14 @@ def store_experiment(
         request=request,
         max_queued=max_queued,
     )
+
+
+def let_wait(database: Database, experiment: TuneExperiment, wait: timedelta = timedelta(seconds=10)) -> None:
+    """Let a queued experiment look as if it had waited for some time, so that no worker can be free."""
+    row = ExperimentRow
+    with database.write() as session:
+        session.execute(
+            update(row)
+            .where(row.tenant == experiment.tenant, row.id == experiment.id)
+            .values(create_time=experiment.create_time - wait)
+        )

@@ -173,7 +173,8 @@ class TuneProgress:
         percent: In [0, 100].
         loss: Training loss of the newest snapshot in nats per token; None before the first.
         remaining_seconds: None while unknown.
-        phase: `loading`, `tuning`, `refitting`, `evaluating` or `storing`; a newer service may have more phases.
+        phase: `loading`, `tuning`, `refitting`, `evaluating`, `storing`, or `waiting` between two turns at a worker; a
+            newer service may have more phases.
     """
 
     percent: float = 0.0
@@ -219,6 +220,7 @@ class TuneExperiment:
         curve_advice: One sentence of advice about the learning curve.
         tuned_model: Resource name of the tuned model; empty until the run has succeeded.
         capacity_unit_hours: Compute time used so far, in hours of one worker.
+        wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
     """
 
     name: str
@@ -242,6 +244,7 @@ class TuneExperiment:
     curve_advice: str
     tuned_model: str
     capacity_unit_hours: float
+    wait_seconds: float
     creator: str
     create_time: datetime | None
     update_time: datetime | None

@@ -25,7 +25,8 @@ MAX_LABEL_CHARACTERS: Final = 200
 class ExperimentState(Enum):
     """State of a run; `TRANSITIONS` holds the state machine.
 
-    If its worker dies, a run stays RUNNING (or CANCELLING) until another worker leases it.
+    If its worker dies, a run stays RUNNING (or CANCELLING) until another worker leases it. A run that waits between two
+    turns stays RUNNING as well, in the phase WAITING.
     """
 
     QUEUED = "queued"
@@ -62,6 +63,7 @@ class Phase(Enum):
     REFITTING = "refitting"
     EVALUATING = "evaluating"
     STORING = "storing"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +174,7 @@ class TuneExperiment:
         last_sequence: Sequence number of the newest snapshot; 0 if there is none.
         tuned_model: Id of the tuned model; None until the state is SUCCEEDED.
         compute_seconds: Worker time used so far.
+        wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
     """
 
     tenant: str
@@ -189,6 +192,7 @@ class TuneExperiment:
     curve_advice: str
     tuned_model: str | None
     compute_seconds: float
+    wait_seconds: float
     creator: str
     create_time: datetime
     update_time: datetime

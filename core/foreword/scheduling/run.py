@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task, Tun
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
+from foreword.scheduling.turn import Turn, TurnOverError
 from foreword.storage.artifact_keys import checkpoints_key, tuned_model_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
@@ -88,6 +90,7 @@ class ExperimentRun:
         self._heartbeat = heartbeat
         self._load = load
         self._first_step = 0
+        self._turn = Turn(workshop.settings.turn_seconds)
         plugins, config = workshop.plugins, self._experiment.config
         self._base: BaseModel = plugins.base_model(config.base_model)
         self._task: Task = _installed("task", config.task, plugins.tasks.get(config.task))
@@ -102,6 +105,7 @@ class ExperimentRun:
             RunCancelledError: Cancellation of the run was requested.
             WorkerStoppingError: The worker was asked to stop. If it stopped between two updates, a checkpoint was
                 written; during evaluation, the last checkpoint is used.
+            TurnOverError: The worker goes to a run of another tenant; a checkpoint was written.
             LeaseLostError: Another worker owns the run.
             UnavailableError: The database or the artifact store is unavailable; the run can continue from its last
                 checkpoint.
@@ -168,9 +172,14 @@ class ExperimentRun:
         return trainer
 
     def _tune(self, trainer: Trainer, recorder: CurveRecorder) -> None:
-        """Run the remaining steps, with a heartbeat after each one and periodic checkpoints."""
+        """Run the remaining steps, with a heartbeat after each one and periodic checkpoints.
+
+        Raises:
+            TurnOverError: The worker goes to a run of another tenant; a checkpoint was written.
+        """
         experiment, plugins = self._experiment, self._workshop.plugins
         last_checkpoint = time.monotonic()
+        self._turn.begin_tuning()
         for step in trainer.run():
             snapshot = recorder.add(step)
             new: tuple[Snapshot, ...] = (snapshot,) if snapshot else ()
@@ -184,11 +193,32 @@ class ExperimentRun:
             if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
                 self._checkpoint(trainer)
                 last_checkpoint = time.monotonic()
+            if self._turn.is_due() and self._workshop.queue.should_yield(self._lease):
+                self._yield(trainer)
         # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
         self._checkpoint(trainer)
 
-    def _checkpoint(self, trainer: Trainer) -> None:
-        """Write a checkpoint. If the store is unavailable, the run continues and the previous one stays valid."""
+    def _yield(self, trainer: Trainer) -> None:
+        """Write a checkpoint and hand the worker over.
+
+        The run continues if the checkpoint cannot be written, or if no other run waits any more.
+
+        Raises:
+            TurnOverError: The worker goes to a run of another tenant.
+        """
+        if self._checkpoint(trainer):
+            duration = timedelta(seconds=self._workshop.settings.lease_seconds)
+            following = self._workshop.queue.hand_over(self._lease, duration)
+            if following is not None:
+                raise TurnOverError(following)
+
+    def _checkpoint(self, trainer: Trainer) -> bool:
+        """Write a checkpoint. If the store is unavailable, the run continues and the previous one stays valid.
+
+        Returns:
+            Whether it was written.
+        """
+        started = time.monotonic()
         try:
             self._workshop.checkpoints.write_checkpoint(
                 self._checkpoints_key, self._lease.epoch, trainer.step, trainer.state()
@@ -197,10 +227,12 @@ class ExperimentRun:
             _log.warning(
                 "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
             )
-            return
+            return False
+        self._turn.add_checkpoint(time.monotonic() - started)
         # Snapshots are no proof of progress: a run that always dies before its first checkpoint makes them too.
         if self._lease.lost_before and trainer.step > self._first_step:
             self._heartbeat.record_progress()
+        return True
 
     def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
         """Compare the adapter of the best epoch with the base model on the held-out rows."""

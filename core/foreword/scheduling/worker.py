@@ -1,4 +1,4 @@
-"""The worker, which leases experiments one after the other and runs each to its end."""
+"""The worker, which leases experiments one after the other and runs each to its end or to the end of its turn."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
 from foreword.scheduling.run import ExperimentRun, Workshop
+from foreword.scheduling.turn import TurnOverError
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import Lease
@@ -70,19 +71,31 @@ class Worker:
             if lease is None:
                 stop.wait(_POLL_SECONDS)
                 continue
-            try:
-                self._work(lease, duration, stop)
-            except UnavailableError as error:
-                _log.warning(
-                    "run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant, reason=error.reason
-                )
-                stop.wait(_AWAY_SECONDS)
-            except Exception:  # the process root: the run is repeated from its checkpoint when the lease has expired
-                _log.exception("run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant)
-                stop.wait(_AWAY_SECONDS)
+            while lease is not None:
+                lease = self._work_safely(lease, duration, stop)
+
+    def _work_safely(self, lease: Lease, duration: timedelta, stop: threading.Event) -> Lease | None:
+        """Run one experiment, and pause after an error. Return the lease of the run that it has yielded to, if any."""
+        try:
+            self._work(lease, duration, stop)
+        except TurnOverError as turn:
+            return turn.lease
+        except UnavailableError as error:
+            _log.warning(
+                "run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant, reason=error.reason
+            )
+            stop.wait(_AWAY_SECONDS)
+        except Exception:  # the process root: the run is repeated from its checkpoint when the lease has expired
+            _log.exception("run_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant)
+            stop.wait(_AWAY_SECONDS)
+        return None
 
     def _work(self, lease: Lease, duration: timedelta, stop: threading.Event) -> None:
-        """Run one experiment and store its outcome in every case."""
+        """Run one experiment and store its outcome in every case.
+
+        Raises:
+            TurnOverError: The run has yielded the worker to a run of another tenant.
+        """
         experiment = lease.experiment
         log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
         log.info("experiment_leased", resumed=lease.epoch > 1)
@@ -112,6 +125,7 @@ class Worker:
 
         Raises:
             LeaseLostError: Another worker owns the run.
+            TurnOverError: The run has yielded the worker to a run of another tenant.
         """
         queue = self._workshop.queue
         experiment = lease.experiment
@@ -125,6 +139,9 @@ class Worker:
                     ExperimentRun(self._workshop, lease, heartbeat, partial(self._load, holds)).execute()
             log.info("experiment_succeeded")
         except LeaseLostError:
+            raise
+        except TurnOverError as turn:
+            log.info("experiment_yielded", to=turn.lease.experiment.id, compute_seconds=heartbeat.compute_seconds)
             raise
         except UnavailableError as error:
             # The database or the artifact store is unavailable: after a pause, the run continues from its last

@@ -107,6 +107,8 @@ class ExperimentRepository:
                 curve_advice="",
                 tuned_model=None,
                 compute_seconds=0.0,
+                wait_seconds=0.0,
+                yield_time=None,
                 lease_epoch=0,
                 lease_worker=None,
                 lease_expire_time=None,
@@ -190,7 +192,10 @@ class ExperimentRepository:
             )
 
     def request_cancel(self, id: str) -> TuneExperiment:
-        """Request the cancellation of an experiment. A queued one is cancelled at once, a running one by its worker.
+        """Request the cancellation of an experiment.
+
+        A queued one is cancelled at once, and so is one that waits between two turns. A running one is cancelled by its
+        worker.
 
         Raises:
             NotFoundError: It does not exist in the tenant.
@@ -210,7 +215,11 @@ class ExperimentRepository:
             if state is ExperimentState.QUEUED:
                 transition(row, ExperimentState.CANCELLED, now)
             elif state is ExperimentState.RUNNING:
+                yielded = row.yield_time is not None
                 transition(row, ExperimentState.CANCELLING, now)
+                if yielded:  # no worker holds it, and the workers may be busy for long
+                    transition(row, ExperimentState.CANCELLED, now)
+                    note_deletion(session, self._tenant, checkpoints_key(self._tenant, id, row.create_time), now)
             return to_experiment(row)
 
     def delete(self, id: str) -> str:
@@ -303,6 +312,7 @@ def to_experiment(
         curve_advice=row.curve_advice,
         tuned_model=row.tuned_model,
         compute_seconds=row.compute_seconds,
+        wait_seconds=row.wait_seconds,
         creator=row.creator,
         create_time=row.create_time,
         update_time=row.update_time,

@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentState, Progress, Snapshot, TuneExperiment
+from foreword.domain.experiment import ExperimentState, Phase, Progress, Snapshot, TuneExperiment
 from foreword.domain.failure import Failure
 from foreword.domain.report import Evaluation
 from foreword.domain.report_limits import limit_evaluations
@@ -26,12 +26,13 @@ from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.experiments import read_snapshots, to_experiment
 from foreword.storage.tables import ExperimentRow, SnapshotRow
-from foreword.storage.transitions import HELD_STATES, transition
+from foreword.storage.transitions import HELD_STATES, end_wait, transition
 from foreword.storage.tuned_models import add_tuned_model
+from foreword.storage.turns import charge_compute, lock_first, runs_before, runs_in_order
 
 FAILPOINTS = tuple(
     f"queue.{operation}.{moment}"
-    for operation in ("lease", "heartbeat", "rewind", "succeed", "fail", "cancelled", "release")
+    for operation in ("lease", "hand_over", "heartbeat", "rewind", "succeed", "fail", "cancelled", "release")
     for moment in ("before_commit", "after_commit")
 )
 """The points at which `failpoint` is called, for tests that kill the process there."""
@@ -66,10 +67,10 @@ class ExperimentQueue:
         self._failpoint = failpoint
 
     def lease(self, worker: str, duration: timedelta) -> Lease | None:
-        """Lease the next experiment that is queued or whose lease has expired; return None if there is none.
+        """Lease the next experiment that waits for a worker; return None if there is none.
 
-        Experiments of the tenant with the fewest running experiments come first, then those of the tenant whose last
-        run started longest ago, so that tenants take turns even with a single worker; then the oldest experiment.
+        An experiment waits if it is queued, was released, or has an expired lease. `domain.worker_turns` has their
+        order.
 
         Args:
             worker: Unique id of the worker.
@@ -78,60 +79,56 @@ class ExperimentQueue:
         # Serialised: otherwise, two workers could both see the same tenant as the least busy one.
         with self._database.write("leases") as session:
             now = self._database.clock(session)
-            free = or_(ExperimentRow.lease_expire_time.is_(None), ExperimentRow.lease_expire_time <= now)
-            held = ExperimentRow.state.in_(HELD_STATES)
-            running = (
-                select(ExperimentRow.tenant, func.count().label("running"))
-                .where(held, ExperimentRow.lease_worker.is_not(None), ExperimentRow.lease_expire_time > now)
-                .group_by(ExperimentRow.tenant)
-                .subquery()
-            )
-            queued = ExperimentRow.state == ExperimentState.QUEUED.value
-            # Limited to waiting tenants: idle workers run this query several times a second, and the history keeps
-            # growing.
-            turns = (
-                select(ExperimentRow.tenant, func.max(ExperimentRow.start_time).label("last"))
-                .where(ExperimentRow.tenant.in_(select(ExperimentRow.tenant).where(queued)))
-                .group_by(ExperimentRow.tenant)
-                .subquery()
-            )
-            row = session.scalars(
-                select(ExperimentRow)
-                .outerjoin(running, running.c.tenant == ExperimentRow.tenant)
-                .outerjoin(turns, turns.c.tenant == ExperimentRow.tenant)
-                .where(or_(queued, and_(held, free)))
-                .order_by(
-                    # A cancelled run needs a worker only to end, so it uses no tenant's turn.
-                    case((ExperimentRow.state == ExperimentState.CANCELLING.value, 0), else_=1),
-                    func.coalesce(running.c.running, 0),
-                    # An interrupted run continues the turn that it already had.
-                    case((queued, turns.c.last)).nulls_first(),
-                    ExperimentRow.key,
-                )
-                .limit(1)
-                .with_for_update(of=ExperimentRow, skip_locked=True)
-            ).one_or_none()
+            row = lock_first(session, runs_in_order(session, now), now)
             if row is None:
                 return None
-            if row.lease_worker is not None:
-                row.lost_leases += 1
-            row.lease_epoch += 1
-            row.lease_worker = worker
-            row.lease_expire_time = now + duration
-            if row.state == ExperimentState.QUEUED.value:
-                transition(row, ExperimentState.RUNNING, now)
-            try:
-                experiment = to_experiment(row, read_snapshots(session, row, 0))
-            except InternalError as error:
-                # If an unreadable row stayed queued, every lease would select it again.
-                transition(row, ExperimentState.FAILED, now)
-                row.failure = encode(Failure, Failure.of(error), "failure")
-                return None
-            lease = Lease(experiment, row.lease_epoch, worker, row.lost_leases)
+            lease = _grant(session, row, worker, now, duration)
             session.flush()
             self._failpoint("queue.lease.before_commit")
         self._failpoint("queue.lease.after_commit")
         return lease
+
+    def should_yield(self, lease: Lease) -> bool:
+        """Return whether a run of another tenant should have the worker of a run that has had its turn.
+
+        Such a run has waited for some seconds, so no other worker is free.
+        """
+        with self._database.read() as session:
+            return bool(runs_before(session, lease.experiment.tenant, self._database.clock(session)))
+
+    def hand_over(self, lease: Lease, duration: timedelta) -> Lease | None:
+        """Release a run and lease the run of another tenant that should have the worker, in one transaction.
+
+        The released run stays RUNNING, in the phase WAITING. Write a checkpoint first.
+
+        Args:
+            lease: The lease of the run that has had its turn.
+            duration: Time after which the new lease expires without a heartbeat.
+
+        Returns:
+            The new lease; None if no other run should have the worker any more, and `lease` stays valid.
+
+        Raises:
+            LeaseLostError: Another worker owns the run, or it has ended.
+        """
+        with self._database.write("leases") as session:
+            row = _owned(session, lease)
+            now = self._database.clock(session)
+            if row.state == ExperimentState.CANCELLING.value:
+                return None
+            next_row = lock_first(session, runs_before(session, row.tenant, now), now)
+            if next_row is None:
+                return None
+            granted = _grant(session, next_row, lease.worker, now, duration)
+            if granted is None:
+                return None
+            row.lease_worker, row.lease_expire_time, row.yield_time = None, now, now
+            row.update_time = now
+            _set_phase(row, Phase.WAITING)
+            session.flush()
+            self._failpoint("queue.hand_over.before_commit")
+        self._failpoint("queue.hand_over.after_commit")
+        return granted
 
     def heartbeat(
         self,
@@ -162,7 +159,7 @@ class ExperimentQueue:
             row = _owned(session, lease)
             now = self._database.clock(session)
             row.lease_expire_time = now + duration
-            row.compute_seconds = max(row.compute_seconds, compute_seconds)
+            charge_compute(session, row, compute_seconds, now)
             if made_progress:
                 row.lost_leases = 0
             if progress is not None:
@@ -282,9 +279,38 @@ class ExperimentQueue:
 
     def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> ExperimentRow:
         row = _owned(session, lease)
-        transition(row, state, self._database.clock(session))
-        row.compute_seconds = max(row.compute_seconds, compute_seconds)
+        now = self._database.clock(session)
+        transition(row, state, now)
+        charge_compute(session, row, compute_seconds, now)
         return row
+
+
+def _grant(session: Session, row: ExperimentRow, worker: str, now: datetime, duration: timedelta) -> Lease | None:
+    """Lease a locked run that waits. An unreadable one fails, and the result is None."""
+    if row.lease_worker is not None:
+        row.lost_leases += 1
+    waited = row.yield_time is not None
+    end_wait(row, now)
+    row.lease_epoch += 1
+    row.lease_worker = worker
+    row.lease_expire_time = now + duration
+    if row.state == ExperimentState.QUEUED.value:
+        transition(row, ExperimentState.RUNNING, now)
+    try:
+        if waited:
+            _set_phase(row, Phase.LOADING)
+        experiment = to_experiment(row, read_snapshots(session, row, 0))
+    except InternalError as error:
+        # If an unreadable row stayed queued, every lease would select it again.
+        transition(row, ExperimentState.FAILED, now)
+        row.failure = encode(Failure, Failure.of(error), "failure")
+        return None
+    return Lease(experiment, row.lease_epoch, worker, row.lost_leases)
+
+
+def _set_phase(row: ExperimentRow, phase: Phase) -> None:
+    progress = dataclasses.replace(decode(Progress, row.progress), phase=phase, remaining_seconds=None)
+    row.progress = encode(Progress, progress)
 
 
 def _owned(session: Session, lease: Lease) -> ExperimentRow:

@@ -19,13 +19,18 @@ class Base(DeclarativeBase):
 
 
 class TenantRow(Base):
-    """A tenant."""
+    """A tenant.
+
+    `recent_compute_seconds` is its decaying compute time as of `recent_compute_time`.
+    """
 
     __tablename__ = "tenants"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     display_name: Mapped[str]
     create_time: Mapped[datetime]
+    recent_compute_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    recent_compute_time: Mapped[datetime | None]
 
 
 class ApiKeyRow(Base):
@@ -113,7 +118,8 @@ class ArtifactDeletionRow(Base):
 class ExperimentRow(Base):
     """An experiment with its lease.
 
-    A lease is the pair of epoch and worker; every write of a worker is conditional on both.
+    A lease is the pair of epoch and worker; every write of a worker is conditional on both. `yield_time` is set while
+    the run waits between two turns.
     """
 
     __tablename__ = "tune_experiments"
@@ -146,6 +152,8 @@ class ExperimentRow(Base):
     lease_worker: Mapped[str | None]
     lease_expire_time: Mapped[datetime | None]
     lost_leases: Mapped[int] = mapped_column(default=0, server_default="0")
+    wait_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    yield_time: Mapped[datetime | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

@@ -42,5 +42,13 @@ def transition(row: ExperimentRow, state: ExperimentState, now: datetime) -> Non
     if state is ExperimentState.RUNNING:
         row.start_time = now
     if state.ended:
+        end_wait(row, now)
         row.end_time = now
         row.lease_worker = row.lease_expire_time = None
+
+
+def end_wait(row: ExperimentRow, now: datetime) -> None:
+    """Add the time since a run yielded its worker to its waiting time. It has no effect if the run does not wait."""
+    if row.yield_time is not None:
+        row.wait_seconds += max(0.0, (now - row.yield_time).total_seconds())
+        row.yield_time = None

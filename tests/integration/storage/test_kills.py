@@ -40,7 +40,7 @@ CONTEXT.set_forkserver_preload(
 )
 
 ACKNOWLEDGED = ("leased", "heartbeat", "checkpoint", "cancel", "ended")
-MODES = ("succeed", "fail", "cancel", "release")
+MODES = ("succeed", "fail", "cancel", "release", "yield")
 MOMENTS = (*queue.FAILPOINTS, *artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
 
 
@@ -135,7 +135,7 @@ def _check_curve(repository: ExperimentRepository, run: str, own: list[dict[str,
 
 def mode_that_passes(moment: str) -> str:
     operation = moment.split(".")[1]
-    return {"fail": "fail", "cancelled": "cancel", "release": "release"}.get(operation, "succeed")
+    return {"fail": "fail", "cancelled": "cancel", "release": "release", "hand_over": "yield"}.get(operation, "succeed")
 
 
 def test_a_worker_killed_at_any_named_moment_loses_nothing(database, place):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from factories.stored import make_evaluation, make_snapshot, make_tuned_model, store_experiment
+from factories.stored import let_wait, make_evaluation, make_snapshot, make_tuned_model, store_experiment
 from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
@@ -345,4 +345,8 @@ def test_every_failpoint_is_passed(database):
     last = queue.lease("w", MINUTE)
     ExperimentRepository(database, "acme").request_cancel(last.experiment.id)
     queue.cancelled(last, 0.0)
+    store_experiment(database)
+    running = queue.lease("w", MINUTE)
+    let_wait(database, store_experiment(database, "other"))
+    assert queue.hand_over(running, MINUTE)
     assert set(passed) == set(FAILPOINTS)

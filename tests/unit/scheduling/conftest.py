@@ -48,6 +48,7 @@ class Shop:
         base_model: str = "tiny--bart",
         id: str | None = None,
         task: str = "classification",
+        tenant: str = "acme",
         rows: Sequence[Row] = tuple(make_rows()),
         **parameters: object,
     ) -> TuneExperiment:
@@ -56,6 +57,7 @@ class Shop:
         files, blocks_sha256 = rows_files(canonical)
         dataset = store_dataset(
             self.workshop.database,
+            tenant,
             content_sha256=hashlib.sha256(canonical).hexdigest(),
             blocks_sha256=blocks_sha256,
         )
@@ -68,7 +70,7 @@ class Shop:
             parameters=TuneParameters(),
             evaluate_base=False,
         )
-        return self.repository.create(
+        return ExperimentRepository(self.workshop.database, tenant).create(
             display_name="Tuning",
             description="",
             id=id,

@@ -21,6 +21,8 @@ def print_experiment_result(console: Console, experiment: TuneExperiment) -> Non
     took = ""
     if experiment.start_time and experiment.end_time:
         took = duration((experiment.end_time - experiment.start_time).total_seconds())
+        if experiment.wait_seconds >= 1:
+            took += f", {duration(experiment.wait_seconds)} of it waiting for runs of other tenants"
     failure = experiment.failure
     print_facts(
         console,

@@ -134,6 +134,7 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
             curve_advice=item.curve_advice,
             tuned_model=str(TunedModelName(item.tenant, item.tuned_model)) if item.tuned_model else "",
             capacity_unit_hours=item.compute_seconds / 3600,
+            wait_seconds=item.wait_seconds,
             creator=item.creator,
             create_time=timestamp(item.create_time),
             update_time=timestamp(item.update_time),

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from foreword.cli.render import TuneProgressView, print_evaluations, print_findings, print_json, print_plan
+from foreword.cli.render.experiment import print_experiment_result
 from foreword.cli.render.listing import duration
 from foreword.cli.render.parts import bar, print_part
 from foreword.client import TuneParameters, TunePlan, decode
@@ -85,6 +86,18 @@ def test_a_plan_names_the_source_of_every_value(console):
     ]
     assert "Too few updates." in text
     assert "Use more epochs." in text
+
+
+def test_the_summary_of_a_run_says_how_long_it_waited_for_other_tenants(console):
+    message = tune_experiment_pb2.TuneExperiment(
+        name="tenants/acme/tuneExperiments/e1", state="STATE_SUCCEEDED", wait_seconds=120.0
+    )
+    message.start_time.FromSeconds(1_000)
+    message.end_time.FromSeconds(1_300)
+
+    print_experiment_result(console, decode.tune_experiment(message))
+
+    assert "5 min, 2 min of it waiting for runs of other tenants" in shown(console)
 
 
 def test_systems_stand_side_by_side_with_their_tokens(console):
