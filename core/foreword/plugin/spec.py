@@ -76,6 +76,8 @@ def experiment_progressed(experiment: TuneExperiment, progress: Progress) -> Non
 def experiment_finished(experiment: TuneExperiment) -> None:
     """React to the end of an experiment. Fires in the worker after the final state is stored, even after a failure.
 
+    It does not fire for an experiment that was cancelled while it waited for a worker.
+
     Args:
         experiment: The stored experiment, without snapshots.
     """
