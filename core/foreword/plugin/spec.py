@@ -53,9 +53,7 @@ def register_tuning_methods(register: Register[TuningMethod]) -> None:
 
 @hookspec
 def experiment_started(experiment: TuneExperiment) -> None:
-    """React to a started experiment.
-
-    Fires in the worker that takes it, and again at each later turn and in each worker that takes it over.
+    """React to a started experiment. Fires in the worker that takes it, at each of its turns and after a takeover.
 
     Args:
         experiment: The stored experiment, without snapshots.

@@ -46,7 +46,7 @@ class Turn:
         self._checkpoint_seconds = seconds
 
     def is_due(self) -> bool:
-        """Return whether to look for runs to yield to: the turn is over, and the last look was a second ago."""
+        """Return whether to look for runs to yield to: the turn is over, and the last look was some time ago."""
         now = self._clock()
         if now < self._next_look or not is_turn_over(
             tuned_seconds=now - self._tuning,
@@ -54,5 +54,5 @@ class Turn:
             turn_seconds=self._seconds,
         ):
             return False
-        self._next_look = now + _SECONDS_BETWEEN_LOOKS
+        self._next_look = now + min(_SECONDS_BETWEEN_LOOKS, self._seconds)
         return True
