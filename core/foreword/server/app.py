@@ -25,13 +25,13 @@ from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
 from foreword.server.grpc_server import create_server
 from foreword.server.health import Health
-from foreword.server.hooked_engine import hooked
+from foreword.server.hooked_engine import HookedEngine, hooked
 from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.listening import check_listening, listen
-from foreword.server.long_work import LongWork
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.planning import Planner
+from foreword.server.pools import WRITE_SECONDS, Pools
 from foreword.server.prober import Prober
 from foreword.server.server_options import server_options
 from foreword.server.tenant_service import TenantService
@@ -46,6 +46,7 @@ from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.tenants import TenantRepository
 from foreword.tuning.speed import TuningSpeed
+from foreword.turns.turn_pool import SERVICE
 from foreword.v1 import (
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
@@ -69,9 +70,9 @@ SERVICES = tuple(
     )
 )
 
-_HOOK_THREADS = 32
-"""Number of concurrent requests in plugins: as many as the engine decodes together. Most plugins only wait."""
 _DELETIONS_SECONDS = 60.0
+_NOTICE_SECONDS = 5.0
+"""Maximum time for plugins to receive the outcomes of the last requests when the server stops."""
 _log = get_logger("server")
 
 
@@ -128,10 +129,10 @@ class ForewordServer:
         self._clock = clock
         self._now = now
         self._tenants = TenantRepository(database)
-        self._watches = ExperimentWatches(database, max_per_tenant=settings.max_watches)
+        self._pools = Pools()
+        self._watches = ExperimentWatches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._health = Health()
-        self._work = LongWork("foreword-long")
-        self._hook_work = LongWork("foreword-before", threads=_HOOK_THREADS)
+        self._hooked_engine = hooked(engine, plugins, before=self._pools.hooks, after=self._pools.notices)
         self._server: grpc.aio.Server | None = None
         self._probing: asyncio.Task[None] | None = None
         self._preloading: asyncio.Task[None] | None = None
@@ -144,7 +145,9 @@ class ForewordServer:
         Raises:
             FailedPreconditionError: The port is in use.
         """
-        authenticator = Authenticator(self._tenants, dev_key=self._dev_key, clock=self._clock, now=self._now)
+        authenticator = Authenticator(
+            self._tenants, self._pools.keys, dev_key=self._dev_key, clock=self._clock, now=self._now
+        )
         # The request id is outermost, so that all errors have it, including those of authentication.
         access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
         interceptor = CallInterceptor((carry_request_id, *access_log, answer_errors, authenticator.layer))
@@ -154,8 +157,9 @@ class ForewordServer:
             await asyncio.to_thread(self._tenants.ensure_tenant, DEV_TENANT)
         loop = asyncio.get_running_loop()
         self._engine.start(lambda: loop.call_soon_threadsafe(self._engine_lost))
-        models = ModelResolver(database=self._database, plugins=self._plugins, clock=self._clock)
-        prober = Prober(database=self._database, engine=self._engine, models=models)
+        storage = self._pools.storage
+        models = ModelResolver(database=self._database, plugins=self._plugins, storage=storage, clock=self._clock)
+        prober = Prober(database=self._database, engine=self._engine, models=models, storage=storage)
         self._register(server, authenticator, models, prober)
         for service in ("", *SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -193,8 +197,9 @@ class ForewordServer:
         await server.stop(grace)
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
-        self._work.close()
-        self._hook_work.close()
+        if isinstance(self._hooked_engine, HookedEngine):
+            await self._hooked_engine.finish(_NOTICE_SECONDS)
+        self._pools.close()
 
     def _engine_lost(self) -> None:
         self._announcing = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")
@@ -214,7 +219,7 @@ class ForewordServer:
         """Delete files that were left when a process died or the store was unavailable."""
         while True:
             try:
-                await asyncio.to_thread(self._deletions.delete_due)
+                await self._pools.storage.run(SERVICE, WRITE_SECONDS, self._deletions.delete_due)
             except UnavailableError:
                 pass  # the database has logged the cause once; it may recover
             except Exception:  # the root of a background task
@@ -228,7 +233,7 @@ class ForewordServer:
         settings = self._settings
         tokens = TokenCounters()
         checker = UploadChecker(
-            plugins=self._plugins, tokens=tokens, work=self._work, max_bytes=settings.max_dataset_bytes
+            plugins=self._plugins, tokens=tokens, work=self._pools.work, max_bytes=settings.max_dataset_bytes
         )
         planner = Planner(
             database=self._database,
@@ -238,7 +243,7 @@ class ForewordServer:
             default_base_model=settings.default_base_model,
             speed=TuningSpeed(device=settings.device, dtype=settings.dtype),
         )
-        database, artifacts, plugins = self._database, self._artifacts, self._plugins
+        database, artifacts, plugins, storage = self._database, self._artifacts, self._plugins, self._pools.storage
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (
             (
                 catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
@@ -252,19 +257,23 @@ class ForewordServer:
                     deletions=self._deletions,
                     checker=checker,
                     budget=UploadBudget(settings.max_open_upload_bytes),
+                    storage=storage,
                 ),
             ),
             (
                 deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server,
-                DeploymentService(database=database, plugins=plugins, models=models, prober=prober),
+                DeploymentService(database=database, plugins=plugins, models=models, prober=prober, storage=storage),
             ),
             (
                 inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
-                InferenceService(engine=hooked(self._engine, self._plugins, self._hook_work), models=models),
+                InferenceService(
+                    engine=self._hooked_engine,
+                    models=models,
+                ),
             ),
             (
                 tenant_service_pb2_grpc.add_TenantServiceServicer_to_server,
-                TenantService(database=database, authenticator=authenticator),
+                TenantService(database=database, storage=storage, authenticator=authenticator),
             ),
             (
                 tune_experiment_service_pb2_grpc.add_TuneExperimentServiceServicer_to_server,
@@ -272,7 +281,7 @@ class ForewordServer:
                     database=database,
                     deletions=self._deletions,
                     planner=planner,
-                    work=self._work,
+                    pools=self._pools,
                     watches=self._watches,
                     max_queued=settings.max_queued_experiments,
                     heartbeat_seconds=settings.watch_heartbeat_seconds,
@@ -280,7 +289,9 @@ class ForewordServer:
             ),
             (
                 tuned_model_service_pb2_grpc.add_TunedModelServiceServicer_to_server,
-                TunedModelService(database=database, artifacts=artifacts, deletions=self._deletions, models=models),
+                TunedModelService(
+                    database=database, artifacts=artifacts, deletions=self._deletions, models=models, storage=storage
+                ),
             ),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),
         )

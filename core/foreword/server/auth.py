@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,9 +12,12 @@ from datetime import UTC, datetime
 from foreword.domain.tenant import ApiKey, Caller, Scope
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
 from foreword.server.interceptors import Call
+from foreword.server.peers import address_of
+from foreword.server.pools import READ_SECONDS
 from foreword.server.recent import RecentCache
 from foreword.server.scopes import OWN_READS, SCOPES
 from foreword.storage.tenants import TenantRepository, hash_secret
+from foreword.turns.turn_pool import TurnPool
 
 DEV_KEY = "dev"
 DEV_TENANT = "dev"
@@ -46,6 +48,7 @@ class Authenticator:
 
     Args:
         tenants: Repository of the keys; each key is looked up at most once a second.
+        threads: Runs the look-ups. Clients take turns by address, because their tenant is not known yet.
         dev_key: Whether `dev` is a valid key of tenant `dev`; it is not stored.
         clock: Clock of monotonic time in seconds.
         now: Returns the wall-clock time.
@@ -54,12 +57,14 @@ class Authenticator:
     def __init__(
         self,
         tenants: TenantRepository,
+        threads: TurnPool,
         *,
         dev_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._tenants = tenants
+        self._threads = threads
         self._dev_key = dev_key
         self._now = now
         self._keys: RecentCache[str, ApiKey | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
@@ -75,8 +80,11 @@ class Authenticator:
             _admit.reset(again)
             _caller.reset(token)
 
-    async def authenticate(self, authorization: str) -> Caller:
+    async def authenticate(self, authorization: str, address: str = "") -> Caller:
         """Return the caller for an `authorization` value.
+
+        Args:
+            address: Address of the client.
 
         Raises:
             UnauthenticatedError: The key is missing, wrong, expired or revoked.
@@ -89,7 +97,7 @@ class Authenticator:
             )
         if self._dev_key and hmac.compare_digest(secret.encode(), DEV_KEY.encode()):
             return Caller(tenant=DEV_TENANT, api_key="", scopes=frozenset(Scope))
-        key = await self._find(secret)
+        key = await self._find(secret, address)
         # Compare in every case, so that the time taken does not reveal whether the id exists.
         matches = hmac.compare_digest(hash_secret(secret), key.secret_sha256 if key is not None else _NO_HASH)
         if key is None or not matches:
@@ -106,7 +114,7 @@ class Authenticator:
 
     async def _admit(self, call: Call) -> Caller:
         """Return the caller of a call whose key has the required scope."""
-        caller = await self.authenticate(call.metadata.get("authorization", ""))
+        caller = await self.authenticate(call.metadata.get("authorization", ""), address_of(call.context.peer()))
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
         reads_own = call.method in OWN_READS and Scope.WRITE in caller.scopes
@@ -117,12 +125,14 @@ class Authenticator:
             )
         return caller
 
-    async def _find(self, secret: str) -> ApiKey | None:
+    async def _find(self, secret: str, address: str) -> ApiKey | None:
         """Return the key with the id that the secret contains."""
         parts = secret.split("_", 2)
         if len(parts) != 3 or parts[0] != "fw" or not 0 < len(parts[1]) <= 64:
             return None
-        return await self._keys.get(parts[1], lambda: asyncio.to_thread(self._tenants.find_api_key, parts[1]))
+        return await self._keys.get(
+            parts[1], lambda: self._threads.run(address, READ_SECONDS, self._tenants.find_api_key, parts[1])
+        )
 
 
 def require_own(tenant: str, resource: str) -> None:

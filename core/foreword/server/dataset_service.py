@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from foreword.server.convert import dataset as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.convert.report import data_report
 from foreword.server.idempotency import request_key
+from foreword.server.pools import READ_SECONDS, ROW_SECONDS, WRITE_SECONDS
 from foreword.server.responses import converted, fill_page
 from foreword.server.row_pages import read_page
 from foreword.server.upload_budget import UploadBudget
@@ -29,6 +29,7 @@ from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.pages import Page, Take
 from foreword.storage.publication import ArtifactPublisher
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
 DEFAULT_ROWS_PAGE_SIZE = 100
@@ -45,7 +46,9 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         deletions: ArtifactDeletions,
         checker: UploadChecker,
         budget: UploadBudget,
+        storage: TurnPool,
     ) -> None:
+        self._storage = storage
         self._database = database
         self._artifacts = artifacts
         self._deletions = deletions
@@ -63,10 +66,12 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         caller = current_caller()
         require_own(header.tenant or caller.tenant, message.parent)
         with self._budget.open(caller.tenant) as hold:
-            checked = await self._checker.check(header, request_iterator, hold)
+            checked = await self._checker.check(current_caller().tenant, header, request_iterator, hold)
             if checked.report.errors:
                 raise report_error(checked.report)
-            stored = await asyncio.to_thread(self._store, caller, header, message, checked)
+            stored = await self._storage.run(
+                caller.tenant, WRITE_SECONDS, self._store, caller, header, message, checked
+            )
         return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored))
 
     async def CheckDataset(
@@ -77,7 +82,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         header = convert.parse_header(message, named=False)
         require_own(header.tenant or current_caller().tenant, message.parent)
         with self._budget.open(current_caller().tenant) as hold:
-            checked = await self._checker.check(header, request_iterator, hold)
+            checked = await self._checker.check(current_caller().tenant, header, request_iterator, hold)
         return dataset_service_pb2.CheckDatasetResponse(report=data_report(checked.report))
 
     async def GetDataset(self, request: dataset_service_pb2.GetDatasetRequest, context: Any) -> dataset_pb2.Dataset:
@@ -85,7 +90,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         name = DatasetName.parse(request.name)
         require_own(name.tenant, request.name)
         repository = DatasetRepository(self._database, name.tenant)
-        found, message = await converted(lambda: repository.get(name.dataset), convert.dataset)
+        found, message = await converted(self._storage, lambda: repository.get(name.dataset), convert.dataset)
         require_readable(found.creator, request.name)
         return message
 
@@ -99,6 +104,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         size = page_size(request)
         repository = DatasetRepository(self._database, caller.tenant)
         return await fill_page(
+            self._storage,
             dataset_service_pb2.ListDatasetsResponse(),
             "datasets",
             lambda take: repository.list(size, request.page_token, creator=caller.reads_only_of, take=take),
@@ -112,19 +118,23 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         size = page_size(request) or DEFAULT_ROWS_PAGE_SIZE
         dataset = await self._get(request.name)
         return await fill_page(
+            self._storage,
             dataset_service_pb2.ListDatasetRowsResponse(),
             "rows",
             lambda take: self._read_rows(dataset, size, request.page_token, take),
             convert.dataset_row,
+            cost=READ_SECONDS + size * ROW_SECONDS,
         )
 
     async def DeleteDataset(self, request: dataset_service_pb2.DeleteDatasetRequest, context: Any) -> empty_pb2.Empty:
         """Delete a dataset and its rows."""
         name = DatasetName.parse(request.name)
         require_own(name.tenant, request.name)
-        artifact = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).delete, name.dataset)
+        artifact = await self._storage.run(
+            name.tenant, WRITE_SECONDS, DatasetRepository(self._database, name.tenant).delete, name.dataset
+        )
         if artifact is not None:
-            await asyncio.to_thread(self._deletions.delete, artifact)
+            await self._storage.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
     def _store(
@@ -154,7 +164,9 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     async def _get(self, text: str) -> Dataset:
         name = DatasetName.parse(text)
         require_own(name.tenant, text)
-        found = await asyncio.to_thread(DatasetRepository(self._database, name.tenant).get, name.dataset)
+        found = await self._storage.run(
+            name.tenant, READ_SECONDS, DatasetRepository(self._database, name.tenant).get, name.dataset
+        )
         require_readable(found.creator, text)
         return found
 

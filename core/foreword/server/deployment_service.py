@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from typing import Any
 
@@ -17,11 +16,13 @@ from foreword.server.convert import deployment as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
 from foreword.server.model_resolver import ModelResolver
+from foreword.server.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.server.prober import Prober
 from foreword.server.responses import fill_page
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.spaces import SpaceRepository
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import deployment_pb2, deployment_service_pb2, deployment_service_pb2_grpc
 
 _ALL_SPACES = "-"
@@ -30,7 +31,16 @@ _ALL_SPACES = "-"
 class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     """The implementation of `foreword.v1.DeploymentService`."""
 
-    def __init__(self, *, database: Database, plugins: PluginManager, models: ModelResolver, prober: Prober) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        plugins: PluginManager,
+        models: ModelResolver,
+        prober: Prober,
+        storage: TurnPool,
+    ) -> None:
+        self._storage = storage
         self._database = database
         self._plugins = plugins
         self._models = models
@@ -44,7 +54,9 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         key = request_key("CreateSpace", request)
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
-        created = await asyncio.to_thread(
+        created = await self._storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
             self._spaces(caller.tenant).create,
             id=new.id,
             display_name=new.display_name,
@@ -60,7 +72,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         """Return a space."""
         name = SpaceName.parse(request.name)
         require_own(name.tenant, request.name)
-        found = await asyncio.to_thread(self._spaces(name.tenant).get, name.space)
+        found = await self._storage.run(name.tenant, READ_SECONDS, self._spaces(name.tenant).get, name.space)
         require_readable(found.creator, request.name)
         return convert.space(found)
 
@@ -74,6 +86,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         size = page_size(request)
         spaces = self._spaces(caller.tenant)
         return await fill_page(
+            self._storage,
             deployment_service_pb2.ListSpacesResponse(),
             "spaces",
             lambda take: spaces.list(size, request.page_token, creator=caller.reads_only_of, take=take),
@@ -84,7 +97,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         """Delete an empty space."""
         name = SpaceName.parse(request.name)
         require_own(name.tenant, request.name)
-        await asyncio.to_thread(self._spaces(name.tenant).delete, name.space)
+        await self._storage.run(name.tenant, WRITE_SECONDS, self._spaces(name.tenant).delete, name.space)
         return empty_pb2.Empty()
 
     async def CreateDeployment(
@@ -98,7 +111,9 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             require_own(new.parent.tenant, request.parent)
         model = self._reference(new.model)
         id = new.id or f"deployment-{secrets.token_hex(4)}"
-        created = await asyncio.to_thread(
+        created = await self._storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
             self._deployments(caller.tenant).create,
             space=convert.DEFAULT_SPACE if new.parent is None else new.parent.space,
             id=id,
@@ -118,7 +133,9 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     ) -> deployment_pb2.Deployment:
         """Return a deployment."""
         name = self._name(request.name)
-        found = await asyncio.to_thread(self._deployments(name.tenant).get, name.space, name.deployment)
+        found = await self._storage.run(
+            name.tenant, READ_SECONDS, self._deployments(name.tenant).get, name.space, name.deployment
+        )
         require_readable(found.creator, request.name)
         return convert.deployment(found)
 
@@ -135,6 +152,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         size = page_size(request)
         deployments = self._deployments(caller.tenant)
         return await fill_page(
+            self._storage,
             deployment_service_pb2.ListDeploymentsResponse(),
             "deployments",
             lambda take: deployments.list(space, size, request.page_token, creator=caller.reads_only_of, take=take),
@@ -148,7 +166,9 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         change = convert.parse_deployment_change(request)
         key = request_key("UpdateDeployment", request)
         require_own(change.name.tenant, str(change.name))
-        updated = await asyncio.to_thread(
+        updated = await self._storage.run(
+            change.name.tenant,
+            WRITE_SECONDS,
             self._deployments(change.name.tenant).update,
             change.name.space,
             change.name.deployment,
@@ -170,8 +190,14 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         if request.revision < 0:
             raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
         key = request_key("RollbackDeployment", request)
-        rolled_back = await asyncio.to_thread(
-            self._deployments(name.tenant).rollback, name.space, name.deployment, request.revision, request=key
+        rolled_back = await self._storage.run(
+            name.tenant,
+            WRITE_SECONDS,
+            self._deployments(name.tenant).rollback,
+            name.space,
+            name.deployment,
+            request.revision,
+            request=key,
         )
         self._changed()
         return convert.deployment(rolled_back)
@@ -181,7 +207,9 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     ) -> empty_pb2.Empty:
         """Delete a deployment."""
         name = self._name(request.name)
-        await asyncio.to_thread(self._deployments(name.tenant).delete, name.space, name.deployment)
+        await self._storage.run(
+            name.tenant, WRITE_SECONDS, self._deployments(name.tenant).delete, name.space, name.deployment
+        )
         self._changed()
         return empty_pb2.Empty()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -12,14 +12,20 @@ from foreword.domain.inference import Classification, TokenUsage
 from foreword.domain.inference_call import InferenceCall, InferenceOutcome
 from foreword.errors import ForewordError
 from foreword.inference.interfaces import AdapterReference, EngineClient, EngineLoad, EngineRequest, Piece, Tokens
+from foreword.observability.logging import get_logger
 from foreword.plugin.manager import PluginManager
 from foreword.server.closable import closable
-from foreword.server.long_work import LongWork
+from foreword.server.pools import HOOK_SECONDS
+from foreword.turns.turn_pool import TurnPool
+
+_log = get_logger("hooks")
 
 
-def hooked(engine: EngineClient, plugins: PluginManager, work: LongWork) -> EngineClient:
+def hooked(engine: EngineClient, plugins: PluginManager, *, before: TurnPool, after: TurnPool) -> EngineClient:
     """Return the engine, wrapped with hooks only if a plugin implements any, so that they cost nothing otherwise."""
-    return HookedEngine(engine, plugins, work) if plugins.changes_texts or plugins.observes_answers else engine
+    if not (plugins.changes_texts or plugins.observes_answers):
+        return engine
+    return HookedEngine(engine, plugins, before=before, after=after)
 
 
 class HookedEngine(EngineClient):
@@ -29,21 +35,25 @@ class HookedEngine(EngineClient):
     its own request.
 
     Args:
-        work: Runs `before_generate`.
+        before: Runs `before_generate`.
+        after: Runs `after_generate`.
     """
 
     def __init__(
         self,
         engine: EngineClient,
         plugins: PluginManager,
-        work: LongWork,
+        *,
+        before: TurnPool,
+        after: TurnPool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._plugins = plugins
-        self._work = work
+        self._before_pool = before
+        self._after_pool = after
         self._clock = clock
-        self._notifier = ThreadPoolExecutor(1, "foreword-hooks")
+        self._notices: set[asyncio.Task[None]] = set()
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
         """Generate text. Leaving the iteration cancels the request."""
@@ -86,6 +96,11 @@ class HookedEngine(EngineClient):
         """Load a base model now instead of on first use."""
         await self._engine.preload(base_model)
 
+    async def finish(self, timeout_seconds: float) -> None:
+        """Wait until plugins have received the outcomes so far, such as those that a meter counts."""
+        if self._notices:
+            await asyncio.wait(self._notices, timeout=timeout_seconds)
+
     def load(self) -> EngineLoad:
         """Return the current load of the engine."""
         return self._engine.load()
@@ -94,13 +109,24 @@ class HookedEngine(EngineClient):
         """Return the request with the text as changed by plugins."""
         if not self._plugins.changes_texts:
             return request
-        text = await self._work.run(self._plugins.before_generate, call, request.text)
+        text = await self._before_pool.run(
+            request.tenant, HOOK_SECONDS, self._plugins.before_generate, call, request.text
+        )
         return replace(request, text=text)
 
     def _after(self, call: InferenceCall, usage: TokenUsage | None, begin: float, error: str) -> None:
-        """Report the outcome to plugins, one call after the other."""
+        """Report the outcome to plugins without waiting for them."""
         outcome = InferenceOutcome(usage=usage, seconds=self._clock() - begin, error=error)
-        self._notifier.submit(self._plugins.after_generate, call, outcome)
+        task = asyncio.create_task(self._notify(call, outcome), name="after_generate")
+        self._notices.add(task)
+        task.add_done_callback(self._notices.discard)
+
+    async def _notify(self, call: InferenceCall, outcome: InferenceOutcome) -> None:
+        """Call `after_generate` in a thread."""
+        try:
+            await self._after_pool.run(call.tenant, HOOK_SECONDS, self._plugins.after_generate, call, outcome)
+        except ForewordError as error:
+            _log.warning("after_generate_skipped", tenant=call.tenant, reason=error.reason, error=error.message)
 
 
 def _call(request: EngineRequest, *, labels: bool) -> InferenceCall:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from foreword.names import BaseModelName, DeploymentName, TunedModelName, is_ser
 from foreword.plugin.interfaces import LabelSpace
 from foreword.plugin.manager import PluginManager
 from foreword.server.auth import require_own
+from foreword.server.pools import READ_SECONDS
 from foreword.server.recent import RecentCache
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.tuned_models import TunedModelRepository
+from foreword.turns.turn_pool import TurnPool
 
 _MAX_AGE_SECONDS = 1.0
 
@@ -54,8 +55,14 @@ class ModelResolver:
     """A resolver of the model names in requests. It caches each result for a second of `clock`."""
 
     def __init__(
-        self, *, database: Database, plugins: PluginManager, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        database: Database,
+        plugins: PluginManager,
+        storage: TurnPool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._storage = storage
         self._database = database
         self._plugins = plugins
         self._recent: RecentCache[tuple[str, str], ResolvedModel] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
@@ -73,7 +80,9 @@ class ModelResolver:
         if model.startswith("tenants/"):
             name = TunedModelName if "/tunedModels/" in model else DeploymentName
             require_own(name.parse(model, "model").tenant, model)
-        return await self._recent.get((tenant, model), lambda: asyncio.to_thread(self._find, tenant, model))
+        return await self._recent.get(
+            (tenant, model), lambda: self._storage.run(tenant, READ_SECONDS, self._find, tenant, model)
+        )
 
     def forget(self) -> None:
         """Drop all cached results after a change. Changes are rare, so there is no need to be selective."""

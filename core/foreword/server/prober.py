@@ -15,8 +15,10 @@ from foreword.inference.interfaces import EngineClient
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
 from foreword.server.model_resolver import ModelResolver
+from foreword.server.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.storage.database import Database
 from foreword.storage.probes import PendingRevision, ProbeQueue, RevisionKey
+from foreword.turns.turn_pool import SERVICE, TurnPool
 
 POLL_SECONDS = 0.25
 _RECOVERY_SECONDS = 5.0
@@ -48,11 +50,13 @@ class Prober:
         database: Database,
         engine: EngineClient,
         models: ModelResolver,
+        storage: TurnPool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = ProbeQueue(database)
         self._engine = engine
         self._models = models
+        self._storage = storage
         self._clock = clock
         self._woken = asyncio.Event()
         self._under_way: dict[RevisionKey, str] = {}
@@ -86,7 +90,9 @@ class Prober:
         now = self._clock()
         self._not_before = {key: moment for key, moment in self._not_before.items() if moment > now}
         counts = Counter(self._under_way.values())
-        return await asyncio.to_thread(
+        return await self._storage.run(
+            SERVICE,
+            READ_SECONDS,
             self._queue.pending,
             _BATCH,
             skip=[*self._under_way, *self._not_before],
@@ -131,15 +137,19 @@ class Prober:
                 )
             )
         else:
-            await asyncio.to_thread(self._queue.ready, revision.tenant, revision.key, effect)
+            await self._storage.run(
+                revision.tenant, WRITE_SECONDS, self._queue.ready, revision.tenant, revision.key, effect
+            )
             self._models.forget()
             return 0.0
-        await asyncio.to_thread(self._queue.failed, revision.tenant, revision.key, failure)
+        await self._storage.run(
+            revision.tenant, WRITE_SECONDS, self._queue.failed, revision.tenant, revision.key, failure
+        )
         return 0.0
 
     async def _effect(self, tenant: str, model: ModelReference) -> float:
         """Return the effect of the model's adapter in nats; 0 for a base model, which only has to load."""
-        resolved = await asyncio.to_thread(self._models.resolve, tenant, model)
+        resolved = await self._storage.run(tenant, READ_SECONDS, self._models.resolve, tenant, model)
         if resolved.adapter is None:
             await self._engine.preload(resolved.base_model)
             return 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -13,16 +12,19 @@ from foreword.server.auth import Authenticator, current_caller
 from foreword.server.convert import tenant as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
+from foreword.server.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.server.responses import fill_page
 from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tenant_pb2, tenant_service_pb2, tenant_service_pb2_grpc
 
 
 class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     """The implementation of `foreword.v1.TenantService`."""
 
-    def __init__(self, *, database: Database, authenticator: Authenticator) -> None:
+    def __init__(self, *, database: Database, storage: TurnPool, authenticator: Authenticator) -> None:
+        self._storage = storage
         self._database = database
         self._tenants = TenantRepository(database)
         self._authenticator = authenticator
@@ -43,7 +45,11 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         """Create a tenant with its space `default`."""
         new = convert.parse_new_tenant(request)
         key = request_key("CreateTenant", request)
-        return convert.tenant(await asyncio.to_thread(self._tenants.create_tenant, new.id, new.display_name, key))
+        return convert.tenant(
+            await self._storage.run(
+                current_caller().tenant, WRITE_SECONDS, self._tenants.create_tenant, new.id, new.display_name, key
+            )
+        )
 
     async def ListTenants(
         self, request: tenant_service_pb2.ListTenantsRequest, context: Any
@@ -51,6 +57,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         """List tenants, ordered by id."""
         size = page_size(request)
         return await fill_page(
+            self._storage,
             tenant_service_pb2.ListTenantsResponse(),
             "tenants",
             lambda take: self._tenants.list_tenants(size, request.page_token, take=take),
@@ -59,9 +66,17 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
 
     async def CreateApiKey(self, request: tenant_service_pb2.CreateApiKeyRequest, context: Any) -> tenant_pb2.ApiKey:
         """Create an API key and return its secret, which is never shown again."""
-        new = convert.parse_new_api_key(request, await asyncio.to_thread(self._database.now))
-        key, secret = await asyncio.to_thread(
-            self._tenants.create_api_key, new.tenant, new.display_name, new.scopes, new.expire_time
+        new = convert.parse_new_api_key(
+            request, await self._storage.run(current_caller().tenant, READ_SECONDS, self._database.now)
+        )
+        key, secret = await self._storage.run(
+            current_caller().tenant,
+            WRITE_SECONDS,
+            self._tenants.create_api_key,
+            new.tenant,
+            new.display_name,
+            new.scopes,
+            new.expire_time,
         )
         return convert.api_key(key, secret)
 
@@ -72,6 +87,7 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         name = TenantName.parse(request.parent, "parent")
         size = page_size(request)
         return await fill_page(
+            self._storage,
             tenant_service_pb2.ListApiKeysResponse(),
             "api_keys",
             lambda take: self._tenants.list_api_keys(name.tenant, size, request.page_token, take=take),
@@ -81,6 +97,8 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     async def DeleteApiKey(self, request: tenant_service_pb2.DeleteApiKeyRequest, context: Any) -> empty_pb2.Empty:
         """Revoke an API key."""
         name = ApiKeyName.parse(request.name)
-        await asyncio.to_thread(self._tenants.delete_api_key, name.tenant, name.api_key)
+        await self._storage.run(
+            current_caller().tenant, WRITE_SECONDS, self._tenants.delete_api_key, name.tenant, name.api_key
+        )
         self._authenticator.forget(name.api_key)
         return empty_pb2.Empty()

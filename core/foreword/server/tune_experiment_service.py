@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,8 +14,8 @@ from foreword.server.auth import admit_again, current_caller, require_own, requi
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.idempotency import request_key
-from foreword.server.long_work import LongWork
 from foreword.server.planning import Planner
+from foreword.server.pools import PLAN_SECONDS, PLAN_SECONDS_PER_BYTE, READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.responses import converted, fill_page
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
@@ -42,13 +41,13 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         database: Database,
         deletions: ArtifactDeletions,
         planner: Planner,
-        work: LongWork,
+        pools: Pools,
         watches: ExperimentWatches,
         max_queued: int,
         heartbeat_seconds: float,
     ) -> None:
         self._deletions = deletions
-        self._work = work
+        self._pools = pools
         self._database = database
         self._planner = planner
         self._max_queued = max_queued
@@ -66,16 +65,24 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         require_own(new.dataset.tenant, str(new.dataset))
         repository = ExperimentRepository(self._database, caller.tenant)
         if not new.validate_only:
-            made = await asyncio.to_thread(repository.find_replayed, key)
+            made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
             if made is not None:
                 return convert.tune_experiment(made)
         datasets = DatasetRepository(self._database, caller.tenant)
-        dataset = await asyncio.to_thread(datasets.get, new.dataset.dataset)
+        dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, new.dataset.dataset)
         require_readable(dataset.creator, str(new.dataset))  # the plan and the evaluations show its content
-        config, plan = await self._work.run(self._planner.plan, caller.tenant, new)
+        config, plan = await self._pools.work.run(
+            caller.tenant,
+            PLAN_SECONDS + dataset.byte_size * PLAN_SECONDS_PER_BYTE,
+            self._planner.plan,
+            caller.tenant,
+            new,
+        )
         if new.validate_only:
             return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)
-        created = await asyncio.to_thread(
+        created = await self._pools.storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
             repository.create,
             display_name=new.display_name,
             description=new.description,
@@ -95,7 +102,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
         found, message = await converted(
-            lambda: repository.get(name.tune_experiment, after_sequence=0), convert.tune_experiment
+            self._pools.storage, lambda: repository.get(name.tune_experiment, after_sequence=0), convert.tune_experiment
         )
         require_readable(found.creator, request.name)
         return message
@@ -111,6 +118,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         states = convert.parse_states(request.states)
         repository = ExperimentRepository(self._database, caller.tenant)
         return await fill_page(
+            self._pools.storage,
             tune_experiment_service_pb2.ListTuneExperimentsResponse(),
             "tune_experiments",
             lambda take: repository.list(size, request.page_token, states, creator=caller.reads_only_of, take=take),
@@ -139,7 +147,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
                 if seen is None:
                     continue
                 require_readable(seen.creator, request.name)
-                message = await asyncio.to_thread(convert.tune_experiment, seen)
+                message = await self._pools.storage.run(name.tenant, READ_SECONDS, convert.tune_experiment, seen)
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=message)
                 if seen.state.ended:
                     return
@@ -150,7 +158,12 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         """Request the cancellation of a run."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
-        _, message = await converted(lambda: repository.request_cancel(name.tune_experiment), convert.tune_experiment)
+        _, message = await converted(
+            self._pools.storage,
+            lambda: repository.request_cancel(name.tune_experiment),
+            convert.tune_experiment,
+            cost=WRITE_SECONDS,
+        )
         return message
 
     async def DeleteTuneExperiment(
@@ -159,8 +172,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         """Delete an experiment that has ended."""
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
-        checkpoints = await asyncio.to_thread(repository.delete, name.tune_experiment)
-        await asyncio.to_thread(self._deletions.delete, checkpoints)
+        checkpoints = await self._pools.storage.run(name.tenant, WRITE_SECONDS, repository.delete, name.tune_experiment)
+        await self._pools.storage.run(name.tenant, WRITE_SECONDS, self._deletions.delete, checkpoints)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TuneExperimentName:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,11 +15,13 @@ from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.paging import page_size
 from foreword.server.model_resolver import ModelResolver
+from foreword.server.pools import WRITE_SECONDS
 from foreword.server.responses import converted, fill_page
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.tuned_models import TunedModelRepository
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2, tuned_model_service_pb2_grpc
 
 _CHUNK_BYTES = 512 * 2**10
@@ -30,8 +31,15 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     """The implementation of `foreword.v1.TunedModelService`."""
 
     def __init__(
-        self, *, database: Database, artifacts: ArtifactStore, deletions: ArtifactDeletions, models: ModelResolver
+        self,
+        *,
+        database: Database,
+        artifacts: ArtifactStore,
+        deletions: ArtifactDeletions,
+        models: ModelResolver,
+        storage: TurnPool,
     ) -> None:
+        self._storage = storage
         self._database = database
         self._artifacts = artifacts
         self._deletions = deletions
@@ -53,6 +61,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         size = page_size(request)
         repository = self._repository(caller.tenant)
         return await fill_page(
+            self._storage,
             tuned_model_service_pb2.ListTunedModelsResponse(),
             "tuned_models",
             lambda take: repository.list(size, request.page_token, creator=caller.reads_only_of, take=take),
@@ -64,7 +73,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     ) -> AsyncIterator[tuned_model_service_pb2.ExportTunedModelResponse]:
         """Stream the files of the PEFT adapter."""
         model, _ = await self._get(request.name)
-        files = await asyncio.to_thread(self._read, model)
+        files = await self._storage.run(model.tenant, WRITE_SECONDS, self._read, model)
         for path, content in files.items():
             for start in range(0, len(content), _CHUNK_BYTES):
                 yield tuned_model_service_pb2.ExportTunedModelResponse(
@@ -76,16 +85,18 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     ) -> empty_pb2.Empty:
         """Delete a tuned model and its artifact."""
         name = self._name(request.name)
-        artifact = await asyncio.to_thread(self._repository(name.tenant).delete, name.tuned_model)
+        artifact = await self._storage.run(
+            name.tenant, WRITE_SECONDS, self._repository(name.tenant).delete, name.tuned_model
+        )
         self._models.forget()
-        await asyncio.to_thread(self._deletions.delete, artifact)
+        await self._storage.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
     async def _get(self, text: str) -> tuple[TunedModel, tuned_model_pb2.TunedModel]:
         """Return a tuned model that the caller may read, and its message."""
         name = self._name(text)
         repository = self._repository(name.tenant)
-        found, message = await converted(lambda: repository.get(name.tuned_model), convert.tuned_model)
+        found, message = await converted(self._storage, lambda: repository.get(name.tuned_model), convert.tuned_model)
         require_readable(found.creator, text)
         return found, message
 

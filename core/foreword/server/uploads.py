@@ -10,8 +10,9 @@ from foreword.domain.violations import fields_below
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.dataset import Header
-from foreword.server.long_work import LongWork
+from foreword.server.pools import CHECK_SECONDS_PER_BYTE, READ_SECONDS
 from foreword.server.token_counts import TokenCounters
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import dataset_service_pb2
 
 MAX_CHUNK_BYTES = 2**20
@@ -38,18 +39,19 @@ class UploadChecker:
         max_bytes: Maximum size of a file in bytes.
     """
 
-    def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, work: LongWork, max_bytes: int) -> None:
+    def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, work: TurnPool, max_bytes: int) -> None:
         self._work = work
         self._plugins = plugins
         self._tokens = tokens
         self._max_bytes = max_bytes
 
     async def check(
-        self, header: Header, messages: AsyncIterator[UploadMessage], hold: Callable[[int], None]
+        self, tenant: str, header: Header, messages: AsyncIterator[UploadMessage], hold: Callable[[int], None]
     ) -> CheckedData:
         """Read and check a whole file.
 
         Args:
+            tenant: Id of the caller's tenant.
             hold: Called with the received size before a chunk is processed; see `UploadBudget`.
 
         Raises:
@@ -57,7 +59,7 @@ class UploadChecker:
             InvalidArgumentError: The header names something that is not installed, the messages are out of order, or
                 the file is too large or differs from the announced size. Faulty rows are part of the result.
         """
-        checker = await self._work.run(self._start, header)
+        checker = await self._work.run(tenant, READ_SECONDS, self._start, header)
         arrived, size = 0, None
         async for message in messages:
             kind = message.WhichOneof("content")
@@ -74,7 +76,7 @@ class UploadChecker:
                 )
             arrived += len(message.chunk)
             hold(arrived)
-            await self._work.run(checker.feed, message.chunk)
+            await self._work.run(tenant, len(message.chunk) * CHECK_SECONDS_PER_BYTE, checker.feed, message.chunk)
         # A cancelled stream can end here like a complete one.
         if size is None:
             raise InvalidArgumentError.of(
@@ -87,7 +89,7 @@ class UploadChecker:
                 "end", f"is {size:,} bytes, but {arrived:,} were received. Send the whole file again"
             )
         with fields_below("header"):
-            return await self._work.run(checker.finish)
+            return await self._work.run(tenant, arrived * CHECK_SECONDS_PER_BYTE, checker.finish)
 
     def _start(self, header: Header) -> DatasetChecker:
         """Create the checker for a header."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,9 +14,11 @@ from foreword.domain.experiment import TuneExperiment
 from foreword.errors import ExhaustedError, ForewordError, NotFoundError, UnavailableError
 from foreword.names import TenantName, TuneExperimentName
 from foreword.observability.logging import get_logger
+from foreword.server.pools import READ_SECONDS
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.versions import ExperimentVersions, Version
+from foreword.turns.turn_pool import SERVICE, TurnPool
 
 POLL_SECONDS = 0.25
 _RETRY_AFTER = timedelta(seconds=10)
@@ -90,7 +92,8 @@ class ExperimentWatches:
         max_per_tenant: Maximum number of watches that a tenant may have open on this server.
     """
 
-    def __init__(self, database: Database, *, max_per_tenant: int) -> None:
+    def __init__(self, database: Database, *, storage: TurnPool, max_per_tenant: int) -> None:
+        self._storage = storage
         self._database = database
         self._versions = ExperimentVersions(database)
         self._max_per_tenant = max_per_tenant
@@ -164,8 +167,18 @@ class ExperimentWatches:
 
     async def _give_changes(self) -> None:
         asked = list(self._open)
-        versions = await asyncio.to_thread(self._versions.read, asked)
+        versions = await self._storage.run(SERVICE, READ_SECONDS, self._versions.read, asked)
+        tenants: dict[str, list[TuneExperimentName]] = {}
         for name in asked:
+            tenants.setdefault(name.tenant, []).append(name)
+        # Tenants do not wait for each other: one may have many watches, or many calls that wait for a thread.
+        await asyncio.gather(*(self._give_changes_of(names, versions) for names in tenants.values()))
+
+    async def _give_changes_of(
+        self, names: Sequence[TuneExperimentName], versions: Mapping[TuneExperimentName, Version]
+    ) -> None:
+        """Hand changes to the watches of one tenant."""
+        for name in names:
             version = versions.get(name)
             behind = [watch for watch in self._open.get(name, ()) if version is None or watch.version != version]
             if not behind:
@@ -176,7 +189,9 @@ class ExperimentWatches:
             repository = ExperimentRepository(self._database, name.tenant)
             after = min(watch.sequence for watch in behind)
             try:
-                seen = await asyncio.to_thread(repository.get, name.tune_experiment, after_sequence=after)
+                seen = await self._storage.run(
+                    name.tenant, READ_SECONDS, repository.get, name.tune_experiment, after_sequence=after
+                )
             except ForewordError as error:  # it concerns this experiment only, so the others are still read
                 _fail(behind, error)
                 continue

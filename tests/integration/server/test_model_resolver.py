@@ -18,6 +18,7 @@ from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.probes import ProbeQueue
 from foreword.storage.tenants import TenantRepository
 from foreword.storage.tuned_models import add_tuned_model
+from foreword.turns.turn_pool import TurnPool
 
 BASE = ModelReference(base_model="foreword--starter")
 
@@ -33,8 +34,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def models(database: Database) -> ModelResolver:
-    return ModelResolver(database=database, plugins=shared_plugins())
+def storage() -> Iterator[TurnPool]:
+    pool = TurnPool("storage")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def models(database: Database, storage: TurnPool) -> ModelResolver:
+    return ModelResolver(database=database, plugins=shared_plugins(), storage=storage)
 
 
 def find(models: ModelResolver, model: str) -> ResolvedModel:

@@ -20,6 +20,7 @@ from foreword.server.model_resolver import ModelResolver
 from foreword.server.prober import Prober
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
+from foreword.turns.turn_pool import TurnPool
 
 BART, T5 = ModelReference(base_model="tiny--bart"), ModelReference(base_model="tiny--t5")
 
@@ -48,7 +49,9 @@ async def probing(database: Database, engine: InferenceEngine, *models: BaseMode
     plugins.base_models.claim("tests")
     for model in models:
         plugins.base_models.add(model)
-    prober = Prober(database=database, engine=engine, models=ModelResolver(database=database, plugins=plugins))
+    storage = TurnPool("storage")
+    resolver = ModelResolver(database=database, plugins=plugins, storage=storage)
+    prober = Prober(database=database, engine=engine, models=resolver, storage=storage)
     task = asyncio.create_task(prober.run())
     try:
         yield
@@ -56,6 +59,7 @@ async def probing(database: Database, engine: InferenceEngine, *models: BaseMode
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        storage.close()
 
 
 async def all_ready(database: Database, tenant: str) -> None:

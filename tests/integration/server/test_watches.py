@@ -24,6 +24,7 @@ from foreword.server.watches import POLL_SECONDS, ExperimentWatches, Watch
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tune_experiment_service_pb2
 
 MINUTE = timedelta(minutes=1)
@@ -59,6 +60,13 @@ def lease(database: Database) -> Lease:
     return found
 
 
+@pytest.fixture
+def storage() -> Iterator[TurnPool]:
+    pool = TurnPool("storage")
+    yield pool
+    pool.close()
+
+
 def name_of(lease: Lease) -> TuneExperimentName:
     return TuneExperimentName(lease.experiment.tenant, lease.experiment.id)
 
@@ -89,8 +97,10 @@ def sequences(experiment: TuneExperiment) -> list[int]:
     return [snapshot.sequence for snapshot in experiment.snapshots]
 
 
-async def test_a_hundred_watches_of_an_experiment_cost_what_one_does(database: CountingDatabase, lease: Lease):
-    watches = ExperimentWatches(database, max_per_tenant=100)
+async def test_a_hundred_watches_of_an_experiment_cost_what_one_does(
+    database: CountingDatabase, lease: Lease, storage: TurnPool
+):
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=100)
     with ExitStack() as stack:
         opened = [stack.enter_context(watches.open(name_of(lease), 0)) for _ in range(100)]
         for watch in opened:
@@ -106,9 +116,9 @@ async def test_a_hundred_watches_of_an_experiment_cost_what_one_does(database: C
         assert database.reads - before <= rounds + 1
 
 
-async def test_every_watch_begins_where_its_caller_left_off(database: Database, lease: Lease):
+async def test_every_watch_begins_where_its_caller_left_off(database: Database, lease: Lease, storage: TurnPool):
     advance(database, lease, 1, 2, 3)
-    watches = ExperimentWatches(database, max_per_tenant=10)
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
 
     with watches.open(name_of(lease), 0) as all_of_it, watches.open(name_of(lease), 2) as rest:
         assert sequences(await seen_next(all_of_it)) == [1, 2, 3]
@@ -118,8 +128,8 @@ async def test_every_watch_begins_where_its_caller_left_off(database: Database, 
         assert await all_of_it.next(2 * POLL_SECONDS) is None
 
 
-async def test_a_slow_caller_misses_no_snapshot(database: Database, lease: Lease):
-    watches = ExperimentWatches(database, max_per_tenant=10)
+async def test_a_slow_caller_misses_no_snapshot(database: Database, lease: Lease, storage: TurnPool):
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as slow, watches.open(name_of(lease), 0) as quick:
         await seen_next(slow)
         await seen_next(quick)
@@ -132,8 +142,8 @@ async def test_a_slow_caller_misses_no_snapshot(database: Database, lease: Lease
         assert sequences(await seen_next(slow)) == [1, 2]
 
 
-async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease: Lease):
-    watches = ExperimentWatches(database, max_per_tenant=10)
+async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease: Lease, storage: TurnPool):
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
         ExperimentQueue(database).heartbeat(lease, progress=lease.experiment.progress, duration=MINUTE)
@@ -141,8 +151,10 @@ async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease
         assert await watch.next(3 * POLL_SECONDS) is None
 
 
-async def test_one_experiment_that_is_gone_ends_its_own_watches_only(database: Database, lease: Lease):
-    watches = ExperimentWatches(database, max_per_tenant=10)
+async def test_one_experiment_that_is_gone_ends_its_own_watches_only(
+    database: Database, lease: Lease, storage: TurnPool
+):
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
     other = store_experiment(database)
     with (
         watches.open(name_of(lease), 0) as gone,
@@ -159,8 +171,10 @@ async def test_one_experiment_that_is_gone_ends_its_own_watches_only(database: D
         assert (await seen_next(kept)).state is ExperimentState.CANCELLED
 
 
-async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(database: Database, lease: Lease):
-    watches = ExperimentWatches(database, max_per_tenant=2)
+async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(
+    database: Database, lease: Lease, storage: TurnPool
+):
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=2)
     other = store_experiment(database, "other")
     with watches.open(name_of(lease), 0), ExitStack() as stack:
         stack.enter_context(watches.open(name_of(lease), 0))
@@ -174,8 +188,8 @@ async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(database:
     assert caught.value.retry_after >= timedelta(seconds=1)
 
 
-async def test_the_database_is_not_queried_without_watches(database: CountingDatabase, lease: Lease):
-    watches = ExperimentWatches(database, max_per_tenant=10)
+async def test_the_database_is_not_queried_without_watches(database: CountingDatabase, lease: Lease, storage: TurnPool):
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
     await asyncio.sleep(3 * POLL_SECONDS)
@@ -186,9 +200,9 @@ async def test_the_database_is_not_queried_without_watches(database: CountingDat
     assert database.reads == before
 
 
-async def test_closed_watches_state_where_to_resume(database: Database, lease: Lease):
+async def test_closed_watches_state_where_to_resume(database: Database, lease: Lease, storage: TurnPool):
     advance(database, lease, 1, 2)
-    watches = ExperimentWatches(database, max_per_tenant=10)
+    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
         watches.close()

@@ -12,7 +12,7 @@ from factories.serving import DEPARTMENTS, Adapters, answer, make_request, promp
 from foreword.errors import InvalidArgumentError, PermissionDeniedError
 from foreword.plugin.manager import PluginManager
 from foreword.server.hooked_engine import HookedEngine, hooked
-from foreword.server.long_work import LongWork
+from foreword.turns.turn_pool import TurnPool
 
 
 class Meter:
@@ -37,10 +37,11 @@ def meter() -> Meter:
 
 
 @pytest.fixture
-def work() -> Iterator[LongWork]:
-    made = LongWork("hooks")
+def work() -> Iterator[dict[str, TurnPool]]:
+    made = {"before": TurnPool("before", threads=32), "after": TurnPool("after", threads=1)}
     yield made
-    made.close()
+    for pool in made.values():
+        pool.close()
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ async def test_a_plugin_receives_the_caller_and_the_outcome(meter, plugins, work
     adapters = Adapters()
     reference = adapters.add("a", prompt_vectors(3))
     async with running_engine(adapters=adapters) as engine:
-        watched = hooked(engine, plugins, work)
+        watched = hooked(engine, plugins, **work)
         _, final = await answer(watched, "Hello", adapter=reference)
         labels = await watched.classify(make_request("Hello", label_space=DEPARTMENTS))
         (first, second) = await meter.all_ended(2)
@@ -70,7 +71,7 @@ async def test_a_plugin_receives_the_caller_and_the_outcome(meter, plugins, work
 async def test_the_model_is_asked_what_a_plugin_made_of_the_text(meter, work):
     plugins = PluginManager([make_plugin("redact", before_generate=lambda text: text.replace("Anna", "[name]"))])
     async with running_engine() as engine:
-        watched = hooked(engine, plugins, work)
+        watched = hooked(engine, plugins, **work)
         redacted = await answer(watched, "Anna waits")
         scored = await watched.classify(make_request("Anna waits", label_space=DEPARTMENTS))
 
@@ -85,7 +86,7 @@ async def test_a_rejected_request_is_reported_and_never_reaches_the_engine(meter
     plugins = PluginManager([make_plugin("strict", before_generate=refuse, after_generate=meter.after)])
     async with running_engine() as engine:
         with pytest.raises(PermissionDeniedError, match="No names"):
-            await answer(hooked(engine, plugins, work), "Anna")
+            await answer(hooked(engine, plugins, **work), "Anna")
         ((_, outcome),) = await meter.all_ended(1)
 
         assert (outcome.usage, outcome.error) == (None, "SCOPE_MISSING")
@@ -104,7 +105,7 @@ async def test_a_slow_plugin_does_not_delay_lookups_of_keys(work):
     plugins = PluginManager([make_plugin("slow", before_generate=wait)])
     more_than_the_loop_has_threads = 33
     async with running_engine() as engine:
-        watched = hooked(engine, plugins, work)
+        watched = hooked(engine, plugins, **work)
         waiting = [asyncio.create_task(answer(watched, "Hello")) for _ in range(more_than_the_loop_has_threads)]
         try:
             await asyncio.wait_for(asyncio.to_thread(busy.acquire), 5)  # looked up while the plugin is at work
@@ -115,7 +116,7 @@ async def test_a_slow_plugin_does_not_delay_lookups_of_keys(work):
 
 async def test_errors_and_cancellations_are_reported(meter, plugins, work):
     async with running_engine() as engine:
-        watched = hooked(engine, plugins, work)
+        watched = hooked(engine, plugins, **work)
         with pytest.raises(InvalidArgumentError):
             await answer(watched, "word " * 400)
         async with aclosing(
@@ -130,7 +131,7 @@ async def test_errors_and_cancellations_are_reported(meter, plugins, work):
 
 async def test_what_is_no_request_for_an_answer_passes_by(meter, plugins, work):
     async with running_engine() as engine:
-        watched = hooked(engine, plugins, work)
+        watched = hooked(engine, plugins, **work)
         await watched.preload("tiny--bart")
         assert await watched.probe("tiny--bart", None) == 0.0
         assert await watched.tokenize("acme", "tiny--bart", "Hi") == await engine.tokenize("acme", "tiny--bart", "Hi")
@@ -141,6 +142,6 @@ async def test_what_is_no_request_for_an_answer_passes_by(meter, plugins, work):
 
 async def test_without_such_a_plugin_the_engine_is_left_alone(work):
     async with running_engine() as engine:
-        assert hooked(engine, PluginManager([]), work) is engine
+        assert hooked(engine, PluginManager([]), **work) is engine
         quiet = PluginManager([make_plugin("quiet", experiment_finished=lambda experiment: None)])
-        assert not isinstance(hooked(engine, quiet, work), HookedEngine)
+        assert not isinstance(hooked(engine, quiet, **work), HookedEngine)

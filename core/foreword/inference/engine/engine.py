@@ -16,9 +16,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from foreword.domain.inference import Classification
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, UnavailableError
@@ -35,10 +34,15 @@ from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRe
 from foreword.inference.residency.model_residency import Hold, ModelResidency
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
-
-Result = TypeVar("Result")
+from foreword.turns.turn_pool import SERVICE, TurnPool
 
 _LOADERS: Final = 4
+_MAX_WAITING: Final = 10_000
+"""Calls that may wait for a loader thread. The tokens of the queue bound them first, unless their texts are empty."""
+_SECONDS_PER_CHARACTER: Final = 1e-6
+"""Estimated cost of tokenizing."""
+_LOAD_SECONDS: Final = 0.02
+"""Estimated cost of loading an adapter."""
 
 
 class InferenceEngine:
@@ -65,7 +69,7 @@ class InferenceEngine:
             methods=methods, read_artifact=read_artifact, max_bytes=self._settings.prompt_cache_bytes
         )
         self._budget = TokenBudget(self._settings.max_queued_tokens)
-        self._loaders = ThreadPoolExecutor(_LOADERS, "foreword-loader")
+        self._loaders = TurnPool("foreword-loader", threads=_LOADERS, max_waiting=_MAX_WAITING)
         self._residency = ModelResidency(
             wrap=self._schedule,
             unload=self._unload,
@@ -104,7 +108,7 @@ class InferenceEngine:
         self._draining = True
         self._thread.stop()
         self._residency.close()
-        self._loaders.shutdown(wait=False, cancel_futures=True)
+        self._loaders.close()
 
     def load(self) -> EngineLoad:
         """Count the requests, tokens and rows that the engine has at the moment."""
@@ -132,7 +136,7 @@ class InferenceEngine:
         self._budget.reserve(tenant, tokens)
         try:
             async with self._runner(base_model) as runner:
-                return await self._on_loader(_tokens, runner, text, with_texts)
+                return await self._loaders.run(tenant, _seconds(text), _tokens, runner, text, with_texts)
         finally:
             self._budget.release(tenant, tokens)
 
@@ -140,7 +144,8 @@ class InferenceEngine:
         """Measure the largest change in nats that an adapter makes to the log-probability of a next token."""
         self._check_open()
         async with self._runner(base_model) as runner:
-            loaded = await self._on_loader(partial(self._adapters.load, runner, adapter, anew=True))
+            tenant = adapter.tenant if adapter is not None else SERVICE
+            loaded = await self._loaders.run(tenant, _LOAD_SECONDS, self._adapters.load, runner, adapter, anew=True)
             return await asyncio.wrap_future(self._thread.call(lambda: runner.probe(loaded)))
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[Piece]:
@@ -155,7 +160,14 @@ class InferenceEngine:
                 if answer.final is not None:
                     # A call of the tokenizer for each token: neither for the event loop nor for the engine's thread.
                     if returns_tokens(request):
-                        answer = await self._on_loader(with_tokens, answer, job, hold.loaded.result().runner)
+                        answer = await self._loaders.run(
+                            request.tenant,
+                            _seconds(request.text),
+                            with_tokens,
+                            answer,
+                            job,
+                            hold.loaded.result().runner,
+                        )
                     yield answer
                     return
                 yield answer
@@ -194,7 +206,10 @@ class InferenceEngine:
         try:
             hold = await self._hold(request.base_model)
             loop = asyncio.get_running_loop()
-            job = await self._on_loader(self._prepare, hold.loaded.result().runner, request, text, labels, loop)
+            runner = hold.loaded.result().runner
+            job = await self._loaders.run(
+                request.tenant, _seconds(text), self._prepare, runner, request, text, labels, loop
+            )
             limit = request.parameters.time_limit
             if limit is not None and request.label_space is None:
                 job.ends_at = arrival + limit.total_seconds()
@@ -226,9 +241,6 @@ class InferenceEngine:
     def _check_open(self) -> None:
         if self._draining or not self._thread.runs:
             raise draining_error()
-
-    async def _on_loader(self, function: Callable[..., Result], *arguments: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._loaders, partial(function, *arguments))
 
     def _prepare(
         self, runner: ModelRunner, request: EngineRequest, text: str, labels: bool, loop: asyncio.AbstractEventLoop
@@ -286,6 +298,11 @@ class InferenceEngine:
         with contextlib.suppress(UnavailableError):  # the engine is stopping, and everything with it
             self._thread.call(partial(self._thread.remove, scheduler)).result()
         self._adapters.drop(base.spec.id)
+
+
+def _seconds(text: str) -> float:
+    """Estimate the cost of tokenizing a text."""
+    return _SECONDS_PER_CHARACTER * (len(text) + 100)
 
 
 def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
