@@ -12,19 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factories.api import create_experiment, deployed, refused, upload
+from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
 
 EXAMPLES = 50
-STUBS = {
-    "CatalogService": "catalog",
-    "DatasetService": "datasets",
-    "DeploymentService": "deployments",
-    "InferenceService": "inference",
-    "TenantService": "tenants",
-    "TuneExperimentService": "experiments",
-    "TunedModelService": "tuned_models",
-}
 FAULTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
 
 # Names that exist, put in by the fixture: random text would never get beyond the first look-up.
@@ -103,7 +95,7 @@ def stubs(server: RunningServer) -> Any:
 
 @pytest.mark.parametrize(("service", "method"), methods())
 def test_no_request_is_answered_with_a_fault_of_the_service(stubs, service: str, method: MethodDescriptor):
-    call = getattr(getattr(stubs, STUBS[service]), method.name)
+    call = rpc_of(stubs, method)
     request = messages(method.input_type)
 
     @settings(

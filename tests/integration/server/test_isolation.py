@@ -11,18 +11,11 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
 from factories.api import create_experiment, deployed, refused, tuned_model, upload
+from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
 from foreword.v1 import inference_service_pb2, tenant_service_pb2
 
-STUBS = {
-    "CatalogService": "catalog",
-    "DatasetService": "datasets",
-    "DeploymentService": "deployments",
-    "InferenceService": "inference",
-    "TuneExperimentService": "experiments",
-    "TunedModelService": "tuned_models",
-}
 NAMES = {
     "dataset": "tenants/{tenant}/datasets/{dataset}",
     "tune_experiment": "tenants/{tenant}/tuneExperiments/{tune_experiment}",
@@ -129,7 +122,7 @@ def make_request(type_: Descriptor, values: dict[str, Any], path: str, name: str
 
 def answer(stubs: Any, service: str, method: MethodDescriptor, field: str, name: str) -> Any:
     request = make_request(method.input_type, VALID.get(method.name, {}), field, name)
-    call = getattr(getattr(stubs, STUBS[service]), method.name)
+    call = rpc_of(stubs, method)
     return refused(call, iter([request]) if method.client_streaming else request)
 
 
@@ -165,7 +158,7 @@ def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, st
             if not method.name.startswith("List") or "parent" not in method.input_type.fields_by_name:
                 continue
             request = message_factory.GetMessageClass(method.input_type)()
-            page = getattr(getattr(intruder, STUBS[service]), method.name)(request)
+            page = rpc_of(intruder, method)(request)
             items = (
                 next(value for field, value in page.ListFields() if field.name != "next_page_token")
                 if str(page)

@@ -11,21 +11,13 @@ from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
 from factories.api import create_experiment, failure_of, make_file, refused, upload, upload_messages
+from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
 from foreword.server.app import SERVICES
 from foreword.server.scopes import SCOPES
 from foreword.v1 import dataset_service_pb2, deployment_service_pb2, tune_experiment_service_pb2
 
-STUBS = {
-    "CatalogService": "catalog",
-    "DatasetService": "datasets",
-    "DeploymentService": "deployments",
-    "InferenceService": "inference",
-    "TenantService": "tenants",
-    "TuneExperimentService": "experiments",
-    "TunedModelService": "tuned_models",
-}
 READ_ONE = {
     "GetDataset": "dataset",
     "ListDatasetRows": "dataset",
@@ -98,7 +90,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
 def call(stubs: Any, method: MethodDescriptor, **fields: Any) -> Any:
     """The first answer of an RPC, or the code with which it fails."""
     request = message_factory.GetMessageClass(method.input_type)(**fields)
-    rpc = getattr(getattr(stubs, STUBS[method.containing_service.name]), method.name)
+    rpc = rpc_of(stubs, method)
     try:
         answer = rpc(iter([request]) if method.client_streaming else request, timeout=30)
         if not method.server_streaming:
@@ -134,7 +126,7 @@ def test_a_resource_of_another_key_reads_like_one_that_never_was(
 ) -> None:
     def failure(name: str) -> Any:
         request = message_factory.GetMessageClass(method.input_type)(name=name)
-        rpc = getattr(getattr(keys["sibling"], STUBS[method.containing_service.name]), method.name)
+        rpc = rpc_of(keys["sibling"], method)
         return refused(rpc, request, timeout=30)
 
     nobodys = f"{made[kind]}-gone"

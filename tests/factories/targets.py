@@ -1,0 +1,132 @@
+"""Well-formed requests of every RPC, to be made hostile, and how the service answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from google.protobuf import json_format, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+
+from factories.api import failure_of, make_file
+from factories.blown_up import Growable, grown, stated_limit
+from factories.rpcs import rpc_of
+
+BASE: Final = "baseModels/foreword--starter"
+
+# What a well-formed request holds besides `name` and `parent`. Names in braces are replaced.
+_VALID: dict[str, Mapping[str, Any]] = {
+    "UploadDataset": {"header": {"display_name": "x"}},
+    "CheckDataset": {"header": {"task": "classification"}},
+    "CreateSpace": {"space": {}, "space_id": "s"},
+    "CreateDeployment": {"deployment": {"model": BASE}},
+    "UpdateDeployment": {"deployment": {"name": "{Deployment}", "description": "x"}, "update_mask": "description"},
+    "RollbackDeployment": {"revision": 1},
+    "Generate": {"model": "{model}", "text": "x", "parameters": {"max_new_tokens": 1}},
+    "StreamGenerate": {"model": "{model}", "text": "x", "parameters": {"max_new_tokens": 1}},
+    "BatchGenerate": {"model": "{model}", "requests": [{"text": "x"}], "parameters": {"max_new_tokens": 1}},
+    "Classify": {"model": BASE, "text": "x", "labels": ["good", "bad"]},
+    "Tokenize": {"model": "{model}", "text": "x"},
+    "CreateTenant": {"tenant": {}, "tenant_id": "t"},
+    "CreateApiKey": {"api_key": {"display_name": "x", "scopes": ["SCOPE_READ"]}},
+    "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "{Dataset}"}, "validate_only": True},
+}
+_NAMED = {"Deployment", "Dataset", "TuneExperiment", "TunedModel", "Space", "BaseModel"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended.
+
+    Attributes:
+        byte_size: Size of the trailers.
+    """
+
+    code: grpc.StatusCode
+    message: str
+    byte_size: int
+    violations: Mapping[str, str]
+
+
+class Target:
+    """An RPC of a running server, with a well-formed request."""
+
+    def __init__(self, stubs: Any, method: MethodDescriptor, names: Mapping[str, str]):
+        self._call = rpc_of(stubs, method)
+        self._method = method
+        self.name: str = method.name
+        self.request = well_formed(method, names)
+
+    def send(self, request: Any) -> Outcome:
+        """Send a request and return how it ends; of a stream, the first answer counts."""
+        try:
+            answer = self._call(_messages(request) if self._method.client_streaming else request, timeout=120)
+            if self._method.server_streaming:
+                next(iter(answer), None)
+                answer.cancel()
+        except grpc.RpcError as error:
+            failure = failure_of(error)
+            size = sum(len(str(key)) + len(value) for key, value in failure.trailers.items())
+            return Outcome(failure.code, failure.message, size, failure.violations)
+        return Outcome(grpc.StatusCode.OK, "", 0, {})
+
+
+def largest(target: Target, growable: Growable) -> tuple[int, list[Outcome]]:
+    """Send a field that is too large, then as large as the errors allow.
+
+    Returns:
+        The size of the last request, and how each request ended.
+    """
+    size, outcomes = growable.huge, []
+    while True:
+        outcomes.append(target.send(grown(target.request, growable, size)))
+        limit = stated_limit(outcomes[-1].violations, growable)
+        if outcomes[-1].code is grpc.StatusCode.OK or limit is None:
+            return size, outcomes
+        assert limit < size, f"{growable}: {size:,} is refused although it is within the limit {limit:,}"
+        size = limit
+
+
+def well_formed(method: MethodDescriptor, names: Mapping[str, str]) -> Any:
+    """Return a request with which nothing is wrong.
+
+    Args:
+        names: Names of existing resources by kind, and the serving name `model`.
+    """
+    noun = next((noun for noun in sorted(_NAMED, key=len, reverse=True) if method.name.endswith(noun)), "")
+    values: dict[str, Any] = {}
+    fields = method.input_type.fields_by_name
+    if "name" in fields:
+        values["name"] = names[noun or "Dataset"]
+        if method.name.startswith(("Delete", "Cancel")):
+            values["name"] = values["name"][:-1] + "0"  # a neighbour of it that does not exist
+    if method.name == "DeleteApiKey":
+        values["name"] = "tenants/dev/apiKeys/nobody"
+    if "parent" in fields:
+        values["parent"] = names["Space" if "Deployment" in method.name else "Tenant"]
+    values |= _filled(_VALID.get(method.name, {}), names)
+    return json_format.ParseDict(values, message_factory.GetMessageClass(method.input_type)())
+
+
+def _filled(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a value of `_VALID` with the names filled in."""
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, names) for inner in value]
+    return names[value[1:-1]] if isinstance(value, str) and value.startswith("{") else value
+
+
+def _messages(request: Any) -> Iterator[Any]:
+    """Return the messages of an upload with this header, or with this chunk."""
+    if request.WhichOneof("content") == "chunk":
+        yield type(request)(header={"display_name": "x"})
+        yield request
+        yield type(request)(end=len(request.chunk))
+        return
+    yield request
+    content = make_file()
+    yield type(request)(chunk=content)
+    yield type(request)(end=len(content))

@@ -1,0 +1,78 @@
+"""Every text, list and map of every request at its largest size: refused with its limit, or carried at a bounded cost.
+
+RPCs and fields are found by reflection. A new RPC fails `test_every_request_is_well_formed` until
+`factories/targets.py` holds what a well-formed request of it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import grpc
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+
+from factories.api import create_experiment, deployed, upload
+from factories.blown_up import Growable, growable_fields, grown
+from factories.rpcs import every_rpc
+from factories.servers import RunningServer
+from factories.targets import BASE, Outcome, Target, largest
+
+METHODS: Final = [pytest.param(method, id=method.name) for method in every_rpc()]
+MOST_ERROR_BYTES: Final = 8192
+MOST_BYTES: Final = 12 * 2**20  # of a request
+FAULTS: Final = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
+
+
+@pytest.fixture(scope="module")
+def stubs(server: RunningServer) -> Any:
+    return server.stubs()
+
+
+@pytest.fixture(scope="module")
+def names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
+    """Names of existing resources, by kind."""
+    deployment = deployed(server, stubs, "attacked")
+    dataset = upload(stubs)
+    return {
+        "Tenant": "tenants/dev",
+        "Space": "tenants/dev/spaces/default",
+        "BaseModel": BASE,
+        "Deployment": deployment.name,
+        "TunedModel": deployment.model,
+        "Dataset": dataset.name,
+        "TuneExperiment": create_experiment(stubs, dataset.name).name,
+        "model": "attacked",
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_request_is_well_formed(stubs, names, method: MethodDescriptor) -> None:
+    target = Target(stubs, method, names)
+
+    outcome = target.send(target.request)
+
+    assert outcome.code in {grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND}, outcome
+    assert (outcome.code is grpc.StatusCode.NOT_FOUND) == method.name.startswith(("Delete", "Cancel")), outcome
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_field_of_any_size_is_refused_briefly_or_answered(stubs, names, method: MethodDescriptor) -> None:
+    target = Target(stubs, method, names)
+    together = target.request
+    for growable in growable_fields(method.input_type):
+        size, outcomes = largest(target, growable)
+        for outcome in outcomes:
+            checked(growable, size, outcome)
+        if outcome.code is grpc.StatusCode.OK and growable.path[-1] != "request_id":  # that one would be used twice
+            room = MOST_BYTES - together.ByteSize()
+            together = grown(together, growable, min(size, max(0, room) // growable.unit_bytes(together)))
+
+    checked("all fields", 0, target.send(together))
+
+
+def checked(growable: Growable | str, size: int, outcome: Outcome) -> None:
+    """Check that a call did not end as a fault of the service, nor with an error that repeats what was sent."""
+    assert outcome.code not in FAULTS, f"{growable} of {size:,}: {outcome}"
+    assert outcome.byte_size <= MOST_ERROR_BYTES, f"{growable} of {size:,}: {outcome.message[:300]}"
