@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import re
 import subprocess
 import sys
 import time
@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from foreword.client import Client
-from foreword.errors import ForewordError, UnavailableError
+from foreword.errors import UnavailableError
 
-_STARTED_WITHIN_SECONDS = 90.0
+_STARTED_WITHIN_SECONDS = 180.0
+_COLOURS = re.compile(rb"\x1b\[[\d;]*m")
+_ENDPOINT = re.compile(rb"FOREWORD_ENDPOINT=127\.0\.0\.1:(\d+)\s")
 _INHERITED_SETTINGS = frozenset({"FOREWORD_DEVICE", "FOREWORD_DTYPE", "FOREWORD_TORCH_THREADS"})
 
 
@@ -64,9 +66,10 @@ class LocalService:
             UnavailableError: The process ended or did not answer in time; the message has the end of its log.
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.port = _free_port()
-        command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", str(self.port), "--until-stdin-closes"]
+        # The server chooses the port: one that was free before could be taken until the server listens.
+        command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", "0", "--until-stdin-closes"]
         with (self.home / "service.log").open("ab") as log:
+            begin = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 env=self._child_environment(),
@@ -75,7 +78,7 @@ class LocalService:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches only the caller, which then stops this process in order
             )
-        self._wait_until_it_answers()
+        self.port = self._wait_until_it_listens(begin)
         return self
 
     def stop(self) -> None:
@@ -113,27 +116,20 @@ class LocalService:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_it_listens(self, begin: int) -> int:
+        """Return the port that the process has printed.
+
+        Args:
+            begin: Size of the log when the process was started.
+        """
         assert self._process is not None
         deadline = time.monotonic() + _STARTED_WITHIN_SECONDS
-        with Client(self.endpoint, "dev", timeout_seconds=2.0, retry_seconds=0.0) as client:
-            while True:
-                try:
-                    client.who_am_i()
-                    return
-                except ForewordError as error:
-                    if self._process.poll() is None and time.monotonic() < deadline:
-                        time.sleep(0.1)
-                        continue
-                    self.stop()
-                    raise UnavailableError(
-                        f"The service did not start. The end of {self.home / 'service.log'}:\n{self.log[-2000:]}"
-                    ) from error
-
-
-def _free_port() -> int:
-    """Return a port that is currently free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        while self._process.poll() is None and time.monotonic() < deadline:
+            printed = _COLOURS.sub(b"", (self.home / "service.log").read_bytes()[begin:])
+            if found := _ENDPOINT.search(printed):
+                return int(found[1])
+            time.sleep(0.05)
+        self.stop()
+        raise UnavailableError(
+            f"The service did not start. The end of {self.home / 'service.log'}:\n{self.log[-2000:]}"
+        )
