@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
@@ -22,12 +21,3 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 def client(service: LocalService) -> Iterator[Client]:
     with service.client() as connected:
         yield connected
-
-
-@pytest.fixture
-def free_port() -> int:
-    """Return a port on which no process listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import os
 import signal
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from factories.services import children, sample_rows
+from factories.waiting import wait_until
 from foreword.cli.demo.service import LocalService
 from foreword.client import Client, TuneParameters
 from foreword.domain.experiment import ExperimentState
 
 # A fixed number format: three workers that each measure the faster one may disagree.
 SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2", "FOREWORD_DTYPE": "float32"}
-RUN = TuneParameters(num_epochs=6, batch_size=4, seed=3, validation_split=0.2, refit=False)
+RUN = TuneParameters(num_epochs=3, batch_size=4, seed=3, validation_split=0.2, refit=False)
+
+
+@pytest.fixture(scope="module")
+def database_of_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that FOREWORD_DATABASE_URL names while the service is started."""
+    return tmp_path_factory.mktemp("production") / "production.db"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, database_of_environment: Path) -> Iterator[LocalService]:
+    """A service that the tests kill, stop and start again, one after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOREWORD_DATABASE_URL", f"sqlite:///{database_of_environment}")
+        running = LocalService(tmp_path_factory.mktemp("home"), environment=SETTINGS).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def client(service: LocalService) -> Iterator[Client]:
+    with service.client() as connected:
+        yield connected
 
 
 def start_run(client: Client) -> str:
@@ -32,15 +55,15 @@ def wait_for_step(client: Client, experiment: str, step: int) -> None:
             return
 
 
-def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    with LocalService(tmp_path / "home", environment=SETTINGS) as service, service.client() as client:
+def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(service: LocalService) -> None:
+    with service.client() as client:
         undisturbed = client.wait_for_experiment(start_run(client))
         experiment = start_run(client)
 
-        wait_for_step(client, experiment, 6)
+        wait_for_step(client, experiment, 5)
         (worker,) = children(service.pid)
         os.kill(worker, signal.SIGKILL)
-        wait_for_step(client, experiment, 20)
+        wait_for_step(client, experiment, 14)
         os.kill(service.pid, signal.SIGKILL)
         service.stop()
         service.start()
@@ -56,31 +79,28 @@ def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(tmp_path: Pat
         assert steps == sorted(set(steps))
 
 
-def test_cancelling_stops_a_run_at_once(tmp_path: Path) -> None:
-    with LocalService(tmp_path / "home", environment=SETTINGS) as service, service.client() as client:
-        experiment = start_run(client)
-        wait_for_step(client, experiment, 2)
+def test_cancelling_stops_a_run_at_once(client: Client) -> None:
+    experiment = start_run(client)
+    wait_for_step(client, experiment, 2)
 
-        asked = client.cancel_tune_experiment(experiment)
-        at_most = time.monotonic() + 10
-        while not (now := client.get_tune_experiment(experiment)).state.ended and time.monotonic() < at_most:
-            time.sleep(0.05)
+    asked = client.cancel_tune_experiment(experiment)
+    now = wait_until(lambda: (seen := client.get_tune_experiment(experiment)).state.ended and seen)
 
-        assert asked.state in (ExperimentState.CANCELLING, ExperimentState.CANCELLED)
-        assert now.state is ExperimentState.CANCELLED
-        # One step may have ended between the last stored progress and the request, and another may be running.
-        assert now.progress.step <= asked.progress.step + 2
-        assert not now.tuned_model
+    assert asked.state in (ExperimentState.CANCELLING, ExperimentState.CANCELLED)
+    assert now.state is ExperimentState.CANCELLED
+    # One step may have ended between the last stored progress and the request, and another may be running.
+    assert now.progress.step <= asked.progress.step + 2
+    assert not now.tuned_model
 
 
-def test_sigterm_drains_and_the_run_continues_after_the_restart(tmp_path: Path) -> None:
-    service = LocalService(tmp_path / "home", environment=SETTINGS).start()
+def test_sigterm_drains_and_the_run_continues_after_the_restart(service: LocalService) -> None:
     with service.client() as client:
         experiment = start_run(client)
         wait_for_step(client, experiment, 10)
     service.stop()
+    service.start()
 
-    with service, service.client() as client:
+    with service.client() as client:
         resumed = client.get_tune_experiment(experiment)
         done = client.wait_for_experiment(experiment)
 
@@ -89,14 +109,9 @@ def test_sigterm_drains_and_the_run_continues_after_the_restart(tmp_path: Path) 
     assert "Traceback" not in service.log
 
 
+@pytest.mark.usefixtures("client")
 def test_the_service_of_a_demo_ignores_the_database_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: LocalService, database_of_environment: Path
 ) -> None:
-    real = tmp_path / "production.db"
-    monkeypatch.setenv("FOREWORD_DATABASE_URL", f"sqlite:///{real}")
-
-    with LocalService(tmp_path / "home"):
-        pass
-
-    assert not real.exists()
-    assert (tmp_path / "home" / "foreword.db").exists()
+    assert not database_of_environment.exists()
+    assert (service.home / "foreword.db").exists()

@@ -28,9 +28,10 @@ async def service() -> AsyncIterator[KeywordService]:
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
+async def slack(request: pytest.FixtureRequest) -> AsyncIterator[FakeSlack]:
+    speed = getattr(request, "param", 60)
     # The deadlines are scaled to the fast clock; another test checks that the bot meets the real ones.
-    async with FakeSlack(speed=60, limits=Limits(ack_seconds=180.0, trigger_seconds=180.0)) as running:
+    async with FakeSlack(speed=speed, limits=Limits(ack_seconds=30.0 * speed, trigger_seconds=30.0 * speed)) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from cryptography.fernet import Fernet
 
 from factories.keyword_service import KeywordService
@@ -94,6 +95,7 @@ async def test_routing_an_old_message_does_not_route_all_messages_since_then(
     assert posts(acme.departments["Service"], "complaint 2") == []
 
 
+@pytest.mark.parametrize("slack", [600], indirect=True)  # the bot looks every ten minutes
 async def test_a_complaint_that_slack_could_not_deliver_is_found_after_a_while(
     slack: FakeSlack, acme: Place, start_bot
 ) -> None:
@@ -163,5 +165,5 @@ async def test_complaints_wait_for_a_service_that_is_down(
     await slack.wait_for(lambda: acme.complaints[0].thread(message.ts), "the note to the author that it takes longer")
     service.refuses = False
 
-    await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 1"), wall_seconds=20)
+    await slack.wait_for(lambda: posts(acme.departments["Service"], "complaint 1"))
     await slack.wait_for(lambda: "Notified: Service" in acme.complaints[0].thread(message.ts)[0].shown_text)

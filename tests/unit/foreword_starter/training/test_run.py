@@ -26,18 +26,22 @@ def read(file):
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_one_command_makes_a_model_that_transformers_can_load(sources, tmp_path):
-    run = Run(sources, write_settings(tmp_path / "settings.toml"), tmp_path / "state", torch.device("cpu"))
+@pytest.fixture(scope="module")
+def trained(sources, tmp_path_factory):
+    """The folder of a finished run, with its settings."""
+    folder = tmp_path_factory.mktemp("trained")
+    run = Run(sources, write_settings(folder / "settings.toml"), folder / "state", torch.device("cpu"))
+    assert run.train()
+    return folder
 
-    finished = run.train()
 
-    folder = tmp_path / "state" / "steered" / "best"
+def test_one_command_makes_a_model_that_transformers_can_load(trained):
+    folder = trained / "state" / "steered" / "best"
     model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     answer = model.generate(**tokenizer("The lamp\nARRIVED broken.", return_tensors="pt"), max_new_tokens=3)
-    assert finished
     assert answer.shape[0] == 1
     assert model.dtype == torch.bfloat16
-    checkpoints = read(tmp_path / "state" / "checkpoints.jsonl")
+    checkpoints = read(trained / "state" / "checkpoints.jsonl")
     assert [found["checkpoint"] for found in checkpoints] == ["distilled", "matched", "steered"]
     assert all({"cosine", "canary", "probe_mean", "tokens"} <= set(found) for found in checkpoints)
 
@@ -51,11 +55,9 @@ def test_a_stopped_run_resumes_with_the_same_command(sources, tmp_path):
     assert (first, second) == (False, True)
 
 
-def test_a_finished_run_does_nothing(sources, tmp_path):
-    settings = write_settings(tmp_path / "settings.toml")
-    Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
-    before = (tmp_path / "state" / "checkpoints.jsonl").read_text()
+def test_a_finished_run_does_nothing(sources, trained):
+    before = (trained / "state" / "checkpoints.jsonl").read_text()
 
-    Run(sources, settings, tmp_path / "state", torch.device("cpu")).train()
+    Run(sources, trained / "settings.toml", trained / "state", torch.device("cpu")).train()
 
-    assert (tmp_path / "state" / "checkpoints.jsonl").read_text() == before
+    assert (trained / "state" / "checkpoints.jsonl").read_text() == before

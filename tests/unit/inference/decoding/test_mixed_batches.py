@@ -30,7 +30,7 @@ def _rows(runner: ModelRunner, **parameters) -> list[DecodeRow]:
             ids=runner.tokenize(text),
             adapter=adapter,
             parameters=GenerateParameters(
-                **{"max_new_tokens": 6 + 2 * number, "min_new_tokens": 4, "seed": number, **parameters}
+                **{"max_new_tokens": 6 + number, "min_new_tokens": 4, "seed": number, **parameters}
             ),
         )
         for number, (text, adapter) in enumerate((text, adapter) for text in TEXTS for adapter in adapters)
