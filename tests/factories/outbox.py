@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from factories.scripted_slack import ScriptedSlack
+from factories.waiting import PATIENCE_SECONDS
 from foreword_slack.outbox import Outbox, OutboxSettings
 from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import Store
@@ -67,5 +68,5 @@ async def found(store, name="route", team="T1"):
 
 
 async def settled(outbox):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await outbox.settled()

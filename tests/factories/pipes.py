@@ -43,6 +43,6 @@ def _writer(place: Path | int, content: bytes) -> Iterator[None]:
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
     yield
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive(), "the pipe was not read to its end"
     assert failures == []

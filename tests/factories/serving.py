@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save
 
 from factories.tiny_models import HIDDEN_SIZE, tiny_model
+from factories.waiting import eventually
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.site import SiteKind
@@ -92,7 +93,7 @@ class HeldBaseModel(TinyBaseModel):
         self.released = threading.Event()
 
     def load(self, *, device: str, dtype: str) -> LoadedModel:
-        assert self.released.wait(10)
+        assert self.released.wait(60)
         return super().load(device=device, dtype=dtype)
 
 
@@ -196,12 +197,12 @@ async def paused(engine: InferenceEngine, base_model: str = "tiny--bart") -> Asy
 
     def probe(self: ModelRunner, adapter: object) -> float:
         entered.set()
-        return float(released.wait(10))
+        return float(released.wait(60))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ModelRunner, "probe", probe)
         probing = asyncio.create_task(engine.probe(base_model, None))
-        assert await asyncio.to_thread(entered.wait, 10)
+        assert await asyncio.to_thread(entered.wait, 60)
         try:
             yield
         finally:
@@ -211,21 +212,17 @@ async def paused(engine: InferenceEngine, base_model: str = "tiny--bart") -> Asy
 
 async def queued(engine: InferenceEngine, requests: int) -> None:
     """Wait until this number of requests wait for the engine's thread."""
-    for _ in range(500):
-        if engine.load().queued_requests >= requests:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(engine.load())
+    await eventually(lambda: engine.load().queued_requests >= requests)
 
 
 async def settled(engine: InferenceEngine) -> None:
     """Wait until the engine has released all rows and requests."""
-    for _ in range(500):
+
+    def is_idle() -> bool:
         load = engine.load()
-        if not (load.queued_requests or load.queued_tokens or load.running_rows):
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(engine.load())
+        return not (load.queued_requests or load.queued_tokens or load.running_rows)
+
+    await eventually(is_idle)
 
 
 @torch.inference_mode()

@@ -104,15 +104,3 @@ def written_before(channel: Channel, message: Message, hours: float) -> None:
     del channel.messages[message.ts]
     message.ts = f"{float(message.ts) - hours * 3600:.6f}"
     channel.messages[message.ts] = message
-
-
-async def eventually(condition: Any, seconds: float = 10.0) -> None:
-    """Wait until a condition holds, which may be a coroutine function."""
-    async with asyncio.timeout(seconds):
-        while True:
-            found = condition()
-            if asyncio.iscoroutine(found):
-                found = await found
-            if found:
-                return
-            await asyncio.sleep(0.005)

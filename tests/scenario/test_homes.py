@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
+from factories.waiting import wait_until
 from foreword.cli.demo.service import LocalService
 
 ROWS = [{"input": f"Complaint {number}", "output": ("Service", "Warehouse")[number % 2]} for number in range(20)]
@@ -14,10 +14,7 @@ def test_server_and_worker_keep_everything_below_a_home_of_any_name(tmp_path: Pa
     home = tmp_path / "feature%2Flogin" / "what? #1" / "größe::日本 100%"
     with LocalService(home) as service, service.client() as client:
         dataset = client.upload_dataset(ROWS, display_name="complaints")
-        deadline = time.monotonic() + 60
-        while "worker_ready" not in service.log and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert "worker_ready" in service.log
+        wait_until(lambda: "worker_ready" in service.log)
         assert "Traceback" not in service.log
 
     with LocalService(home) as service, service.client() as client:

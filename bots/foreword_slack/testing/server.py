@@ -101,7 +101,7 @@ class FakeSlack:
         """Issue a code like the one that Slack sends to the redirect URL after a person allows an installation."""
         return self._backend.tokens.issue_code(workspace.id, person.id, redirect_uri=redirect_uri, scopes=scopes)
 
-    async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 30.0) -> None:
+    async def wait_for(self, condition: Callable[[], object], what: str = "it", *, wall_seconds: float = 120.0) -> None:
         """Wait until a condition holds; it is checked after each call, delivery and post.
 
         Raises:
@@ -109,7 +109,7 @@ class FakeSlack:
         """
         await self.journal.wait_for(lambda: bool(condition()), what=what, wall_seconds=wall_seconds)
 
-    async def settle(self, *, wall_seconds: float = 30.0) -> None:
+    async def settle(self, *, wall_seconds: float = 120.0) -> None:
         """Wait until every event has been acknowledged or given up."""
         await self.wait_for(lambda: self.idle, "the end of all deliveries", wall_seconds=wall_seconds)
 

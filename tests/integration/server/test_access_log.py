@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import create_experiment, refused, upload
+from factories.logs import log_briefly
 from factories.servers import RunningServer
+from factories.waiting import PATIENCE_SECONDS
 from foreword.domain.tenant import Scope
 from foreword.observability.logging import configure
 from foreword.v1 import inference_service_pb2 as inference
@@ -40,7 +41,7 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
     """Wait for the lines of a request id, and return them."""
     path = tmp_path / "log"
 
-    def lines(request_id: str, seconds: float = 5.0) -> list[dict[str, Any]]:
+    def lines(request_id: str, seconds: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
         end = time.monotonic() + seconds
         while True:
             found = [json.loads(line) for line in path.read_text().splitlines()]
@@ -53,7 +54,7 @@ def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
         monkeypatch.setattr(sys, "stderr", file)
         configure("info", "json")
         yield lines
-        structlog.reset_defaults()
+        log_briefly()
 
 
 def with_id(request_id: str) -> list[tuple[str, str]]:
@@ -143,7 +144,7 @@ def test_a_request_whose_deadline_passes_has_a_line(server: RunningServer, logge
     stubs = server.stubs()
     name = create_experiment(stubs, upload(stubs).name).name
     request = WatchTuneExperimentRequest(name=name)
-    refused(stubs.experiments.WatchTuneExperiment, request, timeout=0.5, metadata=with_id("late"))
+    refused(stubs.experiments.WatchTuneExperiment, request, timeout=2.0, metadata=with_id("late"))
 
     (line,) = logged("late")
     assert line["code"] == "DEADLINE_EXCEEDED"

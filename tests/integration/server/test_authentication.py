@@ -113,7 +113,7 @@ def test_a_watch_ends_when_its_key_is_revoked(start_server):
     stubs = server.stubs(secret)
     name = create_experiment(stubs, upload(stubs).name).name
     watch = stubs.experiments.WatchTuneExperiment(
-        tune_experiment_service_pb2.WatchTuneExperimentRequest(name=name), timeout=20
+        tune_experiment_service_pb2.WatchTuneExperimentRequest(name=name), timeout=60
     )
     next(watch)
 

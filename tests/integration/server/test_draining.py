@@ -106,7 +106,7 @@ def test_health_reports_not_serving_before_anything_else_ends(start_server):
 
     thread = threading.Thread(target=watch)
     thread.start()
-    assert watching.wait(5)
+    assert watching.wait(60)
     stubs.inference.Generate(
         inference_service_pb2.GenerateRequest(model=BASE, text="x", parameters={"max_new_tokens": 1})
     )
@@ -171,10 +171,10 @@ def test_with_tls_clients_that_trust_the_certificate_are_answered(start_server, 
     credentials = grpc.ssl_channel_credentials(chain.read_bytes())
 
     with grpc.secure_channel(f"localhost:{server.port}", credentials, DIRECT) as channel:
-        answer = Stubs(channel, "dev").tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest(), timeout=10)
+        answer = Stubs(channel, "dev").tenants.WhoAmI(tenant_service_pb2.WhoAmIRequest(), timeout=60)
 
     assert answer.tenant == "tenants/dev"
-    plain = refused(server.stubs().tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest(), timeout=10)
+    plain = refused(server.stubs().tenants.WhoAmI, tenant_service_pb2.WhoAmIRequest(), timeout=60)
     assert plain.code is grpc.StatusCode.UNAVAILABLE
 
 

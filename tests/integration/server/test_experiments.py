@@ -271,7 +271,7 @@ def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    assert started.wait(10)
+    assert started.wait(60)
     for step in (1, 2, 3):
         server.queue.heartbeat(
             lease,
@@ -281,7 +281,7 @@ def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
             duration=timedelta(seconds=60),
         )
     server.queue.fail(lease, Failure(kind="failed_precondition", reason="DIVERGED", message="It diverged."), 3.0)
-    watcher.join(10)
+    watcher.join(60)
 
     assert not watcher.is_alive()
     assert [snapshot.sequence for change in seen for snapshot in change.snapshots] == [1, 2, 3]

@@ -105,7 +105,7 @@ def test_no_request_is_answered_with_a_fault_of_the_service(stubs, service: str,
     @given(st.lists(request, max_size=4) if method.client_streaming else request)
     def send(sent: Any) -> None:
         try:
-            answer = call(iter(sent) if method.client_streaming else sent, timeout=3)
+            answer = call(iter(sent) if method.client_streaming else sent, timeout=60)
             if method.server_streaming:
                 for _ in zip(range(5), answer, strict=False):
                     pass
@@ -130,7 +130,7 @@ class RawCall:
 
     def __call__(self, data: bytes, key: str | None) -> None:
         metadata = [("authorization", f"Bearer {key}")] if key else []
-        answer = self._call(iter([data]) if self._method.client_streaming else data, timeout=3, metadata=metadata)
+        answer = self._call(iter([data]) if self._method.client_streaming else data, timeout=60, metadata=metadata)
         if self._method.server_streaming:
             next(iter(answer), None)
             answer.cancel()

@@ -11,6 +11,7 @@ import pytest
 
 from factories.serving import LONG, HeldBaseModel, TinyBaseModel, make_request, running_engine
 from factories.stored import store_tenant
+from factories.waiting import eventually
 from foreword.domain.deployment import DeploymentState, ModelReference
 from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.residency.memory_budget import MemoryBudget
@@ -63,11 +64,10 @@ async def probing(database: Database, engine: InferenceEngine, *models: BaseMode
 
 
 async def all_ready(database: Database, tenant: str) -> None:
-    for _ in range(200):
-        if await asyncio.to_thread(states, database, tenant) == {DeploymentState.READY}:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(states(database, tenant))
+    async def ready() -> bool:
+        return await asyncio.to_thread(states, database, tenant) == {DeploymentState.READY}
+
+    await eventually(ready)
 
 
 async def test_revisions_without_room_for_their_model_do_not_delay_others(database: Database):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from factories.bots import running_office
-from factories.slack import eventually, written_before
+from factories.slack import written_before
+from factories.waiting import eventually
 from foreword_slack.store import ComplaintState, complaint_id
 from foreword_slack.views import complaint as view
 
@@ -22,7 +23,7 @@ async def test_a_complaint_deleted_while_it_waits_for_the_service_reaches_nobody
         note = await office.noted(message, "taking longer than usual")
 
         office.ann.delete(message)
-        await office.slack.wait_for(lambda: "deleted" in note.shown_text, "word that it was deleted", wall_seconds=20)
+        await office.slack.wait_for(lambda: "deleted" in note.shown_text, "word that it was deleted")
         service.refuses = False
         await office.handled()
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import aiohttp
 
-from factories.slack import START, eventually, install, new_event
+from factories.slack import START, install, new_event
 from factories.slack_bots import TEST_KEY
+from factories.waiting import eventually
 from foreword.errors import UnavailableError
 from foreword_slack.health import HealthServer, Readiness
 from foreword_slack.housekeeping import Housekeeping

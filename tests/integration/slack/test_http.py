@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factories.examples import examples
-from factories.slack import eventually
 from factories.slack_bots import bot_parts, http_server, kept
+from factories.waiting import eventually
 from foreword.errors import UnavailableError
 from foreword_slack.clock import ScaledClock
 from foreword_slack.store import InstallationState, PostState, Store

@@ -9,7 +9,8 @@ from random import Random
 
 import pytest
 
-from factories.slack import eventually, new_event
+from factories.slack import new_event
+from factories.waiting import eventually
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword_slack.inbox import HopelessError, Inbox, InboxSettings, PostponedError
 from foreword_slack.store.tables import InboxRow

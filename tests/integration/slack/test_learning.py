@@ -88,13 +88,13 @@ async def taught(school: School, folder: Path, *, hooks: Hooks | None = None, **
             person = (office.ann, office.bob)[number % 2]
             await person.choose(asked, view.CHOOSE, "Planning")
             await person.click(asked, view.DECIDE)
-        await office.slack.wait_for(lambda: len(decided(office)) == TAUGHT, "all decisions", wall_seconds=20)
+        await office.slack.wait_for(lambda: len(decided(office)) == TAUGHT, "all decisions")
         yield office
 
 
 async def proposal(office: Office, words: str = "Retrain the model"):
     """Wait until the message about a retraining contains some words."""
-    await office.slack.wait_for(lambda: about_learning(office, words), f"{words!r} in review", wall_seconds=20)
+    await office.slack.wait_for(lambda: about_learning(office, words), f"{words!r} in review")
     return about_learning(office, words)[0]
 
 
@@ -322,11 +322,11 @@ async def test_only_the_promotion_whose_model_serves_offers_a_rollback(school, t
         newer, _ = await add_retraining(office, RetrainingState.READY, PROMOTE, second, first, 2)
 
         await office.boss.click(newer, PROMOTE)
-        await office.slack.wait_for(lambda: offers(newer, ROLL_BACK) and not offers(older, ROLL_BACK), wall_seconds=20)
+        await office.slack.wait_for(lambda: offers(newer, ROLL_BACK) and not offers(older, ROLL_BACK))
         await office.boss.click(newer, ROLL_BACK)
-        await office.slack.wait_for(lambda: offers(older, ROLL_BACK), wall_seconds=20)
+        await office.slack.wait_for(lambda: offers(older, ROLL_BACK))
         assert school.served() == first
         await office.boss.click(older, ROLL_BACK)
-        await office.slack.wait_for(lambda: "boss rolled back" in older.shown_text, wall_seconds=20)
+        await office.slack.wait_for(lambda: "boss rolled back" in older.shown_text)
 
         assert school.served() == school.model

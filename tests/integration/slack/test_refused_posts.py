@@ -164,9 +164,7 @@ async def test_the_refused_post_of_a_deleted_complaint_is_not_reported(keyword_a
         await office.slack.wait_for(lambda: any(call.outcome != "ok" for call in tries("chat.postMessage")))
 
         office.ann.delete(message)
-        await office.slack.wait_for(
-            lambda: any(call.outcome == "is_archived" for call in tries("chat.postMessage")), wall_seconds=20
-        )
+        await office.slack.wait_for(lambda: any(call.outcome == "is_archived" for call in tries("chat.postMessage")))
         await retry(office)
 
         assert office.review_posts() == []

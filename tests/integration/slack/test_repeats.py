@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factories.bots import running_office
-from factories.slack import eventually
+from factories.waiting import eventually
 from foreword_slack.views import complaint as view
 
 COMPLAINT = "The lamp for Service flickers all day long"

@@ -6,14 +6,14 @@ import asyncio
 import json
 import os
 import signal
-import socket
 from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from factories.bots import make_office, office_secrets, office_values, running_office, start_bot
-from factories.slack import eventually
+from factories.ports import free_port
+from factories.waiting import eventually
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword_slack.config import BotConfig
 from foreword_slack.console import run_bot, status_lines
@@ -21,11 +21,6 @@ from foreword_slack.store import Store
 from foreword_slack.testing import FakeSlack
 
 COMPLAINT = "Two screws are missing from the box."
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def office_config(office, access, folder, **slack) -> BotConfig:

@@ -326,7 +326,7 @@ def test_leaving_a_stream_early_ends_the_call(serving):
         next(pieces)
         pieces.close()
 
-        assert ended.wait(5)
+        assert ended.wait(60)
 
 
 def test_a_batch_sends_prompts_again_that_got_no_answer_in_time(serving):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from factories.waiting import eventually
 from foreword.config import Settings
 from foreword.scheduling.executor import LocalExecutor
 
@@ -26,9 +27,7 @@ def events(lines: list) -> list[str]:
 
 
 async def heard(lines: list, event: str) -> None:
-    async with asyncio.timeout(20):
-        while event not in events(lines):  # noqa: ASYNC110 - a log tells nobody that it grew
-            await asyncio.sleep(0.01)
+    await eventually(lambda: event in events(lines))
 
 
 async def stop(executor: LocalExecutor) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from factories.waiting import eventually
 from foreword.errors import ExhaustedError, InternalError, NotFoundError
 from foreword.server.batches import settled, with_patience
 
@@ -43,9 +44,10 @@ async def test_an_error_raised_on_purpose_stays_as_it_is():
 
 
 async def test_cancelling_a_batch_cancels_what_is_under_way():
-    cancelled = []
+    begun, cancelled = [], []
 
     async def endless() -> str:
+        begun.append(True)
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -54,7 +56,7 @@ async def test_cancelling_a_batch_cancels_what_is_under_way():
         return "never"
 
     batch = asyncio.create_task(settled([endless, endless, endless], limit=2))
-    await asyncio.sleep(0.01)
+    await eventually(lambda: len(begun) == 2)
     batch.cancel()
 
     with pytest.raises(asyncio.CancelledError):

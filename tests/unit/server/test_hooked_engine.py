@@ -9,6 +9,7 @@ import pytest
 
 from factories.plugins import make_plugin
 from factories.serving import DEPARTMENTS, Adapters, answer, make_request, prompt_vectors, running_engine
+from factories.waiting import eventually
 from foreword.errors import InvalidArgumentError, PermissionDeniedError
 from foreword.plugin.manager import PluginManager
 from foreword.server.hooked_engine import HookedEngine, hooked
@@ -24,11 +25,8 @@ class Meter:
         self.after = lambda call, outcome: self.ended.append((call, outcome))
 
     async def all_ended(self, count: int):
-        for _ in range(500):
-            if len(self.ended) == count:
-                return self.ended
-            await asyncio.sleep(0.01)
-        raise AssertionError(self.ended)
+        await eventually(lambda: len(self.ended) == count)
+        return self.ended
 
 
 @pytest.fixture
@@ -99,7 +97,7 @@ async def test_a_slow_plugin_does_not_delay_lookups_of_keys(work):
 
     def wait(text):
         busy.release()
-        assert released.wait(20)
+        assert released.wait(60)
         return text
 
     plugins = PluginManager([make_plugin("slow", before_generate=wait)])
@@ -108,7 +106,7 @@ async def test_a_slow_plugin_does_not_delay_lookups_of_keys(work):
         watched = hooked(engine, plugins, **work)
         waiting = [asyncio.create_task(answer(watched, "Hello")) for _ in range(more_than_the_loop_has_threads)]
         try:
-            await asyncio.wait_for(asyncio.to_thread(busy.acquire), 5)  # looked up while the plugin is at work
+            await asyncio.wait_for(asyncio.to_thread(busy.acquire), 60)  # looked up while the plugin is at work
         finally:
             released.set()
         await asyncio.gather(*waiting)

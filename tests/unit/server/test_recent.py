@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from factories.waiting import eventually
 from foreword.server.recent import RecentCache
 
 
@@ -52,7 +53,7 @@ async def test_the_age_counts_from_before_the_load():
     cache: RecentCache[str, str] = RecentCache(1.0, clock=clock)
     source.hold = asyncio.Event()
     waiting = asyncio.create_task(cache.get("key", source))
-    await asyncio.sleep(0.01)  # until it waits for the source
+    await eventually(lambda: source.loads)
     clock.now += 0.8
     source.hold.set()
     await waiting
@@ -78,7 +79,7 @@ async def test_one_who_goes_away_leaves_the_load_to_the_others():
     source.hold = asyncio.Event()
     cache: RecentCache[str, str] = RecentCache(1.0)
     first, second = (asyncio.create_task(cache.get("key", source)) for _ in range(2))
-    await asyncio.sleep(0.01)  # until it waits for the source
+    await eventually(lambda: source.loads)
 
     first.cancel()
     source.hold.set()
@@ -92,7 +93,7 @@ async def test_a_value_read_before_a_change_is_not_kept_after_it():
     source.hold = asyncio.Event()
     cache: RecentCache[str, str] = RecentCache(1.0)
     before = asyncio.create_task(cache.get("key", source))
-    await asyncio.sleep(0.01)  # until it waits for the source
+    await eventually(lambda: source.loads)
 
     source.value = "new"
     cache.forget("key")

@@ -21,7 +21,7 @@ class SlowTokenizer(TinyBaseModel):
     def load_tokenizer(self):
         self.fetched += 1
         self.begun.set()
-        assert self.released.wait(10)
+        assert self.released.wait(120)
         return super().load_tokenizer()
 
 
@@ -29,14 +29,14 @@ def test_a_tokenizer_that_is_slow_to_fetch_holds_up_no_other_model():
     counters, slow = TokenCounters(), SlowTokenizer()
     with ThreadPoolExecutor(3) as threads:
         waiting = [threads.submit(counters.counter, slow) for _ in range(2)]
-        assert slow.begun.wait(10)
+        assert slow.begun.wait(60)
         try:
-            count = threads.submit(counters.counter, TinyBaseModel("t5")).result(5)
+            count = threads.submit(counters.counter, TinyBaseModel("t5")).result(60)
         finally:
             slow.released.set()
 
         assert count("Two screws are missing.") > 0
-        assert waiting[0].result(5) is waiting[1].result(5)
+        assert waiting[0].result(60) is waiting[1].result(60)
     assert slow.fetched == 1
 
 

@@ -7,7 +7,8 @@ import asyncio
 from aiohttp import web
 
 from factories.outbox import BOTH_DATABASES, found, post, running, settled
-from factories.slack import eventually, install
+from factories.slack import install
+from factories.waiting import eventually
 from foreword_slack.store import PostState
 
 

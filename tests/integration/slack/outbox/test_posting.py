@@ -11,7 +11,8 @@ from aiohttp import web
 
 from factories.outbox import BOTH_DATABASES, Clients, found, post, running, settled
 from factories.scripted_slack import slow_down, status
-from factories.slack import eventually, install
+from factories.slack import install
+from factories.waiting import eventually
 from foreword.errors import FailedPreconditionError
 from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import InstallationState, PostState, Store
@@ -177,15 +178,17 @@ async def test_a_look_up_that_fails_for_now_is_repeated_before_anything_is_poste
 
 async def test_an_answer_that_never_comes_counts_as_unknown(store, slack):
     await install(store)
+    over = asyncio.Event()
 
     async def hang(request):
         slack.accept(*slack.calls[-1])
-        await asyncio.sleep(0.6)
+        await over.wait()
 
     slack.script["chat.postMessage"].append(hang)
-    async with running(store, slack, call_seconds=10) as outbox:
+    async with running(store, slack, call_seconds=50) as outbox:
         await post(store)
         await settled(outbox)
+        over.set()
     assert len(slack.posted) == 1
     assert (await found(store)).ts == slack.posted[0]["ts"]
 

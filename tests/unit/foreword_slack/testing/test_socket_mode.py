@@ -15,6 +15,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from factories.slack import HandClock
 from foreword_slack.testing import DeliveryFault, FakeSlack, FaultPlan, Limits, Workspace
 
 Handler = Callable[[SocketModeClient, SocketModeRequest], Awaitable[None]]
@@ -249,7 +250,7 @@ async def test_socket_mode_can_be_switched_off(slack: FakeSlack, acme: Workspace
 
 
 async def test_a_half_open_connection_answers_no_ping_and_its_events_go_over_another():
-    async with FakeSlack(speed=20) as slack:
+    async with FakeSlack(speed=20, limits=Limits(ack_seconds=6)) as slack:
         acme = slack.add_team()
         ann = acme.add_user("ann")
         channel = acme.add_channel("complaints", ann)
@@ -257,7 +258,7 @@ async def test_a_half_open_connection_answers_no_ping_and_its_events_go_over_ano
             slack.sockets.swallow()
             ann.post(channel, "Anybody?")
             await slack.wait_for(lambda: slack.sockets.opened >= 2, "a new connection")
-            await slack.settle(wall_seconds=25)
+            await slack.settle()
 
     outcomes = [attempt.outcome for attempt in slack.journal.deliveries[0].attempts]
     assert outcomes[0] == "http_timeout"
@@ -284,13 +285,14 @@ async def test_a_cut_connection_fails_its_event_at_once_and_it_is_sent_again(sla
 
 
 async def test_a_ticket_can_be_used_once_and_expires():
-    async with FakeSlack(limits=Limits(socket_ticket_seconds=0.2)) as slack:
+    clock = HandClock()
+    async with FakeSlack(clock=clock) as slack:
         used, old = slack.sockets.issue_url(), slack.sockets.issue_url()
         async with raw_connection(slack, used):
             with pytest.raises(aiohttp.WSServerHandshakeError):
                 async with raw_connection(slack, used):
                     pass
-        await asyncio.sleep(0.25)
+        clock.move(Limits().socket_ticket_seconds + 1)
         with pytest.raises(aiohttp.WSServerHandshakeError):
             async with raw_connection(slack, old):
                 pass

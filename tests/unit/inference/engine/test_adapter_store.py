@@ -109,7 +109,7 @@ def test_many_requests_for_one_prompt_share_a_load():
 
     def load():
         loads.append(1)
-        entered.wait(5)
+        entered.wait(60)
         return _prompt(), 10
 
     threads = [threading.Thread(target=store.get, args=(_reference(), load)) for _ in range(8)]

@@ -20,6 +20,7 @@ from factories.serving import (
     running_engine,
     settled,
 )
+from factories.waiting import eventually
 from foreword.domain.inference import StopReason
 from foreword.errors import (
     DeadlineExceededError,
@@ -53,11 +54,7 @@ async def order_of_ends(*tasks: asyncio.Task) -> list[asyncio.Task]:
 
 async def going_down(engine: InferenceEngine) -> None:
     """Wait until the engine's thread was asked to stop."""
-    for _ in range(500):
-        if engine._thread._stopping:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the engine does not stop")
+    await eventually(lambda: engine._thread._stopping)
 
 
 async def test_a_caller_that_leaves_frees_its_row():

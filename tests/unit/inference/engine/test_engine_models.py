@@ -17,6 +17,7 @@ from factories.serving import (
     running_engine,
     settled,
 )
+from factories.waiting import eventually
 from foreword.errors import (
     ExhaustedError,
     InternalError,
@@ -97,7 +98,7 @@ async def test_a_request_cancelled_while_its_model_is_about_to_be_unloaded_is_no
         take_in(self)
         if not held.is_set() and self.schedulers:
             held.set()
-            assert released.wait(10)
+            assert released.wait(60)
 
     def noted(self, work):
         outcome = call(self, work)
@@ -109,14 +110,14 @@ async def test_a_request_cancelled_while_its_model_is_about_to_be_unloaded_is_no
         monkeypatch.setattr(EngineThread, "_take_in", holding)
         monkeypatch.setattr(EngineThread, "call", noted)
         turning = asyncio.create_task(answer(engine, "Begins a turn"))
-        assert await asyncio.to_thread(held.wait, 10)
+        assert await asyncio.to_thread(held.wait, 60)
         late = asyncio.create_task(answer(engine, "Comes in the middle of it"))
         await queued(engine, 2)
         for task in (turning, late):
             task.cancel()
         await asyncio.gather(turning, late, return_exceptions=True)
         loading = asyncio.create_task(_when_there_is_room(engine, "tiny--t5"))
-        assert await asyncio.to_thread(dropping.wait, 10)
+        assert await asyncio.to_thread(dropping.wait, 60)
         released.set()
         await loading
         await settled(engine)
@@ -135,7 +136,7 @@ async def test_a_model_is_unloaded_even_if_a_turn_crashes_meanwhile(monkeypatch)
     def crashing(self):
         if not crashed.is_set():
             crashed.set()
-            assert dropping.wait(10)
+            assert dropping.wait(60)
             raise RuntimeError("crash")
         turn(self)
 
@@ -154,9 +155,12 @@ async def test_a_model_is_unloaded_even_if_a_turn_crashes_meanwhile(monkeypatch)
 
 async def _when_there_is_room(engine: InferenceEngine, base_model: str) -> None:
     """Load a model, and retry while the others stay for a moment."""
-    for _ in range(200):
+
+    async def fits() -> bool:
         try:
-            return await engine.preload(base_model)
-        except ExhaustedError as error:
-            await asyncio.sleep(min(0.1, error.retry_after.total_seconds()))
-    raise AssertionError("there never was room")
+            await engine.preload(base_model)
+        except ExhaustedError:
+            return False
+        return True
+
+    await eventually(fits)

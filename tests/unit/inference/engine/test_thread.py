@@ -19,8 +19,8 @@ def thread() -> Iterator[EngineThread]:
 
 
 def test_a_call_runs_on_the_engine_s_thread_and_returns_whatever_its_function_returns(thread: EngineThread):
-    name = thread.call(lambda: threading.current_thread().name).result(10)
-    nothing = thread.call(lambda: None).result(10)
+    name = thread.call(lambda: threading.current_thread().name).result(60)
+    nothing = thread.call(lambda: None).result(60)
 
     assert name == "foreword-engine"
     assert nothing is None
@@ -33,8 +33,8 @@ def test_a_failed_call_affects_only_its_caller(thread: EngineThread):
     failed = thread.call(failing)
 
     with pytest.raises(InternalError):
-        failed.result(10)
-    assert thread.call(lambda: "next").result(10) == "next"
+        failed.result(60)
+    assert thread.call(lambda: "next").result(60) == "next"
 
 
 def test_a_thread_that_was_stopped_takes_no_calls(thread: EngineThread):

@@ -38,7 +38,7 @@ class Offer(BaseModel):
     def load(self, *, device: str, dtype: str) -> LoadedModel:
         self.loads += 1
         if self.gate:
-            assert self.gate.wait(10)
+            assert self.gate.wait(60)
         if self.fault:
             raise self.fault
         return replace(self._model, spec=self._spec)
@@ -69,7 +69,7 @@ def use(residency: ModelResidency[LoadedModel], *models: BaseModel) -> None:
     for model in models:
         hold = residency.hold(model)
         try:
-            hold.loaded.result(10)
+            hold.loaded.result(60)
         finally:
             hold.release()
 
@@ -85,7 +85,7 @@ def test_a_model_is_loaded_once_for_all_waiting_requests():
     holds = [residency.hold(model) for _ in range(5)]
     model.gate.set()
 
-    assert len({id(hold.loaded.result(10)) for hold in holds}) == 1
+    assert len({id(hold.loaded.result(60)) for hold in holds}) == 1
     assert model.loads == 1
 
 
@@ -107,7 +107,7 @@ def test_the_least_recently_used_model_makes_room():
 def test_a_model_in_use_stays_and_the_other_request_has_to_retry():
     residency, a, b = make_residency(1), Offer("a"), Offer("b")
     held = residency.hold(a)
-    held.loaded.result(10)
+    held.loaded.result(60)
 
     with pytest.raises(ExhaustedError, match="There is no memory for b now: a are answering") as raised:
         use(residency, b)
@@ -205,8 +205,8 @@ def test_requests_that_wait_when_the_process_stops_fail():
     first.gate.set()
 
     with pytest.raises(UnavailableError):
-        waiting.loaded.result(10)
-    assert running.loaded.result(10).spec.id == "a"
+        waiting.loaded.result(60)
+    assert running.loaded.result(60).spec.id == "a"
     with pytest.raises(UnavailableError):
         residency.hold(Offer("c"))
 
