@@ -84,7 +84,9 @@ class Settings(BaseSettings):
         description="Development mode: loopback only, with the tenant dev and the API key dev, which is not stored.",
     )
     plugins: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="Entry-point names of the plugins to load, separated by commas. Default: all."
+        default=(),
+        description="Plugins to load, separated by commas: DISTRIBUTION for all of a package, or DISTRIBUTION:NAME. "
+        "Default: all installed plugins.",
     )
     default_base_model: str = Field(
         default="foreword--starter", description="Base model of experiments that do not name one."

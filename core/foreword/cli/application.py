@@ -8,11 +8,12 @@ import threading
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from io import StringIO
 
 import click
 
+from foreword.entry_points import installed_entry_points, is_impostor
 from foreword.errors import ForewordError, InvalidArgumentError, UnavailableError
 from foreword.installation import install_command
 from foreword.redaction import redact
@@ -51,8 +52,8 @@ _MOST_FAULTS_SHOWN = 20
 class LazyGroup(click.Group):
     """A group whose commands are imported only when they are called.
 
-    Other packages add commands through entry points of the group `foreword.commands`. They cannot replace built-in
-    commands.
+    Other packages add commands through entry points of the group `foreword.commands`. They cannot replace the
+    commands of Foreword.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -87,8 +88,11 @@ class LazyGroup(click.Group):
 
 
 def _added_commands() -> dict[str, EntryPoint]:
-    found = {item.name: item for item in entry_points(group="foreword.commands")}
-    return {name: item for name, item in found.items() if name not in COMMANDS}
+    found: dict[str, EntryPoint] = {}
+    for item in installed_entry_points("foreword.commands"):
+        if item.name not in COMMANDS and not is_impostor(item):
+            found.setdefault(item.name, item)
+    return found
 
 
 @click.command(cls=LazyGroup, name="foreword", context_settings={"help_option_names": ["-h", "--help"]})

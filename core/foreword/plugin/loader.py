@@ -7,18 +7,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from types import ModuleType
-from typing import Final
 
 import pluggy
 
+from foreword.entry_points import is_impostor, order
 from foreword.plugin import NAME, spec
+from foreword.plugin.allow_list import AllowList, entry_of
 from foreword.plugin.interfaces import BaseModel, RowValidator, Task, TuningMethod
 from foreword.plugin.register import Register
 from foreword.plugin.status import PluginState, PluginStatus
 from foreword.redaction import redact
-
-_BUILT_IN: Final = "foreword"
-"""The distribution whose plugins come with Foreword."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +61,8 @@ class PluginLoader:
     """A loader of plugins: those that come with Foreword first, then the others by name.
 
     The result does not depend on the order in which the plugins were found. A plugin that raises is left out as a
-    whole. If a name is taken, only that item is left out of the later plugin.
+    whole. Of two plugins with the same name, the later one is left out, even if the first one fails. If the name of an
+    item is taken, only that item is left out of the later plugin.
 
     Attributes:
         plugins: The loaded plugins.
@@ -78,21 +77,22 @@ class PluginLoader:
         self.tasks: Register[Task] = Register("task", lambda item: item.id)
         self.row_validators: Register[RowValidator] = Register("row validator", lambda item: item.id)
         self.tuning_methods: Register[TuningMethod] = Register("tuning method", lambda item: item.id)
+        self._claimed: dict[str, str] = {}
 
     def load(self, found: Iterable[EntryPoint], allow: Collection[str]) -> tuple[PluginStatus, ...]:
         """Load plugins.
 
         Args:
             found: The entry points of the plugins.
-            allow: Names of plugins that may load; empty means all.
+            allow: Plugins that may load, as `distribution` or `distribution:name`; empty means all.
 
         Returns:
-            A status for each entry point, and for each allowed name without an entry point.
+            A status for each entry point, and for each allowed plugin without an entry point.
         """
-        ordered = sorted(found, key=_order)
-        return (*(self._load(point, allow) for point in ordered), *_missing(allow, {point.name for point in ordered}))
+        ordered, allowed = sorted(found, key=order), AllowList(allow)
+        return (*(self._load(point, allowed) for point in ordered), *allowed.missing(ordered))
 
-    def _load(self, point: EntryPoint, allow: Collection[str]) -> PluginStatus:
+    def _load(self, point: EntryPoint, allowed: AllowList) -> PluginStatus:
         """Load one plugin and return its status, which says why if it is not in use."""
         status = PluginStatus(
             id=point.name,
@@ -101,15 +101,28 @@ class PluginLoader:
             module=point.value,
             state=PluginState.LOADED,
         )
-        if allow and point.name not in allow:
-            return replace(status, state=PluginState.BLOCKED, error="not in FOREWORD_PLUGINS")
-        if self.plugins.has_plugin(point.name):
+        if is_impostor(point):
             return replace(
                 status,
                 state=PluginState.FAILED,
-                error=f"the plugin {self._module_of(point.name)} is also called {point.name}; rename the entry point, "
-                "or uninstall one of the two packages",
+                error=f"its package calls itself {status.distribution}, but it is not Foreword; uninstall it, or "
+                "rename the package",
             )
+        if not allowed.allows(point):
+            return replace(
+                status,
+                state=PluginState.BLOCKED,
+                error=f"not in FOREWORD_PLUGINS; add {entry_of(point)} to load it",
+            )
+        claimant = self._claimed.get(point.name)
+        if claimant is not None:
+            return replace(
+                status,
+                state=PluginState.FAILED,
+                error=f"the plugin {claimant} is also called {point.name}, so that of {_package(status)} is left out; "
+                f"rename its entry point, uninstall one of the two packages, or allow only one in FOREWORD_PLUGINS",
+            )
+        self._claimed[point.name] = f"{point.value} of {_package(status)}"
         try:
             module = point.load()
             _refuse_misspelt(module)
@@ -122,10 +135,6 @@ class PluginLoader:
         for reason in status.left_out:
             _log.warning("plugin %s: %s", point.name, reason)
         return status
-
-    def _module_of(self, plugin: str) -> str:
-        """Return the module of a loaded plugin, for messages."""
-        return str(getattr(self.plugins.get_plugin(plugin), "__name__", plugin))
 
     def _collect(self, status: PluginStatus) -> None:
         """Call the register hooks of one plugin."""
@@ -161,10 +170,9 @@ class PluginLoader:
         return self.base_models, self.tasks, self.row_validators, self.tuning_methods
 
 
-def _order(point: EntryPoint) -> tuple[bool, str, str]:
-    """Return the sort key of an entry point: plugins of Foreword first, then by name and distribution."""
-    distribution = point.dist.name if point.dist else ""
-    return distribution != _BUILT_IN, point.name, distribution
+def _package(status: PluginStatus) -> str:
+    """Return the distribution and version of a plugin, for messages."""
+    return f"{status.distribution} {status.version}".strip() or "no package"
 
 
 def _refuse_misspelt(module: ModuleType) -> None:
@@ -184,20 +192,3 @@ def _refuse_misspelt(module: ModuleType) -> None:
             raise pluggy.PluginValidationError(
                 module, f"{name} is a wrapper, which is never called; make it a plain hook"
             )
-
-
-def _missing(allow: Collection[str], found: Collection[str]) -> Iterable[PluginStatus]:
-    """Return a status for each name on the allow-list that no installed plugin has."""
-    return (
-        PluginStatus(
-            id=name,
-            distribution="",
-            version="",
-            module="",
-            state=PluginState.FAILED,
-            error="FOREWORD_PLUGINS names it, but no installed package has this entry point; install the package or "
-            "remove the name",
-        )
-        for name in allow
-        if name not in found
-    )

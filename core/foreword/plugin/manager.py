@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from foreword.entry_points import installed_entry_points
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.observability.faults import log_fault
 from foreword.plugin import NAME
@@ -29,7 +30,7 @@ class PluginManager:
 
     Args:
         found: Entry points to load.
-        allow: Names of plugins that may load; empty means all.
+        allow: Plugins that may load, as `distribution` or `distribution:name`; empty means all.
         aliases: Other names for base models, in addition to the aliases of the models themselves.
 
     Attributes:
@@ -53,10 +54,10 @@ class PluginManager:
         """Load the installed plugins.
 
         Args:
-            allow: Names of plugins that may load; empty means all.
+            allow: Plugins that may load, as `distribution` or `distribution:name`; empty means all.
             aliases: Other names for base models.
         """
-        return cls(entry_points(group=NAME), allow=allow, aliases=aliases)
+        return cls(installed_entry_points(NAME), allow=allow, aliases=aliases)
 
     @property
     def changes_texts(self) -> bool:

@@ -29,6 +29,7 @@ from foreword.server.hooked_engine import HookedEngine, hooked
 from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.listening import check_listening, listen
+from foreword.server.memory_trim import keep_trimming
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.planning import Planner
 from foreword.server.pools import WRITE_SECONDS, Pools
@@ -134,9 +135,7 @@ class ForewordServer:
         self._health = Health()
         self._hooked_engine = hooked(engine, plugins, before=self._pools.hooks, after=self._pools.notices)
         self._server: grpc.aio.Server | None = None
-        self._probing: asyncio.Task[None] | None = None
-        self._preloading: asyncio.Task[None] | None = None
-        self._deleting: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
         self._announcing: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -165,9 +164,12 @@ class ForewordServer:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         self._server = server
-        self._probing = asyncio.create_task(prober.run(), name="prober")
-        self._preloading = asyncio.create_task(self._preload(), name="preload")
-        self._deleting = asyncio.create_task(self._delete_pending(), name="deletions")
+        self._background = [
+            asyncio.create_task(prober.run(), name="prober"),
+            asyncio.create_task(self._preload(), name="preload"),
+            asyncio.create_task(self._delete_pending(), name="deletions"),
+            asyncio.create_task(keep_trimming(), name="memory"),
+        ]
         _log.info("listening", host=self._settings.host, port=port, tls=self._settings.tls_certificate is not None)
         return port
 
@@ -189,11 +191,10 @@ class ForewordServer:
         _log.info("draining", grace_seconds=grace)
         await self._health.enter_graceful_shutdown()
         self._watches.close()
-        for task in (self._probing, self._preloading, self._deleting):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        for task in self._background:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await server.stop(grace)
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)

@@ -16,7 +16,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from foreword.domain.messages import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
+from foreword.domain.messages import MAX_OTHER_REQUEST_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
 from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.redaction import redact
 from foreword.server.call_record import CallRecord, keep_record
@@ -24,6 +24,7 @@ from foreword.server.status import status_of, trailing_metadata
 from foreword.server.unforeseen import request_fault
 
 _PREFIX = "/foreword.v1."
+_INFERENCE = "/foreword.v1.InferenceService/"
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -71,7 +72,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
         def around(context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
             return self._around(Call(method=method, metadata=metadata, context=context))
 
-        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(handler, around)
+        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(handler, around, _max_request_bytes(method))
         return wrapped
 
     @asynccontextmanager
@@ -83,7 +84,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
             yield
 
 
-def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
+def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]], max_bytes: int) -> Any:
     """Return a handler that enters `around` in the task of each RPC.
 
     Requests are parsed within `around`: gRPC would answer invalid bytes with UNKNOWN, before authentication and without
@@ -93,7 +94,7 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
     parse = handler.request_deserializer
 
     def parsed(request: Any) -> Any:
-        return _parse_each(parse, request) if handler.request_streaming else _parse(parse, request)
+        return (_parse_each if handler.request_streaming else _parse)(parse, request, max_bytes)
 
     if handler.response_streaming:
         inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
@@ -119,17 +120,21 @@ def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None
     return grpc.unary_unary_rpc_method_handler(unary, **coders)
 
 
-def _parse(parse: Callable[[bytes], Any], data: bytes) -> Any:
+def _max_request_bytes(method: str) -> int:
+    """Return the maximum size of a request of an RPC."""
+    return MAX_REQUEST_BYTES if method.startswith(_INFERENCE) else MAX_OTHER_REQUEST_BYTES
+
+
+def _parse(parse: Callable[[bytes], Any], data: bytes, max_bytes: int) -> Any:
     """Parse a request message.
 
     Raises:
         InvalidArgumentError: The bytes are not a valid message, or too many.
     """
-    if len(data) > MAX_REQUEST_BYTES:
+    if len(data) > max_bytes:
         raise InvalidArgumentError.of(
             "request",
-            f"must have at most {MAX_REQUEST_BYTES:,} bytes, not {len(data):,}; send shorter texts, or a batch in "
-            "parts",
+            f"must have at most {max_bytes:,} bytes, not {len(data):,}; send shorter texts, or a batch in parts",
             reason="MESSAGE_TOO_LARGE",
         )
     try:
@@ -159,10 +164,12 @@ def _fitting(response: Any) -> Any:
     return response
 
 
-async def _parse_each(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+async def _parse_each(
+    parse: Callable[[bytes], Any], requests: AsyncIterator[bytes], max_bytes: int
+) -> AsyncIterator[Any]:
     """Parse the request messages of a stream."""
     async for data in requests:
-        yield _parse(parse, data)
+        yield _parse(parse, data, max_bytes)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from foreword.domain.inference import ReturnOptions
 from foreword.domain.messages import MAX_REQUEST_BYTES, USUAL_RESPONSE_BYTES
 from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError
 from foreword.v1 import inference_service_pb2 as pb2
-from foreword.v1 import inference_service_pb2_grpc
+from foreword.v1 import inference_service_pb2_grpc, tune_experiment_service_pb2
 
 BASE = "baseModels/foreword--starter"
 CLIENTS = [Client, DrivenAsyncClient]
@@ -51,6 +51,15 @@ def test_a_request_above_the_limit_is_refused_with_limit_and_remedy(stubs: Any, 
     assert failure.violations.keys() == {"request"}
     assert "16,777,216" in failure.message
     assert "in parts" in failure.message
+
+
+def test_a_request_to_another_service_is_smaller(stubs: Any) -> None:
+    request = tune_experiment_service_pb2.CreateTuneExperimentRequest(tune_experiment={"creator": "x" * 2**21})
+
+    failure = refused(stubs.experiments.CreateTuneExperiment, request)
+
+    assert failure.reason == "MESSAGE_TOO_LARGE"
+    assert "2,097,152" in failure.message
 
 
 @pytest.mark.parametrize("kind", CLIENTS)

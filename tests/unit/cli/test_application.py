@@ -107,13 +107,14 @@ def test_plugins_are_listed_with_what_they_provide(capsys):
 
 
 def test_plugins_that_are_missing_fail_the_command_and_say_why(capsys, monkeypatch):
-    monkeypatch.setenv("FOREWORD_PLUGINS", "tasks, gone")
+    monkeypatch.setenv("FOREWORD_PLUGINS", "foreword:tasks, gone")
 
     assert run(["plugins", "--json"]) == 1
 
     statuses = {item["id"]: item for item in json.loads(capsys.readouterr().out)}
     assert statuses["tasks"]["state"] == "loaded"
     assert statuses["starter"]["state"] == "blocked"
+    assert "add foreword:starter" in statuses["starter"]["error"]
     assert "no installed package" in statuses["gone"]["error"]
 
 
@@ -128,7 +129,7 @@ def test_commands_of_other_packages_are_listed_with_their_help_and_run(capsys):
 
 
 def test_a_demo_that_no_package_brings_is_named_before_anything_is_started(capsys, monkeypatch):
-    monkeypatch.setattr("foreword.cli.demo.command.entry_points", lambda **_: [])
+    monkeypatch.setattr("foreword.cli.demo.command.installed_entry_points", lambda _: [])
 
     assert run(["demo", "--slack"]) == 1
 
@@ -137,7 +138,7 @@ def test_a_demo_that_no_package_brings_is_named_before_anything_is_started(capsy
 
 def test_a_demo_whose_packages_are_missing_names_the_extra_to_install(capsys, monkeypatch):
     entry = EntryPoint(name="slack", value="package_that_is_not_there:walk", group="foreword.demos")
-    monkeypatch.setattr("foreword.cli.demo.command.entry_points", lambda **_: [entry])
+    monkeypatch.setattr("foreword.cli.demo.command.installed_entry_points", lambda _: [entry])
 
     assert run(["demo", "--slack"]) == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points, version
 from pathlib import Path
 from textwrap import dedent
 
@@ -129,7 +129,10 @@ def test_a_plugin_with_the_name_of_a_built_in_one_is_left_out_and_the_built_in_o
     assert states["foreword_validators.plugin"].state is PluginState.LOADED
     assert "duplicates" in manager.row_validators.items
     assert states["mine"].state is PluginState.FAILED
-    assert "foreword_validators.plugin is also called validators; rename" in states["mine"].error
+    assert (
+        f"foreword_validators.plugin of foreword {version('foreword')} is also called validators"
+        in states["mine"].error
+    )
 
 
 def test_a_base_model_cannot_take_a_name_or_alias_of_another(folder: Path) -> None:
@@ -178,10 +181,10 @@ def test_nothing_remains_of_a_plugin_that_fails_half_way(folder: Path) -> None:
 
 
 def test_only_plugins_on_the_allow_list_load_and_missing_ones_are_reported(folder: Path) -> None:
-    one = write_plugin(folder, "one", VALIDATOR.format(id="one"))
-    two = write_plugin(folder, "two", VALIDATOR.format(id="two"))
+    one = write_plugin(folder, "one", VALIDATOR.format(id="one"), "one-dist")
+    two = write_plugin(folder, "two", VALIDATOR.format(id="two"), "two-dist")
 
-    manager = PluginManager([one, two], allow=["two", "three"])
+    manager = PluginManager([one, two], allow=["two-dist:two", "three"])
 
     assert {status.id: status.state for status in manager.statuses} == {
         "one": PluginState.BLOCKED,

@@ -403,7 +403,8 @@ def test_a_plugin_sees_a_run_begin_move_and_end(shop):
         experiment_progressed=lambda experiment, progress: told.append(("progressed", progress.step)),
         experiment_finished=lambda experiment: told.append(("finished", experiment.state)),
     )
-    plugins = PluginManager([*entry_points(group="foreword"), watch], allow=("tasks", "methods", "watch"))
+    own = [point for point in entry_points(group="foreword") if point.name in ("tasks", "methods")]
+    plugins = PluginManager([*own, watch])
     plugins.base_models.add(TinyBaseModel())
     shop.queue_run()
 
@@ -419,7 +420,7 @@ def test_a_plugin_sees_a_run_begin_move_and_end(shop):
 def test_a_worker_keeps_no_more_base_models_than_its_memory_is_meant_for(shop):
     small, other = TinyBaseModel(), TinyBaseModel("t5")
     room = int(1.1 * 4 * max(model.spec.parameter_count for model in (small, other)))
-    plugins = PluginManager(entry_points(group="foreword"), allow=("tasks", "methods"))
+    plugins = PluginManager(entry_points(group="foreword"), allow=("foreword:tasks", "foreword:methods"))
     plugins.base_models.add(small)
     plugins.base_models.add(other)
     settings = shop.workshop.settings.model_copy(update={"base_model_cache_bytes": room})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import click
 
+from foreword.entry_points import installed_entry_points, is_impostor
 from foreword.installation import install_command
 
 
@@ -63,7 +63,9 @@ def _added_walk(name: str) -> Any:
     It is called with the keyword arguments `client` (of a running service), `endpoint`, `console` (rich), `home` (a
     folder that is deleted after the demo) and `epochs` (None for the recipe's).
     """
-    for entry in entry_points(group="foreword.demos", name=name):
+    for entry in installed_entry_points("foreword.demos"):
+        if entry.name != name or is_impostor(entry):
+            continue
         try:
             return entry.load()
         except ModuleNotFoundError as error:
