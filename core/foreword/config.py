@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=30.0, ge=0, description="Maximum time for running requests to finish after SIGTERM."
     )
+    loop_hold_milliseconds: float = Field(
+        default=50.0,
+        gt=0,
+        description="CPU time for which one request may hold the server's event loop; the log names requests that hold "
+        "it for longer.",
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Minimum log level.")
     access_log: bool = Field(
         default=False, description="Log one line at the end of each request, at level info; never texts or keys."

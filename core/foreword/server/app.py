@@ -17,6 +17,7 @@ from foreword.config import Settings
 from foreword.errors import ForewordError, UnavailableError
 from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
+from foreword.observability.loop_watchdog import LoopWatchdog
 from foreword.plugin.manager import PluginManager
 from foreword.server.access_log import AccessLog
 from foreword.server.auth import DEV_TENANT, Authenticator
@@ -25,6 +26,7 @@ from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
 from foreword.server.grpc_server import create_server
 from foreword.server.health import Health
+from foreword.server.hold_log import HoldLog
 from foreword.server.hooked_engine import HookedEngine, hooked
 from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
@@ -101,6 +103,9 @@ class ForewordServer:
         clock: Clock of monotonic time in seconds, for the age of cached keys and models.
         now: Returns the wall-clock time, for the expiry of keys.
 
+    Attributes:
+        holds: Requests that held the event loop for too long.
+
     Raises:
         InvalidArgumentError: The address needs TLS, or `insecure`.
     """
@@ -133,6 +138,8 @@ class ForewordServer:
         self._pools = Pools()
         self._watches = ExperimentWatches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._health = Health()
+        self.holds = HoldLog(self._clock)
+        self._watchdog = LoopWatchdog(settings.loop_hold_milliseconds / 1000, self.holds.add)
         self._hooked_engine = hooked(engine, plugins, before=self._pools.hooks, after=self._pools.notices)
         self._server: grpc.aio.Server | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -164,6 +171,7 @@ class ForewordServer:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         self._server = server
+        self._watchdog.start()
         self._background = [
             asyncio.create_task(prober.run(), name="prober"),
             asyncio.create_task(self._preload(), name="preload"),
@@ -201,6 +209,7 @@ class ForewordServer:
         if isinstance(self._hooked_engine, HookedEngine):
             await self._hooked_engine.finish(_NOTICE_SECONDS)
         self._pools.close()
+        self._watchdog.stop()
 
     def _engine_lost(self) -> None:
         self._announcing = asyncio.create_task(self._health.enter_graceful_shutdown(), name="engine lost")

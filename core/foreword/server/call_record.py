@@ -1,18 +1,23 @@
-"""Facts about a running RPC, collected for the access log."""
+"""Facts about a running RPC, collected for the logs."""
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import grpc
 
 
 @dataclass(slots=True, kw_only=True)
 class CallRecord:
-    """Facts about an RPC for the access log, collected while it runs; empty or 0 until they are known.
+    """Facts about an RPC for the logs, collected while it runs; empty or 0 until they are known.
 
     Attributes:
+        method: `/foreword.v1.Service/Method`.
+        request_id: Id of the request.
         tenant: Id of the caller's tenant.
         key_id: Id of the caller's API key, which is not secret; empty for the development key.
         code: Status code of the RPC if it failed.
@@ -22,6 +27,8 @@ class CallRecord:
         generated_tokens: Number of tokens of all answers.
     """
 
+    method: str = ""
+    request_id: str = ""
     tenant: str = ""
     key_id: str = ""
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
@@ -32,6 +39,7 @@ class CallRecord:
 
 
 _record: ContextVar[CallRecord] = ContextVar("record")
+_by_task: WeakKeyDictionary[asyncio.Task[Any], CallRecord] = WeakKeyDictionary()
 
 
 def current_record() -> CallRecord:
@@ -42,3 +50,11 @@ def current_record() -> CallRecord:
 def keep_record(record: CallRecord) -> None:
     """Set the record of this task, which serves one RPC."""
     _record.set(record)
+    task = asyncio.current_task()
+    if task is not None:
+        _by_task[task] = record
+
+
+def record_of(task: asyncio.Task[Any] | None) -> CallRecord | None:
+    """Return the record of the RPC that a task serves; None if it serves none. It may be called on any thread."""
+    return None if task is None else _by_task.get(task)

@@ -77,6 +77,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
 
     @asynccontextmanager
     async def _around(self, call: Call) -> AsyncIterator[None]:
+        call.record.method = call.method
         keep_record(call.record)
         async with AsyncExitStack() as stack:
             for layer in self._layers:
@@ -181,6 +182,7 @@ async def carry_request_id(call: Call) -> AsyncIterator[None]:
     given = call.metadata.get("x-request-id", "")
     usable = _REQUEST_ID.fullmatch(given) is not None and redact(given) == given
     request_id = given if usable else secrets.token_hex(8)
+    call.record.request_id = request_id
     call.context.set_trailing_metadata((("x-request-id", request_id),))
     with structlog.contextvars.bound_contextvars(request_id=request_id, method=call.method):
         yield
