@@ -147,7 +147,8 @@ class Settings(BaseSettings):
     max_open_upload_bytes: int = Field(
         default=500_000_000,
         ge=1,
-        description="Maximum total size in bytes of the files that are being uploaded or checked.",
+        description="Maximum total size in bytes of the files that are being uploaded or checked. Meanwhile, their "
+        "rows take as much space in the home folder.",
     )
     max_batch_rows: int = Field(
         default=32, ge=1, description="Maximum number of rows that the engine decodes together."

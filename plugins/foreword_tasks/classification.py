@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
-from foreword.domain.report import Finding, ReportPart
-from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Suitability, Task
+from foreword.domain.report import Finding, ReportPart, Severity
+from foreword.errors import InvalidArgumentError
+from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Suitability, Task, TaskCheck
+from foreword.plugin.task_options import undeclared_outputs
 from foreword_tasks.label_checks import check_labels
+from foreword_tasks.label_distribution import LabelDistribution
 from foreword_tasks.label_metrics import METRICS, score_label_sets
 from foreword_tasks.label_reading import read_labels
 from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema
+from foreword_tasks.outputs import MAX_OUTPUTS, Outputs
 from foreword_tasks.suitability import LabelSigns, copied_from_inputs
 
 
@@ -50,26 +54,27 @@ class Classification(Task):
     main_metric = "exact_match"
     closed = True
 
-    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+    def fit(self, rows: Iterable[Row], options: TaskOptions) -> Schema:
         """Read the labels, their order and the label sets from the rows.
 
         Raises:
-            InvalidArgumentError: The options contradict each other, or rows have labels that are not declared.
+            InvalidArgumentError: The options contradict each other, rows have labels that are not declared, or the rows
+                have too many different outputs.
         """
-        return read_labels(rows, options).to_json()
+        return read_labels(Outputs.of(rows), options).to_json()
 
     def suits(self, rows: Sequence[Row], options: TaskOptions) -> Suitability | None:
         """Return the suitability for rows with a small set of recurring outputs, or if one of the options is set."""
         if options.labels or options.multi_label is not None or options.separator is not None:
             return Suitability(score=1.0, reason="labels, multi_label or separator is set")
-        signs = LabelSigns.of(rows)
+        signs = LabelSigns.of(Outputs.of(rows))
         if not signs.are_labels or (not signs.multi_label and copied_from_inputs(rows)):
             return None
         return Suitability(score=0.9, reason=signs.describe(len(rows)))
 
-    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Check the labels and report their distribution."""
-        return check_labels(rows, LabelSchema.from_json(schema))
+    def start(self, options: TaskOptions) -> TaskCheck:
+        """Start the check of the labels, which also reports their distribution."""
+        return _Check(options)
 
     def target(self, output: str, schema: Schema) -> str:
         """Return the labels in canonical order and spelling."""
@@ -93,3 +98,38 @@ class Classification(Task):
         seen = {labels.read(row.output) for row in rows}
         kept = tuple(label_set for label_set in labels.label_sets if label_set in seen)
         return replace(labels, label_sets=kept).to_json()
+
+
+class _Check(TaskCheck):
+    """The running check; it stores the distinct outputs."""
+
+    def __init__(self, options: TaskOptions) -> None:
+        self._options = options
+        self._outputs = Outputs()
+
+    def row(self, row: Row) -> None:
+        self._outputs.add(row)
+
+    def finish(self) -> tuple[list[Finding], list[ReportPart]]:
+        if self._outputs.too_many:
+            return [_no_labels()], []
+        findings: list[Finding] = []
+        try:
+            labels = read_labels(self._outputs, self._options)
+        except InvalidArgumentError as error:
+            read_labels(Outputs(), self._options)  # raises if the options contradict each other, whatever the rows
+            # The distribution of the labels shows what is in the rows instead of the declared labels.
+            findings = undeclared_outputs(error)
+            labels = read_labels(self._outputs, replace(self._options, labels=()))
+        distribution = LabelDistribution.of(self._outputs, labels)
+        return [*findings, *check_labels(distribution)], distribution.parts()
+
+
+def _no_labels() -> Finding:
+    return Finding(
+        severity=Severity.WARNING,
+        code="TOO_MANY_LABELS",
+        message=f"The rows have more than {MAX_OUTPUTS:,} different or very long outputs, which cannot be labels.",
+        remedy="Use the task generation, or set labels and separator if the outputs are labels.",
+        column="output",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, Severity
+from foreword.domain.report import Finding, Severity
 from foreword_tasks.label_distribution import LabelDistribution
 
 # A model gives the more likely of "A" and "A, B". If "A" alone is 1.5 times as frequent, it wins whenever the text
@@ -57,7 +57,7 @@ def _warning(label: str, crowded: list[tuple[str, ...]], distribution: LabelDist
         f"The model will tend to answer '{label}' where a combination is correct.",
         remedy=f"Add rows for the combinations (about {missing} for '{distribution.text(crowded[0])}'), "
         f"or add missing labels to rows that have only '{label}'.",
-        rows=tuple(distribution.numbers((label,))[:MAX_ROWS_PER_FINDING]),
+        rows=distribution.numbers((label,)),
         row_count=alone,
         column="output",
         excerpt=label,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability
-from foreword_tasks.open_text import OpenText, check_rows, plain
+from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability, TaskCheck
+from foreword_tasks.open_text import OpenText, OpenTextCheck, RowFinding, plain
 from foreword_tasks.suitability import copied_from_inputs
 
 
@@ -41,17 +41,9 @@ class Generation(OpenText):
             reason += ", most of them parts of their inputs"
         return Suitability(score=0.5, reason=reason if len(rows) > 1 else "one row is too few to recognise labels")
 
-    def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
-        """Check for outputs that repeat their inputs."""
-        findings = check_rows(
-            rows,
-            lambda row: plain(row.output) == plain(row.input),
-            code="OUTPUT_IS_INPUT",
-            message="outputs repeat their inputs",
-            remedy="Replace them by the answers that the model should give; otherwise it learns to repeat its input.",
-            tolerated_share=0.1,
-        )
-        return findings, []
+    def start(self, options: TaskOptions) -> TaskCheck:
+        """Start the check for outputs that are all the same, or repeat their inputs."""
+        return _Check()
 
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
         """Return exact match and chrF."""
@@ -66,3 +58,23 @@ class Generation(OpenText):
         )
         chrf = CHRF().corpus_score(list(predictions), [list(references)]).score / 100
         return Scores(metrics={"exact_match": exact / len(references), "chrf": float(chrf)})
+
+
+class _Check(OpenTextCheck):
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeated = RowFinding(
+            code="OUTPUT_IS_INPUT",
+            message="outputs repeat their inputs",
+            remedy="Replace them by the answers that the model should give; otherwise it learns to repeat its input.",
+            tolerated_share=0.1,
+        )
+
+    def row(self, row: Row) -> None:
+        super().row(row)
+        if plain(row.output) == plain(row.input):
+            self._repeated.add(row)
+
+    def finish(self) -> tuple[list[Finding], list[ReportPart]]:
+        findings, parts = super().finish()
+        return [*findings, *self._repeated.findings(self._row_count)], parts

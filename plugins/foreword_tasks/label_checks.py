@@ -6,13 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-from foreword.domain.dataset import Row
-from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity
+from foreword.domain.report import Finding, Severity
 from foreword_tasks.crowding import crowding
 from foreword_tasks.edit_distance import within_distance
-from foreword_tasks.label_distribution import LabelDistribution, LabelledRow
+from foreword_tasks.label_distribution import LabelDistribution, LabelledOutput, first_rows
 from foreword_tasks.label_reading import parts_recur
-from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key
+from foreword_tasks.label_schema import DEFAULT_SEPARATOR, spelling_key
 
 MIN_LABEL_ROWS = 5
 """Minimum rows for a label to be learnt: with a fifth held out, four of them are left to learn from."""
@@ -27,9 +26,8 @@ _MIN_SIMILAR_LENGTH = 4
 _MIN_LENGTH_FOR_TWO_EDITS = 8
 
 
-def check_labels(rows: Sequence[Row], schema: LabelSchema) -> tuple[list[Finding], list[ReportPart]]:
-    """Return all findings about the labels and the report parts of their distribution."""
-    distribution = LabelDistribution.of(rows, schema)
+def check_labels(distribution: LabelDistribution) -> list[Finding]:
+    """Return all findings about the labels."""
     checks: tuple[Callable[[LabelDistribution], Iterator[Finding]], ...] = (
         _reading,
         _number_of_labels,
@@ -41,7 +39,7 @@ def check_labels(rows: Sequence[Row], schema: LabelSchema) -> tuple[list[Finding
         _rare_sets,
         crowding,
     )
-    return [finding for check in checks for finding in check(distribution)], distribution.parts()
+    return [finding for check in checks for finding in check(distribution)]
 
 
 def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
@@ -50,7 +48,7 @@ def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
     if schema.multi_label_declared:
         return
     mark = schema.separator.strip() or schema.separator
-    joined = [row for row in distribution.rows if mark in row.written[0] or len(row.labels) > 1]
+    joined = [output for output in distribution.outputs if mark in output.written[0] or len(output.labels) > 1]
     if schema.multi_label:
         yield _note(
             "READ_AS_MULTI_LABEL",
@@ -71,20 +69,20 @@ def _reading(distribution: LabelDistribution) -> Iterator[Finding]:
 
 def _other_separator(distribution: LabelDistribution) -> Iterator[Finding]:
     """Report outputs that join recurring labels with a usual separator that is not the one in use."""
-    outputs = [row.written[0] for row in distribution.rows]
+    outputs = [output.written[0] for output in distribution.outputs]
     for separator in _OTHER_SEPARATORS:
         if parts_recur(outputs, separator):
             yield _note(
                 "OTHER_SEPARATOR",
                 f"Outputs that contain {separator!r} are read as one label each, although their parts recur.",
                 f"Set separator to {separator!r} if they are several labels.",
-                [row for row in distribution.rows if separator in row.written[0]],
+                [output for output in distribution.outputs if separator in output.written[0]],
             )
             return
 
 
 def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:
-    count, rows = len(distribution.label_counts), len(distribution.rows)
+    count, rows = len(distribution.label_counts), distribution.row_count
     if count == 1 and rows > 1:
         label = next(iter(distribution.label_counts))
         yield Finding(
@@ -102,30 +100,30 @@ def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:
             message=f"{rows} rows have {count} different labels; the outputs look like free text.",
             remedy="Use the task generation, or set labels and separator if the outputs are labels.",
             column="output",
-            excerpt=distribution.rows[0].written[0],
+            excerpt=distribution.outputs[0].written[0],
         )
 
 
 def _spelling(distribution: LabelDistribution) -> Iterator[Finding]:
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    holders: dict[str, list[tuple[str, LabelledRow]]] = defaultdict(list)
-    for row in distribution.rows:
-        for label in row.written:
-            spellings[spelling_key(label)][label] += 1
-            holders[spelling_key(label)].append((label, row))
+    holders: dict[str, list[tuple[str, LabelledOutput]]] = defaultdict(list)
+    for output in distribution.outputs:
+        for label in output.written:
+            spellings[spelling_key(label)][label] += output.row_count
+            holders[spelling_key(label)].append((label, output))
     for label in distribution.schema.labels:
         key = spelling_key(label)
         others = {spelling: count for spelling, count in spellings[key].items() if spelling != label}
         if not others:
             continue
         listed = " and ".join(f"{spelling!r} ({count})" for spelling, count in list(others.items())[:_LISTED])
-        rows = [row for spelling, row in holders[key] if spelling != label]
+        found = [output for spelling, output in holders[key] if spelling != label]
         yield _finding(
             Severity.WARNING,
             "LABEL_SPELLING",
             f"{listed} differ from '{label}' ({spellings[key][label]}) only in case or spaces and count as '{label}'.",
             f"Write '{label}' in all rows, or use distinct names if they are different labels.",
-            rows,
+            found,
             excerpt=next(iter(others)),
         )
 
@@ -134,11 +132,14 @@ def _order(distribution: LabelDistribution) -> Iterator[Finding]:
     schema = distribution.schema
     if not schema.multi_label:
         return
-    rows = [
-        row for row in distribution.rows if len(row.labels) > 1 and _spelled(row) != [*map(spelling_key, row.labels)]
+    found = [
+        output
+        for output in distribution.outputs
+        if len(output.labels) > 1
+        and _spelled(output) != [*map(spelling_key, output.labels)]
+        and len(set(_spelled(output))) == len(output.written)
     ]
-    rows = [row for row in rows if len(set(_spelled(row))) == len(row.written)]
-    if rows:
+    if found:
         order = distribution.text(schema.labels[:12]) + (", ..." if len(schema.labels) > 12 else "")
         chosen = "the declared order" if schema.labels_declared else "the order of most rows"
         yield _note(
@@ -146,25 +147,25 @@ def _order(distribution: LabelDistribution) -> Iterator[Finding]:
             f"Some rows do not list their labels in {chosen} ({order}). "
             "The order makes no difference to tuning; answers use this one.",
             "Set labels if you want answers in another order.",
-            rows,
-            excerpt=distribution.text(rows[0].written),
+            found,
+            excerpt=distribution.text(found[0].written),
         )
 
 
-def _spelled(row: LabelledRow) -> list[str]:
-    return [spelling_key(label) for label in row.written]
+def _spelled(output: LabelledOutput) -> list[str]:
+    return [spelling_key(label) for label in output.written]
 
 
 def _repeated(distribution: LabelDistribution) -> Iterator[Finding]:
-    rows = [row for row in distribution.rows if len(set(_spelled(row))) < len(row.written)]
-    if rows:
+    found = [output for output in distribution.outputs if len(set(_spelled(output))) < len(output.written)]
+    if found:
         yield _finding(
             Severity.WARNING,
             "LABEL_REPEATED",
             "Some rows list the same label more than once; it counts once.",
             "Remove the repetition, or replace it by the intended label.",
-            rows,
-            excerpt=distribution.text(rows[0].written),
+            found,
+            excerpt=distribution.text(found[0].written),
         )
 
 
@@ -185,7 +186,7 @@ def _similar(distribution: LabelDistribution) -> Iterator[Finding]:
                 "LABELS_SIMILAR",
                 f"'{rare}' ({counts[rare]} rows) and '{common}' ({counts[common]} rows) look like the same label.",
                 f"Change '{rare}' to '{common}' if it is misspelt.",
-                [row for row in distribution.rows if rare in row.labels],
+                [output for output in distribution.outputs if rare in output.labels],
                 excerpt=rare,
             )
 
@@ -203,7 +204,7 @@ def _rare_labels(distribution: LabelDistribution) -> Iterator[Finding]:
             "LABEL_TOO_FEW_ROWS",
             f"Some labels have fewer than {MIN_LABEL_ROWS} rows and will hardly be learnt: {_listed(rare)}.",
             f"Add rows until each label has at least {MIN_LABEL_ROWS}, preferably 20, or remove the label.",
-            [row for row in distribution.rows if any(label in rare for label in row.labels)],
+            [output for output in distribution.outputs if any(label in rare for label in output.labels)],
             excerpt=min(rare, key=lambda label: (rare[label], label)),
         )
 
@@ -219,7 +220,7 @@ def _rare_sets(distribution: LabelDistribution) -> Iterator[Finding]:
             "LABEL_SETS_RARE",
             f"Some combinations have only one or two rows and may not be learnt: {_listed(rare)}.",
             "Add rows for the combinations that matter.",
-            [row for row in distribution.rows if distribution.text(row.labels) in rare],
+            [output for output in distribution.outputs if distribution.text(output.labels) in rare],
         )
 
 
@@ -229,21 +230,21 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"'{text}' ({count})" for text, count in rarest[:_LISTED]) + more
 
 
-def _note(code: str, message: str, remedy: str, rows: Sequence[LabelledRow], excerpt: str = "") -> Finding:
-    return _finding(Severity.INFO, code, message, remedy, rows, excerpt=excerpt)
+def _note(code: str, message: str, remedy: str, outputs: Sequence[LabelledOutput], excerpt: str = "") -> Finding:
+    return _finding(Severity.INFO, code, message, remedy, outputs, excerpt=excerpt)
 
 
 def _finding(
-    severity: Severity, code: str, message: str, remedy: str, rows: Sequence[LabelledRow], *, excerpt: str
+    severity: Severity, code: str, message: str, remedy: str, outputs: Sequence[LabelledOutput], *, excerpt: str
 ) -> Finding:
-    numbers = tuple(dict.fromkeys(row.number for row in rows))
+    distinct = {id(output): output for output in outputs}.values()  # an output can have a label twice
     return Finding(
         severity=severity,
         code=code,
         message=message,
         remedy=remedy,
-        rows=numbers[:MAX_ROWS_PER_FINDING],
-        row_count=len(numbers),
+        rows=first_rows(distinct),
+        row_count=sum(output.row_count for output in distinct),
         column="output",
         excerpt=excerpt,
     )

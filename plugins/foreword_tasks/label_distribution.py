@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from foreword.domain.dataset import Row
-from foreword.domain.report import Matrix, ReportPart, Table
+from foreword.domain.report import MAX_ROWS_PER_FINDING, Matrix, ReportPart, Table
 from foreword_tasks.label_metrics import MAX_MATRIX_LABELS
 from foreword_tasks.label_schema import LabelSchema
+from foreword_tasks.outputs import Outputs
 
 _MAX_TABLE_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledRow:
-    """A row's label set in canonical form and its labels as written."""
+class LabelledOutput:
+    """The label set of an output in canonical form and its labels as written.
 
-    number: int
+    Attributes:
+        row_count: Number of rows with this output.
+        numbers: The first 20 of these rows.
+    """
+
     labels: tuple[str, ...]
     written: tuple[str, ...]
+    row_count: int
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,36 +34,51 @@ class LabelDistribution:
     """The distribution of labels over the rows.
 
     Attributes:
+        outputs: Distinct outputs, in the order of their first rows.
+        row_count: Number of rows.
         label_counts: Number of rows by label, alone or with others.
         set_counts: Number of rows by label set.
     """
 
     schema: LabelSchema
-    rows: tuple[LabelledRow, ...]
+    outputs: tuple[LabelledOutput, ...]
+    row_count: int
     label_counts: Counter[str]
     set_counts: Counter[tuple[str, ...]]
 
     @classmethod
-    def of(cls, rows: Sequence[Row], schema: LabelSchema) -> LabelDistribution:
-        """Count the labels and label sets of rows."""
+    def of(cls, outputs: Outputs, schema: LabelSchema) -> LabelDistribution:
+        """Count the labels and label sets of outputs."""
         labelled = tuple(
-            LabelledRow(number=row.number, labels=schema.read(row.output), written=tuple(schema.written(row.output)))
-            for row in rows
+            LabelledOutput(
+                labels=schema.read(output.text),
+                written=tuple(schema.written(output.text)),
+                row_count=output.count,
+                numbers=tuple(output.numbers),
+            )
+            for output in outputs
         )
+        label_counts: Counter[str] = Counter()
+        set_counts: Counter[tuple[str, ...]] = Counter()
+        for item in labelled:
+            set_counts[item.labels] += item.row_count
+            for label in item.labels:
+                label_counts[label] += item.row_count
         return cls(
             schema=schema,
-            rows=labelled,
-            label_counts=Counter(label for row in labelled for label in row.labels),
-            set_counts=Counter(row.labels for row in labelled),
+            outputs=labelled,
+            row_count=outputs.row_count,
+            label_counts=label_counts,
+            set_counts=set_counts,
         )
 
     def alone(self, label: str) -> int:
         """Return the number of rows with only this label."""
         return self.set_counts[(label,)]
 
-    def numbers(self, labels: tuple[str, ...]) -> list[int]:
-        """Return the numbers of the rows with exactly this label set."""
-        return [row.number for row in self.rows if row.labels == labels]
+    def numbers(self, labels: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the numbers of the first 20 rows with exactly this label set."""
+        return first_rows(output for output in self.outputs if output.labels == labels)
 
     def text(self, labels: tuple[str, ...]) -> str:
         """Return a label set as the text of an answer."""
@@ -112,7 +133,12 @@ class LabelDistribution:
         return ReportPart(id="co_occurrence", title=title, content=matrix)
 
     def _share(self, count: int) -> str:
-        return f"{100 * count / max(1, len(self.rows)):.1f} %"
+        return f"{100 * count / max(1, self.row_count):.1f} %"
+
+
+def first_rows(outputs: Iterable[LabelledOutput]) -> tuple[int, ...]:
+    """Return the numbers of the first 20 rows with any of these outputs."""
+    return tuple(sorted(number for output in outputs for number in output.numbers)[:MAX_ROWS_PER_FINDING])
 
 
 def _title(title: str, shown: int, total: int) -> str:

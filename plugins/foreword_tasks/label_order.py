@@ -11,7 +11,7 @@ _MAX_LABELS = 1000
 _MAX_LABELS_PER_ROW = 50
 
 
-def majority_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def majority_order(votes: Iterable[tuple[Sequence[str], int]]) -> tuple[str, ...]:
     """Return the labels in the order that most rows use, by the method of ranked pairs.
 
     For each pair of labels, the rows that have both vote on their order. Clear majorities count before close ones, and
@@ -19,20 +19,22 @@ def majority_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
     are ordered by frequency, then alphabetically, so that the order of the rows does not matter.
 
     Args:
-        rows: The labels of each row as written, without repetitions. Rows with more than 50 labels do not vote; with
-            more than 1,000 labels only the frequency decides.
+        votes: Labels as written, without repetitions, each with the number of rows that have them. Rows with more than
+            50 labels do not vote; with more than 1,000 labels only the frequency decides.
     """
     counts: Counter[str] = Counter()
-    votes: Counter[tuple[str, str]] = Counter()
-    for labels in rows:
-        counts.update(labels)
+    orders: Counter[tuple[str, str]] = Counter()
+    for labels, row_count in votes:
+        for label in labels:
+            counts[label] += row_count
         if len(labels) <= _MAX_LABELS_PER_ROW:
-            votes.update(combinations(labels, 2))
+            for pair in combinations(labels, 2):
+                orders[pair] += row_count
     ranked = sorted(counts, key=lambda label: (-counts[label], label))
-    if not votes or len(ranked) > _MAX_LABELS:
+    if not orders or len(ranked) > _MAX_LABELS:
         return tuple(ranked)
     place = {label: index for index, label in enumerate(ranked)}
-    margins = {pair: count - votes.get((pair[1], pair[0]), 0) for pair, count in votes.items()}
+    margins = {pair: count - orders.get((pair[1], pair[0]), 0) for pair, count in orders.items()}
     pairs = sorted(
         (pair for pair, margin in margins.items() if margin > 0),
         key=lambda pair: (-margins[pair], place[pair[0]], place[pair[1]]),

@@ -3,44 +3,54 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 from foreword_tasks.label_order import majority_order
 from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key, split_output
+from foreword_tasks.outputs import MAX_OUTPUTS, Outputs
 
 _RECURRING_SHARE = 0.8
 _RECURRING_SHARE_WITH_SINGLES = 0.5
 _LISTED = 10
 
 
-def read_labels(rows: Sequence[Row], options: TaskOptions) -> LabelSchema:
+def read_labels(outputs: Outputs, options: TaskOptions) -> LabelSchema:
     """Read the labels in canonical order and the label sets.
 
     Raises:
-        InvalidArgumentError: The options contradict each other, or a row has a label that is not declared.
+        InvalidArgumentError: The options contradict each other, a row has a label that is not declared, or there are
+            too many different outputs.
     """
+    if outputs.too_many:
+        raise InvalidArgumentError.of(
+            "task_options.labels",
+            f"cannot be read from the rows, which have more than {MAX_OUTPUTS:,} different or very long outputs; use "
+            "the task generation",
+        )
     separator = DEFAULT_SEPARATOR if options.separator is None else options.separator
     declared = tuple(label.strip() for label in options.labels)
     _check_options(declared, separator, options.multi_label)
-    outputs = [row.output for row in rows]
+    texts = outputs.texts
     multi_label = options.multi_label
     if multi_label is None:
-        multi_label = _parts_declared(outputs, declared, separator) if declared else parts_recur(outputs, separator)
+        multi_label = _parts_declared(texts, declared, separator) if declared else parts_recur(texts, separator)
     draft = LabelSchema(labels=declared, multi_label=multi_label, separator=separator, label_sets=())
-    written = [draft.written(output) for output in outputs]
     if declared:
-        _check_rows(rows, written, draft, options)
+        _check_declared(outputs, draft, options)
         labels = declared
     else:
-        spelling = common_spelling(label for labels in written for label in labels)
+        written = [(draft.written(output.text), output.count) for output in outputs]
+        spelling = common_spelling(written)
         labels = majority_order(
-            list(dict.fromkeys(spelling[spelling_key(label)] for label in labels)) for labels in written
+            (list(dict.fromkeys(spelling[spelling_key(label)] for label in labels)), count) for labels, count in written
         )
     draft = LabelSchema(labels=labels, multi_label=multi_label, separator=separator, label_sets=())
-    label_sets = Counter(draft.read(output) for output in outputs)
+    label_sets: Counter[tuple[str, ...]] = Counter()
+    for output in outputs:
+        label_sets[draft.read(output.text)] += output.count
     place = {label: index for index, label in enumerate(labels)}
     return LabelSchema(
         labels=labels,
@@ -52,15 +62,20 @@ def read_labels(rows: Sequence[Row], options: TaskOptions) -> LabelSchema:
     )
 
 
-def common_spelling(labels: Iterable[str]) -> dict[str, str]:
-    """Return the most frequent spelling by spelling key; ties are broken alphabetically."""
+def common_spelling(written: Iterable[tuple[Sequence[str], int]]) -> dict[str, str]:
+    """Return the most frequent spelling by spelling key; ties are broken alphabetically.
+
+    Args:
+        written: Labels as written, each with the number of rows that have them.
+    """
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    for label in labels:
-        spellings[spelling_key(label)][" ".join(label.split())] += 1
+    for labels, count in written:
+        for label in labels:
+            spellings[spelling_key(label)][" ".join(label.split())] += count
     return {key: min(counts, key=lambda label: (-counts[label], label)) for key, counts in spellings.items()}
 
 
-def parts_recur(outputs: Sequence[str], separator: str) -> bool:
+def parts_recur(outputs: Collection[str], separator: str) -> bool:
     """Return True if the separator joins labels, that is, parts that also occur in other outputs.
 
     With `Warehouse` and `Planning, Packaging` in the data, `Warehouse, Packaging` is a set of labels. With `Salem, OR`
@@ -77,7 +92,7 @@ def parts_recur(outputs: Sequence[str], separator: str) -> bool:
     return share >= (_RECURRING_SHARE_WITH_SINGLES if alone else _RECURRING_SHARE)
 
 
-def _parts_declared(outputs: Sequence[str], declared: Sequence[str], separator: str) -> bool:
+def _parts_declared(outputs: Collection[str], declared: Sequence[str], separator: str) -> bool:
     """Return True if some output joins several declared labels."""
     keys = {spelling_key(label) for label in declared}
     for output in outputs:
@@ -106,9 +121,7 @@ def _check_options(declared: Sequence[str], separator: str, multi_label: bool | 
     violations.check()
 
 
-def _check_rows(
-    rows: Sequence[Row], written: Sequence[Sequence[str]], draft: LabelSchema, options: TaskOptions
-) -> None:
+def _check_declared(outputs: Outputs, draft: LabelSchema, options: TaskOptions) -> None:
     """Check that all labels are declared.
 
     Raises:
@@ -116,15 +129,15 @@ def _check_rows(
     """
     known = {spelling_key(label) for label in draft.labels}
     unknown: dict[str, list[int]] = defaultdict(list)
-    for row, labels in zip(rows, written, strict=True):
-        for label in labels:
+    for output in outputs:
+        for label in draft.written(output.text):
             if spelling_key(label) not in known:
-                unknown[label].append(row.number)
+                unknown[label] += output.numbers
     if not unknown:
         return
     violations = Violations()
     for label, numbers in list(unknown.items())[:_LISTED]:
-        shown = ", ".join(map(str, numbers[:_LISTED])) + (", ..." if len(numbers) > _LISTED else "")
+        shown = ", ".join(map(str, sorted(numbers)[:_LISTED])) + (", ..." if len(numbers) > _LISTED else "")
         text = f"{label[:80]!r} (row {shown}) is not a declared label; declare it or correct the rows"
         parts = {spelling_key(part) for part in split_output(label, draft.separator)}
         if options.multi_label is False and len(parts) > 1 and parts <= known:

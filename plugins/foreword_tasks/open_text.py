@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
-from foreword.plugin.interfaces import Schema, Task
+from foreword.plugin.interfaces import Schema, Task, TaskCheck
 
 
 class OpenText(Task):
     """A task whose answers are free text; case, whitespace and line breaks are preserved."""
 
-    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+    def fit(self, rows: Iterable[Row], options: TaskOptions) -> Schema:
         """Return an empty schema; free text needs none."""
         return {}
 
@@ -22,64 +21,80 @@ class OpenText(Task):
         """Return the output unchanged."""
         return output
 
-    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Check whether all outputs are the same, then run the checks of the task."""
-        findings, parts = self.check_texts(rows)
-        return [*_one_output(rows), *findings], parts
 
-    @abstractmethod
-    def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
-        """Check the outputs for problems specific to the task."""
+class OpenTextCheck(TaskCheck):
+    """The check whether all outputs are the same. Subclasses add the checks of their task."""
+
+    def __init__(self) -> None:
+        self._row_count = 0
+        self._first: str | None = None
+        self._differ = False
+
+    def row(self, row: Row) -> None:
+        """Compare the output with that of the first row."""
+        self._row_count += 1
+        if self._first is None:
+            self._first = row.output
+        elif not self._differ:
+            self._differ = row.output.strip() != self._first.strip()
+
+    def finish(self) -> tuple[list[Finding], list[ReportPart]]:
+        """Return a warning if all outputs are the same."""
+        if self._row_count < 2 or self._differ:
+            return [], []
+        finding = Finding(
+            severity=Severity.WARNING,
+            code="ONE_OUTPUT",
+            message=f"All {self._row_count} rows have the same output.",
+            remedy="Add rows with other outputs; otherwise the model learns to give the same answer to every input.",
+            column="output",
+            excerpt=excerpt(self._first or ""),
+        )
+        return [finding], []
 
 
-def check_rows(
-    rows: Sequence[Row],
-    test: Callable[[Row], bool],
-    *,
-    code: str,
-    message: str,
-    remedy: str,
-    tolerated_share: float,
-) -> list[Finding]:
-    """Return a finding about the rows that match a test: a warning if they are many, otherwise a note.
+class RowFinding:
+    """A finding about the rows that have a problem: a warning if they are many, otherwise a note.
 
     Args:
-        test: Returns True for a row that has the problem.
         message: Continuation of `3 of 200`: `summaries have as many words as their texts`.
         tolerated_share: Share of all rows up to which the finding is a note.
     """
-    found = [row for row in rows if test(row)]
-    if not found:
-        return []
-    return [
-        Finding(
-            severity=Severity.WARNING if len(found) > tolerated_share * len(rows) else Severity.INFO,
-            code=code,
-            message=f"{len(found):,} of {len(rows):,} {message}.",
-            remedy=remedy,
-            rows=tuple(row.number for row in found[:MAX_ROWS_PER_FINDING]),
-            row_count=len(found),
-            column="output",
-            excerpt=excerpt(found[0].output),
-        )
-    ]
+
+    def __init__(self, *, code: str, message: str, remedy: str, tolerated_share: float) -> None:
+        self._code = code
+        self._message = message
+        self._remedy = remedy
+        self._tolerated_share = tolerated_share
+        self._count = 0
+        self._numbers: list[int] = []
+        self._excerpt = ""
+
+    def add(self, row: Row) -> None:
+        """Count a row that has the problem."""
+        self._count += 1
+        if len(self._numbers) < MAX_ROWS_PER_FINDING:
+            self._numbers.append(row.number)
+            self._excerpt = self._excerpt or excerpt(row.output)
+
+    def findings(self, row_count: int) -> list[Finding]:
+        """Return the finding for a file with this number of rows; none if no row has the problem."""
+        if not self._count:
+            return []
+        return [
+            Finding(
+                severity=Severity.WARNING if self._count > self._tolerated_share * row_count else Severity.INFO,
+                code=self._code,
+                message=f"{self._count:,} of {row_count:,} {self._message}.",
+                remedy=self._remedy,
+                rows=tuple(self._numbers),
+                row_count=self._count,
+                column="output",
+                excerpt=self._excerpt,
+            )
+        ]
 
 
 def plain(text: str) -> str:
     """Return a text in lower case with normalised whitespace, for comparisons."""
     return " ".join(text.casefold().split())
-
-
-def _one_output(rows: Sequence[Row]) -> list[Finding]:
-    if len(rows) < 2 or len({row.output.strip() for row in rows}) > 1:
-        return []
-    return [
-        Finding(
-            severity=Severity.WARNING,
-            code="ONE_OUTPUT",
-            message=f"All {len(rows)} rows have the same output.",
-            remedy="Add rows with other outputs; otherwise the model learns to give the same answer to every input.",
-            column="output",
-            excerpt=excerpt(rows[0].output),
-        )
-    ]

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from foreword.domain.dataset import Row
 from foreword_tasks.label_reading import parts_recur
 from foreword_tasks.label_schema import DEFAULT_SEPARATOR, spelling_key, split_output
+from foreword_tasks.outputs import Outputs
 from foreword_tasks.words import words
 
 Item = TypeVar("Item")
@@ -57,19 +58,23 @@ class LabelSigns:
     structured: bool
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> LabelSigns:
+    def of(cls, outputs: Outputs) -> LabelSigns:
         """Read the outputs of at least one row."""
-        outputs = [row.output for row in rows]
-        multi_label = parts_recur(outputs, DEFAULT_SEPARATOR)
-        label_sets = [
-            frozenset(map(spelling_key, split_output(output, DEFAULT_SEPARATOR) if multi_label else [output]))
-            for output in outputs
-        ]
+        multi_label = parts_recur(outputs.texts, DEFAULT_SEPARATOR)
+        label_sets: Counter[frozenset[str]] = Counter()
+        for output in outputs:
+            parts = split_output(output.text, DEFAULT_SEPARATOR) if multi_label else [output.text]
+            label_sets[frozenset(map(spelling_key, parts))] += output.count
+        counts: Counter[str] = Counter()
+        for labels, count in label_sets.items():
+            for label in labels:
+                counts[label] += count
+        structured = sum(output.count for output in outputs if output.text.lstrip()[:1] in ("{", "["))
         return cls(
-            counts=Counter(label for labels in label_sets for label in labels),
-            combination_count=len(set(label_sets)),
+            counts=counts,
+            combination_count=len(label_sets),
             multi_label=multi_label,
-            structured=sum(output.lstrip()[:1] in ("{", "[") for output in outputs) > len(outputs) / 2,
+            structured=structured > outputs.row_count / 2,
         )
 
     @property

@@ -9,8 +9,8 @@ from typing import Final
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Histogram, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability
-from foreword_tasks.open_text import OpenText, check_rows, plain
+from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability, TaskCheck
+from foreword_tasks.open_text import OpenText, OpenTextCheck, RowFinding, plain
 from foreword_tasks.suitability import describe_summaries
 from foreword_tasks.words import words
 
@@ -50,27 +50,9 @@ class Summarization(OpenText):
         reason = describe_summaries(rows)
         return None if reason is None else Suitability(score=0.7, reason=reason)
 
-    def check_texts(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
-        """Check for summaries that are not shorter than their texts or copied from them; report the lengths."""
-        findings = [
-            *check_rows(
-                rows,
-                lambda row: len(words(row.output)) >= len(words(row.input)),
-                code="SUMMARY_NOT_SHORTER",
-                message="summaries have at least as many words as their texts",
-                remedy="Shorten them, and check that input and output are not swapped.",
-                tolerated_share=0.05,
-            ),
-            *check_rows(
-                rows,
-                lambda row: f" {plain(row.output)} " in f" {plain(row.input)} ",
-                code="SUMMARY_COPIED",
-                message="summaries are copied word for word from their texts",
-                remedy="Rephrase them; otherwise the model learns to copy a part of the text.",
-                tolerated_share=0.5,
-            ),
-        ]
-        return findings, [_shortness(rows)] if rows else []
+    def start(self, options: TaskOptions) -> TaskCheck:
+        """Start the check for summaries that are not shorter than their texts, copied, or all the same."""
+        return _Check()
 
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
         """Return ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004), each the mean F-score over the rows.
@@ -96,14 +78,41 @@ class _Words:
         return words(text)
 
 
-def _shortness(rows: Sequence[Row]) -> ReportPart:
-    """Return the histogram of the summaries' lengths relative to their texts."""
-    counts = [0] * (len(_SHARES) - 1)
-    for row in rows:
-        share = len(words(row.output)) / max(1, len(words(row.input)))
-        counts[min(int(share * 10), len(counts) - 1)] += 1
-    return ReportPart(
-        id="summary_lengths",
-        title="Length of summaries as a share of their texts, in words (last bar: 1 or more)",
-        content=Histogram(unit="share", edges=_SHARES, counts=tuple(counts)),
-    )
+class _Check(OpenTextCheck):
+    def __init__(self) -> None:
+        super().__init__()
+        self._long = RowFinding(
+            code="SUMMARY_NOT_SHORTER",
+            message="summaries have at least as many words as their texts",
+            remedy="Shorten them, and check that input and output are not swapped.",
+            tolerated_share=0.05,
+        )
+        self._copied = RowFinding(
+            code="SUMMARY_COPIED",
+            message="summaries are copied word for word from their texts",
+            remedy="Rephrase them; otherwise the model learns to copy a part of the text.",
+            tolerated_share=0.5,
+        )
+        self._shares = [0] * (len(_SHARES) - 1)
+
+    def row(self, row: Row) -> None:
+        super().row(row)
+        output_words, input_words = len(words(row.output)), len(words(row.input))
+        if output_words >= input_words:
+            self._long.add(row)
+        if f" {plain(row.output)} " in f" {plain(row.input)} ":
+            self._copied.add(row)
+        self._shares[min(int(output_words / max(1, input_words) * 10), len(self._shares) - 1)] += 1
+
+    def finish(self) -> tuple[list[Finding], list[ReportPart]]:
+        findings, parts = super().finish()
+        findings += [*self._long.findings(self._row_count), *self._copied.findings(self._row_count)]
+        return findings, [*parts, *([self._lengths()] if self._row_count else [])]
+
+    def _lengths(self) -> ReportPart:
+        """Return the histogram of the summaries' lengths relative to their texts."""
+        return ReportPart(
+            id="summary_lengths",
+            title="Length of summaries as a share of their texts, in words (last bar: 1 or more)",
+            content=Histogram(unit="share", edges=_SHARES, counts=tuple(self._shares)),
+        )

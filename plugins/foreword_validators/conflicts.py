@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
-from hashlib import blake2b
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+from foreword_validators.row_index import RowIndex
 
 
 class Conflicts(RowValidator):
@@ -26,18 +27,24 @@ class Conflicts(RowValidator):
 
 
 class _Check(RowCheck):
-    """The running check; it stores 32 bytes and a number per row, not the texts."""
+    """The running check; it stores hashes of rows, not the texts."""
 
     def __init__(self, separator: str | None) -> None:
         self._separator = separator
-        self._first: dict[bytes, tuple[int, bytes]] = {}
+        self._index = RowIndex()
+        self._numbers = array("I")
+        self._outputs = array("q")
 
     def row(self, row: Row) -> Iterator[Finding]:
         if not row.input.strip() or not row.output.strip():
             return
-        output = _digest(self._meaning(row.output))
-        first, first_output = self._first.setdefault(_digest(row.input.strip()), (row.number, output))
-        if output != first_output:
+        output = hash(self._meaning(row.output))
+        place = self._index.first(row.input.strip(), len(self._numbers))
+        if place == len(self._numbers):
+            self._numbers.append(row.number)
+            self._outputs.append(output)
+        elif output != self._outputs[place]:
+            first = self._numbers[place]
             yield Finding(
                 severity=Severity.WARNING,
                 code="CONFLICTING_OUTPUTS",
@@ -55,7 +62,3 @@ class _Check(RowCheck):
             return output.strip()
         labels = output.casefold().split(self._separator.strip() or self._separator)
         return "\x00".join(sorted({" ".join(label.split()) for label in labels} - {""}))
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=16).digest()

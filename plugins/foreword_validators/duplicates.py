@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
+from foreword_validators.row_index import RowIndex
 
 _LISTED = 5
 
@@ -24,10 +24,10 @@ class Duplicates(RowValidator):
 
 
 class _Check(RowCheck):
-    """The running check; it stores 16 bytes and a number per row, not the texts."""
+    """The running check; it stores hashes of rows, not the texts."""
 
     def __init__(self) -> None:
-        self._first: dict[bytes, int] = {}
+        self._index = RowIndex()
         self._count = 0
         self._repeats: list[tuple[int, int]] = []
         self._excerpt = ""
@@ -35,8 +35,7 @@ class _Check(RowCheck):
     def row(self, row: Row) -> Iterable[Finding]:
         if not row.input.strip():
             return ()
-        texts = f"{row.input.strip()}\x00{row.output.strip()}"
-        first = self._first.setdefault(blake2b(texts.encode(), digest_size=16).digest(), row.number)
+        first = self._index.first(f"{row.input.strip()}\x00{row.output.strip()}", row.number)
         if first != row.number:
             self._count += 1
             self._excerpt = self._excerpt or excerpt(row.input)

@@ -7,10 +7,21 @@ from dataclasses import replace
 from foreword.domain.dataset import Row
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, MetricSpec, Severity
-from foreword.plugin.interfaces import LabelSpace, Scores, Suitability, Task
+from foreword.plugin.interfaces import LabelSpace, Scores, Suitability, Task, TaskCheck
 from foreword.testing import TaskTests
 
 ROWS = [Row(number=number, input=f"say {number}", output=f"Word{number % 3}") for number in range(1, 13)]
+
+
+class Check(TaskCheck):
+    def __init__(self, *findings):
+        self.findings = findings
+
+    def row(self, row):
+        pass
+
+    def finish(self):
+        return self.findings, ()
 
 
 class Shout(Task):
@@ -24,8 +35,8 @@ class Shout(Task):
     def fit(self, rows, options):
         return {"words": sorted({row.output.upper() for row in rows})}
 
-    def check(self, rows, schema):
-        return [], []
+    def start(self, options):
+        return Check()
 
     def target(self, output, schema):
         return output.upper()
@@ -157,13 +168,26 @@ class AnythingGoes(Shout):
 
 
 class NoRemedy(Shout):
-    def check(self, rows, schema):
-        return [Finding(severity=Severity.WARNING, code="QUIET", message="Too quiet.")], []
+    def start(self, options):
+        return Check(Finding(severity=Severity.WARNING, code="QUIET", message="Too quiet."))
 
 
 class UnknownRow(Shout):
-    def check(self, rows, schema):
-        return [Finding(severity=Severity.INFO, code="QUIET", message="Quiet.", rows=(99,), row_count=1)], []
+    def start(self, options):
+        return Check(Finding(severity=Severity.INFO, code="QUIET", message="Quiet.", rows=(99,), row_count=1))
+
+
+class Hoarding(Shout):
+    def start(self, options):
+        check = Check()
+        check.rows = []
+        check.row = lambda row: check.rows.append(row.input)
+        return check
+
+
+class TwicePerFit(Shout):
+    def fit(self, rows, options):
+        return {"words": sorted({row.output.upper() for row in rows}), "count": sum(1 for _ in rows)}
 
 
 class OpenThoughClosed(Shout):
@@ -207,6 +231,8 @@ BROKEN = {
     "test_right_answers_score_better_than_wrong_ones": (WorseIsBetter,),
     "test_text_that_is_not_an_answer_counts_as_wrong_and_raises_no_error": (Fragile, AnythingGoes),
     "test_its_findings_name_rows_and_remedies": (NoRemedy, UnknownRow),
+    "test_its_check_keeps_little_memory_per_row": (Hoarding,),
+    "test_it_reads_rows_only_once": (TwicePerFit,),
     "test_its_label_space_contains_every_target": (OpenThoughClosed, SpaceWithoutSome, SpaceInLowerCase),
     "test_a_schema_trained_on_some_rows_has_all_labels_but_only_their_answers": (RememberingHeldOut, ForgettingLabels),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, MetricSpec, ReportPart
-from foreword.plugin.interfaces import Schema, Scores, Task
+from foreword.plugin.interfaces import Schema, Scores, Task, TaskCheck
 
 
 class Shout(Task):
@@ -24,13 +24,13 @@ class Shout(Task):
     metrics = (MetricSpec(id="same", display_name="Same", description="Share of equal answers, in [0, 1]."),)
     main_metric = "same"
 
-    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+    def fit(self, rows: Iterable[Row], options: TaskOptions) -> Schema:
         """Return the number of marks."""
         return {"marks": (options.extra or {}).get("marks", 1)}
 
-    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Return no findings."""
-        return [], []
+    def start(self, options: TaskOptions) -> TaskCheck:
+        """Start a check without findings."""
+        return NothingToReport()
 
     def target(self, output: str, schema: Schema) -> str:
         """Return the output in upper case, with the marks."""
@@ -40,3 +40,21 @@ class Shout(Task):
         """Count equal answers."""
         same = sum(a == self.target(b, schema) for a, b in zip(predictions, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})
+
+
+def checked(
+    task: Task, rows: Iterable[Row], options: TaskOptions | None = None
+) -> tuple[list[Finding], list[ReportPart]]:
+    """Return the findings and parts of a task's check."""
+    check = task.start(options or TaskOptions())
+    for row in rows:
+        check.row(row)
+    findings, parts = check.finish()
+    return list(findings), list(parts)
+
+
+class NothingToReport(TaskCheck):
+    """A check without findings."""
+
+    def row(self, row: Row) -> None:
+        """Accept the row."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,9 +68,10 @@ def check(
         max_bytes=settings.max_dataset_bytes,
         counter=TokenCounters().counter,
     )
-    while chunk := file.read(_CHUNK_BYTES):
-        checker.feed(chunk)
-    report = checker.finish().report
+    with closing(checker):
+        while chunk := file.read(_CHUNK_BYTES):
+            checker.feed(chunk)
+        report = checker.finish().report
     if as_json:
         print_json(report)
     else:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from foreword.data.findings import FindingCollector
 from foreword.data.reader import RowReader
-from foreword.data.rows import write_rows
+from foreword.data.row_sample import RowSample
+from foreword.data.spool import RowSpool
 from foreword.data.task_choice import choose_task
 from foreword.domain.dataset import MAX_DATASET_BYTES, Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport, Finding, ReportPart, Severity
 from foreword.domain.report_limits import limit_report
-from foreword.errors import FieldViolation, InvalidArgumentError, InvalidRowsError
-from foreword.plugin.interfaces import RowCheck, RowValidator, Schema, Task, ValidationContext
-from foreword.plugin.task_options import check_task_options
+from foreword.errors import CancelledError, FieldViolation, InvalidArgumentError, InvalidRowsError
+from foreword.plugin.interfaces import RowCheck, RowValidator, Task, TaskCheck, ValidationContext
+from foreword.plugin.task_options import check_task_options, undeclared_outputs
+from foreword.turns.cancellation import check_cancelled
 
 MAX_ROWS = 1_000_000
-"""Maximum number of rows per file. A row takes about 200 bytes of memory beside its texts."""
+"""Maximum number of rows per file. The built-in checks take about 50 bytes of memory per row, whatever its length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,21 +32,27 @@ class CheckedData:
     """The result of checking a whole file.
 
     Attributes:
-        rows: Rows without errors, numbered as in the file.
-        canonical: The stored form of the rows; see `foreword.data.rows`.
-        content_sha256: SHA-256 of `canonical` in hexadecimal.
+        file: The stored form of the rows without errors, at its start; see `foreword.data.rows`. It is open until the
+            checker is closed.
+        row_count: Number of rows in `file`.
+        byte_size: Size of `file` in bytes.
+        content_sha256: SHA-256 of `file` in hexadecimal.
         task: Task whose checks ran; empty if none was set and none suits the rows.
     """
 
     report: DataReport
-    rows: tuple[Row, ...]
-    canonical: bytes
+    file: IO[bytes]
+    row_count: int
+    byte_size: int
     content_sha256: str
     task: str
 
 
 class DatasetChecker:
     """A check of one file that finds all faults, not only the first.
+
+    Memory hardly depends on the size of the file: each row is checked and then written to a temporary file. Close the
+    checker to remove that file.
 
     Args:
         validators: Validators to run on every row, in this order. One that raises is reported and then skipped.
@@ -50,6 +61,7 @@ class DatasetChecker:
         count_tokens: Counts the tokens of a text; None if no base model was set.
         max_input_tokens: Maximum length of an input in tokens, used with `count_tokens`.
         max_bytes: Maximum size of the file in bytes.
+        folder: Folder for the temporary file; None for the folder of the operating system.
 
     Raises:
         InvalidArgumentError: The format is unknown, or the options contradict each other.
@@ -66,6 +78,7 @@ class DatasetChecker:
         count_tokens: Callable[[str], int] | None = None,
         max_input_tokens: int | None = None,
         max_bytes: int = MAX_DATASET_BYTES,
+        folder: Path | None = None,
     ) -> None:
         self._reader = RowReader(format)
         self._task = task
@@ -75,9 +88,11 @@ class DatasetChecker:
         self._byte_count = 0
         self._findings = FindingCollector()
         self._parts: list[ReportPart] = []
-        self._rows: list[Row] = []
+        self._sample = RowSample()
+        self._task_check: TaskCheck | None = None
         if task is not None:
             _check_options(task, options)
+            self._start_task(task)
         context = ValidationContext(
             task=task.id if task else "",
             count_tokens=count_tokens,
@@ -89,39 +104,73 @@ class DatasetChecker:
         self._checks: dict[str, RowCheck] = {}
         for validator in validators:
             self._start(validator, context)
+        self._lock = threading.Lock()
+        self._closing = False
+        self._spool = RowSpool(folder)
 
     def feed(self, chunk: bytes) -> None:
         """Check the next bytes of the file.
 
         Raises:
+            CancelledError: The caller has gone.
             InvalidArgumentError: The file is larger than `max_bytes`, or has more than `MAX_ROWS` rows.
+            UnavailableError: The temporary file cannot be written.
         """
         self._byte_count += len(chunk)
         if self._byte_count > self._max_bytes:
             raise _too_large(f"the file is larger than {self._max_bytes:,} bytes")
-        for item in self._reader.feed(chunk):
-            self._take(item)
+        with self._busy():
+            for item in self._reader.feed(chunk):
+                self._take(item)
 
     def finish(self) -> CheckedData:
         """End the file, run the checks of the whole and return the result.
 
         Raises:
+            CancelledError: The caller has gone.
             InvalidArgumentError: The task does not have or allow an option, or the options contradict each other.
+            UnavailableError: The temporary file cannot be written.
         """
+        with self._busy():
+            return self._result()
+
+    def close(self) -> None:
+        """Remove the temporary file. If a thread is still busy with the rows, it does so when it ends."""
+        self._closing = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._spool.close()
+            finally:
+                self._lock.release()
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Keep the temporary file open during the block."""
+        try:
+            with self._lock:
+                if self._closing:
+                    raise CancelledError("The check was closed.")
+                yield
+        finally:
+            if self._closing:
+                self.close()
+
+    def _result(self) -> CheckedData:
         for item in self._reader.finish():
             self._take(item)
-        if not self._rows:
+        if not self._spool.row_count:
             self._findings.add(self._no_rows())
         for id in tuple(self._checks):
             self._finish(id)
-        task = self._task or self._choose_task()
-        if task is not None and self._rows:
-            self._check_task(task)
-        canonical = write_rows(self._rows)
+        task = self._task
+        if self._spool.row_count:
+            task = task or self._choose_task()
+            if task is not None:
+                self._finish_task(task)
         findings, omitted = self._findings.result()
         report = DataReport(
             row_count=self._reader.row_count,
-            usable_row_count=len(self._rows),
+            usable_row_count=self._spool.row_count,
             findings=findings,
             omitted_finding_count=omitted,
             parts=tuple(self._parts),
@@ -129,13 +178,15 @@ class DatasetChecker:
         )
         return CheckedData(
             report=limit_report(report),
-            rows=tuple(self._rows),
-            canonical=canonical,
-            content_sha256=hashlib.sha256(canonical).hexdigest(),
+            file=self._spool.file(),
+            row_count=self._spool.row_count,
+            byte_size=self._spool.byte_size,
+            content_sha256=self._spool.sha256,
             task=task.id if task else "",
         )
 
     def _take(self, item: Row | Finding) -> None:
+        check_cancelled()
         if isinstance(item, Finding):
             self._findings.add(item)
             return
@@ -147,10 +198,15 @@ class DatasetChecker:
                     usable = usable and finding.severity is not Severity.ERROR
             except Exception as error:  # a validator is a plugin's code: if it fails, the other checks go on
                 self._drop(id, error, item.number)
-        if usable:
-            self._rows.append(item)
-        if len(self._rows) > MAX_ROWS:
+        if not usable:
+            return
+        self._spool.add(item)
+        if self._spool.row_count > MAX_ROWS:
             raise _too_large(f"the file has more than {MAX_ROWS:,} rows")
+        if self._task is None:
+            self._sample.add(item)
+        else:
+            self._take_for_task(self._task, item)
 
     def _start(self, validator: RowValidator, context: ValidationContext) -> None:
         try:
@@ -185,51 +241,61 @@ class DatasetChecker:
         )
 
     def _choose_task(self) -> Task | None:
-        """Return the task that suits the rows; None if there are no rows or no task suits them."""
-        if not self._rows:
-            return None
-        choice = choose_task(self._rows, self._tasks, self._options)
+        """Return the task that suits the rows, after its check of all of them; None if no task suits them."""
+        choice = choose_task(self._sample, self._tasks, self._options)
         for finding in choice.findings:
             self._findings.add(finding)
+        if choice.task is not None:
+            self._start_task(choice.task)
+            # A small file is its own sample, which need not be parsed again.
+            for row in self._sample.rows if self._sample.is_complete else self._spool.rows():
+                if self._task_check is None:
+                    break
+                check_cancelled()
+                self._take_for_task(choice.task, row)
         return choice.task
 
-    def _check_task(self, task: Task) -> None:
+    def _start_task(self, task: Task) -> None:
         try:
-            findings, parts = task.check(self._rows, self._fit(task))
+            self._task_check = task.start(self._options)
+        except Exception as error:  # a task is a plugin's code: if it fails, the rows are still checked
+            self._drop_task(task, error)
+
+    def _take_for_task(self, task: Task, row: Row) -> None:
+        if self._task_check is None:
+            return
+        try:
+            self._task_check.row(row)
+        except Exception as error:  # as in _start_task
+            self._drop_task(task, error)
+
+    def _finish_task(self, task: Task) -> None:
+        if self._task_check is None:
+            return
+        try:
+            findings, parts = self._task_check.finish()
             for finding in findings:
                 self._findings.add(finding, source=task.id)
             self._parts += list(parts)
-        except InvalidArgumentError:
-            raise
-        except Exception as error:  # a task is a plugin's code: if it fails, the rows were still checked
-            self._findings.add(
-                Finding(
-                    severity=Severity.WARNING,
-                    code="TASK_CHECK_FAILED",
-                    message=f"The checks of task {task.id} failed: {type(error).__name__}: {error}",
-                    remedy="Report this to the author of the plugin. Faults that they look for may have been missed.",
-                    source=task.id,
-                )
-            )
-
-    def _fit(self, task: Task) -> Schema:
-        """Fit the task's schema to the rows; if they contradict the declared labels, report that and fit without."""
-        try:
-            return task.fit(self._rows, self._options)
         except InvalidArgumentError as error:
             _check_options(task, self._options)
-            for violation in error.violations:
-                self._findings.add(
-                    Finding(
-                        severity=Severity.ERROR,
-                        code="OUTPUT_NOT_DECLARED",
-                        message=f"{violation.field}: {violation.description}",
-                        remedy="Correct the rows, or change the options of the task.",
-                        column="output",
-                        source=task.id,
-                    )
-                )
-            return task.fit(self._rows, replace(self._options, labels=()))
+            for finding in undeclared_outputs(error):
+                self._findings.add(finding, source=task.id)
+        except Exception as error:  # as in _start_task
+            self._drop_task(task, error)
+
+    def _drop_task(self, task: Task, error: Exception) -> None:
+        """Report a task whose check failed, and skip it from now on."""
+        self._task_check = None
+        self._findings.add(
+            Finding(
+                severity=Severity.WARNING,
+                code="TASK_CHECK_FAILED",
+                message=f"The checks of task {task.id} failed: {type(error).__name__}: {error}",
+                remedy="Report this to the author of the plugin. Faults that they look for may have been missed.",
+                source=task.id,
+            )
+        )
 
     def _no_rows(self) -> Finding:
         count = self._reader.row_count

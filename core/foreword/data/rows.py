@@ -8,12 +8,17 @@ from collections.abc import Iterable, Iterator
 from foreword.domain.dataset import Row
 from foreword.errors import ArtifactError
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would create an encoder for every row
+
 
 def write_rows(rows: Iterable[Row]) -> bytes:
     """Return the stored form of rows. Equal rows give equal bytes, so their hash identifies the content."""
-    return b"".join(
-        json.dumps({"input": row.input, "output": row.output}, ensure_ascii=False).encode() + b"\n" for row in rows
-    )
+    return b"".join(map(write_row, rows))
+
+
+def write_row(row: Row) -> bytes:
+    """Return the stored form of a row."""
+    return f'{{"input": {_encode(row.input)}, "output": {_encode(row.output)}}}\n'.encode()
 
 
 def read_rows(lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from foreword.data.checker import DatasetChecker
 from foreword.domain.experiment import TaskOptions
@@ -21,6 +22,7 @@ def start_checker(
     max_input_tokens: int,
     max_bytes: int,
     counter: Callable[[BaseModel], Callable[[str], int]],
+    folder: Path | None = None,
 ) -> DatasetChecker:
     """Return a checker that runs the installed validators.
 
@@ -29,6 +31,7 @@ def start_checker(
         base_model: Name or alias of the base model whose tokenizer counts tokens; empty for none.
         max_input_tokens: Maximum length of an input, used with `base_model`; 0 means the model's context.
         counter: Returns a function that counts the tokens of an input for a base model.
+        folder: Folder for the rows during the check; None for the folder of the operating system.
 
     Raises:
         InvalidArgumentError: The task is not installed, or a value is out of range.
@@ -58,4 +61,5 @@ def start_checker(
         count_tokens=count_tokens,
         max_input_tokens=longest,
         max_bytes=max_bytes,
+        folder=folder,
     )

@@ -5,10 +5,10 @@ Data checks and plans both use this choice, so that an upload and a run agree.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from foreword.domain.dataset import Row
+from foreword.data.row_sample import RowSample
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Severity
 from foreword.domain.violations import Violations
@@ -29,7 +29,7 @@ class TaskChoice:
     findings: tuple[Finding, ...]
 
 
-def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOptions) -> TaskChoice:
+def choose_task(sample: RowSample, tasks: Mapping[str, Task], options: TaskOptions) -> TaskChoice:
     """Choose the task that suits the rows best.
 
     Each task rates the rows by itself; see `Task.suits`. A task that does not take an option that is set is left out.
@@ -46,7 +46,7 @@ def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOpt
     failures: list[Finding] = []
     for id, task in candidates.items():
         try:
-            rating = task.suits(rows, options)
+            rating = task.suits(sample.rows, options)
         except Exception as error:  # a task is a plugin's code: if it fails, the others can still be chosen
             failures.append(_failed(id, error))
             continue
@@ -60,6 +60,8 @@ def choose_task(rows: Sequence[Row], tasks: Mapping[str, Task], options: TaskOpt
         reason = f"no other task takes {' and '.join(sorted(named))}" if named else "no other task is installed"
     else:
         return TaskChoice(task=None, findings=tuple(failures))
+    if not sample.is_complete:
+        reason += f" (in a sample of the {sample.row_count:,} rows)"
     return TaskChoice(task=candidates[best], findings=(_chosen(best, reason, tasks), *failures))
 
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import check_values, listed
+from foreword.domain.report import Finding, Severity
 from foreword.domain.violations import Violations
+from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import Task
 
 _COMMON: Final = ("labels", "multi_label", "separator")
@@ -32,6 +34,20 @@ def with_option(options: TaskOptions, name: str, value: Any) -> TaskOptions:
 def option_field(name: str) -> str:
     """Return the path of an option in a request."""
     return f"task_options.{name}" if name in _COMMON else f"task_options.extra.{name[:80]}"
+
+
+def undeclared_outputs(error: InvalidArgumentError) -> list[Finding]:
+    """Return the findings for rows that contradict the options of their task."""
+    return [
+        Finding(
+            severity=Severity.ERROR,
+            code="OUTPUT_NOT_DECLARED",
+            message=f"{violation.field}: {violation.description}",
+            remedy="Correct the rows, or change the options of the task.",
+            column="output",
+        )
+        for violation in error.violations
+    ]
 
 
 def check_task_options(task: Task, options: TaskOptions) -> None:

@@ -243,7 +243,11 @@ class ForewordServer:
         settings = self._settings
         tokens = TokenCounters()
         checker = UploadChecker(
-            plugins=self._plugins, tokens=tokens, work=self._pools.work, max_bytes=settings.max_dataset_bytes
+            plugins=self._plugins,
+            tokens=tokens,
+            work=self._pools.work,
+            max_bytes=settings.max_dataset_bytes,
+            folder=settings.home_folder,
         )
         planner = Planner(
             database=self._database,

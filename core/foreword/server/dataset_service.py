@@ -66,12 +66,12 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         caller = current_caller()
         require_own(header.tenant or caller.tenant, message.parent)
         with self._budget.open(caller.tenant) as hold:
-            checked = await self._checker.check(current_caller().tenant, header, request_iterator, hold)
-            if checked.report.errors:
-                raise report_error(checked.report)
-            stored = await self._storage.run(
-                caller.tenant, WRITE_SECONDS, self._store, caller, header, message, checked
-            )
+            async with self._checker.check(caller.tenant, header, request_iterator, hold) as checked:
+                if checked.report.errors:
+                    raise report_error(checked.report)
+                stored = await self._storage.run(
+                    caller.tenant, WRITE_SECONDS, self._store, caller, header, message, checked
+                )
         return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored))
 
     async def CheckDataset(
@@ -82,8 +82,9 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         header = convert.parse_header(message, named=False)
         require_own(header.tenant or current_caller().tenant, message.parent)
         with self._budget.open(current_caller().tenant) as hold:
-            checked = await self._checker.check(current_caller().tenant, header, request_iterator, hold)
-        return dataset_service_pb2.CheckDatasetResponse(report=data_report(checked.report))
+            async with self._checker.check(current_caller().tenant, header, request_iterator, hold) as checked:
+                report = checked.report
+        return dataset_service_pb2.CheckDatasetResponse(report=data_report(report))
 
     async def GetDataset(self, request: dataset_service_pb2.GetDatasetRequest, context: Any) -> dataset_pb2.Dataset:
         """Return a dataset with its report."""
@@ -142,7 +143,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
     ) -> Dataset:
         """Store the rows and their dataset, or return the dataset that the same request created before."""
         artifact = new_dataset_key(caller.tenant, checked.content_sha256)
-        files, blocks_sha256 = rows_files(checked.canonical)
+        files, blocks_sha256 = rows_files(checked.file)
         with self._publisher.publish(caller.tenant, artifact, files):
             stored = DatasetRepository(self._database, caller.tenant).create(
                 display_name=header.display_name,
@@ -150,8 +151,8 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 artifact=artifact,
                 content_sha256=checked.content_sha256,
                 blocks_sha256=blocks_sha256,
-                row_count=len(checked.rows),
-                byte_size=len(checked.canonical),
+                row_count=checked.row_count,
+                byte_size=checked.byte_size,
                 report=checked.report,
                 creator=caller.api_key,
                 request=request_key("UploadDataset", message, checked.content_sha256),

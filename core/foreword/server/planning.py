@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import IO, TypeVar
 
+from foreword.data.row_sample import RowSample
 from foreword.data.rows import read_rows
 from foreword.data.task_choice import choose_task
 from foreword.domain.base_model import BaseModelSpec
@@ -134,7 +135,7 @@ class Planner:
         """
         tasks = self._plugins.tasks.items
         with fields_below("tune_experiment"):
-            choice = choose_task(rows, tasks, requested.task_options)
+            choice = choose_task(RowSample.of(rows), tasks, requested.task_options)
         if choice.task is None:
             names = ", ".join(sorted(tasks)) or "none"
             raise InvalidArgumentError.of(

@@ -1,4 +1,4 @@
-"""The limit on concurrent uploads, whose bytes stay in memory until the file is checked and stored."""
+"""The limit on concurrent uploads, whose rows stay on disk until the file is checked and stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 from foreword.errors import ExhaustedError
 from foreword.turns.shares import exceeds_share
 
-# An upload takes memory even before it sends anything.
+# An upload takes resources even before it sends anything.
 _LEAST_BYTES = 2**20
 _RETRY_AFTER = timedelta(seconds=5)
 
@@ -22,7 +22,8 @@ class UploadBudget:
     that at most twice `max_bytes` are held. A single upload may have any size.
 
     Args:
-        max_bytes: Limit in received bytes; the parsed rows take several times as much memory.
+        max_bytes: Limit in received bytes. The rows take as much space on disk. In memory, an upload takes at most
+            about as much as it has received, and never more than 100 MB.
     """
 
     def __init__(self, max_bytes: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from foreword.data.checker import CheckedData, DatasetChecker
 from foreword.data.start import start_checker
@@ -37,18 +39,23 @@ class UploadChecker:
 
     Args:
         max_bytes: Maximum size of a file in bytes.
+        folder: Folder for the rows of running uploads, which may be as large.
     """
 
-    def __init__(self, *, plugins: PluginManager, tokens: TokenCounters, work: TurnPool, max_bytes: int) -> None:
+    def __init__(
+        self, *, plugins: PluginManager, tokens: TokenCounters, work: TurnPool, max_bytes: int, folder: Path
+    ) -> None:
         self._work = work
         self._plugins = plugins
         self._tokens = tokens
         self._max_bytes = max_bytes
+        self._folder = folder
 
+    @asynccontextmanager
     async def check(
         self, tenant: str, header: Header, messages: AsyncIterator[UploadMessage], hold: Callable[[int], None]
-    ) -> CheckedData:
-        """Read and check a whole file.
+    ) -> AsyncIterator[CheckedData]:
+        """Read and check a whole file, and keep its rows on disk for the duration of the block.
 
         Args:
             tenant: Id of the caller's tenant.
@@ -56,10 +63,27 @@ class UploadChecker:
 
         Raises:
             ExhaustedError: Too many bytes are being uploaded at once.
+            UnavailableError: The disk is full.
             InvalidArgumentError: The header names something that is not installed, the messages are out of order, or
                 the file is too large or differs from the announced size. Faulty rows are part of the result.
         """
         checker = await self._work.run(tenant, READ_SECONDS, self._start, header)
+        try:
+            byte_count = await self._receive(tenant, checker, messages, hold)
+            with fields_below("header"):
+                checked = await self._work.run(tenant, byte_count * CHECK_SECONDS_PER_BYTE, checker.finish)
+            yield checked
+        finally:
+            checker.close()
+
+    async def _receive(
+        self,
+        tenant: str,
+        checker: DatasetChecker,
+        messages: AsyncIterator[UploadMessage],
+        hold: Callable[[int], None],
+    ) -> int:
+        """Check the chunks of a file as they arrive, and return its size in bytes."""
         arrived, size = 0, None
         async for message in messages:
             kind = message.WhichOneof("content")
@@ -88,8 +112,7 @@ class UploadChecker:
             raise InvalidArgumentError.of(
                 "end", f"is {size:,} bytes, but {arrived:,} were received. Send the whole file again"
             )
-        with fields_below("header"):
-            return await self._work.run(tenant, arrived * CHECK_SECONDS_PER_BYTE, checker.finish)
+        return arrived
 
     def _start(self, header: Header) -> DatasetChecker:
         """Create the checker for a header."""
@@ -103,4 +126,5 @@ class UploadChecker:
                 max_input_tokens=header.max_input_tokens,
                 max_bytes=self._max_bytes,
                 counter=self._tokens.counter,
+                folder=self._folder,
             )

@@ -10,8 +10,9 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -23,6 +24,11 @@ from foreword.storage.outages import MISSING, as_os_error, translate_outages
 _TEMPORARY = ".tmp"
 _TEMPORARY_SECONDS = 24 * 3600
 _COMPLETE = ".complete"
+
+_PIECE_BYTES = 2**20
+
+Content = bytes | IO[bytes]
+"""The content of a file to store: bytes, or an open file, seekable, which is read from its start."""
 
 FAILPOINTS = ("artifacts.file_written", "artifacts.before_rename", "artifacts.after_rename")
 """The points at which `failpoint` is called, for tests that kill the process there."""
@@ -47,7 +53,7 @@ class ArtifactStore:
         self._place = open_place(url, failpoint)
 
     @translate_outages()
-    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+    def write(self, prefix: str, files: Mapping[str, Content]) -> None:
         """Store files below a prefix. Storing the same files again has no effect.
 
         Raises:
@@ -104,7 +110,7 @@ class Place(ABC):
     """A place for files. Callers have checked the keys. Methods raise OSError if the place is unavailable or full."""
 
     @abstractmethod
-    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+    def write(self, prefix: str, files: Mapping[str, Content]) -> None:
         """Store all files of an artifact, or none."""
 
     @abstractmethod
@@ -126,6 +132,15 @@ class Place(ABC):
     @abstractmethod
     def delete(self, prefix: str) -> None:
         """Delete a file, or all files below a prefix."""
+
+    def _check_same(self, prefix: str, files: Mapping[str, Content]) -> None:
+        """Raise AlreadyExistsError unless the artifact consists of these files."""
+        if set(self.names(prefix)) != set(files):
+            raise _other_content(prefix)
+        for name, content in files.items():
+            with self.open(f"{prefix}/{name}") as stored:
+                if any(found != expected for found, expected in zip_longest(_pieces(stored), _pieces(content))):
+                    raise _other_content(prefix)
 
 
 @translate_outages()
@@ -163,7 +178,7 @@ class _Folder(Place):
         self._failpoint = failpoint
         self._sweep()
 
-    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+    def write(self, prefix: str, files: Mapping[str, Content]) -> None:
         target = self._path(prefix)
         if not self.exists(prefix):  # a folder without files is not an artifact: renaming replaces it
             temporary = self._temporary()
@@ -185,9 +200,7 @@ class _Folder(Place):
                 shutil.rmtree(temporary, ignore_errors=True)
         _sync_folder(target.parent)
         self._failpoint("artifacts.after_rename")
-        found = {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
-        if found != dict(files):
-            raise _other_content(prefix)
+        self._check_same(prefix, files)
 
     def write_file(self, key: str, content: bytes) -> None:
         target, temporary = self._path(key), self._temporary()
@@ -257,20 +270,24 @@ class _ObjectStore(Place):
         self._root = root
         self._failpoint = failpoint
 
-    def write(self, prefix: str, files: Mapping[str, bytes]) -> None:
+    def write(self, prefix: str, files: Mapping[str, Content]) -> None:
         if self.exists(prefix):
-            found = {
-                name: as_os_error(self._system.cat_file, self._path(f"{prefix}/{name}")) for name in self.names(prefix)
-            }
-            if found != dict(files):
-                raise _other_content(prefix)
+            self._check_same(prefix, files)
             return
         for name, content in files.items():
-            as_os_error(self._system.pipe_file, self._path(f"{prefix}/{name}"), content)
+            if isinstance(content, bytes):
+                as_os_error(self._system.pipe_file, self._path(f"{prefix}/{name}"), content)
+            else:
+                as_os_error(self._copy, self._path(f"{prefix}/{name}"), content)
             self._failpoint("artifacts.file_written")
         self._failpoint("artifacts.before_rename")
         as_os_error(self._system.pipe_file, self._path(f"{prefix}/{_COMPLETE}"), b"")
         self._failpoint("artifacts.after_rename")
+
+    def _copy(self, path: str, content: IO[bytes]) -> None:
+        with self._system.open(path, "wb") as stream:
+            for piece in _pieces(content):
+                stream.write(piece)
 
     def write_file(self, key: str, content: bytes) -> None:
         as_os_error(self._system.pipe_file, self._path(key), content)
@@ -303,9 +320,18 @@ class _ObjectStore(Place):
         return f"{self._root}/{key}"
 
 
-def _write_durably(path: Path, content: bytes) -> None:
+def _pieces(content: Content) -> Iterator[bytes]:
+    """Return the content in pieces that fit into memory, all of the same size but the last."""
+    if isinstance(content, bytes):
+        return (content[start : start + _PIECE_BYTES] for start in range(0, len(content), _PIECE_BYTES))
+    as_os_error(content.seek, 0)
+    return iter(lambda: as_os_error(content.read, _PIECE_BYTES), b"")
+
+
+def _write_durably(path: Path, content: Content) -> None:
     with path.open("xb") as stream:
-        stream.write(content)
+        for piece in _pieces(content):
+            stream.write(piece)
         stream.flush()
         os.fsync(stream.fileno())
 

@@ -7,12 +7,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from foreword.domain.dataset import Dataset
 from foreword.errors import ArtifactError
 from foreword.names import DatasetName
-from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.artifacts import ArtifactStore, Content
 from foreword.storage.block_hashes import BLOCK_BYTES, MAX_HASHES_BYTES, BlockHashes, VerifiedFile, hash_blocks
 from foreword.storage.outages import as_os_error
 
@@ -23,11 +23,15 @@ BLOCKS_FILE: Final = "rows.blocks.json"
 """Name of the file with the hashes of the blocks of `ROWS_FILE`."""
 
 
-def rows_files(canonical: bytes) -> tuple[dict[str, bytes], str]:
-    """Return the files of a dataset with these rows, and the SHA-256 of the hashes of their blocks, in hexadecimal."""
-    _, hashes = hash_blocks([canonical])
+def rows_files(rows: IO[bytes]) -> tuple[dict[str, Content], str]:
+    """Return the files of a dataset with these rows, and the SHA-256 of the hashes of their blocks, in hexadecimal.
+
+    Args:
+        rows: A file with the stored form of the rows, seekable. It is read again when the files are written.
+    """
+    _, hashes = hash_blocks(iter(lambda: rows.read(BLOCK_BYTES), b""))
     blocks = hashes.to_bytes()
-    return {ROWS_FILE: canonical, BLOCKS_FILE: blocks}, hashlib.sha256(blocks).hexdigest()
+    return {ROWS_FILE: rows, BLOCKS_FILE: blocks}, hashlib.sha256(blocks).hexdigest()
 
 
 @contextmanager

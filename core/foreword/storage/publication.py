@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
-from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.artifacts import ArtifactStore, Content
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 
@@ -34,7 +34,7 @@ class ArtifactPublisher:
         self._deletions = ArtifactDeletions(database=database, artifacts=artifacts)
 
     @contextmanager
-    def publish(self, tenant: str, artifact: str, files: Mapping[str, bytes]) -> Iterator[None]:
+    def publish(self, tenant: str, artifact: str, files: Mapping[str, Content]) -> Iterator[None]:
         """Write files, then run a block that commits the row which refers to them.
 
         The files are kept if the block committed such a row. Otherwise they are deleted, whether the block raised or
@@ -58,7 +58,7 @@ class ArtifactPublisher:
             raise
         self._delete_unless_referred(artifact)
 
-    def restore(self, artifact: str, files: Mapping[str, bytes]) -> None:
+    def restore(self, artifact: str, files: Mapping[str, Content]) -> None:
         """Write the files of an existing row again if the store has lost them.
 
         Raises:

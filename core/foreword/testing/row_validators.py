@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import gc
-import glob
-import tracemalloc
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, ReportPart, Severity
 from foreword.plugin.interfaces import RowCheck, RowValidator, ValidationContext
 from foreword.testing.descriptions import check_findings, check_identity, check_parts, check_signatures
+from foreword.testing.kept_memory import MAX_BYTES_PER_ROW, ROW_CHARACTERS, kept_per_row
 
 _ODD_TEXTS: Final = ("", " ", "\n\n", "\x00", "\ufeff", "a" * 100_000, "\N{GRINNING FACE}" * 50, "\u202eright to left")
-_ROWS: Final = 200
-_CHARACTERS: Final = 2_000
-_FRAMES: Final = 25
-"""Frames kept of each allocation: enough to reach the test from the depth of a validator."""
-MAX_BYTES_PER_ROW: Final = 500
-"""Maximum memory that a check may keep per row: files have up to a million rows and 200 MB."""
 
 
 class RowValidatorTests(ABC):
@@ -119,23 +111,14 @@ class RowValidatorTests(ABC):
     def test_it_keeps_little_memory_per_row(self) -> None:
         """Files are read as a stream and may be larger than memory."""
         check = self._start()
-        for row in _long_rows(range(10)):  # for one-time allocations, such as imports and regular expressions
-            tuple(check.row(row))
-        gc.collect()
-        tracemalloc.start(_FRAMES)
-        try:
-            for row in _long_rows(range(10, 10 + _ROWS)):
-                for finding in check.row(row):
-                    del finding
-            del row
-            # Other threads of the process allocate too: only what this function called counts.
-            own = tracemalloc.Filter(inclusive=True, filename_pattern=glob.escape(__file__), all_frames=True)
-            traces = tracemalloc.take_snapshot().filter_traces([own]).traces
-            per_row = sum(trace.size for trace in traces) / _ROWS
-        finally:
-            tracemalloc.stop()
+
+        def read(row: Row) -> None:
+            for finding in check.row(row):
+                del finding
+
+        per_row = kept_per_row(read)
         assert per_row < MAX_BYTES_PER_ROW, (
-            f"the check keeps {per_row:,.0f} bytes per row of {2 * _CHARACTERS:,} characters; keep hashes, not texts"
+            f"the check keeps {per_row:,.0f} bytes per row of {2 * ROW_CHARACTERS:,} characters; keep hashes, not texts"
         )
 
     def _start(self) -> RowCheck:
@@ -148,10 +131,3 @@ class RowValidatorTests(ABC):
         row_findings = [finding for row in rows for finding in check.row(row)]
         findings, parts = check.finish()
         return [*row_findings, *findings], list(parts)
-
-
-def _long_rows(numbers: range) -> Iterator[Row]:
-    """Yield rows to which there is no other reference."""
-    for number in numbers:
-        text = f"row {number} " * (_CHARACTERS // 8)
-        yield Row(number=number + 1, input=text, output=text.upper())

@@ -10,6 +10,7 @@ from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.report import Finding, ReportPart
 from foreword.domain.templates import check_verbalizer
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Suitability, Task
@@ -23,6 +24,7 @@ from foreword.testing.descriptions import (
     check_parts,
     check_signatures,
 )
+from foreword.testing.kept_memory import MAX_BYTES_PER_ROW, ROW_CHARACTERS, kept_per_row
 
 _COMMON_OPTIONS: Final = {"labels": "string_list", "multi_label": "bool", "separator": "string"}
 """Types of the options that are fields of `TaskOptions`."""
@@ -178,13 +180,28 @@ class TaskTests(ABC):
 
     def test_its_findings_name_rows_and_remedies(self) -> None:
         """They are the same each time, and a single row raises no error."""
-        task, rows = self.make_task(), self.rows()
-        schema = self._schema(task)
-        findings, parts = task.check(rows, schema)
+        rows = self.rows()
+        findings, parts = self._check(rows)
         check_findings(findings, rows)
         check_parts(parts)
-        assert task.check(rows, schema) == (findings, parts), "check returns other findings the second time"
-        task.check(rows[:1], task.fit(rows[:1], self.options()))
+        assert self._check(rows) == (findings, parts), "the check returns other findings the second time"
+        self._check(rows[:1])
+
+    def test_its_check_keeps_little_memory_per_row(self) -> None:
+        """Files are read as a stream and may be larger than memory."""
+        check = self.make_task().start(self.options())
+        per_row = kept_per_row(check.row, [row.output for row in self.rows()])
+        assert per_row < MAX_BYTES_PER_ROW, (
+            f"the check keeps {per_row:,.0f} bytes per row with an input of {ROW_CHARACTERS:,} characters; count, and "
+            "keep hashes, not texts"
+        )
+
+    def test_it_reads_rows_only_once(self) -> None:
+        """Rows come from a file as a stream."""
+        task = self.make_task()
+        assert task.fit(iter(self.rows()), self.options()) == self._schema(task), (
+            "fit returns another schema for an iterator over the rows than for a list; iterate over them once"
+        )
 
     def test_its_label_space_contains_every_target(self) -> None:
         """A closed task answers only with label sets, so it could never return an answer outside of them."""
@@ -245,6 +262,13 @@ class TaskTests(ABC):
             unknown = set(labels) - set(space.labels)
             assert not unknown, f"label set {labels} contains unknown labels: {sorted(unknown)}"
             assert space.multi_label or len(labels) == 1, f"label set {labels} of a task with one label per answer"
+
+    def _check(self, rows: Sequence[Row]) -> tuple[list[Finding], list[ReportPart]]:
+        check = self.make_task().start(self.options())
+        for row in rows:
+            check.row(row)
+        findings, parts = check.finish()
+        return list(findings), list(parts)
 
     def _schema(self, task: Task) -> Schema:
         return task.fit(self.rows(), self.options())

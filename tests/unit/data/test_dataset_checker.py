@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tracemalloc
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from foreword.data import row_sample
 from foreword.data.checker import CheckedData, DatasetChecker, report_error
+from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.report import Finding, Histogram, Severity
-from foreword.errors import InvalidArgumentError
-from foreword.plugin.interfaces import RowCheck, RowValidator, Task, ValidationContext
+from foreword.domain.report import Finding, Histogram, ReportPart, Severity
+from foreword.errors import CancelledError, InvalidArgumentError
+from foreword.plugin.interfaces import RowCheck, RowValidator, Task, TaskCheck, ValidationContext
 from foreword.samples import sample_path
+from foreword_tasks import outputs
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
 from foreword_tasks.summarization import Summarization
@@ -38,9 +45,11 @@ def check(
     chunk: int = 1000,
 ) -> CheckedData:
     checker = DatasetChecker(validators=list(validators), task=task, tasks=TASKS, options=options or TaskOptions())
-    for start in range(0, len(data), chunk):
-        checker.feed(data[start : start + chunk])
-    return checker.finish()
+    with closing(checker):
+        for start in range(0, len(data), chunk):
+            checker.feed(data[start : start + chunk])
+        checked = checker.finish()
+        return replace(checked, file=io.BytesIO(checked.file.read()))
 
 
 def jsonl(*pairs: tuple[str, str]) -> bytes:
@@ -90,8 +99,10 @@ def test_the_same_rows_in_another_format_have_the_same_content_hash() -> None:
     as_json = check(b'[{"output": "b", "input": "a"}]')
     as_csv = check(b"input;output\r\na;b\r\n")
 
-    assert as_json.canonical == as_csv.canonical == b'{"input": "a", "output": "b"}\n'
-    assert as_json.content_sha256 == as_csv.content_sha256 == hashlib.sha256(as_csv.canonical).hexdigest()
+    stored = as_json.file.read()
+    assert stored == as_csv.file.read() == b'{"input": "a", "output": "b"}\n'
+    assert as_json.content_sha256 == as_csv.content_sha256 == hashlib.sha256(stored).hexdigest()
+    assert (as_csv.row_count, as_csv.byte_size) == (1, len(stored))
     assert (as_json.report.format, as_csv.report.format) == ("json", "csv")
 
 
@@ -105,7 +116,7 @@ def test_all_faults_are_reported_the_most_severe_first_and_named_by_row_and_colu
     assert "The input is empty. Add a text" in error.violations[0].description
     assert "DUPLICATE_ROWS" in codes(checked)
     assert error.reason == "DATASET_INVALID"
-    assert [row.number for row in checked.rows] == [1, 3]
+    assert [row.input for row in read_rows(checked.file)] == ["a", "a"]
     assert (checked.report.row_count, checked.report.usable_row_count) == (5, 2)
     severities = [finding.severity for finding in checked.report.findings]
     assert severities == sorted(severities, reverse=True)
@@ -133,13 +144,13 @@ def test_a_file_without_usable_rows_is_an_error(data: bytes, message: str) -> No
 
     finding = next(finding for finding in checked.report.errors if finding.code == "NO_ROWS")
     assert message in finding.message
-    assert (checked.rows, checked.canonical) == ((), b"")
+    assert (checked.row_count, checked.file.read()) == (0, b"")
 
 
 def test_a_file_over_the_limit_is_refused_at_once() -> None:
     checker = DatasetChecker(validators=[], task=None, tasks=TASKS, options=TaskOptions(), max_bytes=10)
 
-    with pytest.raises(InvalidArgumentError, match="larger than 10 bytes") as caught:
+    with closing(checker), pytest.raises(InvalidArgumentError, match="larger than 10 bytes") as caught:
         checker.feed(b"x" * 11)
     assert caught.value.reason == "DATASET_TOO_LARGE"
 
@@ -177,7 +188,7 @@ def test_a_validator_that_fails_is_named_and_the_others_go_on(place: str) -> Non
     failed = [finding for finding in checked.report.findings if finding.code == "VALIDATOR_FAILED"]
     assert [(finding.source, finding.severity) for finding in failed] == [("failing", Severity.WARNING)]
     assert "EMPTY_INPUT" in codes(checked)
-    assert len(checked.rows) == 2
+    assert checked.row_count == 2
 
 
 def test_lengths_are_counted_in_tokens_when_a_tokenizer_is_given_and_long_inputs_warned_about() -> None:
@@ -189,9 +200,10 @@ def test_lengths_are_counted_in_tokens_when_a_tokenizer_is_given_and_long_inputs
         count_tokens=lambda text: len(text.split()),
         max_input_tokens=3,
     )
-    checker.feed(jsonl(("a b c", "x"), ("a b c d", "x"), ("a b c d e", "x")))
+    with closing(checker):
+        checker.feed(jsonl(("a b c", "x"), ("a b c d", "x"), ("a b c d e", "x")))
 
-    report = checker.finish().report
+        report = checker.finish().report
 
     (warning,) = report.warnings
     assert (warning.code, warning.rows, warning.row_count) == ("INPUT_TOO_LONG", (2, 3), 2)
@@ -238,7 +250,10 @@ def test_an_option_that_the_task_does_not_have_is_refused_also_when_no_task_is_s
 def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
     data = sample_path("complaints_v2").read_bytes()
 
-    assert check(data, chunk=7) == check(data, chunk=1 << 20)
+    first, second = check(data, chunk=7), check(data, chunk=1 << 20)
+
+    assert first.file.read() == second.file.read()
+    assert replace(first, file=second.file) == second
 
 
 @pytest.mark.parametrize(
@@ -253,3 +268,95 @@ def test_how_a_file_is_cut_into_chunks_does_not_change_the_report() -> None:
 )
 def test_the_error_counts_faults_in_singular_and_plural(data: bytes, message: str) -> None:
     assert report_error(check(data).report).message.startswith(message)
+
+
+def test_a_check_keeps_little_of_the_file_in_memory() -> None:
+    data = jsonl(*((f"text {number} " * 40, ("yes", "no")[number % 2]) for number in range(10_000)))
+    check(data[:1000], task=TASKS["classification"])  # for one-time allocations
+    task = TASKS["classification"]
+    tracemalloc.start()
+
+    with closing(DatasetChecker(validators=VALIDATORS, task=task, tasks=TASKS, options=TaskOptions())) as checker:
+        for start in range(0, len(data), 1 << 16):
+            checker.feed(data[start : start + (1 << 16)])
+        checked = checker.finish()
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (checked.row_count, checked.byte_size) == (10_000, len(data))
+    assert peak < len(data) / 3
+
+
+def test_the_task_of_a_large_file_is_chosen_by_a_sample_and_checks_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_sample, "MAX_SAMPLE_ROWS", 20)
+    data = jsonl(*((f"text {number}", "yes" if number % 3 else "no") for number in range(100)))
+
+    report = check(data).report
+
+    (chosen,) = [finding for finding in report.findings if finding.code == "TASK_CHOSEN"]
+    assert "(in a sample of the 100 rows)" in chosen.message
+    (labels,) = [part for part in report.parts if part.id == "label_counts"]
+    assert labels.content.rows == (("yes", "66", "66.0 %"), ("no", "34", "34.0 %"))
+
+
+class FailingTask(Generation):
+    id = "failing"
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def start(self, options: TaskOptions) -> TaskCheck:
+        if self._place == "start":
+            raise RuntimeError("at start")
+        place = self._place
+
+        class Check(TaskCheck):
+            def row(self, row: Row) -> None:
+                if place == "row":
+                    raise RuntimeError("at row")
+
+            def finish(self) -> tuple[Iterable[Finding], Iterable[ReportPart]]:
+                raise RuntimeError("at finish")
+
+        return Check()
+
+
+@pytest.mark.parametrize("place", ["start", "row", "finish"])
+def test_a_task_whose_check_fails_is_named_and_the_rows_are_kept(place: str) -> None:
+    checked = check(jsonl(("a", "x"), ("b", "y")), task=FailingTask(place))
+
+    (failed,) = [finding for finding in checked.report.findings if finding.code == "TASK_CHECK_FAILED"]
+    assert f"RuntimeError: at {place}" in failed.message
+    assert checked.row_count == 2
+
+
+def test_a_checker_that_is_closed_while_a_thread_reads_rows_ends_it() -> None:
+    class Closing(RowValidator):
+        id = "closing"
+        description = "Closes the checker in the middle of a chunk, as a server whose caller has gone."
+
+        def start(self, context: ValidationContext) -> RowCheck:
+            class Check(RowCheck):
+                def row(self, row: Row) -> Iterable[Finding]:
+                    checker.close()
+                    return ()
+
+            return Check()
+
+    checker = DatasetChecker(validators=[Closing()], task=None, tasks=TASKS, options=TaskOptions())
+
+    checker.feed(jsonl(("a", "x"), ("b", "y")))
+
+    with pytest.raises(CancelledError):
+        checker.feed(jsonl(("c", "z")))
+
+
+def test_outputs_that_cannot_be_labels_are_a_warning_of_classification(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "MAX_OUTPUTS", 30)
+    prose = jsonl(*((f"text {number}", f"Answer {number}") for number in range(40)))
+
+    checked = check(prose, task=TASKS["classification"])
+
+    assert "TOO_MANY_LABELS" in codes(checked)
+    with pytest.raises(InvalidArgumentError, match="use the task generation"):
+        TASKS["classification"].fit(read_rows(checked.file), TaskOptions())

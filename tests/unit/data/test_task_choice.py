@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from foreword.data.row_sample import RowSample
 from foreword.data.task_choice import choose_task
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
@@ -40,7 +41,7 @@ class Failing(Generation):
 
 
 def choose(*tasks, options=None):
-    return choose_task(ROWS, {task.id: task for task in tasks}, options or TaskOptions())
+    return choose_task(RowSample.of(ROWS), {task.id: task for task in tasks}, options or TaskOptions())
 
 
 def test_a_plugin_that_recognises_the_rows_is_chosen_before_generation():

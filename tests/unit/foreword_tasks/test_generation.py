@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from factories.tasks import checked
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.errors import InvalidArgumentError
@@ -44,14 +45,14 @@ def test_options_of_classification_are_refused_by_name() -> None:
 def test_rows_with_one_and_the_same_output_are_warned_about() -> None:
     rows = [Row(number=number, input=str(number), output="yes") for number in (1, 2)]
 
-    assert [finding.code for finding in TASK.check(rows, {})[0]] == ["ONE_OUTPUT"]
-    assert TASK.check(rows[:1], {}) == ([], [])
+    assert [finding.code for finding in checked(TASK, rows)[0]] == ["ONE_OUTPUT"]
+    assert checked(TASK, rows[:1]) == ([], [])
 
 
 def test_outputs_that_repeat_their_inputs_are_warned_about() -> None:
     rows = [Row(number=1, input="A  lid", output="a lid"), Row(number=2, input="b", output="c")]
 
-    (finding,) = TASK.check(rows, {})[0]
+    (finding,) = checked(TASK, rows)[0]
 
     assert (finding.code, finding.rows, finding.excerpt) == ("OUTPUT_IS_INPUT", (1,), "a lid")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from factories.tasks import checked
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Matrix, ReportPart, Severity, Table
@@ -17,7 +18,7 @@ TASK = Classification()
 def check(counts: dict[str, int], **options: object) -> tuple[dict[str, Finding], dict[str, ReportPart]]:
     outputs = [output for output, count in counts.items() for _ in range(count)]
     rows = [Row(number=number, input=f"text {number}", output=output) for number, output in enumerate(outputs, 1)]
-    findings, parts = TASK.check(rows, TASK.fit(rows, TaskOptions(**options)))  # type: ignore[arg-type]  # by name
+    findings, parts = checked(TASK, rows, TaskOptions(**options))  # type: ignore[arg-type]  # by name
     return {finding.code: finding for finding in findings}, {part.id: part for part in parts}
 
 

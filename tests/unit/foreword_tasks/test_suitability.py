@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from foreword.data.row_sample import RowSample
 from foreword.data.task_choice import choose_task
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
@@ -127,7 +128,7 @@ CASES = [
 
 def chosen(rows: list[Row], options: TaskOptions | None = None) -> tuple[str, str]:
     """Return the id of the chosen task and the message."""
-    choice = choose_task(rows, TASKS, options or TaskOptions())
+    choice = choose_task(RowSample.of(rows), TASKS, options or TaskOptions())
     assert choice.task is not None
     return choice.task.id, choice.findings[0].message
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from factories.tasks import checked
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Severity
@@ -20,7 +21,7 @@ def rows(*pairs: tuple[str, str]) -> list[Row]:
 
 
 def codes(*pairs: tuple[str, str]) -> dict[str, Severity]:
-    return {finding.code: finding.severity for finding in TASK.check(rows(*pairs), {})[0]}
+    return {finding.code: finding.severity for finding in checked(TASK, rows(*pairs))[0]}
 
 
 def test_summaries_keep_case_and_line_breaks_and_have_a_template_of_their_own() -> None:
@@ -49,7 +50,7 @@ def test_words_are_those_of_any_script() -> None:
 
 
 def test_summaries_that_are_no_shorter_are_named_by_row() -> None:
-    found = TASK.check(rows((TEXT, "Cracked lid."), ("Too late.", "The parcel came far too late.")), {})[0]
+    found = checked(TASK, rows((TEXT, "Cracked lid."), ("Too late.", "The parcel came far too late.")))[0]
 
     assert [(finding.code, finding.rows, finding.row_count) for finding in found] == [("SUMMARY_NOT_SHORTER", (2,), 1)]
     assert found[0].message == "1 of 2 summaries have at least as many words as their texts."
@@ -68,7 +69,7 @@ def test_summaries_that_are_all_the_same_are_warned_about() -> None:
 
 
 def test_the_lengths_of_summaries_are_reported() -> None:
-    (part,) = TASK.check(rows((TEXT, "Cracked lid"), (TEXT, TEXT)), {})[1]
+    (part,) = checked(TASK, rows((TEXT, "Cracked lid"), (TEXT, TEXT)))[1]
 
     assert sum(part.content.counts) == 2
     assert part.content.counts[1] == part.content.counts[-1] == 1

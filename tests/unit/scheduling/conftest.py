@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -54,7 +55,7 @@ class Shop:
     ) -> TuneExperiment:
         """Queue a very short run."""
         canonical = write_rows(rows)
-        files, blocks_sha256 = rows_files(canonical)
+        files, blocks_sha256 = rows_files(io.BytesIO(canonical))
         dataset = store_dataset(
             self.workshop.database,
             tenant,

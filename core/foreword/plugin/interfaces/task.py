@@ -64,8 +64,11 @@ class Task(ABC):
     closed: ClassVar[bool] = False
 
     @abstractmethod
-    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+    def fit(self, rows: Iterable[Row], options: TaskOptions) -> Schema:
         """Return the schema of the rows.
+
+        Args:
+            rows: The rows, which can be iterated only once.
 
         Raises:
             InvalidArgumentError: The options contradict each other or the rows; the error names fields below
@@ -76,7 +79,7 @@ class Task(ABC):
         """Rate how well rows suit this task. Called only if no task was named.
 
         Args:
-            rows: The rows; at least one.
+            rows: The rows; at least one. A large file is represented by up to 10,000 rows from all parts of it.
             options: The options that were set; all of them are options of this task.
 
         Returns:
@@ -86,8 +89,8 @@ class Task(ABC):
         return None
 
     @abstractmethod
-    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        """Return findings and report parts that need all rows, such as labels that crowd out others."""
+    def start(self, options: TaskOptions) -> TaskCheck:
+        """Start the check of a file."""
 
     @abstractmethod
     def target(self, output: str, schema: Schema) -> str:
@@ -113,6 +116,22 @@ class Task(ABC):
         """
         del rows
         return schema
+
+
+class TaskCheck(ABC):
+    """The check of one file by a task. It may store state about earlier rows, bounded in size per row."""
+
+    @abstractmethod
+    def row(self, row: Row) -> None:
+        """Take a row into account. Rows come in the order of the file, without those that are unusable."""
+
+    def finish(self) -> tuple[Iterable[Finding], Iterable[ReportPart]]:
+        """Return findings and report parts about the file, such as labels that crowd out others, after the last row.
+
+        Raises:
+            InvalidArgumentError: The options contradict the rows; each violation becomes an error of the report.
+        """
+        return (), ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

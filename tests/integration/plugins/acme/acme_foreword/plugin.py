@@ -7,9 +7,18 @@ from collections.abc import Iterable, Sequence
 from acme_foreword.model import TinyModel
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.report import Finding, MetricSpec, ReportPart, Severity
+from foreword.domain.report import Finding, MetricSpec, Severity
 from foreword.plugin import hookimpl
-from foreword.plugin.interfaces import BaseModel, RowCheck, RowValidator, Schema, Scores, Task, ValidationContext
+from foreword.plugin.interfaces import (
+    BaseModel,
+    RowCheck,
+    RowValidator,
+    Schema,
+    Scores,
+    Task,
+    TaskCheck,
+    ValidationContext,
+)
 from foreword.plugin.register import Register
 
 
@@ -22,11 +31,11 @@ class ShoutTask(Task):
     metrics = (MetricSpec(id="same", display_name="Same", description="Share of equal answers, in [0, 1]."),)
     main_metric = "same"
 
-    def fit(self, rows: Sequence[Row], options: TaskOptions) -> Schema:
+    def fit(self, rows: Iterable[Row], options: TaskOptions) -> Schema:
         return {"longest": max((len(row.output) for row in rows), default=0)}
 
-    def check(self, rows: Sequence[Row], schema: Schema) -> tuple[list[Finding], list[ReportPart]]:
-        return [], []
+    def start(self, options: TaskOptions) -> TaskCheck:
+        return _ShoutCheck()
 
     def target(self, output: str, schema: Schema) -> str:
         return output.upper()
@@ -34,6 +43,11 @@ class ShoutTask(Task):
     def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
         same = sum(a == b.upper() for a, b in zip(predictions, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})
+
+
+class _ShoutCheck(TaskCheck):
+    def row(self, row: Row) -> None:
+        pass
 
 
 class _PoliteCheck(RowCheck):

@@ -1,0 +1,100 @@
+"""Rows that are being checked, in a temporary file."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from foreword.data.rows import read_rows, write_row
+from foreword.domain.dataset import Row
+from foreword.errors import UnavailableError
+
+_BUFFER_BYTES: Final = 2**18
+
+
+class RowSpool:
+    """The stored form of rows, written as they are checked.
+
+    The file has no name, and only the owner of the process can read it. The operating system removes it when it is
+    closed or the process ends, even if the process is killed.
+
+    Args:
+        folder: Folder on the disk that holds the file; None for that of temporary files.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._opened: IO[bytes] | None = None
+        self._numbers = array("I")
+        self._sha256 = hashlib.sha256()
+        self.byte_size = 0
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows so far."""
+        return len(self._numbers)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the stored form so far, in hexadecimal."""
+        return self._sha256.hexdigest()
+
+    def add(self, row: Row) -> None:
+        """Write a row.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        line = write_row(row)
+        with _translated():
+            self._file().write(line)
+        self._numbers.append(row.number)
+        self._sha256.update(line)
+        self.byte_size += len(line)
+
+    def rows(self) -> Iterator[Row]:
+        """Read the rows in their order, with the numbers that they were added with."""
+        for row, number in zip(read_rows(self.file()), self._numbers, strict=True):
+            yield Row(number=number, input=row.input, output=row.output)
+
+    def file(self) -> IO[bytes]:
+        """Return the file at its start. The spool remains its owner.
+
+        Raises:
+            UnavailableError: The disk is full.
+        """
+        with _translated():
+            self._file().seek(0)  # which also writes what is buffered
+            return self._file()
+
+    def close(self) -> None:
+        """Remove the file."""
+        if self._opened is not None:
+            with _translated():
+                self._opened.close()
+
+    def _file(self) -> IO[bytes]:
+        """Return the temporary file, which the first row creates."""
+        if self._opened is None:
+            self._opened = tempfile.TemporaryFile(dir=self._folder, buffering=_BUFFER_BYTES)  # noqa: SIM115 - see close
+        return self._opened
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise UnavailableError(
+            f"The rows cannot be written to a temporary file ({cause}). Try again; if the problem persists, check the "
+            "free space of the service.",
+            reason="SPOOL_UNAVAILABLE",
+            operator_message=f"Rows cannot be written to a temporary file ({error}). Check the free space of "
+            "FOREWORD_HOME.",
+        ) from error
