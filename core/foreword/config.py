@@ -169,6 +169,12 @@ class Settings(BaseSettings):
         default=(), description="Base models that the server loads at startup, separated by commas."
     )
     prompt_cache_bytes: int = Field(default=256 * 2**20, ge=0, description="Memory in bytes for loaded tuned prompts.")
+    label_cache_bytes: int = Field(
+        default=32 * 2**20,
+        ge=0,
+        description="Memory in bytes for prepared labels, shared by all tenants; the tenant that holds the most loses "
+        "its least recently used labels first.",
+    )
     drain_seconds: float = Field(
         default=30.0, ge=0, description="Maximum time for running requests to finish after SIGTERM."
     )

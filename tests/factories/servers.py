@@ -155,6 +155,7 @@ class RunningServer:
                 max_batch_rows=settings.max_batch_rows,
                 max_queued_tokens=settings.max_queued_tokens,
                 prompt_cache_bytes=settings.prompt_cache_bytes,
+                label_cache_bytes=settings.label_cache_bytes,
             ),
         )
         self.port = self._loop.run(self._start())

@@ -37,6 +37,7 @@ from foreword.errors import InternalError
 from foreword.server.app import SERVICES
 from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
 from foreword.storage.probes import ProbeQueue
+from foreword.tuning import plan
 from foreword.v1 import (
     dataset_service_pb2,
     deployment_service_pb2,
@@ -222,19 +223,22 @@ def experiments(stubs: Any) -> list[Any]:
     declared = labels()
     rows = [{"input": f"Complaint {number}", "output": declared[number % 5]} for number in range(30)]
     dataset = upload(stubs, to_jsonl(rows), task="classification", task_options={"labels": declared}, chunk_bytes=2**20)
-    created = [
-        create_experiment(
-            stubs,
-            dataset.name,
-            display_name=WIDE * 200,
-            description=WIDE * 2_000,
-            task="classification",
-            task_options={"labels": declared},
-            instruction=WIDE * 20_000,
-            parameters={"num_epochs": 2, "num_virtual_tokens": 4, "init_method": "text", "init_text": "x" * 20_000},
-        )
-        for _ in range(3)
-    ]
+    # The starter's tokenizer reads these labels byte by byte, so that they have too many tokens; another one need not.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "MAX_LABEL_TOKENS", 10**6)
+        created = [
+            create_experiment(
+                stubs,
+                dataset.name,
+                display_name=WIDE * 200,
+                description=WIDE * 2_000,
+                task="classification",
+                task_options={"labels": declared},
+                instruction=WIDE * 20_000,
+                parameters={"num_epochs": 2, "num_virtual_tokens": 4, "init_method": "text", "init_text": "x" * 20_000},
+            )
+            for _ in range(3)
+        ]
     succeed(stubs.server)
     return created
 
@@ -315,7 +319,8 @@ def test_its_tuned_model_fits_alone_and_in_a_list(stubs: Any, experiments: list[
 def test_labels_beyond_the_limits_are_refused_whether_declared_or_read_from_rows(stubs: Any) -> None:
     many = [{"input": f"Complaint {number}", "output": f"Label {number % 1_001}"} for number in range(2_002)]
     long = [{"input": f"Complaint {number}", "output": f"{number % 3}" * 201} for number in range(30)]
-    for rows, problem in ((many, "at most 1,000"), (long, "at most 200")):
+    tokens = [{"input": f"Complaint {number}", "output": f"{number % 120:03}{WIDE * 190}"} for number in range(360)]
+    for rows, problem in ((many, "at most 1,000"), (long, "at most 200"), (tokens, "at most 65,536")):
         dataset = upload(stubs, to_jsonl(rows), chunk_bytes=2**19)
         request = experiment_request(dataset.name, task="classification", validate_only=True)
         assert problem in refused(stubs.experiments.CreateTuneExperiment, request).violations["tune_experiment.task"]

@@ -123,6 +123,7 @@ def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore
                 settings.base_model_cache_bytes, device=settings.device, processes=1 + settings.workers
             ),
             prompt_cache_bytes=settings.prompt_cache_bytes,
+            label_cache_bytes=settings.label_cache_bytes,
         ),
         base_models=plugins.base_models.items,
         methods=plugins.tuning_methods.items,

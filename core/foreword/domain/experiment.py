@@ -20,6 +20,8 @@ MAX_LABELS: Final = 1_000
 
 MAX_LABEL_CHARACTERS: Final = 200
 """Maximum length of a label in characters."""
+MAX_LABEL_TOKENS: Final = 65_536
+"""Maximum number of tokens of all answers that one request scores."""
 
 
 class ExperimentState(Enum):

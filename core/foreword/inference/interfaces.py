@@ -25,6 +25,7 @@ class EngineSettings:
         max_batch_rows: Rows of one base model that are decoded together.
         max_queued_tokens: Tokens (input and requested output) that may wait before requests are refused.
         prompt_cache_bytes: Memory for loaded adapters.
+        label_cache_bytes: Memory for the tokens of label spaces; tenants share it.
         base_model_budget: Memory for the weights of base models that are kept loaded.
         prefill_tokens: Tokens of new requests (inputs, soft prompts, candidates to score) read between two decoding
             steps; bounds how long running answers pause for it.
@@ -36,6 +37,7 @@ class EngineSettings:
     max_batch_rows: int = 32
     max_queued_tokens: int = 65_536
     prompt_cache_bytes: int = 256 * 2**20
+    label_cache_bytes: int = 32 * 2**20
     base_model_budget: MemoryBudget = field(default_factory=MemoryBudget)
     prefill_tokens: int = 512
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import torch
@@ -17,7 +17,7 @@ from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import DecodedText, DecodeRow, RowEvent
 from foreword.inference.labels.candidates import Candidates
 from foreword.inference.labels.scored_sets import ScoredSets
-from foreword.inference.labels.scoring import ScoreRow, score
+from foreword.inference.labels.scoring import ScoreRow, Scoring
 from foreword.inference.model.adapter_effect import adapter_effect
 from foreword.inference.model.adapter_loading import load_adapter
 from foreword.inference.model.batching import length_groups
@@ -25,14 +25,15 @@ from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.model.network_factory import make_network
 from foreword.plugin.chat import chat_frame
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.encoding import encode_input, encode_target, tokens_around
+from foreword.plugin.encoding import encode_input, encode_targets, tokens_around
 from foreword.plugin.interfaces import LabelSpace, LoadedModel
 
 MAX_ROWS: Final = 32
 """Rows of one pass by default."""
 MAX_PREFILL_TOKENS: Final = 4096
 """Tokens of one pass over inputs, padding included."""
-_KEPT_LABEL_SPACES: Final = 256
+_KEPT_LABEL_SPACES: Final = 4
+"""Label spaces that `candidates` keeps. Evaluation scores one of them again and again."""
 _PROBE_TEXT: Final = "The quick brown fox jumps over the lazy dog."
 """A text that is read with and without an adapter, to measure the adapter's effect."""
 
@@ -80,7 +81,6 @@ class ModelRunner:
         self.network = make_network(model)
         self._frame = chat_frame(model.tokenizer, model.spec)
         self._candidates: LRUCache[LabelSpace, Candidates] = LRUCache(_KEPT_LABEL_SPACES)
-        self._candidates_lock = threading.Lock()
 
     def tokenize(self, text: str) -> list[int]:
         """Return the token ids of an input, special tokens included."""
@@ -174,13 +174,24 @@ class ModelRunner:
             )
 
     def candidates(self, space: LabelSpace) -> Candidates:
-        """Return the answers of a label space, as tokens. Thread-safe, as it runs no network."""
-        with self._candidates_lock:
-            found = self._candidates.get(space)
-            if found is None:
-                found = Candidates(space, lambda text: encode_target(self.model, text))
-                self._candidates[space] = found
-            return found
+        """Return the answers of a label space, as tokens; the last few are kept.
+
+        Raises:
+            InvalidArgumentError: The labels have too many tokens (field `labels`).
+        """
+        found = self._candidates.get(space)
+        if found is None:
+            found = self._candidates[space] = self.make_candidates(space)
+        return found
+
+    def make_candidates(self, space: LabelSpace) -> Candidates:
+        """Convert the answers of a label space to tokens. Thread-safe, because it runs no network.
+
+        Raises:
+            InvalidArgumentError: The labels have too many tokens (field `labels`).
+            CancelledError: The caller has gone; see `check_cancelled`.
+        """
+        return Candidates(space, partial(encode_targets, self.model), trees=self.network.can_branch)
 
     @torch.inference_mode()
     def generate(
@@ -272,20 +283,20 @@ class ModelRunner:
         ]
         found: dict[int, ScoredSets] = {}
         for group in self.score_groups(score_rows, max_rows=max_rows):
-            if should_stop():
-                return []
-            for place, scored in zip(group, score(self.network, [score_rows[place] for place in group]), strict=True):
-                scored.check()
-                found[place] = scored
+            scoring = Scoring(self.network, [score_rows[place] for place in group])
+            while waiting := scoring.unfinished:
+                if should_stop():
+                    return []
+                scoring.run(waiting)
+            for number, place in enumerate(group):
+                found[place] = scoring.scored(number)
+                found[place].check()
             on_progress(len(found))
         return [found[place] for place in range(len(rows))]
 
     def score_groups(self, rows: Sequence[ScoreRow], *, max_rows: int = MAX_ROWS) -> list[list[int]]:
-        """Group the places of rows to score together: the logits of all their candidates are in memory at once."""
-        lengths = [
-            len(row.ids) + (row.adapter.length if row.adapter else 0) + row.candidates.num_tokens for row in rows
-        ]
-        return length_groups(lengths, max_rows=max_rows, max_tokens=MAX_PREFILL_TOKENS)
+        """Group the places of rows to begin together: the logits of a pass over all of them are in memory at once."""
+        return length_groups([row.first_tokens for row in rows], max_rows=max_rows, max_tokens=MAX_PREFILL_TOKENS)
 
     @torch.inference_mode()
     def probe(self, adapter: LoadedAdapter | None) -> float:

@@ -11,7 +11,14 @@ from typing import Final
 
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS, ExperimentConfig, TaskOptions, TunePlan
+from foreword.domain.experiment import (
+    MAX_LABEL_CHARACTERS,
+    MAX_LABEL_TOKENS,
+    MAX_LABELS,
+    ExperimentConfig,
+    TaskOptions,
+    TunePlan,
+)
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.templates import apply_verbalizer, check_verbalizer
 from foreword.domain.violations import Violations, fields_below
@@ -27,6 +34,8 @@ from foreword.tuning.split import split_rows
 MINIMUM_ROWS: Final = 10
 """Minimum number of rows to tune and to measure."""
 
+_MOST_TOKENS_PER_CHARACTER: Final = 4
+"""Tokens of a character that a tokenizer does not know: one for each byte."""
 _HELD_OUT_SHARE: Final = 2.3
 """Time to measure a held-out row, relative to the time to train on a row: there is no backward pass, but answers are
 scored. Measured with `tests/benchmarks/estimate.py` on the complaints sample and its 18 label sets."""
@@ -84,7 +93,7 @@ def make_plan(
         _check_template(violations, config.verbalizer, parameters, count_tokens)
     schema = violations.collect(lambda: _fit(task, rows, config.task_options))
     if schema is not None:
-        _check_labels(violations, task, schema)
+        _check_labels(violations, task, schema, count_tokens, check)
     with fields_below("tune_experiment"):
         violations.check(reason="PARAMETERS_INVALID")
     assert method_plan is not None
@@ -235,8 +244,17 @@ def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
     return task.fit(rows, options)
 
 
-def _check_labels(violations: Violations, task: Task, schema: Schema) -> None:
-    """Check the labels that a closed task read from the rows: they are part of every response about the experiment."""
+def _check_labels(
+    violations: Violations,
+    task: Task,
+    schema: Schema,
+    count_tokens: Callable[[str], int],
+    check: Callable[[], object],
+) -> None:
+    """Check the labels that a closed task read from the rows.
+
+    They are part of every response about the experiment, and each request to the tuned model scores all of them.
+    """
     space = task.label_space(schema)
     if space is None:
         return
@@ -248,9 +266,24 @@ def _check_labels(violations: Violations, task: Task, schema: Schema) -> None:
             f"reads a label of {len(too_long):,} characters from the rows ({too_long[:40]!r}...), but a label can have "
             f"at most {MAX_LABEL_CHARACTERS}"
         )
+    elif (tokens := _label_tokens(space.labels, count_tokens, check)) > MAX_LABEL_TOKENS:
+        problem = (
+            f"reads labels of {tokens:,} tokens together from the rows, but they can have at most {MAX_LABEL_TOKENS:,}"
+        )
     else:
         return
     violations.add("task", f"is {task.id}, which {problem}; use an open task such as generation, or correct the rows")
+
+
+def _label_tokens(labels: Sequence[str], count_tokens: Callable[[str], int], check: Callable[[], object]) -> int:
+    """Return the number of tokens of all labels, or 0 if their characters show that they are few."""
+    if sum(len(label) + 1 for label in labels) * _MOST_TOKENS_PER_CHARACTER <= MAX_LABEL_TOKENS:
+        return 0
+    tokens = 0
+    for label in labels:
+        check()
+        tokens += _plain_count(label, count_tokens) + 1
+    return tokens
 
 
 def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:

@@ -55,6 +55,18 @@ class FairQueue(Generic[Item]):
         queue.append(_Waiting(item=item, cost=cost, first=cost if first is None else first))
         self._count += 1
 
+    def put_back(self, tenant: str, item: Item, cost: float, *, first: float, taken: float) -> None:
+        """Add the rest of an item that was popped, in front of the tenant's others.
+
+        Args:
+            cost: Cost of the rest, or of its next part.
+            first: Part of the cost that counts against the limit of `pop`.
+            taken: Cost with which the item was popped. It still counts if the queue was empty in the meantime.
+        """
+        self._clocks[tenant] = max(self._clocks.get(tenant, taken), self._now)
+        self._waiting.setdefault(tenant, deque()).appendleft(_Waiting(item=item, cost=cost, first=first))
+        self._count += 1
+
     def pop(self, max_cost: float, max_items: int) -> list[Item]:
         """Remove the next items within the limits, and at least one if any is allowed and waiting.
 

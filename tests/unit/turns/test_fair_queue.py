@@ -98,3 +98,25 @@ def test_one_item_is_discarded_by_its_identity():
     assert not queue.discard("acme", second)
     assert not queue.discard("globex", first)
     assert queue.pop(5, 5)[0] is first
+
+
+def test_the_rest_of_an_item_comes_before_the_others_of_its_tenant_and_after_those_of_tenants_behind():
+    queue: FairQueue[str] = FairQueue()
+    queue.push("greedy", "large", 10)
+    queue.push("greedy", "small", 1)
+    assert queue.pop(10, 1) == ["large"]
+    queue.put_back("greedy", "rest", 10, first=10, taken=10)
+    queue.push("modest", "other0", 6)
+    queue.push("modest", "other1", 6)
+
+    assert queue.pop(100, 9) == ["other0", "other1", "rest", "small"]
+
+
+def test_an_item_that_is_put_back_in_an_empty_queue_still_counts_as_served():
+    queue: FairQueue[str] = FairQueue()
+    queue.push("greedy", "large", 10)
+    assert queue.pop(10, 1) == ["large"]
+    queue.put_back("greedy", "rest", 10, first=10, taken=10)
+    queue.push("modest", "other", 6)
+
+    assert queue.pop(100, 9) == ["other", "rest"]

@@ -1,41 +1,34 @@
-"""Adapters in memory, within a budget of bytes."""
+"""Adapters in memory, within a budget of bytes that tenants share."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
-from cachetools import LRUCache
-
+from foreword.inference.engine.tenant_cache import Kept, TenantCache
 from foreword.inference.interfaces import AdapterReference
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 
-_Key = tuple[str, str, str, str, str]
+_Key = tuple[str, str, str, str]
 
 
 class AdapterStore:
-    """Loaded adapters, the least recently used dropped first.
+    """Loaded adapters, the least recently used of the tenant that holds the most dropped first.
 
     Keyed by tenant, base model and content: an adapter is never overwritten, and one tenant's request never finds
-    another tenant's. Requests keep the adapters that they use, so dropping one does not affect them. The store is
-    thread-safe: requests for one adapter wait for a single load, and the next request retries a load that failed.
+    another tenant's. The store is thread-safe: requests for one adapter wait for a single load, and the next request
+    retries a load that failed.
 
     Args:
         max_bytes: Memory for adapters that are kept; 0 keeps none.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._lock = threading.Lock()
-        self._loading: dict[_Key, threading.Lock] = {}
-        self._kept: LRUCache[_Key, tuple[LoadedAdapter | None, int]] = LRUCache(
-            max(max_bytes, 1), getsizeof=lambda item: item[1]
-        )
+        self._cache = TenantCache[_Key, LoadedAdapter | None](max_bytes)
 
     @property
     def byte_size(self) -> int:
         """Memory in use, in bytes."""
-        with self._lock:
-            return int(self._kept.currsize)
+        return self._cache.byte_size
 
     def get(
         self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
@@ -48,23 +41,7 @@ class AdapterStore:
         Raises:
             ArtifactError: It cannot be loaded.
         """
-        key = _key(reference)
-        with self._lock:
-            found = self._kept.get(key)
-            if found is not None:
-                return found[0]
-            loading = self._loading.setdefault(key, threading.Lock())
-        with loading:
-            with self._lock:
-                found = self._kept.get(key)
-            if found is None:
-                try:
-                    found = load()
-                finally:
-                    with self._lock:
-                        self._loading.pop(key, None)
-                self._keep(key, found)
-        return found[0]
+        return self._cache.get(reference.tenant, _key(reference), lambda: Kept(*load()))
 
     def refresh(
         self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
@@ -74,26 +51,18 @@ class AdapterStore:
         Raises:
             ArtifactError: It cannot be loaded.
         """
-        found = load()
-        self._keep(_key(reference), found)
-        return found[0]
+        loaded = Kept(*load())
+        self._cache.keep(reference.tenant, _key(reference), loaded)
+        return loaded.item
 
     def drop(self, base_model: str) -> None:
         """Forget the adapters of a base model."""
-        with self._lock:
-            for key in [key for key in self._kept if key[1] == base_model]:
-                del self._kept[key]
-
-    def _keep(self, key: _Key, loaded: tuple[LoadedAdapter | None, int]) -> None:
-        with self._lock:
-            if loaded[1] <= self._kept.maxsize:
-                self._kept[key] = loaded
+        self._cache.drop(lambda key: key[0] == base_model)
 
 
 def _key(reference: AdapterReference) -> _Key:
     """Return what identifies an adapter: the same tensors mean something else under another method or configuration."""
     return (
-        reference.tenant,
         reference.base_model,
         reference.tuning_type,
         reference.content_sha256,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -24,13 +24,21 @@ from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError, 
 from foreword.inference.engine.adapter_loader import AdapterLoader
 from foreword.inference.engine.answer_tokens import returns_tokens, with_tokens
 from foreword.inference.engine.artifact_reading import ReadArtifact
+from foreword.inference.engine.candidate_store import CandidateStore
 from foreword.inference.engine.job import Job
 from foreword.inference.engine.model_scheduler import ModelScheduler
-from foreword.inference.engine.preparation import check_characters, estimate_tokens, make_job, readable_text
+from foreword.inference.engine.preparation import (
+    check_characters,
+    estimate_cost,
+    estimate_tokens,
+    make_job,
+    readable_text,
+)
 from foreword.inference.engine.thread import EngineThread
 from foreword.inference.engine.token_budget import TokenBudget
 from foreword.inference.errors import deadline_error, draining_error
 from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
+from foreword.inference.labels.candidates import Candidates
 from foreword.inference.residency.model_residency import Hold, ModelResidency
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
@@ -68,6 +76,7 @@ class InferenceEngine:
         self._adapters = AdapterLoader(
             methods=methods, read_artifact=read_artifact, max_bytes=self._settings.prompt_cache_bytes
         )
+        self._candidates = CandidateStore(self._settings.label_cache_bytes)
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = TurnPool("foreword-loader", threads=_LOADERS, max_waiting=_MAX_WAITING)
         self._residency = ModelResidency(
@@ -197,8 +206,8 @@ class InferenceEngine:
         arrival = time.monotonic()
         self._check_open()
         text = readable_text(request, self._base_model(request.base_model).spec)
-        asked = 0 if request.label_space is not None else request.parameters.max_new_tokens
-        tokens = estimate_tokens(text) + asked
+        known = self._candidates.find(request)
+        tokens = estimate_cost(request, text, known)
         self._budget.reserve(request.tenant, tokens)
         self._in_flight += 1
         self._idle.clear()
@@ -207,9 +216,8 @@ class InferenceEngine:
             hold = await self._hold(request.base_model)
             loop = asyncio.get_running_loop()
             runner = hold.loaded.result().runner
-            job = await self._loaders.run(
-                request.tenant, _seconds(text), self._prepare, runner, request, text, labels, loop
-            )
+            seconds = _seconds(text, _labels_to_tokenize(request, known))
+            job = await self._loaders.run(request.tenant, seconds, self._prepare, runner, request, text, labels, loop)
             limit = request.parameters.time_limit
             if limit is not None and request.label_space is None:
                 job.ends_at = arrival + limit.total_seconds()
@@ -247,7 +255,8 @@ class InferenceEngine:
     ) -> Job:
         """Make a request ready for a batch. Runs on a loader thread."""
         adapter = self._adapters.load(runner, request.adapter)
-        return make_job(request, text, runner=runner, adapter=adapter, labels=labels, loop=loop)
+        candidates = self._candidates.get(request, runner.make_candidates)
+        return make_job(request, text, runner=runner, adapter=adapter, candidates=candidates, labels=labels, loop=loop)
 
     def _base_model(self, name: str) -> BaseModel:
         """Return an installed base model, loaded or not."""
@@ -298,11 +307,16 @@ class InferenceEngine:
         with contextlib.suppress(UnavailableError):  # the engine is stopping, and everything with it
             self._thread.call(partial(self._thread.remove, scheduler)).result()
         self._adapters.drop(base.spec.id)
+        self._candidates.drop(base.spec.id)
 
 
-def _seconds(text: str) -> float:
-    """Estimate the cost of tokenizing a text."""
-    return _SECONDS_PER_CHARACTER * (len(text) + 100)
+def _labels_to_tokenize(request: EngineRequest, known: Candidates | None) -> Sequence[str]:
+    return () if request.label_space is None or known is not None else request.label_space.labels
+
+
+def _seconds(text: str, labels: Sequence[str] = ()) -> float:
+    """Estimate the cost of tokenizing a text and labels."""
+    return _SECONDS_PER_CHARACTER * (len(text) + 100 + sum(map(len, labels)))
 
 
 def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from foreword.domain.inference import Classification, TokenUsage
 from foreword.errors import ForewordError
 from foreword.inference.decoding.rows import DecodedText
 from foreword.inference.interfaces import EngineRequest, Piece
 from foreword.inference.labels.candidates import Candidates
+from foreword.inference.labels.scoring import ScoreRow, Scoring
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 
 Answer = Piece | Classification | ForewordError
@@ -27,6 +28,9 @@ class Job:
         tokens: What it costs: input, and what may be generated or is to be scored.
         ends_at: Reading of `time.monotonic()` when the answer ends as it is; None for no time limit.
         candidates: Answers of a closed task; None for free text.
+        scoring: The scoring of a closed task that was begun, and of others with it.
+        place: Place of the job in `scoring`.
+        waiting_tokens: Those of `tokens` that count as waiting still.
         labels: Whether the caller wants labels instead of text.
         shown: Whether the caller has text already.
         decoded: The finished answer as tokens, there before the last piece is delivered.
@@ -40,17 +44,41 @@ class Job:
     tokens: int
     ends_at: float | None = None
     candidates: Candidates | None = None
+    scoring: Scoring | None = None
+    place: int = 0
+    waiting_tokens: int = field(init=False)
     labels: bool = False
     cancelled: bool = False
     shown: bool = False
     decoded: DecodedText | None = None
 
+    def __post_init__(self) -> None:
+        self.waiting_tokens = self.tokens
+
     @property
-    def first_tokens(self) -> int:
-        """Tokens that are read at once when the job is begun; those of free text are then generated one by one."""
+    def score_row(self) -> ScoreRow:
+        """The job of a closed task, as the input whose answers are scored."""
+        assert self.candidates is not None
+        return ScoreRow(ids=self.ids, candidates=self.candidates, adapter=self.adapter)
+
+    @property
+    def next_tokens(self) -> int:
+        """Number of tokens that are read at once when the job is taken: the input, or one pass over candidates.
+
+        Free text is generated token by token after that.
+        """
+        if self.scoring is not None:
+            return self.scoring.next_tokens(self.place)
         if self.candidates is not None:
-            return self.tokens
+            return self.score_row.first_tokens
         return len(self.ids) + (self.adapter.length if self.adapter else 0)
+
+    @property
+    def left_passes(self) -> int:
+        """Number of passes over candidates that are left, as far as known."""
+        if self.scoring is not None:
+            return self.scoring.left_passes(self.place)
+        return len(self.candidates.parts) if self.candidates is not None else 0
 
     def usage(self, generated_tokens: int) -> TokenUsage:
         """Count the tokens of the request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,7 +16,7 @@ from foreword.inference.engine.job import Answer, Job
 from foreword.inference.errors import deadline_error, internal_error
 from foreword.inference.interfaces import Piece
 from foreword.inference.labels.scored_sets import ScoredSets
-from foreword.inference.labels.scoring import ScoreRow, score
+from foreword.inference.labels.scoring import Scoring
 from foreword.inference.runner import ModelRunner
 from foreword.turns.fair_queue import FairQueue
 
@@ -33,16 +34,16 @@ class ModelScheduler:
     Args:
         runner: Runs the model.
         max_rows: Rows decoded together.
-        prefill_tokens: Tokens of inputs read per turn while answers are running.
+        prefill_tokens: Tokens of inputs and candidates read per turn while answers are running.
         deliver: Sends an answer to the caller of a job.
-        admitted: Called for each job that no longer waits.
+        admitted: Called with the tokens of a job that no longer wait.
     """
 
     runner: ModelRunner
     max_rows: int
     prefill_tokens: int
     deliver: Callable[[Job, Answer], None]
-    admitted: Callable[[Job], None]
+    admitted: Callable[[Job, int], None]
     batch: DecodeBatch = field(init=False)
     decode_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
     score_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
@@ -65,8 +66,10 @@ class ModelScheduler:
 
     def push(self, job: Job) -> None:
         """Queue a job."""
-        queue = self.decode_queue if job.candidates is None else self.score_queue
-        queue.push(job.request.tenant, job, job.tokens, first=job.first_tokens)
+        if job.candidates is None:
+            self.decode_queue.push(job.request.tenant, job, job.tokens, first=job.next_tokens)
+        else:
+            self.score_queue.push(job.request.tenant, job, job.next_tokens, first=self._share_of_turn(job))
 
     def turn(self) -> None:
         """Begin the jobs that fit, and generate one token for every running answer."""
@@ -86,7 +89,7 @@ class ModelScheduler:
         """Drop jobs whose callers no longer wait, and end answers whose time limit has passed."""
         for queue in (self.decode_queue, self.score_queue):
             for job in queue.remove(lambda job: job.expired(now) or job.ended(now)):
-                self.admitted(job)
+                self._release(job)
                 self._end_waiting(job, now)
         gone = [row for row, job in self.active.items() if job.expired(now) or job.ended(now)]
         if gone:
@@ -105,9 +108,8 @@ class ModelScheduler:
         jobs = dict.fromkeys([*self.active.values(), *self.taken, *waiting])
         self.active, self.taken = {}, []
         self.batch.clear()
-        for job in waiting:
-            self.admitted(job)
         for job in jobs:
+            self._release(job)
             self.deliver(job, error)
 
     def _fail(self, jobs: Sequence[Job], event: str) -> None:
@@ -118,6 +120,7 @@ class ModelScheduler:
         """
         error = internal_error(event)
         for job in jobs:
+            self._release(job)
             self.deliver(job, error)
         self.runner.network.check_device()
 
@@ -126,10 +129,11 @@ class ModelScheduler:
         now = time.monotonic()
         taken = []
         for job in queue.pop(budget, max_rows):
-            self.admitted(job)
             if job.expired(now) or job.ended(now):
+                self._release(job)
                 self._end_waiting(job, now)
             else:
+                self._release(job, job.next_tokens if job.candidates is not None else job.tokens)
                 taken.append(job)
         self.taken += taken
         return taken
@@ -169,31 +173,71 @@ class ModelScheduler:
         except Exception:  # likewise, but the batch is lost, and with it the answers that were running
             self.fail_active("engine_join_failed")
 
-    def _score(self, jobs: Sequence[Job]) -> None:
-        """Answer closed tasks. After a fault each is scored alone, so that one cannot fail the others."""
-        rows = [
-            ScoreRow(ids=job.ids, candidates=job.candidates, adapter=job.adapter)
-            for job in jobs
-            if job.candidates is not None
-        ]
-        for group in self.runner.score_groups(rows, max_rows=self.max_rows):
-            self._score_group([jobs[place] for place in group], [rows[place] for place in group])
+    def _share_of_turn(self, job: Job) -> int:
+        """Return the tokens of a turn that a pass over a job's candidates takes.
 
-    def _score_group(self, jobs: Sequence[Job], rows: Sequence[ScoreRow]) -> None:
+        A pass of a job that takes several turns has its turn for itself: an answer that was scored in the same turn
+        would wait for it.
+        """
+        assert job.candidates is not None
+        several = len(job.candidates.parts) > 1 and job.tokens > self.prefill_tokens
+        return self.prefill_tokens * _IDLE_FACTOR if several else job.next_tokens
+
+    def _score(self, jobs: Sequence[Job]) -> None:
+        """Run one pass over the candidates of each job, and put back the jobs that need another one."""
+        fresh = [job for job in jobs if job.scoring is None]
+        begun = defaultdict[Scoring, list[Job]](list)
+        for job in jobs:
+            if job.scoring is not None:
+                begun[job.scoring].append(job)
+        rows = [job.score_row for job in fresh]
+        for group in self.runner.score_groups(rows, max_rows=self.max_rows):
+            self._begin_scoring([fresh[place] for place in group])
+        for scoring, members in begun.items():
+            self._run_pass(scoring, sorted(members, key=lambda job: job.place))
+
+    def _begin_scoring(self, jobs: Sequence[Job]) -> None:
+        """Begin closed tasks together."""
+        scoring = Scoring(self.runner.network, [job.score_row for job in jobs])
+        for place, job in enumerate(jobs):
+            job.scoring, job.place = scoring, place
+        self._run_pass(scoring, jobs)
+
+    def _run_pass(self, scoring: Scoring, jobs: Sequence[Job]) -> None:
+        """Run one pass. After a fault each job is begun anew and alone, so that one cannot fail the others."""
+        read = [job.next_tokens for job in jobs]
         try:
-            scored = score(self.runner.network, rows)
+            scoring.run([job.place for job in jobs])
         except Exception:  # whatever torch raises, it must not reach other requests
-            if len(jobs) == 1:
+            if len(scoring) == 1:
                 self._fail(jobs, "engine_score_failed")
                 return
-            for job, row in zip(jobs, rows, strict=True):
-                self._score_group([job], [row])
+            for job in jobs:
+                self._begin_scoring([job])
             return
-        for job, sets in zip(jobs, scored, strict=True):
-            try:
-                self.deliver(job, self._answer(job, sets))
-            except ForewordError as error:
-                self.deliver(job, error)
+        again = []
+        for job, tokens in zip(jobs, read, strict=True):
+            if job.left_passes:
+                again.append((job, tokens))
+            else:
+                self._release(job)
+                self._deliver_scores(job, scoring.scored(job.place))
+        for job, tokens in reversed(again):  # each is put in front of those before it
+            share = self._share_of_turn(job)
+            self.score_queue.put_back(job.request.tenant, job, job.next_tokens, first=share, taken=tokens)
+
+    def _deliver_scores(self, job: Job, sets: ScoredSets) -> None:
+        try:
+            self.deliver(job, self._answer(job, sets))
+        except ForewordError as error:
+            self.deliver(job, error)
+
+    def _release(self, job: Job, tokens: int | None = None) -> None:
+        """Release tokens of a job that no longer wait; None for all that are left."""
+        count = job.waiting_tokens if tokens is None else min(tokens, job.waiting_tokens)
+        if count:
+            job.waiting_tokens -= count
+            self.admitted(job, count)
 
     def _answer(self, job: Job, sets: ScoredSets) -> Answer:
         """Make the answer of a closed task, as labels or as text."""

@@ -10,6 +10,7 @@ from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.errors import InvalidArgumentError
 from foreword.inference.engine.job import Job
 from foreword.inference.interfaces import EngineRequest
+from foreword.inference.labels.candidates import Candidates, check_label_characters, estimate_label_tokens
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner
 
@@ -20,6 +21,27 @@ _CHARACTERS_PER_TOKEN: Final = 3
 def estimate_tokens(text: str) -> int:
     """Estimate the tokens of a text without a tokenizer."""
     return len(text) // _CHARACTERS_PER_TOKEN
+
+
+def estimate_cost(request: EngineRequest, text: str, candidates: Candidates | None) -> int:
+    """Estimate the tokens of a request without a tokenizer: input, and answer or answers to score.
+
+    Args:
+        text: What `readable_text` leaves of the request's text.
+        candidates: The answers of a closed task, if they are known; their number is exact.
+
+    Raises:
+        InvalidArgumentError: There are no labels or far too many (field `labels`).
+    """
+    space = request.label_space
+    if space is None:
+        return estimate_tokens(text) + request.parameters.max_new_tokens
+    if candidates is not None:
+        return estimate_tokens(text) + candidates.num_tokens
+    if not space.labels:
+        raise InvalidArgumentError.of("labels", "must hold at least one label")
+    check_label_characters(space)
+    return estimate_tokens(text) + estimate_label_tokens(space)
 
 
 def readable_text(request: EngineRequest, spec: BaseModelSpec) -> str:
@@ -56,6 +78,7 @@ def make_job(
     *,
     runner: ModelRunner,
     adapter: LoadedAdapter | None,
+    candidates: Candidates | None,
     labels: bool,
     loop: asyncio.AbstractEventLoop,
 ) -> Job:
@@ -63,19 +86,15 @@ def make_job(
 
     Args:
         text: What `readable_text` leaves of the request's text.
+        candidates: The answers of a closed task; None for free text.
         labels: Whether the caller wants labels instead of text.
         loop: Event loop of the caller.
 
     Raises:
-        InvalidArgumentError: The input or an answer of a closed task does not fit, or there is none.
+        InvalidArgumentError: The input or an answer of a closed task does not fit.
     """
     field = "truncate_input_tokens" if labels else "parameters.truncate_input_tokens"
     ids = runner.input_ids(text, request.parameters.truncate_input_tokens, field=field)
-    candidates = None
-    if request.label_space is not None:
-        if not request.label_space.labels:
-            raise InvalidArgumentError.of("labels", "must hold at least one label")
-        candidates = runner.candidates(request.label_space)
     runner.check_length(len(ids), adapter, candidates)
     cost = candidates.num_tokens if candidates else request.parameters.max_new_tokens
     return Job(

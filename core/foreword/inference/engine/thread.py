@@ -174,10 +174,10 @@ class EngineThread:
         """Keep an answer until the turn ends: all go out together, as waking an event loop costs a system call."""
         self._outbox.append((job, answer))
 
-    def admitted(self, job: Job) -> None:
-        """Release the tokens of a request that no longer waits."""
-        self._admitted_tokens += job.tokens
-        self._budget.release(job.request.tenant, job.tokens)
+    def admitted(self, job: Job, tokens: int) -> None:
+        """Release tokens of a request that no longer wait."""
+        self._admitted_tokens += tokens
+        self._budget.release(job.request.tenant, tokens)
 
     def _run(self) -> None:
         """Run turns until the engine stops or its device is lost."""

@@ -43,23 +43,29 @@ class TokenBudget:
             ExhaustedError: The queue is full; `retry_after` estimates when it has room.
         """
         with self._lock:
-            if self._total and exceeds_share(self._held, tenant, tokens, self._max_tokens):
-                raise ExhaustedError(
-                    f"{self._total} tokens are waiting for the engine, which takes at most {self._max_tokens}. Try "
-                    "again later, or raise FOREWORD_MAX_QUEUED_TOKENS.",
-                    metadata={"queued_tokens": str(self._total), "max_queued_tokens": str(self._max_tokens)},
-                    retry_after=self._retry_after(tokens),
-                )
+            self._check(tenant, tokens)
             self._add(tenant, tokens)
+
+    def resize(self, tenant: str, before: int, after: int) -> None:
+        """Replace an estimate by the real number of tokens.
+
+        Raises:
+            ExhaustedError: The real number is larger, and the queue is full; the estimate still counts.
+        """
+        with self._lock:
+            self._add(tenant, -before)
+            try:
+                if after > before:
+                    self._check(tenant, after)
+            except ExhaustedError:
+                self._add(tenant, before)
+                raise
+            self._add(tenant, after)
 
     def release(self, tenant: str, tokens: int) -> None:
         """Release tokens that no longer wait."""
         with self._lock:
             self._add(tenant, -tokens)
-
-    def resize(self, tenant: str, before: int, after: int) -> None:
-        """Replace an estimate by the real number of tokens."""
-        self.release(tenant, before - after)
 
     def record_speed(self, tokens: int, seconds: float) -> None:
         """Record how fast the engine takes tokens."""
@@ -67,6 +73,16 @@ class TokenBudget:
             rate = tokens / max(seconds, 1e-6)
             known = self._tokens_per_second
             self._tokens_per_second = known + _SMOOTHING * (rate - known) if known else rate
+
+    def _check(self, tenant: str, tokens: int) -> None:
+        """Raise ExhaustedError if these tokens cannot begin to wait. The lock is held."""
+        if self._total and exceeds_share(self._held, tenant, tokens, self._max_tokens):
+            raise ExhaustedError(
+                f"{self._total} tokens are waiting for the engine, which takes at most {self._max_tokens}. Try "
+                "again later, or raise FOREWORD_MAX_QUEUED_TOKENS.",
+                metadata={"queued_tokens": str(self._total), "max_queued_tokens": str(self._max_tokens)},
+                retry_after=self._retry_after(tokens),
+            )
 
     def _add(self, tenant: str, tokens: int) -> None:
         held = self._held.get(tenant, 0) + tokens

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from foreword.inference.labels.label_rows import LabelRows
 from foreword.inference.model.network import Network
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
@@ -28,21 +29,21 @@ class FlatPass:
         self._sequences = sequences
         self._root_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1].float().log_softmax(dim=-1)
 
-    def run(self, candidates: Sequence[Sequence[Sequence[int]]]) -> list[list[float]]:
-        """Return the log-probabilities of each row's candidates."""
+    def run(self, rows: Sequence[int], candidates: Sequence[LabelRows]) -> list[list[float]]:
+        """Return the log-probabilities of the candidates of these rows."""
         device = self._network.device
-        flat = [(row, ids) for row, items in enumerate(candidates) for ids in items]
+        flat = [(place, ids) for place, items in enumerate(candidates) for ids in items.sequences()]
         found: list[list[float]] = [[] for _ in candidates]
         for start in range(0, len(flat), _FLAT_ROWS):
             part = flat[start : start + _FLAT_ROWS]
-            rows_B = torch.tensor([row for row, _ in part], device=device)
-            targets_BL = pad_sequence([torch.tensor(ids) for _, ids in part], batch_first=True).to(device)
+            rows_B = torch.tensor([rows[place] for place, _ in part], device=device)
+            targets_BL = pad_sequence([ids for _, ids in part], batch_first=True).long().to(device)
             counts_B = torch.tensor([len(ids) for _, ids in part], device=device)
             log_probs_BL = self._targets(rows_B, targets_BL)
             kept_BL = torch.arange(targets_BL.shape[1], device=device) < counts_B[:, None]
             sums = log_probs_BL.double().masked_fill(~kept_BL, 0).sum(dim=1).tolist()
-            for (row, _), value in zip(part, sums, strict=True):
-                found[row].append(value)
+            for (place, _), value in zip(part, sums, strict=True):
+                found[place].append(value)
         return found
 
     def _targets(self, rows_B: Tensor, targets_BL: Tensor) -> Tensor:

@@ -1,106 +1,132 @@
-"""Candidate answers as a tree of tokens, so that shared beginnings are computed once and all in one pass.
+"""Candidate answers as trees of tokens, so that shared beginnings are computed once, and many answers in one pass.
 
-Legend: C candidates, E edges, L edges of the longest candidate, N nodes without the root.
+Legend: C candidates, N nodes without the root.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import torch
 from torch import Tensor
 
 MAX_NODES: Final = 256
-"""Nodes of one tree: the mask grows with their square."""
+"""Nodes of one tree: the mask grows with their square, and one pass of the network is not interrupted."""
 
 
 class LabelTrie:
-    """A tree of token sequences.
+    """A tree of token sequences, its nodes in depth-first order.
 
-    Node 0 is the root, the token in front of every candidate. An edge is a token chosen at a node; the last edge of a
-    candidate is its end token, which leads to no node, as nothing follows it.
+    Node 0 is the root, the token in front of every candidate. The last token of a candidate, its end token, is not a
+    node, because nothing follows it. A beginning is shared by sequences that come one after the other, so sort them.
 
     Attributes:
-        size: Candidates.
+        size: Number of candidates.
         ids_N: Token of each node but the root.
-        depth_N: Edges from the root.
-        visible_NN: Which nodes each node sees: itself and those above it.
-        edge_node_E: Node of each edge, the root included in the count.
-        edge_token_E: Its token.
-        path_CL: Edges of each candidate; `E` where it is shorter.
-        node_edge_N: The edge that leads to each node.
+        depth_N: Number of tokens from the root to each node.
+        end_N: Number of the first node after those below each node.
+        parent_N: Number of the node above each node.
+        leaf_C: Node in front of the last token of each candidate.
+        last_C: Last token of each candidate.
     """
 
+    __slots__ = ("depth_N", "end_N", "ids_N", "last_C", "leaf_C", "parent_N", "size")
+
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
-        children: list[dict[int, int]] = [{}]
-        edges: dict[tuple[int, int], int] = {}
-        ids: list[int] = []
-        parents: list[int] = []
-        depths: list[int] = []
-        paths: list[list[int]] = []
+        ids, depths, parents = list[int](), list[int](), list[int]()
+        leaves = list[int]()
+        path, before = [0], list[int]()
         for sequence in sequences:
-            node, path = 0, []
-            for place, token in enumerate(sequence):
-                path.append(edges.setdefault((node, token), len(edges)))
-                if place == len(sequence) - 1:
-                    break
-                if token not in children[node]:
-                    children[node][token] = len(children)
-                    children.append({})
-                    ids.append(token)
-                    parents.append(node)
-                    depths.append(place + 1)
-                node = children[node][token]
-            paths.append(path)
-        self._children = children
+            inner = list(sequence[:-1])
+            shared = shared_length(before, inner)
+            new = range(len(ids) + 1, len(ids) + 1 + len(inner) - shared)
+            path = [*path[: shared + 1], *new]
+            ids += inner[shared:]
+            parents += path[shared:-1]
+            depths += range(shared + 1, len(inner) + 1)
+            leaves.append(path[-1])
+            before = inner
         self.size = len(sequences)
-        self.ids_N = torch.tensor(ids, dtype=torch.long)
-        self.depth_N = torch.tensor(depths, dtype=torch.long)
-        self.edge_node_E = torch.tensor([node for node, _ in edges])
-        self.edge_token_E = torch.tensor([token for _, token in edges])
-        longest = max(map(len, paths))
-        self.path_CL = torch.tensor([path + [len(edges)] * (longest - len(path)) for path in paths])
-        self.node_edge_N = torch.tensor(
-            [edges[parent, token] for parent, token in zip(parents, ids, strict=True)], dtype=torch.long
-        )
-        self.visible_NN = _visible(parents)
+        self.ids_N = _compact(ids)
+        self.depth_N = _compact(depths)
+        self.parent_N = _compact(parents)
+        self.end_N = _compact(_ends(parents))
+        self.leaf_C = _compact(leaves)
+        self.last_C = _compact([sequence[-1] for sequence in sequences])
 
     def __len__(self) -> int:
         """Return the number of nodes without the root."""
         return len(self.ids_N)
 
-    def leave(self, sequence: Sequence[int]) -> tuple[int, int]:
-        """Follow a sequence as far as it goes and return the last node reached and the first token beyond it."""
-        node = 0
-        for token in sequence:
-            if token not in self._children[node]:
-                return node, token
-            node = self._children[node][token]
-        return node, sequence[-1]
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens that a pass over the tree reads, the root included."""
+        return len(self) + 1
+
+    @property
+    def byte_size(self) -> int:
+        """Memory of the tree in bytes."""
+        return sum(getattr(self, name).nbytes for name in self.__slots__ if name != "size")
+
+    def visible_NN(self) -> Tensor:
+        """Return which nodes each node sees, `[N, N]`: those above it, and itself."""
+        places_N = torch.arange(1, len(self) + 1)
+        below_NN = places_N[:, None] < self.end_N
+        return below_NN & (places_N <= places_N[:, None])
+
+    def leave(self, sequences: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
+        """Follow sequences as far as they go; return the last node reached and the first token beyond it of each."""
+        steps = zip(self.parent_N.tolist(), self.ids_N.tolist(), strict=True)
+        children = {step: node for node, step in enumerate(steps, 1)}
+        found = []
+        for sequence in sequences:
+            node, beyond = 0, sequence[-1]
+            for token in sequence:
+                child = children.get((node, token))
+                if child is None:
+                    beyond = token
+                    break
+                node = child
+            found.append((node, beyond))
+        return found
 
 
 def build_tries(sequences: Sequence[Sequence[int]]) -> list[LabelTrie]:
     """Build trees of at most MAX_NODES nodes (or one candidate) that contain all sequences, in order."""
-    tries, start, nodes = [], 0, 0
+    starts, nodes = [0], 0
+    before: Sequence[int] = ()
     for place, sequence in enumerate(sequences):
-        if nodes + len(sequence) > MAX_NODES and place > start:
-            # Counted without sharing, then built: a tree with much sharing may well take more.
-            trie = LabelTrie(sequences[start:place])
-            if len(trie) + len(sequence) > MAX_NODES:
-                tries.append(trie)
-                start, nodes = place, 0
-            else:
-                nodes = len(trie)
-        nodes += len(sequence)
-    tries.append(LabelTrie(sequences[start:]))
-    return tries
+        inner = sequence[:-1]
+        new = len(inner) - shared_length(before, inner)
+        if nodes + new > MAX_NODES and place > starts[-1]:
+            starts.append(place)
+            nodes, new = 0, len(inner)
+        nodes += new
+        before = inner
+    return [LabelTrie(sequences[start:end]) for start, end in pairwise([*starts, len(sequences)])]
 
 
-def _visible(parents: Sequence[int]) -> Tensor:
-    """Return which nodes each node sees, `[N, N]`: those that its parent sees, and itself."""
-    visible_NN = torch.eye(len(parents), dtype=torch.bool)
-    for node, parent in enumerate(parents):
+def shared_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return the number of tokens with which both sequences begin."""
+    shared = 0
+    for mine, other in zip(first, second, strict=False):
+        if mine != other:
+            break
+        shared += 1
+    return shared
+
+
+def _ends(parents: Sequence[int]) -> list[int]:
+    """Return the number of the first node after those below each node."""
+    ends = list(range(2, len(parents) + 2))
+    for node in range(len(parents), 0, -1):
+        parent = parents[node - 1]
         if parent:
-            visible_NN[node] |= visible_NN[parent - 1]
-    return visible_NN
+            ends[parent - 1] = max(ends[parent - 1], ends[node - 1])
+    return ends
+
+
+def _compact(values: Sequence[int]) -> Tensor:
+    return torch.tensor(values, dtype=torch.int32)

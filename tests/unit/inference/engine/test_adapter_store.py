@@ -119,3 +119,22 @@ def test_many_requests_for_one_prompt_share_a_load():
     for thread in threads:
         thread.join()
     assert len(loads) == 1
+
+
+def test_one_tenants_adapters_do_not_push_out_those_of_another():
+    store = AdapterStore(400)
+    store.get(_reference("modest", "a"), lambda: (_prompt(), 100))
+    for number in range(10):
+        store.get(_reference("greedy", f"{number}"), lambda: (_prompt(), 100))
+
+    assert store.get(_reference("modest", "a"), pytest.fail) is not None
+    assert store.get(_reference("greedy", "9"), pytest.fail) is not None
+    assert store.byte_size == 400
+
+
+def test_an_adapter_that_is_loaded_anew_takes_the_place_of_the_former():
+    store = AdapterStore(1000)
+    for size in (300, 200):
+        store.refresh(_reference(), lambda size=size: (_prompt(), size))
+
+    assert store.byte_size == 200

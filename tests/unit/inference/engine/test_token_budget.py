@@ -38,3 +38,17 @@ def test_a_tenant_below_its_share_enters_a_queue_that_another_filled():
         budget.reserve("modest", 40)
     with pytest.raises(ExhaustedError):
         budget.reserve("greedy", 1)
+
+
+def test_a_request_that_has_more_tokens_than_estimated_is_checked_again():
+    budget = TokenBudget(100)
+    budget.reserve("acme", 40)
+    budget.reserve("acme", 20)
+
+    with pytest.raises(ExhaustedError):
+        budget.resize("acme", 20, 70)
+    assert budget.total == 60
+
+    budget.resize("acme", 20, 60)
+    budget.resize("acme", 60, 5)
+    assert budget.total == 45

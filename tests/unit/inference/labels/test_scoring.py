@@ -10,8 +10,10 @@ from factories.serving import DEPARTMENTS, SENTIMENT, load_adapter
 from factories.tiny_models import CONTEXT_TOKENS, SHAPES, tiny_model
 from foreword.domain.inference import GenerateParameters
 from foreword.errors import ArtifactError, InvalidArgumentError
-from foreword.inference.labels import label_trie
+from foreword.inference.labels import extensions, label_rows, label_trie
 from foreword.inference.labels.candidates import Candidates
+from foreword.inference.labels.scored_sets import ScoredSets
+from foreword.inference.labels.scoring import ScoreRow, Scoring
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.encoding import start_token
 from foreword.plugin.interfaces import LabelSpace
@@ -69,6 +71,7 @@ def test_a_tree_in_one_pass_equals_each_answer_as_a_row_of_its_own(shape):
     single = LabelSpace(labels=DEPARTMENTS.labels, separator=", ", multi_label=False, label_sets=DEPARTMENTS.label_sets)
 
     tree = runner.score_label_sets(rows, single)
+    runner = ModelRunner(tiny_model(shape))
     runner.network.can_branch = False
     flat = runner.score_label_sets(rows, single)
 
@@ -88,7 +91,7 @@ def test_answers_spread_over_several_trees_score_the_same(shape, monkeypatch):
     runner = ModelRunner(tiny_model(shape))
     several = runner.score_label_sets(_rows(runner), space)
 
-    assert len(runner.candidates(space).tries) > 1
+    assert len(runner.candidates(space).parts) > 1
     for one, other in zip(one_tree, several, strict=True):
         assert dict(zip(one.sets, one.log_probs, strict=True)) == pytest.approx(
             dict(zip(other.sets, other.log_probs, strict=True)), abs=2e-4
@@ -194,14 +197,14 @@ def test_the_bound_of_an_answer_is_never_below_its_probability():
 
     runner = ModelRunner(tiny_model("bart"))
     candidates = runner.candidates(DEPARTMENTS)
-    [trie] = candidates.tries
-    longer = candidates.extend(candidates.sets)
+    [trie] = candidates.parts
+    longer = list(candidates.extend(candidates.sets))
     row = TextRow(text=TEXTS[0], adapter=load_adapter(runner, 4))
 
     with torch.inference_mode():
         begun = runner.network.begin([NetworkInput(ids=runner.tokenize(row.text), adapter=row.adapter)])
         tree = TreePass(runner.network, *begun)
-        tree.run([trie])
+        tree.run([0], [trie])
         bounds = tree.bounds(0, [candidates.ids(labels) for labels in longer])
 
     assert len(longer) > 20
@@ -257,6 +260,87 @@ def test_the_error_about_a_model_that_overflows_names_the_prompt():
 
 
 def test_an_answer_of_a_single_token_needs_no_node():
-    candidates = Candidates(SENTIMENT, lambda text: [int(text) + 5])
-    [trie] = candidates.tries
+    candidates = Candidates(SENTIMENT, lambda texts: [[int(text) + 5] for text in texts])
+    [trie] = candidates.parts
     assert len(trie) == 0
+
+
+def _score_in_turns(runner: ModelRunner, rows: list[TextRow], space: LabelSpace) -> list[ScoredSets]:
+    """Score rows together, but after the first pass each row alone, in turns that leave some rows behind."""
+    candidates = runner.candidates(space)
+    scoring = Scoring(
+        runner.network,
+        [ScoreRow(ids=runner.tokenize(row.text), candidates=candidates, adapter=row.adapter) for row in rows],
+    )
+    with torch.inference_mode():
+        scoring.run(scoring.unfinished)
+        while waiting := scoring.unfinished:
+            scoring.run(waiting[-1:])
+    return [scoring.scored(place) for place in range(len(rows))]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_passes_that_are_run_row_by_row_give_the_same_scores(shape, monkeypatch):
+    monkeypatch.setattr(label_trie, "MAX_NODES", 8)
+    monkeypatch.setattr(label_rows, "MAX_TOKENS", 24)
+    runner = ModelRunner(tiny_model(shape))
+    rows = _scaled(runner)
+
+    whole = runner.score_label_sets(rows, DEPARTMENTS)
+    turns = _score_in_turns(runner, rows, DEPARTMENTS)
+
+    assert len(runner.candidates(DEPARTMENTS).parts) > 1
+    for one, other in zip(whole, turns, strict=True):
+        log_probs = dict(zip(one.sets, one.log_probs, strict=True))
+        assert dict(zip(other.sets, other.log_probs, strict=True)) == pytest.approx(log_probs, abs=2e-4)
+        assert same_order(other.sets, log_probs)
+
+
+def test_a_pass_reads_as_many_tokens_as_it_announces(monkeypatch):
+    runner = ModelRunner(tiny_model("llama"))
+    monkeypatch.setattr(label_trie, "MAX_NODES", 8)
+    row = TextRow(text=TEXTS[0], adapter=load_adapter(runner, 4))
+    ids = runner.tokenize(row.text)
+    score_row = ScoreRow(ids=ids, candidates=runner.candidates(DEPARTMENTS), adapter=row.adapter)
+    scoring = Scoring(runner.network, [score_row])
+    network, read = type(runner.network), []
+    feed_many = network.feed_many
+
+    def counted(self, rows, ids_BT, *arguments, **named):
+        read.append(ids_BT.numel())
+        return feed_many(self, rows, ids_BT, *arguments, **named)
+
+    monkeypatch.setattr(network, "feed_many", counted)
+    announced = []
+    with torch.inference_mode():
+        while scoring.unfinished:
+            announced.append(scoring.next_tokens(0))
+            scoring.run([0])
+    # The soft prompt was read before, and the root counts although its result is kept from the first pass.
+    assert announced == [read[0] + 4 + 1, *(tokens + 1 for tokens in read[1:])]
+    assert max(announced[1:]) <= 9
+
+
+def test_the_second_pass_chooses_among_the_likeliest_labels_within_its_limits(monkeypatch):
+    runner = ModelRunner(tiny_model("bart"))
+    labels = tuple(f"label {number}" for number in range(30))
+    space = LabelSpace(labels=labels, separator=", ", multi_label=True, label_sets=())
+    candidates = runner.candidates(space)
+    encoded = []
+    encode = candidates._encode
+
+    def counted(texts):
+        encoded.append(list(texts))
+        return encode(texts)
+
+    monkeypatch.setattr(candidates, "_encode", counted)
+    monkeypatch.setattr(extensions, "_MAX_TOKENIZED", 10)
+    monkeypatch.setattr(extensions, "MAX_EXTENSION_TOKENS", 30)
+    log_probs = {answer: -float(answer[0].split()[1]) for answer in candidates.sets}
+
+    chosen = extensions.choose_extensions(candidates, log_probs, beam=2, max_tokens=100, bounds=None)
+
+    assert encoded[0][:3] == ["label 0, label 1", "label 0, label 2", "label 1, label 2"]
+    assert len(encoded[0]) == 10
+    assert sum(map(len, chosen.values())) <= 30
+    assert next(iter(chosen)) == ("label 0", "label 1")
