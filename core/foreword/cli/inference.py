@@ -19,6 +19,7 @@ from foreword.cli.generation_options import generation_options
 from foreword.cli.session import json_option, with_client
 from foreword.cli.text_file import FORMATS, format_of, read_texts
 from foreword.errors import ForewordError
+from foreword.private_files import open_private
 
 if TYPE_CHECKING:
     from foreword.client import ClassifyResult, Client, StructuredPrompt
@@ -166,7 +167,7 @@ def classify(
             each = [variables] * len(prompts) if variables else None
             return client.batch_classify(model, prompts, prompt_variables=each, **options)
 
-        with output.open("w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as target:
+        with open_private(output, "w", encoding="utf-8", newline="") if output else nullcontext(sys.stdout) as target:
             rows = read_texts(file, format or format_of(file.name))
             as_csv = output is not None and output.suffix.lower() == ".csv"
             classify_file(rows, classify_texts, target, as_csv=as_csv)

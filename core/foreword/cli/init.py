@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_home
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_files
 from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
 
     settings = read_settings(home=home)
     make_home(settings)
-    warn_of_open_home(settings)
     console = out_console()
     database = Database(settings.resolved_database_url)
     try:
         database.migrate()
-        ArtifactStore(settings.resolved_artifacts_url)
+        artifacts = ArtifactStore(settings.resolved_artifacts_url)
+        warn_of_open_files(settings, database.file, artifacts.folder)
         tenants = TenantRepository(database)
         tenant = _tenant(tenants, tenant, must_exist=new_key)
         tenants.ensure_tenant(tenant)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_home
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_files
 from foreword.cli.threads import let_idle_threads_sleep
 from foreword.errors import FailedPreconditionError, InternalError
 
@@ -62,7 +62,6 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.storage.database import Database
 
     make_home(settings)
-    warn_of_open_home(settings)
     database = Database(settings.resolved_database_url)
     try:
         database.migrate()
@@ -71,6 +70,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)
         _warn_of_failed_plugins(plugins)
         artifacts = ArtifactStore(settings.resolved_artifacts_url)
+        warn_of_open_files(settings, database.file, artifacts.folder)
         stop, lost = _stop_signal(), asyncio.Event()
 
         def end() -> None:

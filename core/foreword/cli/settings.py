@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.errors import FailedPreconditionError, FieldViolation, InvalidArgumentError
+from foreword.private_files import make_private_folder
 
 if TYPE_CHECKING:
     from foreword.config import Settings
@@ -57,7 +58,7 @@ def make_home(settings: Settings) -> None:
         FailedPreconditionError: The folder cannot be created.
     """
     try:
-        settings.home_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(settings.home_folder)
     except OSError as error:
         raise FailedPreconditionError(
             f"The home {settings.home_folder} cannot be created ({error.strerror}). Choose another folder with "
@@ -66,12 +67,26 @@ def make_home(settings: Settings) -> None:
         ) from error
 
 
-def warn_of_open_home(settings: Settings) -> None:
-    """Warn if every user of the machine may enter an existing home. Access for its group may be intended."""
+def warn_of_open_files(settings: Settings, database: Path | None, artifacts: Path | None) -> None:
+    """Warn of files of tenants that every user of the machine may use. Access for a group may be intended.
+
+    Args:
+        database: File of the database, if it is one.
+        artifacts: Folder of the artifacts, if it is one.
+    """
     home = settings.home_folder
-    if home.stat().st_mode & 0o007:
+    _warn_if_open(home, "chmod 700")
+    # The permissions of the home protect everything in it.
+    if artifacts is not None and not artifacts.is_relative_to(home.resolve()):
+        _warn_if_open(artifacts, "chmod -R go-rwx")
+    if database is not None and not database.resolve().is_relative_to(home.resolve()):
+        _warn_if_open(database, "chmod 600")
+
+
+def _warn_if_open(path: Path, remedy: str) -> None:
+    if path.stat().st_mode & 0o007:
         click.echo(
-            f"Warning: every user of this machine can read {home}, which contains the data of all tenants. "
-            f"Restrict it with `chmod 700 {shlex.quote(str(home))}`.",
+            f"Warning: every user of this machine can read {path}, which contains the data of all tenants. "
+            f"Restrict it with `{remedy} {shlex.quote(str(path))}`.",
             err=True,
         )

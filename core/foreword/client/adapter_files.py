@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from foreword.errors import InternalError, InvalidArgumentError
+from foreword.private_files import make_private_folder, open_private
 
 
 def check_folder(folder: Path) -> None:
@@ -19,7 +20,7 @@ def check_folder(folder: Path) -> None:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes | bytearray]) -> list[Path]:
-    """Write files by name into a folder, which is created if necessary.
+    """Write files by name into a folder, which is created if necessary. Only the owner can read what is created.
 
     Returns:
         The paths of the files.
@@ -32,9 +33,10 @@ def write_files(folder: Path, files: Mapping[str, bytes | bytearray]) -> list[Pa
         if Path(name).name != name:
             raise InternalError(f"The service sent a file named {name!r}; refusing to write outside {folder}.")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            with open_private(folder / name, "wb") as stream:
+                stream.write(content)
     except OSError as error:
         raise InvalidArgumentError.of(
             "folder", f"{folder} cannot be written to: {error.strerror}. Choose another folder."

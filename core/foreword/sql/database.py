@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from foreword.errors import InvalidArgumentError
 from foreword.observability.logging import get_logger
+from foreword.private_files import make_private_folder, open_private
 from foreword.sql import migration
 from foreword.sql.outages import find_outage, outage_of_file, place_of
 
@@ -42,6 +43,7 @@ class Database:
 
     Attributes:
         is_sqlite: Whether the database is SQLite, which has only one writer at a time.
+        file: The file of an SQLite database; None for PostgreSQL and for a `file:` URI.
 
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which other processes cannot
@@ -55,16 +57,17 @@ class Database:
         self._migrations, self._marker = migrations, marker
         self._outages: dict[str, str] = {}
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.file = _file_of(parsed) if self.is_sqlite else None
         options: dict[str, Any] = {
             "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
             "hide_parameters": True,  # errors are logged, but the texts of tenants must not be
         }
         if self.is_sqlite:
             engine = create_engine(parsed, pool_size=8, max_overflow=56, **options)
-            file = _file_of(parsed)
+            file = self.file
             if file is not None:
                 with self._naming_file():
-                    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    make_private_folder(file.parent)
                 event.listen(engine, "do_connect", partial(_open_existing, file))
                 event.listen(engine, "connect", partial(_remember_file, file))
                 event.listen(engine, "checkout", partial(_check_file, file))
@@ -87,11 +90,11 @@ class Database:
             FailedPreconditionError: The schema is from a newer version of Foreword or from another program.
             UnavailableError: The database cannot be used. The caller has to show or log the cause.
         """
-        file = _file_of(self._url) if self.is_sqlite else None
+        file = self.file
         if file is not None:
             with self._naming_file():
                 if not file.exists():
-                    file.touch(mode=0o600)
+                    open_private(file, "ab").close()
                 # SQLite would open a read-only file and fail at the first write, which may be much later.
                 if not os.access(file, os.W_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))

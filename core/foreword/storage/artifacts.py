@@ -18,6 +18,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
+from foreword.private_files import make_private_folder, open_private
 from foreword.storage.artifact_keys import check_key
 from foreword.storage.outages import MISSING, as_os_error, translate_outages
 
@@ -51,6 +52,11 @@ class ArtifactStore:
 
     def __init__(self, url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
         self._place = open_place(url, failpoint)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that holds the artifacts; None for an object store."""
+        return self._place.folder
 
     @translate_outages()
     def write(self, prefix: str, files: Mapping[str, Content]) -> None:
@@ -107,7 +113,13 @@ class ArtifactStore:
 
 
 class Place(ABC):
-    """A place for files. Callers have checked the keys. Methods raise OSError if the place is unavailable or full."""
+    """A place for files. Callers have checked the keys. Methods raise OSError if the place is unavailable or full.
+
+    Attributes:
+        folder: The folder of this machine that is the place; None for other places.
+    """
+
+    folder: Path | None = None
 
     @abstractmethod
     def write(self, prefix: str, files: Mapping[str, Content]) -> None:
@@ -170,11 +182,14 @@ def open_place(url: str | Path, failpoint: Callable[[str], None]) -> Place:
 
 
 class _Folder(Place):
-    """A local folder: fsync makes content durable, and renaming a temporary folder makes an artifact appear at once."""
+    """A local folder: fsync makes content durable, and renaming a temporary folder makes an artifact appear at once.
+
+    Only the owner can use the files and folders in it, whatever the permissions of the folder itself.
+    """
 
     def __init__(self, root: Path, failpoint: Callable[[str], None]) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._root = root.resolve()
+        make_private_folder(root)
+        self.folder = self._root = root.resolve()
         self._failpoint = failpoint
         self._sweep()
 
@@ -182,7 +197,7 @@ class _Folder(Place):
         target = self._path(prefix)
         if not self.exists(prefix):  # a folder without files is not an artifact: renaming replaces it
             temporary = self._temporary()
-            temporary.mkdir()
+            make_private_folder(temporary)
             try:
                 for name, content in files.items():
                     _write_durably(temporary / name, content)
@@ -245,7 +260,7 @@ class _Folder(Place):
 
     def _temporary(self) -> Path:
         folder = self._root / _TEMPORARY
-        folder.mkdir(exist_ok=True)
+        make_private_folder(folder)
         return folder / secrets.token_hex(8)
 
     def _sweep(self) -> None:
@@ -257,7 +272,7 @@ class _Folder(Place):
 
     def _make_parents(self, target: Path) -> None:
         missing = [parent for parent in target.parents if not parent.exists()]
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(target.parent)
         for parent in missing:
             _sync_folder(parent.parent)
 
@@ -329,7 +344,7 @@ def _pieces(content: Content) -> Iterator[bytes]:
 
 
 def _write_durably(path: Path, content: Content) -> None:
-    with path.open("xb") as stream:
+    with open_private(path, "xb") as stream:
         for piece in _pieces(content):
             stream.write(piece)
         stream.flush()

@@ -14,6 +14,7 @@ from typing import Self
 
 from foreword.client import Client
 from foreword.errors import UnavailableError
+from foreword.private_files import make_private_folder, open_private
 
 _STARTED_WITHIN_SECONDS = 180.0
 _COLOURS = re.compile(rb"\x1b\[[\d;]*m")
@@ -65,10 +66,10 @@ class LocalService:
         Raises:
             UnavailableError: The process ended or did not answer in time; the message has the end of its log.
         """
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self.home)
         # The server chooses the port: one that was free before could be taken until the server listens.
         command = [sys.executable, "-m", "foreword", "serve", "--dev", "--port", "0", "--until-stdin-closes"]
-        with (self.home / "service.log").open("ab") as log:
+        with open_private(self.home / "service.log", "ab") as log:
             begin = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,

@@ -26,6 +26,7 @@ from foreword.client import (
     TuneParameters,
 )
 from foreword.errors import FailedPreconditionError
+from foreword.private_files import make_private_folder
 from foreword.samples import DEPARTMENTS, load_rows, sample_path
 
 INSTRUCTION = (
@@ -68,7 +69,7 @@ class Walk:
         Raises:
             ForewordError: The service refused a request; the demo ends there.
         """
-        self._output.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._output)
         self._check_data()
         zero_shot = self._ask_the_base_model()
         dataset = self._client.upload_dataset(sample_path("complaints"), display_name="complaints")
