@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, limit_option, with_client
+from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
+from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
     from foreword.client import Client
@@ -21,16 +22,18 @@ def datasets() -> None:
 
 
 @datasets.command("list")
+@selection_options("row_count >= 100")
+@view_option
 @limit_option
 @json_option
 @with_client
-def list_(client: Client, limit: int, as_json: bool) -> None:
+def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_json: bool) -> None:
     """List datasets, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
     print_listing(
-        client.list_datasets(limit=limit),
+        client.list_datasets(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
         {
             "dataset": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, with_client
+from foreword.cli.session import json_option, selection_options, view_option, with_client
+from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -40,15 +41,17 @@ def deployments() -> None:
 
 
 @deployments.command("list")
+@selection_options("state = READY")
+@view_option
 @json_option
 @with_client
-def list_(client: Client, as_json: bool) -> None:
+def list_(client: Client, filter: str, order_by: str, view: str, as_json: bool) -> None:
     """List deployments, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
     print_listing(
-        client.list_deployments(),
+        client.list_deployments(filter=filter, order_by=order_by, view=ResourceView(view)),
         {
             "serving name": lambda item: item.serving_name,
             "space": lambda item: item.name.split("/")[3],

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, limit_option, with_client
+from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.experiment import ExperimentState
+from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
     from foreword.client import Client
@@ -23,23 +24,19 @@ def experiments() -> None:
 
 
 @experiments.command("list")
-@click.option(
-    "--state",
-    multiple=True,
-    type=click.Choice([state.value for state in ExperimentState]),
-    help="List only runs in this state; may be repeated.",
-)
+@selection_options("state = RUNNING")
+@view_option
 @limit_option
 @json_option
 @with_client
-def list_(client: Client, state: tuple[str, ...], limit: int, as_json: bool) -> None:
+def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_json: bool) -> None:
     """List runs, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
     from foreword.cli.render.progress import progress_columns
 
     print_listing(
-        client.list_tune_experiments(states=[ExperimentState(value) for value in state], limit=limit),
+        client.list_tune_experiments(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
         {
             "experiment": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,

@@ -32,6 +32,7 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
     from foreword.domain.tenant import Scope
     from foreword.storage.artifacts import ArtifactStore
     from foreword.storage.database import Database
+    from foreword.storage.lists.request import ListRequest
     from foreword.storage.tenants import TenantRepository
 
     settings = read_settings(home=home)
@@ -46,7 +47,7 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
         tenant = _tenant(tenants, tenant, must_exist=new_key)
         tenants.ensure_tenant(tenant)
         secret = ""
-        if new_key or not tenants.list_api_keys(tenant, page_size=1).items:
+        if new_key or not tenants.list_api_keys(tenant, ListRequest(page_size=1)).items:
             _, secret = tenants.create_api_key(tenant, "administrator", frozenset(Scope), None)
     finally:
         database.close()
@@ -72,7 +73,9 @@ def _tenant(tenants: TenantRepository, chosen: str | None, *, must_exist: bool) 
     Raises:
         UsageError: The home has several tenants and none is chosen, or the chosen one does not exist.
     """
-    found = [item.id for item in tenants.list_tenants(page_size=_MOST_TENANTS).items]
+    from foreword.storage.lists.request import ListRequest
+
+    found = [item.id for item in tenants.list_tenants(ListRequest(page_size=_MOST_TENANTS)).items]
     listed = ", ".join(found) + (", ..." if len(found) == _MOST_TENANTS else "")
     if chosen is None:
         if len(found) > 1:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, limit_option, with_client
+from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
+from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
     from foreword.client import Client
@@ -22,16 +23,18 @@ def models() -> None:
 
 
 @models.command("list")
+@selection_options("task = classification")
+@view_option
 @limit_option
 @json_option
 @with_client
-def list_(client: Client, limit: int, as_json: bool) -> None:
+def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_json: bool) -> None:
     """List tuned models, newest first."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
     print_listing(
-        client.list_tuned_models(limit=limit),
+        client.list_tuned_models(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
         {
             "model": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,

@@ -147,9 +147,10 @@ def _stop_signal() -> asyncio.Event:
 
 
 def _require_tenant(database: Database, settings: Settings) -> None:
+    from foreword.storage.lists.request import ListRequest
     from foreword.storage.tenants import TenantRepository
 
-    if not TenantRepository(database).list_tenants(page_size=1).items:
+    if not TenantRepository(database).list_tenants(ListRequest(page_size=1)).items:
         raise FailedPreconditionError(
             f"{settings.home_folder} has no tenant, so no key would be accepted. Create one with `foreword init`, "
             f"or use the development mode, `foreword serve --dev`.",

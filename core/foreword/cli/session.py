@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from foreword.cli.option_names import in_options
+from foreword.domain.resource_view import ResourceView
 
 _RETRY_SECONDS = 3.0  # a person waits; long enough for a service that restarts
 
@@ -48,6 +49,30 @@ def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--limit` to a list command."""
     return click.option(
         "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Maximum number to list."
+    )(function)
+
+
+def selection_options(example: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the options `--filter` and `--order-by` to a list command.
+
+    Args:
+        example: A filter, for the help.
+    """
+    chosen = click.option("--filter", default="", help=f"List only what meets a condition, such as '{example}'.")
+    sorted_by = click.option(
+        "--order-by", default="", help="Sort by these fields, such as 'create_time, display_name'."
+    )
+    return lambda function: chosen(sorted_by(function))
+
+
+def view_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--view` to a list command, for the output as JSON."""
+    return click.option(
+        "--view",
+        type=click.Choice([view.value for view in ResourceView]),
+        default=ResourceView.BASIC.value,
+        show_default=True,
+        help="With --json: how much of each item to print.",
     )(function)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, with_client
+from foreword.cli.session import json_option, selection_options, with_client
 from foreword.domain.deployment import Stage
 
 if TYPE_CHECKING:
@@ -19,15 +19,16 @@ def spaces() -> None:
 
 
 @spaces.command("list")
+@selection_options("stage = PRODUCTION")
 @json_option
 @with_client
-def list_(client: Client, as_json: bool) -> None:
+def list_(client: Client, filter: str, order_by: str, as_json: bool) -> None:
     """List spaces."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
     print_listing(
-        client.list_spaces(),
+        client.list_spaces(filter=filter, order_by=order_by),
         {
             "space": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.session import json_option, with_client
+from foreword.cli.session import json_option, selection_options, with_client
 from foreword.domain.tenant import Scope
 
 if TYPE_CHECKING:
@@ -43,15 +43,16 @@ def tenants() -> None:
 
 
 @tenants.command("list")
+@selection_options("display_name : acme")
 @json_option
 @with_client
-def list_tenants(client: Client, as_json: bool) -> None:
+def list_tenants(client: Client, filter: str, order_by: str, as_json: bool) -> None:
     """List tenants."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
     print_listing(
-        client.list_tenants(),
+        client.list_tenants(filter=filter, order_by=order_by),
         {
             "tenant": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
@@ -79,16 +80,17 @@ def keys() -> None:
 
 
 @keys.command("list")
+@selection_options("scopes : ADMIN")
 @click.option("--tenant", default="", help="Tenant of the keys.  [default: your own]")
 @json_option
 @with_client
-def list_keys(client: Client, tenant: str, as_json: bool) -> None:
+def list_keys(client: Client, tenant: str, filter: str, order_by: str, as_json: bool) -> None:
     """List the keys of a tenant."""
     from foreword.cli.render import print_listing, short_name
     from foreword.cli.render.listing import age
 
     print_listing(
-        client.list_api_keys(tenant or client.tenant),
+        client.list_api_keys(tenant or client.tenant, filter=filter, order_by=order_by),
         {
             "key": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,

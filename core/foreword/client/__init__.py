@@ -43,6 +43,7 @@ from foreword.domain.inference import (
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
+from foreword.domain.resource_view import ResourceView
 from foreword.domain.tenant import Scope
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "PluginState",
     "PromptExample",
     "ReportPart",
+    "ResourceView",
     "ReturnOptions",
     "RevisionState",
     "Row",

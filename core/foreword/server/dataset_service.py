@@ -13,7 +13,7 @@ from foreword.domain.tenant import Caller
 from foreword.names import DatasetName, TenantName
 from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import dataset as convert
-from foreword.server.convert.paging import page_size
+from foreword.server.convert.paging import page_size, parse_list_request
 from foreword.server.convert.report import data_report
 from foreword.server.idempotency import request_key
 from foreword.server.pools import READ_SECONDS, ROW_SECONDS, WRITE_SECONDS
@@ -27,7 +27,8 @@ from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows, rows_files
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
-from foreword.storage.pages import Page, Take
+from foreword.storage.lists.page_tokens import page_tokens
+from foreword.storage.lists.pages import Page, Take
 from foreword.storage.publication import ArtifactPublisher
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
@@ -102,13 +103,13 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
         repository = DatasetRepository(self._database, caller.tenant)
         return await fill_page(
             self._storage,
             dataset_service_pb2.ListDatasetsResponse(),
             "datasets",
-            lambda take: repository.list(size, request.page_token, creator=caller.reads_only_of, take=take),
+            lambda take: repository.list(listed, take=take),
             convert.dataset,
         )
 
@@ -173,4 +174,4 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
 
     def _read_rows(self, dataset: Dataset, size: int, page_token: str, take: Take[Row]) -> Page[Row]:
         with open_rows(self._artifacts, dataset) as file:
-            return read_page(file, dataset, size, page_token, take)
+            return read_page(file, dataset, size, page_token, page_tokens(self._database), take)

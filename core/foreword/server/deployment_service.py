@@ -8,12 +8,13 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from foreword.domain.deployment import ModelReference
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import InvalidArgumentError
 from foreword.names import DeploymentName, SpaceName, TenantName
 from foreword.plugin.manager import PluginManager
 from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import deployment as convert
-from foreword.server.convert.paging import page_size
+from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.pools import READ_SECONDS, WRITE_SECONDS
@@ -83,13 +84,13 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
         spaces = self._spaces(caller.tenant)
         return await fill_page(
             self._storage,
             deployment_service_pb2.ListSpacesResponse(),
             "spaces",
-            lambda take: spaces.list(size, request.page_token, creator=caller.reads_only_of, take=take),
+            lambda take: spaces.list(listed, take=take),
             convert.space,
         )
 
@@ -149,14 +150,15 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             parent = SpaceName.parse(request.parent, "parent")
             require_own(parent.tenant, request.parent)
             space = None if parent.space == _ALL_SPACES else parent.space
-        size = page_size(request)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
+        full = listed.view is ResourceView.FULL
         deployments = self._deployments(caller.tenant)
         return await fill_page(
             self._storage,
             deployment_service_pb2.ListDeploymentsResponse(),
             "deployments",
-            lambda take: deployments.list(space, size, request.page_token, creator=caller.reads_only_of, take=take),
-            convert.deployment,
+            lambda take: deployments.list(space, listed, take=take),
+            lambda item: convert.deployment(item, with_revisions=full),
         )
 
     async def UpdateDeployment(

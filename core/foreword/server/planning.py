@@ -12,7 +12,7 @@ from foreword.data.rows import read_rows
 from foreword.data.task_choice import choose_task
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
+from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.violations import Violations, fields_below
@@ -27,13 +27,14 @@ from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.lists.request import ListRequest
 from foreword.tuning.plan import make_plan
 from foreword.tuning.speed import TuningSpeed
 from foreword.turns.cancellation import check_cancelled
 
 Item = TypeVar("Item")
 
-_RECENT_EXPERIMENTS = 20
+_RECENT = ListRequest(page_size=20, filter="state = SUCCEEDED")
 _RECENT_SNAPSHOTS = 20
 
 
@@ -146,7 +147,7 @@ class Planner:
     def _seconds_per_row(self, tenant: str, base_model: str, tuning_type: str) -> float:
         """Return the time for a training row in the tenant's newest successful run of this kind; 0 if unknown."""
         experiments = ExperimentRepository(self._database, tenant)
-        for finished in experiments.list(_RECENT_EXPERIMENTS, "", (ExperimentState.SUCCEEDED,)).items:
+        for finished in experiments.list(_RECENT).items:
             if (finished.config.base_model, finished.config.tuning_type) != (base_model, tuning_type):
                 continue
             newest = max(0, finished.last_sequence - _RECENT_SNAPSHOTS)

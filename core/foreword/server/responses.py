@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from foreword.domain.messages import MAX_PAGE_BYTES
 from foreword.server.auth import current_caller
 from foreword.server.pools import READ_SECONDS
-from foreword.storage.pages import Page, Take
+from foreword.storage.lists.pages import Page, Take
 from foreword.turns.cancellation import check_cancelled
 from foreword.turns.turn_pool import TurnPool
 

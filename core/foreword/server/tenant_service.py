@@ -10,7 +10,7 @@ import foreword
 from foreword.names import ApiKeyName, TenantName
 from foreword.server.auth import Authenticator, current_caller
 from foreword.server.convert import tenant as convert
-from foreword.server.convert.paging import page_size
+from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
 from foreword.server.pools import READ_SECONDS, WRITE_SECONDS
 from foreword.server.responses import fill_page
@@ -55,12 +55,12 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
         self, request: tenant_service_pb2.ListTenantsRequest, context: Any
     ) -> tenant_service_pb2.ListTenantsResponse:
         """List tenants, ordered by id."""
-        size = page_size(request)
+        listed = parse_list_request(request)
         return await fill_page(
             self._storage,
             tenant_service_pb2.ListTenantsResponse(),
             "tenants",
-            lambda take: self._tenants.list_tenants(size, request.page_token, take=take),
+            lambda take: self._tenants.list_tenants(listed, take=take),
             convert.tenant,
         )
 
@@ -85,12 +85,12 @@ class TenantService(tenant_service_pb2_grpc.TenantServiceServicer):
     ) -> tenant_service_pb2.ListApiKeysResponse:
         """List the API keys of a tenant, without secrets."""
         name = TenantName.parse(request.parent, "parent")
-        size = page_size(request)
+        listed = parse_list_request(request)
         return await fill_page(
             self._storage,
             tenant_service_pb2.ListApiKeysResponse(),
             "api_keys",
-            lambda take: self._tenants.list_api_keys(name.tenant, size, request.page_token, take=take),
+            lambda take: self._tenants.list_api_keys(name.tenant, listed, take=take),
             convert.api_key,
         )
 

@@ -12,7 +12,7 @@ from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
 from foreword.server.auth import admit_again, current_caller, require_own, require_readable
 from foreword.server.convert import experiment as convert
-from foreword.server.convert.paging import page_size
+from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
 from foreword.server.planning import Planner
 from foreword.server.pools import PLAN_SECONDS, PLAN_SECONDS_PER_BYTE, READ_SECONDS, WRITE_SECONDS, Pools
@@ -114,14 +114,13 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request)
-        states = convert.parse_states(request.states)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
         repository = ExperimentRepository(self._database, caller.tenant)
         return await fill_page(
             self._pools.storage,
             tune_experiment_service_pb2.ListTuneExperimentsResponse(),
             "tune_experiments",
-            lambda take: repository.list(size, request.page_token, states, creator=caller.reads_only_of, take=take),
+            lambda take: repository.list(listed, take=take),
             convert.tune_experiment,
         )
 

@@ -13,7 +13,7 @@ from foreword.errors import ArtifactError
 from foreword.names import TenantName, TunedModelName
 from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import tuned_model as convert
-from foreword.server.convert.paging import page_size
+from foreword.server.convert.paging import parse_list_request
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.pools import WRITE_SECONDS
 from foreword.server.responses import converted, fill_page
@@ -58,13 +58,13 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
-        size = page_size(request)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
         repository = self._repository(caller.tenant)
         return await fill_page(
             self._storage,
             tuned_model_service_pb2.ListTunedModelsResponse(),
             "tuned_models",
-            lambda take: repository.list(size, request.page_token, creator=caller.reads_only_of, take=take),
+            lambda take: repository.list(listed, take=take),
             convert.tuned_model,
         )
 

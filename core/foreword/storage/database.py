@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from foreword.sql.database import Database as SqlDatabase
+from foreword.storage.tables import SharedKeyRow
 
 MIGRATIONS = "foreword.storage:migrations"
 
@@ -34,6 +35,33 @@ class Database(SqlDatabase):
     def __init__(self, url: str | Path, *, new_id: Callable[[], str] = random_id) -> None:
         super().__init__(url, migrations=MIGRATIONS, marker="tune_experiments")
         self.new_id = new_id
+        self._shared_keys: dict[str, bytes] = {}
+
+    def shared_key(self, purpose: str) -> bytes:
+        """Return 32 random bytes that all servers of this database share. They are created on first use.
+
+        Args:
+            purpose: The only use of the key.
+
+        Raises:
+            UnavailableError: The database cannot be reached.
+        """
+        known = self._shared_keys.get(purpose)
+        if known is not None:
+            return known
+        with self.read() as session:
+            row = session.get(SharedKeyRow, purpose)
+            secret = None if row is None else row.secret
+        if secret is None:
+            with self.write("shared_keys") as session:
+                row = session.get(SharedKeyRow, purpose)  # another server may have created it in the meantime
+                if row is None:
+                    row = SharedKeyRow(purpose=purpose, secret=secrets.token_hex(32), create_time=self.clock(session))
+                    session.add(row)
+                secret = row.secret
+        key = bytes.fromhex(secret)
+        self._shared_keys[purpose] = key
+        return key
 
     @contextmanager
     def write_tenant(self, tenant: str) -> Iterator[Session]:

@@ -7,21 +7,15 @@ from sqlalchemy.orm import Session, defer
 
 from foreword.domain.dataset import Dataset
 from foreword.domain.report import DataReport
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DatasetName, TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
-from foreword.storage.pages import (
-    Page,
-    Take,
-    check_page_size,
-    first_rows,
-    list_scope,
-    make_page,
-    read_page_token,
-    take_any,
-)
+from foreword.storage.lists.list_specs import DATASETS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
 from foreword.storage.tenants import require_tenant
@@ -96,31 +90,24 @@ class DatasetRepository:
         with self._database.read() as session:
             return to_dataset(_require(session, self._tenant, id))
 
-    def list(
-        self, page_size: int = 0, page_token: str = "", *, creator: str | None = None, take: Take[Dataset] = take_any
-    ) -> Page[Dataset]:
-        """List datasets, newest first, without their reports.
+    def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Dataset] = take_any) -> Page[Dataset]:
+        """List datasets, by default newest first; the basic view leaves out their reports.
 
         Args:
-            creator: Id of the API key whose resources are listed; None for all.
             take: Keeps each item, or returns False to end the page before it.
 
         Raises:
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        scope = list_scope("datasets", creator=creator)
-        before = read_page_token(page_token, scope, int)
-        query = select(DatasetRow).where(DatasetRow.tenant == self._tenant).options(defer(DatasetRow.report))
-        if creator is not None:
-            query = query.where(DatasetRow.creator == creator)
-        if before is not None:
-            query = query.where(DatasetRow.key < before)
-        query = query.order_by(DatasetRow.key.desc())
-        with self._database.read() as session, first_rows(session, query, size) as rows:
-            return make_page(
-                rows, size, scope, lambda row: row.key, lambda row: to_dataset(row, with_report=False), take
-            )
+        full = request.view is ResourceView.FULL
+        return ListReader(
+            database=self._database,
+            spec=DATASETS,
+            tenant=self._tenant,
+            conditions=[DatasetRow.tenant == self._tenant],
+            options=() if full else [defer(DatasetRow.report)],
+            convert=lambda _, rows: (to_dataset(row, with_report=full) for row in rows),
+        ).read(request, take)
 
     def delete(self, id: str) -> str | None:
         """Delete a dataset.

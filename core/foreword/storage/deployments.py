@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ScalarResult, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
@@ -14,16 +15,9 @@ from foreword.errors import AbortedError, AlreadyExistsError, FailedPrecondition
 from foreword.names import DeploymentName, TunedModelName, check_serving_name
 from foreword.storage.codec import decode
 from foreword.storage.database import Database
-from foreword.storage.pages import (
-    Page,
-    Take,
-    check_page_size,
-    first_rows,
-    list_scope,
-    make_page,
-    read_page_token,
-    take_any,
-)
+from foreword.storage.lists.list_specs import DEPLOYMENTS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import Replay, RequestKey, deleted_since, find_replay, remember
 from foreword.storage.spaces import require_space
 from foreword.storage.tables import DeploymentRow, RevisionRow
@@ -124,46 +118,34 @@ class DeploymentRepository:
             return _to_deployment(row, _read_revisions(session, row.key))
 
     def list(
-        self,
-        space: str | None = None,
-        page_size: int = 0,
-        page_token: str = "",
-        *,
-        creator: str | None = None,
-        take: Take[Deployment] = take_any,
+        self, space: str | None = None, request: ListRequest = FIRST_PAGE, *, take: Take[Deployment] = take_any
     ) -> Page[Deployment]:
-        """List the deployments of one space or of all spaces, newest first.
+        """List the deployments of one space or of all spaces, by default newest first.
 
         Args:
-            creator: Id of the API key whose resources are listed; None for all.
             take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             NotFoundError: The space does not exist in the tenant.
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        scope = list_scope(f"spaces/{space or '-'}/deployments", creator=creator)
-        before = read_page_token(page_token, scope, int)
-        query = select(DeploymentRow).where(DeploymentRow.tenant == self._tenant)
-        if before is not None:
-            query = query.where(DeploymentRow.key < before)
-        if creator is not None:
-            query = query.where(DeploymentRow.creator == creator)
+        conditions = [DeploymentRow.tenant == self._tenant]
         if space is not None:
-            query = query.where(DeploymentRow.space == space)
-        with self._database.read() as session:
+            conditions.append(DeploymentRow.space == space)
+
+        def check(session: Session) -> None:
             if space is not None:
                 require_space(session, self._tenant, space)
-            with first_rows(session, query.order_by(DeploymentRow.key.desc()), size) as rows:
-                return make_page(
-                    _with_revisions(session, rows),
-                    size,
-                    scope,
-                    lambda found: found[0].key,
-                    lambda found: _to_deployment(*found),
-                    take,
-                )
+
+        return ListReader(
+            database=self._database,
+            spec=DEPLOYMENTS,
+            tenant=self._tenant,
+            parent=space or "-",
+            conditions=conditions,
+            convert=_to_deployments,
+            check=check,
+        ).read(request, take)
 
     def update(
         self,
@@ -335,7 +317,10 @@ class DeploymentRepository:
 
 
 def _etag(row: DeploymentRow) -> str:
-    return f"{row.key:x}-{row.change_count:x}"
+    # The time distinguishes a deployment from a deleted one of the same name. Row numbers would tell a tenant how many
+    # deployments others have.
+    version = f"{row.create_time.isoformat()}/{row.change_count}"
+    return hashlib.sha256(version.encode()).hexdigest()[:16]
 
 
 def _intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
@@ -383,15 +368,12 @@ def _read_revisions(session: Session, deployment_key: int) -> list[RevisionRow]:
     return list(session.scalars(select(RevisionRow).where(RevisionRow.deployment_key == deployment_key)))
 
 
-def _with_revisions(
-    session: Session, rows: ScalarResult[DeploymentRow]
-) -> Iterator[tuple[DeploymentRow, list[RevisionRow]]]:
-    """Yield deployments with their revisions, which are read for several deployments at once."""
-    for part in rows.partitions():
-        revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in part}
-        for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
-            revisions[revision.deployment_key].append(revision)
-        yield from ((row, revisions[row.key]) for row in part)
+def _to_deployments(session: Session, rows: Sequence[DeploymentRow]) -> Iterator[Deployment]:
+    """Yield deployments, whose revisions are read together."""
+    revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in rows}
+    for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
+        revisions[revision.deployment_key].append(revision)
+    yield from (_to_deployment(row, revisions[row.key]) for row in rows)
 
 
 def _to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deployment:

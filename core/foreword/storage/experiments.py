@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -18,6 +18,7 @@ from foreword.domain.experiment import (
 )
 from foreword.domain.failure import Failure
 from foreword.domain.report import Evaluation
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id
 from foreword.storage.artifact_keys import checkpoints_key
@@ -25,16 +26,9 @@ from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
 from foreword.storage.deletions import note_deletion
-from foreword.storage.pages import (
-    Page,
-    Take,
-    check_page_size,
-    first_rows,
-    list_scope,
-    make_page,
-    read_page_token,
-    take_any,
-)
+from foreword.storage.lists.list_specs import TUNE_EXPERIMENTS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ExperimentRow, SnapshotRow
 from foreword.storage.tenants import require_tenant
@@ -150,46 +144,27 @@ class ExperimentRepository:
             row = _require(session, self._tenant, id)
             return to_experiment(row, read_snapshots(session, row, after_sequence))
 
-    def list(
-        self,
-        page_size: int = 0,
-        page_token: str = "",
-        states: Collection[ExperimentState] = (),
-        *,
-        creator: str | None = None,
-        take: Take[TuneExperiment] = take_any,
-    ) -> Page[TuneExperiment]:
-        """List experiments, newest first, without learning curves and evaluations.
+    def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TuneExperiment] = take_any) -> Page[TuneExperiment]:
+        """List experiments, by default newest first; the basic view leaves out learning curves and evaluations.
 
         Args:
-            states: Only experiments in one of these; empty for all.
-            creator: Id of the API key whose resources are listed; None for all.
             take: Keeps each item, or returns False to end the page before it.
 
         Raises:
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        wanted = sorted({state.value for state in states})
-        scope = list_scope(f"tuneExperiments?{','.join(wanted)}", creator=creator)
-        before = read_page_token(page_token, scope, int)
-        query = select(ExperimentRow).where(ExperimentRow.tenant == self._tenant)
-        if creator is not None:
-            query = query.where(ExperimentRow.creator == creator)
-        if wanted:
-            query = query.where(ExperimentRow.state.in_(wanted))
-        if before is not None:
-            query = query.where(ExperimentRow.key < before)
-        query = query.options(defer(ExperimentRow.evaluations)).order_by(ExperimentRow.key.desc())
-        with self._database.read() as session, first_rows(session, query, size) as rows:
-            return make_page(
-                rows,
-                size,
-                scope,
-                lambda row: row.key,
-                lambda row: to_experiment(row, with_evaluations=False),
-                take,
-            )
+        full = request.view is ResourceView.FULL
+        return ListReader(
+            database=self._database,
+            spec=TUNE_EXPERIMENTS,
+            tenant=self._tenant,
+            conditions=[ExperimentRow.tenant == self._tenant],
+            options=() if full else [defer(ExperimentRow.evaluations)],
+            convert=lambda session, rows: (
+                to_experiment(row, read_snapshots(session, row, 0 if full else None), with_evaluations=full)
+                for row in rows
+            ),
+        ).read(request, take)
 
     def request_cancel(self, id: str) -> TuneExperiment:
         """Request the cancellation of an experiment.

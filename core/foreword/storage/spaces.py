@@ -11,16 +11,9 @@ from foreword.domain.deployment import Space, Stage
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import SpaceName, check_id
 from foreword.storage.database import Database
-from foreword.storage.pages import (
-    Page,
-    Take,
-    check_page_size,
-    first_rows,
-    list_scope,
-    make_page,
-    read_page_token,
-    take_any,
-)
+from foreword.storage.lists.list_specs import SPACES
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import DeploymentRow, SpaceRow
 from foreword.storage.tenants import DEFAULT_SPACE, require_tenant
@@ -90,28 +83,22 @@ class SpaceRepository:
         with self._database.read() as session:
             return _to_space(require_space(session, self._tenant, id))
 
-    def list(
-        self, page_size: int = 0, page_token: str = "", *, creator: str | None = None, take: Take[Space] = take_any
-    ) -> Page[Space]:
-        """List spaces, ordered by id.
+    def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Space] = take_any) -> Page[Space]:
+        """List spaces, by default ordered by id.
 
         Args:
-            creator: Id of the API key whose resources are listed; None for all.
             take: Keeps each item, or returns False to end the page before it.
 
         Raises:
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        scope = list_scope("spaces", creator=creator)
-        after = read_page_token(page_token, scope, str)
-        query = select(SpaceRow).where(SpaceRow.tenant == self._tenant).order_by(SpaceRow.id)
-        if creator is not None:
-            query = query.where(SpaceRow.creator == creator)
-        if after is not None:
-            query = query.where(SpaceRow.id > after)
-        with self._database.read() as session, first_rows(session, query, size) as rows:
-            return make_page(rows, size, scope, lambda row: row.id, _to_space, take)
+        return ListReader(
+            database=self._database,
+            spec=SPACES,
+            tenant=self._tenant,
+            conditions=[SpaceRow.tenant == self._tenant],
+            convert=lambda _, rows: map(_to_space, rows),
+        ).read(request, take)
 
     def delete(self, id: str) -> None:
         """Delete an empty space.

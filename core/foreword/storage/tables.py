@@ -53,6 +53,16 @@ class ApiKeyRow(Base):
     create_time: Mapped[datetime]
 
 
+class SharedKeyRow(Base):
+    """A random key that all servers share, in hexadecimal."""
+
+    __tablename__ = "shared_keys"
+
+    purpose: Mapped[str] = mapped_column(primary_key=True)
+    secret: Mapped[str]
+    create_time: Mapped[datetime]
+
+
 class RequestRow(Base):
     """A request id and its resource. `tenant` is empty for requests that do not belong to a tenant."""
 
@@ -85,6 +95,7 @@ class DatasetRow(Base):
         UniqueConstraint("tenant", "id"),
         UniqueConstraint("tenant", "display_name", "version"),
         Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
         {"sqlite_autoincrement": True},
     )
 
@@ -127,6 +138,7 @@ class ExperimentRow(Base):
         UniqueConstraint("tenant", "id"),
         UniqueConstraint("tenant", "display_name"),
         Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
         Index(None, "tenant", "state"),
         Index(None, "state", "lease_expire_time"),
         {"sqlite_autoincrement": True},
@@ -182,6 +194,7 @@ class TunedModelRow(Base):
     __table_args__ = (
         UniqueConstraint("tenant", "id"),
         Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
         {"sqlite_autoincrement": True},
     )
 
@@ -222,6 +235,7 @@ class DeploymentRow(Base):
         UniqueConstraint("tenant", "space", "id"),
         UniqueConstraint("tenant", "serving_name"),
         Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
         {"sqlite_autoincrement": True},
     )
 

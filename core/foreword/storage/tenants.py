@@ -16,7 +16,9 @@ from foreword.domain.tenant import ApiKey, Scope, Tenant
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.names import ApiKeyName, TenantName, check_id
 from foreword.storage.database import Database
-from foreword.storage.pages import Page, Take, check_page_size, first_rows, make_page, read_page_token, take_any
+from foreword.storage.lists.list_specs import API_KEYS, TENANTS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
 from foreword.storage.tables import ApiKeyRow, SpaceRow, TenantRow
 from foreword.storage.texts import check_texts
@@ -99,25 +101,18 @@ class TenantRepository:
                 raise NotFoundError.of(str(TenantName(id)))
             return _tenant(row)
 
-    def list_tenants(
-        self,
-        page_size: int = 0,
-        page_token: str = "",
-        *,
-        take: Take[Tenant] = take_any,
-    ) -> Page[Tenant]:
-        """List tenants, ordered by id.
+    def list_tenants(self, request: ListRequest = FIRST_PAGE, *, take: Take[Tenant] = take_any) -> Page[Tenant]:
+        """List tenants, by default ordered by id.
+
+        Args:
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        after = read_page_token(page_token, "tenants", str)
-        query = select(TenantRow).order_by(TenantRow.id)
-        if after is not None:
-            query = query.where(TenantRow.id > after)
-        with self._database.read() as session, first_rows(session, query, size) as rows:
-            return make_page(rows, size, "tenants", lambda row: row.id, _tenant, take)
+        return ListReader(
+            database=self._database, spec=TENANTS, tenant="", convert=lambda _, rows: map(_tenant, rows)
+        ).read(request, take)
 
     def create_api_key(
         self, tenant: str, display_name: str, scopes: Iterable[Scope], expire_time: datetime | None = None
@@ -165,24 +160,25 @@ class TenantRepository:
             return None if row is None else _api_key(row)
 
     def list_api_keys(
-        self, tenant: str, page_size: int = 0, page_token: str = "", *, take: Take[ApiKey] = take_any
+        self, tenant: str, request: ListRequest = FIRST_PAGE, *, take: Take[ApiKey] = take_any
     ) -> Page[ApiKey]:
-        """List the API keys of a tenant, newest first.
+        """List the API keys of a tenant, by default newest first.
+
+        Args:
+            take: Keeps each item, or returns False to end the page before it.
 
         Raises:
             NotFoundError: The tenant does not exist.
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        scope = f"{TenantName(tenant)}/apiKeys"
-        before = read_page_token(page_token, scope, int)
-        query = select(ApiKeyRow).where(ApiKeyRow.tenant == tenant).order_by(ApiKeyRow.key.desc())
-        if before is not None:
-            query = query.where(ApiKeyRow.key < before)
-        with self._database.read() as session:
-            require_tenant(session, tenant)
-            with first_rows(session, query, size) as rows:
-                return make_page(rows, size, scope, lambda row: row.key, _api_key, take)
+        return ListReader(
+            database=self._database,
+            spec=API_KEYS,
+            tenant=tenant,
+            conditions=[ApiKeyRow.tenant == tenant],
+            convert=lambda _, rows: map(_api_key, rows),
+            check=lambda session: require_tenant(session, tenant),
+        ).read(request, take)
 
     def delete_api_key(self, tenant: str, id: str) -> None:
         """Revoke an API key.

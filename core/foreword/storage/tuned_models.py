@@ -11,22 +11,16 @@ from sqlalchemy.orm import Session, defer
 from foreword.domain.deployment import RevisionState
 from foreword.domain.report import Evaluation
 from foreword.domain.report_limits import limit_evaluations
+from foreword.domain.resource_view import ResourceView
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
-from foreword.storage.pages import (
-    Page,
-    Take,
-    check_page_size,
-    first_rows,
-    list_scope,
-    make_page,
-    read_page_token,
-    take_any,
-)
+from foreword.storage.lists.list_specs import TUNED_MODELS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.tables import DeploymentRow, RevisionRow, TunedModelRow
 
 
@@ -46,36 +40,24 @@ class TunedModelRepository:
         with self._database.read() as session:
             return _to_tuned_model(_require(session, self._tenant, id))
 
-    def list(
-        self, page_size: int = 0, page_token: str = "", *, creator: str | None = None, take: Take[TunedModel] = take_any
-    ) -> Page[TunedModel]:
-        """List tuned models, newest first, without evaluations.
+    def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TunedModel] = take_any) -> Page[TunedModel]:
+        """List tuned models, by default newest first; the basic view leaves out evaluations.
 
         Args:
-            creator: Id of the API key whose resources are listed; None for all.
             take: Keeps each item, or returns False to end the page before it.
 
         Raises:
-            InvalidArgumentError: The page size or the token is invalid.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
         """
-        size = check_page_size(page_size)
-        scope = list_scope("tunedModels", creator=creator)
-        before = read_page_token(page_token, scope, int)
-        query = select(TunedModelRow).where(TunedModelRow.tenant == self._tenant)
-        if creator is not None:
-            query = query.where(TunedModelRow.manifest["creator"].as_string() == creator)
-        if before is not None:
-            query = query.where(TunedModelRow.key < before)
-        query = query.options(defer(TunedModelRow.evaluations)).order_by(TunedModelRow.key.desc())
-        with self._database.read() as session, first_rows(session, query, size) as rows:
-            return make_page(
-                rows,
-                size,
-                scope,
-                lambda row: row.key,
-                lambda row: _to_tuned_model(row, with_evaluations=False),
-                take,
-            )
+        full = request.view is ResourceView.FULL
+        return ListReader(
+            database=self._database,
+            spec=TUNED_MODELS,
+            tenant=self._tenant,
+            conditions=[TunedModelRow.tenant == self._tenant],
+            options=() if full else [defer(TunedModelRow.evaluations)],
+            convert=lambda _, rows: (_to_tuned_model(row, with_evaluations=full) for row in rows),
+        ).read(request, take)
 
     def delete(self, id: str) -> str:
         """Delete a tuned model.

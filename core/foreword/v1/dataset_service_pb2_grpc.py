@@ -119,7 +119,9 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasets(self, request, context):
-        """List datasets, newest first, without their reports. INVALID_ARGUMENT: the page token is invalid.
+        """List datasets, by default newest first and without their reports.
+
+        INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -119,7 +119,7 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSpaces(self, request, context):
-        """List spaces, ordered by id. INVALID_ARGUMENT: the page token is invalid.
+        """List spaces, by default ordered by id. INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +153,9 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeployments(self, request, context):
-        """List deployments, newest first. INVALID_ARGUMENT: the page token is invalid.
+        """List deployments, by default newest first and without their revisions.
+
+        NOT_FOUND: the space does not exist. INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n foreword/v1/tenant_service.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/tenant.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x0f\n\rWhoAmIRequest\"m\n\x0eWhoAmIResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\"\n\x06scopes\x18\x03 \x03(\x0e\x32\x12.foreword.v1.Scope\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\"g\n\x13\x43reateTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\ttenant_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\";\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x13\x43reateApiKeyRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12$\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x13.foreword.v1.ApiKey\"Q\n\x12ListApiKeysRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"U\n\x13ListApiKeysResponse\x12%\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x13.foreword.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13\x44\x65leteApiKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xce\x03\n\rTenantService\x12\x41\n\x06WhoAmI\x12\x1a.foreword.v1.WhoAmIRequest\x1a\x1b.foreword.v1.WhoAmIResponse\x12\x45\n\x0c\x43reateTenant\x12 .foreword.v1.CreateTenantRequest\x1a\x13.foreword.v1.Tenant\x12P\n\x0bListTenants\x12\x1f.foreword.v1.ListTenantsRequest\x1a .foreword.v1.ListTenantsResponse\x12\x45\n\x0c\x43reateApiKey\x12 .foreword.v1.CreateApiKeyRequest\x1a\x13.foreword.v1.ApiKey\x12P\n\x0bListApiKeys\x12\x1f.foreword.v1.ListApiKeysRequest\x1a .foreword.v1.ListApiKeysResponse\x12H\n\x0c\x44\x65leteApiKey\x12 .foreword.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n foreword/v1/tenant_service.proto\x12\x0b\x66oreword.v1\x1a\x18\x66oreword/v1/tenant.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\"\x0f\n\rWhoAmIRequest\"m\n\x0eWhoAmIResponse\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07\x61pi_key\x18\x02 \x01(\t\x12\"\n\x06scopes\x18\x03 \x03(\x0e\x32\x12.foreword.v1.Scope\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\"g\n\x13\x43reateTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\ttenant_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"]\n\x12ListTenantsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\x10\n\x08order_by\x18\x04 \x01(\t\"T\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.foreword.v1.Tenant\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x13\x43reateApiKeyRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12$\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x13.foreword.v1.ApiKey\"s\n\x12ListApiKeysRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12\x10\n\x08order_by\x18\x05 \x01(\t\"U\n\x13ListApiKeysResponse\x12%\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x13.foreword.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13\x44\x65leteApiKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xce\x03\n\rTenantService\x12\x41\n\x06WhoAmI\x12\x1a.foreword.v1.WhoAmIRequest\x1a\x1b.foreword.v1.WhoAmIResponse\x12\x45\n\x0c\x43reateTenant\x12 .foreword.v1.CreateTenantRequest\x1a\x13.foreword.v1.Tenant\x12P\n\x0bListTenants\x12\x1f.foreword.v1.ListTenantsRequest\x1a .foreword.v1.ListTenantsResponse\x12\x45\n\x0c\x43reateApiKey\x12 .foreword.v1.CreateApiKeyRequest\x1a\x13.foreword.v1.ApiKey\x12P\n\x0bListApiKeys\x12\x1f.foreword.v1.ListApiKeysRequest\x1a .foreword.v1.ListApiKeysResponse\x12H\n\x0c\x44\x65leteApiKey\x12 .foreword.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,17 +49,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETENANTREQUEST']._serialized_start=265
   _globals['_CREATETENANTREQUEST']._serialized_end=368
   _globals['_LISTTENANTSREQUEST']._serialized_start=370
-  _globals['_LISTTENANTSREQUEST']._serialized_end=429
-  _globals['_LISTTENANTSRESPONSE']._serialized_start=431
-  _globals['_LISTTENANTSRESPONSE']._serialized_end=515
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=517
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=598
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=600
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=681
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=683
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=768
-  _globals['_DELETEAPIKEYREQUEST']._serialized_start=770
-  _globals['_DELETEAPIKEYREQUEST']._serialized_end=811
-  _globals['_TENANTSERVICE']._serialized_start=814
-  _globals['_TENANTSERVICE']._serialized_end=1276
+  _globals['_LISTTENANTSREQUEST']._serialized_end=463
+  _globals['_LISTTENANTSRESPONSE']._serialized_start=465
+  _globals['_LISTTENANTSRESPONSE']._serialized_end=549
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=551
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=632
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=634
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=749
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=751
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=836
+  _globals['_DELETEAPIKEYREQUEST']._serialized_start=838
+  _globals['_DELETEAPIKEYREQUEST']._serialized_end=879
+  _globals['_TENANTSERVICE']._serialized_start=882
+  _globals['_TENANTSERVICE']._serialized_end=1344
 # @@protoc_insertion_point(module_scope)

@@ -94,7 +94,7 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTenants(self, request, context):
-        """List tenants, ordered by id. INVALID_ARGUMENT: the page token is invalid.
+        """List tenants, by default ordered by id. INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,8 +109,8 @@ class TenantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListApiKeys(self, request, context):
-        """List the keys of a tenant, without secrets. NOT_FOUND: the tenant does not exist. INVALID_ARGUMENT: the page token
-        is invalid.
+        """List the keys of a tenant, without secrets, by default newest first. NOT_FOUND: the tenant does not exist.
+        INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -102,9 +102,9 @@ class TuneExperimentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTuneExperiments(self, request, context):
-        """List experiments, newest first, without learning curves and evaluations.
+        """List experiments, by default newest first and without learning curves and evaluations.
 
-        INVALID_ARGUMENT: the page token or a state is invalid.
+        INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

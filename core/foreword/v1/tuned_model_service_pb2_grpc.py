@@ -79,7 +79,9 @@ class TunedModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTunedModels(self, request, context):
-        """List tuned models, newest first, without evaluations. INVALID_ARGUMENT: the page token is invalid.
+        """List tuned models, by default newest first and without evaluations.
+
+        INVALID_ARGUMENT: the page token, the filter or the order is invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -110,7 +110,10 @@ def test_a_run_is_created_listed_cancelled_and_deleted(client, dataset):
     experiment = client.create_tune_experiment(dataset, display_name="run", tune_experiment_id="my-run")
 
     assert experiment.name == f"{client.tenant}/tuneExperiments/my-run"
-    assert client.list_tune_experiments(states=[ExperimentState.QUEUED], limit=1)[0].name == experiment.name
+    (found,) = client.list_tune_experiments(
+        filter='state = QUEUED AND display_name : "RUN"', order_by="create_time desc", view="full", limit=1
+    )
+    assert found.name == experiment.name
     assert client.cancel_tune_experiment("my-run").state is ExperimentState.CANCELLED
     with pytest.raises(CancelledError, match="was cancelled"):
         client.wait_for_experiment("my-run")

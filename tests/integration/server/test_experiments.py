@@ -240,20 +240,47 @@ def test_a_full_queue_states_when_to_try_again(start_server):
 def test_experiments_are_listed_by_state(server: RunningServer, stubs, dataset: str):
     created = create_experiment(stubs, dataset, display_name="listed")
 
-    queued = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(states=[State.STATE_QUEUED]))
-    running = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(states=[State.STATE_RUNNING]))
+    queued = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(filter="state = QUEUED"))
+    running = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(filter="state = STATE_RUNNING"))
 
     assert [item.name for item in queued.tune_experiments] == [created.name]
     assert not running.tune_experiments
     finish_queue(server)
 
 
-@pytest.mark.parametrize("state", [0, 99])
-def test_an_unknown_state_is_refused(stubs, state: int):
-    failure = refused(stubs.experiments.ListTuneExperiments, pb2.ListTuneExperimentsRequest(states=[state]))
+@pytest.mark.parametrize(
+    ("field", "value", "remedy"),
+    [
+        ("filter", "state = ASLEEP", "QUEUED, RUNNING, SUCCEEDED"),
+        ("filter", "mood = good", "filter by display_name, description, state"),
+        ("filter", "state : RUNNING", "use = or !="),
+        ("filter", "state = ", "expected a value"),
+        ("order_by", "state", "sort by some of display_name, create_time, update_time"),
+        ("view", 99, "RESOURCE_VIEW_BASIC"),
+        ("page_token", "made up", "next_page_token of the previous page"),
+    ],
+)
+def test_a_list_request_that_cannot_be_read_is_refused(stubs, field: str, value: object, remedy: str):
+    failure = refused(stubs.experiments.ListTuneExperiments, pb2.ListTuneExperimentsRequest(**{field: value}))
 
     assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert set(failure.violations) == {"states[0]"}
+    assert remedy in failure.violations[field]
+
+
+def test_a_list_has_what_get_returns_in_the_full_view(server: RunningServer, stubs, dataset: str):
+    created = create_experiment(stubs, dataset, display_name="viewed")
+    finish_queue(server)
+    whole = stubs.experiments.GetTuneExperiment(pb2.GetTuneExperimentRequest(name=created.name))
+    wanted = f'display_name = "{created.display_name}"'
+
+    (full,) = stubs.experiments.ListTuneExperiments(
+        pb2.ListTuneExperimentsRequest(filter=wanted, view="RESOURCE_VIEW_FULL")
+    ).tune_experiments
+    (basic,) = stubs.experiments.ListTuneExperiments(pb2.ListTuneExperimentsRequest(filter=wanted)).tune_experiments
+
+    assert full == whole
+    assert not basic.evaluations
+    assert not basic.snapshots
 
 
 def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(

@@ -10,6 +10,7 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.spaces import SpaceRepository
 from foreword.storage.tuned_models import TunedModelRepository
@@ -32,5 +33,5 @@ def test_every_list_can_be_limited_to_one_creator(database: Database) -> None:
         DatasetRepository, ExperimentRepository, TunedModelRepository, SpaceRepository, DeploymentRepository,
     ):  # fmt: skip
         repository = kind(database, tenant)
-        assert [item.creator for item in repository.list(creator="key-1").items] == ["key-1"], kind
-        assert repository.list(creator="key-2").items == (), kind
+        assert [item.creator for item in repository.list(request=ListRequest(creator="key-1")).items] == ["key-1"], kind
+        assert repository.list(request=ListRequest(creator="key-2")).items == (), kind

@@ -8,6 +8,7 @@ from factories.stored import make_report, store_dataset, store_experiment, store
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError, NotFoundError
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.requests import RequestKey
 
 
@@ -54,7 +55,7 @@ def test_datasets_are_listed_newest_first_in_pages_without_reports(database):
     repository = DatasetRepository(database, "acme")
     found, token, pages = [], "", 0
     while not pages or token:
-        page = repository.list(2, token)
+        page = repository.list(ListRequest(page_size=2, page_token=token))
         found += page.items
         token, pages = page.next_page_token, pages + 1
     assert [item.id for item in found] == stored[::-1]
@@ -65,16 +66,16 @@ def test_datasets_are_listed_newest_first_in_pages_without_reports(database):
 def test_a_dataset_stored_while_a_caller_pages_shifts_nothing(database):
     stored = [store_dataset(database).id for _ in range(3)]
     repository = DatasetRepository(database, "acme")
-    first = repository.list(2)
+    first = repository.list(ListRequest(page_size=2))
     store_dataset(database)
-    second = repository.list(2, first.next_page_token)
+    second = repository.list(ListRequest(page_size=2, page_token=first.next_page_token))
     assert [item.id for item in first.items + second.items] == stored[::-1]
 
 
 @pytest.mark.parametrize("token", ["x", "AAAA", "e30=", "\x00"])
 def test_a_bad_page_token_is_refused(database, token):
     with pytest.raises(InvalidArgumentError) as caught:
-        DatasetRepository(database, "acme").list(2, token)
+        DatasetRepository(database, "acme").list(ListRequest(page_size=2, page_token=token))
     assert caught.value.violations[0].field == "page_token"
 
 

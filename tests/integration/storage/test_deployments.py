@@ -19,6 +19,7 @@ from foreword.errors import (
 )
 from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.probes import ProbeQueue, RevisionKey
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.requests import RequestKey
@@ -80,8 +81,9 @@ def test_a_space_is_stored_listed_by_id_and_deleted(database):
     assert spaces.get("zoo") == space
     assert space.display_name == "zoo"
     assert space.tags == ("a", "b")
-    first = spaces.list(1)
-    assert [item.id for item in first.items + spaces.list(1, first.next_page_token).items] == ["default", "zoo"]
+    first = spaces.list(ListRequest(page_size=1))
+    second = spaces.list(ListRequest(page_size=1, page_token=first.next_page_token))
+    assert [item.id for item in first.items + second.items] == ["default", "zoo"]
     spaces.delete("zoo")
     with pytest.raises(NotFoundError):
         spaces.get("zoo")
@@ -359,8 +361,8 @@ def test_deployments_are_listed_newest_first_by_space_in_pages(database, deploym
     for name in ("a", "b", "c"):
         deploy(deployments, name)
     deployments.create(space="zoo", id="d", serving_name="d", model=BASE)
-    first = deployments.list("default", 2)
-    second = deployments.list("default", 2, first.next_page_token)
+    first = deployments.list("default", ListRequest(page_size=2))
+    second = deployments.list("default", ListRequest(page_size=2, page_token=first.next_page_token))
     assert [item.id for item in first.items + second.items] == ["c", "b", "a"]
     assert [item.id for item in deployments.list().items] == ["d", "c", "b", "a"]
     assert deployments.list().items[0].revisions[0].model == BASE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from foreword.errors import (
     NotFoundError,
 )
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.requests import RequestKey
 
@@ -130,21 +132,21 @@ def test_experiments_are_listed_newest_first_by_state_in_pages(database):
     stored = [store_experiment(database).id for _ in range(4)]
     repository = ExperimentRepository(database, "acme")
     repository.request_cancel(stored[1])
-    queued = {ExperimentState.QUEUED}
-    first = repository.list(2, "", queued)
-    second = repository.list(2, first.next_page_token, queued)
+    queued = ListRequest(page_size=2, filter="state = QUEUED")
+    first = repository.list(queued)
+    second = repository.list(replace(queued, page_token=first.next_page_token))
     assert [item.id for item in first.items + second.items] == [stored[3], stored[2], stored[0]]
     assert len(repository.list().items) == 4
-    assert [item.id for item in repository.list(0, "", {ExperimentState.CANCELLED}).items] == [stored[1]]
+    assert [item.id for item in repository.list(ListRequest(filter="state = CANCELLED")).items] == [stored[1]]
 
 
 def test_a_page_token_with_another_filter_is_refused(database):
     for _ in range(2):
         store_experiment(database)
     repository = ExperimentRepository(database, "acme")
-    token = repository.list(1).next_page_token
+    token = repository.list(ListRequest(page_size=1)).next_page_token
     with pytest.raises(InvalidArgumentError):
-        repository.list(1, token, {ExperimentState.QUEUED})
+        repository.list(ListRequest(page_size=1, page_token=token, filter="state = QUEUED"))
 
 
 def test_snapshots_are_read_from_where_the_caller_says(database):

@@ -27,7 +27,8 @@ from foreword.storage import artifacts, checkpoints, queue
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.pages import Page
+from foreword.storage.lists.pages import Page
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.tables import ArtifactDeletionRow
 from foreword.storage.tuned_models import TunedModelRepository
 
@@ -252,12 +253,12 @@ def _acknowledged(place: Place) -> int:
     return sum(text.count(f'{{"event": "{event}"') for event in ACKNOWLEDGED)
 
 
-def _all(read: Callable[[int, str], Page[T]]) -> list[T]:
+def _all(read: Callable[[ListRequest], Page[T]]) -> list[T]:
     """Return all items of a list."""
-    page = read(1000, "")
+    page = read(ListRequest(page_size=1000))
     items = list(page.items)
     while page.next_page_token:
-        page = read(1000, page.next_page_token)
+        page = read(ListRequest(page_size=1000, page_token=page.next_page_token))
         items += page.items
     return items
 

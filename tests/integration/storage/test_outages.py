@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from foreword.errors import FailedPreconditionError, UnavailableError
 from foreword.sql import database as sql_database
 from foreword.storage.database import Database
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.tenants import TenantRepository
 
 
@@ -37,7 +38,7 @@ def database(file: Path):
 
 
 def tenants(database: Database) -> list[str]:
-    return [tenant.id for tenant in TenantRepository(database).list_tenants(page_size=10).items]
+    return [tenant.id for tenant in TenantRepository(database).list_tenants(ListRequest(page_size=10)).items]
 
 
 def start_error(place: Path | str) -> UnavailableError:
@@ -178,7 +179,7 @@ def test_a_disk_that_is_full_loses_nothing_and_is_named_until_there_is_space(fil
         ("database_unavailable", "database or disk is full", "Free space on the disk that holds the file.")
     ]
     assert [log["event"] for log in later] == ["database_available"]
-    assert {item.id for item in repository.list_tenants(page_size=1000).items} == {*kept, "last"}
+    assert {item.id for item in repository.list_tenants(ListRequest(page_size=1000)).items} == {*kept, "last"}
 
 
 def test_a_file_that_is_deleted_under_a_running_service_is_missed_and_found_again(file, database, tmp_path):

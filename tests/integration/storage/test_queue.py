@@ -14,6 +14,7 @@ from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.queue import FAILPOINTS, ExperimentQueue, Lease
 from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
@@ -325,8 +326,8 @@ def test_tuned_models_are_listed_newest_first_without_evaluations(database):
         store_experiment(database)
         succeed(queue, queue.lease("w", MINUTE), f"model-{number}")
     models = TunedModelRepository(database, "acme")
-    first = models.list(2)
-    second = models.list(2, first.next_page_token)
+    first = models.list(ListRequest(page_size=2))
+    second = models.list(ListRequest(page_size=2, page_token=first.next_page_token))
     assert [model.id for model in first.items + second.items] == ["model-2", "model-1", "model-0"]
     assert {model.evaluations for model in first.items} == {()}
 

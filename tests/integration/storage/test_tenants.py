@@ -11,6 +11,7 @@ from factories.stored import MOMENT
 from foreword.domain.tenant import Scope
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.storage.database import Database
+from foreword.storage.lists.request import ListRequest
 from foreword.storage.requests import RequestKey
 from foreword.storage.spaces import SpaceRepository
 from foreword.storage.tenants import TenantRepository, hash_secret
@@ -63,8 +64,8 @@ def test_a_bad_id_is_refused(tenants, id):
 def test_tenants_are_listed_by_id_in_pages(tenants):
     for id in ("beta", "acme", "gamma"):
         tenants.create_tenant(id)
-    first = tenants.list_tenants(2)
-    second = tenants.list_tenants(2, first.next_page_token)
+    first = tenants.list_tenants(ListRequest(page_size=2))
+    second = tenants.list_tenants(ListRequest(page_size=2, page_token=first.next_page_token))
     assert [tenant.id for tenant in first.items + second.items] == ["acme", "beta", "gamma"]
     assert second.next_page_token == ""
 
@@ -123,8 +124,8 @@ def test_keys_are_listed_newest_first_per_tenant(tenants):
     tenants.create_tenant("other")
     keys = [tenants.create_api_key("acme", str(number), [Scope.READ])[0] for number in range(3)]
     tenants.create_api_key("other", "theirs", [Scope.READ])
-    first = tenants.list_api_keys("acme", 2)
-    second = tenants.list_api_keys("acme", 2, first.next_page_token)
+    first = tenants.list_api_keys("acme", ListRequest(page_size=2))
+    second = tenants.list_api_keys("acme", ListRequest(page_size=2, page_token=first.next_page_token))
     assert list(first.items + second.items) == keys[::-1]
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from foreword.client import decode, decode_values, encode, resources
 from foreword.client._async.service import ServiceMethods
 from foreword.client._async.waiting import in_thread
-from foreword.client.message import build
+from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id
 from foreword.client.rows import Rows, chunks, default_name
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import ForewordError
 from foreword.v1 import dataset_service_pb2 as messages
 from foreword.v1 import dataset_service_pb2_grpc
@@ -119,9 +120,32 @@ class DatasetMethods(ServiceMethods):
         request = messages.GetDatasetRequest()
         return decode.dataset(await self._call(self._datasets.GetDataset, request, {"name": (dataset, "datasets")}))
 
-    async def list_datasets(self, *, limit: int | None = None) -> list[resources.Dataset]:
-        """Return the datasets, newest first, without their reports."""
-        request = messages.ListDatasetsRequest()
+    async def list_datasets(
+        self,
+        *,
+        filter: str = "",
+        order_by: str = "",
+        view: ResourceView = ResourceView.BASIC,
+        limit: int | None = None,
+    ) -> list[resources.Dataset]:
+        """Return the datasets.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `row_count >= 100`; the
+                comment of `ListDatasetsRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
+            view: `basic` leaves out reports, `full` includes them.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(
+            messages.ListDatasetsRequest,
+            filter=filter,
+            order_by=order_by,
+            view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
+        )
         return await self._pages(
             self._datasets.ListDatasets, request, lambda page: page.datasets, decode.dataset, limit
         )

@@ -15,6 +15,7 @@ from foreword.client._async.waiting import sleep
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, is_full_name, new_request_id
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
 from foreword.v1 import deployment_pb2, deployment_service_pb2_grpc
 from foreword.v1 import deployment_service_pb2 as messages
@@ -65,9 +66,21 @@ class DeploymentMethods(ServiceMethods):
         request = messages.GetSpaceRequest()
         return decode.space(await self._call(self._deployments.GetSpace, request, {"name": (space, "spaces")}))
 
-    async def list_spaces(self, *, limit: int | None = None) -> list[resources.Space]:
-        """Return the spaces, ordered by id."""
-        request = messages.ListSpacesRequest()
+    async def list_spaces(
+        self, *, filter: str = "", order_by: str = "", limit: int | None = None
+    ) -> list[resources.Space]:
+        """Return the spaces.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `stage = PRODUCTION`; the
+                comment of `ListSpacesRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: the id.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListSpacesRequest, filter=filter, order_by=order_by)
         return await self._pages(self._deployments.ListSpaces, request, lambda page: page.spaces, decode.space, limit)
 
     async def delete_space(self, space: Reference) -> None:
@@ -130,12 +143,35 @@ class DeploymentMethods(ServiceMethods):
         )
 
     async def list_deployments(
-        self, *, space: Reference | None = None, limit: int | None = None
+        self,
+        *,
+        space: Reference | None = None,
+        filter: str = "",
+        order_by: str = "",
+        view: ResourceView = ResourceView.BASIC,
+        limit: int | None = None,
     ) -> list[resources.Deployment]:
-        """Return the deployments of a space or of all spaces, newest first."""
+        """Return the deployments of a space or of all spaces.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `state = READY`; the
+                comment of `ListDeploymentsRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
+            view: `basic` leaves out revisions, `full` includes them.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(
+            messages.ListDeploymentsRequest,
+            filter=filter,
+            order_by=order_by,
+            view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
+        )
         return await self._pages(
             self._deployments.ListDeployments,
-            messages.ListDeploymentsRequest(),
+            request,
             lambda page: page.deployments,
             decode.deployment,
             limit,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
@@ -17,12 +17,13 @@ from foreword.client import decode, encode, resources
 from foreword.client._sync.datasets import DatasetMethods
 from foreword.client._sync.waiting import in_thread, sleep
 from foreword.client.keywords import TuneKeywords
-from foreword.client.message import build, collected, enum_name
+from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id
 from foreword.client.rows import Rows, default_name
 from foreword.client.status import AttemptError
 from foreword.domain.experiment import ExperimentState, TaskOptions
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError, NotFoundError
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
 from foreword.v1 import tune_experiment_service_pb2 as messages
@@ -174,11 +175,30 @@ class TuneExperimentMethods(DatasetMethods):
         )
 
     def list_tune_experiments(
-        self, *, states: Iterable[ExperimentState] = (), limit: int | None = None
+        self,
+        *,
+        filter: str = "",
+        order_by: str = "",
+        view: ResourceView = ResourceView.BASIC,
+        limit: int | None = None,
     ) -> list[resources.TuneExperiment]:
-        """Return the experiments, newest first, without learning curves; only those in `states`, if any are set."""
-        request = messages.ListTuneExperimentsRequest(
-            states=[enum_name("states", ExperimentState, state, "STATE") for state in collected("states", states)]
+        """Return the experiments.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `state = RUNNING`; the
+                comment of `ListTuneExperimentsRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
+            view: `basic` leaves out learning curves and evaluations, `full` includes them.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(
+            messages.ListTuneExperimentsRequest,
+            filter=filter,
+            order_by=order_by,
+            view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
         )
         return self._pages(
             self._experiments.ListTuneExperiments,

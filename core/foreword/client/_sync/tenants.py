@@ -48,9 +48,19 @@ class TenantMethods(ServiceMethods):
         )
         return decode.tenant(self._connection.unary(self._tenants.CreateTenant, request, safe=True))
 
-    def list_tenants(self, *, limit: int | None = None) -> list[resources.Tenant]:
-        """Return the tenants, ordered by id."""
-        request = messages.ListTenantsRequest()
+    def list_tenants(self, *, filter: str = "", order_by: str = "", limit: int | None = None) -> list[resources.Tenant]:
+        """Return the tenants.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `display_name : "acme"`; the
+                comment of `ListTenantsRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: the id.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(messages.ListTenantsRequest, filter=filter, order_by=order_by)
         return self._pages(self._tenants.ListTenants, request, lambda page: page.tenants, decode.tenant, limit)
 
     def create_api_key(
@@ -89,15 +99,24 @@ class TenantMethods(ServiceMethods):
             self._call(self._tenants.CreateApiKey, request, {"parent": (tenant, "tenants")}, safe=False)
         )
 
-    def list_api_keys(self, tenant: Reference, *, limit: int | None = None) -> list[resources.ApiKey]:
-        """Return the keys of a tenant, newest first, without secrets.
+    def list_api_keys(
+        self, tenant: Reference, *, filter: str = "", order_by: str = "", limit: int | None = None
+    ) -> list[resources.ApiKey]:
+        """Return the keys of a tenant, without secrets.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `scopes : ADMIN`; the
+                comment of `ListApiKeysRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
+            limit: Maximum number to return. Default: all.
 
         Raises:
             NotFoundError: The tenant does not exist.
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
         """
         return self._pages(
             self._tenants.ListApiKeys,
-            messages.ListApiKeysRequest(),
+            build(messages.ListApiKeysRequest, filter=filter, order_by=order_by),
             lambda page: page.api_keys,
             decode.api_key,
             limit,

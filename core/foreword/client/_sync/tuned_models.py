@@ -14,7 +14,9 @@ from foreword.client import decode, resources
 from foreword.client._sync.service import ServiceMethods
 from foreword.client._sync.waiting import in_thread
 from foreword.client.adapter_files import check_folder, write_files
+from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference
+from foreword.domain.resource_view import ResourceView
 from foreword.v1 import tuned_model_service_pb2 as messages
 from foreword.v1 import tuned_model_service_pb2_grpc
 
@@ -39,9 +41,32 @@ class TunedModelMethods(ServiceMethods):
             self._call(self._tuned_models.GetTunedModel, messages.GetTunedModelRequest(), references)
         )
 
-    def list_tuned_models(self, *, limit: int | None = None) -> list[resources.TunedModel]:
-        """Return the tuned models, newest first, without evaluations."""
-        request = messages.ListTunedModelsRequest()
+    def list_tuned_models(
+        self,
+        *,
+        filter: str = "",
+        order_by: str = "",
+        view: ResourceView = ResourceView.BASIC,
+        limit: int | None = None,
+    ) -> list[resources.TunedModel]:
+        """Return the tuned models.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `task = classification`; the
+                comment of `ListTunedModelsRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
+            view: `basic` leaves out evaluations, `full` includes them.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(
+            messages.ListTunedModelsRequest,
+            filter=filter,
+            order_by=order_by,
+            view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
+        )
         return self._pages(
             self._tuned_models.ListTunedModels, request, lambda page: page.tuned_models, decode.tuned_model, limit
         )

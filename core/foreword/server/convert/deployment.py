@@ -56,7 +56,7 @@ def model_name(tenant: str, model: ModelReference) -> str:
     return str(BaseModelName(model.base_model))
 
 
-def deployment(item: Deployment) -> deployment_pb2.Deployment:
+def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_pb2.Deployment:
     """Convert a deployment to a message. Its model is the one being probed, or else the one that is served."""
     newest = item.revisions[0]
     shown = item.coming or item.serving or newest
@@ -70,7 +70,7 @@ def deployment(item: Deployment) -> deployment_pb2.Deployment:
         state=f"STATE_{item.state.name}",
         error=failure_status(newest.failure) if newest.state is RevisionState.FAILED else None,
         serving_revision=item.serving_revision,
-        revisions=[_revision(item.tenant, revision) for revision in item.revisions],
+        revisions=[_revision(item.tenant, revision) for revision in item.revisions if with_revisions],
         creator=item.creator,
         create_time=timestamp(item.create_time),
         update_time=timestamp(item.update_time),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from foreword.domain.experiment import (
     DEFAULT_TUNING_TYPE,
     ExperimentConfig,
-    ExperimentState,
     Progress,
     Snapshot,
     TaskOptions,
@@ -18,7 +16,6 @@ from foreword.domain.experiment import (
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.templates import MAX_TEMPLATE, check_verbalizer
 from foreword.domain.violations import Violations
-from foreword.errors import InvalidArgumentError
 from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
 from foreword.server.convert.parameters import (
     parse_task_options,
@@ -31,8 +28,6 @@ from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAM
 from foreword.server.convert.timestamps import timestamp
 from foreword.server.status import failure_status
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
-
-_State = tune_experiment_pb2.TuneExperiment.State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +97,6 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
         evaluate_base=message.evaluate_base if message.HasField("evaluate_base") else True,
         validate_only=request.validate_only,
     )
-
-
-def parse_states(values: Iterable[int]) -> tuple[ExperimentState, ...]:
-    """Parse the states of a list request.
-
-    Raises:
-        InvalidArgumentError: A state is unknown.
-    """
-    known = {_State.Value(f"STATE_{state.name}"): state for state in ExperimentState}
-    found: list[ExperimentState] = []
-    for place, value in enumerate(values):
-        if value not in known:
-            raise InvalidArgumentError.of(f"states[{place}]", f"must be one of {', '.join(_State.keys()[1:])}")
-        found.append(known[value])
-    return tuple(found)
 
 
 def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:

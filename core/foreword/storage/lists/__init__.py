@@ -1,0 +1,1 @@
+"""Lists of resources: their pages, page tokens, filters and orders."""

@@ -1,0 +1,201 @@
+"""The lists of the service, with the fields that each can be filtered and sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, and_, case, select
+
+from foreword.domain.deployment import DeploymentState, RevisionState, Stage
+from foreword.domain.experiment import ExperimentState
+from foreword.domain.tenant import Scope
+from foreword.storage.lists.fields import (
+    ChoiceField,
+    Field,
+    ListField,
+    NumberField,
+    ReferenceField,
+    TextField,
+    TimeField,
+)
+from foreword.storage.lists.orders import OrderTerm
+from foreword.storage.tables import (
+    ApiKeyRow,
+    DatasetRow,
+    DeploymentRow,
+    ExperimentRow,
+    RevisionRow,
+    SpaceRow,
+    TenantRow,
+    TunedModelRow,
+)
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSpec(Generic[R]):
+    """A list of resources.
+
+    Attributes:
+        name: Name of the collection.
+        row: The table.
+        fields: The fields of filters and orders, by their name in the API.
+        creator: The column with the id of the API key that created the resource; None if the list has no creators.
+        key: The order of rows whose sorted fields are equal, and of lists without an order. It is unique in a tenant.
+    """
+
+    name: str
+    row: type[R]
+    fields: Mapping[str, Field]
+    key: OrderTerm
+    creator: Any = field(default=None)
+
+
+def _newest_first(key: Any) -> OrderTerm:
+    return OrderTerm(field=NumberField(key), descending=True)
+
+
+def _by_id(id: Any) -> OrderTerm:
+    return OrderTerm(field=TextField(id), descending=False)
+
+
+def _deployment_state() -> ColumnElement[str]:
+    """Return the expression that `Deployment.state` computes from the revisions."""
+    newest = (
+        select(RevisionRow.state)
+        .where(RevisionRow.deployment_key == DeploymentRow.key)
+        .order_by(RevisionRow.number.desc())
+        .limit(1)
+    )
+    coming = newest.where(RevisionRow.number > DeploymentRow.passed_over_revision)
+    serving = DeploymentRow.serving_revision > 0
+    probing = RevisionState.PROBING.value
+    return case(
+        (and_(serving, coming.scalar_subquery() == probing), DeploymentState.UPDATING.value),
+        (serving, DeploymentState.READY.value),
+        (newest.scalar_subquery() == RevisionState.FAILED.value, DeploymentState.FAILED.value),
+        else_=DeploymentState.INITIALIZING.value,
+    )
+
+
+DATASETS: Final = ListSpec(
+    name="datasets",
+    row=DatasetRow,
+    fields={
+        "display_name": TextField(DatasetRow.display_name, sortable=True),
+        "description": TextField(DatasetRow.description),
+        "version": NumberField(DatasetRow.version, sortable=True),
+        "content_sha256": TextField(DatasetRow.content_sha256),
+        "row_count": NumberField(DatasetRow.row_count, sortable=True),
+        "byte_size": NumberField(DatasetRow.byte_size, sortable=True),
+        "creator": TextField(DatasetRow.creator),
+        "create_time": TimeField(DatasetRow.create_time, sortable=True),
+    },
+    key=_newest_first(DatasetRow.key),
+    creator=DatasetRow.creator,
+)
+
+TUNE_EXPERIMENTS: Final = ListSpec(
+    name="tuneExperiments",
+    row=ExperimentRow,
+    fields={
+        "display_name": TextField(ExperimentRow.display_name, sortable=True),
+        "description": TextField(ExperimentRow.description),
+        "state": ChoiceField(ExperimentRow.state, choices=ExperimentState, prefix="STATE_"),
+        "dataset": ReferenceField(ExperimentRow.dataset, collection="datasets"),
+        "base_model": ReferenceField(ExperimentRow.config["base_model"].as_string(), collection="baseModels"),
+        "task": TextField(ExperimentRow.config["task"].as_string()),
+        "tuning_type": TextField(ExperimentRow.config["tuning_type"].as_string()),
+        "tuned_model": ReferenceField(ExperimentRow.tuned_model, nullable=True, collection="tunedModels"),
+        "creator": TextField(ExperimentRow.creator),
+        "create_time": TimeField(ExperimentRow.create_time, sortable=True),
+        "update_time": TimeField(ExperimentRow.update_time, sortable=True),
+        "start_time": TimeField(ExperimentRow.start_time, nullable=True),
+        "end_time": TimeField(ExperimentRow.end_time, nullable=True),
+    },
+    key=_newest_first(ExperimentRow.key),
+    creator=ExperimentRow.creator,
+)
+
+TUNED_MODELS: Final = ListSpec(
+    name="tunedModels",
+    row=TunedModelRow,
+    fields={
+        "display_name": TextField(TunedModelRow.manifest["display_name"].as_string(), sortable=True),
+        "base_model": ReferenceField(TunedModelRow.manifest["base_model"].as_string(), collection="baseModels"),
+        "tune_experiment": ReferenceField(
+            TunedModelRow.manifest["tune_experiment"].as_string(), collection="tuneExperiments"
+        ),
+        "dataset": ReferenceField(TunedModelRow.manifest["dataset"].as_string(), collection="datasets"),
+        "task": TextField(TunedModelRow.manifest["task"].as_string()),
+        "tuning_type": TextField(TunedModelRow.manifest["tuning_type"].as_string()),
+        "content_sha256": TextField(TunedModelRow.manifest["content_sha256"].as_string()),
+        "creator": TextField(TunedModelRow.manifest["creator"].as_string()),
+        "create_time": TimeField(TunedModelRow.create_time, sortable=True),
+    },
+    key=_newest_first(TunedModelRow.key),
+    creator=TunedModelRow.manifest["creator"].as_string(),
+)
+
+SPACES: Final = ListSpec(
+    name="spaces",
+    row=SpaceRow,
+    fields={
+        "name": ReferenceField(SpaceRow.id, collection="spaces"),
+        "display_name": TextField(SpaceRow.display_name, sortable=True),
+        "stage": ChoiceField(SpaceRow.stage, choices=Stage, prefix="STAGE_"),
+        "description": TextField(SpaceRow.description),
+        "tags": ListField(SpaceRow.tags),
+        "creator": TextField(SpaceRow.creator),
+        "create_time": TimeField(SpaceRow.create_time, sortable=True),
+        "update_time": TimeField(SpaceRow.update_time, sortable=True),
+    },
+    key=_by_id(SpaceRow.id),
+    creator=SpaceRow.creator,
+)
+
+DEPLOYMENTS: Final = ListSpec(
+    name="deployments",
+    row=DeploymentRow,
+    fields={
+        "display_name": TextField(DeploymentRow.display_name, sortable=True),
+        "serving_name": TextField(DeploymentRow.serving_name, sortable=True),
+        "description": TextField(DeploymentRow.description),
+        "tags": ListField(DeploymentRow.tags),
+        "state": ChoiceField(_deployment_state(), choices=DeploymentState, prefix="STATE_"),
+        "serving_revision": NumberField(DeploymentRow.serving_revision, sortable=True),
+        "creator": TextField(DeploymentRow.creator),
+        "create_time": TimeField(DeploymentRow.create_time, sortable=True),
+        "update_time": TimeField(DeploymentRow.update_time, sortable=True),
+    },
+    key=_newest_first(DeploymentRow.key),
+    creator=DeploymentRow.creator,
+)
+
+TENANTS: Final = ListSpec(
+    name="tenants",
+    row=TenantRow,
+    fields={
+        "display_name": TextField(TenantRow.display_name, sortable=True),
+        "create_time": TimeField(TenantRow.create_time, sortable=True),
+    },
+    key=_by_id(TenantRow.id),
+)
+
+API_KEYS: Final = ListSpec(
+    name="apiKeys",
+    row=ApiKeyRow,
+    fields={
+        "display_name": TextField(ApiKeyRow.display_name, sortable=True),
+        "scopes": ListField(ApiKeyRow.scopes, choices=Scope, prefix="SCOPE_"),
+        "expire_time": TimeField(ApiKeyRow.expire_time, nullable=True),
+        "create_time": TimeField(ApiKeyRow.create_time, sortable=True),
+    },
+    key=_newest_first(ApiKeyRow.key),
+)
+
+LISTS: Final = (DATASETS, TUNE_EXPERIMENTS, TUNED_MODELS, SPACES, DEPLOYMENTS, TENANTS, API_KEYS)
+"""All lists."""
