@@ -58,8 +58,9 @@ class UploadBudget:
     def _take(self, tenant: str, more: int, *, alone: bool) -> None:
         if not alone and exceeds_share(self._held, tenant, more, self._max_bytes):
             raise ExhaustedError(
-                f"{self._held.total():,} bytes are being uploaded or checked, and the limit is {self._max_bytes:,}. "
-                "Try again later, or raise FOREWORD_MAX_OPEN_UPLOAD_BYTES.",
+                # Not how many bytes are held: most of them belong to other tenants.
+                f"Too many bytes are being uploaded or checked; the limit is {self._max_bytes:,}. Try again later, or "
+                "raise FOREWORD_MAX_OPEN_UPLOAD_BYTES.",
                 reason="TOO_MANY_UPLOADS",
                 metadata={"limit": str(self._max_bytes)},
                 retry_after=_RETRY_AFTER,

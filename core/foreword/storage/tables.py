@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from foreword.sql.types import COLUMN_TYPES, RowNumber, new_metadata
@@ -107,7 +107,7 @@ class DatasetRow(Base):
     version: Mapped[int]
     artifact: Mapped[str]
     content_sha256: Mapped[str]
-    blocks_sha256: Mapped[str] = mapped_column(server_default="")
+    blocks_sha256: Mapped[str] = mapped_column(server_default=text("''"))
     row_count: Mapped[int]
     byte_size: Mapped[int]
     report: Mapped[dict[str, Any] | None]

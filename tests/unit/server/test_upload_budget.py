@@ -40,8 +40,9 @@ def test_a_tenant_that_fills_the_budget_leaves_the_others_their_share():
     with budget.open("big") as greedy, budget.open("small") as hold:
         greedy(3 * MIB)
         hold(2 * MIB)
-        with pytest.raises(ExhaustedError):
+        with pytest.raises(ExhaustedError) as caught:
             hold(3 * MIB)
+        assert f"{5 * MIB:,}" not in caught.value.message, "it shows how much others upload"
         with pytest.raises(ExhaustedError):
             greedy(4 * MIB)
 

@@ -78,9 +78,10 @@ class TokenBudget:
         """Raise ExhaustedError if these tokens cannot begin to wait. The lock is held."""
         if self._total and exceeds_share(self._held, tenant, tokens, self._max_tokens):
             raise ExhaustedError(
-                f"{self._total} tokens are waiting for the engine, which takes at most {self._max_tokens}. Try "
-                "again later, or raise FOREWORD_MAX_QUEUED_TOKENS.",
-                metadata={"queued_tokens": str(self._total), "max_queued_tokens": str(self._max_tokens)},
+                # Not how many tokens wait: most of them belong to other tenants.
+                f"The queue of the engine is full: it takes at most {self._max_tokens} tokens. Try again later, or "
+                "raise FOREWORD_MAX_QUEUED_TOKENS.",
+                metadata={"max_queued_tokens": str(self._max_tokens)},
                 retry_after=self._retry_after(tokens),
             )
 

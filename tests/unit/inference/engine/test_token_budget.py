@@ -34,8 +34,9 @@ def test_a_tenant_below_its_share_enters_a_queue_that_another_filled():
     budget = TokenBudget(100)
     budget.reserve("greedy", 100)
     budget.reserve("modest", 40)
-    with pytest.raises(ExhaustedError):
+    with pytest.raises(ExhaustedError) as caught:
         budget.reserve("modest", 40)
+    assert "140" not in f"{caught.value.message} {caught.value.metadata}", "it shows how much others have queued"
     with pytest.raises(ExhaustedError):
         budget.reserve("greedy", 1)
 
