@@ -7,6 +7,7 @@ The environment variable of a setting `name` is `FOREWORD_NAME`. `make settings`
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,6 +144,17 @@ class Settings(BaseSettings):
         le=3600,
         description="Minimum interval between pings of a client; the server disconnects clients that ping more often.",
     )
+    max_failed_keys_per_minute: int = Field(
+        default=300,
+        ge=1,
+        description="Number of calls with a wrong or missing API key that an address may send in a minute; beyond it, "
+        "they get RESOURCE_EXHAUSTED after a pause.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses and networks of proxies, separated by commas. From these, the address of a client is "
+        "taken from the metadata x-forwarded-for.",
+    )
     max_dataset_bytes: int = Field(default=MAX_DATASET_BYTES, ge=1, description="Maximum size of a dataset in bytes.")
     max_open_upload_bytes: int = Field(
         default=500_000_000,
@@ -204,11 +216,22 @@ class Settings(BaseSettings):
             raise ValueError("must be a path whose bytes are UTF-8") from None
         return value
 
-    @field_validator("plugins", "preload_base_models", mode="before")
+    @field_validator("plugins", "preload_base_models", "trusted_proxies", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         """Split `one,two`, which is easier to write by hand than a JSON list."""
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is neither an address nor a network."""
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError(f"must hold addresses or networks such as 10.0.0.0/8, not {text[:80]!r}") from None
+        return value
 
     @field_validator("base_model_aliases")
     @classmethod
@@ -235,6 +258,7 @@ class Settings(BaseSettings):
         """Return the environment variables that give another process the same settings."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
         values["plugins"] = ",".join(self.plugins)
+        values["trusted_proxies"] = ",".join(self.trusted_proxies)
         values["preload_base_models"] = ",".join(self.preload_base_models)
         return {
             f"FOREWORD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import grpc
 
 from foreword.observability.logging import get_logger
+from foreword.server.call_record import CallRecord
 from foreword.server.interceptors import Call
 
 _TOLERANCE_SECONDS = 0.1
@@ -29,7 +30,7 @@ class AccessLog:
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
-        """Write a line when the RPC ends, with any outcome."""
+        """Write a line when the RPC ends, with any outcome, unless it is counted elsewhere."""
         begin = self._clock()
         code: grpc.StatusCode | None = None
         try:
@@ -40,19 +41,23 @@ class AccessLog:
             raise
         finally:
             record = call.record
-            _log.info(
-                "rpc",
-                method=call.method,
-                tenant=record.tenant,
-                key_id=record.key_id,
-                code=(code or record.code).name,
-                reason=record.reason,
-                error_id=record.error_id,
-                milliseconds=round((self._clock() - begin) * 1000, 1),
-                input_tokens=record.input_tokens,
-                generated_tokens=record.generated_tokens,
-                peer=call.context.peer(),
-            )
+            if not record.counted:
+                self._write(call, record, code, begin)
+
+    def _write(self, call: Call, record: CallRecord, code: grpc.StatusCode | None, begin: float) -> None:
+        _log.info(
+            "rpc",
+            method=call.method,
+            tenant=record.tenant,
+            key_id=record.key_id,
+            code=(code or record.code).name,
+            reason=record.reason,
+            error_id=record.error_id,
+            milliseconds=round((self._clock() - begin) * 1000, 1),
+            input_tokens=record.input_tokens,
+            generated_tokens=record.generated_tokens,
+            peer=call.context.peer(),
+        )
 
 
 def _cause_of_cancellation(call: Call) -> grpc.StatusCode:

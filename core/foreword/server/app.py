@@ -24,6 +24,7 @@ from foreword.server.auth import DEV_TENANT, Authenticator
 from foreword.server.catalog_service import CatalogService
 from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
+from foreword.server.failed_keys import FailedKeys
 from foreword.server.grpc_server import create_server
 from foreword.server.health import Health
 from foreword.server.hold_log import HoldLog
@@ -33,6 +34,7 @@ from foreword.server.interceptors import CallInterceptor, answer_errors, carry_r
 from foreword.server.listening import check_listening, listen
 from foreword.server.memory_trim import keep_trimming
 from foreword.server.model_resolver import ModelResolver
+from foreword.server.peers import parse_networks
 from foreword.server.planning import Planner
 from foreword.server.pools import WRITE_SECONDS, Pools
 from foreword.server.prober import Prober
@@ -135,7 +137,8 @@ class ForewordServer:
         self._clock = clock
         self._now = now
         self._tenants = TenantRepository(database)
-        self._pools = Pools()
+        self._pools = Pools(database_waits=not database.is_sqlite)
+        self._failed_keys = FailedKeys(per_minute=settings.max_failed_keys_per_minute)
         self._watches = ExperimentWatches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._health = Health()
         self.holds = HoldLog(self._clock)
@@ -152,7 +155,13 @@ class ForewordServer:
             FailedPreconditionError: The port is in use.
         """
         authenticator = Authenticator(
-            self._tenants, self._pools.keys, dev_key=self._dev_key, clock=self._clock, now=self._now
+            self._tenants,
+            self._pools.keys,
+            self._failed_keys,
+            trusted_proxies=parse_networks(self._settings.trusted_proxies),
+            dev_key=self._dev_key,
+            clock=self._clock,
+            now=self._now,
         )
         # The request id is outermost, so that all errors have it, including those of authentication.
         access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
@@ -209,6 +218,7 @@ class ForewordServer:
         if isinstance(self._hooked_engine, HookedEngine):
             await self._hooked_engine.finish(_NOTICE_SECONDS)
         self._pools.close()
+        self._failed_keys.close()
         self._watchdog.stop()
 
     def _engine_lost(self) -> None:
@@ -229,7 +239,7 @@ class ForewordServer:
         """Delete files that were left when a process died or the store was unavailable."""
         while True:
             try:
-                await self._pools.storage.run(SERVICE, WRITE_SECONDS, self._deletions.delete_due)
+                await self._pools.files.run(SERVICE, WRITE_SECONDS, self._deletions.delete_due)
             except UnavailableError:
                 pass  # the database has logged the cause once; it may recover
             except Exception:  # the root of a background task
@@ -271,7 +281,7 @@ class ForewordServer:
                     deletions=self._deletions,
                     checker=checker,
                     budget=UploadBudget(settings.max_open_upload_bytes),
-                    storage=storage,
+                    pools=self._pools,
                 ),
             ),
             (
@@ -283,6 +293,7 @@ class ForewordServer:
                 InferenceService(
                     engine=self._hooked_engine,
                     models=models,
+                    parsing=self._pools.parsing,
                 ),
             ),
             (
@@ -304,7 +315,7 @@ class ForewordServer:
             (
                 tuned_model_service_pb2_grpc.add_TunedModelServiceServicer_to_server,
                 TunedModelService(
-                    database=database, artifacts=artifacts, deletions=self._deletions, models=models, storage=storage
+                    database=database, artifacts=artifacts, deletions=self._deletions, models=models, pools=self._pools
                 ),
             ),
             (health_pb2_grpc.add_HealthServicer_to_server, self._health),

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Final
+
+from cachetools import LRUCache, TTLCache
 
 from foreword.domain.tenant import ApiKey, Caller, Scope
 from foreword.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError
+from foreword.server.failed_keys import FailedKeys
 from foreword.server.interceptors import Call
-from foreword.server.peers import address_of
+from foreword.server.peers import FORWARDED_FOR, Network, client_of
 from foreword.server.pools import READ_SECONDS
 from foreword.server.recent import RecentCache
 from foreword.server.scopes import OWN_READS, SCOPES
@@ -23,6 +28,11 @@ DEV_KEY = "dev"
 DEV_TENANT = "dev"
 
 _MAX_AGE_SECONDS = 1.0
+_SECRET: Final = re.compile(r"fw_([0-9a-f]{16})_[0-9A-Za-z]{43}")
+_UNKNOWN_SECONDS: Final = 60.0
+"""Time for which an id without a key is not looked up again. A new key never gets an id that was tried before: ids are
+random, and a secret is shown only after its key is stored."""
+_CACHED_IDS: Final = 10_000
 _NO_HASH = "0" * 64
 _caller: ContextVar[Caller] = ContextVar("caller")
 _admit: ContextVar[Callable[[], Awaitable[Caller]]] = ContextVar("admit")
@@ -49,6 +59,8 @@ class Authenticator:
     Args:
         tenants: Repository of the keys; each key is looked up at most once a second.
         threads: Runs the look-ups. Clients take turns by address, because their tenant is not known yet.
+        failed: Limits failures by client.
+        trusted_proxies: Proxies that pass on the addresses of their clients.
         dev_key: Whether `dev` is a valid key of tenant `dev`; it is not stored.
         clock: Clock of monotonic time in seconds.
         now: Returns the wall-clock time.
@@ -58,33 +70,50 @@ class Authenticator:
         self,
         tenants: TenantRepository,
         threads: TurnPool,
+        failed: FailedKeys,
         *,
+        trusted_proxies: Sequence[Network] = (),
         dev_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._tenants = tenants
         self._threads = threads
+        self._failed = failed
+        self._trusted_proxies = trusted_proxies
+        self._clock = clock
         self._dev_key = dev_key
         self._now = now
         self._keys: RecentCache[str, ApiKey | None] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
+        # Apart from the keys, so that invented ids push out no key.
+        self._unknown: TTLCache[str, bool] = TTLCache(_CACHED_IDS, _UNKNOWN_SECONDS, timer=clock)
+        self._seen: LRUCache[str, bool] = LRUCache(_CACHED_IDS)
 
     @asynccontextmanager
     async def layer(self, call: Call) -> AsyncIterator[None]:
         """Authenticate the caller, check the scope and set `current_caller`."""
-        token = _caller.set(await self._admit(call))
-        again = _admit.set(lambda: self._admit(call))
+        client = client_of(call.context.peer(), call.metadata.get(FORWARDED_FOR, ""), self._trusted_proxies)
+        try:
+            caller = await self._admit(call, client)
+        except UnauthenticatedError:
+            exhausted = await self._failed.record(client, self._clock())
+            if exhausted is None:
+                raise
+            call.record.counted = True
+            raise exhausted from None
+        token = _caller.set(caller)
+        again = _admit.set(lambda: self._admit(call, client))
         try:
             yield
         finally:
             _admit.reset(again)
             _caller.reset(token)
 
-    async def authenticate(self, authorization: str, address: str = "") -> Caller:
+    async def authenticate(self, authorization: str, client: str = "") -> Caller:
         """Return the caller for an `authorization` value.
 
         Args:
-            address: Address of the client.
+            client: The client; see `client_of`.
 
         Raises:
             UnauthenticatedError: The key is missing, wrong, expired or revoked.
@@ -97,11 +126,14 @@ class Authenticator:
             )
         if self._dev_key and hmac.compare_digest(secret.encode(), DEV_KEY.encode()):
             return Caller(tenant=DEV_TENANT, api_key="", scopes=frozenset(Scope))
-        key = await self._find(secret, address)
+        parsed = _SECRET.fullmatch(secret)
+        if parsed is None:
+            raise _wrong_key()
+        key = await self._find(parsed[1], client)
         # Compare in every case, so that the time taken does not reveal whether the id exists.
         matches = hmac.compare_digest(hash_secret(secret), key.secret_sha256 if key is not None else _NO_HASH)
         if key is None or not matches:
-            raise UnauthenticatedError("The API key is wrong or was revoked. Ask an administrator for a new one.")
+            raise _wrong_key()
         if key.expire_time is not None and key.expire_time <= self._now():
             raise UnauthenticatedError(
                 "The API key has expired. Ask an administrator for a new one.", reason="API_KEY_EXPIRED"
@@ -112,9 +144,9 @@ class Authenticator:
         """Drop a key that was just changed from the cache."""
         self._keys.forget(key_id)
 
-    async def _admit(self, call: Call) -> Caller:
+    async def _admit(self, call: Call, client: str) -> Caller:
         """Return the caller of a call whose key has the required scope."""
-        caller = await self.authenticate(call.metadata.get("authorization", ""), address_of(call.context.peer()))
+        caller = await self.authenticate(call.metadata.get("authorization", ""), client)
         call.record.tenant, call.record.key_id = caller.tenant, caller.api_key
         scope = SCOPES[call.method]
         reads_own = call.method in OWN_READS and Scope.WRITE in caller.scopes
@@ -125,14 +157,24 @@ class Authenticator:
             )
         return caller
 
-    async def _find(self, secret: str, address: str) -> ApiKey | None:
-        """Return the key with the id that the secret contains."""
-        parts = secret.split("_", 2)
-        if len(parts) != 3 or parts[0] != "fw" or not 0 < len(parts[1]) <= 64:
+    async def _find(self, id: str, client: str) -> ApiKey | None:
+        """Return the key with an id."""
+        if id in self._unknown:
             return None
-        return await self._keys.get(
-            parts[1], lambda: self._threads.run(address, READ_SECONDS, self._tenants.find_api_key, parts[1])
-        )
+        # A client over its limit may be the address of many: keys that were used before are still looked up.
+        if id not in self._seen and self._failed.exhausted(client, self._clock()):
+            return None
+        key = await self._keys.get(id, lambda: self._threads.run(client, READ_SECONDS, self._tenants.find_api_key, id))
+        if key is None:
+            self._unknown[id] = True
+            self._keys.forget(id)
+        else:
+            self._seen[id] = True
+        return key
+
+
+def _wrong_key() -> UnauthenticatedError:
+    return UnauthenticatedError("The API key is wrong or was revoked. Ask an administrator for a new one.")
 
 
 def require_own(tenant: str, resource: str) -> None:

@@ -23,6 +23,7 @@ class CallRecord:
         code: Status code of the RPC if it failed.
         reason: Reason of the error.
         error_id: Id of the log entry if the RPC failed because of a fault of the service.
+        counted: Whether the refusal is counted in a log line of its own kind, so that the access log omits it.
         input_tokens: Number of tokens of all answered inputs.
         generated_tokens: Number of tokens of all answers.
     """
@@ -34,6 +35,7 @@ class CallRecord:
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
     reason: str = ""
     error_id: str = ""
+    counted: bool = False
     input_tokens: int = 0
     generated_tokens: int = 0
 

@@ -16,7 +16,7 @@ from foreword.server.convert import dataset as convert
 from foreword.server.convert.paging import page_size, parse_list_request
 from foreword.server.convert.report import data_report
 from foreword.server.idempotency import request_key
-from foreword.server.pools import READ_SECONDS, ROW_SECONDS, WRITE_SECONDS
+from foreword.server.pools import READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.responses import converted, fill_page
 from foreword.server.row_pages import read_page
 from foreword.server.upload_budget import UploadBudget
@@ -30,7 +30,6 @@ from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.lists.page_tokens import page_tokens
 from foreword.storage.lists.pages import Page, Take
 from foreword.storage.publication import ArtifactPublisher
-from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 
 DEFAULT_ROWS_PAGE_SIZE = 100
@@ -47,9 +46,9 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         deletions: ArtifactDeletions,
         checker: UploadChecker,
         budget: UploadBudget,
-        storage: TurnPool,
+        pools: Pools,
     ) -> None:
-        self._storage = storage
+        self._storage, self._files = pools.storage, pools.files
         self._database = database
         self._artifacts = artifacts
         self._deletions = deletions
@@ -70,7 +69,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
             async with self._checker.check(caller.tenant, header, request_iterator, hold) as checked:
                 if checked.report.errors:
                     raise report_error(checked.report)
-                stored = await self._storage.run(
+                stored = await self._files.run(
                     caller.tenant, WRITE_SECONDS, self._store, caller, header, message, checked
                 )
         return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored))
@@ -120,7 +119,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
         size = page_size(request) or DEFAULT_ROWS_PAGE_SIZE
         dataset = await self._get(request.name)
         return await fill_page(
-            self._storage,
+            self._files,
             dataset_service_pb2.ListDatasetRowsResponse(),
             "rows",
             lambda take: self._read_rows(dataset, size, request.page_token, take),
@@ -136,7 +135,7 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
             name.tenant, WRITE_SECONDS, DatasetRepository(self._database, name.tenant).delete, name.dataset
         )
         if artifact is not None:
-            await self._storage.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
+            await self._files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
     def _store(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +21,8 @@ from foreword.server.closable import closable
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
 from foreword.server.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.pools import PARSE_SECONDS_PER_BYTE
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
 Request = TypeVar("Request")
@@ -40,22 +41,23 @@ _BATCH_ROWS = 32
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     """The implementation of `foreword.v1.InferenceService`. It does not write to the database."""
 
-    def __init__(self, *, engine: EngineClient, models: ModelResolver) -> None:
+    def __init__(self, *, engine: EngineClient, models: ModelResolver, parsing: TurnPool) -> None:
         self._engine = engine
         self._models = models
+        self._parsing = parsing
 
     async def Generate(
         self, request: inference_service_pb2.GenerateRequest, context: Any
     ) -> inference_service_pb2.GenerateResponse:
         """Generate text."""
-        parsed = await _parse(convert.parse_text_request, request)
+        parsed = await self._parse(convert.parse_text_request, request)
         return await self._answer(parsed, _deadline(context))
 
     async def StreamGenerate(
         self, request: inference_service_pb2.StreamGenerateRequest, context: Any
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
         """Generate text and stream it in pieces."""
-        parsed = await _parse(convert.parse_text_request, request)
+        parsed = await self._parse(convert.parse_text_request, request)
         resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
         async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
             async for piece in pieces:
@@ -67,13 +69,13 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
     ) -> inference_service_pb2.BatchGenerateResponse:
         """Generate text for many requests; a request that fails has its error as its result."""
-        parsed = await _parse(convert.parse_batch_request, request)
+        parsed = await self._parse(convert.parse_batch_request, request)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
         deadline = _early_deadline(context)
 
         async def answer(item: inference_service_pb2.GenerateRequest) -> inference_service_pb2.GenerateResponse:
-            parsed_item = await _parse(convert.parse_text_request, item)
+            parsed_item = await self._parse(convert.parse_text_request, item)
             return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
 
         outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
@@ -83,7 +85,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.ClassifyRequest, context: Any
     ) -> inference_service_pb2.ClassifyResponse:
         """Return labels with their probabilities, and abstain below a threshold."""
-        parsed = await _parse(convert.parse_label_request, request)
+        parsed = await self._parse(convert.parse_label_request, request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         space = _label_space(resolved, parsed)
@@ -107,7 +109,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.TokenizeRequest, context: Any
     ) -> inference_service_pb2.TokenizeResponse:
         """Count tokens, in total and for each part of a structured prompt."""
-        parsed = await _parse(convert.parse_count_request, request)
+        parsed = await self._parse(convert.parse_count_request, request)
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         whole = await self._engine.tokenize(
@@ -121,6 +123,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             part_token_counts=parts,
             soft_prompt_tokens=resolved.soft_prompt_tokens,
         )
+
+    async def _parse(self, parse: Callable[[Request], Parsed], request: Request) -> Parsed:
+        """Parse a request, a large one in a thread so that other requests go on meanwhile."""
+        message: Any = request
+        size = message.ByteSize()
+        if size <= _SMALL_BYTES:
+            return parse(request)
+        return await self._parsing.run(current_caller().tenant, size * PARSE_SECONDS_PER_BYTE, parse, request)
 
     async def _answer(
         self, parsed: convert.TextRequest, deadline: float | None
@@ -175,14 +185,6 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             label_space=resolved.label_space,
             stream=stream,
         )
-
-
-async def _parse(parse: Callable[[Request], Parsed], request: Request) -> Parsed:
-    """Parse a request, a large one in a thread so that other requests go on meanwhile."""
-    message: Any = request
-    if message.ByteSize() <= _SMALL_BYTES:
-        return parse(request)
-    return await asyncio.to_thread(parse, request)
 
 
 def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> LabelSpace:

@@ -20,6 +20,7 @@ from foreword.domain.messages import MAX_OTHER_REQUEST_BYTES, MAX_REQUEST_BYTES,
 from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.redaction import redact
 from foreword.server.call_record import CallRecord, keep_record
+from foreword.server.peers import FORWARDED_FOR
 from foreword.server.status import status_of, trailing_metadata
 from foreword.server.unforeseen import request_fault
 
@@ -34,7 +35,8 @@ class Call:
 
     Attributes:
         method: `/foreword.v1.Service/Method`.
-        metadata: Metadata of the client by lower-case key; the first value of each.
+        metadata: Metadata of the client by lower-case key; the first value of each,
+            but all of `x-forwarded-for`, separated by commas.
         record: Facts for the access log.
     """
 
@@ -67,7 +69,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
         metadata: dict[str, str] = {}
         for key, value in handler_call_details.invocation_metadata:
             if isinstance(value, str):
-                metadata.setdefault(key, value)
+                if key == FORWARDED_FOR and key in metadata:
+                    metadata[key] += f",{value}"  # each proxy may append an entry instead of changing the first
+                else:
+                    metadata.setdefault(key, value)
 
         def around(context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
             return self._around(Call(method=method, metadata=metadata, context=context))

@@ -1,16 +1,60 @@
-"""Addresses of clients."""
+"""Addresses of clients, also behind trusted proxies."""
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Sequence
 from urllib.parse import unquote
 
+FORWARDED_FOR = "x-forwarded-for"
+"""Metadata in which a proxy passes on the address of its client."""
 
-def address_of(peer: str) -> str:
-    """Return the address of a gRPC peer, such as `192.0.2.1` of `ipv4:192.0.2.1:40126`, without the port.
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-    The address of a Unix socket is its whole name.
+_IPV6_PREFIX = 64
+"""Bits of an IPv6 address that identify a client; the others are its own choice."""
+
+
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """Parse addresses and networks, such as `192.0.2.1` and `2001:db8::/32`.
+
+    Raises:
+        ValueError: A text is neither an address nor a network.
+    """
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """Return what identifies the client of a call: its IPv4 address, the network of its IPv6 address, or the peer.
+
+    Args:
+        peer: The peer as gRPC names it, such as `ipv4:192.0.2.1:40126`.
+        forwarded_for: Addresses from the metadata, separated by commas; each proxy appends the one of its client. They
+            count only as far as they were added by trusted proxies.
+        trusted: Networks of trusted proxies.
     """
     kind, _, rest = peer.partition(":")
     if kind not in ("ipv4", "ipv6"):
         return peer
-    return unquote(rest).rpartition(":")[0].strip("[]")
+    address = _parse(unquote(rest).rpartition(":")[0])
+    if address is None:
+        return peer
+    for text in reversed(forwarded_for.split(",")):
+        if not any(address in network for network in trusted):
+            break
+        previous = _parse(text)
+        if previous is None:
+            break
+        address = previous
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
+    return str(address)
+
+
+def _parse(text: str) -> _Address | None:
+    try:
+        address: _Address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

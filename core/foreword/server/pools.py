@@ -13,6 +13,8 @@ WRITE_SECONDS: Final = 0.01
 """Estimated cost of a transaction that writes."""
 ROW_SECONDS: Final = 10e-6
 """Estimated cost of reading a stored row."""
+PARSE_SECONDS_PER_BYTE: Final = 0.1e-6
+"""Estimated cost of parsing a request, for each of its bytes."""
 CHECK_SECONDS_PER_BYTE: Final = 0.3e-6
 """Estimated cost of checking a file, for each of its bytes."""
 PLAN_SECONDS: Final = 0.05
@@ -22,6 +24,8 @@ PLAN_SECONDS_PER_BYTE: Final = 2e-6
 HOOK_SECONDS: Final = 0.01
 """Estimated time of a hook in a plugin."""
 
+_BUSY_THREADS: Final = 2
+_WAITING_THREADS: Final = 8
 _HOOK_THREADS: Final = 32
 """Number of concurrent requests in plugins: as many as the engine decodes together. Most plugins only wait."""
 
@@ -30,25 +34,35 @@ class Pools:
     """The pools of threads of one server. Calls take turns between tenants in each; see `TurnPool`.
 
     Each kind of work has its own threads: if long work ran with look-ups, a few large files or a slow plugin would
-    delay the look-ups of all other requests.
+    delay the look-ups of all other requests. Pools whose threads compute have few of them: Python runs one thread at a
+    time, and each thread that wants to run makes the event loop wait for another 5 ms each time. With six threads
+    instead of two, a tenant's GetDataset took 430 ms instead of 22 while another tenant kept 100 calls under way
+    (`tests/benchmarks/floods.py`, two cores).
+
+    Args:
+        database_waits: Whether the database is another process, so that threads mostly wait for it.
 
     Attributes:
         keys: Looks up API keys, by address of the client instead of tenant.
-        storage: Reads and writes the database and the artifact store.
-        work: Checks files and plans experiments. Python runs one thread at a time, so that more threads would only slow
-            down the event loop.
+        storage: Reads and writes the database.
+        files: Reads and writes the artifact store, together with the rows of the database that refer to it.
+        parsing: Parses large requests for inference.
+        work: Checks files and plans experiments.
         hooks: Runs plugins before requests for inference.
         notices: Runs plugins after requests for inference, one call after the other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, database_waits: bool) -> None:
         self.keys = TurnPool("foreword-keys", threads=2, max_waiting=10_000, clock=time.monotonic)
-        self.storage = TurnPool("foreword-storage", threads=6, clock=time.monotonic)
-        self.work = TurnPool("foreword-work", threads=4)
+        storage_threads = _WAITING_THREADS if database_waits else _BUSY_THREADS
+        self.storage = TurnPool("foreword-storage", threads=storage_threads, clock=time.monotonic)
+        self.files = TurnPool("foreword-files", threads=_BUSY_THREADS, clock=time.monotonic)
+        self.parsing = TurnPool("foreword-parsing", threads=_BUSY_THREADS)
+        self.work = TurnPool("foreword-work", threads=_BUSY_THREADS)
         self.hooks = TurnPool("foreword-before", threads=_HOOK_THREADS, clock=time.monotonic)
         self.notices = TurnPool("foreword-after", threads=1, max_waiting=100_000, clock=time.monotonic)
 
     def close(self) -> None:
         """Close all pools. Waiting calls fail with UnavailableError."""
-        for pool in (self.keys, self.storage, self.work, self.hooks, self.notices):
+        for pool in (self.keys, self.storage, self.files, self.parsing, self.work, self.hooks, self.notices):
             pool.close()

@@ -172,7 +172,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         name = self._name(request.name)
         repository = ExperimentRepository(self._database, name.tenant)
         checkpoints = await self._pools.storage.run(name.tenant, WRITE_SECONDS, repository.delete, name.tune_experiment)
-        await self._pools.storage.run(name.tenant, WRITE_SECONDS, self._deletions.delete, checkpoints)
+        await self._pools.files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, checkpoints)
         return empty_pb2.Empty()
 
     def _name(self, text: str) -> TuneExperimentName:

@@ -15,13 +15,12 @@ from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.convert import tuned_model as convert
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.model_resolver import ModelResolver
-from foreword.server.pools import WRITE_SECONDS
+from foreword.server.pools import WRITE_SECONDS, Pools
 from foreword.server.responses import converted, fill_page
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.tuned_models import TunedModelRepository
-from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tuned_model_pb2, tuned_model_service_pb2, tuned_model_service_pb2_grpc
 
 _CHUNK_BYTES = 512 * 2**10
@@ -37,9 +36,9 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
         artifacts: ArtifactStore,
         deletions: ArtifactDeletions,
         models: ModelResolver,
-        storage: TurnPool,
+        pools: Pools,
     ) -> None:
-        self._storage = storage
+        self._storage, self._files = pools.storage, pools.files
         self._database = database
         self._artifacts = artifacts
         self._deletions = deletions
@@ -73,7 +72,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
     ) -> AsyncIterator[tuned_model_service_pb2.ExportTunedModelResponse]:
         """Stream the files of the PEFT adapter."""
         model, _ = await self._get(request.name)
-        files = await self._storage.run(model.tenant, WRITE_SECONDS, self._read, model)
+        files = await self._files.run(model.tenant, WRITE_SECONDS, self._read, model)
         for path, content in files.items():
             for start in range(0, len(content), _CHUNK_BYTES):
                 yield tuned_model_service_pb2.ExportTunedModelResponse(
@@ -89,7 +88,7 @@ class TunedModelService(tuned_model_service_pb2_grpc.TunedModelServiceServicer):
             name.tenant, WRITE_SECONDS, self._repository(name.tenant).delete, name.tuned_model
         )
         self._models.forget()
-        await self._storage.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
+        await self._files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, artifact)
         return empty_pb2.Empty()
 
     async def _get(self, text: str) -> tuple[TunedModel, tuned_model_pb2.TunedModel]:

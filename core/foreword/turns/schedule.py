@@ -59,7 +59,7 @@ class TurnSchedule(Generic[Item]):
         counts = self._queue.counts
         if exceeds_share(counts, tenant, 1, self._max_waiting):
             raise ExhaustedError(
-                f"{counts.get(tenant, 0):,} calls of this tenant wait for a free thread, which is its share of "
+                f"{counts.get(tenant, 0):,} calls of this tenant wait for their turn, which is its share of "
                 f"{self._max_waiting:,}. Send fewer requests at once, or try again later.",
                 reason="TOO_MANY_WAITING_CALLS",
                 metadata={"limit": str(self._max_waiting)},

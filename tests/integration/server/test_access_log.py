@@ -156,7 +156,7 @@ def test_a_fault_of_the_service_has_the_id_of_its_log_entry(start_server: Any, l
     stubs = broken.stubs()
     stubs.tenants.WhoAmI(WHO)
     broken.server._tenants.find_api_key = None  # what nobody foresees
-    failure = refused(broken.stubs("fw_some_key").tenants.WhoAmI, WHO, metadata=with_id("fault"))
+    failure = refused(broken.stubs(f"fw_{0:016x}_{'x' * 43}").tenants.WhoAmI, WHO, metadata=with_id("fault"))
 
     (line,) = logged("fault")
     assert (line["code"], line["error_id"]) == ("INTERNAL", failure.metadata["error_id"])

@@ -44,9 +44,9 @@ from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
-_LOADERS: Final = 4
-_MAX_WAITING: Final = 10_000
-"""Calls that may wait for a loader thread. The tokens of the queue bound them first, unless their texts are empty."""
+_LOADERS: Final = 3
+_MAX_WAITING: Final = 2000
+"""Calls that may wait for a loader thread."""
 _SECONDS_PER_CHARACTER: Final = 1e-6
 """Estimated cost of tokenizing."""
 _LOAD_SECONDS: Final = 0.02
@@ -139,15 +139,16 @@ class InferenceEngine:
             pass
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
-        """Tokenize an input, counted against the tenant's share of the queue like any request."""
+        """Tokenize an input, counted against the tenant's share of the queue while its base model is loaded."""
         check_characters(text, self._base_model(base_model).spec)
         tokens = estimate_tokens(text) + 1
         self._budget.reserve(tenant, tokens)
-        try:
-            async with self._runner(base_model) as runner:
-                return await self._loaders.run(tenant, _seconds(text), _tokens, runner, text, with_texts)
-        finally:
-            self._budget.release(tenant, tokens)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                runner = await stack.enter_async_context(self._runner(base_model))
+            finally:
+                self._budget.release(tenant, tokens)
+            return await self._loaders.run(tenant, _seconds(text), _tokens, runner, text, with_texts)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Measure the largest change in nats that an adapter makes to the log-probability of a next token."""
