@@ -7,11 +7,12 @@ from dataclasses import replace
 from statistics import fmean
 from typing import IO, TypeVar
 
+from foreword.data.row_file import RowFile
 from foreword.data.row_sample import RowSample
 from foreword.data.rows import read_rows
 from foreword.data.task_choice import choose_task
 from foreword.domain.base_model import BaseModelSpec
-from foreword.domain.dataset import Row
+from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
@@ -36,6 +37,7 @@ Item = TypeVar("Item")
 
 _RECENT = ListRequest(page_size=20, filter="state = SUCCEEDED")
 _RECENT_SNAPSHOTS = 20
+_MAX_BYTES_IN_MEMORY = 16_000_000
 
 
 class Planner:
@@ -75,7 +77,21 @@ class Planner:
         model = self._plugins.base_model(requested.base_model or self._default_base_model)
         dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
         with open_rows(self._artifacts, dataset) as file:
-            rows = _rows(file)
+            # Reading a large dataset several times takes longer, but parsed rows take several times its size.
+            large = dataset.byte_size > _MAX_BYTES_IN_MEMORY
+            rows = RowFile(file, check_cancelled) if large else _rows(file)
+            return self._plan(tenant, requested, task, method, model, dataset, rows)
+
+    def _plan(
+        self,
+        tenant: str,
+        requested: NewExperiment,
+        task: Task | None,
+        method: TuningMethod,
+        model: BaseModel,
+        dataset: Dataset,
+        rows: Sequence[Row],
+    ) -> tuple[ExperimentConfig, TunePlan]:
         chosen: tuple[Finding, ...] = ()
         if task is None:
             task, chosen = self._choose_task(rows, requested)

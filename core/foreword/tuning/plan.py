@@ -29,7 +29,7 @@ from foreword.tuning.lengths import Lengths, measure_lengths
 from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows, fit_to_time
 from foreword.tuning.plan_warnings import plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
-from foreword.tuning.split import split_rows
+from foreword.tuning.split import held_out_places
 
 MINIMUM_ROWS: Final = 10
 """Minimum number of rows to tune and to measure."""
@@ -61,7 +61,7 @@ def make_plan(
     A plan tokenizes at most `MOST_MEASURED_BYTES` of text; the lengths of more rows than that are sampled.
 
     Args:
-        rows: All rows of the dataset.
+        rows: All rows of the dataset. They are read several times, so they may stay on disk.
         count_tokens: Counts the tokens of a text as the base model receives it, special tokens included.
         seconds_per_row: Time to train on one row in earlier runs; 0 if there were none.
         seconds_per_token: Estimated time to train on one token, used if there were no earlier runs; 0 if unknown.
@@ -107,13 +107,14 @@ def make_plan(
         )
     parameters, sources = fit_to_rows(parameters, sources, len(rows))
     targets: list[str] = []
+    distinct: dict[str, str] = {}
     for row in rows:
         check()
-        targets.append(task.target(row.output, schema))
+        target = task.target(row.output, schema)
+        targets.append(distinct.setdefault(target, target))
     lengths = measure_lengths(rows, targets, verbalizer=config.verbalizer, count_tokens=count_tokens, check=check)
-    split = split_rows(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed)
+    held_out = len(held_out_places(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed))
     seconds = seconds_per_row or seconds_per_token * _tokens_per_row(lengths, parameters, method_plan)
-    held_out = len(split.held_out)
     fit_seconds = seconds * (len(rows) - held_out + held_out * _HELD_OUT_SHARE) * parameters.num_epochs
     parameters, sources = fit_to_time(parameters, sources, fit_seconds if held_out else 0.0)
     return _plan(

@@ -12,6 +12,7 @@ from factories.servers import RunningServer
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
 from foreword.samples import sample_path
+from foreword.server import planning
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
@@ -426,3 +427,15 @@ def test_labels_that_the_rows_contradict_are_named(stubs):
 
     assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
     assert any(field.startswith("tune_experiment.task_options") for field in failure.violations)
+
+
+@pytest.mark.parametrize("task", ["", "classification", "generation"])
+def test_a_plan_is_the_same_if_the_rows_stay_on_disk(stubs, monkeypatch: pytest.MonkeyPatch, task: str):
+    request = experiment_request(upload(stubs).name, validate_only=True, task=task)
+    in_memory = stubs.experiments.CreateTuneExperiment(request)
+
+    monkeypatch.setattr(planning, "_MAX_BYTES_IN_MEMORY", 0)
+    on_disk = stubs.experiments.CreateTuneExperiment(request)
+
+    assert on_disk.plan == in_memory.plan
+    assert on_disk.task == in_memory.task
