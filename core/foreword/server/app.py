@@ -38,6 +38,7 @@ from foreword.server.peers import parse_networks
 from foreword.server.planning import Planner
 from foreword.server.pools import WRITE_SECONDS, Pools
 from foreword.server.prober import Prober
+from foreword.server.refusals import SlowRefusals
 from foreword.server.server_options import server_options
 from foreword.server.tenant_service import TenantService
 from foreword.server.token_counts import TokenCounters
@@ -165,7 +166,9 @@ class ForewordServer:
         )
         # The request id is outermost, so that all errors have it, including those of authentication.
         access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
-        interceptor = CallInterceptor((carry_request_id, *access_log, answer_errors, authenticator.layer))
+        interceptor = CallInterceptor(
+            (carry_request_id, *access_log, answer_errors, SlowRefusals().layer, authenticator.layer)
+        )
         server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)
         if self._dev_key:

@@ -29,6 +29,10 @@ if _version_not_supported:
 class CatalogServiceStub:
     """Lists the installed base models, tasks, methods and plugins. Every RPC can return UNAUTHENTICATED (the key is missing
     or invalid); any valid key has access.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -77,6 +81,10 @@ class CatalogServiceStub:
 class CatalogServiceServicer:
     """Lists the installed base models, tasks, methods and plugins. Every RPC can return UNAUTHENTICATED (the key is missing
     or invalid); any valid key has access.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def ListBaseModels(self, request, context):
@@ -177,6 +185,10 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 class CatalogService:
     """Lists the installed base models, tasks, methods and plugins. Every RPC can return UNAUTHENTICATED (the key is missing
     or invalid); any valid key has access.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod

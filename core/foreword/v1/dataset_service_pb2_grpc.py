@@ -35,6 +35,10 @@ class DatasetServiceStub:
     can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
     upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -83,6 +87,10 @@ class DatasetServiceServicer:
     can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
     upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def UploadDataset(self, request_iterator, context):
@@ -195,6 +203,10 @@ class DatasetService:
     can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope: `write` to
     upload, check and delete, `read` for the rest). A key with `write` but without `read` can read the datasets that it
     has uploaded; lists contain only these, and any other dataset is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -33,6 +33,10 @@ class DeploymentServiceStub:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to change anything, `read` for the rest). A key with `write` but without `read` can read the spaces and
     deployments that it has created; lists contain only these, and any other is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -99,6 +103,10 @@ class DeploymentServiceServicer:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to change anything, `read` for the rest). A key with `write` but without `read` can read the spaces and
     deployments that it has created; lists contain only these, and any other is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def CreateSpace(self, request, context):
@@ -256,6 +264,10 @@ class DeploymentService:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to change anything, `read` for the rest). A key with `write` but without `read` can read the spaces and
     deployments that it has created; lists contain only these, and any other is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -46,6 +46,10 @@ class InferenceServiceStub:
     A request message holds at most 16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always
     stays below that. A response holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at
     most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -102,6 +106,10 @@ class InferenceServiceServicer:
     A request message holds at most 16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always
     stays below that. A response holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at
     most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def Generate(self, request, context):
@@ -206,6 +214,10 @@ class InferenceService:
     A request message holds at most 16 MiB (INVALID_ARGUMENT, MESSAGE_TOO_LARGE); a request with a single prompt always
     stays below that. A response holds at most 64 MiB (INVALID_ARGUMENT, RESPONSE_TOO_LARGE). gRPC clients receive at
     most 4 MiB by default: raise their receive limit before you request the details of thousands of tokens.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -32,6 +32,10 @@ class TenantServiceStub:
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
     key lacks the scope `admin`).
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -77,6 +81,10 @@ class TenantServiceServicer:
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
     key lacks the scope `admin`).
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def WhoAmI(self, request, context):
@@ -169,6 +177,10 @@ class TenantService:
 
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and, except for WhoAmI, PERMISSION_DENIED (the
     key lacks the scope `admin`).
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod

@@ -33,6 +33,10 @@ class TuneExperimentServiceStub:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -79,6 +83,10 @@ class TuneExperimentServiceServicer:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def CreateTuneExperiment(self, request, context):
@@ -191,6 +199,10 @@ class TuneExperimentService:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to create, cancel and delete, `read` for the rest). A key with `write` but without `read` can read and
     watches the experiments that it has created; lists contain only these, and any other experiment is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod

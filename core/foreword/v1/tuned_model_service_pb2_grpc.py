@@ -33,6 +33,10 @@ class TunedModelServiceStub:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def __init__(self, channel):
@@ -69,6 +73,10 @@ class TunedModelServiceServicer:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     def GetTunedModel(self, request, context):
@@ -143,6 +151,10 @@ class TunedModelService:
     Every RPC can return UNAUTHENTICATED (the key is missing or invalid) and PERMISSION_DENIED (the key lacks the scope:
     `write` to delete, `read` for the rest). A key with `write` but without `read` can read and exports the models of
     experiments that it has created; lists contain only these, and any other model is NOT_FOUND.
+
+    Calls of different tenants take turns. Every RPC can return RESOURCE_EXHAUSTED: too many calls of the tenant wait
+    (TOO_MANY_WAITING_CALLS), or the client's address has sent too many wrong or missing keys (TOO_MANY_FAILED_KEYS);
+    RetryInfo states when to try again.
     """
 
     @staticmethod
