@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "foreword", "demo", "--epochs", "2"]
+    command = [sys.executable, "-m", "foreword", "demo", "--epochs", "1"]
 
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
 
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     for chapter in range(1, 8):
@@ -25,11 +25,11 @@ def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_demo_in_slack_goes_from_the_first_complaint_to_the_comparison_of_models(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "foreword", "demo", "--slack", "--epochs", "1"]
 
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
 
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     shown = " ".join(result.stdout.split())
