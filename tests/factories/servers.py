@@ -158,7 +158,11 @@ class RunningServer:
                 label_cache_bytes=settings.label_cache_bytes,
             ),
         )
-        self.port = self._loop.run(self._start())
+        try:
+            self.port = self._loop.run(self._start())
+        except BaseException:
+            self.database.close()
+            raise
 
     async def _start(self) -> int:
         self.server = ForewordServer(
