@@ -210,6 +210,8 @@ class Settings(BaseSettings):
     @classmethod
     def _require_utf8(cls, value: Path) -> Path:
         """Refuses a path that SQLite cannot open: it takes names in UTF-8 only."""
+        if "\0" in str(value):
+            raise ValueError("must be a path, which cannot contain the character NUL")
         try:
             str(value).encode()
         except UnicodeEncodeError:

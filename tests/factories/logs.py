@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 
 
@@ -14,3 +18,14 @@ def log_briefly() -> None:
     processors = structlog.get_config()["processors"]
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*processors[:-1], renderer])
+
+
+@contextmanager
+def logging_put_back() -> Iterator[None]:
+    """Put logging back afterwards: commands send it to the standard error of the moment, which ends with the test."""
+    handlers = list(logging.getLogger().handlers)
+    try:
+        yield
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        log_briefly()

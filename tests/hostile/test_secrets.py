@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from factories.logs import log_briefly
+from factories.logs import logging_put_back
 from factories.raw_calls import raw_call
 from foreword.cli.application import run
 from foreword.client import Client
@@ -38,11 +38,8 @@ SECRETS = {
 
 @pytest.fixture
 def own_logging() -> Iterator[None]:
-    """Put logging back: `configure` sends it to the standard error of the moment, which ends with the test."""
-    handlers = list(logging.getLogger().handlers)
-    yield
-    logging.getLogger().handlers[:] = handlers
-    log_briefly()
+    with logging_put_back():
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

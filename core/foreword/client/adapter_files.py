@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from foreword.client.paths import check_path
 from foreword.errors import InternalError, InvalidArgumentError
 from foreword.private_files import make_private_folder, open_private
 
@@ -13,8 +14,9 @@ def check_folder(folder: Path) -> None:
     """Check, as far as possible in advance, that a folder can be created or written to.
 
     Raises:
-        InvalidArgumentError: The path is a file.
+        InvalidArgumentError: The path is a file, or cannot be a path.
     """
+    check_path("folder", folder)
     if folder.exists() and not folder.is_dir():
         raise InvalidArgumentError.of("folder", f"{folder} is a file. Choose a folder, which may be new.")
 

@@ -87,10 +87,11 @@ def channel_credentials(endpoint: Endpoint, tls: Tls) -> grpc.ChannelCredentials
         return grpc.ssl_channel_credentials()
     try:
         return grpc.ssl_channel_credentials(Path(trusted).read_bytes())
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a NUL in the path is a ValueError
         source = TLS_CA_VARIABLE if tls is None or tls is True else "tls"
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise InvalidArgumentError.of(
-            source, f"{trusted} cannot be read: {error.strerror}. Set it to a PEM file with the certificates to trust."
+            source, f"{trusted!s} cannot be read: {why}. Set it to a PEM file with the certificates to trust."
         ) from error
 
 

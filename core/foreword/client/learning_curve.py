@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from foreword.client.paths import check_path
 from foreword.client.resources import TuneExperiment, TuneSnapshot
 from foreword.errors import FailedPreconditionError
 from foreword.installation import install_command
@@ -37,6 +38,8 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
             f"Drawing a learning curve needs matplotlib. Install it with: {install_command('plot')}",
             reason="MATPLOTLIB_MISSING",
         ) from error
+    if path is not None:
+        check_path("path", path)
     snapshots = [item for item in experiment.snapshots if item.phase != "refitting"]
     if not snapshots:
         raise FailedPreconditionError(

@@ -193,6 +193,8 @@ class Database:
 
 
 def _parse_url(url: str | Path) -> URL:
+    if "\0" in str(url):
+        raise InvalidArgumentError.of("database_url", "contains the character NUL, which no path can contain")
     if isinstance(url, Path):
         return URL.create("sqlite", database=str(url.absolute()))
     try:

@@ -14,13 +14,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
-from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError
+from foreword.errors import AlreadyExistsError, ArtifactError
 from foreword.private_files import make_private_folder, open_private
 from foreword.storage.artifact_keys import check_key
 from foreword.storage.outages import MISSING, as_os_error, translate_outages
+from foreword.storage.store_urls import open_store
 
 _TEMPORARY = ".tmp"
 _TEMPORARY_SECONDS = 24 * 3600
@@ -159,26 +157,12 @@ class Place(ABC):
 def open_place(url: str | Path, failpoint: Callable[[str], None]) -> Place:
     """Return the place that a URL refers to.
 
-    A path, and text that begins like one, is never parsed as a URL, because the names of folders may contain `::` and
-    `://`.
-
     Raises:
-        InvalidArgumentError: The URL is invalid or needs a driver that is not installed.
+        InvalidArgumentError: The URL names a place that cannot hold artifacts; see `open_store`.
         UnavailableError: The folder cannot be created.
     """
-    if isinstance(url, Path) or url.startswith(("/", "~", ".")):
-        return _Folder(Path(url).expanduser(), failpoint)
-    try:
-        system, root = fsspec.url_to_fs(url)
-    except ImportError as error:  # the message of fsspec names the package
-        raise InvalidArgumentError.of("artifacts_url", f"needs a driver that is not installed: {error}") from error
-    except ValueError as error:
-        raise InvalidArgumentError.of(
-            "artifacts_url", f"must be a folder or a URL that fsspec supports, such as s3://bucket/folder ({error})"
-        ) from error
-    if isinstance(system, LocalFileSystem):
-        return _Folder(Path(root), failpoint)
-    return _ObjectStore(system, root.rstrip("/"), failpoint)
+    store = open_store(url)
+    return _Folder(store, failpoint) if isinstance(store, Path) else _ObjectStore(*store, failpoint)
 
 
 class _Folder(Place):
@@ -252,13 +236,20 @@ class _Folder(Place):
             path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
+        self._require_root()
         path = self._root / key
         # A symbolic link below the root could lead outside.
         if not path.resolve().is_relative_to(self._root):
             raise FileNotFoundError(key)
         return path
 
+    def _require_root(self) -> None:
+        """Raise OSError if the folder was deleted or unmounted. Creating it again could hide that."""
+        if not self._root.is_dir():
+            raise OSError(errno.ENODEV, "its folder is missing", str(self._root))
+
     def _temporary(self) -> Path:
+        self._require_root()
         folder = self._root / _TEMPORARY
         make_private_folder(folder)
         return folder / secrets.token_hex(8)

@@ -13,6 +13,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from structlog.testing import capture_logs
 
+from factories.object_store import object_store_url
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError, UnavailableError
 from foreword.storage import outages
 from foreword.storage.artifacts import ArtifactStore
@@ -36,7 +37,7 @@ class UnreachableFileSystem(MemoryFileSystem):
 @pytest.fixture(params=["folder", "object store"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty place of each kind."""
-    return str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{secrets.token_hex(8)}"
+    return str(tmp_path / "artifacts") if request.param == "folder" else object_store_url()
 
 
 def test_what_was_written_can_be_read(url):
@@ -154,7 +155,7 @@ def test_what_a_killed_writer_left_is_swept_after_a_day(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"), [("shelf://x", "not installed: Install shelffs"), ("cupboard://x", "must be a folder or a URL")]
+    ("url", "said"), [("shelf://x", "not installed. Install shelffs"), ("cupboard://x", "Protocol not known: cupboard")]
 )
 def test_a_place_that_no_installed_driver_reaches_is_a_fault_of_the_setting(url, said):
     fsspec.register_implementation("shelf", "shelffs.ShelfFileSystem", clobber=True, errtxt="Install shelffs")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import secrets
 import shutil
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from factories.object_store import object_store_url
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.storage.checkpoints import CheckpointStore
 
@@ -17,7 +17,7 @@ from foreword.storage.checkpoints import CheckpointStore
 @pytest.fixture(params=["folder", "object store"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty place of each kind."""
-    return str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{secrets.token_hex(8)}"
+    return str(tmp_path / "artifacts") if request.param == "folder" else object_store_url()
 
 
 def checkpoint_files(root: Path) -> list[Path]:

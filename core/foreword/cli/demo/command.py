@@ -12,6 +12,7 @@ import click
 
 from foreword.entry_points import installed_entry_points, is_impostor
 from foreword.installation import install_command
+from foreword.private_files import make_private_folder
 
 
 @click.command(short_help="Run a complete walk-through on this machine.")
@@ -42,6 +43,8 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
 
     added_walk = _added_walk("slack") if slack else None
     console = out_console()
+    if added_walk is None:
+        make_private_folder(output)
     home = Path(tempfile.mkdtemp(prefix="foreword-demo-"))
     try:
         console.print(f"Starting a server and a worker on loopback, with the home {home} ...")

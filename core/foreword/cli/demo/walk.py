@@ -26,7 +26,6 @@ from foreword.client import (
     TuneParameters,
 )
 from foreword.errors import FailedPreconditionError
-from foreword.private_files import make_private_folder
 from foreword.samples import DEPARTMENTS, load_rows, sample_path
 
 INSTRUCTION = (
@@ -69,7 +68,6 @@ class Walk:
         Raises:
             ForewordError: The service refused a request; the demo ends there.
         """
-        make_private_folder(self._output)
         self._check_data()
         zero_shot = self._ask_the_base_model()
         dataset = self._client.upload_dataset(sample_path("complaints"), display_name="complaints")
