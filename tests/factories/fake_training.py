@@ -98,7 +98,7 @@ class _Loop:
         self._publisher = ArtifactPublisher(
             database=database, artifacts=ArtifactStore(place.artifacts_url, failpoint=failpoint)
         )
-        self._checkpoints = CheckpointStore(place.artifacts_url, failpoint=failpoint)
+        self._checkpoints = CheckpointStore(place.artifacts_url, key=b"key", failpoint=failpoint)
         self._journal = os.open(place.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._worker = worker
 

@@ -138,7 +138,7 @@ class RunningServer:
         self.database = Database(settings.resolved_database_url)
         self.database.migrate()
         self.artifacts = ArtifactStore(settings.resolved_artifacts_url)
-        self.checkpoints = CheckpointStore(settings.resolved_artifacts_url)
+        self.checkpoints = CheckpointStore(settings.resolved_artifacts_url, key=self.database.shared_key("checkpoints"))
         self.tenants = TenantRepository(self.database)
         self.queue = ExperimentQueue(self.database)
         self._loop = loop

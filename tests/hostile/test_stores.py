@@ -61,7 +61,7 @@ def test_everything_that_a_server_writes_is_private(start_server, tmp_path, open
     )
     with Client(server.endpoint, "dev") as client:
         client.upload_dataset(sample_rows(40), display_name="rows")
-        CheckpointStore(str(folder)).write_checkpoint("tenants/dev/experiments/x", 1, 5, b"checkpoint")
+        CheckpointStore(str(folder), key=b"key").write_checkpoint("tenants/dev/experiments/x", 1, 5, b"checkpoint")
 
         assert len(list(folder.rglob("*"))) > 5
         assert {path.name for path in (tmp_path / "data").iterdir()} >= {"foreword.db", "foreword.db-wal"}

@@ -40,7 +40,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
             plugins=PluginManager.load(settings.plugins, settings.base_model_aliases),
             database=database,
             artifacts=ArtifactStore(settings.resolved_artifacts_url),
-            checkpoints=CheckpointStore(settings.resolved_artifacts_url),
+            checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=database.shared_key("checkpoints")),
             queue=ExperimentQueue(database),
         )
         Worker(workshop).run(stop)

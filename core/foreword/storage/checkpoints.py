@@ -1,8 +1,9 @@
 """Checkpoints of runs. The newest complete checkpoint is found even if writing another one was interrupted.
 
-A checkpoint is one file that begins with a marker, a SHA-256 and the length of its payload. The hash covers the key of
-the file, so that a checkpoint of another run or another step is not mistaken for this one. Names are ordered by the
-epoch of the lease first, so that a worker that has lost its lease never hides the checkpoints of its successor.
+A checkpoint is one file that begins with a marker, an HMAC and the length of its payload. The HMAC covers the name of
+the file, so that a checkpoint of another run or step is not mistaken for this one. Its key is in the database, so that
+the right to write to the artifact store is not enough to forge one. Names are ordered by the epoch of the lease
+first, so that a worker that has lost its lease never hides the checkpoints of its successor.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from foreword.storage.outages import as_os_error, translate_outages
 
 _log = get_logger("checkpoints")
 
-_MARK = b"FWCHKPT2"
+_MARK = b"FWCHKPT3"
 _HEADER_LENGTH = len(_MARK) + 32 + 8
 _NAME = re.compile(r"(\d{8})-(\d{12})\.checkpoint")
 _KEPT = 2
@@ -38,11 +39,15 @@ class CheckpointStore:
 
     Args:
         artifacts_url: URL of the artifact store.
+        key: Secret of all workers of a service, which authenticates checkpoints.
         failpoint: Called with a name of FAILPOINTS when that point is reached.
     """
 
-    def __init__(self, artifacts_url: str | Path, *, failpoint: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, artifacts_url: str | Path, *, key: bytes, failpoint: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._place = open_place(artifacts_url, failpoint)
+        self._key = key
         self._failpoint = failpoint
 
     @translate_outages()
@@ -60,7 +65,7 @@ class CheckpointStore:
         folder = check_key(key)
         file = f"{folder}/{epoch:08d}-{step:012d}.checkpoint"
         try:
-            self._place.write_file(file, _header(file, payload) + payload)
+            self._place.write_file(file, self._header(file, payload) + payload)
         except FileNotFoundError:
             raise LeaseLostError(f"The checkpoints {key} were deleted. Abandon the run.") from None
         self._failpoint("checkpoints.before_prune")
@@ -76,7 +81,7 @@ class CheckpointStore:
             with suppress(FileNotFoundError), self._place.open(f"{folder}/{name}") as stream:
                 content = as_os_error(stream.read)
                 payload = content[_HEADER_LENGTH:]
-                if hmac.compare_digest(content[:_HEADER_LENGTH], _header(f"{folder}/{name}", payload)):
+                if hmac.compare_digest(content[:_HEADER_LENGTH], self._header(f"{folder}/{name}", payload)):
                     return payload
                 _log.warning("checkpoint_corrupt", checkpoint=f"{folder}/{name}")
         return None
@@ -90,9 +95,8 @@ class CheckpointStore:
         names = [name for name in self._place.names(folder) if _NAME.fullmatch(name)]
         return sorted(names, reverse=True)
 
-
-def _header(file: str, payload: bytes) -> bytes:
-    """Return the header of a checkpoint with this key and payload."""
-    digest = hashlib.sha256(file.encode() + b"\0")
-    digest.update(payload)
-    return _MARK + digest.digest() + len(payload).to_bytes(8, "big")
+    def _header(self, file: str, payload: bytes) -> bytes:
+        """Return the header of a checkpoint with this name and payload."""
+        code = hmac.new(self._key, file.encode() + b"\0", hashlib.sha256)
+        code.update(payload)
+        return _MARK + code.digest() + len(payload).to_bytes(8, "big")

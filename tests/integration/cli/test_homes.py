@@ -66,7 +66,9 @@ def test_a_worker_process_finds_the_home_of_its_server(name, tmp_path, monkeypat
         monkeypatch.setenv(variable, value)
 
     worker = read_settings()
-    CheckpointStore(worker.resolved_artifacts_url).write_checkpoint("checkpoints/acme/run", 1, 1, b"checkpoint")
+    CheckpointStore(worker.resolved_artifacts_url, key=b"key").write_checkpoint(
+        "checkpoints/acme/run", 1, 1, b"checkpoint"
+    )
 
     assert worker.resolved_database_url == tmp_path / name / "foreword.db"
     assert list((tmp_path / name / "artifacts" / "checkpoints").rglob("*.checkpoint"))

@@ -109,7 +109,7 @@ def test_the_rows_of_a_deleted_dataset_go_when_the_store_is_back(database, delet
 
 
 def test_files_go_although_the_process_died_after_it_dropped_their_row(database, deletions, artifacts, tmp_path):
-    checkpoints = CheckpointStore(str(tmp_path))
+    checkpoints = CheckpointStore(str(tmp_path), key=b"key")
     model = create_tuned_model(database, deletions, artifacts)
     experiment = store_experiment(database)
     key = checkpoints_key("acme", experiment.id, experiment.create_time)

@@ -108,7 +108,7 @@ def shop(tmp_path: Path, plugins: PluginManager) -> Iterator[Shop]:
             plugins=plugins,
             database=database,
             artifacts=ArtifactStore(settings.resolved_artifacts_url),
-            checkpoints=CheckpointStore(settings.resolved_artifacts_url),
+            checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=b"key"),
             queue=ExperimentQueue(database),
         ),
         settings.resolved_database_url,

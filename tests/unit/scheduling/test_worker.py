@@ -35,6 +35,7 @@ from foreword.tuning.split import split_for
 from foreword_tasks.classification import Classification
 
 MINUTE = timedelta(minutes=1)
+KEY = b"key"
 
 
 class StopWhenIdle(threading.Event):
@@ -202,7 +203,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(shop):
     work(shop)
     run = shop.queue_run()
     settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": 1e-6})
-    store = CheckpointStore(settings.resolved_artifacts_url, failpoint=full)
+    store = CheckpointStore(settings.resolved_artifacts_url, key=KEY, failpoint=full)
 
     Worker(dataclasses.replace(shop.workshop, settings=settings, checkpoints=store)).run(StopWhenIdle())
 
@@ -296,6 +297,7 @@ def test_a_stop_when_tuning_has_ended_loses_no_update(shop):
     run, stop = shop.queue_run(), StopWhenIdle()
     store = CheckpointStore(
         shop.workshop.settings.resolved_artifacts_url,
+        key=KEY,
         failpoint=lambda name: stop.set() if name == "checkpoints.before_prune" else None,
     )
 

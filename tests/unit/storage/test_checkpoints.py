@@ -25,11 +25,11 @@ def checkpoint_files(root: Path) -> list[Path]:
 
 
 def test_a_run_without_checkpoints_has_none(url):
-    assert CheckpointStore(url).latest_checkpoint("acme/e1") is None
+    assert CheckpointStore(url, key=b"key").latest_checkpoint("acme/e1") is None
 
 
 def test_the_newest_checkpoint_is_found_and_runs_are_kept_apart(url):
-    store = CheckpointStore(url)
+    store = CheckpointStore(url, key=b"key")
     store.write_checkpoint("acme/e1", 1, 9, b"nine")
     store.write_checkpoint("acme/e1", 1, 10, b"ten")
     store.write_checkpoint("acme/e2", 1, 99, b"other")
@@ -37,14 +37,14 @@ def test_the_newest_checkpoint_is_found_and_runs_are_kept_apart(url):
 
 
 def test_a_step_checkpointed_again_is_replaced(url):
-    store = CheckpointStore(url)
+    store = CheckpointStore(url, key=b"key")
     store.write_checkpoint("e1", 1, 9, b"first")
     store.write_checkpoint("e1", 1, 9, b"second")
     assert store.latest_checkpoint("e1") == b"second"
 
 
 def test_a_late_write_of_an_older_epoch_never_hides_a_newer_epoch(url):
-    store = CheckpointStore(url)
+    store = CheckpointStore(url, key=b"key")
     store.write_checkpoint("e1", 2, 5, b"owner")
     for step in (100, 101, 102):
         store.write_checkpoint("e1", 1, step, b"stale")
@@ -52,7 +52,7 @@ def test_a_late_write_of_an_older_epoch_never_hides_a_newer_epoch(url):
 
 
 def test_the_newest_two_are_kept(tmp_path):
-    store = CheckpointStore(str(tmp_path))
+    store = CheckpointStore(str(tmp_path), key=b"key")
     for step in range(5):
         store.write_checkpoint("e1", 1, step, b"x")
     assert [path.name for path in checkpoint_files(tmp_path)] == [
@@ -62,7 +62,7 @@ def test_the_newest_two_are_kept(tmp_path):
 
 
 def test_checkpoints_of_other_runs_and_steps_are_not_taken_up(tmp_path):
-    store = CheckpointStore(str(tmp_path))
+    store = CheckpointStore(str(tmp_path), key=b"key")
     store.write_checkpoint("e1", 1, 1, b"sound")
     store.write_checkpoint("e2", 1, 2, b"of another run")
     (other,) = (tmp_path / "e2").iterdir()
@@ -77,9 +77,16 @@ def test_checkpoints_of_other_runs_and_steps_are_not_taken_up(tmp_path):
     assert [log["event"] for log in logs] == ["checkpoint_corrupt"] * 2
 
 
+def test_a_checkpoint_of_somebody_without_the_key_is_not_taken_up(tmp_path):
+    CheckpointStore(str(tmp_path), key=b"key").write_checkpoint("e1", 1, 1, b"sound")
+    CheckpointStore(str(tmp_path), key=b"guess").write_checkpoint("e1", 1, 2, b"forged")
+
+    assert CheckpointStore(str(tmp_path), key=b"key").latest_checkpoint("e1") == b"sound"
+
+
 @pytest.mark.parametrize("harm", ["cut", "flipped", "empty", "longer"])
 def test_a_harmed_checkpoint_is_passed_over(tmp_path, harm):
-    store = CheckpointStore(str(tmp_path))
+    store = CheckpointStore(str(tmp_path), key=b"key")
     store.write_checkpoint("e1", 1, 1, b"sound" * 100)
     store.write_checkpoint("e1", 1, 2, b"harmed" * 100)
     newest = checkpoint_files(tmp_path)[-1]
@@ -96,7 +103,7 @@ def test_a_harmed_checkpoint_is_passed_over(tmp_path, harm):
 
 
 def test_deleted_checkpoints_are_gone_and_deleting_again_changes_nothing(url):
-    store = CheckpointStore(url)
+    store = CheckpointStore(url, key=b"key")
     store.write_checkpoint("acme/e1", 1, 1, b"x")
     store.delete_checkpoints("acme/e1")
     store.delete_checkpoints("acme/e1")
@@ -104,24 +111,24 @@ def test_deleted_checkpoints_are_gone_and_deleting_again_changes_nothing(url):
 
 
 def test_a_writer_whose_folder_was_deleted_meanwhile_learns_that_it_lost_the_run(tmp_path):
-    owner = CheckpointStore(str(tmp_path))
+    owner = CheckpointStore(str(tmp_path), key=b"key")
 
     def owner_ends_the_run(name: str) -> None:
         if name == "artifacts.before_rename":
             owner.delete_checkpoints("e1")
 
     with pytest.raises(LeaseLostError):
-        CheckpointStore(str(tmp_path), failpoint=owner_ends_the_run).write_checkpoint("e1", 1, 1, b"x")
+        CheckpointStore(str(tmp_path), key=b"key", failpoint=owner_ends_the_run).write_checkpoint("e1", 1, 1, b"x")
 
 
 def test_a_store_that_is_full_keeps_the_checkpoint_before(tmp_path):
-    store = CheckpointStore(str(tmp_path))
+    store = CheckpointStore(str(tmp_path), key=b"key")
     store.write_checkpoint("e1", 1, 1, b"before")
 
     def full(_: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(UnavailableError):
-        CheckpointStore(str(tmp_path), failpoint=full).write_checkpoint("e1", 1, 2, b"lost")
+        CheckpointStore(str(tmp_path), key=b"key", failpoint=full).write_checkpoint("e1", 1, 2, b"lost")
 
     assert store.latest_checkpoint("e1") == b"before"
