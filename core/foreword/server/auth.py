@@ -96,7 +96,7 @@ class Authenticator:
         try:
             caller = await self._admit(call, client)
         except UnauthenticatedError:
-            exhausted = await self._failed.record(client, self._clock())
+            exhausted = await self._failed.record(client, self._clock(), call.context.time_remaining())
             if exhausted is None:
                 raise
             call.record.counted = True

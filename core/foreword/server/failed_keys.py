@@ -15,7 +15,7 @@ _LOG_SECONDS: Final = 60.0
 _LOGGED_CLIENTS: Final = 10
 _COUNTED_CLIENTS: Final = 10_000
 _OTHERS: Final = "others"
-_DELAY_SECONDS: Final = 1.0
+_DELAY_SECONDS: Final = 5.0
 """Time for which the response to a client over its limit is held back, so that a client that repeats at once does not
 take up the event loop."""
 _MAX_DELAYED: Final = 1000
@@ -46,15 +46,21 @@ class FailedKeys:
         """
         return self._buckets.wait_seconds(client, now) > 0
 
-    async def record(self, client: str, now: float) -> ExhaustedError | None:
-        """Count a failure. Return the error to raise instead if the client is over its limit, after a pause."""
+    async def record(self, client: str, now: float, remaining_seconds: float | None = None) -> ExhaustedError | None:
+        """Count a failure. Return the error to raise instead if the client is over its limit, after a pause.
+
+        Args:
+            now: Monotonic time in seconds.
+            remaining_seconds: Time until the deadline of the call, before which the error still has to arrive.
+        """
         self._count(client)
         if self._buckets.take(client, now):
             return None
         if self._delayed < _MAX_DELAYED:
             self._delayed += 1
             try:
-                await asyncio.sleep(_DELAY_SECONDS)
+                left = 2 * _DELAY_SECONDS if remaining_seconds is None else remaining_seconds
+                await asyncio.sleep(min(_DELAY_SECONDS, left / 2))
             finally:
                 self._delayed -= 1
         return ExhaustedError(

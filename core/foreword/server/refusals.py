@@ -48,8 +48,7 @@ class SlowRefusals:
         """Wait, but so that the error still arrives before the deadline."""
         self._paused += 1
         try:
-            await asyncio.sleep(
-                _PAUSE_SECONDS if remaining_seconds is None else min(_PAUSE_SECONDS, remaining_seconds / 2)
-            )
+            left = 2 * _PAUSE_SECONDS if remaining_seconds is None else remaining_seconds
+            await asyncio.sleep(min(_PAUSE_SECONDS, left / 2))
         finally:
             self._paused -= 1

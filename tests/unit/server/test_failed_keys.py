@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from structlog.testing import capture_logs
@@ -50,6 +51,15 @@ async def test_a_client_over_its_limit_gets_another_error_and_others_do_not():
     assert failed.exhausted("192.0.2.1", 0.0)
     assert not failed.exhausted("192.0.2.1", 20.0)
     assert await failed.record("192.0.2.2", 0.0) is None
+
+
+async def test_the_pause_leaves_time_for_the_error_to_arrive(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(failed_keys, "_DELAY_SECONDS", 60.0)
+    failed = FailedKeys(per_minute=1)
+    await failed.record("192.0.2.1", 0.0)
+    begin = time.monotonic()
+    assert await failed.record("192.0.2.1", 0.0, remaining_seconds=0.2) is not None
+    assert 0.1 <= time.monotonic() - begin < 10
 
 
 async def test_the_number_of_clients_that_are_counted_is_bounded(monkeypatch: pytest.MonkeyPatch):
