@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint proto client settings clean
+.PHONY: demo test lint proto client settings lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
@@ -30,6 +30,13 @@ client: $(INSTALLED)
 # Generate deploy/settings.md; tests/unit/test_settings_reference.py fails if it is out of date.
 settings: $(INSTALLED)
 	$(BIN)/python deploy/settings.py
+
+# Generate constraints.lock, the hashes of what a service and a bot need; tests/unit/test_lock.py compares the versions.
+lock: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(BIN)/uv pip compile pyproject.toml --extra server --extra slack --extra pandas --constraint constraints.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+	  --upgrade --quiet --output-file constraints.lock
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -84,13 +84,16 @@ def test_this_installation_can_name_a_command_for_every_extra() -> None:
 
 
 WORKS = re.compile(
-    r"(?:--quiet |--constraint \S+ |--editable |-e )*"
-    r"(?:\.|'\.\[[\w,]+\]'|'\./dist/(?P<wheel>foreword-[^']+\.whl)\[[\w,]+\]'"
+    r"(?:--quiet |--constraint \S+ |--editable |-e |--no-deps )*"
+    r"(?:\.|'\.\[[\w,]+\]'|'\./dist/(?P<wheel>foreword-[^']+\.whl)\[[\w,]+\]'|\./dist/foreword-[\d.]+-py3-none-any\.whl$"
     r"|\"foreword\[[\w,]+\] @ file://\$PWD/dist/(?P<url>foreword-[^\"]+\.whl)\")(?![\w.\[])"
 )
 """What may stand behind `pip install` for Foreword itself: this checkout, or a wheel that was built from it."""
-OTHER = re.compile(r"(?:--editable )?(?:\"\./foreword-acme|\"\.\[test\]\")|` (?:needs|finds)")
-"""Packages of plugins, which `foreword plugins new` writes, and sentences about the command."""
+OTHER = re.compile(
+    r"(?:--editable )?(?:\"\./foreword-acme|\"\.\[test\]\")|` (?:needs|finds)"
+    r"|--require-hashes(?: -r constraints\.lock$|`)|--quiet uv==|\{package\}"
+)
+"""Packages of plugins, the lock file and its tool, drivers of stores, and sentences about the command."""
 
 
 def documented_installs() -> list[tuple[Path, str]]:
