@@ -23,6 +23,7 @@ _LISTED = 8
 _MAX_COMPARED_LABELS = 300
 _MAX_LABELS = 1000
 _MIN_SIMILAR_LENGTH = 4
+_MAX_SIMILAR_LENGTH = 60
 _MIN_LENGTH_FOR_TWO_EDITS = 8
 
 
@@ -171,7 +172,8 @@ def _repeated(distribution: LabelDistribution) -> Iterator[Finding]:
 
 def _similar(distribution: LabelDistribution) -> Iterator[Finding]:
     counts = distribution.label_counts
-    labels = [label for label in distribution.schema.labels if len(label) >= _MIN_SIMILAR_LENGTH]
+    lengths = range(_MIN_SIMILAR_LENGTH, _MAX_SIMILAR_LENGTH + 1)
+    labels = [label for label in distribution.schema.labels if len(label) in lengths]
     if len(labels) > _MAX_COMPARED_LABELS:
         return
     for pair in combinations(labels, 2):

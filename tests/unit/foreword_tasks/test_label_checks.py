@@ -170,3 +170,10 @@ def test_single_label_data_has_a_label_table_only() -> None:
 def test_edit_distance_is_levenshteins(first: str, second: str, distance: int) -> None:
     assert within_distance(first, second, distance)
     assert distance == 0 or not within_distance(first, second, distance - 1)
+
+
+def test_texts_that_are_too_long_for_labels_are_not_compared() -> None:
+    long = "word " * 20_000
+
+    assert "LABELS_SIMILAR" in check({"Warehouse": 9, "Warehose": 1})[0]
+    assert "LABELS_SIMILAR" not in check({f"{long}a": 9, f"{long}b": 1})[0]
