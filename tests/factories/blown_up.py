@@ -97,6 +97,34 @@ def grow(request: Any, growable: Growable, size: int) -> None:
         _grow_list(getattr(holder, last), growable.field, size)
 
 
+def with_text(request: Any, growable: Growable, text: str) -> Any:
+    """Return a copy of a request with this text in a field, in three items of a list, or in a key of a map."""
+    copy = type(request)()
+    copy.CopyFrom(request)
+    *way, last = growable.path
+    holder = _holder(copy, way)
+    if not growable.field.is_repeated:
+        setattr(holder, last, text.encode() if growable.field.type == FieldDescriptor.TYPE_BYTES else text)
+    elif _is_map(growable.field):
+        _put_into_map(getattr(holder, last), growable, text)
+    elif growable.item:
+        getattr(holder, last).extend(f"{text}{number}" for number in range(3))
+    return copy
+
+
+def _put_into_map(entries: Any, growable: Growable, text: str) -> None:
+    """Put a text into a value of a map to texts, or into a key."""
+    value = growable.field.message_type.fields_by_name["value"]
+    if growable.item:
+        entries["key"] = text
+    elif value.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+        entries[text].SetInParent()
+        if value.message_type.full_name == "google.protobuf.Value":
+            entries[text].string_value = text
+    else:
+        entries[text] = value.default_value
+
+
 def _holder(request: Any, way: Sequence[str]) -> Any:
     """Return the message that some fields lead to, with an item in each list on the way."""
     for name in way:

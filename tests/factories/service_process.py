@@ -1,4 +1,4 @@
-"""A service in its own process, with keys of several tenants and measurements of its memory."""
+"""A service in its own process, with keys of several tenants."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from foreword.config import Settings
 from foreword.domain.tenant import Scope
 from foreword.storage.database import Database
 from foreword.storage.tenants import TenantRepository
-
-_MIB = 2**20
 
 
 class ServiceProcess(LocalService):
@@ -53,27 +51,7 @@ class ServiceProcess(LocalService):
             channel.close()
         super().stop()
 
-    @property
-    def memory_mib(self) -> float:
-        """Resident memory of the server at the moment."""
-        return self._status("VmRSS")
-
-    @property
-    def peak_mib(self) -> float:
-        """Largest resident memory of the server since its start or `reset_peak`."""
-        return self._status("VmHWM")
-
-    def reset_peak(self) -> None:
-        """Begin a new measurement of the peak."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
-
     def cpu_seconds(self) -> float:
-        """Processor time of the server since its start."""
+        """Return the processor time of the server since its start."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
-
-    def _status(self, name: str) -> float:
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) * 1024 / _MIB
-        raise AssertionError(f"{name} is not known for process {self.pid}")

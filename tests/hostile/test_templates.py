@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import grpc
 import pytest
 from sqlalchemy import select
 
-from factories.api import experiment_request, failure_of, make_file, tuned_model, upload
+from factories.api import experiment_request, failure_of, make_file, to_jsonl, tuned_model, upload
+from factories.neighbours import Memory, Repeating
 from factories.servers import ServerFactory
 from factories.service_process import ServiceProcess
 from foreword.storage.tables import TunedModelRow
@@ -24,7 +24,7 @@ from foreword.v1 import inference_service_pb2 as pb2
 
 BASE = "baseModels/foreword--starter"
 CALLERS = 4
-MOST_GROWTH_MIB = 100.0
+MOST_GROWTH_BYTES = 100 * 2**20
 MOST_CPU_SECONDS = 4.0
 CPU_SECONDS_PER_CLASSIFY = 0.2
 LONG = "y" * 900_000
@@ -72,47 +72,23 @@ def mallory(service: ServiceProcess) -> Any:
     return service.stubs(service.new_key("mallory"))
 
 
-class Neighbour:
-    """A tenant that classifies a text again and again and notes how long each call takes."""
-
-    def __init__(self, service: ServiceProcess) -> None:
-        self._stubs = service.stubs(service.new_key("alice"))
-        self._stop = threading.Event()
-        self.seconds: list[float] = []
-        self.classify()
-
-    def classify(self) -> None:
-        begin = time.monotonic()
-        request = pb2.ClassifyRequest(model=BASE, text="Two screws are missing", labels=["Warehouse", "Service"])
-        assert self._stubs.inference.Classify(request).labels
-        self.seconds.append(time.monotonic() - begin)
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        self.seconds.clear()
-        self._stop.clear()
-        thread = threading.Thread(target=self._work)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join()
-
-    def _work(self) -> None:
-        while not self._stop.wait(0.02):
-            self.classify()
-
-
 @pytest.fixture(scope="module")
-def alice(service: ServiceProcess) -> Neighbour:
-    return Neighbour(service)
+def alice(service: ServiceProcess) -> Callable[[], None]:
+    """Another tenant's classification of a text, made once so that the model is loaded."""
+    classify = service.stubs(service.new_key("alice")).inference.Classify
+    request = pb2.ClassifyRequest(model=BASE, text="Two screws are missing", labels=["Warehouse", "Service"])
+
+    def work() -> None:
+        assert classify(request).labels
+
+    work()
+    return work
 
 
-def attack(service: ServiceProcess, alice: Neighbour, call: Callable[[], Any], callers: int = CALLERS) -> list[Any]:
-    """Make a call from several threads at once while the neighbour works. Return how the calls ended.
+def attack(service: ServiceProcess, alice: Callable[[], None], call: Callable[[], Any]) -> list[Any]:
+    """Make a call from several threads at once while the other tenant works. Return how the calls ended.
 
-    The memory and the processor time of the server are checked; the neighbour's calls are all answered.
+    The memory and the processor time of the server are checked; the other tenant's calls are all answered.
     """
     outcomes: list[Any] = []
 
@@ -122,24 +98,24 @@ def attack(service: ServiceProcess, alice: Neighbour, call: Callable[[], Any], c
         except grpc.RpcError as error:
             outcomes.append(failure_of(error))
 
-    rest, cpu = service.memory_mib, service.cpu_seconds()
-    service.reset_peak()
-    with alice.working():
-        threads = [threading.Thread(target=send) for _ in range(callers)]
+    memory, cpu = Memory(service.pid), service.cpu_seconds()
+    memory.forget_peak()
+    with Repeating(alice, pause_seconds=0.02) as neighbour:
+        threads = [threading.Thread(target=send) for _ in range(CALLERS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        alice.classify()
-    neighbour = len(alice.seconds) * CPU_SECONDS_PER_CLASSIFY
-    assert service.peak_mib - rest < MOST_GROWTH_MIB
-    assert service.cpu_seconds() - cpu - neighbour < MOST_CPU_SECONDS
+    alice()
+    paid = service.cpu_seconds() - cpu - (len(neighbour.seconds) + 1) * CPU_SECONDS_PER_CLASSIFY
+    assert memory.peak() - memory.rest < MOST_GROWTH_BYTES
+    assert paid < MOST_CPU_SECONDS
     return outcomes
 
 
 @pytest.mark.parametrize("name", PROMPTS)
 def test_a_prompt_that_multiplies_is_refused_at_once(
-    service: ServiceProcess, mallory: Any, alice: Neighbour, name: str
+    service: ServiceProcess, mallory: Any, alice: Callable[[], None], name: str
 ) -> None:
     request = pb2.GenerateRequest(model=BASE, **PROMPTS[name])
 
@@ -150,7 +126,7 @@ def test_a_prompt_that_multiplies_is_refused_at_once(
 
 
 def test_a_stored_template_that_multiplies_is_bounded(
-    service: ServiceProcess, mallory: Any, alice: Neighbour, old_model: str
+    service: ServiceProcess, mallory: Any, alice: Callable[[], None], old_model: str
 ) -> None:
     request = pb2.ClassifyRequest(model=old_model, text="x" * 1_000_000)
 
@@ -160,7 +136,9 @@ def test_a_stored_template_that_multiplies_is_bounded(
     assert mallory.inference.Tokenize(pb2.TokenizeRequest(model=old_model, text="x")).token_count > 100
 
 
-def test_a_template_that_repeats_the_input_is_refused(service: ServiceProcess, mallory: Any, alice: Neighbour) -> None:
+def test_a_template_that_repeats_the_input_is_refused(
+    service: ServiceProcess, mallory: Any, alice: Callable[[], None]
+) -> None:
     dataset = upload(mallory, make_file(360)).name
     request = experiment_request(dataset, verbalizer="{{input}}" * 2_222, validate_only=True)
 
@@ -171,7 +149,7 @@ def test_a_template_that_repeats_the_input_is_refused(service: ServiceProcess, m
 
 
 def test_the_longest_template_is_refused_before_the_rows_are_tokenized(
-    service: ServiceProcess, mallory: Any, alice: Neighbour
+    service: ServiceProcess, mallory: Any, alice: Callable[[], None]
 ) -> None:
     dataset = upload(mallory, make_file(6_500)).name
     request = experiment_request(dataset, verbalizer="go on " * 3_331 + "{{input}}", validate_only=True)
@@ -179,3 +157,30 @@ def test_the_longest_template_is_refused_before_the_rows_are_tokenized(
     failures = attack(service, alice, lambda: mallory.experiments.CreateTuneExperiment(request))
 
     assert {tuple(failure.violations) for failure in failures} == {("tune_experiment.parameters.max_input_tokens",)}
+
+
+def test_a_plan_ends_when_its_caller_goes(service: ServiceProcess, mallory: Any, alice: Callable[[], None]) -> None:
+    rows = [{"input": f"Complaint {number}: " + "parts are missing " * 12, "output": "x"} for number in range(12_000)]
+    dataset = upload(mallory, to_jsonl(rows)).name
+    request = experiment_request(dataset, task="generation", validate_only=True)
+    begin = service.cpu_seconds()
+    mallory.experiments.CreateTuneExperiment(request)
+    whole = service.cpu_seconds() - begin
+
+    begin = service.cpu_seconds()
+    failures = attack(service, alice, lambda: mallory.experiments.CreateTuneExperiment(request, timeout=0.5))
+    quiet = settled_cpu_seconds(service) - begin
+
+    assert {failure.code for failure in failures} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+    assert quiet < CALLERS * whole / 2
+
+
+def settled_cpu_seconds(service: ServiceProcess) -> float:
+    """Return the processor time of the server when it has nothing more to do."""
+    before = service.cpu_seconds()
+    while True:
+        time.sleep(1.0)
+        now = service.cpu_seconds()
+        if now - before < 0.2:
+            return now
+        before = now

@@ -22,6 +22,12 @@ from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
 from foreword.server.convert.experiment import NewExperiment
+from foreword.server.pools import (
+    PLAN_SECONDS,
+    PLAN_SECONDS_PER_BYTE,
+    PLAN_SECONDS_PER_ROW,
+    TOKENIZED_SECONDS_PER_BYTE,
+)
 from foreword.server.token_counts import TokenCounters
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
@@ -29,6 +35,7 @@ from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
+from foreword.tuning.lengths import MOST_MEASURED_BYTES
 from foreword.tuning.plan import make_plan
 from foreword.tuning.speed import TuningSpeed
 from foreword.turns.cancellation import check_cancelled
@@ -172,6 +179,17 @@ class Planner:
             if speeds:
                 return 1 / fmean(speeds)
         return 0.0
+
+
+def plan_seconds(dataset: Dataset, requested: NewExperiment) -> float:
+    """Return the estimated cost of a plan in seconds, before any row is read."""
+    texts = dataset.byte_size + dataset.row_count * len(requested.verbalizer.encode())
+    return (
+        PLAN_SECONDS
+        + dataset.row_count * PLAN_SECONDS_PER_ROW
+        + dataset.byte_size * PLAN_SECONDS_PER_BYTE
+        + min(texts, MOST_MEASURED_BYTES) * TOKENIZED_SECONDS_PER_BYTE
+    )
 
 
 def _rows(file: IO[bytes]) -> tuple[Row, ...]:

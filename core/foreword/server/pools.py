@@ -19,8 +19,12 @@ CHECK_SECONDS_PER_BYTE: Final = 0.3e-6
 """Estimated cost of checking a file, for each of its bytes."""
 PLAN_SECONDS: Final = 0.05
 """Estimated cost of a plan, without that of its rows."""
-PLAN_SECONDS_PER_BYTE: Final = 2e-6
+PLAN_SECONDS_PER_ROW: Final = 50e-6
+"""Estimated cost of a plan for each row: its answer is read, and its part of the split is decided."""
+PLAN_SECONDS_PER_BYTE: Final = 0.15e-6
 """Estimated cost of a plan for each byte of the stored rows."""
+TOKENIZED_SECONDS_PER_BYTE: Final = 0.9e-6
+"""Estimated cost of counting the tokens of a text, for each of its bytes."""
 HOOK_SECONDS: Final = 0.01
 """Estimated time of a hook in a plugin."""
 

@@ -14,8 +14,8 @@ from foreword.server.auth import admit_again, current_caller, require_own, requi
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
-from foreword.server.planning import Planner
-from foreword.server.pools import PLAN_SECONDS, PLAN_SECONDS_PER_BYTE, READ_SECONDS, WRITE_SECONDS, Pools
+from foreword.server.planning import Planner, plan_seconds
+from foreword.server.pools import READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.responses import converted, fill_page
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
@@ -73,7 +73,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         require_readable(dataset.creator, str(new.dataset))  # the plan and the evaluations show its content
         config, plan = await self._pools.work.run(
             caller.tenant,
-            PLAN_SECONDS + dataset.byte_size * PLAN_SECONDS_PER_BYTE,
+            plan_seconds(dataset, new),
             self._planner.plan,
             caller.tenant,
             new,

@@ -60,12 +60,12 @@ def measure_lengths(
     numbers: list[int] = []
     for place in _measured_places(rows, targets, len(verbalizer.encode()), most_bytes):
         check()
-        target = targets[place]
+        row, target = rows[place], targets[place]
         if target not in answers:
             answers[target] = count_tokens(target) - special + 1
-        inputs.append(count_tokens(apply_verbalizer(verbalizer, rows[place].input)))
+        inputs.append(count_tokens(apply_verbalizer(verbalizer, row.input)))
         outputs.append(answers[target])
-        numbers.append(rows[place].number)
+        numbers.append(row.number)
     return Lengths(inputs=tuple(inputs), outputs=tuple(outputs), numbers=tuple(numbers), row_count=len(rows))
 
 

@@ -91,6 +91,7 @@ def make_plan(
     violations.collect(lambda: check_verbalizer(config.verbalizer, "verbalizer"))
     if not violations:
         _check_template(violations, config.verbalizer, parameters, count_tokens)
+    check()
     schema = violations.collect(lambda: _fit(task, rows, config.task_options))
     if schema is not None:
         _check_labels(violations, task, schema, count_tokens, check)
@@ -113,6 +114,7 @@ def make_plan(
         target = task.target(row.output, schema)
         targets.append(distinct.setdefault(target, target))
     lengths = measure_lengths(rows, targets, verbalizer=config.verbalizer, count_tokens=count_tokens, check=check)
+    check()
     held_out = len(held_out_places(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed))
     seconds = seconds_per_row or seconds_per_token * _tokens_per_row(lengths, parameters, method_plan)
     fit_seconds = seconds * (len(rows) - held_out + held_out * _HELD_OUT_SHARE) * parameters.num_epochs
