@@ -9,6 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from foreword.inference.labels.label_trie import TENSOR_BYTES
+
 MAX_TOKENS: Final = 256
 """Tokens of one pass over the candidates of an input, padding included."""
 
@@ -32,7 +34,7 @@ class LabelRows:
     @property
     def byte_size(self) -> int:
         """Memory of the rows in bytes."""
-        return self._ids.nbytes + 8 * len(self._lengths)
+        return TENSOR_BYTES + self._ids.nbytes + 8 * len(self._lengths)
 
     def sequences(self) -> tuple[Tensor, ...]:
         """Return the tokens of each candidate."""

@@ -14,6 +14,8 @@ from torch import Tensor
 
 MAX_NODES: Final = 256
 """Nodes of one tree: the mask grows with their square, and one pass of the network is not interrupted."""
+TENSOR_BYTES: Final = 1024
+"""Memory of the objects around a tensor and the tree that holds it, about."""
 
 
 class LabelTrie:
@@ -24,15 +26,9 @@ class LabelTrie:
 
     Attributes:
         size: Number of candidates.
-        ids_N: Token of each node but the root.
-        depth_N: Number of tokens from the root to each node.
-        end_N: Number of the first node after those below each node.
-        parent_N: Number of the node above each node.
-        leaf_C: Node in front of the last token of each candidate.
-        last_C: Last token of each candidate.
     """
 
-    __slots__ = ("depth_N", "end_N", "ids_N", "last_C", "leaf_C", "parent_N", "size")
+    __slots__ = ("_numbers", "_sizes", "size")
 
     def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
         ids, depths, parents = list[int](), list[int](), list[int]()
@@ -48,17 +44,45 @@ class LabelTrie:
             depths += range(shared + 1, len(inner) + 1)
             leaves.append(path[-1])
             before = inner
+        last = [sequence[-1] for sequence in sequences]
         self.size = len(sequences)
-        self.ids_N = _compact(ids)
-        self.depth_N = _compact(depths)
-        self.parent_N = _compact(parents)
-        self.end_N = _compact(_ends(parents))
-        self.leaf_C = _compact(leaves)
-        self.last_C = _compact([sequence[-1] for sequence in sequences])
+        # One tensor: with one for each attribute, a small tree would be mostly the objects around its numbers.
+        self._numbers = torch.tensor([*ids, *depths, *parents, *_ends(parents), *leaves, *last], dtype=torch.int32)
+        self._sizes = [len(ids)] * 4 + [len(leaves)] * 2
+
+    @property
+    def ids_N(self) -> Tensor:
+        """Token of each node but the root."""
+        return self._part(0)
+
+    @property
+    def depth_N(self) -> Tensor:
+        """Number of tokens from the root to each node."""
+        return self._part(1)
+
+    @property
+    def parent_N(self) -> Tensor:
+        """Number of the node above each node."""
+        return self._part(2)
+
+    @property
+    def end_N(self) -> Tensor:
+        """Number of the first node after those below each node."""
+        return self._part(3)
+
+    @property
+    def leaf_C(self) -> Tensor:
+        """Node in front of the last token of each candidate."""
+        return self._part(4)
+
+    @property
+    def last_C(self) -> Tensor:
+        """Last token of each candidate."""
+        return self._part(5)
 
     def __len__(self) -> int:
         """Return the number of nodes without the root."""
-        return len(self.ids_N)
+        return self._sizes[0]
 
     @property
     def num_tokens(self) -> int:
@@ -68,7 +92,7 @@ class LabelTrie:
     @property
     def byte_size(self) -> int:
         """Memory of the tree in bytes."""
-        return sum(getattr(self, name).nbytes for name in self.__slots__ if name != "size")
+        return TENSOR_BYTES + self._numbers.nbytes
 
     def visible_NN(self) -> Tensor:
         """Return which nodes each node sees, `[N, N]`: those above it, and itself."""
@@ -91,6 +115,9 @@ class LabelTrie:
                 node = child
             found.append((node, beyond))
         return found
+
+    def _part(self, number: int) -> Tensor:
+        return self._numbers.split(self._sizes)[number]  # type: ignore[no-any-return, no-untyped-call]  # torch's own
 
 
 def build_tries(sequences: Sequence[Sequence[int]]) -> list[LabelTrie]:
@@ -126,7 +153,3 @@ def _ends(parents: Sequence[int]) -> list[int]:
         if parent:
             ends[parent - 1] = max(ends[parent - 1], ends[node - 1])
     return ends
-
-
-def _compact(values: Sequence[int]) -> Tensor:
-    return torch.tensor(values, dtype=torch.int32)

@@ -7,6 +7,7 @@ V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -14,6 +15,10 @@ from torch import Tensor
 from foreword.inference.labels.label_trie import LabelTrie
 from foreword.inference.model.network import Network
 from foreword.inference.model.sequences import Sequences
+
+_EXACT_NODES: Final = 192
+_NODE_STEP: Final = 64
+"""Larger trees, which are mostly parts of many labels, are padded to a multiple of this."""
 
 
 class TreePass:
@@ -35,7 +40,7 @@ class TreePass:
             rows: Places of rows; all rows in the first pass, which also reads the inputs.
         """
         device = self._network.device
-        nodes = max(map(len, tries))
+        nodes = _padded(max(map(len, tries)))
         ids_BN = torch.zeros(len(tries), nodes, dtype=torch.long)
         depth_BN = torch.zeros_like(ids_BN)
         visible_BNN = torch.zeros(len(tries), nodes, nodes, dtype=torch.bool)
@@ -130,6 +135,11 @@ class TreePass:
         # A copy: the logits of all nodes are not kept for that of the root.
         self._root_B1V = logits_BXV[:, :1].clone()
         return logits_BXV
+
+
+def _padded(nodes: int) -> int:
+    """Return the nodes to read for a large tree: torch keeps memory for each size of a pass, so there are few sizes."""
+    return nodes if nodes <= _EXACT_NODES else -(-nodes // _NODE_STEP) * _NODE_STEP
 
 
 def _reach(trie: LabelTrie, steps_N: Tensor) -> Tensor:
