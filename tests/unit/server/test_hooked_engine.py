@@ -143,3 +143,23 @@ async def test_without_such_a_plugin_the_engine_is_left_alone(work):
         assert hooked(engine, PluginManager([]), **work) is engine
         quiet = PluginManager([make_plugin("quiet", experiment_finished=lambda experiment: None)])
         assert not isinstance(hooked(engine, quiet, **work), HookedEngine)
+
+
+async def test_outcomes_reach_plugins_before_the_server_ends(work):
+    released, received = threading.Event(), []
+
+    def after(call, outcome):
+        assert released.wait(20)
+        received.append(call.tenant)
+
+    plugins = PluginManager([make_plugin("meter", after_generate=after)])
+    async with running_engine() as engine:
+        watched = hooked(engine, plugins, **work)
+        for _ in range(3):
+            await watched.classify(make_request("Hello", label_space=DEPARTMENTS))
+        await watched.finish(0.01)
+        assert received == []
+        released.set()
+        await watched.finish(20)
+
+    assert received == ["acme"] * 3
