@@ -262,7 +262,7 @@ def test_a_run_is_queued_shown_cancelled_and_deleted(command, rows):
 
     assert experiment["state"] == "queued"
     assert f"foreword experiments watch {id}" in queued[2]
-    assert "my run" in command("experiments", "list", "--state", "queued")[1]
+    assert "my run" in command("experiments", "list", "--filter", "state = QUEUED")[1]
     assert command("experiments", "cancel", id)[1] == f"{id} is cancelled.\n"
     assert "cancelled" in command("experiments", "show", id)[1]
     assert command("experiments", "watch", id)[0] == 1
@@ -337,8 +337,11 @@ def test_whoami_shows_tenant_and_scopes(command):
 
 
 def test_experiment_states_are_those_of_the_domain(command):
-    assert command("experiments", "list", "--state", "nonsense")[0] == 2
-    assert all(command("experiments", "list", "--state", state.value)[0] == 0 for state in ExperimentState)
+    status, _, err = command("experiments", "list", "--filter", "state = NONSENSE")
+    assert status == 1
+    assert "NONSENSE" in err
+    for state in ExperimentState:
+        assert command("experiments", "list", "--filter", f"state = {state.value.upper()}")[0] == 0
 
 
 def test_every_generation_parameter_has_an_option(command):
