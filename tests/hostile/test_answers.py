@@ -264,8 +264,9 @@ def succeed(server: RunningServer) -> None:
     server.queue.succeed(lease, tuned_model=model, evaluations=evaluations, curve_advice="", compute_seconds=1.0)
 
 
-def test_lists_of_experiments_with_a_thousand_long_labels_fit(stubs: Any, experiments: list[Any]) -> None:
-    request = tune_experiment_service_pb2.ListTuneExperimentsRequest()
+@pytest.mark.parametrize("view", ["RESOURCE_VIEW_BASIC", "RESOURCE_VIEW_FULL"])
+def test_lists_of_experiments_with_a_thousand_long_labels_fit(stubs: Any, experiments: list[Any], view: str) -> None:
+    request = tune_experiment_service_pb2.ListTuneExperimentsRequest(view=view)
 
     found = pages(stubs.experiments.ListTuneExperiments, request, "tune_experiments")
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf import descriptor_pb2
@@ -17,6 +18,7 @@ from foreword import errors
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.inference.interfaces import EngineClient
 from foreword.server.status import CODES
+from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.v1 import dataset_service_pb2, dataset_service_pb2_grpc, inference_pb2, inference_service_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
@@ -125,3 +127,31 @@ def _type_on_the_wire(path: str) -> str | None:
         FieldDescriptor.CPPTYPE_BOOL: "bool",
         FieldDescriptor.CPPTYPE_STRING: "string",
     }.get(field.cpp_type)
+
+
+LIST_SERVICES = {
+    "datasets": ("dataset_service.proto", "ListDatasetsRequest"),
+    "tuneExperiments": ("tune_experiment_service.proto", "ListTuneExperimentsRequest"),
+    "tunedModels": ("tuned_model_service.proto", "ListTunedModelsRequest"),
+    "spaces": ("deployment_service.proto", "ListSpacesRequest"),
+    "deployments": ("deployment_service.proto", "ListDeploymentsRequest"),
+    "tenants": ("tenant_service.proto", "ListTenantsRequest"),
+    "apiKeys": ("tenant_service.proto", "ListApiKeysRequest"),
+}
+
+
+@pytest.mark.parametrize("spec", LISTS, ids=lambda spec: spec.name)
+def test_comments_of_lists_name_the_fields_to_filter_and_sort_by(spec: ListSpec[Any]) -> None:
+    file, message = LIST_SERVICES[spec.name]
+    request = (ROOT / "proto" / "foreword" / "v1" / file).read_text().partition(f"message {message} {{")[2]
+    filters, _, rest = request.partition("  string filter")
+    orders = rest.partition("  string order_by")[0]
+
+    assert named_in(filters.partition("Fields: ")[2]) >= set(spec.fields)
+    sortable = named_in(orders.partition("At most")[2])
+    assert sortable == {name for name, field in spec.fields.items() if field.sortable}
+
+
+def named_in(comment: str) -> set[str]:
+    """Return the names in backticks."""
+    return set(re.findall(r"`(\w+)`", comment.replace("\n  //", "")))
