@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from google.rpc import error_details_pb2
 
+from benchmarks.checks import KINDS, mebibytes, write_file
 from factories.api import (
     create_experiment,
     deployment_request,
@@ -21,6 +22,7 @@ from factories.api import (
     wait_for_deployment,
 )
 from factories.servers import RunningServer
+from foreword.cli.demo.service import LocalService
 from foreword.scheduling.run import Workshop
 from foreword.scheduling.worker import Worker
 from foreword.v1 import dataset_service_pb2, inference_service_pb2, tune_experiment_service_pb2, tuned_model_service_pb2
@@ -190,3 +192,20 @@ def test_a_changed_adapter_is_not_read(server, stubs, other_adapter, file: str, 
     harm(files[file], other_adapter[file])
 
     assert reader(server, stubs, name) == "ARTIFACT_CORRUPT"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("rpc", ["check", "upload"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_largest_file_is_read_within_500_megabytes_of_the_whole_server(tmp_path: Path, kind: str, rpc: str):
+    file = tmp_path / "rows.jsonl"
+    write_file(file, KINDS[kind], byte_count=200_000_000)
+
+    with LocalService(tmp_path / "home") as service, service.client() as client:
+        if rpc == "check":
+            client.check_dataset(file)
+        else:
+            client.upload_dataset(file, display_name="largest")
+        peak = mebibytes(service.pid, "VmHWM")
+
+    assert peak * 2**20 < 500_000_000

@@ -145,7 +145,7 @@ def test_a_run_whose_checkpoint_cannot_be_written_keeps_its_worker(shop):
     run = shop.queue_run(num_epochs=4)
     failpoint, rivals = queue_rival(shop)
 
-    log = work(shop, failpoint, checkpoints=Full(shop.workshop.settings.resolved_artifacts_url))
+    log = work(shop, failpoint, checkpoints=Full(shop.workshop.settings.resolved_artifacts_url, key=b"key"))
 
     assert ("experiment_yielded", run.id) not in log
     assert [get(shop, item).state for item in (run, *rivals)] == [ExperimentState.SUCCEEDED] * 2

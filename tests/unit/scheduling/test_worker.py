@@ -217,7 +217,7 @@ def test_a_run_that_crashes_fails_with_an_id_under_which_the_log_has_the_cause(s
             raise RuntimeError("inner workings")
 
     run = shop.queue_run()
-    store = Broken(shop.workshop.settings.resolved_artifacts_url)
+    store = Broken(shop.workshop.settings.resolved_artifacts_url, key=KEY)
 
     with capture_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, checkpoints=store)).run(StopWhenIdle())
