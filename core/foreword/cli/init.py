@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_files
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_misspelt_variables, warn_of_open_files
 from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
     from foreword.storage.tenants import TenantRepository
 
     settings = read_settings(home=home)
+    warn_of_misspelt_variables(os.environ)
     make_home(settings)
     console = out_console()
     database = Database(settings.resolved_database_url)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_files
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_misspelt_variables, warn_of_open_files
 from foreword.cli.threads import let_idle_threads_sleep
 from foreword.errors import FailedPreconditionError, InternalError
 
@@ -49,6 +50,7 @@ def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
     from foreword.observability import logging
 
     settings = read_settings(**flags)
+    warn_of_misspelt_variables(os.environ)
     logging.configure(settings.log_level, settings.log_format)
     asyncio.run(_serve(settings, until_stdin_closes))
 

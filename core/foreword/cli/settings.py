@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ from foreword.private_files import make_private_folder
 
 if TYPE_CHECKING:
     from foreword.config import Settings
+
+
+_OTHER_VARIABLES = frozenset(
+    {"FOREWORD_API_KEY", "FOREWORD_ENDPOINT", "FOREWORD_TLS_CA", "FOREWORD_HUGGINGFACE_MODELS", "FOREWORD_SLACK_CONFIG"}
+)
+"""Variables of the client, the command line and built-in plugins."""
 
 
 def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,6 +56,19 @@ def read_settings(**flags: Any) -> Settings:
             for fault in error.errors()
         ]
         raise InvalidArgumentError(violations) from None
+
+
+def warn_of_misspelt_variables(environment: Mapping[str, str]) -> None:
+    """Warn of environment variables that are almost the name of a setting. Plugins may have variables of their own."""
+    from foreword.config import Settings
+
+    known = {f"FOREWORD_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    for name in sorted(environment):
+        if not name.startswith("FOREWORD_") or name in known:
+            continue
+        for likely in get_close_matches(name, known, n=1, cutoff=0.85):
+            if not name.startswith(f"{likely}_"):  # such as FOREWORD_API_KEY_ACME, which somebody chose
+                click.echo(f"Warning: {name} is not a setting and has no effect; did you mean {likely}?", err=True)
 
 
 def make_home(settings: Settings) -> None:

@@ -143,3 +143,23 @@ def test_a_demo_whose_packages_are_missing_names_the_extra_to_install(capsys, mo
     assert run(["demo", "--slack"]) == 1
 
     assert f"Install it with: {install_command('server', 'slack')}\n" in capsys.readouterr().err
+
+
+def test_a_command_that_is_misspelt_is_suggested(capsys):
+    assert run(["tun"]) == 2
+    assert "No such command 'tun'. Did you mean 'tune'?" in capsys.readouterr().err
+
+    assert run(["xyzzy"]) == 2
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+def test_a_misspelt_setting_is_named_with_the_right_spelling(tmp_path, capsys, monkeypatch):
+    for name in ("FOREWORD_ARTIFACT_URL", "FOREWORD_API_KEY_ACME", "FOREWORD_METER_FILE", "FOREWORD_ARTIFACTS_URL"):
+        monkeypatch.setenv(name, str(tmp_path / "artifacts"))
+
+    assert run(["init", "--home", str(tmp_path / "home")]) == 0
+
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "not a setting" in line]
+    assert warnings == [
+        "Warning: FOREWORD_ARTIFACT_URL is not a setting and has no effect; did you mean FOREWORD_ARTIFACTS_URL?"
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,8 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
     console = out_console()
     if added_walk is None:
         make_private_folder(output)
+    # Raise SystemExit on SIGTERM, so that the processes end and the home is deleted.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     home = Path(tempfile.mkdtemp(prefix="foreword-demo-"))
     try:
         console.print(f"Starting a server and a worker on loopback, with the home {home} ...")
@@ -56,6 +60,7 @@ def demo(*, slack: bool, output: Path, epochs: int | None, keep_home: bool) -> N
         if keep_home:
             console.print(f"\nThe home is kept. Run it: FOREWORD_HOME={shlex.quote(str(home))} foreword serve --dev")
     finally:
+        signal.signal(signal.SIGTERM, before)
         if not keep_home:
             shutil.rmtree(home, ignore_errors=True)
 
