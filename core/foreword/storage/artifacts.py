@@ -94,6 +94,12 @@ class ArtifactStore:
         return self._place.exists(check_key(prefix))
 
     @translate_outages()
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of the files of a complete artifact; none if there is no such artifact."""
+        key = check_key(prefix)
+        return list(self._place.names(key)) if self._place.exists(key) else []
+
+    @translate_outages()
     def delete(self, prefix: str) -> None:
         """Delete the files of a prefix. It has no effect if there are none."""
         self._place.delete(check_key(prefix))

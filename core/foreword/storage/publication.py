@@ -59,12 +59,13 @@ class ArtifactPublisher:
         self._delete_unless_referred(artifact)
 
     def restore(self, artifact: str, files: Mapping[str, Content]) -> None:
-        """Write the files of an existing row again if the store has lost them.
+        """Write the files of an existing row again if the store has lost any of them.
 
         Raises:
             UnavailableError: The artifact store is unavailable.
         """
-        if not self._artifacts.exists(artifact):
+        if not files.keys() <= set(self._artifacts.names(artifact)):
+            self._artifacts.delete(artifact)  # what is left of it
             self._artifacts.write(artifact, files)
 
     def _delete_unless_referred(self, artifact: str) -> None:
