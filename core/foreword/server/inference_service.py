@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -69,7 +70,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
     ) -> inference_service_pb2.BatchGenerateResponse:
         """Generate text for many requests; a request that fails has its error as its result."""
-        parsed = await self._parse(convert.parse_batch_request, request)
+        parsed = await self._parse(convert.parse_batch_request, request, current_record().request_bytes)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
         deadline = _early_deadline(context)
@@ -79,7 +80,8 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
 
         outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
-        return convert.batch_response(outcomes, parsed.max_response_bytes)
+        current_record().large_response = True
+        return await asyncio.to_thread(convert.batch_response, outcomes, parsed.max_response_bytes)
 
     async def Classify(
         self, request: inference_service_pb2.ClassifyRequest, context: Any
@@ -124,10 +126,14 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             soft_prompt_tokens=resolved.soft_prompt_tokens,
         )
 
-    async def _parse(self, parse: Callable[[Request], Parsed], request: Request) -> Parsed:
-        """Parse a request, a large one in a thread so that other requests go on meanwhile."""
+    async def _parse(self, parse: Callable[[Request], Parsed], request: Request, size: int | None = None) -> Parsed:
+        """Parse a request, a large one in a thread so that other requests go on meanwhile.
+
+        Args:
+            size: Size of the request in bytes if it is known; counting that of a large batch takes long.
+        """
         message: Any = request
-        size = message.ByteSize()
+        size = message.ByteSize() if size is None else size
         if size <= _SMALL_BYTES:
             return parse(request)
         return await self._parsing.run(current_caller().tenant, size * PARSE_SECONDS_PER_BYTE, parse, request)

@@ -18,7 +18,7 @@ from foreword.server.call_record import current_record
 from foreword.server.hold_log import HoldLog
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.v1 import catalog_service_pb2 as pb2
-from foreword.v1 import catalog_service_pb2_grpc
+from foreword.v1 import catalog_service_pb2_grpc, inference_service_pb2
 
 METHOD = "/foreword.v1.CatalogService/ListTasks"
 
@@ -108,3 +108,21 @@ def test_the_service_is_watched(strict_server: RunningServer):
         stubs.catalog.ListTasks(pb2.ListTasksRequest())
 
     assert strict_server.server.holds.longest_seconds >= 0.0005
+
+
+def test_a_request_of_the_maximum_size_with_many_fields_is_parsed_beside_the_event_loop(start_server: Any):
+    server = start_server()
+    variables = {f"v{number}": "x" * 10 for number in range(2000)}
+    item = inference_service_pb2.GenerateRequest(
+        model="baseModels/foreword--starter", text="x", prompt_variables=variables
+    )
+    request = inference_service_pb2.BatchGenerateRequest(requests=[item] * 256)
+    assert request.ByteSize() > 10_000_000
+
+    with capture_logs() as lines:
+        answer = server.stubs().inference.BatchGenerate(request)
+        server.stop()
+
+    assert len(answer.results) == 256
+    held = [line["place"] for line in lines if line["event"] == "event_loop_held"]
+    assert not [place for place in held if "parse" in place or "response" in place]
