@@ -45,6 +45,8 @@ from foreword.plugin.interfaces import BaseModel, LoadedModel, TuningMethod
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
 _LOADERS: Final = 3
+_COUNTERS: Final = 2
+"""Threads that only count tokens. They compute all the time, and more of them would keep the event loop waiting."""
 _MAX_WAITING: Final = 2000
 """Calls that may wait for a loader thread."""
 _SECONDS_PER_CHARACTER: Final = 1e-6
@@ -79,6 +81,7 @@ class InferenceEngine:
         self._candidates = CandidateStore(self._settings.label_cache_bytes)
         self._budget = TokenBudget(self._settings.max_queued_tokens)
         self._loaders = TurnPool("foreword-loader", threads=_LOADERS, max_waiting=_MAX_WAITING)
+        self._counters = TurnPool("foreword-counter", threads=_COUNTERS, max_waiting=_MAX_WAITING)
         self._residency = ModelResidency(
             wrap=self._schedule,
             unload=self._unload,
@@ -118,6 +121,7 @@ class InferenceEngine:
         self._thread.stop()
         self._residency.close()
         self._loaders.close()
+        self._counters.close()
 
     def load(self) -> EngineLoad:
         """Count the requests, tokens and rows that the engine has at the moment."""
@@ -148,7 +152,7 @@ class InferenceEngine:
                 runner = await stack.enter_async_context(self._runner(base_model))
             finally:
                 self._budget.release(tenant, tokens)
-            return await self._loaders.run(tenant, _seconds(text), _tokens, runner, text, with_texts)
+            return await self._counters.run(tenant, _seconds(text), _tokens, runner, text, with_texts)
 
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Measure the largest change in nats that an adapter makes to the log-probability of a next token."""
