@@ -23,7 +23,7 @@ class UploadBudget:
 
     Args:
         max_bytes: Limit in received bytes. The rows take as much space on disk. In memory, an upload takes at most
-            about as much as it has received, and never more than 100 MB.
+            about as much as it has received, and about 120 MB for a file of 200 MB.
     """
 
     def __init__(self, max_bytes: int) -> None:
