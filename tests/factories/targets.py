@@ -101,7 +101,7 @@ def well_formed(method: MethodDescriptor, names: Mapping[str, str]) -> Any:
     if "name" in fields:
         values["name"] = names[noun or "Dataset"]
         if method.name.startswith(("Delete", "Cancel")):
-            values["name"] = values["name"][:-1] + "0"  # a neighbour of it that does not exist
+            values["name"] = values["name"][:-1] + "z"  # does not exist: ids end in a hexadecimal digit
     if method.name == "DeleteApiKey":
         values["name"] = "tenants/dev/apiKeys/nobody"
     if "parent" in fields:
