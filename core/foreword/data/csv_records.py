@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 
-from foreword.data.record import COLUMNS, MAX_ROW_BYTES, check_text, decode, fault, too_large
+from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
+from foreword.data.record import COLUMNS, MAX_NAMED_KEYS, MAX_ROW_BYTES, check_text, decode, fault, more_keys, too_large
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity, excerpt
 
 # The limit is process-wide, but raising it only allows longer fields: the default of 128 KiB is less than a row.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BLANK_START = re.compile(rb"[\r\n \t]+")
 _DELIMITERS = (",", ";", "\t", "|")
 # Each restart after a broken quote reads up to one row again; the limit bounds the cost of a file full of them.
 _MAX_RESTARTS = 16
@@ -79,6 +80,7 @@ class CsvReader:
             return
         while self._start < len(self._buffer) and not self._broken_header:
             if not self._delimiter:
+                self._position = self._start
                 self._choose_delimiter(bytes(self._buffer[self._start :]))
                 yield from self._scan_records()
                 if self._start == len(self._buffer) or self._broken_header:
@@ -91,9 +93,11 @@ class CsvReader:
     def _scan(self) -> Iterator[Row | Finding]:
         if not self._delimiter:
             self._skip_blank_start()
-            line = _LINE_END.search(self._buffer, self._start)
+            line = LINE_END.search(self._buffer, self._position)
             if line is None and len(self._buffer) - self._start <= MAX_ROW_BYTES:
+                self._position = len(self._buffer)  # so that many small chunks do not search the line again and again
                 return
+            self._position = self._start
             self._choose_delimiter(bytes(self._buffer[self._start : line.start() if line else len(self._buffer)]))
         yield from self._scan_records()
         while len(self._buffer) - self._start > MAX_ROW_BYTES and not self._skipping and not self._broken_header:
@@ -101,21 +105,33 @@ class CsvReader:
             yield from self._scan_records()
 
     def _skip_blank_start(self) -> None:
-        while bytes(self._buffer[self._start : self._start + 1]) in (b"\r", b"\n", b" ", b"\t"):
-            self._start += 1
-        self._position = self._start
+        if self._position == self._start:
+            blank = _BLANK_START.match(self._buffer, self._start)
+            self._start = self._position = blank.end() if blank else self._start
 
     def _scan_records(self) -> Iterator[Row | Finding]:
         """Yield the rows and findings of the records that are complete in the buffer."""
+        self._skip_blank_lines()
         while not self._broken_header and self._advance():
             raw = bytes(self._buffer[self._start : self._position])
             self._position += 1
             if self._buffer[self._position - 1 : self._position] == b"\r":
                 self._after_cr = True
             yield from self._end_record(raw, unclosed=False)
+            self._skip_blank_lines()
         if self._broken_header:
             self._buffer.clear()
             self._start = self._position = 0
+
+    def _skip_blank_lines(self) -> None:
+        """Skip and count the blank lines at the start of a record in one step, because a file may be full of them."""
+        starts = self._state is _State.FIELD_START and self._position == self._start
+        if not starts or self._header is None or self._after_cr or self._skipping:
+            return
+        blank = BLANK_LINES.match(self._buffer, self._start)
+        if blank is not None:
+            self._number += count_line_ends(blank[0])
+            self._start = self._position = blank.end()
 
     def _advance(self) -> bool:
         """Continue the scan; return True if it has reached the line end that ends a record."""
@@ -128,7 +144,7 @@ class CsvReader:
                     self._start = self._position
                     continue
             if self._skipping:
-                line = _LINE_END.search(buffer, self._position)
+                line = LINE_END.search(buffer, self._position)
                 self._start = self._position = line.start() + 1 if line else len(buffer)
                 if line:
                     self._after_cr = buffer[line.start()] == 0x0D
@@ -161,7 +177,7 @@ class CsvReader:
         if len(raw) > MAX_ROW_BYTES:
             yield from self._too_large()
             return
-        first_line = _LINE_END.search(raw)
+        first_line = LINE_END.search(raw)
         record_start = self._start
         self._start = self._position
         self._state = _State.FIELD_START
@@ -214,7 +230,7 @@ class CsvReader:
         if self._header is None:
             self._broken_header = True
             return
-        line = _LINE_END.search(held[:-1])
+        line = LINE_END.search(held[:-1])
         if line is not None and self._restarts < _MAX_RESTARTS:
             self._restart(self._start, line)
         else:
@@ -266,15 +282,17 @@ class CsvReader:
                 column=name.lower(),
                 severity=Severity.INFO,
             )
-        for name in header:
-            if name not in COLUMNS:
-                yield fault(
-                    "UNKNOWN_KEY",
-                    f"Column {excerpt(name)!r} is unknown and is ignored.",
-                    "Remove the column; only input and output are used.",
-                    text=name,
-                    severity=Severity.WARNING,
-                )
+        unknown = [name for name in header if name not in COLUMNS]
+        for name in unknown[:MAX_NAMED_KEYS]:
+            yield fault(
+                "UNKNOWN_KEY",
+                f"Column {excerpt(name)!r} is unknown and is ignored.",
+                "Remove the column; only input and output are used.",
+                text=name,
+                severity=Severity.WARNING,
+            )
+        if len(unknown) > MAX_NAMED_KEYS:
+            yield more_keys(len(unknown) - MAX_NAMED_KEYS, "columns")
 
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
         assert self._header is not None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
 from foreword.data.record import MAX_ROW_BYTES, read_object, too_large
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding
-
-# Matches bytes: unlike with str.splitlines, U+2028 and similar characters in a JSON string do not end a line.
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class LineReader:
@@ -28,17 +25,25 @@ class LineReader:
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
-        start = 0
-        for end in _LINE_END.finditer(chunk):
+        start = self._skip_blank_lines(chunk, 0)
+        while (end := LINE_END.search(chunk, start)) is not None:
             self._append(chunk[start : end.start()])
-            start = end.end()
             yield from self._end_line()
+            start = self._skip_blank_lines(chunk, end.end())
         self._append(chunk[start:])
         self._after_cr = chunk.endswith(b"\r")
 
     def finish(self) -> Iterator[Row | Finding]:
         """Yield the last line if no line end follows it."""
         yield from self._end_line()
+
+    def _skip_blank_lines(self, chunk: bytes, start: int) -> int:
+        """Count the blank lines in one step, because a file may be full of them, and return where they end."""
+        blank = None if self._pending else BLANK_LINES.match(chunk, start)
+        if blank is None:
+            return start
+        self._line += count_line_ends(blank[0])
+        return blank.end()
 
     def _append(self, part: bytes) -> None:
         self._pending += part[: MAX_ROW_BYTES + 1]

@@ -15,6 +15,9 @@ MAX_ROW_BYTES = 1 << 20
 
 COLUMNS = ("input", "output")
 
+MAX_NAMED_KEYS = 20
+"""Maximum number of unknown keys that the findings about one row, or about a header, name."""
+
 _EXAMPLE = '{"input": "...", "output": "..."}'
 
 
@@ -50,6 +53,21 @@ def too_large(number: int, raw: bytes) -> Finding:
         "Shorten the row, and check that no quote, brace or line end is missing.",
         number=number,
         text=raw[: min(400, MAX_ROW_BYTES)].decode("utf-8", "replace"),
+    )
+
+
+def more_keys(count: int, kind: str, number: int | None = None) -> Finding:
+    """Return the finding that counts the unknown keys or columns that are not named.
+
+    Args:
+        kind: `keys` or `columns`.
+    """
+    return fault(
+        "UNKNOWN_KEY",
+        f"{count:,} more {kind} are unknown and are ignored.",
+        f"Remove the {kind}; only input and output are used.",
+        number=number,
+        severity=Severity.WARNING,
     )
 
 
@@ -156,7 +174,7 @@ def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
             yield wrong
     if not usable:
         return
-    for key in unknown:
+    for key in unknown[:MAX_NAMED_KEYS]:
         yield fault(
             "UNKNOWN_KEY",
             f"Key {excerpt(key)!r} is unknown and is ignored.",
@@ -165,6 +183,8 @@ def _read_columns(value: _Object, number: int) -> Iterator[Row | Finding]:
             text=key,
             severity=Severity.WARNING,
         )
+    if len(unknown) > MAX_NAMED_KEYS:
+        yield more_keys(len(unknown) - MAX_NAMED_KEYS, "keys", number)
     yield Row(number=number, input=str(value["input"]), output=str(value["output"]))
 
 

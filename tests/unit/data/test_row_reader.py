@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from foreword.data.reader import RowReader
@@ -281,3 +283,55 @@ def test_reading_stops_when_a_file_is_nothing_but_faults() -> None:
 
     assert rows == []
     assert (len(findings), findings[-1].code, reader.row_count) == (10_001, "TOO_MANY_FAULTS", 10_000)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r", b" \t\n"])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(("head", "row"), [(b"", LINE), (b"input,output\n", b"a,b")])
+def test_many_blank_lines_count_however_the_file_is_cut(head: bytes, row: bytes, size: int, end: bytes) -> None:
+    data = head + row + end + 30 * end + row + end
+    reader = RowReader("csv" if head else "jsonl")
+    items = [item for start in range(0, len(data), size) for item in reader.feed(data[start : start + size])]
+
+    assert [item.number for item in [*items, *reader.finish()] if isinstance(item, Row)] == [1, 32]
+
+
+@pytest.mark.parametrize(
+    ("format", "head", "rest"),
+    [
+        ("csv", b"x" * (MAX_ROW_BYTES - 6000), [b"x"] * 3000),
+        ("csv", b"input,output\n", [b"\n" * 1_000_000] * 4),
+        ("jsonl", b"", [b" \n" * 500_000] * 4),
+        ("jsonl", b"", [b"{" + b"".join(b'"k%d":1,' % key for key in range(80_000)) + LINE[1:] + b"\n"] * 4),
+    ],
+    ids=["a header byte by byte", "blank lines of CSV", "blank lines of JSONL", "unknown keys"],
+)
+def test_no_file_takes_much_more_time_than_its_size(format: str, head: bytes, rest: list[bytes]) -> None:
+    reader = RowReader(format)
+    for _ in reader.feed(head):
+        pass
+    begin = time.thread_time()
+
+    count = sum(1 for chunk in rest for _ in reader.feed(chunk))
+
+    assert time.thread_time() - begin < 2.0
+    assert count <= 4 * 22
+
+
+def test_unknown_keys_beyond_the_first_twenty_are_counted() -> None:
+    keys = b",".join(b'"k%d":1' % key for key in range(50))
+    columns = b",".join(b"k%d" % key for key in range(50))
+
+    in_json = read(b"{" + keys + b"," + LINE[1:])[1]
+    in_csv = read(b"input,output," + columns + b"\n")[1]
+
+    assert [finding.code for finding in in_json] == ["UNKNOWN_KEY"] * 21
+    assert in_json[-1].message == "30 more keys are unknown and are ignored."
+    assert [finding.code for finding in in_csv] == ["UNKNOWN_KEY"] * 21
+    assert in_csv[-1].message == "30 more columns are unknown and are ignored."
+
+
+def test_a_quoted_header_that_is_not_closed_is_named_when_the_file_ends() -> None:
+    [finding] = read(b'"input,output', "csv")[1]
+
+    assert (finding.code, finding.message) == ("BAD_QUOTES", "A quote is opened but never closed.")
