@@ -17,8 +17,9 @@ HALF_LIFE = timedelta(minutes=10)
 
 _TURNS_PER_OVERHEAD = 20
 """A turn lasts this many times as long as beginning and ending it, which keeps the overhead below 5 %."""
-_LONGEST_TURNS = 30
-"""Maximum length of a turn in units of the minimum, however slow its beginning was: it may have been a download."""
+_LONGEST_TURNS = 4
+"""Maximum length of a turn in units of the minimum, however slow its beginning was: it may have been a download, or the
+encoding of very many rows, by which no tenant may lengthen its turns much."""
 
 
 class Standing(IntEnum):
