@@ -200,7 +200,7 @@ class TestIA3WithDropoutAndAveraging(TestIA3):
 
 
 def test_every_built_in_task_validator_and_method_is_tested():
-    installed = PluginManager.load(("tasks", "validators", "methods"))
+    installed = PluginManager.load(("foreword:tasks", "foreword:validators", "foreword:methods"))
 
     def tested(kind: type, make: str) -> set[str]:
         cases = [case for name, case in globals().items() if name.startswith("Test") and issubclass(case, kind)]

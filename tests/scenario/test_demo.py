@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from factories.waiting import wait_until
+
 
 @pytest.mark.timeout(900)
 def test_the_demo_shows_the_whole_product(tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_a_demo_that_is_terminated_leaves_no_folder_and_no_process(tmp_path: Pat
 
     assert demo.returncode == 143
     assert not home.exists()
-    assert not [path for path in Path("/proc").glob("[0-9]*/environ") if _names(path, home)]
+    wait_until(lambda: not [path for path in Path("/proc").glob("[0-9]*/environ") if _names(path, home)])
 
 
 def _names(environment: Path, home: Path) -> bool:

@@ -13,7 +13,14 @@ import pytest
 from factories.stored import store_dataset, store_experiment, store_tenant
 from foreword.domain.deployment import ModelReference
 from foreword.domain.experiment import ExperimentState
-from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, ForewordError, NotFoundError
+from foreword.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    ExhaustedError,
+    FailedPreconditionError,
+    ForewordError,
+    NotFoundError,
+)
 from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deployments import DeploymentRepository
@@ -123,12 +130,13 @@ def test_racing_updates_with_one_etag_change_a_deployment_once(database, databas
     first = DeploymentRepository(database, "acme").create(
         space="default", id="d", serving_name="d", model=ModelReference(base_model="foreword--starter")
     )
-    race(
+    found = race(
         database_url,
         lambda own, n: DeploymentRepository(own, "acme").update("default", "d", etag=first.etag, description=str(n)),
     )
-    changed = DeploymentRepository(database, "acme").get("default", "d")
-    assert changed.etag.endswith("-1")
+    (updated,) = [item for item in found if not isinstance(item, ForewordError)]
+    assert all(isinstance(item, AbortedError) for item in found if item is not updated)
+    assert DeploymentRepository(database, "acme").get("default", "d").etag == updated.etag != first.etag
 
 
 def test_racing_creations_of_a_tenant_make_one(database, database_url):
