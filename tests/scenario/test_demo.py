@@ -39,7 +39,7 @@ def test_the_demo_in_slack_goes_from_the_first_complaint_to_the_comparison_of_mo
     shown = " ".join(result.stdout.split())
     assert "bob and carol have judged all 16." in shown
     assert "16 new corrections" in shown or "12 new corrections" in shown
-    assert "new model: " in shown
+    assert "new model: " in shown, result.stdout[-6000:]
     assert "On 24 complaints that neither model was trained on" in shown
     assert "Complaints today" in shown
     assert "Posts that would have notified a whole channel: 0." in shown
