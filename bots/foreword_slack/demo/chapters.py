@@ -20,6 +20,7 @@ _PATIENCE_SECONDS = 120.0
 _TUNED_WITHIN_SECONDS = 1200.0
 _QUIET_SECONDS = 1.0
 _LINE_EVERY_PERCENT = 25
+_RETRAIN_ENDED = ("new model is better", "new model is not better", "retrain failed")
 _PROGRESS = re.compile(r"(\d+) % done.*")
 FIRST_CHAPTER = "A first model"
 
@@ -169,7 +170,7 @@ class Chapters:
         """Show the progress of the run until it has ended."""
         deadline = asyncio.get_running_loop().time() + _TUNED_WITHIN_SECONDS
         next_line = 0
-        while _offers(card, RETRAIN) or "being tuned" in card.shown_text:
+        while not any(words in card.shown_text for words in _RETRAIN_ENDED):
             if asyncio.get_running_loop().time() > deadline:
                 raise TimeoutError(f"the retrain did not end in time; its message is: {card.shown_text}")
             progress = _PROGRESS.search(card.shown_text)
