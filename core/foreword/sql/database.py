@@ -34,7 +34,7 @@ _BUSY_TIMEOUT_MILLISECONDS = 30_000
 class Database:
     """A connection pool with transactions and the clock that leases use.
 
-    Methods block and may be called from any thread; async callers use `asyncio.to_thread`.
+    Methods block and may be called from any thread; async callers use a pool of threads.
 
     Args:
         url: SQLAlchemy URL of an SQLite file or of PostgreSQL, or the path of an SQLite file.
