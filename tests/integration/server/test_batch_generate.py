@@ -109,7 +109,7 @@ def test_requests_that_miss_the_deadline_have_an_error_and_the_rest_arrives(stub
     ]
     requests[0] = {"text": "x", "parameters": {"max_new_tokens": 1}}
 
-    results = stubs.inference.BatchGenerate(pb2.BatchGenerateRequest(model=BASE, requests=requests), timeout=60).results
+    results = stubs.inference.BatchGenerate(pb2.BatchGenerateRequest(model=BASE, requests=requests), timeout=15).results
 
     assert results[0].response.usage.generated_tokens == 1
     assert results[-1].error.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]

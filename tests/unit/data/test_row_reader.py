@@ -307,7 +307,7 @@ LARGE_OBJECT = b"{" + b"".join(b'"k%d":1,' % key for key in range(80_000)) + LIN
         ("csv", b"x" * (MAX_ROW_BYTES - 6000), [b"x"] * 3000),
         ("csv", b"input,output\n", [b"\n" * 1_000_000] * 4),
         ("jsonl", b"", [b" \n" * 500_000] * 4),
-        ("jsonl", b"", [LARGE_OBJECT] * 4),
+        ("jsonl", b"", [LARGE_OBJECT]),
     ],
     ids=["a header byte by byte", "blank lines of CSV", "blank lines of JSONL", "unknown keys"],
 )
@@ -316,14 +316,14 @@ def test_no_file_takes_much_more_time_than_its_size(format: str, head: bytes, re
         reader = RowReader(format)
         return sum(1 for chunk in [head, *rest] for _ in reader.feed(chunk))
 
-    assert read_file() <= 4 * 22
-    assert least_seconds(read_file) < 100 * least_seconds(lambda: json.loads(LARGE_OBJECT))
+    assert read_file() <= 22
+    assert least_seconds(read_file) < 50 * least_seconds(lambda: json.loads(LARGE_OBJECT))
 
 
 def least_seconds(work: Callable[[], object]) -> float:
-    """Return the processor time of some work: the least of five, as other processes and collections only add to it."""
+    """Return the processor time of some work: the least of three, as other processes and collections only add to it."""
     seconds = []
-    for _ in range(5):
+    for _ in range(3):
         begin = time.thread_time()
         work()
         seconds.append(time.thread_time() - begin)
