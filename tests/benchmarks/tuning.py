@@ -27,14 +27,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.parameters import TuneParameters, resolve_parameters
+from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.interfaces import EncodedRow, LoadedModel, TuningMethod
 from foreword.plugin.sites import find_sites
-from foreword.tuning.batches import IGNORED, batch_order, collate
-from foreword.tuning.forward import answer_loss
+from foreword.tuning.batches import batch_order
 from foreword.tuning.optimisation import clip, make_optimizer
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
+
+IGNORED = -100
+"""Label of a position that does not count towards the loss of transformers."""
 
 Step = Callable[[Sequence[EncodedRow]], None]
 
@@ -75,11 +78,11 @@ def our_step(model: LoadedModel, method: TuningMethod, num_virtual_tokens: int) 
     parameters, _ = resolve_parameters(values, TuneParameters(), method.unused_parameters)
     trainable = method.start(model, parameters, (), torch.Generator().manual_seed(0))
     tensors = [tensor for group in trainable.groups for tensor in group.parameters.values()]
-    optimizer, loss = make_optimizer(trainable.groups, parameters), answer_loss(model)
+    optimizer, loss = make_optimizer(trainable.groups, parameters), AnswerLoss(model)
 
     def step(rows: Sequence[EncodedRow]) -> None:
-        nats = loss(collate(rows), trainable.contribute())
-        (nats / sum(len(row.target_ids) for row in rows)).backward()
+        nats_B = loss.nats(rows, [trainable.contribute()], [0] * len(rows))
+        (nats_B.sum() / sum(len(row.target_ids) for row in rows)).backward()
         clip(tensors, parameters.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

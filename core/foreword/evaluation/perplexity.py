@@ -9,11 +9,11 @@ from typing import Final
 import torch
 
 from foreword.inference.runner import ModelRunner
+from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import EncodedRow
-from foreword.tuning.batches import collate, length_order, parts_of
-from foreword.tuning.forward import answer_loss
+from foreword.tuning.batches import length_order, parts_of
 
 _BATCH_ROWS: Final = 16
 _MOST_NATS: Final = 20.0
@@ -38,7 +38,7 @@ def perplexity(
         max_target_tokens: Maximum length of answers in tokens, as in tuning.
         check: Called between batches; raises an error to stop.
     """
-    loss, device = answer_loss(runner.model), runner.model.module.device
+    loss = AnswerLoss(runner.model)
     rows = [
         EncodedRow(
             input_ids=tuple(runner.tokenize(text)),
@@ -50,6 +50,6 @@ def perplexity(
     for batch in length_order(rows, batch_size=_BATCH_ROWS):
         for part in parts_of([rows[place] for place in batch]):
             check()
-            nats += float(loss(collate(part, device=device), contributions))
+            nats += float(loss.nats(part, [contributions], [0] * len(part)).sum())
     mean = nats / sum(len(row.target_ids) for row in rows)
     return math.exp(min(mean, _MOST_NATS))

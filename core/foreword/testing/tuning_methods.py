@@ -356,12 +356,11 @@ class TuningMethodTests(ABC):
 
     def _loss(self, model: LoadedModel, trainable: Trainable) -> Tensor:
         """Return the mean loss over the tokens of three answers, as a trainer computes it."""
-        from foreword.tuning.batches import collate
-        from foreword.tuning.forward import answer_loss
+        from foreword.network.answer_loss import AnswerLoss
 
         rows = _rows(model)
-        loss = answer_loss(model)(collate(rows), trainable.contribute())
-        return loss / sum(len(row.target_ids) for row in rows)
+        nats_B = AnswerLoss(model).nats(rows, [trainable.contribute()], [0] * len(rows))
+        return nats_B.sum() / sum(len(row.target_ids) for row in rows)
 
     def _update(self, model: LoadedModel, trainable: Trainable) -> None:
         """Make one step of plain gradient descent."""

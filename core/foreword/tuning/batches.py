@@ -1,17 +1,11 @@
-"""Rows as token ids, their batches, and the order of the batches.
-
-Shapes: B batch, T text tokens, L answer tokens.
-"""
+"""Rows as token ids, their batches, and the order of the batches."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
-
-import torch
+from typing import Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
@@ -21,30 +15,11 @@ from foreword.plugin.chat import chat_frame
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import EncodedRow, LoadedModel, Task
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 POOL_BATCHES: Final = 4
 """Batches whose rows are sorted by length together. Padding stays low, and rows still get new neighbours each epoch."""
 
 FORWARD_TOKENS: Final = 16_384
 """Maximum padded tokens of one forward pass. A larger batch runs in parts, with the same gradient."""
-
-IGNORED: Final = -100
-"""Label of a position that does not count towards the loss."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rows padded on the right to the longest of them.
-
-    Shape:
-        input_ids_BT, input_mask_BT: `[B, T]`. target_ids_BL: `[B, L]`, `IGNORED` where a row has ended.
-    """
-
-    input_ids_BT: Tensor
-    input_mask_BT: Tensor
-    target_ids_BL: Tensor
 
 
 def batch_order(rows: Sequence[EncodedRow], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -101,18 +76,3 @@ def encode_rows(
         )
         for row in rows
     ]
-
-
-def collate(rows: Sequence[EncodedRow], *, device: torch.device | str = "cpu") -> Batch:
-    """Pad rows to the longest of them, never to a fixed length."""
-    num_input = max(len(row.input_ids) for row in rows)
-    num_target = max(len(row.target_ids) for row in rows)
-    # The value of padding does not matter: it is masked.
-    input_ids = [[*row.input_ids, *[0] * (num_input - len(row.input_ids))] for row in rows]
-    mask = [[1] * len(row.input_ids) + [0] * (num_input - len(row.input_ids)) for row in rows]
-    target_ids = [[*row.target_ids, *[IGNORED] * (num_target - len(row.target_ids))] for row in rows]
-    return Batch(
-        input_ids_BT=torch.tensor(input_ids, device=device),
-        input_mask_BT=torch.tensor(mask, device=device),
-        target_ids_BL=torch.tensor(target_ids, device=device),
-    )

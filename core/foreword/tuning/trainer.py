@@ -23,12 +23,12 @@ import torch
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, TunePlan
 from foreword.errors import ArtifactError, FailedPreconditionError
+from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, Schema, Task, Trainable, TuningMethod
 from foreword.tuning import checkpoint
-from foreword.tuning.batches import Batch, batch_order, collate, encode_rows, length_order, parts_of
+from foreword.tuning.batches import batch_order, encode_rows, length_order, parts_of
 from foreword.tuning.fingerprint import run_fingerprint
-from foreword.tuning.forward import answer_loss
 from foreword.tuning.optimisation import clip, make_optimizer, set_rate
 from foreword.tuning.results import StepReport, TrainResult
 from foreword.tuning.schedule import rate_factor, updates_per_epoch
@@ -89,7 +89,7 @@ class Trainer:
         self._plan = plan
         self._parameters = plan.parameters
         self._evaluate = evaluate
-        self._loss = answer_loss(model)
+        self._loss = AnswerLoss(model)
         self._split = split_for(plan, task, rows)
         encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer)
         self._held_out = encode(self._split.held_out)
@@ -262,7 +262,7 @@ class Trainer:
         total = 0.0
         for batch in batches:
             for part in parts_of(batch):
-                nats = self._loss(self._collate(part), self._trainable.contribute())
+                nats = self._nats(part, self._trainable.contribute())
                 (nats / num_tokens).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
                 total += float(nats.detach())
         loss = total / num_tokens
@@ -319,7 +319,7 @@ class Trainer:
         total, rows = 0.0, self._held_out
         for batch in length_order(rows, batch_size=self._parameters.batch_size):
             for part in parts_of([rows[place] for place in batch]):
-                total += float(self._loss(self._collate(part), contributions))
+                total += float(self._nats(part, contributions))
         return total / sum(len(row.target_ids) for row in rows)
 
     def _windows_of(self, epoch: int) -> list[list[list[int]]]:
@@ -349,9 +349,9 @@ class Trainer:
         """Return the trained tensors by name."""
         return {name: tensor for group in self._trainable.groups for name, tensor in group.parameters.items()}
 
-    def _collate(self, rows: Sequence[EncodedRow]) -> Batch:
-        """Pad rows on the model's device."""
-        return collate(rows, device=self._model.module.device)
+    def _nats(self, rows: Sequence[EncodedRow], contributions: Sequence[Contribution]) -> Tensor:
+        """Return the summed loss of all answer tokens of the rows."""
+        return self._loss.nats(rows, [contributions], [0] * len(rows)).sum()
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

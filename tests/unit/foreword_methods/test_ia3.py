@@ -15,6 +15,7 @@ from foreword.domain.parameters import resolve_parameters
 from foreword.domain.site import SiteKind
 from foreword.errors import ArtifactError, InvalidArgumentError
 from foreword.inference.runner import ModelRunner, TextRow
+from foreword.network.row_adapters import RowAdapters
 from foreword.plugin.interfaces import Artifact
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
@@ -98,7 +99,7 @@ def test_a_tuned_artifact_gives_the_same_tokens_in_plain_peft(shape, tmp_path):
     runner = ModelRunner(model)
     adapter = runner.load_adapter(IA3().contributions(artifact))
     decoder = {"decoder_input_ids": torch.tensor([[1, 50, 51]])} if model.module.config.is_encoder_decoder else {}
-    with torch.no_grad(), runner.network._scaling.applied(adapter.factors_W):
+    with torch.no_grad(), runner.network.adapted(RowAdapters([adapter])):
         expected = model.module(input_ids=_IDS, **decoder).logits
         tokens = _tokens(model.module)
 
@@ -157,7 +158,7 @@ def test_an_adapter_of_peft_with_default_targets_gives_the_same_tokens(shape, tm
     ours = tiny_model(shape)
     runner = ModelRunner(ours)
     adapter = runner.load_adapter(IA3().contributions(artifact))
-    with runner.network._scaling.applied(adapter.factors_W):
+    with runner.network.adapted(RowAdapters([adapter])):
         assert _tokens(ours.module) == tokens
 
 

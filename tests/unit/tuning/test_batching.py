@@ -12,20 +12,12 @@ from foreword.evaluation.prompting import Prompting
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import EncodedRow
 from foreword.tuning import batches
-from foreword.tuning.batches import IGNORED, batch_order, collate, encode_rows, parts_of
+from foreword.tuning.batches import batch_order, encode_rows, parts_of
 from foreword_tasks.classification import Classification
 
 
 def _row(num_input: int, num_target: int = 2) -> EncodedRow:
     return EncodedRow(input_ids=tuple(range(5, 5 + num_input)), target_ids=tuple(range(9, 9 + num_target)))
-
-
-def test_rows_are_padded_to_the_longest_of_their_batch_not_to_a_fixed_length():
-    batch = collate([_row(3, 1), _row(7, 4)])
-
-    assert batch.input_ids_BT.shape == (2, 7)
-    assert batch.input_mask_BT.sum(dim=1).tolist() == [3, 7]
-    assert batch.target_ids_BL.tolist()[0] == [9, IGNORED, IGNORED, IGNORED]
 
 
 def test_an_epochs_order_depends_on_seed_and_epoch_only():

@@ -11,11 +11,11 @@ from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.domain.experiment import Phase
 from foreword.errors import ArtifactError, FailedPreconditionError
+from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import soft_prompt
 from foreword.testing.tiny_models import TinyModel
 from foreword.tuning.batches import encode_rows
 from foreword.tuning.fingerprint import run_fingerprint
-from foreword.tuning.forward import answer_loss
 from foreword_methods.ia3 import IA3
 from foreword_tasks.classification import Classification
 
@@ -192,9 +192,9 @@ def test_the_held_out_loss_is_the_mean_over_true_answer_tokens():
 
     report = list(trainer.run())[-1]
 
-    loss, held_out = answer_loss(model), trainer._held_out
+    loss, held_out = AnswerLoss(model), trainer._held_out
     with torch.no_grad():
-        nats = sum(float(loss(trainer._collate([row]), seen[0])) for row in held_out)
+        nats = sum(float(loss.nats([row], [seen[0]], [0])) for row in held_out)
     tokens = sum(len(row.target_ids) for row in held_out)
     assert report.validation_loss == pytest.approx(nats / tokens, rel=1e-5)
 

@@ -1,6 +1,6 @@
 """Llama, GPT-2 and other networks that continue their input.
 
-Legend: B rows, P virtual tokens, T tokens fed at once, H heads, K columns seen, V vocabulary, d width of a head.
+Legend: B rows, T tokens fed at once, K columns seen, V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from transformers.cache_utils import Cache
 from foreword.inference.model import kv_cache
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.model.network import Network, NetworkInput
-from foreword.inference.model.row_scales import RowScales
-from foreword.inference.model.sequences import Sequences, additive
+from foreword.inference.model.sequences import Sequences
+from foreword.network.adapter import Adapter
+from foreword.network.padding import padded, valid_columns
+from foreword.network.prompt_states import PromptStates, prompt_states
+from foreword.network.row_adapters import RowAdapters
 
 
 class Causal(Network):
@@ -25,22 +28,16 @@ class Causal(Network):
 
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
         """Put the prompts' states in place; the texts, padded on the left, are fed first."""
-        num_rows, num_tokens = len(inputs), max(len(item.ids) for item in inputs)
-        ids_BT = torch.zeros(num_rows, num_tokens, dtype=torch.long)
-        for row, item in enumerate(inputs):
-            ids_BT[row, num_tokens - len(item.ids) :] = torch.tensor(item.ids, dtype=torch.long)
-        text_lengths_B = torch.tensor([len(item.ids) for item in inputs])
-        valid_BT = torch.arange(num_tokens) >= num_tokens - text_lengths_B[:, None]
-        prompts = [item.adapter.length if item.adapter else 0 for item in inputs]
-        columns = max(prompts)
-        seen_BK = torch.arange(columns) >= columns - torch.tensor(prompts)[:, None]
+        ids_BT, valid_BT = padded([item.ids for item in inputs], device=self.device, left=True)
+        adapters = RowAdapters([item.adapter for item in inputs])
+        prompts = adapters.prompt_lengths
         rows = Sequences(
-            scales=RowScales([item.adapter for item in inputs]),
-            cache=self._prompt_cache(inputs, columns),
-            seen_BK=seen_BK.to(self.device),
+            adapters=adapters,
+            cache=self._prompt_cache(adapters),
+            seen_BK=valid_columns(prompts, device=self.device, left=True),
             length_B=torch.tensor(prompts, device=self.device),
         )
-        return rows, ids_BT.to(self.device), valid_BT.to(self.device)
+        return rows, ids_BT, valid_BT
 
     def adapter_bytes(self, adapter: LoadedAdapter) -> int:
         """Return the bytes of the adapter and of its prompt's states in every layer."""
@@ -50,44 +47,24 @@ class Causal(Network):
         states = 2 * config.num_hidden_layers * heads * width
         return super().adapter_bytes(adapter) + adapter.length * int(states) * self.dtype.itemsize
 
-    def _prompt_cache(self, inputs: Sequence[NetworkInput], columns: int) -> Cache:
+    def _prompt_cache(self, rows: RowAdapters) -> Cache:
         """Return the keys and values of all rows' prompts, padded on the left."""
-        if not columns:
+        prompts, prompt_of_row = rows.prompted
+        if not prompts:
             return kv_cache.new_cache()
-        states = [self._states(item.adapter) if item.adapter and item.adapter.length else None for item in inputs]
-        present = next(item for item in states if item is not None)
-        layers = []
-        for number, (keys, _) in enumerate(present):
-            empty = keys[:, :, :0]
-            parts = [(empty, empty) if item is None else item[number] for item in states]
-            layers.append(
-                (
-                    torch.cat([kv_cache.pad(part[0], columns, left=True) for part in parts]),
-                    torch.cat([kv_cache.pad(part[1], columns, left=True) for part in parts]),
-                )
-            )
-        return kv_cache.filled_cache(layers)
+        states = PromptStates.joined([self._states(adapter) for adapter in prompts])
+        return kv_cache.filled_cache(states.of_rows(prompt_of_row))
 
-    def _states(self, adapter: LoadedAdapter) -> list[tuple[Tensor, Tensor]]:
-        """Return the keys and values of an adapter's prompt by layer, `[1, H, P, d]` each."""
-        if adapter.key_values is None:
-            cache = kv_cache.new_cache()
-            positions_1P = torch.arange(adapter.length, device=self.device)[None]
-            seen_PP = torch.ones(adapter.length, adapter.length, dtype=torch.bool, device=self.device).tril()
-            with self._scaling.applied(adapter.factors_W):
-                self.module(
-                    inputs_embeds=adapter.vectors_PD[None],
-                    attention_mask=additive(seen_PP, self.dtype)[None, None],
-                    position_ids=positions_1P,
-                    past_key_values=cache,
-                    use_cache=True,
-                    logits_to_keep=1,
-                )
-            adapter.key_values = [(layer.keys.clone(), layer.values.clone()) for layer in kv_cache.layers_of(cache)]
-        return adapter.key_values
+    def _states(self, adapter: Adapter) -> PromptStates:
+        """Return the states of an adapter's prompt, which are computed once."""
+        assert isinstance(adapter, LoadedAdapter)
+        if adapter.states is None:
+            adapter.states = prompt_states(self, [adapter])
+        assert adapter.states is not None, "layers that cannot share a prompt are refused when the model is loaded"
+        return adapter.states
 
     def _forward(self, rows: Sequences, ids_BT: Tensor, mask_B1TK: Tensor, positions_BT: Tensor, keep: int) -> Tensor:
-        with self._scaling.applied(rows.scales.factors):
+        with self.adapted(rows.adapters):
             output = self.module(
                 input_ids=ids_BT,
                 attention_mask=mask_B1TK,

@@ -17,8 +17,9 @@ from transformers.modeling_outputs import BaseModelOutput
 from foreword.domain.site import Stream
 from foreword.inference.model import kv_cache
 from foreword.inference.model.network import Network, NetworkInput
-from foreword.inference.model.row_scales import RowScales
-from foreword.inference.model.sequences import Sequences, additive
+from foreword.inference.model.sequences import Sequences
+from foreword.network.encoder import encode
+from foreword.network.row_adapters import RowAdapters
 from foreword.plugin.encoding import start_token
 from foreword.plugin.interfaces import LoadedModel
 
@@ -28,38 +29,22 @@ class EncoderDecoder(Network):
 
     def __init__(self, model: LoadedModel) -> None:
         super().__init__(model)
-        self._encoder = self.module.get_encoder()
         self._positions = _learned_positions(self.module.get_decoder())
         # Relative positions (T5) are counted in columns of the storage, where a tree has no sense of depth.
         self.can_branch = self._positions is not None
 
     def begin(self, inputs: Sequence[NetworkInput]) -> tuple[Sequences, Tensor, Tensor]:
         """Run the encoder, rows padded on the right."""
-        prompt_lengths = [item.adapter.length if item.adapter else 0 for item in inputs]
-        lengths = [prompt + len(item.ids) for prompt, item in zip(prompt_lengths, inputs, strict=True)]
-        columns = max(lengths)
-        ids_BS = torch.zeros(len(inputs), columns, dtype=torch.long)
-        for row, (prompt, item) in enumerate(zip(prompt_lengths, inputs, strict=True)):
-            ids_BS[row, prompt : lengths[row]] = torch.tensor(item.ids, dtype=torch.long)
-        source_BS = torch.arange(columns) < torch.tensor(lengths)[:, None]
-        embeds_BSD = self._embed(ids_BS.to(self.device))
-        for row, item in enumerate(inputs):
-            if item.adapter:
-                embeds_BSD[row, : item.adapter.length] = item.adapter.vectors_PD
-        scales = RowScales([item.adapter for item in inputs])
-        source_BS = source_BS.to(self.device)
-        source_mask_B11S = additive(source_BS, self.dtype)[:, None, None]
-        mask_B1SS = None if len(set(lengths)) == 1 else source_mask_B11S.expand(-1, -1, columns, -1)
-        with self._scaling.applied(scales.factors, stream=Stream.ENCODER):
-            encoder_BSD = self._encoder(inputs_embeds=embeds_BSD, attention_mask=mask_B1SS).last_hidden_state
+        adapters = RowAdapters([item.adapter for item in inputs])
+        encoded = encode(self, [item.ids for item in inputs], adapters)
         rows = Sequences(
-            scales=scales,
+            adapters=adapters,
             cache=EncoderDecoderCache(kv_cache.new_cache(), kv_cache.new_cache()),
             seen_BK=torch.zeros(len(inputs), 0, dtype=torch.bool, device=self.device),
             length_B=torch.zeros(len(inputs), dtype=torch.long, device=self.device),
-            source_BS=source_BS,
-            source_mask_B11S=source_mask_B11S,
-            encoder_BSD=encoder_BSD,
+            source_BS=encoded.valid_BS,
+            source_mask_B11S=encoded.mask_B11S,
+            encoder_BSD=encoded.states_BSD,
         )
         start_B1 = torch.full((len(inputs), 1), start_token(self.model), device=self.device)
         return rows, start_B1, torch.ones_like(start_B1, dtype=torch.bool)
@@ -74,7 +59,7 @@ class EncoderDecoder(Network):
         placed: AbstractContextManager[None] = (
             nullcontext() if self._positions is None else _positions_per_row(self._positions, positions_BT)
         )
-        with placed, self._scaling.applied(rows.scales.factors, stream=Stream.DECODER):
+        with placed, self.adapted(rows.adapters, stream=Stream.DECODER):
             output = self.module(
                 encoder_outputs=BaseModelOutput(last_hidden_state=encoder_BSD),
                 attention_mask=rows.source_mask_B11S,

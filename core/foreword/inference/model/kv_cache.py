@@ -5,12 +5,15 @@ Legend: B rows, H heads, K columns seen, d width of a head.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers.cache_utils import Cache, DynamicLayer
+
+from foreword.network.padding import pad_states
+from foreword.network.prompt_states import Layers
 
 SLACK: Final = 32
 """Columns reserved beyond those in use: one copy of the cache per this many tokens instead of one per token."""
@@ -75,7 +78,7 @@ def new_cache() -> Cache:
     return Cache(layer_class_to_replicate=SlackLayer)
 
 
-def filled_cache(layers: list[tuple[Tensor, Tensor]]) -> Cache:
+def filled_cache(layers: Layers) -> Cache:
     """Return a cache that begins with these keys and values."""
     made: list[Any] = []
     for keys, values in layers:
@@ -114,13 +117,8 @@ def join(cache: Cache, other: Cache, *, pad_left: bool) -> None:
         return
     for mine, theirs in zip(layers_of(cache), layers_of(other), strict=True):
         length = max(mine.keys.shape[-2], theirs.keys.shape[-2])
+        pad = partial(pad_states, length=length, left=pad_left)
         mine.set(
-            torch.cat([pad(mine.keys, length, left=pad_left), pad(theirs.keys, length, left=pad_left)]),
-            torch.cat([pad(mine.values, length, left=pad_left), pad(theirs.values, length, left=pad_left)]),
+            torch.cat([pad(mine.keys), pad(theirs.keys)]),
+            torch.cat([pad(mine.values), pad(theirs.values)]),
         )
-
-
-def pad(states: Tensor, length: int, *, left: bool) -> Tensor:
-    """Pad the columns of `[B, H, K, d]` with zeros (masked values must still be finite)."""
-    missing = length - states.shape[-2]
-    return functional.pad(states, (0, 0, missing, 0) if left else (0, 0, 0, missing)) if missing else states

@@ -13,7 +13,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,9 +20,9 @@ from torch.nn import functional
 
 from foreword.domain.context_room import ContextRoom
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.sequences import Sequences, additive
-from foreword.plugin.interfaces import LoadedModel
-from foreword.plugin.scaling import Scaling
+from foreword.inference.model.sequences import Sequences
+from foreword.network.adapted_model import AdaptedModel
+from foreword.network.padding import additive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class NetworkInput:
     adapter: LoadedAdapter | None = None
 
 
-class Network(ABC):
+class Network(AdaptedModel, ABC):
     """A base model, ready to be fed.
 
     Attributes:
@@ -42,14 +41,6 @@ class Network(ABC):
     """
 
     can_branch: bool
-
-    def __init__(self, model: LoadedModel) -> None:
-        self.model = model
-        self.module: Any = model.module
-        self.device: torch.device = self.module.device
-        self.dtype: torch.dtype = self.module.dtype
-        self._embed = self.module.get_input_embeddings()
-        self._scaling = Scaling(self.module, model.spec.sites)
 
     def context_room(self, adapter: LoadedAdapter | None) -> ContextRoom:
         """Return the room for inputs and answers beside an adapter's soft prompt."""

@@ -14,7 +14,8 @@ from torch.nn import functional
 from transformers.cache_utils import EncoderDecoderCache
 
 from foreword.inference.model import kv_cache
-from foreword.inference.model.row_scales import RowScales
+from foreword.network.padding import additive
+from foreword.network.row_adapters import RowAdapters
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Sequences:
     """The rows in flight.
 
     Attributes:
-        scales: Factors of the rows.
+        adapters: What acts on the rows while they are fed.
         cache: Keys and values; of decoder and encoder both for encoder-decoder models.
         seen_BK: Which columns hold a token of the row.
         length_B: Tokens in front of the next one, the prompt included where it counts.
@@ -30,7 +31,7 @@ class Sequences:
         encoder_BSD: Encoder output until the decoder's first pass has turned it into keys and values.
     """
 
-    scales: RowScales
+    adapters: RowAdapters
     cache: Any
     seen_BK: Tensor
     length_B: Tensor
@@ -40,7 +41,7 @@ class Sequences:
 
     def select(self, rows_B: Tensor) -> None:
         """Keep these rows, in this order, and drop columns that none of them uses."""
-        self.scales = self.scales.picked(rows_B)
+        self.adapters = self.adapters.picked(rows_B)
         self.seen_BK = self.seen_BK[rows_B]
         first = _leading_unused(self.seen_BK)
         self.seen_BK = self.seen_BK[:, first:]
@@ -58,7 +59,7 @@ class Sequences:
 
     def join(self, other: Sequences) -> None:
         """Append rows."""
-        self.scales = self.scales.joined(other.scales)
+        self.adapters = self.adapters.joined(other.adapters)
         columns = max(self.seen_BK.shape[1], other.seen_BK.shape[1])
         self.seen_BK = torch.cat([_pad_left(self.seen_BK, columns), _pad_left(other.seen_BK, columns)])
         self.length_B = torch.cat([self.length_B, other.length_B])
@@ -80,7 +81,7 @@ class Sequences:
             own, source = self.cache.self_attention_cache, self.cache.cross_attention_cache
             cache = EncoderDecoderCache(kv_cache.picked(own, rows_B), kv_cache.picked(source, rows_B))
         return Sequences(
-            scales=self.scales.picked(rows_B),
+            adapters=self.adapters.picked(rows_B),
             cache=cache,
             seen_BK=self.seen_BK[rows_B],
             length_B=self.length_B[rows_B],
@@ -94,15 +95,6 @@ class Sequences:
             cache = self.cache if self.source_BS is None else self.cache.self_attention_cache
             kv_cache.drop_last(cache, count)
             self.seen_BK = self.seen_BK[:, :-count]
-
-
-def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return a mask to add to attention scores: 0 for visible columns.
-
-    For other columns it is the smallest number, not minus infinity: a padded query sees no column and must not become
-    NaN.
-    """
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, torch.finfo(dtype).min)
 
 
 def _leading_unused(used_BK: Tensor) -> int:

@@ -83,7 +83,7 @@ def test_the_kept_states_of_a_prompt_are_those_under_its_own_factors():
     runner.generate(rows)
 
     assert torch.equal(plain.vectors_PD, scaled.vectors_PD)
-    for (_, before), (_, after) in zip(plain.key_values, scaled.key_values, strict=True):
+    for (_, before), (_, after) in zip(plain.states.layers_AHPd, scaled.states.layers_AHPd, strict=True):
         assert not torch.allclose(before, after)
 
 

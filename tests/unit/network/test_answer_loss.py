@@ -11,11 +11,11 @@ from factories.serving import site_scales
 from factories.tiny_models import HIDDEN_SIZE, SHAPES, merged_model, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import FailedPreconditionError
+from foreword.network import answer_loss as module_of_loss
+from foreword.network.answer_loss import AnswerLoss
+from foreword.network.language_head import language_head
 from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.interfaces import EncodedRow
-from foreword.tuning import forward
-from foreword.tuning.batches import collate
-from foreword.tuning.forward import answer_loss, language_head
 
 ROWS = [
     EncodedRow(input_ids=(1, 40, 41, 42, 2), target_ids=(50, 51, 2)),
@@ -26,6 +26,11 @@ ROWS = [
 
 def _prompt() -> torch.Tensor:
     return torch.randn(4, HIDDEN_SIZE, generator=torch.Generator().manual_seed(1)).requires_grad_()
+
+
+def _loss(model, contributions) -> torch.Tensor:
+    """Return the summed loss of all rows under one adapter."""
+    return AnswerLoss(model).nats(ROWS, [contributions], [0] * len(ROWS)).sum()
 
 
 def _alone(model, row: EncodedRow, soft_PD: torch.Tensor) -> torch.Tensor:
@@ -49,7 +54,7 @@ def test_loss_and_gradient_of_a_padded_batch_equal_those_of_its_single_rows(shap
     model = tiny_model(shape)
     batched, alone = _prompt(), _prompt()
 
-    loss = answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=batched)])
+    loss = _loss(model, [Embeds(vectors_PD=batched)])
     loss.backward()
     expected = sum(_alone(model, row, alone) for row in ROWS)
     expected.backward()
@@ -63,10 +68,10 @@ def test_the_shared_prefix_of_causal_models_gives_the_same_loss_and_gradient(sha
     model = tiny_model(shape)
     shared, apart = _prompt(), _prompt()
 
-    loss = answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=shared)])
+    loss = _loss(model, [Embeds(vectors_PD=shared)])
     loss.backward()
-    monkeypatch.setattr(forward, "prefix_states", lambda module, soft_PD: None)
-    expected = answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=apart)])
+    monkeypatch.setattr(module_of_loss, "prompt_states", lambda base, adapters: None)
+    expected = _loss(model, [Embeds(vectors_PD=apart)])
     expected.backward()
 
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -81,7 +86,7 @@ def test_loss_and_gradient_with_factors_equal_those_of_a_network_with_the_factor
     prompt = _prompt().detach() if with_prompt else torch.zeros(0, HIDDEN_SIZE)
     contributions = [Affine(scales_W=scales), *([Embeds(vectors_PD=prompt)] if with_prompt else [])]
 
-    loss = answer_loss(model)(collate(ROWS), contributions)
+    loss = _loss(model, contributions)
     loss.backward()
 
     merged = merged_model(shape, {name: scale_W.detach() for name, scale_W in scales.items()})
@@ -100,7 +105,7 @@ def test_loss_and_gradient_with_factors_equal_those_of_a_network_with_the_factor
 def test_without_contributions_the_loss_equals_that_of_the_base_model(shape):
     model = tiny_model(shape)
 
-    loss = answer_loss(model)(collate(ROWS), [])
+    loss = _loss(model, [])
 
     assert loss.item() == pytest.approx(sum(_alone(model, row, torch.zeros(0, HIDDEN_SIZE)) for row in ROWS).item())
 
@@ -110,7 +115,7 @@ def test_the_base_model_gets_no_gradient_and_keeps_its_attention(shape):
     model = tiny_model(shape)
     before = model.module.config._attn_implementation
 
-    answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=_prompt())]).backward()
+    _loss(model, [Embeds(vectors_PD=_prompt())]).backward()
 
     assert all(parameter.grad is None for parameter in model.module.parameters())
     assert model.module.config._attn_implementation == before
@@ -120,7 +125,7 @@ def test_weights_in_bfloat16_give_gradients_in_float32():
     model = tiny_model("bart", dtype=torch.bfloat16)
     prompt = _prompt()
 
-    answer_loss(model)(collate(ROWS), [Embeds(vectors_PD=prompt)]).backward()
+    _loss(model, [Embeds(vectors_PD=prompt)]).backward()
 
     assert prompt.grad is not None
     assert prompt.grad.dtype is torch.float32

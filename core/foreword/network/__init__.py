@@ -1,0 +1,13 @@
+"""Adapters in a base model: rows, each with its own adapter or none, to hidden states, with gradients or without.
+
+Tuning and inference both call this room, so that a tuned model is served exactly as it was trained.
+
+    adapter         what one adapter adds to the base model
+    row_adapters    which row of a pass has which adapter
+    adapted_model   a base model whose rows have adapters: prompts in front of inputs, factors at sites
+    encoder         inputs to encoder states
+    prompt_states   keys and values of the prompts of causal models, shared by all their rows
+    answer_loss     the loss of each row's answer, for tuning and evaluation
+
+A new kind of contribution enters in `adapter`, `row_adapters` and `adapted_model`; their callers do not change.
+"""
