@@ -61,7 +61,7 @@ def make_report() -> DataReport:
     )
 
 
-def make_config(dataset: str) -> ExperimentConfig:
+def make_config(dataset: str, validation_dataset: str | None = None) -> ExperimentConfig:
     """Make the configuration of an experiment."""
     return ExperimentConfig(
         base_model="foreword--starter",
@@ -72,6 +72,7 @@ def make_config(dataset: str) -> ExperimentConfig:
         verbalizer="classify {0, 1} {{input}}",
         parameters=TuneParameters(num_epochs=3, method_parameters={"depth": [1, 2]}),
         instruction="Classify the complaint.",
+        validation_dataset=validation_dataset,
     )
 
 
@@ -186,6 +187,7 @@ def store_experiment(
     tenant: str = "acme",
     *,
     dataset: str | None = None,
+    validation_dataset: str | None = None,
     display_name: str = "Tuning",
     description: str = "",
     id: str | None = None,
@@ -197,7 +199,7 @@ def store_experiment(
         display_name=display_name,
         description=description,
         id=id,
-        config=make_config(dataset or store_dataset(database, tenant).id),
+        config=make_config(dataset or store_dataset(database, tenant).id, validation_dataset),
         plan=make_plan(),
         creator="key-1",
         request=request,

@@ -16,7 +16,7 @@ from foreword.cli.session import json_option, with_client
 from foreword.cli.task_options import task_options
 from foreword.domain.experiment import DEFAULT_TUNING_TYPE, ExperimentState, TaskOptions
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, TuneParameters
-from foreword.errors import ForewordError, InvalidRowsError
+from foreword.errors import ForewordError, InvalidRowsError, NotFoundError
 
 if TYPE_CHECKING:
     from foreword.client import Client, Dataset, TuneExperiment
@@ -42,6 +42,10 @@ def _parameter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command(short_help="Tune a prompt on a file of examples.")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dataset", help="Id or display name of a stored dataset, instead of FILE.")
+@click.option(
+    "--validation",
+    help="File of held-out rows, or id or display name of a stored dataset.  [default: a share of the rows]",
+)
 @click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
 @click.option("--base-model", default="", help="Name or alias of the base model.  [default: the service's]")
 @task_options
@@ -65,6 +69,7 @@ def tune(
     client: Client,
     file: Path | None,
     dataset: str | None,
+    validation: str | None,
     display_name: str,
     base_model: str,
     task: str,
@@ -82,8 +87,9 @@ def tune(
 ) -> None:
     """Tune a prompt on FILE.
 
-    FILE is JSONL, JSON or CSV with the columns `input` and `output`. Parameters that are not set take the values of the
-    base model's recipe for the tuning method; the plan shows them.
+    FILE is JSONL, JSON or CSV with the columns `input` and `output`. A share of its rows is held out to choose the best
+    epoch and to measure the result, unless --validation sets other rows for that. Parameters that are not set take the
+    values of the base model's recipe for the tuning method; the plan shows them.
     """
     from foreword.cli.render import (
         err_console,
@@ -100,10 +106,13 @@ def tune(
     console = err_console() if as_json else out_console()
     values = read_named_options(named, _holders(client, task, tuning_type)) if named else NamedOptions()
     options = values.within(options)
-    data = client.get_dataset(dataset) if dataset else _upload(client, file, display_name, base_model, task, options)
+    uploads = _Uploads(client, base_model=base_model, task=task, task_options=options)
     try:
+        data = client.get_dataset(dataset) if dataset else uploads.add(file, display_name)
+        validation_dataset = _validation_dataset(client, validation, uploads) if validation else None
         experiment = client.create_tune_experiment(
             data,
+            validation_dataset=validation_dataset,
             display_name=display_name or data.display_name,
             base_model=base_model,
             task=task,
@@ -115,12 +124,11 @@ def tune(
             parameters=TuneParameters(**parameters, method_parameters=values.method),
             validate_only=dry_run,
         )
-    except ForewordError:
-        if file is not None:
-            _delete_upload(client, data)
+    except (ForewordError, click.ClickException):
+        uploads.delete()
         raise
-    if dry_run and file is not None:
-        _delete_upload(client, data)
+    if dry_run:
+        uploads.delete()
     source = file.name if dry_run and file is not None else short_name(data.name)
     console.print(f"{experiment.display_name}: {short_name(experiment.base_model)} on {source}")
     print_plan(console, experiment.plan)
@@ -182,32 +190,60 @@ def _wants_to_cancel() -> bool:
         return False
 
 
-def _upload(
-    client: Client, file: Path | None, display_name: str, base_model: str, task: str, options: TaskOptions
-) -> Dataset:
-    """Upload a file. If rows are faulty, print the report."""
-    from foreword.cli.render import err_console, print_findings, print_report
+class _Uploads:
+    """The datasets that are uploaded for a run.
 
-    assert file is not None
+    Args:
+        options: Options of `Client.upload_dataset` and `Client.check_dataset`.
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        self._client = client
+        self._options = options
+        self._stored: list[Dataset] = []
+
+    def add(self, file: Path | None, display_name: str = "", *, with_warnings: bool = True) -> Dataset:
+        """Upload a file. If rows are faulty, print the report.
+
+        Args:
+            with_warnings: Whether to print the warnings about the rows.
+        """
+        from foreword.cli.render import err_console, print_findings, print_report
+
+        assert file is not None
+        try:
+            dataset = self._client.upload_dataset(file, display_name=display_name, **self._options)
+        except InvalidRowsError as error:
+            print_report(err_console(), self._client.check_dataset(file, **self._options), parts=False)
+            raise click.ClickException(
+                f"{file} has faulty rows, so nothing was stored. Correct them and try again."
+            ) from error
+        self._stored.append(dataset)
+        if with_warnings and dataset.report is not None:
+            print_findings(err_console(), dataset.report.warnings)
+        return dataset
+
+    def delete(self) -> None:
+        """Delete the datasets of a refused run. A run that was queued keeps its data."""
+        for dataset in self._stored:
+            with suppress(ForewordError):
+                self._client.delete_dataset(dataset)
+
+
+def _validation_dataset(client: Client, validation: str, uploads: _Uploads) -> Dataset:
+    """Return the dataset of a file, which is uploaded, or else the stored dataset with that id or display name."""
+    path = Path(validation)
+    if path.is_file():
+        # Its warnings are about rows to train on, such as few rows of a label.
+        return uploads.add(path, with_warnings=False)
     try:
-        dataset = client.upload_dataset(
-            file, display_name=display_name, base_model=base_model, task=task, task_options=options
-        )
-    except InvalidRowsError as error:
-        report = client.check_dataset(file, base_model=base_model, task=task, task_options=options)
-        print_report(err_console(), report, parts=False)
-        raise click.ClickException(
-            f"{file} has faulty rows, so nothing was stored. Correct them and try again."
+        return client.get_dataset(validation)
+    except NotFoundError as error:
+        raise click.BadParameter(
+            f"there is no file {validation!r}, and no stored dataset has that id or display name; list them with "
+            "`foreword datasets list`",
+            param_hint="--validation",
         ) from error
-    if dataset.report is not None:
-        print_findings(err_console(), dataset.report.warnings)
-    return dataset
-
-
-def _delete_upload(client: Client, dataset: Dataset) -> None:
-    """Delete a dataset that was uploaded for a refused run. A run that was queued keeps its data."""
-    with suppress(ForewordError):
-        client.delete_dataset(dataset)
 
 
 def _serving_name(display_name: str) -> str:

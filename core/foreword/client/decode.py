@@ -177,6 +177,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         description=message.description,
         base_model=message.base_model,
         dataset=message.dataset,
+        validation_dataset=message.validation_dataset,
         task=message.task,
         task_options=values.task_options(message.task_options),
         tuning_type=message.tuning_type,

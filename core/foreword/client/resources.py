@@ -146,7 +146,8 @@ class TunePlan:
 
     Attributes:
         parameters: Every parameter with its value.
-        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run`.
+        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows`, `long_run` or
+            `validation_dataset`.
         planned_updates: Number of updates of the prompt, including those of a refit.
         estimated_seconds: Run time on one worker, estimated from the speed of earlier runs or, if there are none, of
             one layer of the base model's width; 0 if its size is unknown.
@@ -214,6 +215,7 @@ class TuneExperiment:
     """A tuning run.
 
     Attributes:
+        validation_dataset: Resource name of the dataset whose rows are held out; empty if a share of `dataset` is.
         failure: Reason why the run failed; None if it has not.
         snapshots: The learning curve, oldest first; empty if listed, only the new snapshots if watched.
         evaluations: Held-out results, the tuned model first.
@@ -228,6 +230,7 @@ class TuneExperiment:
     description: str
     base_model: str
     dataset: str
+    validation_dataset: str = ""
     task: str
     task_options: TaskOptions
     tuning_type: str

@@ -17,6 +17,8 @@ from foreword.errors import InvalidArgumentError
 
 CHUNK_BYTES = 256 * 1024
 _COLUMNS = ("input", "output")
+_MOST_OF_A_NAME = 180
+"""Characters of a display name, of at most 200, that leave room for a suffix."""
 
 
 class Frame(Protocol):
@@ -55,6 +57,11 @@ def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
 def default_name(rows: Rows) -> str:
     """Return the default name of data: the name of the file without its extension."""
     return Path(rows).stem if isinstance(rows, (str, PathLike)) else "dataset"
+
+
+def validation_name(rows: Rows, name: str) -> str:
+    """Return the default name of held-out data for a run: the name of the file, or one like that of the run."""
+    return default_name(rows) if isinstance(rows, (str, PathLike)) else f"{name[:_MOST_OF_A_NAME]} validation"
 
 
 def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:

@@ -85,6 +85,7 @@ class ExperimentConfig:
     Attributes:
         base_model: Id of the base model, with aliases already resolved.
         dataset: Id of the dataset.
+        validation_dataset: Id of the dataset whose rows are held out; None if a share of `dataset` is.
         verbalizer: Template with one `{{input}}`; defaults to that of the task.
         instruction: Instruction for evaluating the base model without tuning; empty for none.
     """
@@ -98,6 +99,7 @@ class ExperimentConfig:
     parameters: TuneParameters
     instruction: str = ""
     evaluate_base: bool = True
+    validation_dataset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,8 @@ class TunePlan:
     """The plan of an experiment: every parameter with its source, the sizes, the cost and the warnings.
 
     Attributes:
-        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows` or `long_run`.
+        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows`, `long_run` or
+            `validation_dataset`.
         planned_updates: Number of updates of the prompt, including those of a refit.
         estimated_seconds: Run time on one worker; 0 if the size of the base model is unknown.
         schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.

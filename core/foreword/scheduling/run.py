@@ -91,6 +91,7 @@ class ExperimentRun:
         self._load = load
         self._first_step = 0
         self._turn = Turn(workshop.settings.turn_seconds)
+        self._datasets = DatasetRepository(workshop.database, lease.experiment.tenant)
         plugins, config = workshop.plugins, self._experiment.config
         self._base: BaseModel = plugins.base_model(config.base_model)
         self._task: Task = _installed("task", config.task, plugins.tasks.get(config.task))
@@ -111,11 +112,12 @@ class ExperimentRun:
                 checkpoint.
             ForewordError: The run cannot succeed for the reason in the error.
         """
-        rows = self._rows()
+        config = self._experiment.config
+        rows, validation_rows = self._rows(config.dataset), self._rows(config.validation_dataset)
         model = self._load(self._base)
         self._heartbeat.check()
         runner = ModelRunner(model)
-        trainer = self._trainer(model, runner, rows)
+        trainer = self._trainer(model, runner, rows, validation_rows)
         recorder = CurveRecorder(
             total_steps=trainer.total_steps, total_epochs=trainer.total_epochs, now=self._workshop.database.now
         )
@@ -128,14 +130,17 @@ class ExperimentRun:
         schema = self._experiment.plan.schema if result.refitted else trainer.training_schema
         self._store(result, schema, evaluations)
 
-    def _rows(self) -> tuple[Row, ...]:
-        """Return the rows of the experiment's dataset, all of them verified."""
-        datasets = DatasetRepository(self._workshop.database, self._experiment.tenant)
-        dataset = datasets.get(self._experiment.config.dataset)
+    def _rows(self, id: str | None) -> tuple[Row, ...]:
+        """Return the rows of a dataset, all of them verified; no rows for None."""
+        if id is None:
+            return ()
+        dataset = self._datasets.get(id)
         with open_rows(self._workshop.artifacts, dataset) as file:
             return tuple(read_rows(file))
 
-    def _trainer(self, model: LoadedModel, runner: ModelRunner, rows: Sequence[Row]) -> Trainer:
+    def _trainer(
+        self, model: LoadedModel, runner: ModelRunner, rows: Sequence[Row], validation_rows: Sequence[Row]
+    ) -> Trainer:
         """Create a trainer, which resumes from the newest checkpoint if there is one."""
         config, plan = self._experiment.config, self._experiment.plan
 
@@ -159,6 +164,7 @@ class ExperimentRun:
             plan=plan,
             verbalizer=config.verbalizer,
             rows=rows,
+            validation_rows=validation_rows,
             evaluate=measure,
         )
         try:
@@ -256,12 +262,13 @@ class ExperimentRun:
     def _provenance(self, files: Mapping[str, bytes]) -> dict[str, str]:
         """Return the hashes of the dependencies of the tuned model and of its configuration file."""
         config = repr(self._experiment.config) + repr(self._experiment.plan.parameters)
-        dataset = DatasetRepository(self._workshop.database, self._experiment.tenant).get(
-            self._experiment.config.dataset
-        )
+        datasets = {
+            "dataset": self._experiment.config.dataset,
+            "validation_dataset": self._experiment.config.validation_dataset,
+        }
         return {
             "base_model": self._base.spec.revision,
-            "dataset": dataset.content_sha256,
+            **{kind: self._datasets.get(id).content_sha256 for kind, id in datasets.items() if id is not None},
             "config": hashlib.sha256(config.encode()).hexdigest(),
             "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
         }

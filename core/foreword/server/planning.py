@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from statistics import fmean
 from typing import IO, TypeVar
@@ -76,18 +77,22 @@ class Planner:
         """Return the configuration with all defaults, and its plan.
 
         Raises:
-            NotFoundError: The dataset or the base model does not exist.
+            NotFoundError: A dataset or the base model does not exist.
             InvalidArgumentError: A value does not fit the model, the task or the data.
             FailedPreconditionError: The base model cannot be tuned, or the dataset has too few rows.
         """
         task, method = self._task_and_method(requested)
         model = self._plugins.base_model(requested.base_model or self._default_base_model)
-        dataset = DatasetRepository(self._database, tenant).get(requested.dataset.dataset)
-        with open_rows(self._artifacts, dataset) as file:
-            # Reading a large dataset several times takes longer, but parsed rows take several times its size.
-            large = dataset.byte_size > _MAX_BYTES_IN_MEMORY
-            rows = RowFile(file, check_cancelled) if large else _rows(file)
-            return self._plan(tenant, requested, task, method, model, dataset, rows)
+        datasets = DatasetRepository(self._database, tenant)
+        with ExitStack() as files:
+            rows, *validation = (self._open(datasets.get(name.dataset), files) for name in requested.datasets)
+            return self._plan(tenant, requested, task, method, model, rows, *validation)
+
+    def _open(self, dataset: Dataset, files: ExitStack) -> Sequence[Row]:
+        """Return the rows of a dataset, which can be read until the stack closes."""
+        file = files.enter_context(open_rows(self._artifacts, dataset))
+        # Reading a large dataset several times takes longer, but parsed rows take several times its size.
+        return RowFile(file, check_cancelled) if dataset.byte_size > _MAX_BYTES_IN_MEMORY else _rows(file)
 
     def _plan(
         self,
@@ -96,15 +101,16 @@ class Planner:
         task: Task | None,
         method: TuningMethod,
         model: BaseModel,
-        dataset: Dataset,
         rows: Sequence[Row],
+        validation_rows: Sequence[Row] = (),
     ) -> tuple[ExperimentConfig, TunePlan]:
         chosen: tuple[Finding, ...] = ()
         if task is None:
             task, chosen = self._choose_task(rows, requested)
         config = ExperimentConfig(
             base_model=model.spec.id,
-            dataset=dataset.id,
+            dataset=requested.dataset.dataset,
+            validation_dataset=requested.validation_dataset.dataset if requested.validation_dataset else None,
             task=task.id,
             task_options=requested.task_options,
             tuning_type=method.id,
@@ -113,7 +119,7 @@ class Planner:
             instruction=requested.instruction or requested.parameters.init_text or "",
             evaluate_base=requested.evaluate_base,
         )
-        plan = self._make_plan(tenant, config, model, task, method, rows)
+        plan = self._make_plan(tenant, config, model, task, method, rows, validation_rows)
         warnings = (*plan.warnings, *chosen, *_alias(requested.base_model, model.spec))
         return config, replace(plan, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
 
@@ -125,6 +131,7 @@ class Planner:
         task: Task,
         method: TuningMethod,
         rows: Sequence[Row],
+        validation_rows: Sequence[Row],
     ) -> TunePlan:
         seconds_per_row = self._seconds_per_row(tenant, model.spec.id, method.id)
         return make_plan(
@@ -133,6 +140,7 @@ class Planner:
             task=task,
             method=method,
             rows=rows,
+            validation_rows=validation_rows,
             count_tokens=self._tokens.counter(model),
             check=check_cancelled,
             seconds_per_row=seconds_per_row,
@@ -181,15 +189,17 @@ class Planner:
         return 0.0
 
 
-def plan_seconds(dataset: Dataset, requested: NewExperiment) -> float:
-    """Return the estimated cost of a plan in seconds, before any row is read."""
-    texts = dataset.byte_size + dataset.row_count * len(requested.verbalizer.encode())
-    return (
-        PLAN_SECONDS
-        + dataset.row_count * PLAN_SECONDS_PER_ROW
-        + dataset.byte_size * PLAN_SECONDS_PER_BYTE
-        + min(texts, MOST_MEASURED_BYTES) * TOKENIZED_SECONDS_PER_BYTE
-    )
+def plan_seconds(datasets: Iterable[Dataset], requested: NewExperiment) -> float:
+    """Return the estimated cost of a plan in seconds, before any row of its datasets is read."""
+    seconds = PLAN_SECONDS
+    for dataset in datasets:
+        texts = dataset.byte_size + dataset.row_count * len(requested.verbalizer.encode())
+        seconds += (
+            dataset.row_count * PLAN_SECONDS_PER_ROW
+            + dataset.byte_size * PLAN_SECONDS_PER_BYTE
+            + min(texts, MOST_MEASURED_BYTES) * TOKENIZED_SECONDS_PER_BYTE
+        )
+    return seconds
 
 
 def _rows(file: IO[bytes]) -> tuple[Row, ...]:

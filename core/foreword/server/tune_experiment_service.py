@@ -62,18 +62,24 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         key = request_key("CreateTuneExperiment", request)
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
-        require_own(new.dataset.tenant, str(new.dataset))
+        for name in new.datasets:
+            require_own(name.tenant, str(name))
         repository = ExperimentRepository(self._database, caller.tenant)
         if not new.validate_only:
             made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
             if made is not None:
                 return convert.tune_experiment(made)
-        datasets = DatasetRepository(self._database, caller.tenant)
-        dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, new.dataset.dataset)
-        require_readable(dataset.creator, str(new.dataset))  # the plan and the evaluations show its content
+        repository_of_datasets = DatasetRepository(self._database, caller.tenant)
+        datasets = []
+        for name in new.datasets:
+            dataset = await self._pools.storage.run(
+                caller.tenant, READ_SECONDS, repository_of_datasets.get, name.dataset
+            )
+            require_readable(dataset.creator, str(name))  # the plan and the evaluations show its content
+            datasets.append(dataset)
         config, plan = await self._pools.work.run(
             caller.tenant,
-            plan_seconds(dataset, new),
+            plan_seconds(datasets, new),
             self._planner.plan,
             caller.tenant,
             new,

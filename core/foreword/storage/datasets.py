@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, defer
 
 from foreword.domain.dataset import Dataset
@@ -127,7 +127,7 @@ class DatasetRepository:
                 .where(
                     ExperimentRow.tenant == self._tenant,
                     ExperimentRow.state.in_(LIVE_STATES),
-                    ExperimentRow.dataset == id,
+                    or_(ExperimentRow.dataset == id, ExperimentRow.config["validation_dataset"].as_string() == id),
                 )
                 .limit(1)
             ).one_or_none()

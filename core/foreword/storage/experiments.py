@@ -79,6 +79,8 @@ class ExperimentRepository:
                 return made
             require_tenant(session, self._tenant)
             require_dataset(session, self._tenant, config.dataset)
+            if config.validation_dataset is not None:
+                require_dataset(session, self._tenant, config.validation_dataset)
             self._check_room(session, max_queued, plan)
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:

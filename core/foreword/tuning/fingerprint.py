@@ -32,7 +32,8 @@ def run_fingerprint(
     different ones must not resume a checkpoint: its prompt may have been trained on the rows that measure it.
 
     Args:
-        encoded: All rows as token ids.
+        rows: All rows of the dataset, followed by those of the validation dataset if there is one.
+        encoded: The same rows as token ids.
     """
     parts = [
         [base_model.id, base_model.revision, tuning_type],

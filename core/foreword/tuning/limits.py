@@ -1,4 +1,4 @@
-"""Ranges of tuning parameters, and the adaptation of unset values to the context, the rows and the time."""
+"""Ranges of tuning parameters, and the adaptation of unset values to context, rows, validation dataset and time."""
 
 from __future__ import annotations
 
@@ -55,6 +55,37 @@ def check_parameters(
         field="parameters.method_parameters",
         owner=f"the tuning method {method.id}",
     )
+
+
+def check_validation_dataset(violations: Violations, requested: TuneParameters) -> None:
+    """Collect the set parameters that contradict a validation dataset."""
+    if requested.validation_split:
+        violations.add(
+            "validation_dataset",
+            f"is set, and parameters.validation_split is {requested.validation_split:g}; set only one of them",
+        )
+        violations.add(
+            "parameters.validation_split",
+            f"is {requested.validation_split:g}, but the rows of validation_dataset are the held-out rows; leave one "
+            "of them unset",
+        )
+    if requested.refit:
+        violations.add(
+            "parameters.refit",
+            "is true, but with a validation_dataset all rows of the dataset are trained on already; leave it unset",
+        )
+
+
+def fit_to_validation_dataset(
+    parameters: ResolvedParameters, sources: Mapping[str, str]
+) -> tuple[ResolvedParameters, dict[str, str]]:
+    """Hold out no rows of the dataset, and do not refit: all of its rows are trained on already.
+
+    Returns:
+        The parameters and their sources: `validation_dataset` for the two values unless they are set.
+    """
+    adapted = {name: "validation_dataset" for name in ("validation_split", "refit") if sources[name] != "set"}
+    return replace(parameters, validation_split=0.0, refit=False), {**sources, **adapted}
 
 
 def fit_to_context(

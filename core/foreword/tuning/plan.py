@@ -5,37 +5,39 @@ This module does not import torch, so that the server can plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import (
-    MAX_LABEL_CHARACTERS,
-    MAX_LABEL_TOKENS,
-    MAX_LABELS,
-    ExperimentConfig,
-    TaskOptions,
-    TunePlan,
-)
+from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
-from foreword.domain.templates import apply_verbalizer, check_verbalizer
+from foreword.domain.report import Finding
+from foreword.domain.templates import check_verbalizer
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.plugin.task_options import check_task_options
 from foreword.tuning.lengths import Lengths, measure_lengths
-from foreword.tuning.limits import check_parameters, fit_to_context, fit_to_rows, fit_to_time
+from foreword.tuning.limits import (
+    check_parameters,
+    check_validation_dataset,
+    fit_to_context,
+    fit_to_rows,
+    fit_to_time,
+    fit_to_validation_dataset,
+)
+from foreword.tuning.plan_checks import check_context, check_labels, check_template, plain_count
 from foreword.tuning.plan_warnings import plan_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import held_out_places
+from foreword.tuning.validation_warnings import validation_warnings
 
 MINIMUM_ROWS: Final = 10
 """Minimum number of rows to tune and to measure."""
 
-_MOST_TOKENS_PER_CHARACTER: Final = 4
-"""Tokens of a character that a tokenizer does not know: one for each byte."""
 _HELD_OUT_SHARE: Final = 2.3
 """Time to measure a held-out row, relative to the time to train on a row: there is no backward pass, but answers are
 scored. Measured with `tests/benchmarks/estimate.py` on the complaints sample and its 18 label sets."""
@@ -55,13 +57,16 @@ def make_plan(
     seconds_per_row: float,
     seconds_per_token: float = 0.0,
     check: Callable[[], None] = lambda: None,
+    validation_rows: Sequence[Row] = (),
 ) -> TunePlan:
     """Plan a run.
 
-    A plan tokenizes at most `MOST_MEASURED_BYTES` of text; the lengths of more rows than that are sampled.
+    A plan tokenizes at most `MOST_MEASURED_BYTES` of text of each dataset; the lengths of more rows than that are
+    sampled.
 
     Args:
         rows: All rows of the dataset. They are read several times, so they may stay on disk.
+        validation_rows: All rows of the validation dataset, likewise; at least one if `config` names one.
         count_tokens: Counts the tokens of a text as the base model receives it, special tokens included.
         seconds_per_row: Time to train on one row in earlier runs; 0 if there were none.
         seconds_per_token: Estimated time to train on one token, used if there were no earlier runs; 0 if unknown.
@@ -82,19 +87,22 @@ def make_plan(
     parameters, sources = resolve_parameters(config.parameters, recipe, method.unused_parameters)
     violations = Violations()
     check_parameters(violations, parameters, config.parameters, method)
+    if config.validation_dataset is not None:
+        check_validation_dataset(violations, config.parameters)
+        parameters, sources = fit_to_validation_dataset(parameters, sources)
     method_plan = None
     if not violations:
         parameters = fit_to_context(parameters, sources, spec)
         method_plan = violations.collect(lambda: method.plan(spec, parameters))
     if method_plan is not None:
-        _check_context(violations, parameters, method_plan, spec)
+        check_context(violations, parameters, method_plan, spec)
     violations.collect(lambda: check_verbalizer(config.verbalizer, "verbalizer"))
     if not violations:
-        _check_template(violations, config.verbalizer, parameters, count_tokens)
+        check_template(violations, config.verbalizer, parameters, count_tokens)
     check()
     schema = violations.collect(lambda: _fit(task, rows, config.task_options))
     if schema is not None:
-        _check_labels(violations, task, schema, count_tokens, check)
+        check_labels(violations, task, schema, count_tokens, check)
     with fields_below("tune_experiment"):
         violations.check(reason="PARAMETERS_INVALID")
     assert method_plan is not None
@@ -107,24 +115,39 @@ def make_plan(
             metadata={"row_count": str(len(rows)), "minimum": str(MINIMUM_ROWS)},
         )
     parameters, sources = fit_to_rows(parameters, sources, len(rows))
-    targets: list[str] = []
-    distinct: dict[str, str] = {}
-    for row in rows:
+
+    def measured(some_rows: Sequence[Row]) -> _Measured:
+        targets = _targets(task, some_rows, schema, check)
+        lengths = measure_lengths(
+            some_rows, targets, verbalizer=config.verbalizer, count_tokens=count_tokens, check=check
+        )
         check()
-        target = task.target(row.output, schema)
-        targets.append(distinct.setdefault(target, target))
-    lengths = measure_lengths(rows, targets, verbalizer=config.verbalizer, count_tokens=count_tokens, check=check)
-    check()
-    held_out = len(held_out_places(rows, targets=targets, share=parameters.validation_split, seed=parameters.seed))
-    seconds = seconds_per_row or seconds_per_token * _tokens_per_row(lengths, parameters, method_plan)
-    fit_seconds = seconds * (len(rows) - held_out + held_out * _HELD_OUT_SHARE) * parameters.num_epochs
-    parameters, sources = fit_to_time(parameters, sources, fit_seconds if held_out else 0.0)
+        return _Measured(targets=targets, lengths=lengths, tokens=_tokens_per_row(lengths, parameters, method_plan))
+
+    data = measured(rows)
+    validation = measured(validation_rows) if validation_rows else None
+    found: tuple[Finding, ...] = ()
+    if validation is not None:
+        found = validation_warnings(
+            rows,
+            validation_rows,
+            targets=data.targets,
+            validation_targets=validation.targets,
+            space=task.label_space(schema),
+            check=check,
+        )
+    portions = _portions(rows, data, validation, parameters)
+    seconds = seconds_per_row or seconds_per_token * data.tokens
+    fit_seconds = seconds * (portions.training + portions.held_out_load) * parameters.num_epochs
+    parameters, sources = fit_to_time(parameters, sources, fit_seconds if portions.held_out else 0.0)
     return _plan(
         config=config,
         spec=spec,
         task=task,
-        lengths=lengths,
-        held_out=held_out,
+        lengths=data.lengths,
+        validation_lengths=validation.lengths if validation else None,
+        validation_findings=found,
+        portions=portions,
         seconds_per_row=seconds,
         parameters=parameters,
         sources=sources,
@@ -134,13 +157,66 @@ def make_plan(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """The canonical answers and the lengths of the rows of a dataset.
+
+    Attributes:
+        tokens: Mean number of tokens of a row in the model.
+    """
+
+    targets: Sequence[str]
+    lengths: Lengths
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Portions:
+    """The rows to train on and the held-out rows.
+
+    Attributes:
+        held_out_load: Time to measure the held-out rows once, in times to train on a row.
+    """
+
+    training: int
+    held_out: int
+    held_out_load: float
+
+
+def _portions(
+    rows: Sequence[Row], data: _Measured, validation: _Measured | None, parameters: ResolvedParameters
+) -> _Portions:
+    """Divide the rows: a share of them is held out, or those of the validation dataset are."""
+    longer, held_out, training = 1.0, 0, len(rows)
+    if validation is not None:
+        longer, held_out = validation.tokens / data.tokens, validation.lengths.row_count
+    else:
+        share, seed = parameters.validation_split, parameters.seed
+        held_out = len(held_out_places(rows, targets=data.targets, share=share, seed=seed))
+        training -= held_out
+    return _Portions(training=training, held_out=held_out, held_out_load=held_out * longer * _HELD_OUT_SHARE)
+
+
+def _targets(task: Task, rows: Iterable[Row], schema: Schema, check: Callable[[], None]) -> list[str]:
+    """Return the canonical answer of each row; equal answers share their memory."""
+    targets: list[str] = []
+    distinct: dict[str, str] = {}
+    for row in rows:
+        check()
+        target = task.target(row.output, schema)
+        targets.append(distinct.setdefault(target, target))
+    return targets
+
+
 def _plan(
     *,
     config: ExperimentConfig,
     spec: BaseModelSpec,
     task: Task,
     lengths: Lengths,
-    held_out: int,
+    validation_lengths: Lengths | None,
+    validation_findings: Sequence[Finding],
+    portions: _Portions,
     seconds_per_row: float,
     parameters: ResolvedParameters,
     sources: dict[str, str],
@@ -150,7 +226,7 @@ def _plan(
 ) -> TunePlan:
     """Add sizes, time and warnings to values that have been checked."""
     row_count = lengths.row_count
-    training = row_count - held_out
+    training, held_out = portions.training, portions.held_out
     refits = parameters.refit and held_out > 0
     fit_updates = parameters.num_epochs * updates_per_epoch(
         training, parameters.batch_size, parameters.accumulate_steps
@@ -158,8 +234,17 @@ def _plan(
     refit_updates = parameters.num_epochs * updates_per_epoch(
         row_count, parameters.batch_size, parameters.accumulate_steps
     )
-    rows_per_epoch = training + held_out * _HELD_OUT_SHARE + (row_count if refits else 0)
-    evaluated = held_out * (1 + (_BASE_SYSTEMS if config.evaluate_base else 0)) * _HELD_OUT_SHARE
+    rows_per_epoch = training + portions.held_out_load + (row_count if refits else 0)
+    evaluated = portions.held_out_load * (1 + (_BASE_SYSTEMS if config.evaluate_base else 0))
+    warnings = plan_warnings(
+        parameters=parameters,
+        recipe=spec.recipe(config.tuning_type),
+        updates=fit_updates,
+        held_out=held_out,
+        lengths=lengths,
+        validation_lengths=validation_lengths,
+        init_text_tokens=plain_count(parameters.init_text or "", count_tokens),
+    )
     space = task.label_space(schema)
     return TunePlan(
         parameters=parameters,
@@ -169,14 +254,7 @@ def _plan(
         planned_updates=fit_updates + (refit_updates if refits else 0),
         trainable_parameter_count=method_plan.trainable_parameter_count,
         estimated_seconds=seconds_per_row * (rows_per_epoch * parameters.num_epochs + evaluated),
-        warnings=plan_warnings(
-            parameters=parameters,
-            recipe=spec.recipe(config.tuning_type),
-            updates=fit_updates,
-            held_out=held_out,
-            lengths=lengths,
-            init_text_tokens=_plain_count(parameters.init_text or "", count_tokens),
-        ),
+        warnings=tuple(sorted((*warnings, *validation_findings), key=lambda finding: -finding.severity)),
         schema=schema,
         labels=space.labels if space else (),
         multi_label=space.multi_label if space else False,
@@ -190,53 +268,6 @@ def _tokens_per_row(lengths: Lengths, parameters: ResolvedParameters, method_pla
     return method_plan.context_tokens + inputs + outputs
 
 
-def _check_context(
-    violations: Violations, parameters: ResolvedParameters, method_plan: MethodPlan, spec: BaseModelSpec
-) -> None:
-    """Check that the configured lengths fit into the context of the base model.
-
-    The context of a causal model holds prompt, input and answer together. An encoder-decoder model has one context for
-    prompt and input and another one for the answer.
-    """
-    longest_input, longest_output = parameters.max_input_tokens, parameters.max_output_tokens
-    virtual = method_plan.context_tokens
-    room = spec.context_room(virtual)
-    beside = f"besides {virtual} virtual tokens " if virtual else ""
-    if spec.is_causal:
-        if longest_input > room.longest_input(answer_tokens=longest_output):
-            violations.add(
-                "parameters.max_input_tokens",
-                f"is {longest_input} and max_output_tokens is {longest_output}, but {spec.id} writes its answer after "
-                f"the input, and {beside}its context of {spec.context_tokens} tokens has room for "
-                f"{room.free_tokens} tokens of both together; lower one of them",
-            )
-        return
-    if longest_input > room.free_tokens:
-        violations.add(
-            "parameters.max_input_tokens",
-            f"is {longest_input}, but {beside}the context of {spec.context_tokens} tokens has room for "
-            f"{room.free_tokens}; lower {'it or num_virtual_tokens' if virtual else 'it'}",
-        )
-    if longest_output > spec.context_tokens:
-        violations.add(
-            "parameters.max_output_tokens",
-            f"must be in [1, {spec.context_tokens}], the context of {spec.id}, not {longest_output}",
-        )
-
-
-def _check_template(
-    violations: Violations, verbalizer: str, parameters: ResolvedParameters, count_tokens: Callable[[str], int]
-) -> None:
-    """Check that the template leaves room for the input: inputs are truncated, templates are not."""
-    around = count_tokens(apply_verbalizer(verbalizer, ""))
-    if around >= parameters.max_input_tokens:
-        violations.add(
-            "parameters.max_input_tokens",
-            f"is {parameters.max_input_tokens}, but the template around every input takes {around} tokens; "
-            "raise it or shorten the verbalizer",
-        )
-
-
 def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
     """Return the task's schema of the rows.
 
@@ -245,50 +276,3 @@ def _fit(task: Task, rows: Sequence[Row], options: TaskOptions) -> Schema:
     """
     check_task_options(task, options)
     return task.fit(rows, options)
-
-
-def _check_labels(
-    violations: Violations,
-    task: Task,
-    schema: Schema,
-    count_tokens: Callable[[str], int],
-    check: Callable[[], object],
-) -> None:
-    """Check the labels that a closed task read from the rows.
-
-    They are part of every response about the experiment, and each request to the tuned model scores all of them.
-    """
-    space = task.label_space(schema)
-    if space is None:
-        return
-    too_long = next((label for label in space.labels if len(label) > MAX_LABEL_CHARACTERS), None)
-    if len(space.labels) > MAX_LABELS:
-        problem = f"reads {len(space.labels):,} labels from the rows, but can have at most {MAX_LABELS:,}"
-    elif too_long is not None:
-        problem = (
-            f"reads a label of {len(too_long):,} characters from the rows ({too_long[:40]!r}...), but a label can have "
-            f"at most {MAX_LABEL_CHARACTERS}"
-        )
-    elif (tokens := _label_tokens(space.labels, count_tokens, check)) > MAX_LABEL_TOKENS:
-        problem = (
-            f"reads labels of {tokens:,} tokens together from the rows, but they can have at most {MAX_LABEL_TOKENS:,}"
-        )
-    else:
-        return
-    violations.add("task", f"is {task.id}, which {problem}; use an open task such as generation, or correct the rows")
-
-
-def _label_tokens(labels: Sequence[str], count_tokens: Callable[[str], int], check: Callable[[], object]) -> int:
-    """Return the number of tokens of all labels, or 0 if their characters show that they are few."""
-    if sum(len(label) + 1 for label in labels) * _MOST_TOKENS_PER_CHARACTER <= MAX_LABEL_TOKENS:
-        return 0
-    tokens = 0
-    for label in labels:
-        check()
-        tokens += _plain_count(label, count_tokens) + 1
-    return tokens
-
-
-def _plain_count(text: str, count_tokens: Callable[[str], int]) -> int:
-    """Return the number of tokens of a text without the special ones around it."""
-    return count_tokens(text) - count_tokens("") if text else 0

@@ -14,6 +14,7 @@ FEW_UPDATES: Final = 100
 
 _FAR = 10.0
 _SOURCE = "plan"
+_VALIDATION = "validation "
 _MOST_ROWS = 20
 
 
@@ -24,6 +25,7 @@ def plan_warnings(
     updates: int,
     held_out: int,
     lengths: Lengths,
+    validation_lengths: Lengths | None,
     init_text_tokens: int,
 ) -> tuple[Finding, ...]:
     """Return the warnings of a plan, the most severe first.
@@ -31,13 +33,13 @@ def plan_warnings(
     Args:
         updates: Number of updates of one fit, without a refit.
         held_out: Number of rows held out.
+        validation_lengths: Lengths of the rows of the validation dataset; None without one.
         init_text_tokens: Number of tokens of the initialisation text; 0 without one.
     """
     found = [
         *_few_updates(parameters, updates, lengths.row_count),
-        *_cut(lengths, lengths.inputs, parameters.max_input_tokens, "input"),
-        *_cut(lengths, lengths.outputs, parameters.max_output_tokens, "output"),
-        *_sampled(lengths),
+        *_cut_and_sampled(parameters, lengths),
+        *(_cut_and_sampled(parameters, validation_lengths, _VALIDATION) if validation_lengths else ()),
         *_far_rate(parameters, recipe),
         *_unmeasured(parameters, held_out),
         *_init_text(parameters, init_text_tokens),
@@ -62,15 +64,28 @@ def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -
     ]
 
 
-def _cut(lengths: Lengths, counts: Sequence[int], limit: int, column: str) -> list[Finding]:
+def _cut_and_sampled(parameters: ResolvedParameters, lengths: Lengths, kind: str = "") -> list[Finding]:
+    """Return the findings about the lengths of the rows of a dataset.
+
+    Args:
+        kind: `validation ` for the validation dataset, in front of the noun.
+    """
+    return [
+        *_cut(lengths, lengths.inputs, parameters.max_input_tokens, "input", kind),
+        *_cut(lengths, lengths.outputs, parameters.max_output_tokens, "output", kind),
+        *_sampled(lengths, kind),
+    ]
+
+
+def _cut(lengths: Lengths, counts: Sequence[int], limit: int, column: str, kind: str) -> list[Finding]:
     rows = [number for number, count in zip(lengths.numbers, counts, strict=True) if count > limit]
     if not rows:
         return []
-    measured = f" of the {len(counts):,} rows that were measured" if lengths.are_sampled else " rows"
+    measured = f" of the {len(counts):,} {kind}rows that were measured" if lengths.are_sampled else f" {kind}rows"
     return [
         Finding(
             severity=Severity.WARNING,
-            code=f"{column.upper()}_CUT",
+            code=f"{_prefix(kind)}{column.upper()}_CUT",
             message=f"{len(rows):,}{measured} have an {column} of more than {limit} tokens, which is truncated at the "
             f"end; the longest has {max(counts)} tokens.",
             remedy=f"Raise max_{column}_tokens or shorten these rows.",
@@ -82,18 +97,22 @@ def _cut(lengths: Lengths, counts: Sequence[int], limit: int, column: str) -> li
     ]
 
 
-def _sampled(lengths: Lengths) -> list[Finding]:
+def _sampled(lengths: Lengths, kind: str) -> list[Finding]:
     if not lengths.are_sampled:
         return []
     return [
         Finding(
             severity=Severity.INFO,
-            code="LENGTHS_SAMPLED",
-            message=f"The lengths of {len(lengths.numbers):,} of {lengths.row_count:,} rows were measured, spread "
-            "evenly over the dataset; the estimated time and the numbers of truncated rows rest on these rows.",
+            code=f"{_prefix(kind)}LENGTHS_SAMPLED",
+            message=f"The lengths of {len(lengths.numbers):,} of {lengths.row_count:,} {kind}rows were measured, "
+            "spread evenly over the dataset; the estimated time and the numbers of truncated rows rest on these rows.",
             source=_SOURCE,
         )
     ]
+
+
+def _prefix(kind: str) -> str:
+    return kind.upper().replace(" ", "_")
 
 
 def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Finding]:
@@ -118,7 +137,10 @@ def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Fi
 def _unmeasured(parameters: ResolvedParameters, held_out: int) -> list[Finding]:
     if held_out:
         return []
-    why, remedy = "", "Set validation_split to 0.2, and refit to true to train on all rows in the end."
+    why = ""
+    remedy = (
+        "Set validation_split to 0.2, and refit to true to train on all rows in the end; or set validation_dataset."
+    )
     if parameters.validation_split > 0:
         why, remedy = ", because all rows have the same input", "Add rows with other inputs."
     return [

@@ -29,16 +29,23 @@ def held_out_count(count: int, share: float) -> int:
     return min(max(1, round(count * share)), count - 1)
 
 
+def input_digest(row: Row) -> bytes:
+    """Return a digest that is equal for rows whose inputs are equal except for case and white space.
+
+    Digests instead of texts: a file can have a million long inputs.
+    """
+    text = " ".join(row.input.split()).casefold()
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def same_inputs(rows: Iterable[Row]) -> list[Sequence[int]]:
     """Group the indices of rows whose inputs are equal except for case and white space, in the order of the file.
 
     A score on inputs that were trained on measures memory, not generalisation.
     """
-    # Digests instead of texts: a file can have a million long inputs.
     found: dict[bytes, array[int]] = {}
     for place, row in enumerate(rows):
-        text = " ".join(row.input.split()).casefold()
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        digest = input_digest(row)
         places = found.get(digest)
         if places is None:
             found[digest] = array("I", (place,))
@@ -82,8 +89,15 @@ def held_out_places(rows: Iterable[Row], *, targets: Sequence[str], share: float
     return {place for tick in ticks for place in order[tick]}
 
 
-def split_for(plan: TunePlan, task: Task, rows: Sequence[Row]) -> Split:
-    """Return the split of a planned run."""
+def split_for(plan: TunePlan, task: Task, rows: Sequence[Row], validation_rows: Sequence[Row] = ()) -> Split:
+    """Return the split of a planned run.
+
+    Args:
+        rows: All rows of the dataset.
+        validation_rows: All rows of the validation dataset, which are held out instead; empty if there is none.
+    """
+    if validation_rows:
+        return Split(training=tuple(rows), held_out=tuple(validation_rows))
     return split_rows(
         rows,
         targets=[task.target(row.output, plan.schema) for row in rows],

@@ -64,6 +64,7 @@ class Trainer:
 
     Args:
         rows: All rows of the dataset; the trainer holds out rows according to the plan.
+        validation_rows: All rows of the validation dataset, which are held out instead; empty if there is none.
         evaluate: Called at the end of each epoch if rows are held out.
         state: A checkpoint to resume. On CPU the result is bit for bit that of an uninterrupted run.
 
@@ -80,6 +81,7 @@ class Trainer:
         plan: TunePlan,
         verbalizer: str,
         rows: Sequence[Row],
+        validation_rows: Sequence[Row] = (),
         evaluate: Evaluate | None = None,
         state: bytes | None = None,
     ) -> None:
@@ -90,7 +92,7 @@ class Trainer:
         self._parameters = plan.parameters
         self._evaluate = evaluate
         self._loss = AnswerLoss(model)
-        self._split = split_for(plan, task, rows)
+        self._split = split_for(plan, task, rows, validation_rows)
         encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer)
         self._held_out = encode(self._split.held_out)
         encoded = encode(rows)
@@ -100,8 +102,8 @@ class Trainer:
             base_model=model.spec,
             tuning_type=method.id,
             verbalizer=verbalizer,
-            rows=rows,
-            encoded=self._training[Phase.REFITTING],
+            rows=(*rows, *validation_rows),
+            encoded=(*encoded, *(self._held_out if validation_rows else ())),
             held_out=self._split.held_out,
         )
         self._chosen: Artifact | None = None

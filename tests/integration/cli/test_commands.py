@@ -59,6 +59,32 @@ def test_a_dry_run_shows_the_plan_with_its_sources(command, rows):
     assert values(command("experiments", "list", "--json")) == []
 
 
+def test_held_out_rows_come_from_a_file_or_a_stored_dataset(command, rows, tmp_path):
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps({"input": f"Q {n}", "output": "Service"}) + "\n" for n in range(4)))
+
+    dry_status, dry_out, _ = command("tune", rows, "--validation", str(path), "--dry-run")
+    left = values(command("datasets", "list", "--json"))
+    by_file = values(command("tune", rows, "--validation", str(path), "--detach", "--json"))
+    by_name = values(command("tune", rows, "--validation", "questions", "--detach", "--json"))
+    for experiment in (by_file, by_name):
+        assert command("experiments", "cancel", experiment["name"])[0] == 0
+
+    assert dry_status == 0
+    assert "60 rows to tune on, 4 held out" in dry_out
+    assert re.search(r"validation_split +0 +the validation dataset", dry_out)
+    assert left == []
+    assert by_file["validation_dataset"] == by_name["validation_dataset"] != ""
+
+
+def test_held_out_rows_that_are_neither_a_file_nor_a_dataset_are_refused(command, rows):
+    status, _, err = command("tune", rows, "--validation", "nowhere.jsonl")
+
+    assert status == 2
+    assert "there is no file 'nowhere.jsonl', and no stored dataset has that id" in " ".join(err.split())
+    assert values(command("datasets", "list", "--json")) == []
+
+
 def test_parameters_of_the_method_are_set_by_name_and_shown_with_their_source(command, rows):
     status, out, err = command("tune", rows, "--option", "token_dropout=0.25", "--dry-run")
     plan = values(command("tune", rows, "--option", "token_dropout=0.25", "--dry-run", "--json"))["plan"]

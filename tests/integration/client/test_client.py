@@ -5,6 +5,7 @@ import json
 import time
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 
 from factories.clients import DrivenAsyncClient
@@ -104,6 +105,37 @@ def test_tune_takes_what_an_experiment_takes_and_leaves_nothing_behind_when_refu
     client.cancel_tune_experiment(experiment)
 
     assert (experiment.tuning_type, experiment.evaluate_base) == ("prompt_tuning", False)
+
+
+def test_a_run_takes_its_held_out_rows_as_data_or_as_a_stored_dataset(client, tmp_path):
+    held_out = [{"input": f"Question {number}", "output": "Service"} for number in range(5)]
+    path = tmp_path / "held-out.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in held_out))
+    stored = client.upload_dataset(held_out, display_name="stored")
+
+    runs = [
+        client.tune(ROWS, display_name="run", validation_dataset=given)
+        for given in (held_out, path, pd.DataFrame(held_out), stored)
+    ]
+
+    assert [run.plan.validation_row_count for run in runs] == [5] * 4
+    names = [client.get_dataset(run.validation_dataset).display_name for run in runs]
+    assert names == ["run validation", "held-out", "run validation", "stored"]
+    planned = client.create_tune_experiment(runs[0].dataset, validation_dataset="stored", display_name="by name")
+    assert planned.validation_dataset == stored.name
+    for run in (*runs, planned):
+        client.cancel_tune_experiment(run)
+
+
+def test_held_out_rows_of_a_refused_run_are_not_kept(client):
+    stored = client.upload_dataset(ROWS[:5], display_name="stored")
+    for given in (ROWS[:3], stored):
+        with pytest.raises(InvalidArgumentError):
+            client.tune(ROWS, display_name="refused", validation_dataset=given, validation_split=0.2)
+    with pytest.raises(InvalidRowsError):
+        client.tune(ROWS, display_name="refused", validation_dataset=[{"input": ""}])
+
+    assert [item.name for item in client.list_datasets()] == [stored.name]
 
 
 def test_a_run_is_created_listed_cancelled_and_deleted(client, dataset):

@@ -119,6 +119,28 @@ def test_a_dataset_is_kept_while_an_experiment_needs_it(database):
         repository.get(dataset.id)
 
 
+def test_a_validation_dataset_is_kept_while_an_experiment_needs_it(database):
+    dataset = store_dataset(database)
+    experiment = store_experiment(database, validation_dataset=dataset.id)
+    repository = DatasetRepository(database, "acme")
+    with pytest.raises(FailedPreconditionError, match=experiment.id):
+        repository.delete(dataset.id)
+    ExperimentRepository(database, "acme").request_cancel(experiment.id)
+    repository.delete(dataset.id)
+    with pytest.raises(NotFoundError):
+        store_experiment(database, validation_dataset=dataset.id)
+
+
+def test_experiments_are_found_by_their_validation_dataset(database):
+    dataset = store_dataset(database)
+    measured, other = store_experiment(database, validation_dataset=dataset.id), store_experiment(database)
+    repository = ExperimentRepository(database, "acme")
+    found = repository.list(ListRequest(filter=f"validation_dataset = {dataset.id}"))
+    rest = repository.list(ListRequest(filter=f"NOT validation_dataset = {dataset.id}"))
+    assert [item.id for item in found.items] == [measured.id]
+    assert [item.id for item in rest.items] == [other.id]
+
+
 def test_deleting_names_the_artifact_only_when_no_other_dataset_needs_it(database):
     first, second = store_dataset(database), store_dataset(database)
     repository = DatasetRepository(database, "acme")

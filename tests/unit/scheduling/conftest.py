@@ -16,7 +16,7 @@ from factories.serving import TinyBaseModel
 from factories.stored import make_config, store_dataset
 from foreword.config import Settings
 from foreword.data.rows import write_rows
-from foreword.domain.dataset import Row
+from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.parameters import TuneParameters
 from foreword.plugin.manager import PluginManager
@@ -51,20 +51,13 @@ class Shop:
         task: str = "classification",
         tenant: str = "acme",
         rows: Sequence[Row] = tuple(make_rows()),
+        validation_rows: Sequence[Row] = (),
         **parameters: object,
     ) -> TuneExperiment:
         """Queue a very short run."""
-        canonical = write_rows(rows)
-        files, blocks_sha256 = rows_files(io.BytesIO(canonical))
-        dataset = store_dataset(
-            self.workshop.database,
-            tenant,
-            content_sha256=hashlib.sha256(canonical).hexdigest(),
-            blocks_sha256=blocks_sha256,
-        )
-        self.workshop.artifacts.write(dataset.artifact, files)
+        dataset = self.store_rows(rows, tenant)
         config = replace(
-            make_config(dataset.id),
+            make_config(dataset.id, self.store_rows(validation_rows, tenant).id if validation_rows else None),
             base_model=base_model,
             task=task,
             verbalizer="{{input}}",
@@ -81,6 +74,19 @@ class Shop:
             request=None,
             max_queued=100,
         )
+
+    def store_rows(self, rows: Sequence[Row], tenant: str = "acme") -> Dataset:
+        """Store a dataset with its rows."""
+        canonical = write_rows(rows)
+        files, blocks_sha256 = rows_files(io.BytesIO(canonical))
+        dataset = store_dataset(
+            self.workshop.database,
+            tenant,
+            content_sha256=hashlib.sha256(canonical).hexdigest(),
+            blocks_sha256=blocks_sha256,
+        )
+        self.workshop.artifacts.write(dataset.artifact, files)
+        return dataset
 
     def with_queue(self, make: Callable[[Database], ExperimentQueue]) -> Shop:
         """Return the same resources with another queue."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,8 +18,10 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from factories.plugins import make_plugin
+from factories.runs import make_rows
 from factories.serving import TinyBaseModel
 from factories.stored import MOMENT
+from foreword.data.rows import write_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentState, TuneExperiment
 from foreword.errors import UnavailableError
@@ -149,6 +152,21 @@ def test_answers_that_only_held_out_rows_have_become_candidates_by_a_refit_alone
     stored = [models.get(shop.repository.get(run.id).tuned_model).schema for run in runs]
     assert [{tuple(labels) for labels in schema["label_sets"]} for schema in stored] == [trained, everything]
     assert stored[0]["labels"] == stored[1]["labels"]
+
+
+def test_a_run_with_a_validation_dataset_trains_on_all_rows_and_measures_on_the_other_ones(shop):
+    rows, validation_rows = make_rows(), [Row(number=n, input=f"Where is order {n}?", output="Service") for n in (1, 2)]
+    run = shop.queue_run(rows=rows, validation_rows=validation_rows, validation_split=0.0, num_epochs=1, batch_size=4)
+
+    work(shop)
+
+    found = shop.repository.get(run.id, after_sequence=0)
+    (evaluation,) = found.evaluations
+    assert found.snapshots[-1].step == len(rows) // 4
+    assert [example.input for example in evaluation.examples] == [row.input for row in validation_rows]
+    model = TunedModelRepository(shop.workshop.database, "acme").get(found.tuned_model)
+    hashes = [hashlib.sha256(write_rows(some)).hexdigest() for some in (rows, validation_rows)]
+    assert [model.provenance[name] for name in ("dataset", "validation_dataset")] == hashes
 
 
 def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):

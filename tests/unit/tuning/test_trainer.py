@@ -153,6 +153,20 @@ def test_runs_that_hold_out_different_rows_have_different_fingerprints():
     assert fingerprint(held_out=rows[:3]) == fingerprint(held_out=rows[:3]) != fingerprint(held_out=rows[1:4])
 
 
+def test_validation_rows_are_held_out_instead_of_a_share_and_a_checkpoint_belongs_to_them():
+    model, rows, parameters = tiny_model("bart"), make_rows(), make_parameters(validation_split=0.0)
+    validation_rows = make_rows(3)
+    trainer = make_trainer(model, rows, parameters, validation_rows=validation_rows)
+    state = trainer.state()
+
+    assert trainer.training_rows == tuple(rows)
+    assert trainer.validation_rows == tuple(validation_rows)
+    make_trainer(model, rows, parameters, validation_rows=validation_rows, state=state)
+    for others in (validation_rows[:2], [replace(row, output="Service") for row in validation_rows], ()):
+        with pytest.raises(ArtifactError, match="another run"):
+            make_trainer(model, rows, parameters, validation_rows=others, state=state)
+
+
 @pytest.mark.parametrize("state", [b"", b"\x80\x04pickle", b"0" * 100])
 def test_bytes_that_are_not_a_checkpoint_are_refused_and_never_unpickled(state):
     with pytest.raises(ArtifactError, match="cannot be read"):

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from foreword.client._async.waiting import in_thread, sleep
 from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id
-from foreword.client.rows import Rows, default_name
+from foreword.client.rows import Rows, default_name, validation_name
 from foreword.client.status import AttemptError
 from foreword.domain.experiment import ExperimentState, TaskOptions
 from foreword.domain.parameters import TuneParameters
@@ -52,6 +52,7 @@ class TuneExperimentMethods(DatasetMethods):
         display_name: str = "",
         description: str = "",
         base_model: str = "",
+        validation_dataset: Rows | resources.Dataset | None = None,
         task: str = "",
         task_options: TaskOptions | None = None,
         tuning_type: str = "",
@@ -67,6 +68,7 @@ class TuneExperimentMethods(DatasetMethods):
             rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
                 `output`, or an iterable of mappings or of pairs of input and output.
             display_name: Human-readable name. Default: the name of the file.
+            validation_dataset: The held-out rows, like `rows` or as a stored dataset. Default: a share of `rows`.
             tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             method_parameters: Parameters of the tuning method, by name.
@@ -77,17 +79,23 @@ class TuneExperimentMethods(DatasetMethods):
 
         Raises:
             InvalidRowsError: Rows are faulty. The error names all of them.
-            InvalidArgumentError: Parameters are wrong. The error names all of them; the uploaded dataset is deleted.
+            InvalidArgumentError: Parameters are wrong. The error names all of them; uploaded datasets are deleted.
         """
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
         encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
         name = display_name or default_name(rows)
-        dataset = await self.upload_dataset(
-            rows, display_name=name, task=task, task_options=task_options, base_model=base_model
-        )
-        async with self._deleted_when_refused(dataset):
+        upload = partial(self.upload_dataset, task=task, task_options=task_options, base_model=base_model)
+        uploaded: list[resources.Dataset] = []
+        async with self._deleted_when_refused(uploaded):
+            dataset = await upload(rows, display_name=name)
+            uploaded.append(dataset)
+            if validation_dataset is not None and not isinstance(validation_dataset, resources.Dataset):
+                held_out_name = validation_name(validation_dataset, name)
+                validation_dataset = await upload(validation_dataset, display_name=held_out_name)
+                uploaded.append(validation_dataset)
             return await self.create_tune_experiment(
                 dataset,
+                validation_dataset=validation_dataset,
                 display_name=name,
                 description=description,
                 base_model=base_model,
@@ -107,6 +115,7 @@ class TuneExperimentMethods(DatasetMethods):
         display_name: str,
         description: str = "",
         base_model: str = "",
+        validation_dataset: Reference | None = None,
         task: str = "",
         task_options: TaskOptions | None = None,
         tuning_type: str = "",
@@ -122,6 +131,7 @@ class TuneExperimentMethods(DatasetMethods):
         Args:
             display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
             base_model: Name or alias of the base model. Default: that of the service.
+            validation_dataset: Stored dataset whose rows are held out. Default: a share of `dataset`.
             task: Id of the task. Default: the one that suits the rows; the plan has the reason.
             verbalizer: Template with one `{{input}}` that is applied to every input in tuning and in serving.
             instruction: Instruction for evaluating the base model without tuning. Default: `init_text`.
@@ -132,7 +142,7 @@ class TuneExperimentMethods(DatasetMethods):
 
         Raises:
             InvalidArgumentError: Values are wrong. The error names all of them.
-            NotFoundError: The dataset or the base model does not exist.
+            NotFoundError: A dataset or the base model does not exist.
             FailedPreconditionError: The dataset has too few usable rows.
             ExhaustedError: Too many experiments are queued.
         """
@@ -157,7 +167,9 @@ class TuneExperimentMethods(DatasetMethods):
             request_id=new_request_id(),
             validate_only=validate_only,
         )
-        references = {"tune_experiment.dataset": (dataset, "datasets")}
+        references: dict[str, tuple[Reference, str]] = {"tune_experiment.dataset": (dataset, "datasets")}
+        if validation_dataset is not None:
+            references["tune_experiment.validation_dataset"] = (validation_dataset, "datasets")
         answer = await self._call(self._experiments.CreateTuneExperiment, request, references)
         return decode.tune_experiment(answer, planned=validate_only)
 

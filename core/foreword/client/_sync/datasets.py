@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
@@ -166,13 +166,18 @@ class DatasetMethods(ServiceMethods):
         )
 
     @contextmanager
-    def _deleted_when_refused(self, dataset: resources.Dataset) -> Generator[None]:
-        """Delete a dataset that was uploaded only for the request in this block, if the request is refused."""
+    def _deleted_when_refused(self, uploaded: Sequence[resources.Dataset]) -> Generator[None]:
+        """Delete the datasets that this block uploads only for its request, if the request is refused.
+
+        Args:
+            uploaded: The datasets; the block adds each of them once it is stored.
+        """
         try:
             yield
         except ForewordError:
-            with suppress(ForewordError):  # the first error matters more; a run that was queued keeps its data
-                self.delete_dataset(dataset)
+            for dataset in uploaded:
+                with suppress(ForewordError):  # the first error matters more; a run that was queued keeps its data
+                    self.delete_dataset(dataset)
             raise
 
     def delete_dataset(self, dataset: Reference) -> None:

@@ -38,6 +38,7 @@ class NewExperiment:
         tenant: Id of the tenant; None if the request names no parent.
         id: Id of the experiment; None to generate one.
         base_model: Name or alias; empty for the default base model of the service.
+        validation_dataset: Name of the dataset with the held-out rows; None to hold out rows of `dataset`.
         task: Id of the task; empty to choose one that suits the rows.
         verbalizer: Template of inputs; empty for that of the task.
         instruction: Instruction for the base model; empty for the initial text of the prompt.
@@ -49,6 +50,7 @@ class NewExperiment:
     description: str
     base_model: str
     dataset: DatasetName
+    validation_dataset: DatasetName | None
     task: str
     task_options: TaskOptions
     tuning_type: str
@@ -57,6 +59,11 @@ class NewExperiment:
     instruction: str
     evaluate_base: bool
     validate_only: bool
+
+    @property
+    def datasets(self) -> tuple[DatasetName, ...]:
+        """The names of all datasets that the run reads."""
+        return (self.dataset, self.validation_dataset) if self.validation_dataset else (self.dataset,)
 
 
 def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperimentRequest) -> NewExperiment:
@@ -71,6 +78,11 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
     description = violations.text(f"{prefix}.description", message.description, MAX_DESCRIPTION)
     base_model = violations.text(f"{prefix}.base_model", message.base_model, MAX_DISPLAY_NAME)
     dataset = violations.collect(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))
+    validation_dataset = None
+    if message.validation_dataset:
+        validation_dataset = violations.collect(
+            lambda: DatasetName.parse(message.validation_dataset, f"{prefix}.validation_dataset")
+        )
     options = parse_task_options(violations, f"{prefix}.task_options", message.task_options)
     verbalizer = violations.text(f"{prefix}.verbalizer", message.verbalizer, MAX_TEMPLATE)
     if 0 < len(verbalizer) <= MAX_TEMPLATE:
@@ -88,6 +100,7 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
         description=description,
         base_model=base_model,
         dataset=dataset,
+        validation_dataset=validation_dataset,
         task=message.task,
         task_options=options,
         tuning_type=message.tuning_type or DEFAULT_TUNING_TYPE,
@@ -142,6 +155,7 @@ def _configuration(
         description=description,
         base_model=str(BaseModelName(config.base_model)),
         dataset=str(DatasetName(tenant, config.dataset)),
+        validation_dataset=str(DatasetName(tenant, config.validation_dataset)) if config.validation_dataset else "",
         task=config.task,
         task_options=task_options(config.task_options),
         tuning_type=config.tuning_type,

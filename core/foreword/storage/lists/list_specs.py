@@ -106,6 +106,9 @@ TUNE_EXPERIMENTS: Final = ListSpec(
         "description": TextField(ExperimentRow.description),
         "state": ChoiceField(ExperimentRow.state, choices=ExperimentState, prefix="STATE_"),
         "dataset": ReferenceField(ExperimentRow.dataset, collection="datasets"),
+        "validation_dataset": ReferenceField(
+            ExperimentRow.config["validation_dataset"].as_string(), nullable=True, collection="datasets"
+        ),
         "base_model": ReferenceField(ExperimentRow.config["base_model"].as_string(), collection="baseModels"),
         "task": TextField(ExperimentRow.config["task"].as_string()),
         "tuning_type": TextField(ExperimentRow.config["tuning_type"].as_string()),
