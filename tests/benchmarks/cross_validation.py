@@ -1,4 +1,4 @@
-"""Cross-validation with the service's own plan, trainer, recipe and scoring, for each fold and seed.
+"""Cross-validation with the service's own plan, runs, recipe and scoring, for each fold and seed.
 
 Only the final scoring uses the rows of a test fold.
 """
@@ -23,9 +23,10 @@ from foreword.inference.runner import ModelRunner
 from foreword.plugin.encoding import encode_input
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
+from foreword.tuning.co_tuning import tune
 from foreword.tuning.plan import make_plan
+from foreword.tuning.run import TuningRun
 from foreword.tuning.split import same_inputs
-from foreword.tuning.trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,23 +146,23 @@ class Tuner:
 
         def measure(contributions: Any) -> float:
             return held_out_metric(
-                runner=self._runner, task=task, schema=trainer.training_schema, verbalizer=setup.verbalizer,
-                rows=trainer.validation_rows, contributions=contributions, parameters=plan.parameters,
+                runner=self._runner, task=task, schema=tuning.training_schema, verbalizer=setup.verbalizer,
+                rows=tuning.validation_rows, contributions=contributions, parameters=plan.parameters,
             )  # fmt: skip
 
-        trainer = Trainer(
+        tuning = TuningRun(
             model=self._model, method=method, task=task, plan=plan, verbalizer=setup.verbalizer, rows=rows,
             evaluate=measure if plan.validation_row_count else None,
         )  # fmt: skip
         trained, busy, held_out = 0, 0.0, []
-        for report in trainer.run():
+        for report in tune(tuning):
             trained += report.rows
             busy += report.seconds
             if report.validation_loss is not None:
                 held_out.append(f"{report.validation_metric:.2f}/{report.validation_loss:.2f}")
-        result = trainer.result()
+        result = tuning.result()
         seconds = time.perf_counter() - started
-        schema = plan.schema if result.refitted else trainer.training_schema
+        schema = plan.schema if result.refitted else tuning.training_schema
         evaluations = evaluate(
             runner=self._runner, task=task, schema=schema, verbalizer=setup.verbalizer, rows=split.test,
             training_rows=rows, contributions=method.contributions(result.artifact), instruction=setup.instruction,
@@ -173,7 +174,7 @@ class Tuner:
         )  # fmt: skip
 
     def run_epochs(self, setup: Setup, split: Split, seed: int) -> list[Epoch]:
-        """Tune on a split's training rows, of which the trainer holds out some, and keep every epoch."""
+        """Tune on a split's training rows, of which the run holds out some, and keep every epoch."""
         task, method = self.task(setup.task), self.method(setup.tuning_type)
         plan = self.plan(setup, split.training, seed)
         learnt: list[Any] = []
@@ -181,22 +182,22 @@ class Tuner:
         def measure(contributions: Any) -> float:
             learnt.append(contributions)
             return held_out_metric(
-                runner=self._runner, task=task, schema=trainer.training_schema, verbalizer=setup.verbalizer,
-                rows=trainer.validation_rows, contributions=contributions, parameters=plan.parameters,
+                runner=self._runner, task=task, schema=tuning.training_schema, verbalizer=setup.verbalizer,
+                rows=tuning.validation_rows, contributions=contributions, parameters=plan.parameters,
             )  # fmt: skip
 
         def score(contributions: Any, rows: Sequence[Row]) -> Evaluation:
             return evaluate(
-                runner=self._runner, task=task, schema=trainer.training_schema, verbalizer=setup.verbalizer, rows=rows,
-                training_rows=trainer.training_rows, contributions=contributions, instruction=setup.instruction,
+                runner=self._runner, task=task, schema=tuning.training_schema, verbalizer=setup.verbalizer, rows=rows,
+                training_rows=tuning.training_rows, contributions=contributions, instruction=setup.instruction,
                 with_base=False, parameters=plan.parameters, example_count=len(rows),
             )[0]  # fmt: skip
 
-        trainer = Trainer(
+        tuning = TuningRun(
             model=self._model, method=method, task=task, plan=plan, verbalizer=setup.verbalizer, rows=split.training,
             evaluate=measure,
         )  # fmt: skip
-        ends = [report for report in trainer.run() if report.validation_loss is not None]
+        ends = [report for report in tune(tuning) if report.validation_loss is not None]
         return [
             Epoch(metric=end.validation_metric, loss=end.validation_loss, evaluate=partial(score, contributions))
             for end, contributions in zip(ends, learnt, strict=True)

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/kept_epoch.py FILE --folds 3 --seeds 3 [--set num_epochs=20] [--records FOLDER]
 
-Each outer fold is a test set. The trainer's own split divides the rest, and one run keeps every epoch. Its last epoch,
+Each outer fold is a test set. The run's own split divides the rest, and one run keeps every epoch. Its last epoch,
 its best epoch by metric and its best epoch by loss are measured on the test fold. With --refit, the benchmark also
 measures tuning on all rows of the outer training set, for all epochs and for the best number of epochs. With --records,
 it stores every answer for paired.py, in one file per rule.

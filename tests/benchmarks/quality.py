@@ -1,4 +1,4 @@
-"""The quality of tuning: cross-validation over seeds with the service's own plan, trainer, recipe and scoring.
+"""The quality of tuning: cross-validation over seeds with the service's own plan, runs, recipe and scoring.
 
     python tests/benchmarks/quality.py FILE --task classification --folds 5 --seeds 3 [--tuning-type ia3]
 

@@ -1,4 +1,4 @@
-"""Plans, rows and trainers for tests."""
+"""Plans, rows and runs for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, TuneParameters, resolve_parameters
 from foreword.plugin.interfaces import LoadedModel, TuningMethod
-from foreword.tuning.trainer import Trainer
+from foreword.tuning.run import TuningRun
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
 
@@ -55,16 +55,16 @@ def make_plan_of(rows: Sequence[Row], parameters: ResolvedParameters) -> TunePla
     )
 
 
-def make_trainer(
+def make_run(
     model: LoadedModel,
     rows: Sequence[Row],
     parameters: ResolvedParameters,
     *,
     method: TuningMethod | None = None,
     **arguments,
-) -> Trainer:
-    """Return a trainer for classification, with prompt tuning by default."""
-    return Trainer(
+) -> TuningRun:
+    """Return a run of classification, with prompt tuning by default."""
+    return TuningRun(
         model=model,
         method=method or PromptTuning(),
         task=Classification(),

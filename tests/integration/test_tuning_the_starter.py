@@ -6,7 +6,8 @@ from factories.runs import make_parameters, make_plan_of
 from foreword.domain.dataset import Row
 from foreword.evaluation import evaluate
 from foreword.inference.runner import ModelRunner
-from foreword.tuning.trainer import Trainer
+from foreword.tuning.co_tuning import tune
+from foreword.tuning.run import TuningRun
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
 from foreword_tasks.classification import Classification
@@ -35,15 +36,15 @@ def test_a_few_epochs_on_forty_rows_beat_the_base_model():
         init_text=INSTRUCTION, num_virtual_tokens=8, validation_split=0.25,
     )  # fmt: skip
     plan = make_plan_of(rows, parameters)
-    trainer = Trainer(
+    run = TuningRun(
         model=model, method=PromptTuning(), task=Classification(), plan=plan, verbalizer="{{input}}", rows=rows
     )
 
-    reports = list(trainer.run())
+    reports = list(tune(run))
     tuned, *base = evaluate(
-        runner=ModelRunner(model), task=Classification(), schema=trainer.training_schema, verbalizer="{{input}}",
-        rows=trainer.validation_rows, training_rows=trainer.training_rows,
-        contributions=PromptTuning().contributions(trainer.result().artifact),
+        runner=ModelRunner(model), task=Classification(), schema=run.training_schema, verbalizer="{{input}}",
+        rows=run.validation_rows, training_rows=run.training_rows,
+        contributions=PromptTuning().contributions(run.result().artifact),
         instruction=INSTRUCTION, with_base=True, parameters=parameters,
     )  # fmt: skip
 

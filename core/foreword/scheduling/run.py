@@ -38,7 +38,8 @@ from foreword.storage.publication import ArtifactPublisher
 from foreword.storage.queue import ExperimentQueue, Lease
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
-from foreword.tuning.trainer import Trainer, TrainResult
+from foreword.tuning.co_tuning import tune
+from foreword.tuning.run import TrainResult, TuningRun
 
 _log = get_logger("worker")
 
@@ -117,17 +118,17 @@ class ExperimentRun:
         model = self._load(self._base)
         self._heartbeat.check()
         runner = ModelRunner(model)
-        trainer = self._trainer(model, runner, rows, validation_rows)
+        tuning = self._tuning_run(model, runner, rows, validation_rows)
         recorder = CurveRecorder(
-            total_steps=trainer.total_steps, total_epochs=trainer.total_epochs, now=self._workshop.database.now
+            total_steps=tuning.total_steps, total_epochs=tuning.total_epochs, now=self._workshop.database.now
         )
-        self._tune(trainer, recorder)
-        result = trainer.result()
+        self._tune(tuning, recorder)
+        result = tuning.result()
         self._heartbeat.beat(recorder.in_phase(Phase.EVALUATING))
-        evaluations = self._evaluate(runner, trainer, result)
+        evaluations = self._evaluate(runner, tuning, result)
         self._heartbeat.beat(recorder.in_phase(Phase.STORING))
         # Only a refit has been trained on the answers of the held-out rows.
-        schema = self._experiment.plan.schema if result.refitted else trainer.training_schema
+        schema = self._experiment.plan.schema if result.refitted else tuning.training_schema
         self._store(result, schema, evaluations)
 
     def _rows(self, id: str | None) -> tuple[Row, ...]:
@@ -138,26 +139,26 @@ class ExperimentRun:
         with open_rows(self._workshop.artifacts, dataset) as file:
             return tuple(read_rows(file))
 
-    def _trainer(
+    def _tuning_run(
         self, model: LoadedModel, runner: ModelRunner, rows: Sequence[Row], validation_rows: Sequence[Row]
-    ) -> Trainer:
-        """Create a trainer, which resumes from the newest checkpoint if there is one."""
+    ) -> TuningRun:
+        """Create the run of the method, which resumes from the newest checkpoint if there is one."""
         config, plan = self._experiment.config, self._experiment.plan
 
         def measure(contributions: Sequence[Contribution]) -> float:
             return held_out_metric(
                 runner=runner,
                 task=self._task,
-                schema=trainer.training_schema,
+                schema=tuning.training_schema,
                 verbalizer=config.verbalizer,
-                rows=trainer.validation_rows,
+                rows=tuning.validation_rows,
                 contributions=contributions,
                 parameters=plan.parameters,
                 check=self._heartbeat.check,
             )
 
         make = partial(
-            Trainer,
+            TuningRun,
             model=model,
             method=self._method,
             task=self._task,
@@ -168,16 +169,16 @@ class ExperimentRun:
             evaluate=measure,
         )
         try:
-            trainer = make(state=self._workshop.checkpoints.latest_checkpoint(self._checkpoints_key))
+            tuning = make(state=self._workshop.checkpoints.latest_checkpoint(self._checkpoints_key))
         except ArtifactError as error:
             # Corrupt or from another version: the run loses time but continues.
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
-            trainer = make()
-        self._first_step = trainer.step
-        self._workshop.queue.rewind(self._lease, trainer.step)
-        return trainer
+            tuning = make()
+        self._first_step = tuning.step
+        self._workshop.queue.rewind(self._lease, tuning.step)
+        return tuning
 
-    def _tune(self, trainer: Trainer, recorder: CurveRecorder) -> None:
+    def _tune(self, tuning: TuningRun, recorder: CurveRecorder) -> None:
         """Run the remaining steps, with a heartbeat after each one and periodic checkpoints.
 
         Raises:
@@ -186,25 +187,25 @@ class ExperimentRun:
         experiment, plugins = self._experiment, self._workshop.plugins
         last_checkpoint = time.monotonic()
         self._turn.begin_tuning()
-        for step in trainer.run():
+        for step in tune(tuning):
             snapshot = recorder.add(step)
             new: tuple[Snapshot, ...] = (snapshot,) if snapshot else ()
             try:
                 self._heartbeat.beat(recorder.progress, new)
             except WorkerStoppingError:
-                self._checkpoint(trainer)
+                self._checkpoint(tuning)
                 raise
             if snapshot:
                 plugins.experiment_progressed(experiment, recorder.progress)
             if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
-                self._checkpoint(trainer)
+                self._checkpoint(tuning)
                 last_checkpoint = time.monotonic()
             if self._turn.is_due() and self._workshop.queue.should_yield(self._lease):
-                self._yield(trainer)
+                self._yield(tuning)
         # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
-        self._checkpoint(trainer)
+        self._checkpoint(tuning)
 
-    def _yield(self, trainer: Trainer) -> None:
+    def _yield(self, tuning: TuningRun) -> None:
         """Write a checkpoint and hand the worker over.
 
         The run continues if the checkpoint cannot be written, or if no other run waits any more.
@@ -212,13 +213,13 @@ class ExperimentRun:
         Raises:
             TurnOverError: The worker goes to a run of another tenant.
         """
-        if self._checkpoint(trainer):
+        if self._checkpoint(tuning):
             duration = timedelta(seconds=self._workshop.settings.lease_seconds)
             following = self._workshop.queue.hand_over(self._lease, duration)
             if following is not None:
                 raise TurnOverError(following)
 
-    def _checkpoint(self, trainer: Trainer) -> bool:
+    def _checkpoint(self, tuning: TuningRun) -> bool:
         """Write a checkpoint. If the store is unavailable, the run continues and the previous one stays valid.
 
         Returns:
@@ -227,31 +228,31 @@ class ExperimentRun:
         started = time.monotonic()
         try:
             self._workshop.checkpoints.write_checkpoint(
-                self._checkpoints_key, self._lease.epoch, trainer.step, trainer.state()
+                self._checkpoints_key, self._lease.epoch, tuning.step, tuning.state()
             )
         except UnavailableError as error:
             _log.warning(
-                "checkpoint_not_written", experiment=self._experiment.id, step=trainer.step, error=error.message
+                "checkpoint_not_written", experiment=self._experiment.id, step=tuning.step, error=error.message
             )
             return False
         self._turn.add_checkpoint(time.monotonic() - started)
         # Snapshots are no proof of progress: a run that always dies before its first checkpoint makes them too.
-        if self._lease.lost_before and trainer.step > self._first_step:
+        if self._lease.lost_before and tuning.step > self._first_step:
             self._heartbeat.record_progress()
         return True
 
-    def _evaluate(self, runner: ModelRunner, trainer: Trainer, result: TrainResult) -> tuple[Evaluation, ...]:
+    def _evaluate(self, runner: ModelRunner, tuning: TuningRun, result: TrainResult) -> tuple[Evaluation, ...]:
         """Compare the adapter of the best epoch with the base model on the held-out rows."""
-        if not trainer.validation_rows:
+        if not tuning.validation_rows:
             return ()
         config, plan = self._experiment.config, self._experiment.plan
         return evaluate(
             runner=runner,
             task=self._task,
-            schema=trainer.training_schema,
+            schema=tuning.training_schema,
             verbalizer=config.verbalizer,
-            rows=trainer.validation_rows,
-            training_rows=trainer.training_rows,
+            rows=tuning.validation_rows,
+            training_rows=tuning.training_rows,
             contributions=self._method.contributions(result.evaluated),
             instruction=config.instruction,
             with_base=config.evaluate_base,

@@ -355,7 +355,7 @@ class TuningMethodTests(ABC):
         return self._resolved(model).method_parameters
 
     def _loss(self, model: LoadedModel, trainable: Trainable) -> Tensor:
-        """Return the mean loss over the tokens of three answers, as a trainer computes it."""
+        """Return the mean loss over the tokens of three answers, as a run computes it."""
         from foreword.network.answer_loss import AnswerLoss
 
         rows = _rows(model)
@@ -376,7 +376,7 @@ class TuningMethodTests(ABC):
 
 
 def _rows(model: LoadedModel) -> list[EncodedRow]:
-    """Return three rows, as a trainer encodes them."""
+    """Return three rows, as a run encodes them."""
     from foreword.plugin.encoding import encode_input, encode_target
 
     return [

@@ -1,4 +1,4 @@
-"""Results of the trainer: a report per update, and the outcome of the run."""
+"""Results of a run: a report of each update, and the outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class StepReport:
         epoch: Passes over the training rows in this phase, with fractions.
         loss: Mean training loss of the update's rows, in nats per token.
         rows: Number of rows in the update.
-        seconds: Time of the update, without evaluation.
+        tokens: Number of tokens of its rows, each with the virtual tokens in front of it.
+        seconds: Time of the update, without evaluation; of a pass with rows of several runs, the share of its tokens.
         validation_loss: Held-out loss in nats per token; None except at the end of an epoch.
         validation_metric: Held-out main metric; None except at the end of an epoch.
     """
@@ -29,6 +30,7 @@ class StepReport:
     loss: float
     learning_rate: float
     rows: int
+    tokens: int
     seconds: float
     phase: Phase
     validation_loss: float | None = None

@@ -11,13 +11,13 @@ import pytest
 from factories.chat import chat_tokenizer
 from factories.hub import REPOSITORY, running_hub
 from factories.hugging_face import make_module, write_model
-from factories.runs import make_rows, make_trainer
-from foreword.domain.experiment import Phase
+from factories.runs import make_rows, make_run
 from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.errors import FailedPreconditionError
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.server.token_counts import TokenCounters
+from foreword.tuning.co_tuning import tune
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry
 from foreword_huggingface.sources import HubSource
@@ -88,17 +88,18 @@ def test_tuning_counting_and_serving_read_the_same_tokens(tmp_path):
         base.spec.recipe("prompt_tuning"), batch_size=4, num_epochs=4, num_virtual_tokens=5, validation_split=0.25
     )
     parameters, _ = resolve_parameters(TuneParameters(learning_rate=0.1), recipe)
-    trainer = make_trainer(model, rows, parameters, evaluate=lambda _: 0.0)
+    run = make_run(model, rows, parameters, evaluate=lambda _: 0.0)
     runner = ModelRunner(model)
     count = TokenCounters().counter(base)
 
-    losses = [report.loss for report in trainer.run()]
-    prompt = runner.load_adapter(PromptTuning().contributions(trainer.result().artifact))
+    losses = [report.loss for report in tune(run)]
+    prompt = runner.load_adapter(PromptTuning().contributions(run.result().artifact))
     (answer,) = runner.generate(
         [TextRow(text=rows[0].input, adapter=prompt, parameters=GenerateParameters(max_new_tokens=4))]
     )
 
-    seen = {row.input_ids for row in trainer._training[Phase.REFITTING]}
+    whole = make_run(model, rows, replace(parameters, batch_size=len(rows), validation_split=0.0))
+    seen = {row.input_ids for passed in whole.begin_update().passes for row in passed}
     assert seen == {tuple(runner.tokenize(row.input)) for row in rows}
     assert "Today's Date: July 26, 2024." in model.tokenizer.decode(runner.tokenize("Hello"))
     assert count(rows[0].input) == len(runner.tokenize(rows[0].input)) == answer.input_tokens

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from factories.hugging_face import CAUSAL, ENCODER_DECODER, HIDDEN_SIZE, write_model
-from factories.runs import make_parameters, make_rows, make_trainer
+from factories.runs import make_parameters, make_rows, make_run
 from factories.serving import Adapters, answer, make_request, running_engine, site_scales
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import TuneParameters, resolve_parameters
@@ -18,6 +18,7 @@ from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.sites import find_sites
+from foreword.tuning.co_tuning import tune
 from foreword_huggingface.families import FAMILIES
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry
@@ -47,13 +48,13 @@ def test_a_prompt_is_tuned_and_served_beside_factors_and_plain_rows_as_if_alone(
     runner, measured = ModelRunner(model), []
 
     def measure(contributions):
-        texts = [TextRow(text=row.input, adapter=runner.load_adapter(contributions)) for row in trainer.validation_rows]
+        texts = [TextRow(text=row.input, adapter=runner.load_adapter(contributions)) for row in run.validation_rows]
         measured.append(runner.generate([replace(row, parameters=_SHORT) for row in texts]))
         return 0.0
 
-    trainer = make_trainer(model, rows, parameters, evaluate=measure)
-    losses = [report.loss for report in trainer.run()]
-    artifact = trainer.result().artifact
+    run = make_run(model, rows, parameters, evaluate=measure)
+    losses = [report.loss for report in tune(run)]
+    artifact = run.result().artifact
 
     assert sum(losses[-3:]) < sum(losses[:3])
     assert len(measured) == 5
@@ -141,6 +142,6 @@ def test_tuning_leaves_the_weights_untouched(tmp_path):
     model = _model(tmp_path, "llama").load(device="cpu", dtype="float32")
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
 
-    list(make_trainer(model, make_rows(), make_parameters()).run())
+    list(tune(make_run(model, make_rows(), make_parameters())))
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())

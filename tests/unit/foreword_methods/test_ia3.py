@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from factories.runs import make_parameters, make_rows, make_trainer
+from factories.runs import make_parameters, make_rows, make_run
 from factories.serving import site_scales
 from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.parameters import resolve_parameters
@@ -19,6 +19,7 @@ from foreword.network.row_adapters import RowAdapters
 from foreword.plugin.interfaces import Artifact
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
+from foreword.tuning.co_tuning import tune
 from foreword_methods import plugin
 from foreword_methods.ia3 import IA3
 
@@ -93,9 +94,9 @@ def test_a_base_model_without_sites_is_refused_with_the_remedy():
 def test_a_tuned_artifact_gives_the_same_tokens_in_plain_peft(shape, tmp_path):
     model = tiny_model(shape)
     parameters = make_parameters(num_epochs=3, learning_rate=0.2, method_parameters={"averaging": 0.5})
-    trainer = make_trainer(model, make_rows(), parameters, method=IA3())
-    list(trainer.run())
-    artifact = trainer.result().artifact
+    run = make_run(model, make_rows(), parameters, method=IA3())
+    list(tune(run))
+    artifact = run.result().artifact
     runner = ModelRunner(model)
     adapter = runner.load_adapter(IA3().contributions(artifact))
     decoder = {"decoder_input_ids": torch.tensor([[1, 50, 51]])} if model.module.config.is_encoder_decoder else {}

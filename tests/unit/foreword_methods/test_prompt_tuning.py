@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from factories.runs import make_parameters, make_rows, make_trainer
+from factories.runs import make_parameters, make_rows, make_run
 from factories.tiny_models import HIDDEN_SIZE, SHAPES, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import ArtifactError
@@ -16,6 +16,7 @@ from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import Artifact, EncodedRow
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
+from foreword.tuning.co_tuning import tune
 from foreword_methods import plugin
 from foreword_methods.prompt_tuning import PromptTuning, start
 
@@ -142,9 +143,9 @@ def test_a_random_start_is_as_large_as_embeddings_are_and_follows_the_seed(init_
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_tuned_prompt_acts_the_same_in_plain_peft(shape, tmp_path):
     model = tiny_model(shape)
-    trainer = make_trainer(model, make_rows(), make_parameters(num_epochs=1, num_virtual_tokens=5))
-    list(trainer.run())
-    artifact = trainer.result().artifact
+    run = make_run(model, make_rows(), make_parameters(num_epochs=1, num_virtual_tokens=5))
+    list(tune(run))
+    artifact = run.result().artifact
     for name, content in adapter_files(PromptTuning(), artifact, model.spec).items():
         (tmp_path / name).write_bytes(content)
     ids = torch.tensor([[1, 40, 41, 42, 43]])

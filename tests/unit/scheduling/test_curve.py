@@ -9,10 +9,10 @@ import pytest
 from factories.stored import MOMENT
 from foreword.domain.experiment import Phase
 from foreword.scheduling.curve import CurveRecorder
-from foreword.tuning.trainer import StepReport
+from foreword.tuning.results import StepReport
 
 STEP = StepReport(
-    step=1, total_steps=10, epoch=0.1, loss=2.0, learning_rate=0.1, rows=4, seconds=0.5, phase=Phase.TUNING,
+    step=1, total_steps=10, epoch=0.1, loss=2.0, learning_rate=0.1, rows=4, tokens=120, seconds=0.5, phase=Phase.TUNING,
     validation_loss=None, validation_metric=None,
 )  # fmt: skip
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from factories.runs import make_parameters, make_rows, make_trainer
+from factories.runs import make_parameters, make_rows, make_run
 from foreword.cli.threads import let_idle_threads_sleep
 from foreword.domain.base_model import Architecture
 from foreword.plugin.interfaces import TuningMethod
 from foreword.testing.tiny_models import TinyModel
+from foreword.tuning.co_tuning import tune
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 
@@ -34,7 +35,7 @@ CASES = [
 ]
 
 
-def tune(architecture: Architecture, method: str, optimizer: str) -> dict[str, list[float]]:
+def losses_of(architecture: Architecture, method: str, optimizer: str) -> dict[str, list[float]]:
     """Return the losses of every update and every epoch of a short run in fp32."""
     # The run uses all formulas: warm-up and decay of the rate, a short last window, clipping, weight decay, dropout,
     # averaging, and a refit on all rows.
@@ -44,8 +45,8 @@ def tune(architecture: Architecture, method: str, optimizer: str) -> dict[str, l
         method_parameters={"token_dropout": 0.2, "averaging": 0.9},
     )  # fmt: skip
     model = TinyModel(architecture).load(device="cpu", dtype="float32")
-    trainer = make_trainer(model, make_rows(16), parameters, method=METHODS[method], evaluate=lambda _: 0.5)
-    reports = list(trainer.run())
+    run = make_run(model, make_rows(16), parameters, method=METHODS[method], evaluate=lambda _: 0.5)
+    reports = list(tune(run))
     return {
         "losses": [report.loss for report in reports],
         "validation_losses": [report.validation_loss for report in reports if report.validation_loss is not None],
@@ -63,7 +64,7 @@ def golden() -> Any:
 
 @pytest.mark.parametrize(("architecture", "method", "optimizer"), CASES)
 def test_a_run_under_a_fixed_seed_has_the_recorded_losses(golden, architecture, method, optimizer):
-    found = tune(architecture, method, optimizer)
+    found = losses_of(architecture, method, optimizer)
 
     expected = golden[key_of(architecture, method, optimizer)]
     assert found["losses"] == pytest.approx(expected["losses"], rel=RELATIVE)
@@ -73,7 +74,7 @@ def test_a_run_under_a_fixed_seed_has_the_recorded_losses(golden, architecture, 
 def write() -> None:
     """Write the losses of all cases."""
     let_idle_threads_sleep()
-    numbers = {key_of(*case): tune(*case) for case in CASES}
+    numbers = {key_of(*case): losses_of(*case) for case in CASES}
     rounded = {
         key: {name: [round(loss, 6) for loss in losses] for name, losses in found.items()}
         for key, found in numbers.items()

@@ -13,10 +13,11 @@ from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.evaluation import held_out_metric
 from foreword.inference.runner import ModelRunner
+from foreword.tuning.co_tuning import tune
 from foreword.tuning.limits import ENOUGH_UPDATES, FEWEST_READINGS, MOST_READINGS
 from foreword.tuning.plan import make_plan
+from foreword.tuning.run import TuningRun
 from foreword.tuning.split import split_for
-from foreword.tuning.trainer import Trainer
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
@@ -302,16 +303,16 @@ def test_the_longest_rows_that_a_plan_admits_can_be_tuned_and_measured(shape):
 
     def measure(contributions):
         return held_out_metric(
-            runner=runner, task=task, schema=plan.schema, verbalizer="{{input}}", rows=trainer.validation_rows,
+            runner=runner, task=task, schema=plan.schema, verbalizer="{{input}}", rows=run.validation_rows,
             contributions=contributions, parameters=plan.parameters,
         )  # fmt: skip
 
-    trainer = Trainer(
+    run = TuningRun(
         model=model, method=PromptTuning(), task=task, plan=plan, verbalizer="{{input}}", rows=rows, evaluate=measure
     )
 
     assert plan.parameters.max_output_tokens == 60
-    assert [report.validation_metric for report in trainer.run()][-1] is not None
+    assert [report.validation_metric for report in tune(run)][-1] is not None
 
 
 def test_too_few_rows_are_a_failed_precondition():

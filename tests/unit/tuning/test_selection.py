@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from factories.runs import make_parameters, make_rows, make_trainer
+from factories.runs import make_parameters, make_rows, make_run
 from factories.tiny_models import tiny_model
+from foreword.tuning.co_tuning import tune
 from foreword.tuning.selection import Selection
 
 
@@ -39,9 +40,9 @@ def test_a_patience_of_zero_never_stops(patience, exhausted):
 def test_a_run_stops_early_and_reports_no_updates_left():
     # A rate too small for a noticeable change.
     parameters = make_parameters(num_epochs=9, learning_rate=1e-8, early_stopping_patience=2)
-    trainer = make_trainer(tiny_model("bart"), make_rows(), parameters, evaluate=lambda _: 0.5)
+    run = make_run(tiny_model("bart"), make_rows(), parameters, evaluate=lambda _: 0.5)
 
-    report = list(trainer.run())[-1]
+    report = list(tune(run))[-1]
 
     assert report.epoch == pytest.approx(3.0)
     assert report.total_steps == report.step

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from factories.runs import make_parameters, make_plan_of, make_rows, make_trainer
+from factories.runs import make_parameters, make_plan_of, make_rows, make_run
 from factories.tiny_models import SHAPES, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.domain.experiment import Phase
@@ -15,18 +15,19 @@ from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import soft_prompt
 from foreword.testing.tiny_models import TinyModel
 from foreword.tuning.batches import encode_rows
+from foreword.tuning.co_tuning import tune
 from foreword.tuning.fingerprint import run_fingerprint
 from foreword_methods.ia3 import IA3
 from foreword_tasks.classification import Classification
 
 
-def _prompt(trainer) -> torch.Tensor:
-    return trainer.result().artifact.tensors["prompt_embeddings"]
+def _prompt(run) -> torch.Tensor:
+    return run.result().artifact.tensors["prompt_embeddings"]
 
 
 def _finished(model, rows, parameters, **arguments):
-    trainer = make_trainer(model, rows, parameters, **arguments)
-    return trainer, list(trainer.run())
+    run = make_run(model, rows, parameters, **arguments)
+    return run, list(tune(run))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -67,13 +68,13 @@ def test_a_run_resumed_at_any_update_ends_bit_for_bit_where_an_uninterrupted_one
     whole, reports = _finished(model, rows, parameters, evaluate=lambda _: metrics[0])
 
     states = []
-    trainer = make_trainer(model, rows, parameters, evaluate=lambda _: metrics[0])
-    states = [trainer.state() for _ in trainer.run()]
+    run = make_run(model, rows, parameters, evaluate=lambda _: metrics[0])
+    states = [run.state() for _ in tune(run)]
 
     for step in (1, 3, 4, 7, len(states) - 1):
-        resumed = make_trainer(model, rows, parameters, evaluate=lambda _: metrics[0], state=states[step - 1])
+        resumed = make_run(model, rows, parameters, evaluate=lambda _: metrics[0], state=states[step - 1])
         assert resumed.step == step
-        rest = list(resumed.run())
+        rest = list(tune(resumed))
         assert [report.loss for report in rest] == [report.loss for report in reports[step:]]
         assert torch.equal(_prompt(resumed), _prompt(whole))
 
@@ -88,14 +89,14 @@ def test_factors_are_tuned_by_the_same_loop_and_resume_bit_for_bit(shape, optimi
         method_parameters={"token_dropout": 0.2, "averaging": 0.9},
     )  # fmt: skip
     arguments = {"method": IA3(), "evaluate": lambda _: 0.5}
-    whole = make_trainer(model, rows, parameters, **arguments)
+    whole = make_run(model, rows, parameters, **arguments)
     states, reports = [], []
-    for report in whole.run():
+    for report in tune(whole):
         reports.append(report)
         states.append(whole.state())
 
-    resumed = make_trainer(model, rows, parameters, state=states[7], **arguments)
-    rest = list(resumed.run())
+    resumed = make_run(model, rows, parameters, state=states[7], **arguments)
+    rest = list(tune(resumed))
 
     assert reports[17].loss < reports[0].loss
     assert [report.loss for report in rest] == [report.loss for report in reports[8:]]
@@ -108,37 +109,37 @@ def test_factors_are_tuned_by_the_same_loop_and_resume_bit_for_bit(shape, optimi
 
 def test_a_checkpoint_of_another_run_is_refused():
     model, rows = tiny_model("bart"), make_rows()
-    state = make_trainer(model, rows, make_parameters(seed=1)).state()
+    state = make_run(model, rows, make_parameters(seed=1)).state()
 
     with pytest.raises(ArtifactError, match="another run"):
-        make_trainer(model, rows, make_parameters(seed=2), state=state)
+        make_run(model, rows, make_parameters(seed=2), state=state)
 
 
 def test_a_checkpoint_of_rows_that_were_encoded_differently_is_refused():
     model, rows = tiny_model("bart"), make_rows()
-    state = make_trainer(model, rows, make_parameters()).state()
+    state = make_run(model, rows, make_parameters()).state()
     other = replace(model, tokenizer=TinyModel(Architecture.ENCODER_DECODER).load_tokenizer())
 
     with pytest.raises(ArtifactError, match="another run"):
-        make_trainer(other, rows, make_parameters(), state=state)
+        make_run(other, rows, make_parameters(), state=state)
 
 
 @pytest.mark.parametrize("change", [{"id": "tiny--other"}, {"revision": "2"}])
 def test_a_checkpoint_of_another_base_model_or_other_weights_is_refused(change):
     model, rows = tiny_model("bart"), make_rows()
-    state = make_trainer(model, rows, make_parameters()).state()
+    state = make_run(model, rows, make_parameters()).state()
     other = replace(model, spec=replace(model.spec, **change))
 
     with pytest.raises(ArtifactError, match="another run"):
-        make_trainer(other, rows, make_parameters(), state=state)
+        make_run(other, rows, make_parameters(), state=state)
 
 
 def test_a_checkpoint_of_another_tuning_method_is_refused():
     model, rows = tiny_model("bart"), make_rows()
-    state = make_trainer(model, rows, make_parameters()).state()
+    state = make_run(model, rows, make_parameters()).state()
 
     with pytest.raises(ArtifactError, match="another run"):
-        make_trainer(model, rows, make_parameters(), method=IA3(), state=state)
+        make_run(model, rows, make_parameters(), method=IA3(), state=state)
 
 
 def test_runs_that_hold_out_different_rows_have_different_fingerprints():
@@ -156,21 +157,21 @@ def test_runs_that_hold_out_different_rows_have_different_fingerprints():
 def test_validation_rows_are_held_out_instead_of_a_share_and_a_checkpoint_belongs_to_them():
     model, rows, parameters = tiny_model("bart"), make_rows(), make_parameters(validation_split=0.0)
     validation_rows = make_rows(3)
-    trainer = make_trainer(model, rows, parameters, validation_rows=validation_rows)
-    state = trainer.state()
+    run = make_run(model, rows, parameters, validation_rows=validation_rows)
+    state = run.state()
 
-    assert trainer.training_rows == tuple(rows)
-    assert trainer.validation_rows == tuple(validation_rows)
-    make_trainer(model, rows, parameters, validation_rows=validation_rows, state=state)
+    assert run.training_rows == tuple(rows)
+    assert run.validation_rows == tuple(validation_rows)
+    make_run(model, rows, parameters, validation_rows=validation_rows, state=state)
     for others in (validation_rows[:2], [replace(row, output="Service") for row in validation_rows], ()):
         with pytest.raises(ArtifactError, match="another run"):
-            make_trainer(model, rows, parameters, validation_rows=others, state=state)
+            make_run(model, rows, parameters, validation_rows=others, state=state)
 
 
 @pytest.mark.parametrize("state", [b"", b"\x80\x04pickle", b"0" * 100])
 def test_bytes_that_are_not_a_checkpoint_are_refused_and_never_unpickled(state):
     with pytest.raises(ArtifactError, match="cannot be read"):
-        make_trainer(tiny_model("bart"), make_rows(), make_parameters(), state=state)
+        make_run(tiny_model("bart"), make_rows(), make_parameters(), state=state)
 
 
 def test_the_last_window_of_an_epoch_is_averaged_over_its_own_tokens():
@@ -200,13 +201,14 @@ def test_the_held_out_loss_is_the_mean_over_true_answer_tokens():
     """Earlier tools divide it by the number of training batches, or by padded positions."""
     model, rows = tiny_model("bart"), make_rows()
     seen = []
-    trainer = make_trainer(
+    run = make_run(
         model, rows, make_parameters(num_epochs=1, batch_size=2), evaluate=lambda items: seen.append(items) or 0.0
     )
 
-    report = list(trainer.run())[-1]
+    report = list(tune(run))[-1]
 
-    loss, held_out = AnswerLoss(model), trainer._held_out
+    loss, plan = AnswerLoss(model), make_plan_of(rows, make_parameters())
+    held_out = encode_rows(run.validation_rows, model=model, task=Classification(), plan=plan, verbalizer="{{input}}")
     with torch.no_grad():
         nats = sum(float(loss.nats([row], [seen[0]], [0])) for row in held_out)
     tokens = sum(len(row.target_ids) for row in held_out)
@@ -221,11 +223,11 @@ def test_the_epoch_with_the_best_metric_is_kept():
         prompts.append(soft_prompt(contributions).clone())
         return next(metrics)
 
-    trainer, _ = _finished(tiny_model("bart"), make_rows(), make_parameters(num_epochs=3), evaluate=measure)
+    run, _ = _finished(tiny_model("bart"), make_rows(), make_parameters(num_epochs=3), evaluate=measure)
 
-    assert trainer.result().best_epoch == 2
-    assert trainer.result().best_metric == 0.8
-    assert torch.equal(_prompt(trainer), prompts[1])
+    assert run.result().best_epoch == 2
+    assert run.result().best_metric == 0.8
+    assert torch.equal(_prompt(run), prompts[1])
 
 
 def test_the_last_epoch_is_kept_if_keep_best_is_off():
@@ -236,9 +238,9 @@ def test_the_last_epoch_is_kept_if_keep_best_is_off():
         prompts.append(soft_prompt(contributions).clone())
         return next(metrics)
 
-    trainer, _ = _finished(tiny_model("bart"), make_rows(), make_parameters(keep_best=False), evaluate=measure)
+    run, _ = _finished(tiny_model("bart"), make_rows(), make_parameters(keep_best=False), evaluate=measure)
 
-    assert torch.equal(_prompt(trainer), prompts[-1])
+    assert torch.equal(_prompt(run), prompts[-1])
 
 
 def test_a_refit_trains_on_all_rows_for_the_best_number_of_epochs_and_is_not_the_evaluated_artifact():
@@ -246,34 +248,35 @@ def test_a_refit_trains_on_all_rows_for_the_best_number_of_epochs_and_is_not_the
     rows = make_rows()
     parameters = make_parameters(num_epochs=3, refit=True)
 
-    trainer, reports = _finished(tiny_model("bart"), rows, parameters, evaluate=lambda _: next(metrics))
+    run, reports = _finished(tiny_model("bart"), rows, parameters, evaluate=lambda _: next(metrics))
 
     refit = [report for report in reports if report.phase is Phase.REFITTING]
     assert sum(report.rows for report in refit) == 2 * len(rows)
     assert all(report.validation_loss is None for report in refit)
-    assert trainer.result().refitted
-    assert not torch.equal(_prompt(trainer), trainer.result().evaluated.tensors["prompt_embeddings"])
+    assert run.result().refitted
+    assert not torch.equal(_prompt(run), run.result().evaluated.tensors["prompt_embeddings"])
 
 
 def test_without_held_out_rows_all_are_trained_on_and_nothing_is_measured():
     rows = make_rows()
     parameters = make_parameters(validation_split=0.0, refit=True)
 
-    trainer, reports = _finished(tiny_model("bart"), rows, parameters)
+    run, reports = _finished(tiny_model("bart"), rows, parameters)
 
     assert sum(report.rows for report in reports) == 2 * len(rows)
-    assert trainer.validation_rows == ()
+    assert run.validation_rows == ()
     assert {report.validation_loss for report in reports} == {None}
 
 
 def test_a_run_that_diverges_fails_with_the_remedy():
     model = tiny_model("bart")
-    trainer = make_trainer(model, make_rows(), make_parameters())
+    reports = tune(make_run(model, make_rows(), make_parameters()))
+    next(reports)
     with torch.no_grad():
         model.module.final_logits_bias.fill_(float("nan"))
 
     with pytest.raises(FailedPreconditionError, match="learning_rate below"):
-        list(trainer.run())
+        next(reports)
 
 
 def test_token_dropout_leaves_out_words_but_never_special_tokens_and_averaging_smooths_the_prompt():
@@ -288,6 +291,6 @@ def test_token_dropout_leaves_out_words_but_never_special_tokens_and_averaging_s
 
 
 def test_the_total_number_of_updates_includes_the_refit():
-    trainer = make_trainer(tiny_model("bart"), make_rows(), make_parameters(refit=True))
+    run = make_run(tiny_model("bart"), make_rows(), make_parameters(refit=True))
 
-    assert trainer.total_steps == 2 * 3 + 2 * 3
+    assert run.total_steps == 2 * 3 + 2 * 3
