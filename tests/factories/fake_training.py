@@ -1,4 +1,6 @@
-"""A worker with a training loop without a model: a chain of hashes, whose end only an unbroken run reaches.
+"""A worker with a training loop without a model: chains of hashes, whose ends only unbroken runs reach.
+
+It trains a company of runs, one step of each after the other, with one heartbeat for all.
 
 The worker records the promises of the storage in a journal that outlives it: it appends a line after the storage has
 acknowledged a write, or before it drops something on purpose. Tests kill it and compare the journal with the database.
@@ -17,7 +19,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from factories.stored import let_wait, make_evaluation, make_snapshot, make_tuned_model, store_experiment
+from factories.stored import (
+    company_of,
+    let_wait,
+    make_evaluation,
+    make_snapshot,
+    make_tuned_model,
+    store_experiment,
+)
 from foreword.domain.experiment import ExperimentState, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
@@ -27,8 +36,10 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import Lease, LeaseState
 from foreword.storage.publication import ArtifactPublisher
-from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.run_results import Beat
 
 STEPS = 6
 CHECKPOINT_STEPS = 2
@@ -43,6 +54,7 @@ class Place:
     artifacts_url: str
     journal: str
     lease_seconds: float = 0.3
+    most_runs: int = 3
 
 
 def value_at(experiment: str, step: int) -> str:
@@ -74,101 +86,184 @@ def work(place: Place, worker: str, moment: str = "", passes: int = 1) -> None:
     """
     failpoint = killer(moment, passes)
     database = Database(place.database_url)
-    loop = _Loop(place, worker, database, failpoint)
     queue = ExperimentQueue(database, failpoint=failpoint)
+    company = _Company(place, worker, database, queue, failpoint)
     while True:
-        lease = queue.lease(worker, timedelta(seconds=place.lease_seconds))
-        if lease is None:
-            counts = queue.counts()
-            if not any(count for state, count in counts.items() if not state.ended):
-                break
+        if company.take_runs():
+            company.step()
+        elif all(state.ended or not count for state, count in queue.counts().items()):
+            break
+        else:
             time.sleep(0.01)
-            continue
-        try:
-            loop.run(queue, lease)
-        except LeaseLostError:
-            loop.note("lost", lease)
     database.close()
 
 
-class _Loop:
-    def __init__(self, place: Place, worker: str, database: Database, failpoint: Callable[[str], None]) -> None:
+class _Run:
+    """A leased run and the state of its chain."""
+
+    def __init__(self, lease: Lease) -> None:
+        experiment = lease.experiment
+        self.lease = lease
+        self.mode = experiment.description
+        self.checkpoints = checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
+        self.value, self.step = experiment.id, 0
+
+    def advance(self) -> Beat:
+        """Make one step and return what to store of it."""
+        self.step += 1
+        self.value = hashlib.sha256(self.value.encode()).hexdigest()
+        # The learning rate of a point identifies the lease that wrote it.
+        snapshot = dataclasses.replace(make_snapshot(self.step), learning_rate=float(self.lease.epoch))
+        return Beat(lease=self.lease, progress=Progress(step=self.step, total_steps=STEPS), snapshots=[snapshot])
+
+
+class _Company:
+    """The runs of one worker."""
+
+    def __init__(
+        self,
+        place: Place,
+        worker: str,
+        database: Database,
+        queue: ExperimentQueue,
+        failpoint: Callable[[str], None],
+    ) -> None:
         self._duration = timedelta(seconds=place.lease_seconds)
+        self._most_runs = place.most_runs
         self._database = database
+        self._queue = queue
         self._publisher = ArtifactPublisher(
             database=database, artifacts=ArtifactStore(place.artifacts_url, failpoint=failpoint)
         )
         self._checkpoints = CheckpointStore(place.artifacts_url, key=b"key", failpoint=failpoint)
         self._journal = os.open(place.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         self._worker = worker
+        self._runs: list[_Run] = []
 
-    def note(self, event: str, lease: Lease, **facts: Any) -> None:
-        """Append a line in one write, so that lines of several processes do not mix."""
-        line = {"event": event, "run": lease.experiment.id, "epoch": lease.epoch, "worker": self._worker, **facts}
-        os.write(self._journal, (json.dumps(line) + "\n").encode())
+    def take_runs(self) -> bool:
+        """Lease runs while there is room, and return whether there are any."""
+        while len(self._runs) < self._most_runs:
+            if self._runs:
+                base_model = self._runs[0].lease.experiment.config.base_model
+                lease = self._queue.join(self._worker, base_model, self._duration)
+            else:
+                lease = self._queue.lease(self._worker, self._duration)
+            if lease is None:
+                break
+            self._begin(lease)
+        return bool(self._runs)
 
-    def run(self, queue: ExperimentQueue, lease: Lease) -> None:
-        """Run an experiment from its newest checkpoint to its end."""
-        self.note("leased", lease)
-        experiment, mode = lease.experiment, lease.experiment.description
-        key = checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
-        value, start = experiment.id, 0
-        payload = self._checkpoints.latest_checkpoint(key)
+    def step(self) -> None:
+        """Make one step of every run, and store all of them with one heartbeat."""
+        time.sleep(0.002)
+        beats = [run.advance() for run in self._runs]
+        states = self._queue.heartbeat(beats, duration=self._duration)
+        for run, state in zip(list(self._runs), states, strict=True):
+            if run not in self._runs:  # it has left with another one
+                continue
+            try:
+                self._go_on(run, state)
+            except LeaseLostError:
+                self._lose(run)
+
+    def _begin(self, lease: Lease) -> None:
+        """Continue a run from its newest checkpoint."""
+        self._note("leased", lease)
+        run = _Run(lease)
+        payload = self._checkpoints.latest_checkpoint(run.checkpoints)
         if payload is not None:
             state = json.loads(payload)
-            value, start = state["value"], state["step"]
-            sound = value == value_at(experiment.id, start) and state["padding"] == _PADDING
-            self.note("loaded", lease, step=start, written_by=state["epoch"], sound=sound)
-        self.note("rewinding", lease, step=start)
-        queue.rewind(lease, start)
-        for step in range(start + 1, STEPS + 1):
-            value = hashlib.sha256(value.encode()).hexdigest()
-            time.sleep(0.002)
-            # The learning rate of a point identifies the lease that wrote it.
-            snapshot = dataclasses.replace(make_snapshot(step), learning_rate=float(lease.epoch))
-            progress = Progress(step=step, total_steps=STEPS)
-            cancelling = queue.heartbeat(lease, progress=progress, snapshots=[snapshot], duration=self._duration)
-            self.note("heartbeat", lease, step=step)
-            if cancelling:
-                queue.cancelled(lease, 1.0)
-                self.note("ended", lease, state=ExperimentState.CANCELLED.value)
-                return
-            if step % CHECKPOINT_STEPS == 0:
-                state = {"value": value, "step": step, "epoch": lease.epoch, "padding": _PADDING}
-                self._checkpoints.write_checkpoint(key, lease.epoch, step, json.dumps(state).encode())
-                self.note("checkpoint", lease, step=step)
-            if mode == "release" and lease.epoch == 1 and step == STEPS // 2:
-                queue.release(lease)
-                return
-            if mode == "yield" and lease.epoch == 1 and step == STEPS // 2:
-                rival = store_experiment(self._database, "rival", description="fail")
-                let_wait(self._database, rival)
-                following = queue.hand_over(lease, self._duration)
-                if following is not None:
-                    self.run(queue, following)
-                    return
-            if mode == "cancel" and step == STEPS // 2:
-                ExperimentRepository(self._database, experiment.tenant).request_cancel(experiment.id)
-                self.note("cancel", lease)
-        self._end(queue, lease, mode, value)
-        self._checkpoints.delete_checkpoints(key)
+            run.value, run.step = state["value"], state["step"]
+            sound = run.value == value_at(lease.experiment.id, run.step) and state["padding"] == _PADDING
+            self._note("loaded", lease, step=run.step, written_by=state["epoch"], sound=sound)
+        self._note("rewinding", lease, step=run.step)
+        self._runs.append(run)
+        try:
+            self._queue.rewind(lease, run.step)
+            if run.step >= STEPS:
+                self._end(run)
+        except LeaseLostError:
+            self._lose(run)
 
-    def _end(self, queue: ExperimentQueue, lease: Lease, mode: str, value: str) -> None:
-        if mode == "fail":
-            queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message="As requested."), 1.0)
-            self.note("ended", lease, state=ExperimentState.FAILED.value)
+    def _go_on(self, run: _Run, state: LeaseState) -> None:
+        lease = run.lease
+        if state is LeaseState.LOST:
+            raise lease.lost()
+        self._note("heartbeat", lease, step=run.step)
+        if state is LeaseState.CANCELLING:
+            self._queue.cancelled(lease, 1.0)
+            self._note("ended", lease, state=ExperimentState.CANCELLED.value)
+            self._runs.remove(run)
             return
+        if run.step % CHECKPOINT_STEPS == 0:
+            self._checkpoint(run)
+        if run.step == STEPS // 2:
+            self._disturb(run)
+        if run in self._runs and run.step >= STEPS:
+            self._end(run)
+
+    def _disturb(self, run: _Run) -> None:
+        """Do what the mode of a run asks for in its middle."""
+        lease = run.lease
+        if run.mode == "release" and lease.epoch == 1:
+            self._queue.release(lease)
+            self._runs.remove(run)
+        elif run.mode == "yield" and lease.epoch == 1:
+            rival = store_experiment(self._database, "rival", description="fail", base_model="rival")
+            let_wait(self._database, rival)
+            self._hand_over()
+        elif run.mode == "cancel":
+            ExperimentRepository(self._database, lease.experiment.tenant).request_cancel(lease.experiment.id)
+            self._note("cancel", lease)
+
+    def _hand_over(self) -> None:
+        """Yield to a run of another base model with all runs, if their tenant has had more than its share."""
+        for run in self._runs:
+            self._checkpoint(run)
+        leases = [run.lease for run in self._runs]
+        following = self._queue.hand_over(company_of(*leases, is_full=False), leases, self._duration)
+        if following is not None:
+            self._runs.clear()
+            self._begin(following)
+
+    def _checkpoint(self, run: _Run) -> None:
+        state = {"value": run.value, "step": run.step, "epoch": run.lease.epoch, "padding": _PADDING}
+        self._checkpoints.write_checkpoint(run.checkpoints, run.lease.epoch, run.step, json.dumps(state).encode())
+        self._note("checkpoint", run.lease, step=run.step)
+
+    def _end(self, run: _Run) -> None:
+        if run.mode == "fail":
+            failure = Failure(kind="internal", reason="INTERNAL", message="As requested.")
+            self._queue.fail(run.lease, failure, 1.0)
+            self._note("ended", run.lease, state=ExperimentState.FAILED.value)
+        else:
+            self._succeed(run)
+        self._checkpoints.delete_checkpoints(run.checkpoints)
+        self._runs.remove(run)
+
+    def _succeed(self, run: _Run) -> None:
+        lease = run.lease
         model = f"{lease.experiment.id}-{lease.epoch}"
-        artifact = tuned_model_key(lease.experiment.tenant, model, value)
-        files = {CONFIG_FILE: b"{}", TENSORS_FILE: value.encode()}
+        artifact = tuned_model_key(lease.experiment.tenant, model, run.value)
+        files = {CONFIG_FILE: b"{}", TENSORS_FILE: run.value.encode()}
         with self._publisher.publish(lease.experiment.tenant, artifact, files):
-            queue.succeed(
+            self._queue.succeed(
                 lease,
                 tuned_model=dataclasses.replace(
-                    make_tuned_model(lease.experiment, model), artifact=artifact, content_sha256=value
+                    make_tuned_model(lease.experiment, model), artifact=artifact, content_sha256=run.value
                 ),
                 evaluations=[make_evaluation()],
                 curve_advice="",
                 compute_seconds=1.0,
             )
-        self.note("ended", lease, state=ExperimentState.SUCCEEDED.value)
+        self._note("ended", lease, state=ExperimentState.SUCCEEDED.value)
+
+    def _lose(self, run: _Run) -> None:
+        self._note("lost", run.lease)
+        if run in self._runs:
+            self._runs.remove(run)
+
+    def _note(self, event: str, lease: Lease, **facts: Any) -> None:
+        """Append a line in one write, so that lines of several processes do not mix."""
+        line = {"event": event, "run": lease.experiment.id, "epoch": lease.epoch, "worker": self._worker, **facts}
+        os.write(self._journal, (json.dumps(line) + "\n").encode())

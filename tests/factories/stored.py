@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import update
 
@@ -32,8 +33,11 @@ from foreword.domain.tuned_model import TunedModel
 from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import Company, Lease, LeaseState
+from foreword.storage.queue import ExperimentQueue
 from foreword.storage.requests import RequestKey
-from foreword.storage.tables import ExperimentRow
+from foreword.storage.run_results import Beat
+from foreword.storage.tables import JobRow
 from foreword.storage.tenants import TenantRepository
 from foreword_starter.model import REVISION
 
@@ -61,10 +65,12 @@ def make_report() -> DataReport:
     )
 
 
-def make_config(dataset: str, validation_dataset: str | None = None) -> ExperimentConfig:
+def make_config(
+    dataset: str, validation_dataset: str | None = None, base_model: str = "foreword--starter"
+) -> ExperimentConfig:
     """Make the configuration of an experiment."""
     return ExperimentConfig(
-        base_model="foreword--starter",
+        base_model=base_model,
         dataset=dataset,
         task="classification",
         task_options=TaskOptions(labels=("Warehouse", "Packaging"), multi_label=True, extra={"weight": 1.5}),
@@ -191,6 +197,7 @@ def store_experiment(
     display_name: str = "Tuning",
     description: str = "",
     id: str | None = None,
+    base_model: str = "foreword--starter",
     request: RequestKey | None = None,
     max_queued: int = 10_000,
 ) -> TuneExperiment:
@@ -199,7 +206,7 @@ def store_experiment(
         display_name=display_name,
         description=description,
         id=id,
-        config=make_config(dataset or store_dataset(database, tenant).id, validation_dataset),
+        config=make_config(dataset or store_dataset(database, tenant).id, validation_dataset, base_model),
         plan=make_plan(),
         creator="key-1",
         request=request,
@@ -207,12 +214,29 @@ def store_experiment(
     )
 
 
+def beat(queue: ExperimentQueue, lease: Lease, *, duration: timedelta, **results: Any) -> bool:
+    """Send a heartbeat of one lease, and return whether cancellation was requested.
+
+    Raises:
+        LeaseLostError: The lease is no longer valid.
+    """
+    (state,) = queue.heartbeat([Beat(lease=lease, **results)], duration=duration)
+    if state is LeaseState.LOST:
+        raise lease.lost()
+    return state is LeaseState.CANCELLING
+
+
+def company_of(*leases: Lease, had_turn: bool = True, is_full: bool = True) -> Company:
+    """Return a company of runs that have had their turns."""
+    return Company(leases=leases, had_turns={lease.job for lease in leases}, had_turn=had_turn, is_full=is_full)
+
+
 def let_wait(database: Database, experiment: TuneExperiment, wait: timedelta = timedelta(seconds=10)) -> None:
     """Let a queued experiment look as if it had waited for some time, so that no worker can be free."""
-    row = ExperimentRow
+    row = JobRow
     with database.write() as session:
         session.execute(
             update(row)
-            .where(row.tenant == experiment.tenant, row.id == experiment.id)
+            .where(row.tenant == experiment.tenant, row.resource == experiment.id)
             .values(create_time=experiment.create_time - wait)
         )

@@ -21,7 +21,7 @@ from factories.api import (
     wait_for_deployment,
 )
 from factories.servers import RunningServer
-from factories.stored import make_evaluation, make_snapshot, make_tuned_model
+from factories.stored import beat, make_evaluation, make_snapshot, make_tuned_model
 from foreword.domain.deployment import ModelReference
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.failure import Failure
@@ -259,7 +259,7 @@ def succeed(server: RunningServer) -> None:
     )
     evaluations = tuple(replace(evaluation, system=f"system_{number}") for number in range(5))
     curve = [make_snapshot(step) for step in range(3_000)]
-    server.queue.heartbeat(lease, duration=timedelta(seconds=600), snapshots=curve)
+    beat(server.queue, lease, duration=timedelta(seconds=600), snapshots=curve)
     model = replace(make_tuned_model(lease.experiment, "m" * 20), evaluations=evaluations)
     server.queue.succeed(lease, tuned_model=model, evaluations=evaluations, curve_advice="", compute_seconds=1.0)
 

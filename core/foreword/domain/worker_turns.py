@@ -1,12 +1,16 @@
-"""Turns of tenants at the workers: pure decisions about the run that a worker takes next.
+"""Turns of tenants at the workers: pure decisions about the runs that a worker takes, and about those that it leaves.
 
 Tenants share the workers by recent compute time. A tenant's time decays with a half-life, so that a long run in an idle
 service does not count against its tenant for ever, and so that a new tenant gets a head start of a few minutes at most.
+
+A worker tunes the runs of one base model together, as its company. Runs join and leave the company one by one. For a
+run of another base model the company ends its turn as a whole, because a worker tunes one base model at a time.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -41,7 +45,34 @@ class WaitingRun:
 
     key: int
     tenant: str
+    base_model: str
     standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRun:
+    """A run that a worker has.
+
+    Attributes:
+        had_turn: Whether it has had its turn, so that it may leave its place to another run.
+    """
+
+    key: int
+    tenant: str
+    had_turn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """An exchange of runs at a worker.
+
+    Attributes:
+        leaving: Keys of the runs that yield: one, or the whole company.
+        following: The runs of which the first one that can be leased comes, in order.
+    """
+
+    leaving: frozenset[int]
+    following: tuple[WaitingRun, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,28 +122,104 @@ def order_of_runs(waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) 
     return sorted(waiting, key=rank)
 
 
-def runs_to_yield_to(tenant: str, waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) -> list[WaitingRun]:
-    """Return the waiting runs that come before a running one if it waits as well, in order.
+def runs_to_join(base_model: str, waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) -> list[WaitingRun]:
+    """Return the waiting runs that may join the company of a base model, in order.
 
-    Other runs of the same tenant do not count: they wait until this one has ended.
+    A run does not overtake one of its own tenant that waits for another base model: otherwise, a tenant that keeps
+    queueing runs of one base model would never get to its others.
 
     Args:
-        tenant: Tenant of the running run.
-        uses: Use of the workers by tenant, including the running run.
+        waiting: At least the first run of each tenant and base model.
+        uses: Use of the workers by tenant.
     """
-    own = WaitingRun(key=0, tenant=tenant, standing=Standing.YIELDED)
-    use = uses.get(tenant, TenantUse())
-    released = {**uses, tenant: replace(use, running=max(0, use.running - 1))}
-    others = [run for run in waiting if run.tenant != tenant]
-    order = order_of_runs([own, *others], released)
-    return order[: order.index(own)]
+    joining = [
+        run
+        for run in waiting
+        if run.base_model == base_model
+        and not any(
+            other.tenant == run.tenant
+            and other.base_model != base_model
+            and (other.standing, other.key) < (run.standing, run.key)
+            for other in waiting
+        )
+    ]
+    return order_of_runs(joining, uses)
+
+
+def runs_to_yield_to(
+    tenants: Sequence[str], waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]
+) -> list[WaitingRun]:
+    """Return the waiting runs that come before all of some running ones if these wait as well, in order.
+
+    Other runs of the same tenants do not count: they wait until these have ended.
+
+    Args:
+        tenants: Tenants of the running runs, one for each run.
+        uses: Use of the workers by tenant, including the running runs.
+    """
+    own = [
+        WaitingRun(key=0, tenant=tenant, base_model="", standing=Standing.YIELDED) for tenant in dict.fromkeys(tenants)
+    ]
+    released = dict(uses)
+    for tenant, count in Counter(tenants).items():
+        use = uses.get(tenant, TenantUse())
+        released[tenant] = replace(use, running=max(0, use.running - count))
+    others = [run for run in waiting if run.tenant not in tenants]
+    order = order_of_runs([*own, *others], released)
+    return order[: min(order.index(run) for run in own)]
+
+
+def choose_exchange(
+    company: Sequence[HeldRun],
+    waiting: Sequence[WaitingRun],
+    uses: Mapping[str, TenantUse],
+    *,
+    base_model: str,
+    had_turn: bool,
+    is_full: bool,
+) -> Exchange | None:
+    """Return the exchange that the tenants' shares ask for; None if the company goes on as it is.
+
+    A run of the same base model takes the place of one run, and only if no place is free: otherwise it joins. The run
+    that leaves belongs to the tenant with the most running runs, then to the one with the most recent compute time.
+
+    Args:
+        company: The runs that the worker has, at least one.
+        waiting: Runs that have waited for so long that no other worker can be free.
+        uses: Use of the workers by tenant, including the company's.
+        base_model: The base model of the company.
+        had_turn: Whether the company has had its turn at the worker, so that it may end as a whole.
+        is_full: Whether no further run can join.
+    """
+    exchanges: list[Exchange] = []
+    if had_turn:
+        others = [run for run in waiting if run.base_model != base_model]
+        following = runs_to_yield_to([run.tenant for run in company], others, uses)
+        exchanges.append(Exchange(leaving=frozenset(run.key for run in company), following=tuple(following)))
+    if is_full:
+        alike = [run for run in waiting if run.base_model == base_model]
+        for run in sorted(company, key=lambda run: _claim(run, uses)):
+            if run.had_turn:
+                following = runs_to_yield_to([run.tenant], alike, uses)
+                exchanges.append(Exchange(leaving=frozenset({run.key}), following=tuple(following)))
+    wanted = [exchange for exchange in exchanges if exchange.following]
+    if not wanted:
+        return None
+    first = order_of_runs([exchange.following[0] for exchange in wanted], uses)[0]
+    return next(exchange for exchange in wanted if exchange.following[0] == first)
+
+
+def _claim(run: HeldRun, uses: Mapping[str, TenantUse]) -> tuple[int, float, int]:
+    """Return a run's claim to its place: the smallest leaves first, and of one tenant's runs the newest."""
+    use = uses.get(run.tenant, TenantUse())
+    return -use.running, -use.recent_seconds, -run.key
 
 
 def is_turn_over(*, tuned_seconds: float, overhead_seconds: float, turn_seconds: float) -> bool:
-    """Return whether a run has had its turn, so that it may yield.
+    """Return whether a run or a company has had its turn, so that it may yield.
 
     Args:
-        tuned_seconds: Time for which the run has been tuned in this turn.
+        tuned_seconds: Time for which it has been tuned in this turn.
         overhead_seconds: Time to begin and end a turn: to load the model, encode the rows and write a checkpoint.
         turn_seconds: Minimum length of a turn.
     """

@@ -1,10 +1,11 @@
-"""Heartbeats, which renew the lease of a run and report its cancellation."""
+"""Heartbeats, which renew the leases of a worker's runs and report cancellation."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,9 @@ from typing import Self
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.storage.jobs.leases import Lease, LeaseState
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.run_results import Beat
 
 _log = get_logger("worker")
 
@@ -27,40 +30,33 @@ class WorkerStoppingError(Exception):
     """The worker was asked to stop; another worker will continue the run."""
 
 
-class Heartbeat:
-    """A heartbeat that renews a lease from the loop of the run, and from a thread during long operations.
+class Heartbeats:
+    """The heartbeats of a worker: each of them renews all of its leases in one transaction.
+
+    They come from the loop of the worker, and from a thread during long operations.
 
     Args:
-        queue: The queue that granted the lease.
-        lease: The lease.
-        duration: Duration of the lease after each heartbeat.
+        queue: The queue that granted the leases.
+        duration: Duration of a lease after each heartbeat.
         stop: Set to stop the worker.
-        spent_seconds: Compute time of earlier workers on this run.
         clock: Clock of monotonic time in seconds.
     """
 
     def __init__(
         self,
         queue: ExperimentQueue,
-        lease: Lease,
         *,
         duration: timedelta,
         stop: threading.Event,
-        spent_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.stop = stop
+        self.clock = clock
+        self.lock = threading.RLock()
         self._queue = queue
-        self._lease = lease
         self._duration = duration
-        self._stop = stop
-        self._spent_seconds = spent_seconds
-        self._clock = clock
-        self._started = clock()
         self._last = float("-inf")
-        self._phase: Phase | None = None
-        self._lock = threading.Lock()
-        self._cancelled = False
-        self._lost = False
+        self._runs: list[Heartbeat] = []
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._beat_while_busy, name="heartbeat", daemon=True)
 
@@ -74,35 +70,109 @@ class Heartbeat:
         self._closed.set()
         self._thread.join()
 
+    @contextmanager
+    def of(self, lease: Lease) -> Iterator[Heartbeat]:
+        """Renew a lease until the block ends."""
+        heartbeat = Heartbeat(self, lease)
+        with self.lock:
+            self._runs.append(heartbeat)
+        try:
+            yield heartbeat
+        finally:
+            with self.lock:
+                self._runs.remove(heartbeat)
+
+    def beat(self) -> None:
+        """Store what the runs have noted, and renew all leases if it is time."""
+        with self.lock:
+            if any(run.is_urgent for run in self._runs) or (self.clock() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS):
+                self.renew()
+
+    def renew(self) -> None:
+        """Store what the runs have noted, and renew all leases."""
+        with self.lock:
+            runs = [run for run in self._runs if not run.is_lost]
+            states = self._queue.heartbeat([run.to_beat() for run in runs], duration=self._duration) if runs else ()
+            self._last = self.clock()
+            for run, state in zip(runs, states, strict=True):
+                run.sent(state)
+
+    def _beat_while_busy(self) -> None:
+        """Renew the leases if the worker's loop has not done so for long, as when it loads a model or evaluates."""
+        pause_seconds = min(self._duration.total_seconds() / 3, 1.0)
+        while not self._closed.wait(pause_seconds):
+            with self.lock:
+                if self.clock() - self._last < pause_seconds:
+                    continue
+                try:
+                    self.renew()
+                except UnavailableError:  # the database has logged the cause once; this thread tries again
+                    continue
+                except Exception:  # the root of a thread
+                    _log.warning("heartbeat_failed", exc_info=True)
+
+
+class Heartbeat:
+    """The heartbeat of one run, from its lease to its end at this worker."""
+
+    def __init__(self, heartbeats: Heartbeats, lease: Lease) -> None:
+        self._heartbeats = heartbeats
+        self._lease = lease
+        self._charged_seconds = lease.experiment.compute_seconds
+        self._alone_since: float | None = None
+        self._progress: Progress | None = None
+        self._snapshots: tuple[Snapshot, ...] = ()
+        self._made_progress = False
+        self._phase: Phase | None = None
+        self._state = LeaseState.HELD
+
     @property
     def compute_seconds(self) -> float:
-        """Worker time that the run has used, including earlier workers."""
-        return self._spent_seconds + self._clock() - self._started
+        """Compute time that the run has used, including that of earlier workers."""
+        with self._heartbeats.lock:
+            since = self._alone_since
+            return self._charged_seconds + (0.0 if since is None else self._heartbeats.clock() - since)
+
+    def charge(self, seconds: float) -> None:
+        """Add the compute time of work that the run has shared with others."""
+        with self._heartbeats.lock:
+            self._charged_seconds += seconds
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Charge the time of the block to this run, which has the worker for itself meanwhile."""
+        with self._heartbeats.lock:
+            self._alone_since = self._heartbeats.clock()
+        try:
+            yield
+        finally:
+            with self._heartbeats.lock:
+                self._charged_seconds, self._alone_since = self.compute_seconds, None
+
+    def note(self, progress: Progress, snapshots: Sequence[Snapshot] = ()) -> None:
+        """Leave new results for the next heartbeat."""
+        with self._heartbeats.lock:
+            self._progress = progress
+            self._snapshots += tuple(snapshots)
 
     def beat(self, progress: Progress | None = None, snapshots: Sequence[Snapshot] = ()) -> None:
-        """Store new results, renew the lease if it is time, and raise an error if the run must stop.
+        """Store new results, renew the leases if it is time, and raise an error if the run must stop.
 
         Raises:
             RunCancelledError: Cancellation of the run was requested.
             WorkerStoppingError: The worker was asked to stop.
             LeaseLostError: Another worker owns the run.
         """
-        with self._lock:
-            # Report a new phase at once, because no heartbeat may follow for long: evaluation can take as long as
-            # tuning.
-            turns = progress is not None and progress.phase is not self._phase
-            if snapshots or turns or self._clock() - self._last >= _LEAST_SECONDS_BETWEEN_BEATS:
-                self._renew(progress, snapshots)
+        if progress is not None:
+            self.note(progress, snapshots)
+        self._heartbeats.beat()
         self.check()
 
     def record_progress(self) -> None:
-        """Record that a checkpoint after the start of the lease exists.
-
-        Raises:
-            LeaseLostError: Another worker owns the run.
-        """
-        with self._lock:
-            self._renew(None, (), made_progress=True)
+        """Record that a checkpoint after the start of the lease exists."""
+        with self._heartbeats.lock:
+            self._made_progress = True
+            self._heartbeats.renew()
 
     def check(self) -> None:
         """Raise an error if the run must stop, according to the last heartbeat.
@@ -112,39 +182,39 @@ class Heartbeat:
             WorkerStoppingError: The worker was asked to stop.
             LeaseLostError: Another worker owns the run.
         """
-        if self._lost:
+        if self._state is LeaseState.LOST:
             raise LeaseLostError("Another worker owns this run now. Abandon it.")
-        if self._cancelled:
+        if self._state is LeaseState.CANCELLING:
             raise RunCancelledError
-        if self._stop.is_set():
+        if self._heartbeats.stop.is_set():
             raise WorkerStoppingError
 
-    def _renew(self, progress: Progress | None, snapshots: Sequence[Snapshot], *, made_progress: bool = False) -> None:
-        self._cancelled = self._queue.heartbeat(
-            self._lease,
-            progress=progress,
-            snapshots=snapshots,
-            compute_seconds=self.compute_seconds,
-            duration=self._duration,
-            made_progress=made_progress,
-        )
-        self._last = self._clock()
-        if progress is not None:
-            self._phase = progress.phase
+    @property
+    def is_lost(self) -> bool:
+        """True if another worker owns the run."""
+        return self._state is LeaseState.LOST
 
-    def _beat_while_busy(self) -> None:
-        """Renew the lease if the loop of the run has not done so for long, as when it loads a model or evaluates."""
-        pause_seconds = min(self._duration.total_seconds() / 3, 1.0)
-        while not self._closed.wait(pause_seconds):
-            with self._lock:
-                if self._clock() - self._last < pause_seconds:
-                    continue
-                try:
-                    self._renew(None, ())
-                except LeaseLostError:
-                    self._lost = True
-                    return
-                except UnavailableError:  # the database has logged the cause once; this thread tries again
-                    continue
-                except Exception:  # the root of a thread
-                    _log.warning("heartbeat_failed", exc_info=True)
+    @property
+    def is_urgent(self) -> bool:
+        """True if what was noted is to be stored at once.
+
+        That holds for a new phase, because no heartbeat may follow for long: evaluation can take as long as tuning.
+        """
+        return bool(self._snapshots) or (self._progress is not None and self._progress.phase is not self._phase)
+
+    def to_beat(self) -> Beat:
+        """Return what the run has noted since the last heartbeat."""
+        return Beat(
+            lease=self._lease,
+            progress=self._progress,
+            snapshots=self._snapshots,
+            compute_seconds=self.compute_seconds,
+            made_progress=self._made_progress,
+        )
+
+    def sent(self, state: LeaseState) -> None:
+        """Record that the database has stored the last beat, and in which state the lease was."""
+        if self._progress is not None:
+            self._phase = self._progress.phase
+        self._progress, self._snapshots, self._made_progress = None, (), False
+        self._state = state

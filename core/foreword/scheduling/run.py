@@ -34,8 +34,9 @@ from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import Company, Lease
 from foreword.storage.publication import ArtifactPublisher
-from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.storage.queue import ExperimentQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
 from foreword.tuning.co_tuning import tune
@@ -88,6 +89,7 @@ class ExperimentRun:
         self._checkpoints_key = checkpoints_key(
             lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time
         )
+        self._company = Company(leases=[lease], had_turns={lease.job}, had_turn=True, is_full=True)
         self._heartbeat = heartbeat
         self._load = load
         self._first_step = 0
@@ -200,7 +202,7 @@ class ExperimentRun:
             if time.monotonic() - last_checkpoint >= self._workshop.settings.checkpoint_seconds:
                 self._checkpoint(tuning)
                 last_checkpoint = time.monotonic()
-            if self._turn.is_due() and self._workshop.queue.should_yield(self._lease):
+            if self._turn.is_due() and self._workshop.queue.leaving(self._company):
                 self._yield(tuning)
         # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
         self._checkpoint(tuning)
@@ -215,7 +217,7 @@ class ExperimentRun:
         """
         if self._checkpoint(tuning):
             duration = timedelta(seconds=self._workshop.settings.lease_seconds)
-            following = self._workshop.queue.hand_over(self._lease, duration)
+            following = self._workshop.queue.hand_over(self._company, [self._lease], duration)
             if following is not None:
                 raise TurnOverError(following)
 

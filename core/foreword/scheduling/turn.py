@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from foreword.domain.worker_turns import is_turn_over
-from foreword.storage.queue import Lease
+from foreword.storage.jobs.leases import Lease
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 

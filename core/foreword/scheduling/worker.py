@@ -18,12 +18,12 @@ from foreword.inference.residency.model_residency import ModelResidency
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
+from foreword.scheduling.heartbeat import Heartbeats, RunCancelledError, WorkerStoppingError
 from foreword.scheduling.run import ExperimentRun, Workshop
 from foreword.scheduling.turn import TurnOverError
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import Lease
+from foreword.storage.jobs.leases import Lease
 
 _log = get_logger("worker")
 
@@ -129,13 +129,12 @@ class Worker:
         """
         queue = self._workshop.queue
         experiment = lease.experiment
-        heartbeat = Heartbeat(queue, lease, duration=duration, stop=stop, spent_seconds=experiment.compute_seconds)
         try:
-            with heartbeat:
+            with Heartbeats(queue, duration=duration, stop=stop) as heartbeats, heartbeats.of(lease) as heartbeat:
                 heartbeat.beat()
                 if lease.lost_before >= _MOST_LOST_LEASES:
                     raise _crashing(lease)
-                with ExitStack() as holds:
+                with heartbeat.alone(), ExitStack() as holds:
                     ExperimentRun(self._workshop, lease, heartbeat, partial(self._load, holds)).execute()
             log.info("experiment_succeeded")
         except LeaseLostError:

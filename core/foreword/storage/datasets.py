@@ -13,14 +13,14 @@ from foreword.names import DatasetName, TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
+from foreword.storage.jobs.transitions import LIVE_STATES
 from foreword.storage.lists.list_specs import DATASETS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow
+from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow, JobRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
-from foreword.storage.transitions import LIVE_STATES
 
 
 class DatasetRepository:
@@ -124,9 +124,10 @@ class DatasetRepository:
             row = _require(session, self._tenant, id)
             user = session.scalars(
                 select(ExperimentRow.id)
+                .join(ExperimentRow.job)
                 .where(
                     ExperimentRow.tenant == self._tenant,
-                    ExperimentRow.state.in_(LIVE_STATES),
+                    JobRow.state.in_(LIVE_STATES),
                     or_(ExperimentRow.dataset == id, ExperimentRow.config["validation_dataset"].as_string() == id),
                 )
                 .limit(1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, contains_eager, defer
 
 from foreword.domain.experiment import (
     ExperimentConfig,
@@ -17,6 +17,7 @@ from foreword.domain.experiment import (
     TunePlan,
 )
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobKind
 from foreword.domain.report import Evaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
@@ -26,14 +27,15 @@ from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
 from foreword.storage.deletions import note_deletion
+from foreword.storage.jobs.leases import lock_job, new_job
+from foreword.storage.jobs.transitions import transition
 from foreword.storage.lists.list_specs import TUNE_EXPERIMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.tables import ExperimentRow, SnapshotRow
+from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
-from foreword.storage.transitions import transition
 
 _MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
 
@@ -95,24 +97,14 @@ class ExperimentRepository:
                 dataset=config.dataset,
                 config=config_document,
                 plan=plan_document,
-                state=ExperimentState.QUEUED.value,
-                failure=None,
                 progress=encode(Progress, Progress()),
                 last_sequence=0,
                 evaluations=[],
                 curve_advice="",
                 tuned_model=None,
-                compute_seconds=0.0,
-                wait_seconds=0.0,
-                yield_time=None,
-                lease_epoch=0,
-                lease_worker=None,
-                lease_expire_time=None,
                 creator=creator,
                 create_time=now,
-                update_time=now,
-                start_time=None,
-                end_time=None,
+                job=new_job(JobKind.TUNE, base_model=config.base_model, tuning_type=config.tuning_type, now=now),
             )
             session.add(row)
             remember(session, self._tenant, request, id, now)
@@ -180,7 +172,8 @@ class ExperimentRepository:
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
-            state = ExperimentState(row.state)
+            job = row.job
+            state = ExperimentState(job.state)
             if state in (ExperimentState.SUCCEEDED, ExperimentState.FAILED):
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
@@ -190,12 +183,12 @@ class ExperimentRepository:
                 )
             now = self._database.clock(session)
             if state is ExperimentState.QUEUED:
-                transition(row, ExperimentState.CANCELLED, now)
+                transition(job, ExperimentState.CANCELLED, now)
             elif state is ExperimentState.RUNNING:
-                yielded = row.yield_time is not None
-                transition(row, ExperimentState.CANCELLING, now)
+                yielded = job.yield_time is not None
+                transition(job, ExperimentState.CANCELLING, now)
                 if yielded:  # no worker holds it, and the workers may be busy for long
-                    transition(row, ExperimentState.CANCELLED, now)
+                    transition(job, ExperimentState.CANCELLED, now)
                     note_deletion(session, self._tenant, checkpoints_key(self._tenant, id, row.create_time), now)
             return to_experiment(row)
 
@@ -212,12 +205,13 @@ class ExperimentRepository:
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
-            if not ExperimentState(row.state).ended:
+            state = row.job.state
+            if not ExperimentState(state).ended:
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
-                    f"{name} is {row.state}. Cancel it and wait until it has ended, then delete it.",
+                    f"{name} is {state}. Cancel it and wait until it has ended, then delete it.",
                     reason="EXPERIMENT_ACTIVE",
-                    metadata={"resource": str(name), "state": row.state},
+                    metadata={"resource": str(name), "state": state},
                 )
             session.delete(row)
             checkpoints = checkpoints_key(self._tenant, id, row.create_time)
@@ -236,8 +230,12 @@ class ExperimentRepository:
     def _check_room(self, session: Session, max_queued: int, plan: TunePlan) -> None:
         queued = session.scalars(
             select(func.count())
-            .select_from(ExperimentRow)
-            .where(ExperimentRow.tenant == self._tenant, ExperimentRow.state == ExperimentState.QUEUED.value)
+            .select_from(JobRow)
+            .where(
+                JobRow.tenant == self._tenant,
+                JobRow.kind == JobKind.TUNE.value,
+                JobRow.state == ExperimentState.QUEUED.value,
+            )
         ).one()
         if queued >= max_queued:
             raise ExhaustedError(
@@ -257,6 +255,19 @@ def _retry_after(plan: TunePlan) -> timedelta:
     return min(max(timedelta(seconds=plan.estimated_seconds), _MIN_RETRY), _MAX_RETRY)
 
 
+def find_experiment(session: Session, tenant: str, id: str) -> ExperimentRow | None:
+    """Return the row of an experiment with its job; None if it does not exist.
+
+    Whoever wants to change it locks the job before, so that the row is read as its last writer left it.
+    """
+    return session.scalars(
+        select(ExperimentRow)
+        .join(ExperimentRow.job)
+        .options(contains_eager(ExperimentRow.job))
+        .where(ExperimentRow.tenant == tenant, ExperimentRow.id == id)
+    ).one_or_none()
+
+
 def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | None) -> tuple[Snapshot, ...]:
     """Return the learning curve after a sequence number, oldest first; None returns no points."""
     if after_sequence is None or row.last_sequence <= after_sequence:
@@ -273,6 +284,7 @@ def to_experiment(
     row: ExperimentRow, snapshots: Sequence[Snapshot] = (), *, with_evaluations: bool = True
 ) -> TuneExperiment:
     """Convert a row to an experiment."""
+    job = row.job
     return TuneExperiment(
         tenant=row.tenant,
         id=row.id,
@@ -280,29 +292,28 @@ def to_experiment(
         description=row.description,
         config=decode(ExperimentConfig, row.config),
         plan=decode(TunePlan, row.plan),
-        state=ExperimentState(row.state),
-        failure=None if row.failure is None else decode(Failure, row.failure),
+        state=ExperimentState(job.state),
+        failure=None if job.failure is None else decode(Failure, job.failure),
         progress=decode(Progress, row.progress),
         snapshots=tuple(snapshots),
         last_sequence=row.last_sequence,
         evaluations=decode(tuple[Evaluation, ...], row.evaluations) if with_evaluations else (),
         curve_advice=row.curve_advice,
         tuned_model=row.tuned_model,
-        compute_seconds=row.compute_seconds,
-        wait_seconds=row.wait_seconds,
+        compute_seconds=job.compute_seconds,
+        wait_seconds=job.wait_seconds,
         creator=row.creator,
         create_time=row.create_time,
-        update_time=row.update_time,
-        start_time=row.start_time,
-        end_time=row.end_time,
+        update_time=job.update_time,
+        start_time=job.start_time,
+        end_time=job.end_time,
     )
 
 
 def _find(session: Session, tenant: str, id: str, *, for_update: bool = False) -> ExperimentRow | None:
-    query = select(ExperimentRow).where(ExperimentRow.tenant == tenant, ExperimentRow.id == id)
     if for_update:
-        query = query.with_for_update()
-    return session.scalars(query).one_or_none()
+        lock_job(session, JobKind.TUNE, tenant, id)
+    return find_experiment(session, tenant, id)
 
 
 def _require(session: Session, tenant: str, id: str, *, for_update: bool = False) -> ExperimentRow:

@@ -1,62 +1,42 @@
-"""The durable queue of experiments: leases with epochs, heartbeats and results.
-
-A lease is valid while its epoch is the current epoch of the experiment. Every new lease increments the epoch, and every
-write of a worker is conditional on it, so that a worker that returns late cannot change anything. Times come from the
-database, because the clocks of workers differ.
-"""
+"""The durable queue of experiments for workers: leases, heartbeats and results."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentState, Phase, Progress, Snapshot, TuneExperiment
+from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobKind
 from foreword.domain.report import Evaluation
 from foreword.domain.report_limits import limit_evaluations
 from foreword.domain.tuned_model import TunedModel
-from foreword.errors import InternalError, LeaseLostError
-from foreword.names import TuneExperimentName
+from foreword.domain.worker_turns import WaitingRun
+from foreword.errors import InternalError
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.experiments import read_snapshots, to_experiment
-from foreword.storage.tables import ExperimentRow, SnapshotRow
-from foreword.storage.transitions import HELD_STATES, end_wait, transition
+from foreword.storage.jobs.leases import Company, Lease, LeaseState, end_turn, grant, lock_leased
+from foreword.storage.jobs.transitions import transition
+from foreword.storage.jobs.turns import charge_compute, exchange_due, lock_first, runs_in_order, runs_joining
+from foreword.storage.run_results import Beat, experiment_of, set_phase, store_beat
+from foreword.storage.tables import JobRow, SnapshotRow
 from foreword.storage.tuned_models import add_tuned_model
-from foreword.storage.turns import charge_compute, lock_first, runs_before, runs_in_order
 
 FAILPOINTS = tuple(
     f"queue.{operation}.{moment}"
-    for operation in ("lease", "hand_over", "heartbeat", "rewind", "succeed", "fail", "cancelled", "release")
+    for operation in ("lease", "join", "hand_over", "heartbeat", "rewind", "succeed", "fail", "cancelled", "release")
     for moment in ("before_commit", "after_commit")
 )
 """The points at which `failpoint` is called, for tests that kill the process there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to work on an experiment, until its epoch changes.
-
-    Attributes:
-        experiment: The experiment at the time of the lease, with its learning curve.
-        epoch: Number of the lease, starting at 1 for each experiment.
-        worker: Id of the worker that holds the lease.
-        lost_before: Number of leases that expired since the run last made progress; released leases do not count.
-    """
-
-    experiment: TuneExperiment
-    epoch: int
-    worker: str
-    lost_before: int = 0
-
-
 class ExperimentQueue:
-    """The experiments of all tenants, for workers.
+    """The experiments of all tenants, for workers. A worker may hold several leases.
 
     Args:
         failpoint: Called with a name of FAILPOINTS when that point is reached.
@@ -76,113 +56,92 @@ class ExperimentQueue:
             worker: Unique id of the worker.
             duration: Time after which the lease expires without a heartbeat.
         """
-        # Serialised: otherwise, two workers could both see the same tenant as the least busy one.
-        with self._database.write("leases") as session:
-            now = self._database.clock(session)
-            row = lock_first(session, runs_in_order(session, now), now)
-            if row is None:
-                return None
-            lease = _grant(session, row, worker, now, duration)
-            session.flush()
-            self._failpoint("queue.lease.before_commit")
-        self._failpoint("queue.lease.after_commit")
-        return lease
+        return self._lease("lease", runs_in_order, worker, duration)
 
-    def should_yield(self, lease: Lease) -> bool:
-        """Return whether a run of another tenant should have the worker of a run that has had its turn.
+    def join(self, worker: str, base_model: str, duration: timedelta) -> Lease | None:
+        """Lease the next experiment that may join the company of a worker; return None if there is none.
+
+        It has waited for some seconds, so no other worker is free.
+
+        Args:
+            worker: Unique id of the worker.
+            base_model: Id of the base model that the worker tunes.
+            duration: Time after which the lease expires without a heartbeat.
+        """
+        # Workers with a free place look once a second, and mostly in vain: a read lets others write meanwhile.
+        with self._database.read() as session:
+            if not runs_joining(session, base_model, self._database.clock(session)):
+                return None
+        return self._lease("join", lambda session, now: runs_joining(session, base_model, now), worker, duration)
+
+    def leaving(self, company: Company) -> Sequence[Lease]:
+        """Return the leases of a worker that should go to the run of another tenant; empty if all stay.
 
         Such a run has waited for some seconds, so no other worker is free.
         """
         with self._database.read() as session:
-            return bool(runs_before(session, lease.experiment.tenant, self._database.clock(session)))
+            exchange = exchange_due(session, company, self._database.clock(session))
+        return [] if exchange is None else [lease for lease in company.leases if lease.job in exchange.leaving]
 
-    def hand_over(self, lease: Lease, duration: timedelta) -> Lease | None:
-        """Release a run and lease the run of another tenant that should have the worker, in one transaction.
+    def hand_over(self, company: Company, leaving: Sequence[Lease], duration: timedelta) -> Lease | None:
+        """Release runs and lease the run of another tenant that should have the worker, in one transaction.
 
-        The released run stays RUNNING, in the phase WAITING. Write a checkpoint first.
+        The released runs stay RUNNING, in the phase WAITING. Write their checkpoints first.
 
         Args:
-            lease: The lease of the run that has had its turn.
+            leaving: The leases that `leaving` returned.
             duration: Time after which the new lease expires without a heartbeat.
 
         Returns:
-            The new lease; None if no other run should have the worker any more, and `lease` stays valid.
+            The new lease; None if other runs should be exchanged by now, or none, and all leases stay valid.
 
         Raises:
-            LeaseLostError: Another worker owns the run, or it has ended.
+            LeaseLostError: Another worker owns one of the runs that leave, or it has ended.
         """
         with self._database.write("leases") as session:
-            row = _owned(session, lease)
+            jobs = _lock(session, leaving)
             now = self._database.clock(session)
-            if row.state == ExperimentState.CANCELLING.value:
+            if any(job.state == ExperimentState.CANCELLING.value for job in jobs):
                 return None
-            next_row = lock_first(session, runs_before(session, row.tenant, now), now)
-            if next_row is None:
+            exchange = exchange_due(session, company, now)
+            if exchange is None or exchange.leaving != {job.key for job in jobs}:
                 return None
-            granted = _grant(session, next_row, lease.worker, now, duration)
+            following = lock_first(session, exchange.following, now)
+            if following is None:
+                return None
+            granted = self._grant(session, following, leaving[0].worker, now, duration)
             if granted is None:
                 return None
-            row.lease_worker, row.lease_expire_time, row.yield_time = None, now, now
-            row.update_time = now
-            _set_phase(row, Phase.WAITING)
+            for job in jobs:
+                end_turn(job, now)
+                set_phase(experiment_of(session, job), Phase.WAITING)
             session.flush()
             self._failpoint("queue.hand_over.before_commit")
         self._failpoint("queue.hand_over.after_commit")
         return granted
 
-    def heartbeat(
-        self,
-        lease: Lease,
-        *,
-        duration: timedelta,
-        progress: Progress | None = None,
-        snapshots: Sequence[Snapshot] = (),
-        compute_seconds: float = 0.0,
-        made_progress: bool = False,
-    ) -> bool:
-        """Renew a lease and store new results.
+    def heartbeat(self, beats: Sequence[Beat], *, duration: timedelta) -> Sequence[LeaseState]:
+        """Renew all leases of a worker and store new results, in one transaction.
+
+        A lease that is no longer valid does not affect the others.
 
         Args:
-            progress: New progress; None leaves it unchanged.
-            snapshots: New points of the learning curve; this method assigns their sequence numbers.
-            compute_seconds: Total worker time used so far; the stored value never decreases.
-            made_progress: Whether a checkpoint after the start of this lease exists; earlier lost leases then no longer
-                count.
+            duration: Time after which the leases expire without another heartbeat.
 
         Returns:
-            Whether cancellation of the run was requested.
-
-        Raises:
-            LeaseLostError: Another worker owns the run, or it has ended.
+            The state of each lease.
         """
         with self._database.write() as session:
-            row = _owned(session, lease)
+            jobs = lock_leased(session, [beat.lease for beat in beats])
             now = self._database.clock(session)
-            row.lease_expire_time = now + duration
-            charge_compute(session, row, compute_seconds, now)
-            if made_progress:
-                row.lost_leases = 0
-            if progress is not None:
-                row.progress = encode(Progress, progress, "progress")
-            for snapshot in snapshots:
-                row.last_sequence += 1
-                numbered = dataclasses.replace(snapshot, sequence=row.last_sequence)
-                session.add(
-                    SnapshotRow(
-                        experiment_key=row.key,
-                        sequence=row.last_sequence,
-                        tenant=row.tenant,
-                        step=snapshot.step,
-                        point=encode(Snapshot, numbered, "snapshot"),
-                    )
-                )
-            if progress is not None or snapshots:
-                row.update_time = now
-            cancelling = row.state == ExperimentState.CANCELLING.value
+            # Tenants are locked in one order, so that the heartbeats of two workers never wait for each other.
+            held = [(beat, job) for beat, job in zip(beats, jobs, strict=True) if job is not None]
+            for beat, job in sorted(held, key=lambda pair: pair[1].tenant):
+                store_beat(session, job, beat, now, duration)
             session.flush()
             self._failpoint("queue.heartbeat.before_commit")
         self._failpoint("queue.heartbeat.after_commit")
-        return cancelling
+        return [_state(job) for job in jobs]
 
     def rewind(self, lease: Lease, step: int) -> None:
         """Delete the points of the learning curve after a step. Sequence numbers keep growing.
@@ -191,9 +150,10 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            row = _owned(session, lease)
+            (job,) = _lock(session, [lease])
+            row = experiment_of(session, job)
             session.execute(delete(SnapshotRow).where(SnapshotRow.experiment_key == row.key, SnapshotRow.step > step))
-            row.update_time = self._database.clock(session)
+            job.update_time = self._database.clock(session)
             session.flush()
             self._failpoint("queue.rewind.before_commit")
         self._failpoint("queue.rewind.after_commit")
@@ -216,14 +176,15 @@ class ExperimentQueue:
         """
         assert tuned_model.tenant == lease.experiment.tenant
         with self._database.write() as session:
-            row = self._end(session, lease, ExperimentState.SUCCEEDED, compute_seconds)
-            assert row.end_time is not None
+            job = self._end(session, lease, ExperimentState.SUCCEEDED, compute_seconds)
+            assert job.end_time is not None
+            row = experiment_of(session, job)
             done = dataclasses.replace(decode(Progress, row.progress), percent=100.0, remaining_seconds=0.0)
             row.progress = encode(Progress, done)
             row.evaluations = encode(tuple[Evaluation, ...], limit_evaluations(evaluations), "evaluations")
             row.curve_advice = curve_advice
             row.tuned_model = tuned_model.id
-            add_tuned_model(session, tuned_model, row.end_time)
+            add_tuned_model(session, tuned_model, job.end_time)
             session.flush()
             self._failpoint("queue.succeed.before_commit")
         self._failpoint("queue.succeed.after_commit")
@@ -235,8 +196,8 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            row = self._end(session, lease, ExperimentState.FAILED, compute_seconds)
-            row.failure = encode(Failure, failure, "failure")
+            job = self._end(session, lease, ExperimentState.FAILED, compute_seconds)
+            job.failure = encode(Failure, failure, "failure")
             session.flush()
             self._failpoint("queue.fail.before_commit")
         self._failpoint("queue.fail.after_commit")
@@ -263,9 +224,9 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            row = _owned(session, lease)
-            row.lease_worker = None
-            row.lease_expire_time = self._database.clock(session) + pause if pause else None
+            (job,) = _lock(session, [lease])
+            job.lease_worker = None
+            job.lease_expire_time = self._database.clock(session) + pause if pause else None
             session.flush()
             self._failpoint("queue.release.before_commit")
         self._failpoint("queue.release.after_commit")
@@ -273,63 +234,66 @@ class ExperimentQueue:
     def counts(self) -> Mapping[ExperimentState, int]:
         """Return the number of experiments in each state, over all tenants."""
         with self._database.read() as session:
-            rows = session.execute(select(ExperimentRow.state, func.count()).group_by(ExperimentRow.state))
+            rows = session.execute(
+                select(JobRow.state, func.count()).where(JobRow.kind == JobKind.TUNE.value).group_by(JobRow.state)
+            )
             found = {state: count for state, count in rows}  # noqa: C416 - mypy rejects dict(rows)
         return {state: found.get(state.value, 0) for state in ExperimentState}
 
-    def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> ExperimentRow:
-        row = _owned(session, lease)
+    def _lease(
+        self,
+        operation: str,
+        order: Callable[[Session, datetime], Sequence[WaitingRun]],
+        worker: str,
+        duration: timedelta,
+    ) -> Lease | None:
+        # Serialised: otherwise, two workers could both see the same tenant as the least busy one.
+        with self._database.write("leases") as session:
+            now = self._database.clock(session)
+            job = lock_first(session, order(session, now), now)
+            if job is None:
+                return None
+            lease = self._grant(session, job, worker, now, duration)
+            session.flush()
+            self._failpoint(f"queue.{operation}.before_commit")
+        self._failpoint(f"queue.{operation}.after_commit")
+        return lease
+
+    def _grant(self, session: Session, job: JobRow, worker: str, now: datetime, duration: timedelta) -> Lease | None:
+        """Lease a locked job that waits. An unreadable experiment fails, and the result is None."""
+        waited = job.yield_time is not None
+        grant(job, worker, now, duration)
+        try:
+            row = experiment_of(session, job)
+            if waited:
+                set_phase(row, Phase.LOADING)
+            experiment = to_experiment(row, read_snapshots(session, row, 0))
+        except InternalError as error:
+            # If an unreadable row stayed queued, every lease would select it again.
+            transition(job, ExperimentState.FAILED, now)
+            job.failure = encode(Failure, Failure.of(error), "failure")
+            return None
+        return Lease(experiment, job.lease_epoch, worker, job.key, job.lost_leases)
+
+    def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> JobRow:
+        (job,) = _lock(session, [lease])
         now = self._database.clock(session)
-        transition(row, state, now)
-        charge_compute(session, row, compute_seconds, now)
-        return row
+        transition(job, state, now)
+        charge_compute(session, job, compute_seconds, now)
+        return job
 
 
-def _grant(session: Session, row: ExperimentRow, worker: str, now: datetime, duration: timedelta) -> Lease | None:
-    """Lease a locked run that waits. An unreadable one fails, and the result is None."""
-    if row.lease_worker is not None:
-        row.lost_leases += 1
-    waited = row.yield_time is not None
-    end_wait(row, now)
-    row.lease_epoch += 1
-    row.lease_worker = worker
-    row.lease_expire_time = now + duration
-    if row.state == ExperimentState.QUEUED.value:
-        transition(row, ExperimentState.RUNNING, now)
-    try:
-        if waited:
-            _set_phase(row, Phase.LOADING)
-        experiment = to_experiment(row, read_snapshots(session, row, 0))
-    except InternalError as error:
-        # If an unreadable row stayed queued, every lease would select it again.
-        transition(row, ExperimentState.FAILED, now)
-        row.failure = encode(Failure, Failure.of(error), "failure")
-        return None
-    return Lease(experiment, row.lease_epoch, worker, row.lost_leases)
+def _state(job: JobRow | None) -> LeaseState:
+    if job is None:
+        return LeaseState.LOST
+    return LeaseState.CANCELLING if job.state == ExperimentState.CANCELLING.value else LeaseState.HELD
 
 
-def _set_phase(row: ExperimentRow, phase: Phase) -> None:
-    progress = dataclasses.replace(decode(Progress, row.progress), phase=phase, remaining_seconds=None)
-    row.progress = encode(Progress, progress)
-
-
-def _owned(session: Session, lease: Lease) -> ExperimentRow:
-    """Return the locked row of the experiment, or raise LeaseLostError if the lease is no longer valid."""
-    row = session.scalars(
-        select(ExperimentRow)
-        .where(
-            ExperimentRow.tenant == lease.experiment.tenant,
-            ExperimentRow.id == lease.experiment.id,
-            ExperimentRow.lease_epoch == lease.epoch,
-            ExperimentRow.lease_worker == lease.worker,
-            ExperimentRow.state.in_(HELD_STATES),
-        )
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        name = TuneExperimentName(lease.experiment.tenant, lease.experiment.id)
-        raise LeaseLostError(
-            f"{lease.worker} no longer holds the lease of {name} (epoch {lease.epoch}). Abandon the run.",
-            metadata={"resource": str(name), "epoch": str(lease.epoch)},
-        )
-    return row
+def _lock(session: Session, leases: Sequence[Lease]) -> list[JobRow]:
+    """Return the locked jobs of leases, or raise LeaseLostError if one of the leases is no longer valid."""
+    held: list[JobRow] = []
+    for lease, job in zip(leases, lock_leased(session, leases), strict=True):
+        if job is None:
+            raise lease.lost()
+        held.append(job)
+    return held

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, and_, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, foreign, mapped_column, relationship
 
+from foreword.domain.job import JobKind
 from foreword.sql.types import COLUMN_TYPES, RowNumber, new_metadata
 
 
@@ -126,12 +127,45 @@ class ArtifactDeletionRow(Base):
     due_time: Mapped[datetime]
 
 
-class ExperimentRow(Base):
-    """An experiment with its lease.
+class JobRow(Base):
+    """A job with its lease: work of one kind on one resource.
 
     A lease is the pair of epoch and worker; every write of a worker is conditional on both. `yield_time` is set while
-    the run waits between two turns.
+    the job waits between two turns. `update_time` is the time of the last change of the job or of its results. Whoever
+    changes a job or its resource locks the job first.
     """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("tenant", "kind", "resource"),
+        Index(None, "tenant", "state"),
+        Index(None, "state", "lease_expire_time"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    kind: Mapped[str]
+    resource: Mapped[str]
+    base_model: Mapped[str]
+    tuning_type: Mapped[str]
+    state: Mapped[str]
+    failure: Mapped[dict[str, Any] | None]
+    compute_seconds: Mapped[float]
+    lease_epoch: Mapped[int]
+    lease_worker: Mapped[str | None]
+    lease_expire_time: Mapped[datetime | None]
+    lost_leases: Mapped[int]
+    wait_seconds: Mapped[float]
+    yield_time: Mapped[datetime | None]
+    create_time: Mapped[datetime]
+    update_time: Mapped[datetime]
+    start_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+
+
+class ExperimentRow(Base):
+    """An experiment. Its job has the same tenant, the kind `tune` and the experiment's id as resource."""
 
     __tablename__ = "tune_experiments"
     __table_args__ = (
@@ -139,8 +173,6 @@ class ExperimentRow(Base):
         UniqueConstraint("tenant", "display_name"),
         Index(None, "tenant", "key"),
         Index(None, "tenant", "create_time", "key"),
-        Index(None, "tenant", "state"),
-        Index(None, "state", "lease_expire_time"),
         {"sqlite_autoincrement": True},
     )
 
@@ -152,25 +184,25 @@ class ExperimentRow(Base):
     dataset: Mapped[str]
     config: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any]]
-    state: Mapped[str]
-    failure: Mapped[dict[str, Any] | None]
     progress: Mapped[dict[str, Any]]
     last_sequence: Mapped[int]
     evaluations: Mapped[list[Any]]
     curve_advice: Mapped[str]
     tuned_model: Mapped[str | None]
-    compute_seconds: Mapped[float]
-    lease_epoch: Mapped[int]
-    lease_worker: Mapped[str | None]
-    lease_expire_time: Mapped[datetime | None]
-    lost_leases: Mapped[int] = mapped_column(default=0, server_default="0")
-    wait_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
-    yield_time: Mapped[datetime | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]
-    update_time: Mapped[datetime]
-    start_time: Mapped[datetime | None]
-    end_time: Mapped[datetime | None]
+
+    # Not a foreign key, because jobs of other kinds have other resources. Queries name the join that they need.
+    job: Mapped[JobRow] = relationship(
+        primaryjoin=lambda: and_(
+            ExperimentRow.tenant == foreign(JobRow.tenant),
+            ExperimentRow.id == foreign(JobRow.resource),
+            JobRow.kind == JobKind.TUNE.value,
+        ),
+        cascade="all, delete-orphan",
+        single_parent=True,
+        lazy="raise_on_sql",
+    )
 
 
 class SnapshotRow(Base):

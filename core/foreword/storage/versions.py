@@ -9,7 +9,7 @@ from sqlalchemy import select, tuple_
 
 from foreword.names import TuneExperimentName
 from foreword.storage.database import Database
-from foreword.storage.tables import ExperimentRow
+from foreword.storage.tables import ExperimentRow, JobRow
 
 Version = tuple[int, str, int, datetime]
 """Row, state, newest snapshot and time of change of an experiment; it differs after every change."""
@@ -30,7 +30,9 @@ class ExperimentVersions:
         with self._database.read() as session:
             for start in range(0, len(names), _CHUNK):
                 chunk = [(name.tenant, name.tune_experiment) for name in names[start : start + _CHUNK]]
-                query = select(row.tenant, row.id, row.key, row.state, row.last_sequence, row.update_time)
+                query = select(row.tenant, row.id, row.key, JobRow.state, row.last_sequence, JobRow.update_time).join(
+                    row.job
+                )
                 for tenant, id, key, state, sequence, changed in session.execute(
                     query.where(tuple_(row.tenant, row.id).in_(chunk))
                 ):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from factories.stored import beat
 from foreword.cli.application import run
 from foreword.client import Client
 from foreword.domain.experiment import ExperimentState, Phase, Progress
@@ -255,7 +256,7 @@ def test_a_running_run_shows_how_far_it_is(command, rows, server):
     now = Progress(
         percent=43.2, step=5, epoch=3.2, total_epochs=10, loss=0.5123, remaining_seconds=125, phase=Phase.TUNING
     )
-    server.queue.heartbeat(lease, duration=timedelta(seconds=60), progress=now, snapshots=(), compute_seconds=1.0)
+    beat(server.queue, lease, duration=timedelta(seconds=60), progress=now, snapshots=(), compute_seconds=1.0)
 
     shown = command("experiments", "show", experiment["name"])[1]
     listed = command("experiments", "list")[1]

@@ -9,6 +9,7 @@ import pytest
 
 from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
+from factories.stored import beat
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
 from foreword.samples import sample_path
@@ -301,7 +302,8 @@ def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
     watcher.start()
     assert started.wait(60)
     for step in (1, 2, 3):
-        server.queue.heartbeat(
+        beat(
+            server.queue,
             lease,
             progress=Progress(percent=step, step=step),
             snapshots=[make_snapshot(step)],
@@ -321,7 +323,8 @@ def test_watch_sends_every_change_with_new_snapshots_only_and_ends_with_the_run(
 def test_a_broken_watch_continues_after_the_last_snapshot(server: RunningServer, stubs, dataset: str):
     created = create_experiment(stubs, dataset, display_name="resumed")
     lease = server.queue.lease("test", timedelta(seconds=60))
-    server.queue.heartbeat(
+    beat(
+        server.queue,
         lease,
         progress=None,
         snapshots=[make_snapshot(step) for step in (1, 2, 3)],
@@ -399,7 +402,8 @@ def test_the_plan_estimates_time_from_the_speed_of_an_earlier_run(start_server):
     dataset = upload(stubs).name
     first = create_experiment(stubs, dataset)
     lease = server.queue.lease("test", timedelta(seconds=60))
-    server.queue.heartbeat(
+    beat(
+        server.queue,
         lease,
         progress=None,
         snapshots=[dataclasses.replace(make_snapshot(1), examples_per_second=5.0)],

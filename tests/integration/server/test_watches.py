@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from factories.api import create_experiment, refused, upload
-from factories.stored import make_snapshot, store_experiment
+from factories.stored import beat, make_snapshot, store_experiment
 from foreword.domain.experiment import ExperimentState, Progress, TuneExperiment
 from foreword.domain.failure import Failure
 from foreword.errors import ExhaustedError, NotFoundError, UnavailableError
@@ -23,7 +23,8 @@ from foreword.names import TuneExperimentName
 from foreword.server.watches import POLL_SECONDS, ExperimentWatches, Watch
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.storage.jobs.leases import Lease
+from foreword.storage.queue import ExperimentQueue
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tune_experiment_service_pb2
 
@@ -72,7 +73,8 @@ def name_of(lease: Lease) -> TuneExperimentName:
 
 
 def advance(database: Database, lease: Lease, *steps: int) -> None:
-    ExperimentQueue(database).heartbeat(
+    beat(
+        ExperimentQueue(database),
         lease,
         progress=Progress(step=steps[-1]),
         snapshots=[make_snapshot(step) for step in steps],
@@ -146,7 +148,7 @@ async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease
     watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
-        ExperimentQueue(database).heartbeat(lease, progress=lease.experiment.progress, duration=MINUTE)
+        beat(ExperimentQueue(database), lease, progress=lease.experiment.progress, duration=MINUTE)
 
         assert await watch.next(3 * POLL_SECONDS) is None
 

@@ -14,7 +14,7 @@ import pytest
 from factories.api import create_experiment, deployment_request, upload, wait_for_deployment
 from factories.bots import Access, Office, running_office
 from factories.servers import RunningServer
-from factories.stored import make_snapshot
+from factories.stored import beat, make_snapshot
 from foreword.client import Client
 from foreword.domain.experiment import Progress
 from foreword.samples import load_rows
@@ -118,7 +118,7 @@ async def play_run(school: School, office: Office, text: str, *, curve: bool = F
         lease = queue.lease("by hand", second)
         assert lease is not None
         points = [make_snapshot(sequence) for sequence in (1, 2, 3)]
-        queue.heartbeat(lease, progress=Progress(step=3), snapshots=points, duration=second)
+        beat(queue, lease, progress=Progress(step=3), snapshots=points, duration=second)
         queue.release(lease)
     school.server.tune_by_hand(experiment, text=text)
 

@@ -47,6 +47,20 @@ def database(database_url: str) -> Iterator[Database]:
     opened.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without any tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'foreword.db'}"
+    url = make_url(request.getfixturevalue("postgres_url")).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS bare"))
+        connection.execute(text("CREATE DATABASE bare"))
+    engine.dispose()
+    return url.set(database="bare").render_as_string(hide_password=False)
+
+
 def migrate(url: str) -> None:
     """Create the tables."""
     database = Database(url)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from factories.stored import make_config, make_plan, make_snapshot, store_dataset, store_experiment, store_tenant
+from factories.stored import beat, make_config, make_plan, make_snapshot, store_dataset, store_experiment, store_tenant
 from foreword.domain.experiment import ExperimentState
 from foreword.domain.failure import Failure
 from foreword.errors import (
@@ -153,7 +153,7 @@ def test_snapshots_are_read_from_where_the_caller_says(database):
     experiment = store_experiment(database)
     queue = ExperimentQueue(database)
     lease = queue.lease("w", MINUTE)
-    queue.heartbeat(lease, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=MINUTE)
+    beat(queue, lease, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=MINUTE)
     repository = ExperimentRepository(database, "acme")
     assert [item.sequence for item in repository.get(experiment.id, after_sequence=0).snapshots] == [1, 2, 3]
     assert [item.sequence for item in repository.get(experiment.id, after_sequence=2).snapshots] == [3]
@@ -165,7 +165,7 @@ def test_snapshots_are_read_from_where_the_caller_says(database):
 def test_a_snapshot_comes_back_as_it_was_even_when_the_loss_is_infinite(database):
     experiment = store_experiment(database)
     queue = ExperimentQueue(database)
-    queue.heartbeat(queue.lease("w", MINUTE), snapshots=[make_snapshot(1, loss=float("inf"))], duration=MINUTE)
+    beat(queue, queue.lease("w", MINUTE), snapshots=[make_snapshot(1, loss=float("inf"))], duration=MINUTE)
     found = ExperimentRepository(database, "acme").get(experiment.id, after_sequence=0).snapshots[0]
     assert found.loss == float("inf")
     assert found.create_time == make_snapshot(1).create_time
@@ -182,9 +182,9 @@ def test_a_running_experiment_is_cancelled_by_its_worker(database):
     experiment = store_experiment(database)
     queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
     lease = queue.lease("w", MINUTE)
-    assert queue.heartbeat(lease, duration=MINUTE) is False
+    assert beat(queue, lease, duration=MINUTE) is False
     assert repository.request_cancel(experiment.id).state is ExperimentState.CANCELLING
-    assert queue.heartbeat(lease, duration=MINUTE) is True
+    assert beat(queue, lease, duration=MINUTE) is True
     queue.cancelled(lease, 1.5)
     found = repository.get(experiment.id)
     assert (found.state, found.compute_seconds) == (ExperimentState.CANCELLED, 1.5)
@@ -215,7 +215,7 @@ def test_an_experiment_is_deleted_with_its_curve_once_it_has_ended(database):
     with pytest.raises(FailedPreconditionError, match="queued"):
         repository.delete(experiment.id)
     lease = queue.lease("w", MINUTE)
-    queue.heartbeat(lease, snapshots=[make_snapshot(1)], duration=MINUTE)
+    beat(queue, lease, snapshots=[make_snapshot(1)], duration=MINUTE)
     with pytest.raises(FailedPreconditionError, match="running"):
         repository.delete(experiment.id)
     queue.fail(lease, Failure(kind="internal", reason="INTERNAL", message=""), 0.0)

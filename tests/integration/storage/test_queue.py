@@ -9,13 +9,22 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from factories.stored import let_wait, make_evaluation, make_snapshot, make_tuned_model, store_experiment
+from factories.stored import (
+    beat,
+    company_of,
+    let_wait,
+    make_evaluation,
+    make_snapshot,
+    make_tuned_model,
+    store_experiment,
+)
 from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import Lease
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import FAILPOINTS, ExperimentQueue, Lease
+from foreword.storage.queue import FAILPOINTS, ExperimentQueue
 from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
 
@@ -92,7 +101,7 @@ def test_a_run_whose_worker_fell_silent_goes_to_another_with_a_new_epoch(databas
     experiment = store_experiment(database)
     queue = ExperimentQueue(database)
     first = queue.lease("w1", NOW)
-    queue.heartbeat(first, progress=Progress(step=3), snapshots=[make_snapshot(3)], duration=NOW)
+    beat(queue, first, progress=Progress(step=3), snapshots=[make_snapshot(3)], duration=NOW)
     second = queue.lease("w2", MINUTE)
     assert (second.experiment.id, second.epoch) == (experiment.id, 2)
     assert second.experiment.progress.step == 3
@@ -119,9 +128,9 @@ def test_lost_leases_count_until_a_run_gets_further(database):
     queue = ExperimentQueue(database)
     queue.lease("w1", NOW)
     second = queue.lease("w2", NOW)
-    queue.heartbeat(second, snapshots=[make_snapshot(1)], duration=NOW)
+    beat(queue, second, snapshots=[make_snapshot(1)], duration=NOW)
     third = queue.lease("w3", NOW)
-    queue.heartbeat(third, made_progress=True, duration=NOW)
+    beat(queue, third, made_progress=True, duration=NOW)
     assert [lease.lost_before for lease in (second, third, queue.lease("w4", NOW))] == [1, 2, 1]
 
 
@@ -129,7 +138,7 @@ def test_a_heartbeat_keeps_a_lease_alive(database):
     store_experiment(database)
     queue = ExperimentQueue(database)
     lease = queue.lease("w1", NOW)
-    queue.heartbeat(lease, duration=MINUTE)
+    beat(queue, lease, duration=MINUTE)
     assert queue.lease("w2", MINUTE) is None
 
 
@@ -147,10 +156,10 @@ def test_a_stale_lease_can_write_nothing(database):
     queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
     stale = queue.lease("w1", NOW)
     owner = queue.lease("w2", MINUTE)
-    queue.heartbeat(owner, snapshots=[make_snapshot(1)], duration=MINUTE)
+    beat(queue, owner, snapshots=[make_snapshot(1)], duration=MINUTE)
     before = repository.get(experiment.id, after_sequence=0)
     for attempt in (
-        lambda: queue.heartbeat(stale, progress=Progress(step=9), snapshots=[make_snapshot(9)], duration=MINUTE),
+        lambda: beat(queue, stale, progress=Progress(step=9), snapshots=[make_snapshot(9)], duration=MINUTE),
         lambda: queue.rewind(stale, 0),
         lambda: succeed(queue, stale),
         lambda: queue.fail(stale, FAILURE, 1.0),
@@ -169,17 +178,17 @@ def test_a_lease_with_the_right_epoch_and_another_worker_is_refused(database):
     queue = ExperimentQueue(database)
     lease = queue.lease("w1", MINUTE)
     with pytest.raises(LeaseLostError):
-        queue.heartbeat(dataclasses.replace(lease, worker="w2"), duration=MINUTE)
+        beat(queue, dataclasses.replace(lease, worker="w2"), duration=MINUTE)
 
 
 def test_snapshots_are_numbered_over_the_life_of_the_experiment(database):
     experiment = store_experiment(database)
     queue = ExperimentQueue(database)
     first = queue.lease("w1", NOW)
-    queue.heartbeat(first, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=NOW)
+    beat(queue, first, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=NOW)
     second = queue.lease("w2", MINUTE)
     queue.rewind(second, 1)
-    queue.heartbeat(second, snapshots=[make_snapshot(2)], duration=MINUTE)
+    beat(queue, second, snapshots=[make_snapshot(2)], duration=MINUTE)
     curve = ExperimentRepository(database, "acme").get(experiment.id, after_sequence=0)
     assert [(item.sequence, item.step) for item in curve.snapshots] == [(1, 1), (4, 2)]
     assert curve.last_sequence == 4
@@ -190,8 +199,8 @@ def test_a_heartbeat_stores_progress_and_compute_time_that_never_counts_down(dat
     queue = ExperimentQueue(database)
     lease = queue.lease("w", MINUTE)
     progress = Progress(percent=50.0, step=5, total_steps=10, loss=0.5, phase=Phase.TUNING)
-    queue.heartbeat(lease, progress=progress, compute_seconds=4.0, duration=MINUTE)
-    queue.heartbeat(lease, compute_seconds=3.0, duration=MINUTE)
+    beat(queue, lease, progress=progress, compute_seconds=4.0, duration=MINUTE)
+    beat(queue, lease, compute_seconds=3.0, duration=MINUTE)
     found = ExperimentRepository(database, "acme").get(experiment.id)
     assert found.progress == progress
     assert found.compute_seconds == 4.0
@@ -235,7 +244,7 @@ def test_a_run_that_has_ended_cannot_be_leased(database):
     lease = queue.lease("w", MINUTE)
     queue.fail(lease, FAILURE, 1.0)
     with pytest.raises(LeaseLostError):
-        queue.heartbeat(lease, duration=MINUTE)
+        beat(queue, lease, duration=MINUTE)
     with pytest.raises(LeaseLostError):
         succeed(queue, lease)
     assert queue.lease("w", MINUTE) is None
@@ -248,7 +257,7 @@ def test_a_run_given_back_is_leased_again_at_once(database):
     queue.release(lease)
     assert ExperimentRepository(database, "acme").get(experiment.id).state is ExperimentState.RUNNING
     with pytest.raises(LeaseLostError):
-        queue.heartbeat(lease, duration=MINUTE)
+        beat(queue, lease, duration=MINUTE)
     assert queue.lease("w1", MINUTE).epoch == 2
 
 
@@ -259,7 +268,7 @@ def test_a_released_run_cannot_be_leased_until_its_pause_has_passed(database):
     queue.release(lease, pause=timedelta(seconds=1))
     assert queue.lease("w2", MINUTE) is None
     with pytest.raises(LeaseLostError):
-        queue.heartbeat(lease, duration=MINUTE)
+        beat(queue, lease, duration=MINUTE)
     time.sleep(1.05)
     again = queue.lease("w2", MINUTE)
     assert (again.epoch, again.lost_before) == (2, 0)
@@ -338,7 +347,7 @@ def test_every_failpoint_is_passed(database):
     for _ in range(3):
         store_experiment(database)
     lease = queue.lease("w", MINUTE)
-    queue.heartbeat(lease, duration=MINUTE)
+    beat(queue, lease, duration=MINUTE)
     queue.rewind(lease, 0)
     queue.release(lease)
     succeed(queue, queue.lease("w", MINUTE))
@@ -349,5 +358,7 @@ def test_every_failpoint_is_passed(database):
     store_experiment(database)
     running = queue.lease("w", MINUTE)
     let_wait(database, store_experiment(database, "other"))
-    assert queue.hand_over(running, MINUTE)
+    assert queue.hand_over(company_of(running), [running], MINUTE)
+    let_wait(database, store_experiment(database, "other"))
+    assert queue.join("w", running.experiment.config.base_model, MINUTE)
     assert set(passed) == set(FAILPOINTS)

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import pytest
 
-from factories.stored import store_dataset, store_experiment, store_tenant
+from factories.stored import company_of, let_wait, store_dataset, store_experiment, store_tenant
 from foreword.domain.deployment import ModelReference
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.experiment import ExperimentState, Progress
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -25,8 +25,10 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import LeaseState
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.requests import RequestKey
+from foreword.storage.run_results import Beat
 from foreword.storage.tenants import TenantRepository
 
 T = TypeVar("T")
@@ -70,6 +72,63 @@ def test_racing_workers_lease_every_experiment_once(database, database_url):
 
     leases = [lease for found in race(database_url, lease_all) for lease in found]
     assert sorted(leases) == sorted((id, 1) for id in stored)
+
+
+def test_racing_workers_fill_their_companies_without_sharing_a_run(database, database_url):
+    stored = {store_experiment(database, tenant).id for tenant in ("acme", "other") for _ in range(6)}
+    for tenant in ("acme", "other"):
+        for item in ExperimentRepository(database, tenant).list().items:
+            let_wait(database, item)
+
+    def join_all(own: Database, number: int) -> list[tuple[str, int]]:
+        queue, leases = ExperimentQueue(own), []
+        while lease := queue.join(f"w{number}", "foreword--starter", timedelta(minutes=1)):
+            leases.append((lease.experiment.id, lease.epoch))
+        return leases
+
+    leases = [lease for found in race(database_url, join_all) for lease in found]
+    assert sorted(leases) == sorted((id, 1) for id in stored)
+
+
+def test_racing_heartbeats_of_companies_with_the_same_tenants_all_succeed(database, database_url):
+    queue, companies = ExperimentQueue(database), []
+    for number in range(CALLERS):
+        for tenant in ("acme", "other", "third"):
+            store_experiment(database, tenant)
+        leases = [queue.lease(f"w{number}", timedelta(minutes=1)) for _ in range(3)]
+        companies.append(leases if number % 2 else leases[::-1])
+
+    def beat_often(own: Database, number: int) -> set[LeaseState]:
+        states: set[LeaseState] = set()
+        for second in range(1, 6):
+            beats = [
+                Beat(lease=lease, progress=Progress(step=second), compute_seconds=float(second))
+                for lease in companies[number]
+            ]
+            states |= set(ExperimentQueue(own).heartbeat(beats, duration=timedelta(minutes=1)))
+        return states
+
+    assert race(database_url, beat_often) == [{LeaseState.HELD}] * CALLERS
+    for tenant in ("acme", "other", "third"):
+        assert {run.compute_seconds for run in ExperimentRepository(database, tenant).list().items} == {5.0}
+
+
+def test_racing_companies_yield_to_a_single_waiting_run_once(database, database_url):
+    queue, companies = ExperimentQueue(database), []
+    for number in range(CALLERS):
+        for _ in range(2):
+            store_experiment(database, "busy")
+        companies.append([queue.lease(f"w{number}", timedelta(minutes=1)) for _ in range(2)])
+    waiting = store_experiment(database, "quiet", base_model="other")
+    let_wait(database, waiting)
+
+    def hand_over(own: Database, number: int) -> str | None:
+        leases = companies[number]
+        following = ExperimentQueue(own).hand_over(company_of(*leases), leases, timedelta(minutes=1))
+        return following.experiment.id if following else None
+
+    found = race(database_url, hand_over)
+    assert sorted(item for item in found if item) == [waiting.id]
 
 
 def test_racing_workers_take_over_a_silent_run_one_at_a_time(database, database_url):

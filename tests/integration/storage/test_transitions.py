@@ -9,15 +9,16 @@ from itertools import product
 import pytest
 from sqlalchemy import delete
 
-from factories.stored import MOMENT, make_tuned_model, store_experiment
+from factories.stored import MOMENT, beat, make_tuned_model, store_experiment
 from foreword.domain.experiment import TRANSITIONS, ExperimentState
 from foreword.domain.failure import Failure
 from foreword.errors import ForewordError, InternalError
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import ExperimentQueue, Lease
-from foreword.storage.tables import ExperimentRow
-from foreword.storage.transitions import transition
+from foreword.storage.jobs.leases import Lease
+from foreword.storage.jobs.transitions import transition
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.tables import ExperimentRow, JobRow
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLING, CANCELLED = (
     ExperimentState.QUEUED, ExperimentState.RUNNING, ExperimentState.SUCCEEDED, ExperimentState.FAILED,
@@ -42,7 +43,7 @@ class Run:
 
     @property
     def as_held(self) -> Lease:
-        return self.held or Lease(self.repository.get(self.id), 1, "w")
+        return self.held or Lease(self.repository.get(self.id), 1, "w", job=0)
 
     def lease(self) -> None:
         self.held = self.queue.lease("w", MINUTE) or self.held
@@ -61,7 +62,7 @@ class Run:
         self.repository.request_cancel(self.id)
 
     def heartbeat(self) -> None:
-        self.queue.heartbeat(self.as_held, duration=MINUTE)
+        beat(self.queue, self.as_held, duration=MINUTE)
 
     def release(self) -> None:
         self.queue.release(self.as_held)
@@ -101,6 +102,7 @@ def test_storage_makes_every_transition_of_the_state_machine_and_no_other(databa
         if run.state is not before:
             made.add((before, run.state))
         with database.write() as session:  # the next run is the only one to lease
+            session.execute(delete(JobRow))
             session.execute(delete(ExperimentRow))
 
     assert made == EDGES
@@ -110,7 +112,9 @@ def test_storage_makes_every_transition_of_the_state_machine_and_no_other(databa
 def test_a_transition_is_made_if_the_state_machine_has_it_and_refused_otherwise(
     before: ExperimentState, after: ExperimentState
 ):
-    row = ExperimentRow(tenant="acme", id="e1", state=before.value, lease_worker="w", lease_expire_time=MOMENT)
+    row = JobRow(
+        tenant="acme", kind="tune", resource="e1", state=before.value, lease_worker="w", lease_expire_time=MOMENT
+    )
 
     if (before, after) in EDGES:
         transition(row, after, MOMENT)
@@ -122,7 +126,7 @@ def test_a_transition_is_made_if_the_state_machine_has_it_and_refused_otherwise(
 
 
 def test_a_run_that_begins_has_a_start_and_one_that_ends_has_an_end_and_no_lease():
-    row = ExperimentRow(tenant="acme", id="e1", state="queued")
+    row = JobRow(tenant="acme", kind="tune", resource="e1", state="queued")
     transition(row, RUNNING, MOMENT)
     row.lease_worker, row.lease_expire_time = "w", MOMENT
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from factories.stored import let_wait, make_snapshot, store_experiment
+from factories.stored import beat, company_of, let_wait, make_snapshot, store_experiment
 from foreword.domain.experiment import ExperimentState, Phase, Progress, TuneExperiment
 from foreword.domain.failure import Failure
 from foreword.errors import LeaseLostError
@@ -17,7 +17,8 @@ from foreword.names import TuneExperimentName
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import ExperimentQueue, Lease
+from foreword.storage.jobs.leases import Lease
+from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import ArtifactDeletionRow
 from foreword.storage.versions import ExperimentVersions
 
@@ -31,7 +32,7 @@ def start(database: Database, tenant: str = "busy", seconds: float = 60.0) -> Le
     queue = ExperimentQueue(database)
     lease = queue.lease(f"worker of {tenant}", MINUTE)
     progress = Progress(percent=40.0, step=4, remaining_seconds=9.0, phase=Phase.TUNING)
-    queue.heartbeat(lease, progress=progress, snapshots=[make_snapshot(4)], compute_seconds=seconds, duration=MINUTE)
+    beat(queue, lease, progress=progress, snapshots=[make_snapshot(4)], compute_seconds=seconds, duration=MINUTE)
     return lease
 
 
@@ -50,7 +51,7 @@ def yielded(database: Database) -> tuple[Lease, Lease]:
     """Return the leases of a run that has yielded and of the run that has its worker now."""
     lease = start(database)
     queue_waiting(database)
-    following = ExperimentQueue(database).hand_over(lease, MINUTE)
+    following = ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE)
     assert following is not None
     return lease, following
 
@@ -60,15 +61,15 @@ def test_a_run_hands_its_worker_to_the_waiting_run_of_another_tenant(database):
     lease = start(database)
     waiting = queue_waiting(database)
 
-    asked = queue.should_yield(lease)
-    following = queue.hand_over(lease, MINUTE)
+    asked = queue.leaving(company_of(lease))
+    following = queue.hand_over(company_of(lease), [lease], MINUTE)
 
-    assert asked
+    assert asked == [lease]
     assert (following.experiment.id, following.worker, following.epoch) == (waiting.id, lease.worker, 1)
     assert following.experiment.state is ExperimentState.RUNNING
     with pytest.raises(LeaseLostError):
-        queue.heartbeat(lease, duration=MINUTE)
-    assert not queue.heartbeat(following, duration=MINUTE)
+        beat(queue, lease, duration=MINUTE)
+    assert not beat(queue, following, duration=MINUTE)
 
 
 def test_a_run_between_two_turns_is_running_and_says_that_it_waits(database):
@@ -76,7 +77,7 @@ def test_a_run_between_two_turns_is_running_and_says_that_it_waits(database):
     queue_waiting(database)
     before = ExperimentVersions(database).read([name])
 
-    ExperimentQueue(database).hand_over(lease, MINUTE)
+    ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE)
 
     found = get(database, lease.experiment)
     assert found.state is ExperimentState.RUNNING
@@ -103,12 +104,12 @@ def test_a_run_continues_after_its_wait_with_its_curve_and_no_lost_lease(databas
 def test_turns_go_to_and_fro_by_compute_time(database):
     lease, following = yielded(database)
     queue = ExperimentQueue(database)
-    queue.heartbeat(following, compute_seconds=30.0, duration=MINUTE)
-    time.sleep(2.1)  # until the first run has waited long enough
+    beat(queue, following, compute_seconds=30.0, duration=MINUTE)
+    time.sleep(1.1)  # until the first run has waited long enough
 
-    early = queue.hand_over(following, MINUTE)
-    queue.heartbeat(following, compute_seconds=61.0, duration=MINUTE)
-    back = queue.hand_over(following, MINUTE)
+    early = queue.hand_over(company_of(following), [following], MINUTE)
+    beat(queue, following, compute_seconds=61.0, duration=MINUTE)
+    back = queue.hand_over(company_of(following), [following], MINUTE)
 
     assert early is None
     assert (back.experiment.id, back.epoch) == (lease.experiment.id, 2)
@@ -118,15 +119,15 @@ def test_a_run_does_not_yield_to_its_own_tenant(database):
     lease = start(database)
     queue_waiting(database, "busy")
 
-    assert not ExperimentQueue(database).should_yield(lease)
-    assert ExperimentQueue(database).hand_over(lease, MINUTE) is None
+    assert not ExperimentQueue(database).leaving(company_of(lease))
+    assert ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE) is None
 
 
 def test_a_run_does_not_yield_to_one_that_a_free_worker_may_take(database):
     lease = start(database)
     store_experiment(database, "quiet")
 
-    assert not ExperimentQueue(database).should_yield(lease)
+    assert not ExperimentQueue(database).leaving(company_of(lease))
 
 
 def test_a_run_does_not_yield_to_a_tenant_with_a_worker_of_its_own(database):
@@ -134,16 +135,18 @@ def test_a_run_does_not_yield_to_a_tenant_with_a_worker_of_its_own(database):
     start(database, "quiet", seconds=1.0)
     queue_waiting(database)
 
-    assert not ExperimentQueue(database).should_yield(lease)
+    assert not ExperimentQueue(database).leaving(company_of(lease))
 
 
 def test_only_one_of_two_runs_yields_to_a_single_waiting_one(database):
     leases = [start(database), start(database)]
     waiting = queue_waiting(database)
     queue, results = ExperimentQueue(database), []
-    threads = [
-        threading.Thread(target=lambda lease=lease: results.append(queue.hand_over(lease, MINUTE))) for lease in leases
-    ]
+
+    def hand_over(lease: Lease) -> None:
+        results.append(queue.hand_over(company_of(lease), [lease], MINUTE))
+
+    threads = [threading.Thread(target=hand_over, args=(lease,)) for lease in leases]
 
     for thread in threads:
         thread.start()
@@ -158,8 +161,8 @@ def test_a_run_whose_cancellation_was_requested_ends_instead_of_yielding(databas
     queue_waiting(database)
     ExperimentRepository(database, "busy").request_cancel(lease.experiment.id)
 
-    assert ExperimentQueue(database).hand_over(lease, MINUTE) is None
-    assert ExperimentQueue(database).heartbeat(lease, duration=MINUTE)
+    assert ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE) is None
+    assert beat(ExperimentQueue(database), lease, duration=MINUTE)
 
 
 def test_a_run_between_two_turns_is_cancelled_at_once_and_can_be_deleted(database):
@@ -195,4 +198,4 @@ def test_a_run_does_not_yield_to_runs_that_have_ended(database):
         experiment = queue_waiting(database)
         ExperimentRepository(database, "quiet").request_cancel(experiment.id)
 
-    assert not ExperimentQueue(database).should_yield(lease)
+    assert not ExperimentQueue(database).leaving(company_of(lease))

@@ -26,8 +26,8 @@ BEGIN = datetime(2026, 1, 31, tzinfo=UTC)
 TURN = 60
 
 
-def run(tenant: str, key: int = 1, standing: Standing = Standing.QUEUED) -> WaitingRun:
-    return WaitingRun(key=key, tenant=tenant, standing=standing)
+def run(tenant: str, key: int = 1, standing: Standing = Standing.QUEUED, base_model: str = "bart") -> WaitingRun:
+    return WaitingRun(key=key, tenant=tenant, base_model=base_model, standing=standing)
 
 
 def first(waiting: list[WaitingRun], **uses: TenantUse) -> str:
@@ -73,7 +73,7 @@ def test_an_interrupted_run_continues_its_turn():
 def test_a_run_yields_to_a_tenant_that_has_used_less():
     uses = {"busy": TenantUse(running=1, recent_seconds=60.0), "quiet": TenantUse(recent_seconds=59.0)}
 
-    assert [found.tenant for found in runs_to_yield_to("busy", [run("quiet")], uses)] == ["quiet"]
+    assert [found.tenant for found in runs_to_yield_to(["busy"], [run("quiet")], uses)] == ["quiet"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_run_yields_to_a_tenant_that_has_used_less():
 def test_a_run_keeps_its_worker_if(waiting, uses):
     uses = {"busy": TenantUse(running=1, recent_seconds=60.0)} | uses
 
-    assert runs_to_yield_to("busy", waiting, uses) == []
+    assert runs_to_yield_to(["busy"], waiting, uses) == []
 
 
 def test_compute_time_counts_half_after_the_half_life_and_never_more_than_all():
@@ -166,7 +166,7 @@ class Simulation:
             tuned = (self.now - since).total_seconds()
             if not is_turn_over(tuned_seconds=tuned, overhead_seconds=1.0, turn_seconds=TURN):
                 continue
-            before = runs_to_yield_to(held.tenant, self.waiting, self.uses())
+            before = runs_to_yield_to([held.tenant], self.waiting, self.uses())
             if before:
                 self.running.remove(entry)
                 self._take(before[0])

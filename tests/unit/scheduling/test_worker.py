@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from factories.plugins import make_plugin
 from factories.runs import make_rows
 from factories.serving import TinyBaseModel
-from factories.stored import MOMENT
+from factories.stored import MOMENT, beat
 from foreword.data.rows import write_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentState, TuneExperiment
@@ -31,7 +31,7 @@ from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.queue import ExperimentQueue
-from foreword.storage.tables import ExperimentRow
+from foreword.storage.tables import JobRow
 from foreword.storage.tuned_models import TunedModelRepository
 from foreword.tuning import checkpoint
 from foreword.tuning.split import split_for
@@ -91,7 +91,7 @@ def full(_: str) -> None:
 def expire(shop, run: TuneExperiment) -> None:
     """Expire the lease, as if the worker had sent no heartbeat for long."""
     with shop.workshop.database.write() as session:
-        session.execute(update(ExperimentRow).where(ExperimentRow.id == run.id).values(lease_expire_time=MOMENT))
+        session.execute(update(JobRow).where(JobRow.resource == run.id).values(lease_expire_time=MOMENT))
 
 
 def key_of(run: TuneExperiment) -> str:
@@ -181,7 +181,7 @@ def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):
 
     (lease,) = leases
     assert (lease.experiment.id, lease.epoch, lease.lost_before) == (lost.id, 2, 1)
-    assert not shop.workshop.queue.heartbeat(lease, duration=MINUTE)
+    assert not beat(shop.workshop.queue, lease, duration=MINUTE)
     assert state(shop, lost) is ExperimentState.RUNNING
     assert state(shop, other) is ExperimentState.SUCCEEDED
 
@@ -372,7 +372,7 @@ def die_once_more(shop, run: TuneExperiment, checkpoint_seconds: float) -> None:
         raise KeyboardInterrupt
 
     with shop.workshop.database.write() as session:
-        session.execute(update(ExperimentRow).values(lost_leases=19))
+        session.execute(update(JobRow).values(lost_leases=19))
     settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": checkpoint_seconds})
     disturbed = shop.with_queue(
         lambda database: ExperimentQueue(database, failpoint=once("queue.heartbeat.before_commit", die, at=6))

@@ -26,6 +26,7 @@ from foreword.storage.tables import (
     DatasetRow,
     DeploymentRow,
     ExperimentRow,
+    JobRow,
     RevisionRow,
     SpaceRow,
     TenantRow,
@@ -44,6 +45,8 @@ class ListSpec(Generic[R]):
         row: The table.
         fields: The fields of filters and orders, by their name in the API.
         creator: The column with the id of the API key that created the resource; None if the list has no creators.
+        part: The relationship to a row of another table that is part of every item and of the fields; None if one table
+            has all.
         key: The order of rows whose sorted fields are equal, and of lists without an order. It is unique in a tenant.
     """
 
@@ -52,6 +55,7 @@ class ListSpec(Generic[R]):
     fields: Mapping[str, Field]
     key: OrderTerm
     creator: Any = field(default=None)
+    part: Any = field(default=None)
 
 
 def _newest_first(key: Any) -> OrderTerm:
@@ -104,23 +108,24 @@ TUNE_EXPERIMENTS: Final = ListSpec(
     fields={
         "display_name": TextField(ExperimentRow.display_name, sortable=True),
         "description": TextField(ExperimentRow.description),
-        "state": ChoiceField(ExperimentRow.state, choices=ExperimentState, prefix="STATE_"),
+        "state": ChoiceField(JobRow.state, choices=ExperimentState, prefix="STATE_"),
         "dataset": ReferenceField(ExperimentRow.dataset, collection="datasets"),
         "validation_dataset": ReferenceField(
             ExperimentRow.config["validation_dataset"].as_string(), nullable=True, collection="datasets"
         ),
-        "base_model": ReferenceField(ExperimentRow.config["base_model"].as_string(), collection="baseModels"),
+        "base_model": ReferenceField(JobRow.base_model, collection="baseModels"),
         "task": TextField(ExperimentRow.config["task"].as_string()),
-        "tuning_type": TextField(ExperimentRow.config["tuning_type"].as_string()),
+        "tuning_type": TextField(JobRow.tuning_type),
         "tuned_model": ReferenceField(ExperimentRow.tuned_model, nullable=True, collection="tunedModels"),
         "creator": TextField(ExperimentRow.creator),
         "create_time": TimeField(ExperimentRow.create_time, sortable=True),
-        "update_time": TimeField(ExperimentRow.update_time, sortable=True),
-        "start_time": TimeField(ExperimentRow.start_time, nullable=True),
-        "end_time": TimeField(ExperimentRow.end_time, nullable=True),
+        "update_time": TimeField(JobRow.update_time, sortable=True),
+        "start_time": TimeField(JobRow.start_time, nullable=True),
+        "end_time": TimeField(JobRow.end_time, nullable=True),
     },
     key=_newest_first(ExperimentRow.key),
     creator=ExperimentRow.creator,
+    part=ExperimentRow.job,
 )
 
 TUNED_MODELS: Final = ListSpec(

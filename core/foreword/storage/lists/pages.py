@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Result, Row, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from foreword.errors import InvalidArgumentError
 from foreword.storage.database import Database
@@ -103,6 +103,8 @@ class ListReader(Generic[R, T]):
             # Few at once: the page may be full before its end.
             .execution_options(yield_per=_ROWS_AT_ONCE)
         )
+        if spec.part is not None:
+            query = query.join(spec.part).options(contains_eager(spec.part))
         if request.creator is not None:
             query = query.where(spec.creator == request.creator)
         tokens = page_tokens(self.database)

@@ -1,0 +1,152 @@
+"""Leases of jobs: the right of a worker to write their results.
+
+A lease is valid while its epoch is the current epoch of the job. Every new lease increments the epoch, and every write
+of a worker is conditional on it, so that a worker that returns late cannot change anything. Times come from the
+database, because the clocks of workers differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from foreword.domain.experiment import ExperimentState, TuneExperiment
+from foreword.domain.job import JobKind
+from foreword.errors import LeaseLostError
+from foreword.names import TuneExperimentName
+from foreword.storage.jobs.transitions import HELD_STATES, end_wait, transition
+from foreword.storage.tables import JobRow
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on an experiment, until its epoch changes.
+
+    Attributes:
+        experiment: The experiment at the time of the lease, with its learning curve.
+        epoch: Number of the lease, starting at 1 for each experiment.
+        worker: Id of the worker that holds the lease.
+        job: Key of the experiment's job.
+        lost_before: Number of leases that expired since the run last made progress; released leases do not count.
+    """
+
+    experiment: TuneExperiment
+    epoch: int
+    worker: str
+    job: int
+    lost_before: int = 0
+
+    def lost(self) -> LeaseLostError:
+        """Return the error for a worker that no longer holds this lease."""
+        name = TuneExperimentName(self.experiment.tenant, self.experiment.id)
+        return LeaseLostError(
+            f"{self.worker} no longer holds the lease of {name} (epoch {self.epoch}). Abandon the run.",
+            metadata={"resource": str(name), "epoch": str(self.epoch)},
+        )
+
+
+class LeaseState(Enum):
+    """The state of a lease after a heartbeat."""
+
+    HELD = "held"
+    CANCELLING = "cancelling"
+    """Held, and cancellation of the run was requested."""
+    LOST = "lost"
+    """Another worker owns the run, or it has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """The runs that a worker tunes together.
+
+    Attributes:
+        leases: Their leases, at least one.
+        had_turns: Keys of the jobs that have had their turn, so that they may leave their places to others.
+        had_turn: Whether the company has had its turn at the worker, so that it may end as a whole.
+        is_full: Whether no further run can join.
+    """
+
+    leases: Sequence[Lease]
+    had_turns: Collection[int]
+    had_turn: bool
+    is_full: bool
+
+    @property
+    def base_model(self) -> str:
+        """Id of the base model that all of the runs tune."""
+        return self.leases[0].experiment.config.base_model
+
+
+def new_job(kind: JobKind, *, base_model: str, tuning_type: str, now: datetime) -> JobRow:
+    """Return a queued job for the resource that it is added to."""
+    return JobRow(
+        kind=kind.value,
+        base_model=base_model,
+        tuning_type=tuning_type,
+        state=ExperimentState.QUEUED.value,
+        failure=None,
+        compute_seconds=0.0,
+        lease_epoch=0,
+        lease_worker=None,
+        lease_expire_time=None,
+        lost_leases=0,
+        wait_seconds=0.0,
+        yield_time=None,
+        create_time=now,
+        update_time=now,
+        start_time=None,
+        end_time=None,
+    )
+
+
+def lock_job(session: Session, kind: JobKind, tenant: str, resource: str) -> JobRow | None:
+    """Lock the job of a resource; None if it does not exist."""
+    return session.scalars(
+        select(JobRow)
+        .where(JobRow.tenant == tenant, JobRow.kind == kind.value, JobRow.resource == resource)
+        .with_for_update()
+    ).one_or_none()
+
+
+def lock_leased(session: Session, leases: Sequence[Lease]) -> list[JobRow | None]:
+    """Lock the jobs of leases, and return the job of each lease; None if the lease is no longer valid.
+
+    They are locked in the order of their keys, so that two transactions never wait for each other.
+    """
+    found = session.scalars(
+        select(JobRow)
+        .where(JobRow.key.in_({lease.job for lease in leases}), JobRow.state.in_(HELD_STATES))
+        .order_by(JobRow.key)
+        .with_for_update()
+    )
+    jobs = {job.key: job for job in found}
+
+    def owned(lease: Lease) -> JobRow | None:
+        job = jobs.get(lease.job)
+        # A worker that was stuck may hold an old and a new lease of one job.
+        return job if job and (job.lease_epoch, job.lease_worker) == (lease.epoch, lease.worker) else None
+
+    return [owned(lease) for lease in leases]
+
+
+def grant(job: JobRow, worker: str, now: datetime, duration: timedelta) -> None:
+    """Give a locked job that waits to a worker, with a new epoch."""
+    if job.lease_worker is not None:
+        job.lost_leases += 1
+    end_wait(job, now)
+    job.lease_epoch += 1
+    job.lease_worker = worker
+    job.lease_expire_time = now + duration
+    if job.state == ExperimentState.QUEUED.value:
+        transition(job, ExperimentState.RUNNING, now)
+
+
+def end_turn(job: JobRow, now: datetime) -> None:
+    """Take a locked job from its worker at the end of its turn. It waits for its next one."""
+    job.lease_worker, job.lease_expire_time, job.yield_time = None, now, now
+    job.update_time = now

@@ -1,0 +1,62 @@
+"""The state machine of jobs on database rows, according to `foreword.domain.experiment.TRANSITIONS`.
+
+Nothing else in storage sets the state of a job after its creation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from foreword.domain.experiment import TRANSITIONS, ExperimentState
+from foreword.domain.job import JobKind
+from foreword.errors import InternalError
+from foreword.names import TuneExperimentName
+from foreword.storage.tables import JobRow
+
+HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if ExperimentState.SUCCEEDED in following)
+"""Values of the states in which a worker has a job, or another worker is to continue it."""
+
+LIVE_STATES = tuple(state.value for state in ExperimentState if not state.ended)
+"""Values of the states in which a job has not ended."""
+
+
+def transition(job: JobRow, state: ExperimentState, now: datetime) -> None:
+    """Change the state of a job and set the corresponding times. A job that ends loses its lease.
+
+    Args:
+        job: The row, locked by the transaction, so that no other process changes it.
+        state: The new state.
+        now: The database's time.
+
+    Raises:
+        InternalError: The state machine does not allow this change. The row is unchanged.
+    """
+    current = ExperimentState(job.state)
+    if state not in TRANSITIONS[current]:
+        name = resource_name(job)
+        raise InternalError(
+            f"{name} is {current.value} and cannot become {state.value}.",
+            metadata={"resource": name, "state": current.value},
+        )
+    job.state = state.value
+    job.update_time = now
+    if state is ExperimentState.RUNNING:
+        job.start_time = now
+    if state.ended:
+        end_wait(job, now)
+        job.end_time = now
+        job.lease_worker = job.lease_expire_time = None
+
+
+def end_wait(job: JobRow, now: datetime) -> None:
+    """Add the time since a job yielded its worker to its waiting time. It has no effect if the job does not wait."""
+    if job.yield_time is not None:
+        job.wait_seconds += max(0.0, (now - job.yield_time).total_seconds())
+        job.yield_time = None
+
+
+def resource_name(job: JobRow) -> str:
+    """Return the name of the resource that a job works on."""
+    match JobKind(job.kind):
+        case JobKind.TUNE:
+            return str(TuneExperimentName(job.tenant, job.resource))

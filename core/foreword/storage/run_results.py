@@ -1,0 +1,75 @@
+"""Results of a run that a heartbeat stores in its experiment and its job."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.storage.codec import decode, encode
+from foreword.storage.experiments import find_experiment
+from foreword.storage.jobs.leases import Lease
+from foreword.storage.jobs.turns import charge_compute
+from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """The part of a heartbeat that concerns one lease.
+
+    Attributes:
+        progress: New progress; None leaves it unchanged.
+        snapshots: New points of the learning curve; the queue assigns their sequence numbers.
+        compute_seconds: Total compute time used so far; the stored value never decreases.
+        made_progress: Whether a checkpoint after the start of this lease exists; earlier lost leases then no longer
+            count.
+    """
+
+    lease: Lease
+    progress: Progress | None = None
+    snapshots: Sequence[Snapshot] = ()
+    compute_seconds: float = 0.0
+    made_progress: bool = False
+
+
+def store_beat(session: Session, job: JobRow, beat: Beat, now: datetime, duration: timedelta) -> None:
+    """Renew the lease of a locked job and store the new results of its run."""
+    job.lease_expire_time = now + duration
+    charge_compute(session, job, beat.compute_seconds, now)
+    if beat.made_progress:
+        job.lost_leases = 0
+    if beat.progress is None and not beat.snapshots:
+        return
+    job.update_time = now
+    row = experiment_of(session, job)
+    if beat.progress is not None:
+        row.progress = encode(Progress, beat.progress, "progress")
+    for snapshot in beat.snapshots:
+        row.last_sequence += 1
+        numbered = dataclasses.replace(snapshot, sequence=row.last_sequence)
+        session.add(
+            SnapshotRow(
+                experiment_key=row.key,
+                sequence=row.last_sequence,
+                tenant=row.tenant,
+                step=snapshot.step,
+                point=encode(Snapshot, numbered, "snapshot"),
+            )
+        )
+
+
+def experiment_of(session: Session, job: JobRow) -> ExperimentRow:
+    """Return the experiment of a locked job."""
+    row = find_experiment(session, job.tenant, job.resource)
+    assert row is not None, "an experiment is deleted together with its job"
+    return row
+
+
+def set_phase(row: ExperimentRow, phase: Phase) -> None:
+    """Change the phase of a run whose job is locked."""
+    progress = dataclasses.replace(decode(Progress, row.progress), phase=phase, remaining_seconds=None)
+    row.progress = encode(Progress, progress)
