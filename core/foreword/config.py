@@ -111,11 +111,17 @@ class Settings(BaseSettings):
         default=15.0, gt=0, description="Time without a heartbeat after which another worker takes over a run."
     )
     checkpoint_seconds: float = Field(default=10.0, gt=0, description="Time between two checkpoints of a run.")
+    max_runs_per_worker: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Maximum number of runs that a worker tunes together; they have one base model.",
+    )
     turn_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="Minimum time that a run keeps its worker while runs of other tenants wait. It then yields to the "
-        "tenant with the least recent compute time, and continues later from its checkpoint.",
+        description="Minimum time that a run keeps its place at a worker while runs of other tenants wait for one. It "
+        "then yields to the tenant with the least recent compute time, and continues later from its checkpoint.",
     )
     max_queued_experiments: int = Field(
         default=100, ge=1, description="Maximum number of queued experiments of a tenant."

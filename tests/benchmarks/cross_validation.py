@@ -222,6 +222,6 @@ class Tuner:
         tokenizer = self._model.tokenizer
         return make_plan(
             config=config, spec=self._base.spec, task=self.task(setup.task), method=method, rows=rows,
-            count_tokens=lambda text: len(encode_input(tokenizer, text)), seconds_per_row=0.0,
+            count_tokens=lambda text: len(encode_input(tokenizer, text)),
             seconds_per_token=seconds_per_token,
         )  # fmt: skip

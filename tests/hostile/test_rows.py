@@ -23,8 +23,8 @@ from factories.api import (
 )
 from factories.servers import RunningServer
 from foreword.cli.demo.service import LocalService
-from foreword.scheduling.run import Workshop
 from foreword.scheduling.worker import Worker
+from foreword.scheduling.workshop import Workshop
 from foreword.v1 import dataset_service_pb2, inference_service_pb2, tune_experiment_service_pb2, tuned_model_service_pb2
 
 

@@ -17,7 +17,7 @@ from foreword.cli.threads import let_idle_threads_sleep
 )
 @click.option("--until-stdin-closes", is_flag=True, hidden=True, help="Also stop when the parent process ends.")
 def worker(home: Path | None, log_level: str | None, until_stdin_closes: bool) -> None:
-    """Run a worker that tunes queued experiments, one after the other.
+    """Run a worker that tunes queued experiments, those of one base model together.
 
     `foreword serve` already starts one worker. Additional workers share its database and artifacts, on this machine or
     on others. SIGTERM or Ctrl-C checkpoints the current run and releases it for another worker.

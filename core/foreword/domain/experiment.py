@@ -178,7 +178,7 @@ class TuneExperiment:
         snapshots: The learning curve, oldest first; empty if the experiment was listed without it.
         last_sequence: Sequence number of the newest snapshot; 0 if there is none.
         tuned_model: Id of the tuned model; None until the state is SUCCEEDED.
-        compute_seconds: Worker time used so far.
+        compute_seconds: Time that the work so far takes one worker without other runs.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
     """
 

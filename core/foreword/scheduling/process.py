@@ -8,8 +8,8 @@ import threading
 from foreword.config import Settings
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.parent import when_stdin_closes
-from foreword.scheduling.run import Workshop
 from foreword.scheduling.worker import Worker
+from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database

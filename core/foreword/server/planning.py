@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from statistics import fmean
 from typing import IO, TypeVar
 
 from foreword.data.row_file import RowFile
@@ -15,6 +14,7 @@ from foreword.data.task_choice import choose_task
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
+from foreword.domain.machine_speed import Machine
 from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.violations import Violations, fields_below
@@ -34,8 +34,7 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
-from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.lists.request import ListRequest
+from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.tuning.lengths import MOST_MEASURED_BYTES
 from foreword.tuning.plan import make_plan
 from foreword.tuning.speed import TuningSpeed
@@ -43,8 +42,6 @@ from foreword.turns.cancellation import check_cancelled
 
 Item = TypeVar("Item")
 
-_RECENT = ListRequest(page_size=20, filter="state = SUCCEEDED")
-_RECENT_SNAPSHOTS = 20
 _MAX_BYTES_IN_MEMORY = 16_000_000
 
 
@@ -53,7 +50,7 @@ class Planner:
 
     Args:
         default_base_model: Base model of experiments that do not name one.
-        speed: Estimates run times before the first run.
+        speed: Estimates the speed of a base model before its first run.
     """
 
     def __init__(
@@ -72,6 +69,7 @@ class Planner:
         self._tokens = tokens
         self._default_base_model = default_base_model
         self._speed = speed
+        self._speeds = MachineSpeeds(database)
 
     def plan(self, tenant: str, requested: NewExperiment) -> tuple[ExperimentConfig, TunePlan]:
         """Return the configuration with all defaults, and its plan.
@@ -133,7 +131,6 @@ class Planner:
         rows: Sequence[Row],
         validation_rows: Sequence[Row],
     ) -> TunePlan:
-        seconds_per_row = self._seconds_per_row(tenant, model.spec.id, method.id)
         return make_plan(
             config=config,
             spec=model.spec,
@@ -143,8 +140,10 @@ class Planner:
             validation_rows=validation_rows,
             count_tokens=self._tokens.counter(model),
             check=check_cancelled,
-            seconds_per_row=seconds_per_row,
-            seconds_per_token=0.0 if seconds_per_row else self._speed.seconds_per_token(model.spec),
+            seconds_per_token=self._speeds.get(
+                Machine(base_model=model.spec.id, device=self._speed.device, dtype=self._speed.dtype),
+                lambda: self._speed.seconds_per_token(model.spec),
+            ).seconds_per_token,
         )
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:
@@ -174,19 +173,6 @@ class Planner:
                 "tune_experiment.task", f"is unset, and no installed task suits the rows; set it to one of: {names}"
             )
         return choice.task, choice.findings
-
-    def _seconds_per_row(self, tenant: str, base_model: str, tuning_type: str) -> float:
-        """Return the time for a training row in the tenant's newest successful run of this kind; 0 if unknown."""
-        experiments = ExperimentRepository(self._database, tenant)
-        for finished in experiments.list(_RECENT).items:
-            if (finished.config.base_model, finished.config.tuning_type) != (base_model, tuning_type):
-                continue
-            newest = max(0, finished.last_sequence - _RECENT_SNAPSHOTS)
-            snapshots = experiments.get(finished.id, after_sequence=newest).snapshots
-            speeds = [snapshot.examples_per_second for snapshot in snapshots if snapshot.examples_per_second > 0]
-            if speeds:
-                return 1 / fmean(speeds)
-        return 0.0
 
 
 def plan_seconds(datasets: Iterable[Dataset], requested: NewExperiment) -> float:

@@ -205,6 +205,19 @@ class ExperimentRow(Base):
     )
 
 
+class MachineSpeedRow(Base):
+    """The time in which a kind of machine tunes a base model on one token. All tenants share it."""
+
+    __tablename__ = "machine_speeds"
+
+    base_model: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    dtype: Mapped[str] = mapped_column(primary_key=True)
+    seconds_per_token: Mapped[float]
+    observed_tokens: Mapped[int]
+    update_time: Mapped[datetime]
+
+
 class SnapshotRow(Base):
     """One point of a learning curve. `step` is a column because a resumed run deletes the points after its own step."""
 

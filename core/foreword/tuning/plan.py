@@ -54,8 +54,7 @@ def make_plan(
     method: TuningMethod,
     rows: Sequence[Row],
     count_tokens: Callable[[str], int],
-    seconds_per_row: float,
-    seconds_per_token: float = 0.0,
+    seconds_per_token: float,
     check: Callable[[], None] = lambda: None,
     validation_rows: Sequence[Row] = (),
 ) -> TunePlan:
@@ -68,8 +67,7 @@ def make_plan(
         rows: All rows of the dataset. They are read several times, so they may stay on disk.
         validation_rows: All rows of the validation dataset, likewise; at least one if `config` names one.
         count_tokens: Counts the tokens of a text as the base model receives it, special tokens included.
-        seconds_per_row: Time to train on one row in earlier runs; 0 if there were none.
-        seconds_per_token: Estimated time to train on one token, used if there were no earlier runs; 0 if unknown.
+        seconds_per_token: Time to train on one token; 0 if unknown.
         check: Called between rows; raises an error to stop.
 
     Raises:
@@ -137,7 +135,7 @@ def make_plan(
             check=check,
         )
     portions = _portions(rows, data, validation, parameters)
-    seconds = seconds_per_row or seconds_per_token * data.tokens
+    seconds = seconds_per_token * data.tokens
     fit_seconds = seconds * (portions.training + portions.held_out_load) * parameters.num_epochs
     parameters, sources = fit_to_time(parameters, sources, fit_seconds if portions.held_out else 0.0)
     return _plan(

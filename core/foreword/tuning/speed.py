@@ -1,6 +1,6 @@
-"""The speed at which this machine tunes a base model, for the plan of a first run.
+"""An estimate of the speed at which this machine tunes a base model, until runs show the real one.
 
-Later plans use the speed of earlier runs. Shapes: B batch, T tokens, D width.
+Shapes: B batch, T tokens, D width.
 """
 
 from __future__ import annotations
@@ -34,10 +34,15 @@ class TuningSpeed:
     """
 
     def __init__(self, *, device: str, dtype: str) -> None:
-        self._device = device
-        self._dtype = dtype
+        self.device = device
+        self._setting = dtype
         self._lock = threading.Lock()
         self._seconds_per_weight: dict[int, float] = {}
+
+    @property
+    def dtype(self) -> str:
+        """The number format of the base models: `float32` or `bfloat16`."""
+        return choose_dtype(self._setting, self.device)
 
     def seconds_per_token(self, spec: BaseModelSpec) -> float:
         """Return the estimated time to train on one token of a row, in seconds.
@@ -58,12 +63,12 @@ class TuningSpeed:
         """Return the median seconds per token and weight of one frozen layer, including gradients of its input."""
         import torch
 
-        dtype: torch.dtype = getattr(torch, choose_dtype(self._dtype, self._device))
+        dtype: torch.dtype = getattr(torch, self.dtype)
         heads = next(count for count in (max(1, width // 64), 4, 2, 1) if width % count == 0)
         layer = torch.nn.TransformerEncoderLayer(
-            width, heads, 4 * width, dropout=0.0, batch_first=True, device=self._device, dtype=dtype
+            width, heads, 4 * width, dropout=0.0, batch_first=True, device=self.device, dtype=dtype
         ).requires_grad_(False)
-        states_BTD = torch.ones(_BATCH, _TOKENS, width, device=self._device, dtype=dtype, requires_grad=True)
+        states_BTD = torch.ones(_BATCH, _TOKENS, width, device=self.device, dtype=dtype, requires_grad=True)
         seconds: list[float] = []
         while len(seconds) < _ROUNDS and sum(seconds) < _MOST_SECONDS:
             begin = time.perf_counter()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -12,9 +11,11 @@ from factories.servers import RunningServer
 from factories.stored import beat
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
+from foreword.domain.machine_speed import Machine
 from foreword.samples import sample_path
 from foreword.server import planning
 from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
 
@@ -396,28 +397,20 @@ def test_a_dataset_in_use_cannot_be_deleted(server: RunningServer, stubs):
     finish_queue(server)
 
 
-def test_the_plan_estimates_time_from_the_speed_of_an_earlier_run(start_server):
+def test_every_plan_estimates_time_and_cost_from_the_stored_speed_of_the_machine(start_server):
     server = start_server()
     stubs = server.stubs()
     dataset = upload(stubs).name
-    first = create_experiment(stubs, dataset)
-    lease = server.queue.lease("test", timedelta(seconds=60))
-    beat(
-        server.queue,
-        lease,
-        progress=None,
-        snapshots=[dataclasses.replace(make_snapshot(1), examples_per_second=5.0)],
-        compute_seconds=1.0,
-        duration=timedelta(seconds=60),
-    )
-    server.queue.release(lease)
-    server.tune_by_hand(first.name)
+    first = create_experiment(stubs, dataset, validate_only=True)
+    machine = Machine(base_model="foreword--starter", device="cpu", dtype="float32")
+    speeds = MachineSpeeds(server.database)
+    estimate = speeds.get(machine, lambda: 0.0).seconds_per_token
+    speeds.observe(machine, seconds=3 * estimate * 1000, tokens=1000)
 
     second = create_experiment(stubs, dataset, validate_only=True)
 
     assert first.plan.estimated_seconds > 0, "by the speed of one layer"
-    assert second.plan.estimated_seconds > 0
-    assert second.plan.estimated_seconds != first.plan.estimated_seconds, "by the run before"
+    assert second.plan.estimated_seconds == pytest.approx(3 * first.plan.estimated_seconds), "by runs of any tenant"
     assert second.plan.estimated_capacity_unit_hours == pytest.approx(second.plan.estimated_seconds / 3600)
 
 

@@ -20,7 +20,7 @@ from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.parameters import TuneParameters
 from foreword.plugin.manager import PluginManager
-from foreword.scheduling.run import Workshop
+from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database

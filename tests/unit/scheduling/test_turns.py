@@ -1,4 +1,4 @@
-"""Long runs that take turns at a single worker. The result is the same as without turns."""
+"""Long runs that take turns at a single place of a worker. The result is the same as without turns."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from foreword.storage.tables import TenantRow
 from foreword.storage.tuned_models import TunedModelRepository
 
 MINUTE = timedelta(minutes=1)
+ONE_PLACE = {"turn_seconds": 1e-9, "max_runs_per_worker": 1}
 
 
 class StopWhenIdle(threading.Event):
@@ -66,8 +67,12 @@ def queue_rival(shop, at: int = 3) -> tuple[Callable[[str], None], list[TuneExpe
 
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: object) -> list[tuple[str, str]]:
-    """Run a worker with very short turns until the queue is empty, and return its log as event and experiment."""
-    settings = shop.workshop.settings.model_copy(update={"turn_seconds": 1e-9})
+    """Run a worker with one place and very short turns until the queue is empty.
+
+    Returns:
+        Its log as event and experiment.
+    """
+    settings = shop.workshop.settings.model_copy(update=ONE_PLACE)
     queue = ExperimentQueue(shop.workshop.database, failpoint=failpoint)
     workshop = dataclasses.replace(shop.workshop, settings=settings, queue=queue, **changes)
     with capture_logs() as logs:
@@ -177,7 +182,7 @@ def test_a_worker_that_stops_right_after_a_hand_over_releases_the_new_run(shop):
         if name == "queue.hand_over.after_commit":
             stop.set()
 
-    settings = shop.workshop.settings.model_copy(update={"turn_seconds": 1e-9})
+    settings = shop.workshop.settings.model_copy(update=ONE_PLACE)
     queue = ExperimentQueue(shop.workshop.database, failpoint=stopping)
     Worker(dataclasses.replace(shop.workshop, settings=settings, queue=queue)).run(stop)
     lease = shop.workshop.queue.lease("w", MINUTE)
@@ -186,15 +191,20 @@ def test_a_worker_that_stops_right_after_a_hand_over_releases_the_new_run(shop):
     assert get(shop, run).state is ExperimentState.RUNNING
 
 
-def test_a_turn_is_due_after_its_minimum_and_then_once_a_second():
+def test_a_turn_is_over_after_its_minimum_from_the_begin_of_tuning():
     clock = Clock()
     turn = Turn(60.0, clock)
+    clock.now += 1000.0
+    before = turn.is_over
+    turn = Turn(60.0, clock)
     turn.begin_tuning()
-    due = []
-    for seconds in (59.9, 0.2, 0.5, 0.6):
+    over = []
+    for seconds in (59.9, 0.2):
         clock.now += seconds
-        due.append(turn.is_due())
-    assert due == [False, True, False, True]
+        turn.begin_tuning()
+        over.append(turn.is_over)
+    assert not before
+    assert over == [False, True]
 
 
 @pytest.mark.parametrize(("loading", "checkpoint"), [(5.0, 0.0), (2.0, 3.0)])
@@ -205,8 +215,8 @@ def test_a_turn_is_longer_if_it_costs_more_to_begin_and_end(loading, checkpoint)
     turn.begin_tuning()
     turn.add_checkpoint(checkpoint)
     clock.now += 99.0
-    early = turn.is_due()
+    early = turn.is_over
     clock.now += 1.0
 
     assert not early
-    assert turn.is_due()
+    assert turn.is_over

@@ -91,7 +91,7 @@ def test_a_plan_of_a_long_template_on_many_rows_tokenizes_a_bounded_text_and_rem
             base_model=spec.id, dataset="d", task="generation", task_options=TaskOptions(),
             tuning_type="prompt_tuning", verbalizer="x" * 19_900 + " {{input}}", parameters=TuneParameters(),
         ),
-        spec=spec, task=Generation(), method=PromptTuning(), rows=rows, count_tokens=count, seconds_per_row=0.1,
+        spec=spec, task=Generation(), method=PromptTuning(), rows=rows, count_tokens=count, seconds_per_token=0.0,
     )  # fmt: skip
 
     assert count.taken <= MOST_MEASURED_BYTES + 50_000

@@ -26,7 +26,7 @@ def other_rows(*outputs: str) -> list[Row]:
     return [Row(number=place, input=f"Question {place}", output=text) for place, text in enumerate(outputs, start=1)]
 
 
-def plan_of(rows, validation_rows, *, task=None, seconds_per_row=0.0, labels=(), **parameters) -> TunePlan:
+def plan_of(rows, validation_rows, *, task=None, seconds_per_token=0.0, labels=(), **parameters) -> TunePlan:
     """Plan a run with a validation dataset, or without one if it has no rows."""
     task = task or Classification()
     config = ExperimentConfig(
@@ -47,7 +47,7 @@ def plan_of(rows, validation_rows, *, task=None, seconds_per_row=0.0, labels=(),
         rows=rows,
         validation_rows=validation_rows,
         count_tokens=lambda text: len(text.split()) + 2,
-        seconds_per_row=seconds_per_row,
+        seconds_per_token=seconds_per_token,
     )
 
 
@@ -150,8 +150,10 @@ def test_validation_rows_that_are_cut_are_named_apart_from_the_training_rows():
 
 def test_the_estimate_counts_the_validation_rows_by_number_and_by_length():
     rows = make_rows(40)
+    tokens = plan_of(rows, (), num_epochs=1, validation_split=0.0, seconds_per_token=1.0).estimated_seconds
+    price = len(rows) / tokens
     estimate = [
-        plan_of(rows, validation_rows, num_epochs=5, seconds_per_row=1.0).estimated_seconds - 5 * len(rows)
+        plan_of(rows, validation_rows, num_epochs=5, seconds_per_token=price).estimated_seconds - 5 * len(rows)
         for validation_rows in (
             [replace(row, input=f"Other {row.input}") for row in rows[:10]],
             [replace(row, input=f"Other {row.input}") for row in rows[:20]],

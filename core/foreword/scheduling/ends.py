@@ -1,0 +1,102 @@
+"""The end of a run at its worker: why it left is stored, and what is no longer needed is deleted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from foreword.domain.failure import Failure
+from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
+from foreword.observability.faults import log_fault
+from foreword.observability.logging import get_logger
+from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
+from foreword.scheduling.workshop import Workshop
+from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import Lease
+
+_log = get_logger("worker")
+
+
+def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Exception | None) -> None:
+    """Store why a run leaves its worker, and tidy up after it if it has ended.
+
+    It raises no error: if the database cannot store the end, the lease expires, and the run is repeated from its last
+    checkpoint.
+
+    Args:
+        error: The reason; None if the run has succeeded, which it has stored itself.
+    """
+    experiment = lease.experiment
+    log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
+    try:
+        if _store_end(workshop, lease, heartbeat, error):
+            _tidy_up(workshop, lease)
+    except LeaseLostError:
+        # Another worker took over the run while this one was stuck; the writes of this worker are rejected.
+        log.warning("lease_lost")
+    except UnavailableError as outage:
+        log.warning("run_left", reason=outage.reason)
+    except Exception:  # the root of a run: its error must not end the others
+        log.exception("run_left")
+
+
+def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Exception | None) -> bool:
+    """Store why a run leaves its worker. Return False if another worker is to continue it.
+
+    Raises:
+        LeaseLostError: Another worker owns the run.
+        UnavailableError: The database cannot be reached.
+    """
+    queue, experiment = workshop.queue, lease.experiment
+    log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
+    try:
+        if error is not None:
+            raise error
+        log.info("experiment_succeeded")
+    except LeaseLostError:
+        raise
+    except UnavailableError as outage:
+        # The database or the artifact store is unavailable: after a pause, the run continues from its last
+        # checkpoint. If the database cannot even store the release, the lease expires, which takes as long.
+        log.warning("experiment_put_off", reason=outage.reason, error=outage.message)
+        queue.release(lease, pause=timedelta(seconds=workshop.settings.lease_seconds))
+        return False
+    except WorkerStoppingError:
+        queue.release(lease)
+        log.info("experiment_given_back")
+        return False
+    except RunCancelledError:
+        queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
+        log.info("experiment_cancelled")
+    except ForewordError as failure:
+        queue.fail(lease, Failure.of(failure), compute_seconds=heartbeat.compute_seconds)
+        log.warning("experiment_failed", reason=failure.reason)
+    except Exception as crash:  # the root of a run: its error must not end the others
+        fault = log_fault(
+            "experiment_crashed",
+            f"The run crashed with {type(crash).__name__}.",
+            component="worker",
+            experiment=experiment.id,
+            tenant=experiment.tenant,
+            epoch=lease.epoch,
+        )
+        queue.fail(lease, Failure.of(fault), compute_seconds=heartbeat.compute_seconds)
+    return True
+
+
+def _tidy_up(workshop: Workshop, lease: Lease) -> None:
+    """Delete the checkpoints of a run that has ended, and tell the plugins."""
+    experiment = lease.experiment
+    log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
+    try:
+        workshop.checkpoints.delete_checkpoints(
+            checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
+        )
+    except UnavailableError as outage:
+        log.warning("checkpoints_left", error=outage.message)
+    try:
+        finished = ExperimentRepository(workshop.database, experiment.tenant).get(experiment.id)
+    except NotFoundError:
+        log.info("experiment_deleted")  # its owner deleted it first, so there is nothing to report
+        return
+    workshop.plugins.experiment_finished(finished)

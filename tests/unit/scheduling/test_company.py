@@ -1,0 +1,238 @@
+"""Runs that a worker tunes together: they join, end and fail one by one, and each pays as if it were alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from factories.serving import TinyBaseModel
+from factories.stored import MOMENT, let_wait
+from foreword.domain.experiment import ExperimentState, TuneExperiment
+from foreword.domain.machine_speed import Machine
+from foreword.errors import UnavailableError
+from foreword.plugin.manager import PluginManager
+from foreword.scheduling.worker import Worker
+from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.tables import JobRow
+
+BART = Machine(base_model="tiny--bart", device="cpu", dtype="float32")
+
+
+class StopWhenIdle(threading.Event):
+    """A stop event that is set as soon as the worker would pause."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+def queue_runs(shop, *tenants: str, **parameters: object) -> list[TuneExperiment]:
+    """Queue a run of each tenant that no other worker is free for."""
+    runs = [shop.queue_run(tenant=tenant, **parameters) for tenant in tenants]
+    for run in runs:
+        let_wait(shop.workshop.database, run)
+    return runs
+
+
+def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: object) -> list[tuple[str, str]]:
+    """Run a worker until the queue is empty, and return its log as event and experiment."""
+    queue = ExperimentQueue(shop.workshop.database, failpoint=failpoint)
+    settings = shop.workshop.settings.model_copy(update=changes)
+    with capture_logs() as logs:
+        Worker(dataclasses.replace(shop.workshop, queue=queue, settings=settings)).run(StopWhenIdle())
+    return [(entry["event"], entry["experiment"]) for entry in logs if "experiment" in entry]
+
+
+def at(heartbeat: int, call: Callable[[], object]) -> Callable[[str], None]:
+    """Return a failpoint that runs `call` after the n-th heartbeat of the worker's loop."""
+    passed = [0]
+
+    def failpoint(name: str) -> None:
+        if name == "queue.heartbeat.after_commit" and threading.current_thread() is threading.main_thread():
+            passed[0] += 1
+            if passed[0] == heartbeat:
+                call()
+
+    return failpoint
+
+
+def get(shop, run: TuneExperiment) -> TuneExperiment:
+    return ExperimentRepository(shop.workshop.database, run.tenant).get(run.id, after_sequence=0)
+
+
+def states(shop, runs: Sequence[TuneExperiment]) -> list[ExperimentState]:
+    return [get(shop, run).state for run in runs]
+
+
+def steps(shop, run: TuneExperiment) -> list[int]:
+    return [point.step for point in get(shop, run).snapshots]
+
+
+def test_runs_of_several_tenants_are_tuned_together_to_their_ends(shop):
+    runs = queue_runs(shop, "acme", "other", "acme")
+    runs += queue_runs(shop, "other", num_epochs=1, num_virtual_tokens=7, learning_rate=0.01, batch_size=2)
+
+    log = work(shop)
+
+    assert {event for event, _ in log[:4]} == {"experiment_leased"}
+    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 4
+    assert [steps(shop, run) for run in runs[:3]] == [[1, 2, 3, 4, 5, 6]] * 3
+    checkpoints = shop.workshop.checkpoints
+    assert not any(checkpoints.latest_checkpoint(checkpoints_key(run.tenant, run.id, run.create_time)) for run in runs)
+
+
+def test_no_more_runs_are_tuned_together_than_the_settings_allow(shop):
+    runs = queue_runs(shop, "acme", "acme", "acme")
+
+    log = work(shop, max_runs_per_worker=2)
+
+    first_end = [event for event, _ in log].index("experiment_succeeded")
+    assert [event for event, _ in log[:first_end]] == ["experiment_leased"] * 2
+    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 3
+
+
+def test_a_run_joins_a_company_that_has_begun(shop):
+    (first,) = queue_runs(shop, "acme", num_epochs=6)
+    joining: list[TuneExperiment] = []
+
+    log = work(shop, at(4, lambda: joining.extend(queue_runs(shop, "other"))), turn_seconds=1e-9)
+
+    assert log == [
+        ("experiment_leased", first.id),
+        ("experiment_leased", joining[0].id),
+        ("experiment_succeeded", joining[0].id),
+        ("experiment_succeeded", first.id),
+    ]
+
+
+def test_a_run_that_diverges_or_is_cancelled_or_lost_does_not_touch_the_others(shop):
+    sound = queue_runs(shop, "acme", "other", num_epochs=4)
+    (diverging,) = queue_runs(shop, "acme", learning_rate=float("1e30"))
+    cancelled, lost = queue_runs(shop, "acme", "other", num_epochs=4)
+
+    def disturb() -> None:
+        shop.repository.request_cancel(cancelled.id)
+        with shop.workshop.database.write() as session:
+            session.execute(
+                update(JobRow).where(JobRow.resource == lost.id).values(lease_worker="thief", lease_epoch=9)
+            )
+
+    log = work(shop, at(6, disturb))
+
+    assert states(shop, sound) == [ExperimentState.SUCCEEDED] * 2
+    assert [steps(shop, run) for run in sound] == [[*range(1, 13)]] * 2
+    assert get(shop, diverging).failure.reason == "TUNING_DIVERGED"
+    assert states(shop, [cancelled, lost]) == [ExperimentState.CANCELLED, ExperimentState.RUNNING]
+    assert ("lease_lost", lost.id) in log
+
+
+def test_a_run_that_cannot_be_prepared_fails_alone(shop):
+    (missing,) = queue_runs(shop, "acme", task="no such task")
+    sound = queue_runs(shop, "other", "other")
+
+    work(shop)
+
+    assert get(shop, missing).failure.reason == "PLUGIN_MISSING"
+    assert states(shop, sound) == [ExperimentState.SUCCEEDED] * 2
+
+
+def test_a_run_joins_and_leaves_a_full_company_by_turns(shop):
+    long = queue_runs(shop, "acme", "acme", num_epochs=6)
+    joining: list[TuneExperiment] = []
+
+    log = work(shop, at(4, lambda: joining.extend(queue_runs(shop, "other"))), turn_seconds=1e-9, max_runs_per_worker=2)
+
+    yielded = [id for event, id in log if event == "experiment_yielded"]
+    assert yielded[0] == long[1].id
+    assert log.index(("experiment_leased", joining[0].id)) == log.index(("experiment_yielded", long[1].id)) + 1
+    assert states(shop, [*long, *joining]) == [ExperimentState.SUCCEEDED] * 3
+    assert [steps(shop, run) for run in long] == [[*range(1, 19)]] * 2  # no update was made twice
+
+
+def test_a_company_yields_as_a_whole_to_a_run_on_another_base_model_and_comes_back(shop):
+    plugins = PluginManager(entry_points(group="foreword"), allow=("foreword:tasks", "foreword:methods"))
+    plugins.base_models.add(TinyBaseModel())
+    plugins.base_models.add(TinyBaseModel("t5"))
+    shop = dataclasses.replace(shop, workshop=dataclasses.replace(shop.workshop, plugins=plugins))
+    company = queue_runs(shop, "acme", "other", num_epochs=4)
+    rivals: list[TuneExperiment] = []
+
+    log = work(shop, at(6, lambda: rivals.extend(queue_runs(shop, "third", base_model="tiny--t5"))), turn_seconds=1e-9)
+
+    together = [id for event, id in log if event == "experiment_yielded"][:2]
+    assert set(together) == {run.id for run in company}
+    after = log[log.index(("experiment_yielded", together[1])) + 1]
+    assert after == ("experiment_leased", rivals[0].id)
+    assert states(shop, [*company, *rivals]) == [ExperimentState.SUCCEEDED] * 3
+    assert [steps(shop, run) for run in company] == [[*range(1, 13)]] * 2
+    assert all(get(shop, run).wait_seconds > 0 for run in company)
+
+
+def test_each_run_of_a_company_pays_what_it_would_have_paid_alone(shop):
+    MachineSpeeds(shop.workshop.database).get(BART, lambda: 10.0)  # so slow that all other time does not count
+    (alone,) = queue_runs(shop, "acme", validation_split=0.0)
+    work(shop)
+    together = queue_runs(shop, "acme", "other", "other", validation_split=0.0)
+
+    work(shop)
+
+    expected = get(shop, alone).compute_seconds
+    assert expected > 1000
+    assert [get(shop, run).compute_seconds for run in together] == [pytest.approx(expected, rel=0.05)] * 3
+
+
+def test_updates_of_a_run_without_company_refine_the_speed_of_the_machine(shop):
+    speeds = MachineSpeeds(shop.workshop.database)
+    estimate = speeds.get(BART, lambda: 10.0)
+    queue_runs(shop, "acme", "other", num_epochs=4)
+    work(shop)
+    in_company = speeds.get(BART, lambda: 10.0)
+    queue_runs(shop, "acme", num_epochs=12)
+
+    work(shop)
+
+    refined = speeds.get(BART, lambda: 10.0)
+    assert in_company == estimate
+    assert refined.observed_tokens > 1000
+    assert 0 < refined.seconds_per_token < 1
+
+
+def test_a_worker_that_stops_releases_all_runs_with_their_checkpoints(shop):
+    runs, stop = queue_runs(shop, "acme", "other", num_epochs=4), StopWhenIdle()
+    queue = ExperimentQueue(shop.workshop.database, failpoint=at(8, stop.set))
+
+    Worker(dataclasses.replace(shop.workshop, queue=queue)).run(stop)
+    before = [get(shop, run) for run in runs]
+    log = work(shop)
+
+    assert [run.state for run in before] == [ExperimentState.RUNNING] * 2
+    assert all(run.snapshots for run in before)
+    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 2
+    assert [get(shop, run).snapshots[: len(old.snapshots)] for run, old in zip(runs, before, strict=True)] == [
+        old.snapshots for old in before
+    ]
+    assert log[0][0] == "experiment_leased"
+
+
+def test_runs_whose_database_was_away_for_a_moment_are_put_off_and_end(shop):
+    def away() -> None:
+        raise UnavailableError("The database cannot be reached.")
+
+    runs = queue_runs(shop, "acme", "other")
+    work(shop, at(5, away))
+    left = states(shop, runs)
+    with shop.workshop.database.write() as session:
+        session.execute(update(JobRow).values(lease_expire_time=MOMENT))
+    work(shop)
+
+    assert left == [ExperimentState.RUNNING] * 2
+    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 2
