@@ -21,7 +21,7 @@ from foreword.domain.report_limits import limit_report
 from foreword.errors import CancelledError, FieldViolation, InvalidArgumentError, InvalidRowsError
 from foreword.plugin.interfaces import RowCheck, RowValidator, Task, TaskCheck, ValidationContext
 from foreword.plugin.task_options import check_task_options, undeclared_outputs
-from foreword.turns.cancellation import check_cancelled
+from foreword.turns.cancellation import give_way
 
 MAX_ROWS = 1_000_000
 """Maximum number of rows per file. The built-in checks take about 50 bytes of memory per row, whatever its length."""
@@ -186,7 +186,7 @@ class DatasetChecker:
         )
 
     def _take(self, item: Row | Finding) -> None:
-        check_cancelled()
+        give_way()
         if isinstance(item, Finding):
             self._findings.add(item)
             return
@@ -251,7 +251,7 @@ class DatasetChecker:
             for row in self._sample.rows if self._sample.is_complete else self._spool.rows():
                 if self._task_check is None:
                     break
-                check_cancelled()
+                give_way()
                 self._take_for_task(choice.task, row)
         return choice.task
 

@@ -13,6 +13,7 @@ from foreword.data.record import fault
 from foreword.domain.dataset import Row
 from foreword.domain.report import Finding, Severity
 from foreword.errors import InvalidArgumentError
+from foreword.turns.cancellation import give_way
 
 MAX_FAULTS = 10_000
 """Number of faults after which reading stops: the file is probably something else, and all of it takes minutes."""
@@ -76,6 +77,7 @@ class RowReader:
         for start in range(0, len(view), _PIECE_BYTES):
             if self._stopped:
                 return
+            give_way()  # a piece that ends no row takes its time as well
             yield from self._bounded(self._feed(bytes(view[start : start + _PIECE_BYTES])))
 
     def finish(self) -> Iterator[Row | Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -92,7 +91,7 @@ class _Number(str):
 
 
 class _Object(dict[str, Any]):
-    """A JSON object with a list of the keys that it repeats."""
+    """A JSON object with the columns that it repeats."""
 
     repeated: tuple[str, ...] = ()
 
@@ -100,8 +99,8 @@ class _Object(dict[str, Any]):
     def of(cls, pairs: list[tuple[str, Any]]) -> _Object:
         made = cls(pairs)
         if len(made) < len(pairs):
-            counts = Counter(key for key, _ in pairs)
-            made.repeated = tuple(key for key, count in counts.items() if count > 1)
+            keys = [key for key, _ in pairs]
+            made.repeated = tuple(column for column in COLUMNS if keys.count(column) > 1)
         return made
 
 

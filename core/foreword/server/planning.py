@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import IO, TypeVar
@@ -23,22 +23,15 @@ from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
 from foreword.server.convert.experiment import NewExperiment
-from foreword.server.pools import (
-    PLAN_SECONDS,
-    PLAN_SECONDS_PER_BYTE,
-    PLAN_SECONDS_PER_ROW,
-    TOKENIZED_SECONDS_PER_BYTE,
-)
 from foreword.server.token_counts import TokenCounters
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.machine_speeds import MachineSpeeds
-from foreword.tuning.lengths import MOST_MEASURED_BYTES
 from foreword.tuning.plan import make_plan
 from foreword.tuning.speed import TuningSpeed
-from foreword.turns.cancellation import check_cancelled
+from foreword.turns.cancellation import give_way
 
 Item = TypeVar("Item")
 
@@ -90,7 +83,7 @@ class Planner:
         """Return the rows of a dataset, which can be read until the stack closes."""
         file = files.enter_context(open_rows(self._artifacts, dataset))
         # Reading a large dataset several times takes longer, but parsed rows take several times its size.
-        return RowFile(file, check_cancelled) if dataset.byte_size > _MAX_BYTES_IN_MEMORY else _rows(file)
+        return RowFile(file, give_way) if dataset.byte_size > _MAX_BYTES_IN_MEMORY else _rows(file)
 
     def _plan(
         self,
@@ -139,7 +132,7 @@ class Planner:
             rows=rows,
             validation_rows=validation_rows,
             count_tokens=self._tokens.counter(model),
-            check=check_cancelled,
+            check=give_way,
             seconds_per_token=self._speeds.get(
                 Machine(base_model=model.spec.id, device=self._speed.device, dtype=self._speed.dtype),
                 lambda: self._speed.seconds_per_token(model.spec),
@@ -175,24 +168,11 @@ class Planner:
         return choice.task, choice.findings
 
 
-def plan_seconds(datasets: Iterable[Dataset], requested: NewExperiment) -> float:
-    """Return the estimated cost of a plan in seconds, before any row of its datasets is read."""
-    seconds = PLAN_SECONDS
-    for dataset in datasets:
-        texts = dataset.byte_size + dataset.row_count * len(requested.verbalizer.encode())
-        seconds += (
-            dataset.row_count * PLAN_SECONDS_PER_ROW
-            + dataset.byte_size * PLAN_SECONDS_PER_BYTE
-            + min(texts, MOST_MEASURED_BYTES) * TOKENIZED_SECONDS_PER_BYTE
-        )
-    return seconds
-
-
 def _rows(file: IO[bytes]) -> tuple[Row, ...]:
     """Read all rows, unless the caller of the plan goes meanwhile."""
     rows: list[Row] = []
     for row in read_rows(file):
-        check_cancelled()
+        give_way()
         rows.append(row)
     return tuple(rows)
 

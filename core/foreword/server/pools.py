@@ -7,24 +7,16 @@ from typing import Final
 
 from foreword.turns.turn_pool import TurnPool
 
+BEGIN_SECONDS: Final = 0.001
+"""Estimated cost of the beginning of work that pays for the rest as it goes; see `TurnPool`."""
 READ_SECONDS: Final = 0.002
 """Estimated cost of reading one resource or a page of them."""
 WRITE_SECONDS: Final = 0.01
 """Estimated cost of a transaction that writes."""
 ROW_SECONDS: Final = 10e-6
 """Estimated cost of reading a stored row."""
-PARSE_SECONDS_PER_BYTE: Final = 0.1e-6
-"""Estimated cost of parsing a request, for each of its bytes."""
-CHECK_SECONDS_PER_BYTE: Final = 0.3e-6
-"""Estimated cost of checking a file, for each of its bytes."""
-PLAN_SECONDS: Final = 0.05
-"""Estimated cost of a plan, without that of its rows."""
-PLAN_SECONDS_PER_ROW: Final = 50e-6
-"""Estimated cost of a plan for each row: its answer is read, and its part of the split is decided."""
-PLAN_SECONDS_PER_BYTE: Final = 0.15e-6
-"""Estimated cost of a plan for each byte of the stored rows."""
-TOKENIZED_SECONDS_PER_BYTE: Final = 0.9e-6
-"""Estimated cost of counting the tokens of a text, for each of its bytes."""
+CODE_SECONDS_PER_BYTE: Final = 4e-9
+"""Estimated cost of receiving and parsing, or of serialising and sending a message, for each of its bytes."""
 HOOK_SECONDS: Final = 0.01
 """Estimated time of a hook in a plugin."""
 
@@ -48,6 +40,7 @@ class Pools:
 
     Attributes:
         keys: Looks up API keys, by address of the client instead of tenant.
+        strange_keys: Looks up keys that are probably invented, apart from the others however many clients send them.
         storage: Reads and writes the database.
         files: Reads and writes the artifact store, together with the rows of the database that refer to it.
         parsing: Parses large requests for inference.
@@ -58,6 +51,7 @@ class Pools:
 
     def __init__(self, *, database_waits: bool) -> None:
         self.keys = TurnPool("foreword-keys", threads=2, max_waiting=10_000, clock=time.monotonic)
+        self.strange_keys = TurnPool("foreword-strange", threads=1, clock=time.monotonic)
         storage_threads = _WAITING_THREADS if database_waits else _BUSY_THREADS
         self.storage = TurnPool("foreword-storage", threads=storage_threads, clock=time.monotonic)
         self.files = TurnPool("foreword-files", threads=_BUSY_THREADS, clock=time.monotonic)
@@ -68,5 +62,5 @@ class Pools:
 
     def close(self) -> None:
         """Close all pools. Waiting calls fail with UnavailableError."""
-        for pool in (self.keys, self.storage, self.files, self.parsing, self.work, self.hooks, self.notices):
+        for pool in vars(self).values():
             pool.close()

@@ -14,8 +14,8 @@ from foreword.server.auth import admit_again, current_caller, require_own, requi
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
-from foreword.server.planning import Planner, plan_seconds
-from foreword.server.pools import READ_SECONDS, WRITE_SECONDS, Pools
+from foreword.server.planning import Planner
+from foreword.server.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.responses import converted, fill_page
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
@@ -69,17 +69,13 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
             made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
             if made is not None:
                 return convert.tune_experiment(made)
-        repository_of_datasets = DatasetRepository(self._database, caller.tenant)
-        datasets = []
+        datasets = DatasetRepository(self._database, caller.tenant)
         for name in new.datasets:
-            dataset = await self._pools.storage.run(
-                caller.tenant, READ_SECONDS, repository_of_datasets.get, name.dataset
-            )
+            dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, name.dataset)
             require_readable(dataset.creator, str(name))  # the plan and the evaluations show its content
-            datasets.append(dataset)
         config, plan = await self._pools.work.run(
             caller.tenant,
-            plan_seconds(datasets, new),
+            BEGIN_SECONDS,
             self._planner.plan,
             caller.tenant,
             new,

@@ -12,7 +12,7 @@ from foreword.domain.violations import fields_below
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.manager import PluginManager
 from foreword.server.convert.dataset import Header
-from foreword.server.pools import CHECK_SECONDS_PER_BYTE, READ_SECONDS
+from foreword.server.pools import BEGIN_SECONDS
 from foreword.server.token_counts import TokenCounters
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import dataset_service_pb2
@@ -67,11 +67,11 @@ class UploadChecker:
             InvalidArgumentError: The header names something that is not installed, the messages are out of order, or
                 the file is too large or differs from the announced size. Faulty rows are part of the result.
         """
-        checker = await self._work.run(tenant, READ_SECONDS, self._start, header)
+        checker = await self._work.run(tenant, BEGIN_SECONDS, self._start, header)
         try:
-            byte_count = await self._receive(tenant, checker, messages, hold)
+            await self._receive(tenant, checker, messages, hold)
             with fields_below("header"):
-                checked = await self._work.run(tenant, byte_count * CHECK_SECONDS_PER_BYTE, checker.finish)
+                checked = await self._work.run(tenant, BEGIN_SECONDS, checker.finish)
             yield checked
         finally:
             checker.close()
@@ -82,8 +82,8 @@ class UploadChecker:
         checker: DatasetChecker,
         messages: AsyncIterator[UploadMessage],
         hold: Callable[[int], None],
-    ) -> int:
-        """Check the chunks of a file as they arrive, and return its size in bytes."""
+    ) -> None:
+        """Check the chunks of a file as they arrive."""
         arrived, size = 0, None
         async for message in messages:
             kind = message.WhichOneof("content")
@@ -100,7 +100,7 @@ class UploadChecker:
                 )
             arrived += len(message.chunk)
             hold(arrived)
-            await self._work.run(tenant, len(message.chunk) * CHECK_SECONDS_PER_BYTE, checker.feed, message.chunk)
+            await self._work.run(tenant, BEGIN_SECONDS, checker.feed, message.chunk)
         # A cancelled stream can end here like a complete one.
         if size is None:
             raise InvalidArgumentError.of(
@@ -112,7 +112,6 @@ class UploadChecker:
             raise InvalidArgumentError.of(
                 "end", f"is {size:,} bytes, but {arrived:,} were received. Send the whole file again"
             )
-        return arrived
 
     def _start(self, header: Header) -> DatasetChecker:
         """Create the checker for a header."""

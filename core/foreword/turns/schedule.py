@@ -80,17 +80,44 @@ class TurnSchedule(Generic[Item]):
             self._running[found[0]] += 1
         return found
 
-    def finish(self, tenant: str, estimated: float, paid: float) -> None:
-        """Note that a call has ended, and charge the difference between its real and its estimated cost.
+    def charge(self, tenant: str, cost: float) -> None:
+        """Charge a running call for more than its estimated cost.
 
         Args:
-            estimated: Estimated cost in seconds.
+            cost: Cost in seconds.
+        """
+        self._queue.charge(tenant, cost)
+
+    def others_wait(self, tenant: str) -> bool:
+        """Return whether calls of other tenants wait."""
+        waiting = self._queue.counts
+        return len(waiting) > (tenant in waiting)
+
+    def renew(self, tenant: str, item: Item, cost: float) -> tuple[str, Item] | None:
+        """Let a running call wait for another turn in front of the tenant's other calls, and return the next call.
+
+        Args:
+            cost: Estimated cost of the other turn in seconds.
+        """
+        self._stop(tenant)
+        self._queue.put_back(tenant, item, cost, first=cost, taken=cost)
+        return self.next()
+
+    def resume(self, tenant: str, item: Item) -> None:
+        """Let a call run again at once that waits for another turn."""
+        waited = self._queue.discard(tenant, item)
+        assert waited
+        self._running[tenant] += 1
+
+    def finish(self, tenant: str, charged: float, paid: float) -> None:
+        """Note that a call has ended, and charge the difference between its real cost and what it was charged.
+
+        Args:
+            charged: Cost that was charged before, in seconds.
             paid: Real cost in seconds.
         """
-        self._running[tenant] -= 1
-        if not self._running[tenant]:
-            del self._running[tenant]
-        self._queue.charge(tenant, paid - estimated)
+        self._stop(tenant)
+        self._queue.charge(tenant, paid - charged)
         known = self._mean_seconds
         self._mean_seconds = known + _SMOOTHING * (paid - known) if known else paid
 
@@ -101,6 +128,11 @@ class TurnSchedule(Generic[Item]):
     def clear(self) -> list[Item]:
         """Remove and return all waiting calls."""
         return self._queue.remove(lambda _: True)
+
+    def _stop(self, tenant: str) -> None:
+        self._running[tenant] -= 1
+        if not self._running[tenant]:
+            del self._running[tenant]
 
     def _retry_after(self) -> timedelta:
         """Estimate the time until a quarter of the waiting calls has started."""

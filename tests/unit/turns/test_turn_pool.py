@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from foreword.errors import CancelledError, ExhaustedError, UnavailableError
-from foreword.turns.cancellation import check_cancelled
+from foreword.turns.cancellation import check_cancelled, give_way
 from foreword.turns.turn_pool import TurnPool
 
 
@@ -176,3 +176,142 @@ async def test_calls_from_several_event_loops_share_the_threads(pool: TurnPool):
 
     assert await asyncio.to_thread(other_loop) == 7
     assert await pool.run("acme", 0.1, int, "8") == 8
+
+
+class Long:
+    """Work that goes on until it is told to end, and gives way again and again."""
+
+    def __init__(self, seconds_per_step: float = 0.002) -> None:
+        self.entered, self.ended, self.stop = threading.Event(), threading.Event(), threading.Event()
+        self._seconds_per_step = seconds_per_step
+
+    def __call__(self) -> None:
+        self.entered.set()
+        try:
+            while not self.stop.is_set():
+                time.sleep(self._seconds_per_step)
+                give_way()
+        finally:
+            self.ended.set()
+
+
+@pytest.fixture
+async def single() -> AsyncIterator[TurnPool]:
+    """A pool with a single thread, which charges for real time."""
+    pool = TurnPool("turns", threads=1, max_waiting=100, clock=time.monotonic)
+    yield pool
+    pool.close()
+
+
+async def test_long_work_gives_way_to_the_calls_of_other_tenants_and_then_goes_on(single: TurnPool):
+    long = Long()
+    first = asyncio.create_task(single.run("long", 0.001, long))
+    await until(long.entered.is_set)
+
+    for number in range(10):
+        assert await asyncio.wait_for(single.run("short", 0.001, int, str(number)), 10) == number
+
+    assert not long.ended.is_set()
+    long.stop.set()
+    await first
+
+
+async def test_long_works_of_several_tenants_take_turns(single: TurnPool):
+    longs = [Long() for _ in range(4)]
+    tasks = [asyncio.create_task(single.run(f"tenant-{number}", 0.001, long)) for number, long in enumerate(longs)]
+
+    await until(lambda: all(long.entered.is_set() for long in longs))  # with one thread
+
+    for long in longs:
+        long.stop.set()
+    await asyncio.gather(*tasks)
+    assert (single.running, single.waiting) == (0, 0)
+
+
+async def test_long_work_does_not_give_way_to_the_calls_of_its_own_tenant(single: TurnPool):
+    long, second = Long(), Long()
+    first = asyncio.create_task(single.run("acme", 0.001, long))
+    other = asyncio.create_task(single.run("acme", 0.001, second))
+    await until(long.entered.is_set)
+    for _ in range(5):
+        await single.run("victim", 0.001, int, "7")
+
+    assert not second.entered.is_set()
+    long.stop.set()
+    second.stop.set()
+    await asyncio.gather(first, other)
+
+
+async def pause(pool: TurnPool) -> tuple[Long, asyncio.Task[None], Busy, asyncio.Task[bool]]:
+    """Let a long work pause while the thread is held."""
+    long, busy = Long(), Busy()
+    paused = asyncio.create_task(pool.run("long", 0.001, long))
+    await until(long.entered.is_set)
+    holding = asyncio.create_task(pool.run("busy", 0.001, busy))
+    await until(busy.entered.is_set)
+    return long, paused, busy, holding
+
+
+async def test_paused_work_whose_caller_goes_ends_at_once(single: TurnPool):
+    long, paused, busy, holding = await pause(single)
+
+    paused.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await paused
+
+    await until(long.ended.is_set)
+    await until(lambda: (single.running, single.waiting) == (1, 0))
+    busy.released.set()
+    assert await holding
+
+
+async def test_closing_ends_paused_work(single: TurnPool):
+    long, paused, busy, holding = await pause(single)
+
+    single.close()
+
+    with pytest.raises(CancelledError):
+        await paused
+    assert long.ended.is_set()
+    busy.released.set()
+    await holding
+
+
+async def test_a_limited_number_of_works_pauses():
+    pool = TurnPool("turns", threads=1, max_waiting=100, clock=time.monotonic)
+    longs = [Long() for _ in range(10)]
+    tasks = [asyncio.create_task(pool.run(f"tenant-{number}", 0.001, long)) for number, long in enumerate(longs)]
+    await until(lambda: sum(long.entered.is_set() for long in longs) == 5)
+
+    assert not any(long.ended.is_set() for long in longs)
+    for long in longs:
+        long.stop.set()
+    await asyncio.gather(*tasks)
+    pool.close()
+    assert all(long.ended.is_set() for long in longs)
+
+
+@pytest.mark.parametrize("check", [check_cancelled, give_way])
+@pytest.mark.parametrize("estimate", [0.0, 0.003, 0.4])
+async def test_what_is_charged_in_advance_stays_near_what_is_paid(
+    pool: TurnPool, monkeypatch: pytest.MonkeyPatch, check, estimate: float
+):
+    accounts: list[tuple[float, float]] = []
+    finish = pool._schedule.finish
+
+    def noted(tenant: str, charged: float, paid: float) -> None:
+        accounts.append((charged, paid))
+        finish(tenant, charged, paid)
+
+    monkeypatch.setattr(pool._schedule, "finish", noted)
+
+    def work() -> None:
+        end = time.thread_time() + 0.3
+        while time.thread_time() < end:
+            check()
+
+    await pool.run("acme", estimate, work)
+    await until(lambda: accounts)
+
+    charged, paid = accounts[0]
+    assert paid - 0.01 < charged < 2 * paid
