@@ -50,6 +50,7 @@ from foreword.server.watches import ExperimentWatches
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
+from foreword.storage.key_ids import key_ids
 from foreword.storage.tenants import TenantRepository
 from foreword.tuning.speed import TuningSpeed
 from foreword.turns.turn_pool import SERVICE
@@ -159,6 +160,8 @@ class ForewordServer:
             self._tenants,
             self._pools.keys,
             self._failed_keys,
+            strangers=self._pools.strange_keys,
+            ids=await asyncio.to_thread(key_ids, self._database),
             trusted_proxies=parse_networks(self._settings.trusted_proxies),
             dev_key=self._dev_key,
             clock=self._clock,

@@ -21,6 +21,7 @@ from foreword.server.peers import FORWARDED_FOR, Network, client_of
 from foreword.server.pools import READ_SECONDS
 from foreword.server.recent import RecentCache
 from foreword.server.scopes import OWN_READS, SCOPES
+from foreword.storage.key_ids import KeyIds
 from foreword.storage.tenants import TenantRepository, hash_secret
 from foreword.turns.turn_pool import TurnPool
 
@@ -60,6 +61,8 @@ class Authenticator:
         tenants: Repository of the keys; each key is looked up at most once a second.
         threads: Runs the look-ups. Clients take turns by address, because their tenant is not known yet.
         failed: Limits failures by client.
+        strangers: Runs the look-ups of ids that are probably invented.
+        ids: Recognises ids that are not.
         trusted_proxies: Proxies that pass on the addresses of their clients.
         dev_key: Whether `dev` is a valid key of tenant `dev`; it is not stored.
         clock: Clock of monotonic time in seconds.
@@ -72,6 +75,8 @@ class Authenticator:
         threads: TurnPool,
         failed: FailedKeys,
         *,
+        strangers: TurnPool,
+        ids: KeyIds,
         trusted_proxies: Sequence[Network] = (),
         dev_key: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -80,6 +85,8 @@ class Authenticator:
         self._tenants = tenants
         self._threads = threads
         self._failed = failed
+        self._strangers = strangers
+        self._ids = ids
         self._trusted_proxies = trusted_proxies
         self._clock = clock
         self._dev_key = dev_key
@@ -161,10 +168,12 @@ class Authenticator:
         """Return the key with an id."""
         if id in self._unknown:
             return None
-        # A client over its limit may be the address of many: keys that were used before are still looked up.
-        if id not in self._seen and self._failed.exhausted(client, self._clock()):
+        # A client over its limit may be the address of many: ids that are not invented are still looked up.
+        known = id in self._seen or self._ids.recognises(id)
+        if not known and self._failed.exhausted(client, self._clock()):
             return None
-        key = await self._keys.get(id, lambda: self._threads.run(client, READ_SECONDS, self._tenants.find_api_key, id))
+        threads = self._threads if known else self._strangers
+        key = await self._keys.get(id, lambda: threads.run(client, READ_SECONDS, self._tenants.find_api_key, id))
         if key is None:
             self._unknown[id] = True
             self._keys.forget(id)

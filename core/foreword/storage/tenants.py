@@ -16,6 +16,7 @@ from foreword.domain.tenant import ApiKey, Scope, Tenant
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.names import ApiKeyName, TenantName, check_id
 from foreword.storage.database import Database
+from foreword.storage.key_ids import key_ids
 from foreword.storage.lists.list_specs import API_KEYS, TENANTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
@@ -130,12 +131,12 @@ class TenantRepository:
         granted = frozenset(scopes)
         if not granted:
             raise InvalidArgumentError.of("api_key.scopes", "must hold at least one scope")
-        # Not `new_id`: key ids are part of the documented format of secrets.
-        id = secrets.token_hex(8)
+        ids = key_ids(self._database)
         random = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
-        secret = f"fw_{id}_{random}"
         with self._database.write_tenant(tenant) as session:
             require_tenant(session, tenant)
+            id = next(id for id in iter(ids.new, None) if _find(session, id) is None)
+            secret = f"fw_{id}_{random}"
             now = self._database.clock(session)
             if expire_time is not None and expire_time <= now:
                 raise InvalidArgumentError.of("api_key.expire_time", "must be in the future")
@@ -156,7 +157,7 @@ class TenantRepository:
         if not (id.isascii() and id.isprintable()):
             return None
         with self._database.read() as session:
-            row = session.scalars(select(ApiKeyRow).where(ApiKeyRow.id == id)).one_or_none()
+            row = _find(session, id)
             return None if row is None else _api_key(row)
 
     def list_api_keys(
@@ -192,6 +193,10 @@ class TenantRepository:
             ).one_or_none()
             if gone is None:
                 raise NotFoundError.of(str(ApiKeyName(tenant, id)))
+
+
+def _find(session: Session, id: str) -> ApiKeyRow | None:
+    return session.scalars(select(ApiKeyRow).where(ApiKeyRow.id == id)).one_or_none()
 
 
 def _add_tenant(session: Session, id: str, display_name: str, now: datetime) -> TenantRow:

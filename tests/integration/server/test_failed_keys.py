@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import grpc
@@ -9,10 +11,12 @@ import pytest
 
 from factories.api import refused
 from factories.servers import RunningServer
+from factories.waiting import wait_until
 from foreword.domain.tenant import ApiKey, Scope
 from foreword.errors import UnauthenticatedError
 from foreword.server.auth import Authenticator
 from foreword.server.failed_keys import FailedKeys
+from foreword.storage.key_ids import key_ids
 from foreword.storage.tenants import TenantRepository
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tenant_service_pb2
@@ -63,6 +67,40 @@ def test_a_key_that_was_used_before_works_from_an_address_over_its_limit(server:
     assert stubs.tenants.WhoAmI(WHO).tenant == "tenants/acme"
 
 
+def test_a_new_key_works_from_an_address_over_its_limit(server: RunningServer):
+    exhaust(server)
+
+    assert server.stubs(server.new_key("acme")).tenants.WhoAmI(WHO).tenant == "tenants/acme"
+
+
+def test_a_key_works_while_wrong_keys_from_many_addresses_wait_to_be_looked_up(server: RunningServer):
+    released = threading.Event()
+
+    async def flood() -> list[asyncio.Task[bool]]:
+        pool = server.server._pools.strange_keys
+        return [asyncio.create_task(pool.run(f"192.0.2.{number}", 0.0, released.wait, 60)) for number in range(250)]
+
+    waiting = server._loop.run(flood())
+
+    assert server.stubs(server.new_key("acme")).tenants.WhoAmI(WHO, timeout=30).tenant == "tenants/acme"
+
+    released.set()
+    wait_until(lambda: all(task.done() for task in waiting))
+
+
+def test_wrong_keys_are_looked_up_apart_from_those_that_the_service_has_created(server: RunningServer):
+    charged: list[str] = []
+    pools = server.server._pools
+    for name in ("keys", "strange_keys"):
+        add = getattr(pools, name)._schedule.add
+        getattr(pools, name)._schedule.add = lambda *call, name=name, add=add: (charged.append(name), add(*call))
+
+    refused(server.stubs(wrong_key(1)).tenants.WhoAmI, WHO)
+    assert charged == ["strange_keys"]
+    server.stubs(server.new_key("acme")).tenants.WhoAmI(WHO)
+    assert charged == ["strange_keys", "keys"]
+
+
 def test_clients_behind_a_trusted_proxy_have_limits_of_their_own(server: RunningServer):
     who = server.stubs(wrong_key(0)).tenants.WhoAmI
     exhaust(server, ("x-forwarded-for", "198.51.100.7"))
@@ -84,9 +122,15 @@ class CountingTenants(TenantRepository):
         return super().find_api_key(id)
 
 
+def make_authenticator(
+    tenants: TenantRepository, threads: TurnPool, failed: FailedKeys, server: RunningServer, **clock: Any
+) -> Authenticator:
+    return Authenticator(tenants, threads, failed, strangers=threads, ids=key_ids(server.database), **clock)
+
+
 async def test_unknown_and_malformed_ids_cost_few_lookups(server: RunningServer):
     tenants, threads = CountingTenants(server.database), TurnPool("keys")
-    authenticator = Authenticator(tenants, threads, FailedKeys(per_minute=1000))
+    authenticator = make_authenticator(tenants, threads, FailedKeys(per_minute=1000), server)
 
     async def fails(key: str) -> None:
         with pytest.raises(UnauthenticatedError):
@@ -108,7 +152,7 @@ async def test_unknown_and_malformed_ids_cost_few_lookups(server: RunningServer)
 async def test_an_address_over_its_limit_causes_no_lookups_of_new_ids(server: RunningServer):
     tenants, threads = CountingTenants(server.database), TurnPool("keys")
     failed = FailedKeys(per_minute=1)
-    authenticator = Authenticator(tenants, threads, failed, clock=lambda: 0.0)
+    authenticator = make_authenticator(tenants, threads, failed, server, clock=lambda: 0.0)
     await failed.record("192.0.2.1", 0.0)
     for number in range(20):
         with pytest.raises(UnauthenticatedError):
