@@ -33,6 +33,7 @@ from foreword.server.inference_service import InferenceService
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.listening import check_listening, listen
 from foreword.server.memory_trim import keep_trimming
+from foreword.server.message_coding import MessageCoder
 from foreword.server.model_resolver import ModelResolver
 from foreword.server.peers import parse_networks
 from foreword.server.planning import Planner
@@ -170,7 +171,8 @@ class ForewordServer:
         # The request id is outermost, so that all errors have it, including those of authentication.
         access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
         interceptor = CallInterceptor(
-            (carry_request_id, *access_log, answer_errors, SlowRefusals().layer, authenticator.layer)
+            (carry_request_id, *access_log, answer_errors, SlowRefusals().layer, authenticator.layer),
+            MessageCoder(self._pools.parsing),
         )
         server = create_server([interceptor], server_options(self._settings))
         port = listen(server, self._settings)

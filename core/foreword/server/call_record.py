@@ -25,7 +25,7 @@ class CallRecord:
         error_id: Id of the log entry if the RPC failed because of a fault of the service.
         counted: Whether the refusal is counted in a log line of its own kind, so that the access log omits it.
         request_bytes: Size of the last request message.
-        large_response: Whether the response can be so large that it is serialised in a thread.
+        response_bytes: Estimated size of the response if it can be so large that it is serialised in a thread.
         input_tokens: Number of tokens of all answered inputs.
         generated_tokens: Number of tokens of all answers.
     """
@@ -39,7 +39,7 @@ class CallRecord:
     error_id: str = ""
     counted: bool = False
     request_bytes: int = 0
-    large_response: bool = False
+    response_bytes: int = 0
     input_tokens: int = 0
     generated_tokens: int = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +21,7 @@ from foreword.server.closable import closable
 from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
 from foreword.server.model_resolver import ModelResolver, ResolvedModel
-from foreword.server.pools import PARSE_SECONDS_PER_BYTE
+from foreword.server.pools import BEGIN_SECONDS
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
@@ -70,18 +69,25 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
     ) -> inference_service_pb2.BatchGenerateResponse:
         """Generate text for many requests; a request that fails has its error as its result."""
-        parsed = await self._parse(convert.parse_batch_request, request, current_record().request_bytes)
+        parsed = await self._parse(convert.parse_batch_request, request)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
         deadline = _early_deadline(context)
 
-        async def answer(item: inference_service_pb2.GenerateRequest) -> inference_service_pb2.GenerateResponse:
-            parsed_item = await self._parse(convert.parse_text_request, item)
+        async def answer(item: convert.BatchItem) -> inference_service_pb2.GenerateResponse:
+            parsed_item = await self._parse(convert.parse_text_request, item.request, item.byte_size)
             return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
 
-        outcomes = await settled((partial(answer, item) for item in parsed.requests), limit=_BATCH_ROWS)
-        current_record().large_response = True
-        return await asyncio.to_thread(convert.batch_response, outcomes, parsed.max_response_bytes)
+        outcomes = await settled((partial(answer, item) for item in parsed.items), limit=_BATCH_ROWS)
+        response, byte_size = await self._parsing.run(
+            current_caller().tenant,
+            BEGIN_SECONDS,
+            convert.batch_response,
+            outcomes,
+            parsed.max_response_bytes,
+        )
+        current_record().response_bytes = byte_size
+        return response
 
     async def Classify(
         self, request: inference_service_pb2.ClassifyRequest, context: Any
@@ -130,13 +136,12 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """Parse a request, a large one in a thread so that other requests go on meanwhile.
 
         Args:
-            size: Size of the request in bytes if it is known; counting that of a large batch takes long.
+            size: Size of the request in bytes; None for that of the message of the RPC.
         """
-        message: Any = request
-        size = message.ByteSize() if size is None else size
+        size = current_record().request_bytes if size is None else size
         if size <= _SMALL_BYTES:
             return parse(request)
-        return await self._parsing.run(current_caller().tenant, size * PARSE_SECONDS_PER_BYTE, parse, request)
+        return await self._parsing.run(current_caller().tenant, BEGIN_SECONDS, parse, request)
 
     async def _answer(
         self, parsed: convert.TextRequest, deadline: float | None

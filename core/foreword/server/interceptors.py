@@ -5,29 +5,26 @@ Health and reflection have no layers, because probes and grpcurl send no key.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
 
-from foreword.domain.messages import MAX_OTHER_REQUEST_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
-from foreword.errors import ForewordError, InvalidArgumentError
+from foreword.domain.messages import MAX_OTHER_REQUEST_BYTES, MAX_REQUEST_BYTES
+from foreword.errors import ForewordError
 from foreword.redaction import redact
-from foreword.server.call_record import CallRecord, current_record, keep_record
+from foreword.server.call_record import CallRecord, keep_record
+from foreword.server.message_coding import MessageCoder
 from foreword.server.peers import FORWARDED_FOR
 from foreword.server.status import status_of, trailing_metadata
 from foreword.server.unforeseen import request_fault
 
 _PREFIX = "/foreword.v1."
-_LARGE_BYTES = 256 * 1024
-"""Size from which requests are parsed in a thread. Parsing 16 MiB with many small fields takes 100 ms."""
 _INFERENCE = "/foreword.v1.InferenceService/"
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -54,10 +51,15 @@ Layer = Callable[[Call], AbstractAsyncContextManager[None]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """An interceptor that wraps every method of the service with layers, the first one outermost."""
+    """An interceptor that wraps every method of the service with layers, the first one outermost.
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    Args:
+        coder: Parses the requests and serialises the responses.
+    """
+
+    def __init__(self, layers: Sequence[Layer], coder: MessageCoder) -> None:
         self._layers = tuple(layers)
+        self._coder = coder
 
     async def intercept_service(
         self,
@@ -80,110 +82,92 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc
         def around(context: grpc.aio.ServicerContext[Any, Any]) -> AbstractAsyncContextManager[None]:
             return self._around(Call(method=method, metadata=metadata, context=context))
 
-        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(handler, around, _max_request_bytes(method))
+        wrapped: grpc.RpcMethodHandler[Any, Any] = _wrap(handler, around, self._coder, _max_request_bytes(method))
         return wrapped
 
     @asynccontextmanager
     async def _around(self, call: Call) -> AsyncIterator[None]:
         call.record.method = call.method
         keep_record(call.record)
-        async with AsyncExitStack() as stack:
-            for layer in self._layers:
-                await stack.enter_async_context(layer(call))
+        async with _entered(self._layers, call):
             yield
 
 
-def _wrap(handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]], max_bytes: int) -> Any:
+@asynccontextmanager
+async def _entered(layers: Sequence[Layer], call: Call) -> AsyncIterator[None]:
+    """Enter layers, the first one outermost. An AsyncExitStack would keep each error alive; see `_abort`."""
+    if not layers:
+        yield
+        return
+    async with layers[0](call), _entered(layers[1:], call):
+        yield
+
+
+def _wrap(
+    handler: Any, around: Callable[[Any], AbstractAsyncContextManager[None]], coder: MessageCoder, max_bytes: int
+) -> Any:
     """Return a handler that enters `around` in the task of each RPC.
 
     Requests are parsed within `around`: gRPC would answer invalid bytes with UNKNOWN, before authentication and without
     a request id. Responses are serialised there too: gRPC would serialise large ones on the event loop.
     """
-    coders = {"request_deserializer": None, "response_serializer": None}
+    uncoded = {"request_deserializer": None, "response_serializer": None}
     parse, serialize = handler.request_deserializer, handler.response_serializer
 
     async def parsed(request: Any) -> Any:
         if handler.request_streaming:
-            return _parse_each(parse, request, max_bytes)
-        return await _parse(parse, request, max_bytes)
+            return coder.parse_each(parse, request, max_bytes)
+        return await coder.parse(parse, request, max_bytes)
 
     if handler.response_streaming:
         inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
         # Written and closed here instead of yielded: if the client disconnects while a generator is suspended, only the
         # garbage collector would close it, and its request in the engine would continue until then.
-        async def stream(request: Any, context: Any) -> None:
-            async with around(context), aclosing(inner(await parsed(request), context)) as responses:
+        async def stream(request: list[Any], context: Any) -> None:
+            async with around(context), aclosing(inner(await parsed(request.pop()), context)) as responses:
                 async for response in responses:
-                    await context.write(await _serialize(serialize, response))
+                    await context.write(await coder.serialize(serialize, response))
 
         if handler.request_streaming:
-            return grpc.stream_stream_rpc_method_handler(stream, **coders)
-        return grpc.unary_stream_rpc_method_handler(stream, **coders)
+            return grpc.stream_stream_rpc_method_handler(_released(stream), **uncoded)
+        return grpc.unary_stream_rpc_method_handler(_released(stream), **uncoded)
     inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
-    async def unary(request: Any, context: Any) -> Any:
+    async def unary(request: list[Any], context: Any) -> Any:
         async with around(context):
-            return await _serialize(serialize, await inner(await parsed(request), context))
+            return await coder.serialize(serialize, await inner(await parsed(request.pop()), context))
 
     if handler.request_streaming:
-        return grpc.stream_unary_rpc_method_handler(unary, **coders)
-    return grpc.unary_unary_rpc_method_handler(unary, **coders)
+        return grpc.stream_unary_rpc_method_handler(_released(unary), **uncoded)
+    return grpc.unary_unary_rpc_method_handler(_released(unary), **uncoded)
+
+
+def _released(rpc: Callable[[list[Any], Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Return an RPC that releases its request when it ends.
+
+    gRPC's exception for an RPC that was refused lives on until a full garbage collection. Through its traceback, all
+    that the RPC held would live as long, and a few thousand refused requests would take gigabytes.
+
+    Args:
+        rpc: Takes the request from its only holder, a list.
+    """
+
+    async def answer(request: Any, context: Any) -> Any:
+        held = [request]
+        del request
+        try:
+            return await rpc(held, context)
+        except grpc.aio.AbortError as aborted:
+            aborted.__context__ = None
+            raise aborted.with_traceback(None)  # noqa: B904 - no other error may be attached
+
+    return answer
 
 
 def _max_request_bytes(method: str) -> int:
     """Return the maximum size of a request of an RPC."""
     return MAX_REQUEST_BYTES if method.startswith(_INFERENCE) else MAX_OTHER_REQUEST_BYTES
-
-
-async def _parse(parse: Callable[[bytes], Any], data: bytes, max_bytes: int) -> Any:
-    """Parse a request message, a large one in a thread.
-
-    Raises:
-        InvalidArgumentError: The bytes are not a valid message, or too many.
-    """
-    if len(data) > max_bytes:
-        raise InvalidArgumentError.of(
-            "request",
-            f"must have at most {max_bytes:,} bytes, not {len(data):,}; send shorter texts, or a batch in parts",
-            reason="MESSAGE_TOO_LARGE",
-        )
-    current_record().request_bytes = len(data)
-    try:
-        return await asyncio.to_thread(parse, data) if len(data) > _LARGE_BYTES else parse(data)
-    except DecodeError as error:
-        raise InvalidArgumentError.of(
-            "request",
-            "must be a message as defined in the service's .proto files, with every string in UTF-8; "
-            "create it with the stubs generated from them",
-        ) from error
-
-
-async def _serialize(serialize: Callable[[Any], bytes], response: Any) -> bytes:
-    """Return the response as bytes. Its size is not known before, so the servicer says if it can be large.
-
-    Raises:
-        InvalidArgumentError: It exceeds the maximum size of a response.
-    """
-    in_thread = current_record().large_response
-    data = await asyncio.to_thread(serialize, response) if in_thread else serialize(response)
-    size = len(data)
-    if size > MAX_RESPONSE_BYTES:
-        raise InvalidArgumentError.of(
-            "request",
-            f"needs a response of {size:,} bytes, but the limit is {MAX_RESPONSE_BYTES:,}; request less, "
-            "such as a smaller page or fewer return_options",
-            reason="RESPONSE_TOO_LARGE",
-        )
-    return data
-
-
-async def _parse_each(
-    parse: Callable[[bytes], Any], requests: AsyncIterator[bytes], max_bytes: int
-) -> AsyncIterator[Any]:
-    """Parse the request messages of a stream."""
-    async for data in requests:
-        yield await _parse(parse, data, max_bytes)
 
 
 @asynccontextmanager

@@ -17,10 +17,16 @@ from foreword.observability.loop_watchdog import Hold, LoopWatchdog
 from foreword.server.call_record import current_record
 from foreword.server.hold_log import HoldLog
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.message_coding import MessageCoder
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import catalog_service_pb2 as pb2
 from foreword.v1 import catalog_service_pb2_grpc, inference_service_pb2
 
 METHOD = "/foreword.v1.CatalogService/ListTasks"
+
+
+def interceptor() -> CallInterceptor:
+    return CallInterceptor((carry_request_id, answer_errors), MessageCoder(TurnPool("coding")))
 
 
 class Computing(catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -40,7 +46,7 @@ def serving(holds: HoldLog) -> Iterator[Any]:
     loop = EventLoopThread()
 
     async def start() -> tuple[grpc.aio.Server, LoopWatchdog, int]:
-        server = grpc.aio.server(interceptors=[CallInterceptor((carry_request_id, answer_errors))])
+        server = grpc.aio.server(interceptors=[interceptor()])
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(Computing(), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

@@ -33,10 +33,16 @@ from foreword.errors import (
 )
 from foreword.observability.logging import configure
 from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.message_coding import MessageCoder
 from foreword.server.status import CODES
+from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 
 REQUEST = catalog_service_pb2.ListTasksRequest()
+
+
+def interceptor() -> CallInterceptor:
+    return CallInterceptor((carry_request_id, answer_errors), MessageCoder(TurnPool("coding")))
 
 
 class Raising(catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -57,7 +63,7 @@ def serving(error: Exception) -> Iterator[Any]:
     loop = EventLoopThread()
 
     async def start() -> tuple[grpc.aio.Server, int]:
-        server = grpc.aio.server(interceptors=[CallInterceptor((carry_request_id, answer_errors))])
+        server = grpc.aio.server(interceptors=[interceptor()])
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(Raising(error), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -165,7 +171,7 @@ def test_a_client_that_gives_up_ends_the_work():
     loop = EventLoopThread()
 
     async def start() -> tuple[grpc.aio.Server, int]:
-        server = grpc.aio.server(interceptors=[CallInterceptor((carry_request_id, answer_errors))])
+        server = grpc.aio.server(interceptors=[interceptor()])
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(Slow(), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

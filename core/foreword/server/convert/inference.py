@@ -15,6 +15,7 @@ from foreword.server.convert.parameters import parse_labels
 from foreword.server.convert.prompts import Prompt, parse_prompt
 from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
 from foreword.server.status import status_of
+from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import inference_pb2, inference_service_pb2
 
 DEFAULT_TOP_N = 5
@@ -42,19 +43,26 @@ class TextRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchItem:
+    """A request of a batch, completed with the model and the parameters of the batch, and its size in bytes."""
+
+    request: inference_service_pb2.GenerateRequest
+    byte_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRequest:
     """A parsed BatchGenerate request.
 
     Attributes:
         model: Model of requests that name none; empty if the batch has none.
         max_response_bytes: Maximum size of the response message that the caller accepts.
-        requests: The requests, completed with the model and the parameters of the batch. They are not checked yet,
-            because each one has its own result.
+        items: The requests. They are not checked yet, because each one has its own result.
     """
 
     model: str
     max_response_bytes: int
-    requests: tuple[inference_service_pb2.GenerateRequest, ...]
+    items: tuple[BatchItem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +123,19 @@ def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> 
     violations.number("max_response_bytes", request.max_response_bytes, minimum=0, maximum=MAX_RESPONSE_BYTES)
     parse_generate_parameters(violations, request.parameters)
     violations.check()
-    requests = []
+    items = []
     for item in request.requests:
+        check_cancelled()
         complete = inference_service_pb2.GenerateRequest()
         complete.CopyFrom(item)
         complete.model = item.model or model
         if not item.HasField("parameters"):
             complete.parameters.CopyFrom(request.parameters)
-        requests.append(complete)
+        items.append(BatchItem(request=complete, byte_size=complete.ByteSize()))
     return BatchRequest(
         model=model,
         max_response_bytes=request.max_response_bytes or USUAL_RESPONSE_BYTES,
-        requests=tuple(requests),
+        items=tuple(items),
     )
 
 
@@ -225,8 +234,12 @@ def batch_result(
 
 def batch_response(
     outcomes: Sequence[inference_service_pb2.GenerateResponse | ForewordError], max_bytes: int
-) -> inference_service_pb2.BatchGenerateResponse:
-    """Convert the results of a batch to a message of at most `max_bytes`. Errors replace results that do not fit."""
+) -> tuple[inference_service_pb2.BatchGenerateResponse, int]:
+    """Convert the results of a batch to a message of at most `max_bytes`. Errors replace results that do not fit.
+
+    Returns:
+        The message, and an upper bound of its size in bytes.
+    """
     refusal = batch_result(
         InvalidArgumentError.of(
             "parameters.return_options",
@@ -238,6 +251,7 @@ def batch_response(
     response = inference_service_pb2.BatchGenerateResponse()
     taken, reserve = 0, refusal.ByteSize() + _FIELD_BYTES
     for place, outcome in enumerate(outcomes):
+        check_cancelled()
         result = batch_result(outcome)
         size = result.ByteSize() + _FIELD_BYTES
         left = (len(outcomes) - place - 1) * reserve
@@ -245,7 +259,7 @@ def batch_response(
             result, size = refusal, reserve
         taken += size
         response.results.append(result)
-    return response
+    return response, taken
 
 
 def classify_response(

@@ -10,6 +10,7 @@ from typing import Final
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.templates import MAX_PROMPT, check_variables, filled_length
 from foreword.domain.violations import Violations
+from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import inference_pb2, inference_service_pb2
 
 MAX_EXAMPLES: Final = 1_000
@@ -85,7 +86,9 @@ def _filled(
     if not variables:
         return prompt
     violations.collect(lambda: check_variables(prompt.texts(), variables, "prompt_variables"))
+    check_cancelled()  # each step takes tenths of a second for a text that consists of variables
     length = prompt.composed_length(partial(filled_length, variables=variables))
+    check_cancelled()
     return prompt.filled(variables) if _fits(violations, field, length, "with its variables") else None
 
 
