@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 from pathlib import Path
@@ -58,6 +57,7 @@ def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
 
 async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.plugin.manager import PluginManager
+    from foreword.plugin.memory import spare_collections
     from foreword.scheduling.executor import LocalExecutor
     from foreword.scheduling.parent import when_stdin_closes
     from foreword.server.app import ForewordServer
@@ -94,9 +94,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             loop = asyncio.get_running_loop()
             when_stdin_closes(lambda: loop.call_soon_threadsafe(stop.set))
         port = await server.start()
-        # What the imports have created stays. A full collection over it would hold the event loop for about 200 ms.
-        gc.collect()
-        gc.freeze()
+        spare_collections()
         await executor.start()
         _print_ready(settings, port)
         await stop.wait()

@@ -74,9 +74,27 @@ def total_bytes(device: str) -> int | None:
     return _cuda_memory(device)[1]
 
 
+def spare_collections() -> None:
+    """Let later garbage collections leave out everything that is in memory now, because it stays there for long.
+
+    A full collection over the imports of the service and a base model holds all threads for about 200 ms.
+    """
+    gc.collect()  # or garbage would stay as well
+    gc.freeze()
+
+
+def collections_are_spared() -> bool:
+    """Return whether `spare_collections` was called in this process."""
+    return gc.get_freeze_count() > 0
+
+
 def give_back(device: str) -> None:
     """Return unused memory to the system. The memory of a dropped model is not free until then."""
-    gc.collect()  # networks hold cycles
+    if collections_are_spared():
+        gc.unfreeze()
+        spare_collections()
+    else:
+        gc.collect()  # networks hold cycles
     if device.startswith("cuda"):
         import torch
 

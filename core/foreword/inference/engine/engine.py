@@ -139,7 +139,7 @@ class InferenceEngine:
     async def preload(self, base_model: str) -> None:
         """Load a base model now instead of on first use."""
         self._check_open()
-        async with self._runner(base_model):
+        async with self._runner(SERVICE, base_model):
             pass
 
     async def tokenize(self, tenant: str, base_model: str, text: str, *, with_texts: bool = False) -> Tokens:
@@ -149,7 +149,7 @@ class InferenceEngine:
         self._budget.reserve(tenant, tokens)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                runner = await stack.enter_async_context(self._runner(base_model))
+                runner = await stack.enter_async_context(self._runner(tenant, base_model))
             finally:
                 self._budget.release(tenant, tokens)
             return await self._counters.run(tenant, _seconds(text), _tokens, runner, text, with_texts)
@@ -157,8 +157,8 @@ class InferenceEngine:
     async def probe(self, base_model: str, adapter: AdapterReference | None) -> float:
         """Measure the largest change in nats that an adapter makes to the log-probability of a next token."""
         self._check_open()
-        async with self._runner(base_model) as runner:
-            tenant = adapter.tenant if adapter is not None else SERVICE
+        tenant = adapter.tenant if adapter is not None else SERVICE
+        async with self._runner(tenant, base_model) as runner:
             loaded = await self._loaders.run(tenant, _LOAD_SECONDS, self._adapters.load, runner, adapter, anew=True)
             return await asyncio.wrap_future(self._thread.call(lambda: runner.probe(loaded)))
 
@@ -218,7 +218,7 @@ class InferenceEngine:
         self._idle.clear()
         hold: Hold[ModelScheduler] | None = None
         try:
-            hold = await self._hold(request.base_model)
+            hold = await self._hold(request.tenant, request.base_model)
             loop = asyncio.get_running_loop()
             runner = hold.loaded.result().runner
             seconds = _seconds(text, _labels_to_tokenize(request, known))
@@ -270,9 +270,9 @@ class InferenceEngine:
             raise NotFoundError.of(f"baseModels/{name[:128]}", "List the installed base models.")
         return base
 
-    async def _hold(self, name: str) -> Hold[ModelScheduler]:
+    async def _hold(self, tenant: str, name: str) -> Hold[ModelScheduler]:
         """Take a base model, which is loaded if need be; requests for one model wait for a single load."""
-        hold = self._residency.hold(self._base_model(name))
+        hold = self._residency.hold(self._base_model(name), tenant)
         try:
             if not hold.loaded.done():
                 # Shielded: others may wait for the same load when this request is cancelled.
@@ -284,9 +284,9 @@ class InferenceEngine:
         return hold
 
     @contextlib.asynccontextmanager
-    async def _runner(self, name: str) -> AsyncIterator[ModelRunner]:
+    async def _runner(self, tenant: str, name: str) -> AsyncIterator[ModelRunner]:
         """A base model, held while the block runs."""
-        hold = await self._hold(name)
+        hold = await self._hold(tenant, name)
         try:
             yield hold.loaded.result().runner
         finally:

@@ -19,8 +19,17 @@ from foreword.inference.residency.evictions import Resident, choose_evictions
 from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-from foreword.plugin.memory import check_memory, give_back, measured_bytes, weight_bytes
+from foreword.plugin.memory import (
+    check_memory,
+    collections_are_spared,
+    give_back,
+    measured_bytes,
+    spare_collections,
+    weight_bytes,
+)
 from foreword.plugin.precision import choose_dtype
+from foreword.turns.fair_queue import FairQueue
+from foreword.turns.turn_pool import SERVICE
 
 Loaded = TypeVar("Loaded")
 
@@ -38,7 +47,6 @@ class _Entry(Generic[Loaded]):
 
     base: BaseModel
     loaded: Future[Loaded] = field(default_factory=Future)
-    loading: Future[None] | None = None
     users: int = 0
     byte_size: int = 0
     last_used: float = 0.0
@@ -69,6 +77,8 @@ class ModelResidency(Generic[Loaded]):
     """Base models in memory, within a budget. Thread-safe; models are loaded one at a time, on a thread of its own.
 
     One at a time, because transformers switches process-wide state while it loads, and two loads at once break both.
+    Tenants take turns by the size of the models that they wait for. A model that nobody waits for any more is not
+    loaded.
 
     Args:
         wrap: Makes what is kept of a model that was loaded.
@@ -103,14 +113,18 @@ class ModelResidency(Generic[Loaded]):
         self._available_bytes = available_bytes
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry[Loaded]] = {}
+        self._waiting: FairQueue[_Entry[Loaded]] = FairQueue()
         self._loader = ThreadPoolExecutor(1, "foreword-model-loader")
         self._closed = False
 
-    def hold(self, base: BaseModel) -> Hold[Loaded]:
+    def hold(self, base: BaseModel, tenant: str = SERVICE) -> Hold[Loaded]:
         """Take a model, and load it if need be. Never blocks: wait for the hold's `loaded`.
 
         That may raise FailedPreconditionError (the model does not fit), ExhaustedError (no model in memory can make
         room now) and what the base model's plugin raises. Release the hold in any case.
+
+        Args:
+            tenant: Id of the tenant that needs the model.
 
         Raises:
             UnavailableError: It was closed.
@@ -121,7 +135,8 @@ class ModelResidency(Generic[Loaded]):
                 if self._closed:
                     raise draining_error()
                 entry = self._entries[base.spec.id] = _Entry(base=base)
-                entry.loading = self._loader.submit(self._load, entry)
+                self._waiting.push(tenant, entry, base.spec.parameter_count)
+                self._loader.submit(self._load_next)
             entry.users += 1
             entry.last_used = self._clock()
         return Hold(entry, self._release)
@@ -136,9 +151,8 @@ class ModelResidency(Generic[Loaded]):
         with self._lock:
             self._closed = True
             self._loader.shutdown(wait=False, cancel_futures=True)
-            for entry in self._entries.values():
-                if entry.loading is not None and entry.loading.cancelled():
-                    entry.loaded.set_exception(draining_error())
+            for entry in self._waiting.remove(lambda _: True):
+                entry.loaded.set_exception(draining_error())
 
     def _residents(self) -> tuple[Resident, ...]:
         return tuple(
@@ -158,6 +172,16 @@ class ModelResidency(Generic[Loaded]):
             entry.users -= 1
             entry.last_used = self._clock()
 
+    def _load_next(self) -> None:
+        """Load the model whose turn it is. Runs on the loading thread."""
+        with self._lock:
+            entry = next(iter(self._waiting.pop(0.0, 1)), None)  # None if it was closed in the meantime
+            if entry is not None and not entry.users:
+                del self._entries[entry.base.spec.id]
+                entry = None
+        if entry is not None:
+            self._load(entry)
+
     def _load(self, entry: _Entry[Loaded]) -> None:
         """Make room and load. Runs on the loading thread."""
         name = entry.base.spec.id
@@ -168,6 +192,8 @@ class ModelResidency(Generic[Loaded]):
             model = entry.base.load(device=self._device, dtype=dtype)
             byte_size = _byte_size(model)
             loaded = self._wrap(model)
+            if collections_are_spared():
+                spare_collections()
         except BaseException as error:  # the thread's root: those who wait get the error, and the next one tries anew
             with self._lock:
                 del self._entries[name]

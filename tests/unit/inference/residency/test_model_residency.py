@@ -12,6 +12,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from factories.tiny_models import tiny_model, tokenizer
+from factories.waiting import wait_until
 from foreword.errors import ExhaustedError, FailedPreconditionError, UnavailableError
 from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.inference.residency.model_residency import ModelResidency
@@ -199,7 +200,9 @@ def test_a_failed_load_fails_all_waiting_requests_and_is_retried():
 def test_requests_that_wait_when_the_process_stops_fail():
     residency, first, second = make_residency(2), Offer("a"), Offer("b")
     first.gate = threading.Event()
-    running, waiting = residency.hold(first), residency.hold(second)
+    running = residency.hold(first)
+    wait_until(lambda: first.loads)
+    waiting = residency.hold(second)
 
     residency.close()
     first.gate.set()
@@ -209,6 +212,43 @@ def test_requests_that_wait_when_the_process_stops_fail():
     assert running.loaded.result(60).spec.id == "a"
     with pytest.raises(UnavailableError):
         residency.hold(Offer("c"))
+
+
+def test_tenants_whose_models_wait_take_turns():
+    order: list[str] = []
+
+    class Noted(Offer):
+        def load(self, *, device: str, dtype: str) -> LoadedModel:
+            order.append(self.spec.id)
+            return super().load(device=device, dtype=dtype)
+
+    residency, models = make_residency(9), {name: Noted(name) for name in ("a1", "a2", "a3", "a4", "b1")}
+    models["a1"].gate = threading.Event()
+    holds = [residency.hold(models["a1"], tenant="a")]
+    wait_until(lambda: order)
+    holds += [residency.hold(model, tenant=name[0]) for name, model in models.items()]
+
+    models["a1"].gate.set()
+    for hold in holds:
+        hold.loaded.result(60)
+
+    assert order == ["a1", "a2", "b1", "a3", "a4"]
+
+
+def test_a_model_that_nobody_waits_for_any_more_is_not_loaded():
+    residency, first, gone, last = make_residency(3), Offer("a"), Offer("b"), Offer("c")
+    first.gate = threading.Event()
+    holds = [residency.hold(first)]
+    wait_until(lambda: first.loads)
+    holds += [residency.hold(model) for model in (gone, last)]
+
+    holds[1].release()
+    first.gate.set()
+    holds[2].loaded.result(60)
+
+    assert (gone.loads, last.loads) == (0, 1)
+    use(residency, gone)
+    assert gone.loads == 1
 
 
 class Large(Offer):
