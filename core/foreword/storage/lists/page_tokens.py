@@ -49,6 +49,8 @@ class PageTokens:
         """
         try:
             sealed = base64.urlsafe_b64decode(token.encode("ascii"))
+            if base64.urlsafe_b64encode(sealed).decode("ascii") != token:  # the decoder skips characters of no meaning
+                raise ValueError
             position = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _to_bytes(scope))
         except (InvalidTag, ValueError, binascii.Error):  # an empty nonce is a ValueError
             raise InvalidArgumentError.of(

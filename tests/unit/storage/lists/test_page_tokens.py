@@ -49,6 +49,13 @@ def test_a_token_in_which_a_bit_was_changed_is_refused(place, change):
         TOKENS.open(SCOPE, base64.urlsafe_b64encode(sealed).decode())
 
 
+@given(st.integers(0, 60), st.sampled_from(["!", " ", "\n", "=", "==", "+", "ü", "\0"]))
+def test_a_token_with_an_added_character_is_refused(place, added):
+    token = TOKENS.seal(SCOPE, [20])
+    with pytest.raises(InvalidArgumentError, match="does not belong to this list"):
+        TOKENS.open(SCOPE, token[:place] + added + token[place:])
+
+
 @given(
     st.text(min_size=1)
     | st.binary(min_size=1).map(lambda data: base64.urlsafe_b64encode(data).decode())
