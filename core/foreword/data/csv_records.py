@@ -11,28 +11,18 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 
+from foreword.data.csv_header import Header, choose_delimiter
 from foreword.data.line_ends import BLANK_LINES, LINE_END, count_line_ends
-from foreword.data.record import COLUMNS, MAX_NAMED_KEYS, MAX_ROW_BYTES, check_text, decode, fault, more_keys, too_large
+from foreword.data.record import COLUMNS, MAX_ROW_BYTES, check_text, decode, fault, too_large
 from foreword.domain.dataset import Row
-from foreword.domain.report import Finding, Severity, excerpt
+from foreword.domain.report import Finding
 
 # The limit is process-wide, but raising it only allows longer fields: the default of 128 KiB is less than a row.
 csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
 
 _BLANK_START = re.compile(rb"[\r\n \t]+")
-_DELIMITERS = (",", ";", "\t", "|")
 # Each restart after a broken quote reads up to one row again; the limit bounds the cost of a file full of them.
 _MAX_RESTARTS = 16
-
-
-def is_header(line: bytes) -> bool:
-    """Return whether a line names both columns, with any delimiter."""
-    text = line.decode("utf-8", "replace")
-    return any(_names_columns(text, delimiter) for delimiter in _DELIMITERS)
-
-
-def _names_columns(line: str, delimiter: str) -> bool:
-    return {name.strip().strip('"').lower() for name in line.split(delimiter)}.issuperset(COLUMNS)
 
 
 class _State(Enum):
@@ -60,7 +50,7 @@ class CsvReader:
         self._skipping = False  # True while the rest of a line that was too long is skipped
         self._restarts = 0
         self._delimiter = ""  # unknown until the first line has arrived
-        self._header: list[str] | None = None
+        self._header: tuple[str, ...] | None = None
         self._broken_header = False
         self._plain_end = re.compile(rb"[,\r\n]")
 
@@ -247,52 +237,16 @@ class CsvReader:
         return records[0] if len(records) == 1 else None
 
     def _choose_delimiter(self, line: bytes) -> None:
-        """Choose the delimiter that yields both columns in the header, otherwise the most frequent one."""
-        text = line[:MAX_ROW_BYTES].decode("utf-8", "replace")
-
-        def fitness(delimiter: str) -> tuple[bool, int]:
-            return _names_columns(text, delimiter), text.count(delimiter)
-
-        self._delimiter = max(_DELIMITERS, key=fitness)
+        self._delimiter = choose_delimiter(line[:MAX_ROW_BYTES].decode("utf-8", "replace"))
         self._plain_end = re.compile(b"[" + re.escape(self._delimiter.encode()) + rb"\r\n]")
 
     def _read_header(self, fields: list[str]) -> Iterator[Finding]:
-        written = [field.strip() for field in fields]
-        header = [name.lower() if name.lower() in COLUMNS else name for name in written]
-        for column in COLUMNS:
-            count = header.count(column)
-            if count != 1:
-                self._broken_header = True
-                found = ", ".join(repr(excerpt(name)) for name in written[:8])
-                problem = f"has no column {column!r}" if count == 0 else f"repeats the column {column!r}"
-                yield fault(
-                    "MISSING_COLUMN" if count == 0 else "REPEATED_COLUMN",
-                    f"The header {problem}; its columns are: {found}.",
-                    "Name one column input and one output in the first line; add that line if it is missing.",
-                    column=column,
-                )
-        if self._broken_header:
-            return
-        self._header = header
-        for name in sorted(set(written) - set(header), key=written.index):
-            yield fault(
-                "COLUMN_CASE",
-                f"Column {name!r} is read as {name.lower()!r}.",
-                "Nothing needs to be done; write the name in lower case to avoid this remark.",
-                column=name.lower(),
-                severity=Severity.INFO,
-            )
-        unknown = [name for name in header if name not in COLUMNS]
-        for name in unknown[:MAX_NAMED_KEYS]:
-            yield fault(
-                "UNKNOWN_KEY",
-                f"Column {excerpt(name)!r} is unknown and is ignored.",
-                "Remove the column; only input and output are used.",
-                text=name,
-                severity=Severity.WARNING,
-            )
-        if len(unknown) > MAX_NAMED_KEYS:
-            yield more_keys(len(unknown) - MAX_NAMED_KEYS, "columns")
+        header = Header(tuple(field.strip() for field in fields), self._delimiter)
+        faults = list(header.faults())
+        self._broken_header = bool(faults)
+        if not faults:
+            self._header = header.names
+        yield from faults or header.remarks()
 
     def _read_fields(self, fields: list[str]) -> Iterator[Row | Finding]:
         assert self._header is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from foreword.data.csv_records import is_header
+from foreword.data.csv_header import is_header
 from foreword.data.record import fault
 from foreword.domain.report import Finding
 

@@ -82,7 +82,7 @@ def _chosen(id: str, reason: str, tasks: Mapping[str, Task]) -> Finding:
         severity=Severity.INFO,
         code="TASK_CHOSEN",
         message=f"No task was set, so {id} was chosen: {reason}.",
-        remedy=f"Set task to choose another one: {others}." if others else "",
+        remedy=f"Set `task` to choose another one: {others}." if others else "",
         source="task",
     )
 
@@ -92,6 +92,6 @@ def _failed(id: str, error: Exception) -> Finding:
         severity=Severity.WARNING,
         code="TASK_CHOICE_FAILED",
         message=f"Task {id} could not rate the rows and was not considered: {type(error).__name__}: {error}",
-        remedy="Report this to the author of the plugin, or set task.",
+        remedy="Report this to the author of the plugin, or set `task`.",
         source=id,
     )

@@ -184,7 +184,7 @@ def test_csv_blank_lines_are_counted_and_the_header_is_not() -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"text,label\na,b\n", [("MISSING_COLUMN", ()), ("MISSING_COLUMN", ())]),
+        (b"text,label\na,b\n", [("MISSING_COLUMN", ())]),
         (b"input,output,output\na,b,c\n", [("REPEATED_COLUMN", ())]),
         (b"input,output,id\na,b,1\n", [("UNKNOWN_KEY", ())]),
         (b"input,output\na,b,c\nd,e\n", [("WRONG_FIELD_COUNT", (1,))]),
@@ -212,7 +212,28 @@ def test_the_columns_of_the_header_are_listed_as_written() -> None:
     assert [finding.message for finding in findings] == [
         "The header has no column 'input'; its columns are: 'Text', 'Output'."
     ]
-    assert "Name one column input and one output in the first line" in findings[0].remedy
+    assert findings[0].remedy == "Rename 'Text' to input."
+
+
+@pytest.mark.parametrize(
+    ("head", "remedy"),
+    [
+        (b"input", "Add a column output: every row needs an input and the output that belongs to it."),
+        (b"text,output", "Rename 'text' to input."),
+        (b"input;date;label", "Rename the column that holds the outputs to output."),
+        (b"text", "Write the output that belongs to each input beside it, and input,output in the first line."),
+        (
+            b"The lid is missing;Warehouse",
+            "If the line names columns, rename two of them to input and output; if it is a row, add the line "
+            "input;output before it.",
+        ),
+        (b"input,input,output", "Remove or rename the other ones."),
+    ],
+)
+def test_the_remedy_for_a_first_line_without_the_columns_depends_on_its_fields(head: bytes, remedy: str) -> None:
+    findings = read(head + b"\nThe box is wet\n", "csv")[1]
+
+    assert [finding.remedy for finding in findings] == [remedy]
 
 
 def test_one_field_is_reported_in_the_singular() -> None:
