@@ -152,7 +152,7 @@ def with_variables(
 def batch_parts(
     requests: Sequence[inference_service_pb2.GenerateRequest],
 ) -> Iterator[list[inference_service_pb2.GenerateRequest]]:
-    """Split the requests of a batch, in order, into one or more parts that the service accepts.
+    """Split the requests of a batch, in order, into parts that the service accepts.
 
     A request that is too large forms a part of its own.
     """
@@ -165,7 +165,8 @@ def batch_parts(
             part, taken = [], 0
         part.append(request)
         taken += size
-    yield part
+    if part:
+        yield part
 
 
 def _structured(value: StructuredPrompt, within: str) -> inference_pb2.StructuredPrompt:

@@ -300,6 +300,11 @@ def test_a_batch_is_answered_in_order_with_errors_in_their_places(client):
     assert [item.field for item in faulty.violations] == ["prompt_variables.name"]
 
 
+def test_an_empty_batch_has_no_results(client):
+    assert client.batch_generate("foreword--starter", []) == []
+    assert client.batch_classify("foreword--starter", [], labels=["a", "b"]) == []
+
+
 def test_inputs_that_are_too_long_are_cut_when_asked(client):
     long = "word " * 2000
 

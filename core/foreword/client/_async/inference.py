@@ -139,14 +139,14 @@ class InferenceMethods(ServiceMethods):
         refused access, the rest is not sent and has the same error.
 
         Args:
-            prompts: One or more prompts, each plain text or a StructuredPrompt.
+            prompts: Any number of prompts, each plain text or a StructuredPrompt.
             prompt_variables: Values of the variables, one mapping for each prompt. Default: none.
             timeout_seconds: Time limit of each part. Default: that of the client.
             parameters: Generation parameters for all prompts, as in `generate`.
 
         Raises:
             NotFoundError: The model does not exist.
-            InvalidArgumentError: A parameter is out of range, or there are no prompts.
+            InvalidArgumentError: A parameter is out of range.
         """
         name, shared = _model(model), encode.generate_parameters(parameters)
         results: list[resources.GenerateResult | ForewordError] = []
