@@ -101,7 +101,10 @@ def test_exports_and_outputs_of_commands_are_private(start_server, tmp_path, ope
 
 
 @pytest.mark.parametrize("place", ["artifacts", "database"])
-def test_a_place_that_stood_open_outside_the_home_is_reported_with_the_remedy(tmp_path, capsys, monkeypatch, place):
+@pytest.mark.parametrize("command", ["init", "worker"])
+def test_a_place_that_stood_open_outside_the_home_is_reported_with_the_remedy(
+    tmp_path, capsys, monkeypatch, place, command
+):
     artifacts, file = tmp_path / "artifacts", tmp_path / "foreword.db"
     artifacts.mkdir(mode=0o700)
     file.touch(mode=0o600)
@@ -110,7 +113,9 @@ def test_a_place_that_stood_open_outside_the_home_is_reported_with_the_remedy(tm
     monkeypatch.setenv("FOREWORD_ARTIFACTS_URL", str(artifacts))
     monkeypatch.setenv("FOREWORD_DATABASE_URL", f"sqlite:///{file}")
 
-    assert run(["init", "--home", str(tmp_path / "home")]) == 0
+    monkeypatch.setattr("foreword.scheduling.process.run_worker", lambda settings, until_stdin_closes: None)
+
+    assert run([command, "--home", str(tmp_path / "home")]) == 0
 
     warnings = re.findall("Warning: .*", capsys.readouterr().err)
     assert len(warnings) == 1

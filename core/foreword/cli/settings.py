@@ -104,7 +104,7 @@ def warn_of_open_files(settings: Settings, database: Path | None, artifacts: Pat
 
 
 def _warn_if_open(path: Path, remedy: str) -> None:
-    if path.stat().st_mode & 0o007:
+    if path.exists() and path.stat().st_mode & 0o007:
         click.echo(
             f"Warning: every user of this machine can read {path}, which contains the data of all tenants. "
             f"Restrict it with `{remedy} {shlex.quote(str(path))}`.",

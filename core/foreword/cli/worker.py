@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from foreword.cli.settings import home_option, make_home, read_settings
+from foreword.cli.settings import home_option, make_home, read_settings, warn_of_open_files
 from foreword.cli.threads import let_idle_threads_sleep
 
 
@@ -25,8 +26,13 @@ def worker(home: Path | None, log_level: str | None, until_stdin_closes: bool) -
     let_idle_threads_sleep()
     from foreword.observability import logging
     from foreword.scheduling.process import run_worker
+    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.database import Database
 
     settings = read_settings(home=home, log_level=log_level)
     logging.configure(settings.log_level, settings.log_format)
     make_home(settings)
+    if not until_stdin_closes:  # or else the service that started this worker has warned already
+        with closing(Database(settings.resolved_database_url)) as database:
+            warn_of_open_files(settings, database.file, ArtifactStore(settings.resolved_artifacts_url).folder)
     run_worker(settings, until_stdin_closes=until_stdin_closes)

@@ -122,6 +122,7 @@ def _encode_all(
         add_special_tokens=add_special_tokens,
         split_special_tokens=True,
         return_special_tokens_mask=True,
+        verbose=False,  # no line on standard error for a text that is longer than the context: callers check its length
     )
     control = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 
@@ -47,19 +48,35 @@ def listen(server: grpc.aio.Server, settings: Settings) -> int:
     host = f"[{settings.host}]" if ":" in settings.host and not settings.host.startswith("[") else settings.host
     address = f"{host}:{settings.port}"
     try:
+        _check_free(settings)
         if settings.tls_certificate is None or settings.tls_private_key is None:
             port: int = server.add_insecure_port(address)
         else:
             credentials = _credentials(settings.tls_certificate, settings.tls_private_key)
             port = server.add_secure_port(address, credentials)
         return port
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise FailedPreconditionError(
             f"Cannot listen on {address}: the port is in use, or the address does not belong to this machine. "
             "Set another port with --port or FOREWORD_PORT, or another address with --host or FOREWORD_HOST.",
             reason="ADDRESS_UNAVAILABLE",
             metadata={"address": address},
         ) from error
+
+
+def _check_free(settings: Settings) -> None:
+    """Raise an OSError if no address of the host can be used. gRPC would write lines of its own to standard error."""
+    faults: list[OSError] = []
+    found = socket.getaddrinfo(settings.host.strip("[]"), settings.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in found:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+            try:
+                probe.bind(address)
+            except OSError as fault:
+                faults.append(fault)
+    if len(faults) == len(found):
+        raise faults[0]
 
 
 def _credentials(certificate: Path, private_key: Path) -> grpc.ServerCredentials:

@@ -118,11 +118,13 @@ def test_health_reports_not_serving_before_anything_else_ends(start_server):
     assert answers == [health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING]
 
 
-def test_a_port_in_use_is_reported(start_server):
+def test_a_port_in_use_is_reported_without_lines_of_grpc(start_server, capfd):
     taken = start_server().port
 
     with pytest.raises(FailedPreconditionError, match=f"Cannot listen on 127.0.0.1:{taken}"):
         start_server(port=taken)
+
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.8.8.8"])

@@ -34,6 +34,17 @@ TOKENIZERS = {
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_text_longer_than_the_context_writes_no_line(name, caplog, capfd):
+    made = TOKENIZERS[name]()
+    made.model_max_length = 8
+
+    assert len(encode_plain(made, "word " * 100)) > 8
+
+    assert caplog.records == []
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
 def test_special_tokens_in_a_text_are_plain_text_and_decode_unchanged(name):
     made = TOKENIZERS[name]()
     special = set(made.all_special_ids)
