@@ -130,6 +130,6 @@ def _no_labels() -> Finding:
         severity=Severity.WARNING,
         code="TOO_MANY_LABELS",
         message=f"The rows have more than {MAX_OUTPUTS:,} different or very long outputs, which cannot be labels.",
-        remedy="Use the task generation, or set labels and separator if the outputs are labels.",
+        remedy="Use the task generation, or set `labels` and `separator` if the outputs are labels.",
         column="output",
     )

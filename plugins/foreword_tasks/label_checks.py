@@ -99,7 +99,7 @@ def _number_of_labels(distribution: LabelDistribution) -> Iterator[Finding]:
             severity=Severity.WARNING,
             code="TOO_MANY_LABELS",
             message=f"{rows} rows have {count} different labels; the outputs look like free text.",
-            remedy="Use the task generation, or set labels and separator if the outputs are labels.",
+            remedy="Use the task generation, or set `labels` and `separator` if the outputs are labels.",
             column="output",
             excerpt=distribution.outputs[0].written[0],
         )

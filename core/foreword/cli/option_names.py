@@ -37,8 +37,14 @@ def in_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def with_option_names(text: str) -> str:
+    """Return a text with the options of the running command instead of the fields in backticks: --task for `task`."""
+    context = click.get_current_context(silent=True)
+    return text if context is None else _in_backticks(text, _shown_options(context.command))
+
+
 def _translate(error: ForewordError, command: click.Command) -> None:
-    shown = {parameter.name: _shown(parameter) for parameter in command.params if parameter.name}
+    shown = _shown_options(command)
     if isinstance(error, InvalidArgumentError):
         violations = []
         for item in error.violations:
@@ -47,7 +53,16 @@ def _translate(error: ForewordError, command: click.Command) -> None:
             error.message = re.sub(begins, rf"\g<1>{option}: ", error.message)
             violations.append(FieldViolation(field=option, description=item.description))
         error.violations = tuple(violations)
-    error.message = re.sub(r"`(\w+)`", lambda found: shown.get(found[1], found[0]), error.message)
+    error.message = _in_backticks(error.message, shown)
+
+
+def _shown_options(command: click.Command) -> dict[str, str]:
+    return {parameter.name: _shown(parameter) for parameter in command.params if parameter.name}
+
+
+def _in_backticks(text: str, shown: dict[str, str]) -> str:
+    """Replace the names in backticks that have an option."""
+    return re.sub(r"`(\w+)`", lambda found: shown.get(found[1], found[0]), text)
 
 
 def _option(field: str, shown: dict[str, str]) -> str:

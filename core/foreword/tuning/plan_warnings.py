@@ -51,14 +51,14 @@ def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -
     if updates >= FEW_UPDATES:
         return []
     per_update = parameters.batch_size * parameters.accumulate_steps
-    smaller = "Set accumulate_steps to 1" if parameters.accumulate_steps > 1 else "Choose a smaller batch_size"
+    smaller = "Set `accumulate_steps` to 1" if parameters.accumulate_steps > 1 else "Choose a smaller `batch_size`"
     return [
         Finding(
             severity=Severity.WARNING,
             code="FEW_UPDATES",
             message=f"The plan makes {updates} updates ({row_count} rows, {per_update} rows per update, "
             f"{parameters.num_epochs} epochs), and a prompt learns little in fewer than {FEW_UPDATES}.",
-            remedy=f"{smaller}, or raise num_epochs.",
+            remedy=f"{smaller}, or raise `num_epochs`.",
             source=_SOURCE,
         )
     ]
@@ -88,7 +88,7 @@ def _cut(lengths: Lengths, counts: Sequence[int], limit: int, column: str, kind:
             code=f"{_prefix(kind)}{column.upper()}_CUT",
             message=f"{len(rows):,}{measured} have an {column} of more than {limit} tokens, which is truncated at the "
             f"end; the longest has {max(counts)} tokens.",
-            remedy=f"Raise max_{column}_tokens or shorten these rows.",
+            remedy=f"Raise `max_{column}_tokens` or shorten these rows.",
             rows=tuple(rows[:_MOST_ROWS]),
             row_count=len(rows),
             column=column,
@@ -128,7 +128,7 @@ def _far_rate(parameters: ResolvedParameters, recipe: TuneParameters) -> list[Fi
             code="RATE_FAR_FROM_RECIPE",
             message=f"The learning rate {parameters.learning_rate:g} is far from {known:g}, the recommended rate for "
             "this base model; learning rates do not carry over from other models.",
-            remedy="Leave learning_rate unset to use the recommended rate.",
+            remedy="Leave `learning_rate` unset to use the recommended rate.",
             source=_SOURCE,
         )
     ]
@@ -139,7 +139,8 @@ def _unmeasured(parameters: ResolvedParameters, held_out: int) -> list[Finding]:
         return []
     why = ""
     remedy = (
-        "Set validation_split to 0.2, and refit to true to train on all rows in the end; or set validation_dataset."
+        "Set `validation_split` to 0.2, and `refit` to true to train on all rows in the end; or set "
+        "`validation_dataset`."
     )
     if parameters.validation_split > 0:
         why, remedy = ", because all rows have the same input", "Add rows with other inputs."

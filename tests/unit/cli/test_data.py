@@ -41,6 +41,17 @@ def test_a_badly_distributed_file_is_usable_but_warned_of(capsys, tmp_path):
     assert "Rows with both labels" in shown
 
 
+def test_remedies_name_the_options_of_the_command(capsys, tmp_path):
+    path = write(tmp_path, *(json.dumps({"input": f"Complaint {n}", "output": f"Label {n}"}) for n in range(60)))
+
+    run(["data", "check", path])
+    run(["data", "check", path, "--task", "classification"])
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Set --task to choose another one" in shown
+    assert "or set --labels and --separator if the outputs are labels" in shown
+
+
 def test_faulty_rows_are_named_with_the_remedy_and_fail_the_command(capsys, tmp_path):
     path = write(tmp_path, '{"input": "a [red]b[/red]", "output": "x"}', '{"input": "", "output": "x"}', "nonsense")
 

@@ -51,7 +51,7 @@ def test_a_plugin_that_recognises_the_rows_is_chosen_before_generation():
     assert choice.findings[0].message == (
         "No task was set, so translation was chosen: 20 rows have outputs in another language."
     )
-    assert choice.findings[0].remedy == "Set task to choose another one: generation, only_when_named."
+    assert choice.findings[0].remedy == "Set `task` to choose another one: generation, only_when_named."
 
 
 def test_a_task_that_fails_is_named_and_the_others_are_considered():

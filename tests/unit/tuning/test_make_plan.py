@@ -162,7 +162,7 @@ def test_the_documented_defaults_make_twenty_updates_on_two_hundred_rows_and_the
 
     assert plan.planned_updates == 20
     assert "FEW_UPDATES" in _codes(plan)
-    assert "Set accumulate_steps to 1" in plan.warnings[0].remedy
+    assert "Set `accumulate_steps` to 1" in plan.warnings[0].remedy
 
 
 def test_sizes_time_and_labels_are_planned():

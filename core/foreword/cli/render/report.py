@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from foreword.cli.option_names import with_option_names
 from foreword.cli.render.parts import print_part
 from foreword.domain.report import DataReport, Finding, Histogram, Severity
 
@@ -34,7 +35,7 @@ def print_report(console: Console, report: DataReport, *, parts: bool = True) ->
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """Print findings, the most severe first, each with its rows and its remedy."""
+    """Print findings, the most severe first, each with its rows and its remedy in the options of the command."""
     ordered = sorted(findings, key=lambda item: -item.severity)
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
@@ -62,7 +63,7 @@ def _text(item: Finding) -> Text:
     if details:
         text.append("\n" + ": ".join(details), style="dim")
     if item.remedy:
-        text.append(f"\n{item.remedy}", style="dim")
+        text.append(f"\n{with_option_names(item.remedy)}", style="dim")
     return text
 
 
