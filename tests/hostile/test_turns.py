@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from factories.api import experiment_request, make_file, refused, upload, upload_messages
+from factories.charges import pools_of
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
 from foreword.turns.turn_pool import TurnPool
@@ -24,13 +25,6 @@ from foreword.v1 import (
 MODEL = "baseModels/foreword--starter"
 CALLS = 50
 TIMEOUT_SECONDS = 60
-
-
-def pools_of(server: RunningServer) -> dict[str, TurnPool]:
-    """Return the pools for which a call can wait."""
-    pools = server.server._pools
-    named = {name: getattr(pools, name) for name in ("keys", "storage", "files", "parsing", "work", "hooks")}
-    return {**named, "loaders": server.engine._loaders, "counters": server.engine._counters}
 
 
 @pytest.fixture
