@@ -125,6 +125,11 @@ class Tuner:
         self._model = base.load(device="cpu", dtype=dtype)
         self._runner = ModelRunner(self._model)
 
+    @property
+    def runner(self) -> ModelRunner:
+        """The base model for inference."""
+        return self._runner
+
     def task(self, name: str) -> Task:
         """Return a task by its id."""
         task = self._plugins.tasks.get(name)
@@ -172,6 +177,17 @@ class Tuner:
             evaluations=evaluations, best_epoch=result.best_epoch, loss=report.loss, seconds=seconds,
             examples_per_second=trained / busy, held_out=tuple(held_out),
         )  # fmt: skip
+
+    def finished(self, setup: Setup, rows: Sequence[Row], seed: int) -> tuple[TuningRun, TunePlan]:
+        """Tune on rows for all epochs, without measuring, and return the run that has ended and its plan."""
+        plan = self.plan(setup, rows, seed)
+        tuning = TuningRun(
+            model=self._model, method=self.method(setup.tuning_type), task=self.task(setup.task), plan=plan,
+            verbalizer=setup.verbalizer, rows=rows,
+        )  # fmt: skip
+        for _ in tune(tuning):
+            pass
+        return tuning, plan
 
     def run_epochs(self, setup: Setup, split: Split, seed: int) -> list[Epoch]:
         """Tune on a split's training rows, of which the run holds out some, and keep every epoch."""

@@ -21,6 +21,7 @@ import torch
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.domain.experiment import TuneExperiment
+from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tenant import Scope
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.inference.engine.engine import InferenceEngine
@@ -217,7 +218,9 @@ class RunningServer:
             channel.close()
         self.database.close()
 
-    def tune_by_hand(self, experiment: str, *, text: str = "Classify the complaint:") -> str:
+    def tune_by_hand(
+        self, experiment: str, *, text: str = "Classify the complaint:", suspect_rows: SuspectRows | None = None
+    ) -> str:
         """Act as the worker for a queued experiment; the prompt is an embedded text, without training.
 
         Returns:
@@ -227,7 +230,14 @@ class RunningServer:
         assert lease is not None
         assert experiment.endswith(lease.experiment.id), "another experiment was queued earlier"
         model = self._make_tuned_model(lease.experiment, text)
-        self.queue.succeed(lease, tuned_model=model, evaluations=(), curve_advice="", compute_seconds=1.0)
+        self.queue.succeed(
+            lease,
+            tuned_model=model,
+            evaluations=(),
+            curve_advice="",
+            suspect_rows=suspect_rows,
+            compute_seconds=1.0,
+        )
         return f"tenants/{model.tenant}/tunedModels/{model.id}"
 
     def _make_tuned_model(self, experiment: TuneExperiment, text: str) -> TunedModel:

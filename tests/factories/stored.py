@@ -29,6 +29,7 @@ from foreword.domain.report import (
     Table,
     Values,
 )
+from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
@@ -114,6 +115,15 @@ def make_evaluation(system: str = "tuned") -> Evaluation:
         row_count=40,
         examples=(EvaluationExample(input="Where is it?", reference="Warehouse", prediction="L3"),),
     )
+
+
+def make_suspect_rows(dataset: str, count: int = 1, text: str = "Where is it?") -> SuspectRows:
+    """Make rows that look mislabelled."""
+    rows = [
+        SuspectRow(dataset=dataset, row=row, loss=9.5 / row, input=text, output="L3", prediction="Warehouse")
+        for row in range(1, count + 1)
+    ]
+    return SuspectRows(rows=tuple(rows), examined_row_count=200, row_count=200)
 
 
 def make_snapshot(step: int, loss: float = 0.5) -> Snapshot:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from factories.runs import make_parameters, make_plan_of
 from foreword.domain.dataset import Row
-from foreword.evaluation import evaluate
+from foreword.domain.experiment import TunePlan
+from foreword.evaluation import evaluate, find_suspect_rows
 from foreword.inference.runner import ModelRunner
 from foreword.tuning.co_tuning import tune
 from foreword.tuning.run import TuningRun
@@ -29,23 +32,44 @@ def _rows() -> list[Row]:
     return [Row(number=place, input=text, output=desk) for place, (text, desk) in enumerate(texts, start=1)]
 
 
-def test_a_few_epochs_on_forty_rows_beat_the_base_model():
-    model, rows = StarterModel().load(device="cpu", dtype="float32"), _rows()
+def _run(rows: list[Row], **values) -> tuple[TuningRun, TunePlan]:
+    model = StarterModel().load(device="cpu", dtype="float32")
     parameters = make_parameters(
         num_epochs=9, batch_size=5, learning_rate=model.spec.recipe("prompt_tuning").learning_rate, init_method="text",
-        init_text=INSTRUCTION, num_virtual_tokens=8, validation_split=0.25,
+        init_text=INSTRUCTION, num_virtual_tokens=8, **values,
     )  # fmt: skip
     plan = make_plan_of(rows, parameters)
     run = TuningRun(
         model=model, method=PromptTuning(), task=Classification(), plan=plan, verbalizer="{{input}}", rows=rows
     )
+    return run, plan
+
+
+def test_the_row_with_the_wrong_answer_is_the_first_suspect_although_it_was_trained_on():
+    rows = _rows()
+    rows[16] = replace(rows[16], output="Alpha")
+    run, plan = _run(rows, validation_split=0.0)
+    for _ in tune(run):
+        pass
+
+    found = find_suspect_rows(
+        runner=ModelRunner(run.model), task=Classification(), plan=plan, verbalizer="{{input}}", datasets={"d": rows},
+        contributions=PromptTuning().contributions(run.result().artifact),
+    )  # fmt: skip
+
+    assert (found.rows[0].row, found.rows[0].output, found.rows[0].prediction) == (17, "Alpha", "Beta")
+
+
+def test_a_few_epochs_on_forty_rows_beat_the_base_model():
+    rows = _rows()
+    run, plan = _run(rows, validation_split=0.25)
 
     reports = list(tune(run))
     tuned, *base = evaluate(
-        runner=ModelRunner(model), task=Classification(), schema=run.training_schema, verbalizer="{{input}}",
+        runner=ModelRunner(run.model), task=Classification(), schema=run.training_schema, verbalizer="{{input}}",
         rows=run.validation_rows, training_rows=run.training_rows,
         contributions=PromptTuning().contributions(run.result().artifact),
-        instruction=INSTRUCTION, with_base=True, parameters=parameters,
+        instruction=INSTRUCTION, with_base=True, parameters=plan.parameters,
     )  # fmt: skip
 
     assert reports[-1].loss < 0.5 * reports[0].loss

@@ -10,6 +10,7 @@ import click
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.experiment import ExperimentState
 from foreword.domain.resource_view import ResourceView
+from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS
 
 if TYPE_CHECKING:
     from foreword.client import Client
@@ -69,7 +70,7 @@ def show(client: Client, experiment: str, plot: Path | None, as_json: bool) -> N
         return
     console = out_console()
     print_plan(console, found.plan)
-    print_experiment_result(console, found)
+    print_experiment_result(console, found, most_suspects=MAX_SUSPECT_ROWS)
 
 
 @experiments.command()

@@ -44,6 +44,7 @@ from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
 from foreword.domain.resource_view import ResourceView
+from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.tenant import Scope
 
 __all__ = [
@@ -82,6 +83,8 @@ __all__ = [
     "Stage",
     "StopReason",
     "StructuredPrompt",
+    "SuspectRow",
+    "SuspectRows",
     "Task",
     "TaskOptions",
     "Tenant",

@@ -192,6 +192,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         snapshots=tuple(_tune_snapshot(item) for item in message.snapshots),
         evaluations=tuple(values.evaluation(item) for item in message.evaluations),
         curve_advice=message.curve_advice,
+        suspect_rows=values.suspect_rows(message.suspect_rows) if message.HasField("suspect_rows") else None,
         tuned_model=message.tuned_model,
         capacity_unit_hours=message.capacity_unit_hours,
         wait_seconds=message.wait_seconds,

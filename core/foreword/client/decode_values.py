@@ -28,6 +28,7 @@ from foreword.domain.report import (
     Table,
     Values,
 )
+from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.errors import InternalError
 from foreword.v1 import catalog_pb2, dataset_pb2, report_pb2, tune_experiment_pb2, tune_parameters_pb2
 
@@ -141,6 +142,25 @@ def evaluation(message: tune_experiment_pb2.Evaluation) -> Evaluation:
             EvaluationExample(input=item.input, reference=item.reference, prediction=item.prediction)
             for item in message.examples
         ),
+    )
+
+
+def suspect_rows(message: tune_experiment_pb2.SuspectRows) -> SuspectRows:
+    """Decode the rows that look mislabelled; their `dataset` is the resource name."""
+    return SuspectRows(
+        rows=tuple(
+            SuspectRow(
+                dataset=item.dataset,
+                row=item.row,
+                loss=item.loss,
+                input=item.input,
+                output=item.output,
+                prediction=item.prediction,
+            )
+            for item in message.rows
+        ),
+        examined_row_count=message.examined_row_count,
+        row_count=message.row_count,
     )
 
 

@@ -4,6 +4,7 @@
 
     frames.findings(dataset.report)
     frames.evaluations(experiment)
+    frames.suspect_rows(experiment)
     frames.snapshots(experiment).plot(x="epoch", y="loss")
 
 Every function raises FailedPreconditionError if pandas is not installed.
@@ -26,6 +27,7 @@ from foreword.domain.report import (
     ReportPart,
     Table,
 )
+from foreword.domain.suspect_rows import SuspectRow
 from foreword.errors import FailedPreconditionError
 from foreword.installation import install_command
 
@@ -79,6 +81,16 @@ def evaluations(result: TuneExperiment | TunedModel) -> DataFrame:
 def examples(evaluation: Evaluation) -> DataFrame:
     """Return the answers of one system with the expected answers."""
     return frame(_names(EvaluationExample), [list(asdict(item).values()) for item in evaluation.examples])
+
+
+def suspect_rows(experiment: TuneExperiment) -> DataFrame:
+    """Return the rows that look mislabelled, the largest loss first, with the answer that fits better.
+
+    The frame is empty for runs that have not succeeded and for runs that were listed; `get_tune_experiment` returns a
+    run with its rows.
+    """
+    suspects = experiment.suspect_rows.rows if experiment.suspect_rows else ()
+    return frame(_names(SuspectRow), [list(asdict(item).values()) for item in suspects])
 
 
 def snapshots(experiment: TuneExperiment) -> DataFrame:

@@ -17,6 +17,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage
 from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.report import DataReport, Evaluation, Finding, MetricSpec
+from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tenant import Scope
 
 
@@ -220,6 +221,7 @@ class TuneExperiment:
         snapshots: The learning curve, oldest first; empty if listed, only the new snapshots if watched.
         evaluations: Held-out results, the tuned model first.
         curve_advice: One sentence of advice about the learning curve.
+        suspect_rows: Rows that look mislabelled; None until the run has succeeded, and if listed without results.
         tuned_model: Resource name of the tuned model; empty until the run has succeeded.
         capacity_unit_hours: Compute time used so far, in hours of one worker.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
@@ -245,6 +247,7 @@ class TuneExperiment:
     snapshots: tuple[TuneSnapshot, ...]
     evaluations: tuple[Evaluation, ...]
     curve_advice: str
+    suspect_rows: SuspectRows | None = None
     tuned_model: str
     capacity_unit_hours: float
     wait_seconds: float

@@ -11,6 +11,7 @@ from typing import Any, Final
 from foreword.domain.failure import Failure
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Evaluation, Finding
+from foreword.domain.suspect_rows import SuspectRows
 
 DEFAULT_TUNING_TYPE: Final = "prompt_tuning"
 """The default tuning method."""
@@ -177,6 +178,7 @@ class TuneExperiment:
     Attributes:
         snapshots: The learning curve, oldest first; empty if the experiment was listed without it.
         last_sequence: Sequence number of the newest snapshot; 0 if there is none.
+        suspect_rows: Rows that look mislabelled; None until the state is SUCCEEDED, and if it was listed without them.
         tuned_model: Id of the tuned model; None until the state is SUCCEEDED.
         compute_seconds: Time that the work so far takes one worker without other runs.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
@@ -195,6 +197,7 @@ class TuneExperiment:
     last_sequence: int
     evaluations: tuple[Evaluation, ...]
     curve_advice: str
+    suspect_rows: SuspectRows | None = None
     tuned_model: str | None
     compute_seconds: float
     wait_seconds: float

@@ -23,6 +23,7 @@ from foreword.domain.report import (
     Table,
     Values,
 )
+from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS, SuspectRows
 
 Item = TypeVar("Item")
 
@@ -100,6 +101,20 @@ def limit_evaluations(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ..
     """Return evaluations that are within their limits together."""
     share = MAX_EVALUATIONS_BYTES // max(1, min(len(evaluations), _MAX_EVALUATIONS))
     return tuple(_limit_evaluation(evaluation, share) for evaluation in evaluations[:_MAX_EVALUATIONS])
+
+
+def limit_suspect_rows(suspects: SuspectRows) -> SuspectRows:
+    """Return suspect rows that are within their limits."""
+    rows = tuple(
+        replace(
+            row,
+            input=cut_text(row.input, MAX_EXAMPLE_CHARACTERS),
+            output=cut_text(row.output, MAX_EXAMPLE_CHARACTERS),
+            prediction=cut_text(row.prediction, MAX_EXAMPLE_CHARACTERS),
+        )
+        for row in suspects.rows[:MAX_SUSPECT_ROWS]
+    )
+    return replace(suspects, rows=rows)
 
 
 def _limit_evaluation(evaluation: Evaluation, room: int) -> Evaluation:

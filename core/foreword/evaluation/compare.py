@@ -108,6 +108,23 @@ def held_out_metric(
     return bench.main_metric(prompting, contributions, task.label_space(schema))
 
 
+def answers(
+    *,
+    runner: ModelRunner,
+    task: Task,
+    schema: Schema,
+    verbalizer: str,
+    rows: Sequence[Row],
+    contributions: Sequence[Contribution],
+    parameters: ResolvedParameters,
+    check: Check = lambda: None,
+) -> list[str]:
+    """Return the tuned model's answers to the rows. The arguments are those of `evaluate`."""
+    bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
+    prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
+    return bench.answers(prompting, contributions, task.label_space(schema))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     """An answer and the number of tokens of its request."""
@@ -144,7 +161,7 @@ class _Bench:
         adapter = self.runner.load_adapter(contributions)
         texts = self._texts(prompting, adapter, space)
         answers = self._answers(texts, adapter, space)
-        scores = self._scores(answers)
+        scores = self._scores([answer.text for answer in answers])
         metrics = dict(scores.metrics)
         if PERPLEXITY in self.task.metrics:
             metrics[PERPLEXITY.id] = perplexity(
@@ -173,9 +190,14 @@ class _Bench:
         self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> float:
         """Return only the task's main metric."""
+        return self._scores(self.answers(prompting, contributions, space)).metrics[self.task.main_metric]
+
+    def answers(
+        self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
+    ) -> list[str]:
+        """Return only the texts of the answers."""
         adapter = self.runner.load_adapter(contributions)
-        answers = self._answers(self._texts(prompting, adapter, space), adapter, space)
-        return self._scores(answers).metrics[self.task.main_metric]
+        return [answer.text for answer in self._answers(self._texts(prompting, adapter, space), adapter, space)]
 
     def _texts(self, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[str]:
         """Return the requests, truncated so that every answer fits; label sets can be longer than the rows' answers."""
@@ -188,8 +210,8 @@ class _Bench:
         requests = [TextRow(text=text, adapter=adapter, parameters=parameters) for text in texts]
         return self._generate(requests) if space is None else self._choose(requests, space)
 
-    def _scores(self, answers: Sequence[_Answer]) -> Scores:
-        return self.task.score([answer.text for answer in answers], [row.output for row in self.rows], self.schema)
+    def _scores(self, texts: Sequence[str]) -> Scores:
+        return self.task.score(texts, [row.output for row in self.rows], self.schema)
 
     def _generate(self, requests: Sequence[TextRow]) -> list[_Answer]:
         answers = self.runner.generate(requests, should_stop=self._should_stop)

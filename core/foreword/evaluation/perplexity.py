@@ -1,4 +1,4 @@
-"""Perplexity of a model on the right answers."""
+"""Loss and perplexity of a model on the right answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foreword.inference.runner import ModelRunner
 from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
-from foreword.plugin.interfaces import EncodedRow
+from foreword.plugin.interfaces import EncodedRow, LoadedModel
 from foreword.tuning.batches import length_order, parts_of
 
 _BATCH_ROWS: Final = 16
@@ -21,6 +21,29 @@ _MOST_NATS: Final = 20.0
 
 
 @torch.inference_mode()
+def answer_nats(
+    model: LoadedModel,
+    rows: Sequence[EncodedRow],
+    contributions: Sequence[Contribution],
+    *,
+    check: Callable[[], None],
+) -> list[float]:
+    """Return the loss of each row's answer in nats, summed over its tokens.
+
+    Args:
+        check: Called between batches; raises an error to stop.
+    """
+    loss, nats = AnswerLoss(model), [0.0] * len(rows)
+    for batch in length_order(rows, batch_size=_BATCH_ROWS):
+        found: list[float] = []
+        for part in parts_of([rows[place] for place in batch]):
+            check()
+            found += loss.nats(part, [contributions], [0] * len(part)).tolist()
+        for place, value in zip(batch, found, strict=True):
+            nats[place] = value
+    return nats
+
+
 def perplexity(
     runner: ModelRunner,
     texts: Sequence[str],
@@ -38,7 +61,6 @@ def perplexity(
         max_target_tokens: Maximum length of answers in tokens, as in tuning.
         check: Called between batches; raises an error to stop.
     """
-    loss = AnswerLoss(runner.model)
     rows = [
         EncodedRow(
             input_ids=tuple(runner.tokenize(text)),
@@ -46,10 +68,5 @@ def perplexity(
         )
         for text, target in zip(texts, targets, strict=True)
     ]
-    nats = 0.0
-    for batch in length_order(rows, batch_size=_BATCH_ROWS):
-        for part in parts_of([rows[place] for place in batch]):
-            check()
-            nats += float(loss.nats(part, [contributions], [0] * len(part)).sum())
-    mean = nats / sum(len(row.target_ids) for row in rows)
+    mean = sum(answer_nats(runner.model, rows, contributions, check=check)) / sum(len(row.target_ids) for row in rows)
     return math.exp(min(mean, _MOST_NATS))

@@ -1,9 +1,10 @@
-"""Initial vectors of a soft prompt, computed by a regression on the model's own sentence vectors.
+"""Ridge regression of answers on the model's own sentence vectors.
 
-There is one vector for each answer: its name plus the direction of its inputs. A prompt that starts from these vectors
-starts with the knowledge of the regression.
+It gives the initial vectors of a soft prompt, one for each answer: its name plus the direction of its inputs. A prompt
+that starts from these vectors starts with the knowledge of the regression. It also predicts the answer of each row from
+all other rows.
 
-Shapes: N rows, U answers, D width.
+Shapes: N rows, U answers, L labels, D width.
 """
 
 from __future__ import annotations
@@ -66,3 +67,29 @@ def answer_directions(pooled_ND: Tensor, targets_N: Tensor, num_answers: int) ->
     directions_UD: Tensor = (centred_ND.T @ torch.linalg.solve(kernel_NN, targets_NU - targets_NU.mean(dim=0))).T
     directions_UD /= directions_UD.norm(dim=-1).mean().clamp_min(1e-6)
     return directions_UD
+
+
+def left_out_predictions(pooled_ND: Tensor, targets_NL: Tensor) -> Tensor:
+    """Return what the regression predicts for each row if that row is left out.
+
+    All rows are solved for at once: the residual of a left-out row follows from the diagonal of the projection (Allen
+    1974, https://doi.org/10.1080/00401706.1974.10489157). The means are those of all rows.
+
+    Args:
+        targets_NL: What to predict, 1 for the labels of each row's answer and 0 for the others.
+
+    Shape:
+        Returns `[N, L]`, float32.
+    """
+    import torch
+
+    pooled_ND = torch.nn.functional.normalize(pooled_ND.float(), dim=-1)
+    centred_ND, mean_L = pooled_ND - pooled_ND.mean(dim=0), targets_NL.float().mean(dim=0)
+    residual_NL = targets_NL.float() - mean_L
+    # The system is solved over dimensions: there may be far more rows.
+    kernel_DD = centred_ND.T @ centred_ND + PENALTY * torch.eye(centred_ND.shape[1], device=centred_ND.device)
+    weights_DN = torch.linalg.solve(kernel_DD, centred_ND.T)
+    own_N1 = (centred_ND * weights_DN.T).sum(dim=1, keepdim=True)
+    fitted_NL = centred_ND @ (weights_DN @ residual_NL)
+    predicted_NL: Tensor = mean_L + (fitted_NL - own_N1 * residual_NL) / (1 - own_N1)
+    return predicted_NL

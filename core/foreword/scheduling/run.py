@@ -12,7 +12,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase
 from foreword.domain.report import Evaluation
 from foreword.errors import ArtifactError, FailedPreconditionError, ForewordError, UnavailableError
-from foreword.evaluation import evaluate, held_out_metric
+from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
 from foreword.plugin.contributions import Contribution
@@ -89,11 +89,12 @@ class ExperimentRun:
         self._method: TuningMethod = _installed(
             "tuning method", config.tuning_type, plugins.tuning_methods.get(config.tuning_type)
         )
-        rows, validation_rows = self._rows(config.dataset), self._rows(config.validation_dataset)
+        ids = (config.dataset, config.validation_dataset)
+        self._contents = {id: self._rows(id) for id in ids if id is not None}
         model = load(self._base)
         self._heartbeat.check()
         self._runner = ModelRunner(model)
-        tuning = self.tuning = self._resume(model, rows, validation_rows)
+        tuning = self.tuning = self._resume(model)
         self._recorder = CurveRecorder(
             total_steps=tuning.total_steps, total_epochs=tuning.total_epochs, now=self._workshop.database.now
         )
@@ -147,6 +148,15 @@ class ExperimentRun:
         result = tuning.result()
         self._heartbeat.beat(self._recorder.in_phase(Phase.EVALUATING))
         evaluations = self._evaluate(tuning, result)
+        suspects = find_suspect_rows(
+            runner=self._runner,
+            task=self._task,
+            plan=self._experiment.plan,
+            verbalizer=self._experiment.config.verbalizer,
+            datasets=self._contents,
+            contributions=self._method.contributions(result.artifact),
+            check=self._heartbeat.check,
+        )
         self._heartbeat.beat(self._recorder.in_phase(Phase.STORING))
         store_tuned_model(
             self._workshop,
@@ -157,18 +167,17 @@ class ExperimentRun:
             # Only a refit has been trained on the answers of the held-out rows.
             schema=self._experiment.plan.schema if result.refitted else tuning.training_schema,
             evaluations=evaluations,
+            suspects=suspects,
             compute_seconds=self._heartbeat.compute_seconds,
         )
 
-    def _rows(self, id: str | None) -> tuple[Row, ...]:
-        """Return the rows of a dataset, all of them verified; no rows for None."""
-        if id is None:
-            return ()
+    def _rows(self, id: str) -> tuple[Row, ...]:
+        """Return the rows of a dataset, all of them verified."""
         dataset = self._datasets.get(id)
         with open_rows(self._workshop.artifacts, dataset) as file:
             return tuple(read_rows(file))
 
-    def _resume(self, model: LoadedModel, rows: Sequence[Row], validation_rows: Sequence[Row]) -> TuningRun:
+    def _resume(self, model: LoadedModel) -> TuningRun:
         """Return the run of the method at the newest checkpoint, and drop the later points of its curve."""
         config, plan = self._experiment.config, self._experiment.plan
 
@@ -191,8 +200,8 @@ class ExperimentRun:
             task=self._task,
             plan=plan,
             verbalizer=config.verbalizer,
-            rows=rows,
-            validation_rows=validation_rows,
+            rows=self._contents[config.dataset],
+            validation_rows=self._contents[config.validation_dataset] if config.validation_dataset is not None else (),
             evaluate=measure,
         )
         try:

@@ -9,6 +9,7 @@ from functools import partial
 
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.report import Evaluation
+from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.plugin.interfaces import BaseModel, Schema, TuningMethod
 from foreword.scheduling.workshop import Workshop
@@ -31,6 +32,7 @@ def store_tuned_model(
     result: TrainResult,
     schema: Schema,
     evaluations: Sequence[Evaluation],
+    suspects: SuspectRows,
     compute_seconds: float,
 ) -> None:
     """Write the adapter, then commit the end of the experiment and the tuned model in one transaction.
@@ -78,6 +80,7 @@ def store_tuned_model(
         ),
         evaluations=evaluations,
         curve_advice=curve_advice(curve, plan),
+        suspect_rows=suspects,
         compute_seconds=compute_seconds,
     )
     publisher = ArtifactPublisher(database=workshop.database, artifacts=workshop.artifacts)

@@ -20,6 +20,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind
 from foreword.domain.report import Evaluation
 from foreword.domain.resource_view import ResourceView
+from foreword.domain.suspect_rows import SuspectRows
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id
 from foreword.storage.artifact_keys import checkpoints_key
@@ -101,6 +102,7 @@ class ExperimentRepository:
                 last_sequence=0,
                 evaluations=[],
                 curve_advice="",
+                suspect_rows=None,
                 tuned_model=None,
                 creator=creator,
                 create_time=now,
@@ -139,7 +141,7 @@ class ExperimentRepository:
             return to_experiment(row, read_snapshots(session, row, after_sequence))
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TuneExperiment] = take_any) -> Page[TuneExperiment]:
-        """List experiments, by default newest first; the basic view leaves out learning curves and evaluations.
+        """List experiments, by default newest first; the basic view leaves out learning curves and results.
 
         Args:
             take: Keeps each item, or returns False to end the page before it.
@@ -153,10 +155,9 @@ class ExperimentRepository:
             spec=TUNE_EXPERIMENTS,
             tenant=self._tenant,
             conditions=[ExperimentRow.tenant == self._tenant],
-            options=() if full else [defer(ExperimentRow.evaluations)],
+            options=() if full else [defer(ExperimentRow.evaluations), defer(ExperimentRow.suspect_rows)],
             convert=lambda session, rows: (
-                to_experiment(row, read_snapshots(session, row, 0 if full else None), with_evaluations=full)
-                for row in rows
+                to_experiment(row, read_snapshots(session, row, 0 if full else None), with_results=full) for row in rows
             ),
         ).read(request, take)
 
@@ -281,10 +282,14 @@ def read_snapshots(session: Session, row: ExperimentRow, after_sequence: int | N
 
 
 def to_experiment(
-    row: ExperimentRow, snapshots: Sequence[Snapshot] = (), *, with_evaluations: bool = True
+    row: ExperimentRow, snapshots: Sequence[Snapshot] = (), *, with_results: bool = True
 ) -> TuneExperiment:
-    """Convert a row to an experiment."""
-    job = row.job
+    """Convert a row to an experiment.
+
+    Args:
+        with_results: Whether to include the evaluations and the suspect rows.
+    """
+    job, suspects = row.job, row.suspect_rows if with_results else None
     return TuneExperiment(
         tenant=row.tenant,
         id=row.id,
@@ -297,8 +302,9 @@ def to_experiment(
         progress=decode(Progress, row.progress),
         snapshots=tuple(snapshots),
         last_sequence=row.last_sequence,
-        evaluations=decode(tuple[Evaluation, ...], row.evaluations) if with_evaluations else (),
+        evaluations=decode(tuple[Evaluation, ...], row.evaluations) if with_results else (),
         curve_advice=row.curve_advice,
+        suspect_rows=None if suspects is None else decode(SuspectRows, suspects),
         tuned_model=row.tuned_model,
         compute_seconds=job.compute_seconds,
         wait_seconds=job.wait_seconds,

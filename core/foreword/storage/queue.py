@@ -13,7 +13,8 @@ from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind
 from foreword.domain.report import Evaluation
-from foreword.domain.report_limits import limit_evaluations
+from foreword.domain.report_limits import limit_evaluations, limit_suspect_rows
+from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
@@ -166,10 +167,11 @@ class ExperimentQueue:
         evaluations: Sequence[Evaluation],
         curve_advice: str,
         compute_seconds: float,
+        suspect_rows: SuspectRows | None = None,
     ) -> None:
         """End a run successfully. Its state and its tuned model are stored in one transaction.
 
-        Long examples and report parts of the evaluations are cut; see `report_limits`.
+        Long examples, report parts and suspect rows are cut; see `report_limits`.
 
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
@@ -183,6 +185,8 @@ class ExperimentQueue:
             row.progress = encode(Progress, done)
             row.evaluations = encode(tuple[Evaluation, ...], limit_evaluations(evaluations), "evaluations")
             row.curve_advice = curve_advice
+            if suspect_rows is not None:
+                row.suspect_rows = encode(SuspectRows, limit_suspect_rows(suspect_rows), "suspect_rows")
             row.tuned_model = tuned_model.id
             add_tuned_model(session, tuned_model, job.end_time)
             session.flush()

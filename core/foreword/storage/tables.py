@@ -188,6 +188,7 @@ class ExperimentRow(Base):
     last_sequence: Mapped[int]
     evaluations: Mapped[list[Any]]
     curve_advice: Mapped[str]
+    suspect_rows: Mapped[dict[str, Any] | None]
     tuned_model: Mapped[str | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]

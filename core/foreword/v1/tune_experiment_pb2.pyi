@@ -15,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TuneExperiment(_message.Message):
-    __slots__ = ("name", "display_name", "description", "base_model", "dataset", "task", "task_options", "tuning_type", "verbalizer", "parameters", "instruction", "evaluate_base", "plan", "state", "error", "progress", "snapshots", "evaluations", "curve_advice", "tuned_model", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "wait_seconds", "validation_dataset")
+    __slots__ = ("name", "display_name", "description", "base_model", "dataset", "task", "task_options", "tuning_type", "verbalizer", "parameters", "instruction", "evaluate_base", "plan", "state", "error", "progress", "snapshots", "evaluations", "curve_advice", "tuned_model", "capacity_unit_hours", "creator", "create_time", "update_time", "start_time", "end_time", "wait_seconds", "validation_dataset", "suspect_rows")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[TuneExperiment.State]
@@ -60,6 +60,7 @@ class TuneExperiment(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     WAIT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_DATASET_FIELD_NUMBER: _ClassVar[int]
+    SUSPECT_ROWS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     description: str
@@ -88,7 +89,8 @@ class TuneExperiment(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     wait_seconds: float
     validation_dataset: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., base_model: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., parameters: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., instruction: _Optional[str] = ..., evaluate_base: _Optional[bool] = ..., plan: _Optional[_Union[TunePlan, _Mapping]] = ..., state: _Optional[_Union[TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[TuneProgress, _Mapping]] = ..., snapshots: _Optional[_Iterable[_Union[TuneSnapshot, _Mapping]]] = ..., evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., curve_advice: _Optional[str] = ..., tuned_model: _Optional[str] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_seconds: _Optional[float] = ..., validation_dataset: _Optional[str] = ...) -> None: ...
+    suspect_rows: SuspectRows
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., base_model: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., parameters: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., instruction: _Optional[str] = ..., evaluate_base: _Optional[bool] = ..., plan: _Optional[_Union[TunePlan, _Mapping]] = ..., state: _Optional[_Union[TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[TuneProgress, _Mapping]] = ..., snapshots: _Optional[_Iterable[_Union[TuneSnapshot, _Mapping]]] = ..., evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., curve_advice: _Optional[str] = ..., tuned_model: _Optional[str] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_seconds: _Optional[float] = ..., validation_dataset: _Optional[str] = ..., suspect_rows: _Optional[_Union[SuspectRows, _Mapping]] = ...) -> None: ...
 
 class TunePlan(_message.Message):
     __slots__ = ("parameters", "sources", "training_row_count", "validation_row_count", "planned_updates", "trainable_parameter_count", "estimated_seconds", "estimated_capacity_unit_hours", "warnings", "labels", "multi_label")
@@ -193,6 +195,32 @@ class Evaluation(_message.Message):
     parts: _containers.RepeatedCompositeFieldContainer[_report_pb2.ReportPart]
     examples: _containers.RepeatedCompositeFieldContainer[EvaluationExample]
     def __init__(self, system: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., main_metric: _Optional[str] = ..., row_count: _Optional[int] = ..., mean_tokens: _Optional[float] = ..., soft_prompt_tokens: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[_report_pb2.ReportPart, _Mapping]]] = ..., examples: _Optional[_Iterable[_Union[EvaluationExample, _Mapping]]] = ...) -> None: ...
+
+class SuspectRows(_message.Message):
+    __slots__ = ("rows", "examined_row_count", "row_count")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    EXAMINED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[SuspectRow]
+    examined_row_count: int
+    row_count: int
+    def __init__(self, rows: _Optional[_Iterable[_Union[SuspectRow, _Mapping]]] = ..., examined_row_count: _Optional[int] = ..., row_count: _Optional[int] = ...) -> None: ...
+
+class SuspectRow(_message.Message):
+    __slots__ = ("dataset", "row", "loss", "input", "output", "prediction")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    PREDICTION_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    row: int
+    loss: float
+    input: str
+    output: str
+    prediction: str
+    def __init__(self, dataset: _Optional[str] = ..., row: _Optional[int] = ..., loss: _Optional[float] = ..., input: _Optional[str] = ..., output: _Optional[str] = ..., prediction: _Optional[str] = ...) -> None: ...
 
 class EvaluationExample(_message.Message):
     __slots__ = ("input", "reference", "prediction")

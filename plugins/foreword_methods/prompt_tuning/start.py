@@ -1,6 +1,6 @@
 """The initialisation of a prompt, which strongly affects the result of tuning (Lester et al. 2021, section 3.2).
 
-Shapes: P virtual tokens, D width of the embeddings, N token ids, B rows, T text tokens.
+Shapes: P virtual tokens, D width of the embeddings, N token ids or rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 
 from foreword.domain.parameters import ResolvedParameters
 from foreword.plugin.encoding import encode_plain
+from foreword.plugin.pooling import pooled_states
 from foreword.plugin.regression import answer_vectors
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ FREQUENT_TOKENS: Final = 5000
 
 _MAX_REGRESSED_ROWS: Final = 2000
 """Maximum rows of the regression; more take longer than they are worth, because tuning continues from there."""
-_TOKENS_AT_ONCE: Final = 4096
-"""Maximum tokens of a forward pass, including padding."""
 
 
 def initial_prompt(
@@ -95,7 +94,7 @@ def _from_regression(
     """Return vectors from a regression on the model's own sentence vectors; frequent tokens fill the rest."""
     drawn = torch.randperm(len(rows), generator=generator)[:_MAX_REGRESSED_ROWS].tolist()
     chosen = sorted((rows[place] for place in drawn), key=lambda row: len(row.input_ids))
-    pooled_ND = torch.cat([_pooled(model, part) for part in _parts(chosen)])
+    pooled_ND = pooled_states(model, [row.input_ids for row in chosen])
     found_UD = answer_vectors(
         pooled_ND, _answers(model, chosen), most=num_virtual_tokens, embed=lambda ids: _embed(model, ids)
     )
@@ -103,42 +102,10 @@ def _from_regression(
     return torch.cat([found_UD, rest_PD[len(found_UD) :]])
 
 
-def _parts(rows: Sequence[EncodedRow]) -> list[list[EncodedRow]]:
-    """Split rows, which are sorted by length, into parts that fit into one forward pass."""
-    parts: list[list[EncodedRow]] = []
-    for row in rows:
-        if parts and (len(parts[-1]) + 1) * len(row.input_ids) <= _TOKENS_AT_ONCE:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    return parts
-
-
 def _answers(model: LoadedModel, rows: Sequence[EncodedRow]) -> list[tuple[int, ...]]:
     """Return the answers in token ids, without special tokens."""
     special = set(model.tokenizer.all_special_ids)
     return [tuple(token for token in row.target_ids if token not in special) for row in rows]
-
-
-@torch.no_grad()
-def _pooled(model: LoadedModel, rows: Sequence[EncodedRow]) -> Tensor:
-    """Return the mean of the last states over each input's tokens, without a prompt; of the encoder if there is one.
-
-    Shape:
-        Returns `[B, D]`, float32.
-    """
-    ids_BT = torch.zeros(len(rows), max(len(row.input_ids) for row in rows), dtype=torch.long)
-    mask_BT = torch.zeros_like(ids_BT)
-    for place, row in enumerate(rows):
-        ids_BT[place, : len(row.input_ids)] = torch.tensor(row.input_ids)
-        mask_BT[place, : len(row.input_ids)] = 1
-    ids_BT, mask_BT = ids_BT.to(model.module.device), mask_BT.to(model.module.device)
-    encodes = not model.spec.is_causal
-    network = model.module.get_encoder() if encodes else model.module.base_model
-    states_BTD = network(input_ids=ids_BT, attention_mask=mask_BT).last_hidden_state.float()
-    weights_BT1 = mask_BT[..., None].float()
-    pooled_BD: Tensor = (states_BTD * weights_BT1).sum(dim=1) / weights_BT1.sum(dim=1)
-    return pooled_BD
 
 
 def _random(model: LoadedModel, num_virtual_tokens: int, generator: Generator) -> Tensor:

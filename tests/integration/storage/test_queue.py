@@ -15,11 +15,13 @@ from factories.stored import (
     let_wait,
     make_evaluation,
     make_snapshot,
+    make_suspect_rows,
     make_tuned_model,
     store_experiment,
 )
 from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
+from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
@@ -41,6 +43,30 @@ def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> Non
         curve_advice="It levelled off.",
         compute_seconds=9.0,
     )
+
+
+def test_rows_that_look_mislabelled_are_stored_within_bounds_and_left_out_of_basic_lists(database):
+    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    experiment = store_experiment(database)
+    lease = queue.lease("w", MINUTE)
+    suspects = make_suspect_rows(experiment.config.dataset, count=25, text="x" * 5000)
+
+    queue.succeed(
+        lease,
+        tuned_model=make_tuned_model(experiment),
+        evaluations=(),
+        curve_advice="",
+        suspect_rows=suspects,
+        compute_seconds=1.0,
+    )
+
+    stored = repository.get(experiment.id).suspect_rows
+    (basic,) = repository.list().items
+    (full,) = repository.list(ListRequest(view=ResourceView.FULL)).items
+    assert (len(stored.rows), stored.examined_row_count) == (20, 200)
+    assert {len(item.input) for item in stored.rows} == {1000}
+    assert stored.rows[0].loss == suspects.rows[0].loss
+    assert (basic.suspect_rows, full.suspect_rows) == (None, stored)
 
 
 def test_an_empty_queue_has_nothing_to_lease(database):

@@ -11,6 +11,7 @@ from factories.runs import make_parameters, make_rows, make_run
 from factories.tiny_models import HIDDEN_SIZE, SHAPES, tiny_model
 from foreword.domain.base_model import Architecture
 from foreword.errors import ArtifactError
+from foreword.plugin import pooling
 from foreword.plugin.contributions import soft_prompt
 from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import Artifact, EncodedRow
@@ -18,7 +19,7 @@ from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.co_tuning import tune
 from foreword_methods import plugin
-from foreword_methods.prompt_tuning import PromptTuning, start
+from foreword_methods.prompt_tuning import PromptTuning
 
 
 def _start(model, rows=(("A part is missing", "Warehouse"), ("The manual", "Planning")), seed=0, **parameters):
@@ -105,7 +106,7 @@ def test_a_regression_is_the_same_however_many_rows_fit_into_one_pass(monkeypatc
     rows = [("planning the manual " * number, "Planning") for number in (1, 3, 5)] + [("a part", "Warehouse")] * 3
     together = _vectors(_start(model, rows=rows, init_method="regression", num_virtual_tokens=4))
 
-    monkeypatch.setattr(start, "_TOKENS_AT_ONCE", 10)
+    monkeypatch.setattr(pooling, "_TOKENS_AT_ONCE", 10)
 
     apart = _vectors(_start(model, rows=rows, init_method="regression", num_virtual_tokens=4))
     torch.testing.assert_close(apart, together, rtol=1e-3, atol=1e-4)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from foreword.plugin.regression import answer_directions, answer_vectors
+from foreword.plugin.regression import PENALTY, answer_directions, answer_vectors, left_out_predictions
 
 
 def pooled(counts, *, width=16):
@@ -61,3 +61,18 @@ def test_answers_without_information_give_no_vectors(answers):
     found = answer_vectors(torch.randn(6, 16), answers, most=4, embed=lambda ids: torch.randn(len(ids), 16))
 
     assert found.shape == (0, 16)
+
+
+def test_a_left_out_prediction_is_that_of_a_regression_without_the_row():
+    vectors, targets = pooled([6, 5, 3])
+    targets_NL = torch.nn.functional.one_hot(targets).float()
+
+    predicted = left_out_predictions(vectors, targets_NL)
+
+    unit = torch.nn.functional.normalize(vectors, dim=-1)
+    states, values = unit - unit.mean(dim=0), targets_NL - targets_NL.mean(dim=0)
+    for place in range(len(vectors)):
+        others = [row for row in range(len(vectors)) if row != place]
+        kernel = states[others].T @ states[others] + PENALTY * torch.eye(states.shape[1])
+        without = states[place] @ torch.linalg.solve(kernel, states[others].T @ values[others])
+        torch.testing.assert_close(predicted[place], targets_NL.mean(dim=0) + without, rtol=1e-4, atol=1e-5)

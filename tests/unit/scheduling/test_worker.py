@@ -164,6 +164,8 @@ def test_a_run_with_a_validation_dataset_trains_on_all_rows_and_measures_on_the_
     (evaluation,) = found.evaluations
     assert found.snapshots[-1].step == len(rows) // 4
     assert [example.input for example in evaluation.examples] == [row.input for row in validation_rows]
+    assert (found.suspect_rows.examined_row_count, found.suspect_rows.row_count) == (14, 14)
+    assert {item.dataset for item in found.suspect_rows.rows} <= {run.config.dataset, run.config.validation_dataset}
     model = TunedModelRepository(shop.workshop.database, "acme").get(found.tuned_model)
     hashes = [hashlib.sha256(write_rows(some)).hexdigest() for some in (rows, validation_rows)]
     assert [model.provenance[name] for name in ("dataset", "validation_dataset")] == hashes

@@ -8,6 +8,7 @@ from foreword.cli.render.evaluation import print_evaluations
 from foreword.cli.render.listing import duration, print_facts
 from foreword.cli.render.progress import progress_text
 from foreword.cli.render.states import state_text
+from foreword.cli.render.suspects import print_suspect_rows
 from foreword.client import TuneExperiment
 
 
@@ -16,8 +17,12 @@ def short_name(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def print_experiment_result(console: Console, experiment: TuneExperiment) -> None:
-    """Print the progress or the outcome of a run, the advice about its curve and its evaluations."""
+def print_experiment_result(console: Console, experiment: TuneExperiment, *, most_suspects: int = 5) -> None:
+    """Print the progress or the outcome of a run, the advice about its curve and its evaluations.
+
+    Args:
+        most_suspects: Number of rows to print that look mislabelled.
+    """
     took = ""
     if experiment.start_time and experiment.end_time:
         took = duration((experiment.end_time - experiment.start_time).total_seconds())
@@ -39,3 +44,4 @@ def print_experiment_result(console: Console, experiment: TuneExperiment) -> Non
     )
     console.print()
     print_evaluations(console, experiment.evaluations)
+    print_suspect_rows(console, experiment, most=most_suspects)

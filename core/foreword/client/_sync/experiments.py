@@ -200,7 +200,7 @@ class TuneExperimentMethods(DatasetMethods):
             filter: Condition in the grammar of https://google.aip.dev/160, such as `state = RUNNING`; the
                 comment of `ListTuneExperimentsRequest` in the API lists the fields. Default: none.
             order_by: Fields to sort by, such as `create_time desc, display_name`. Default: newest first.
-            view: `basic` leaves out learning curves and evaluations, `full` includes them.
+            view: `basic` leaves out learning curves, evaluations and suspect rows, `full` includes them.
             limit: Maximum number to return. Default: all.
 
         Raises:

@@ -14,6 +14,7 @@ from foreword.domain.experiment import (
     TunePlan,
 )
 from foreword.domain.parameters import TuneParameters
+from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.templates import MAX_TEMPLATE, check_verbalizer
 from foreword.domain.violations import Violations
 from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
@@ -125,6 +126,7 @@ def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
             snapshots=[_snapshot(snapshot) for snapshot in item.snapshots],
             evaluations=evaluations(item.evaluations),
             curve_advice=item.curve_advice,
+            suspect_rows=_suspect_rows(item.tenant, item.suspect_rows) if item.suspect_rows is not None else None,
             tuned_model=str(TunedModelName(item.tenant, item.tuned_model)) if item.tuned_model else "",
             capacity_unit_hours=item.compute_seconds / 3600,
             wait_seconds=item.wait_seconds,
@@ -179,6 +181,24 @@ def _plan(plan: TunePlan) -> tune_experiment_pb2.TunePlan:
         warnings=[finding(item) for item in plan.warnings],
         labels=plan.labels,
         multi_label=plan.multi_label,
+    )
+
+
+def _suspect_rows(tenant: str, suspects: SuspectRows) -> tune_experiment_pb2.SuspectRows:
+    return tune_experiment_pb2.SuspectRows(
+        rows=[
+            tune_experiment_pb2.SuspectRow(
+                dataset=str(DatasetName(tenant, row.dataset)),
+                row=row.row,
+                loss=row.loss,
+                input=row.input,
+                output=row.output,
+                prediction=row.prediction,
+            )
+            for row in suspects.rows
+        ],
+        examined_row_count=suspects.examined_row_count,
+        row_count=suspects.row_count,
     )
 
 

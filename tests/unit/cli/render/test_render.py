@@ -100,6 +100,30 @@ def test_the_summary_of_a_run_says_how_long_it_waited_for_other_tenants(console)
     assert "5 min, 2 min of it waiting for runs of other tenants" in shown(console)
 
 
+def test_rows_that_look_mislabelled_are_listed_with_both_answers(console):
+    rows = [
+        tune_experiment_pb2.SuspectRow(
+            dataset=f"tenants/acme/datasets/{dataset}", row=row, loss=row / 2, input=f"[Q{row}]", output="L3",
+            prediction="Warehouse",
+        )
+        for dataset, row in [("d", 19), ("v", 12), ("d", 3)]
+    ]  # fmt: skip
+    message = tune_experiment_pb2.TuneExperiment(
+        name="tenants/acme/tuneExperiments/e1", dataset="tenants/acme/datasets/d", state="STATE_SUCCEEDED",
+        suspect_rows=tune_experiment_pb2.SuspectRows(rows=rows, examined_row_count=10_000, row_count=20_000),
+    )  # fmt: skip
+
+    print_experiment_result(console, decode.tune_experiment(message), most_suspects=2)
+
+    text = shown(console)
+    assert "Rows whose answer may be wrong (10,000 of 20,000 rows were examined):" in text
+    assert [line.split() for line in text.splitlines() if "[Q" in line] == [
+        ["19", "9.50", "[Q19]", "L3", "Warehouse"],
+        ["validation", "12", "6.00", "[Q12]", "L3", "Warehouse"],
+    ]
+    assert "and 1 more; list them with: foreword experiments show e1" in text
+
+
 def test_systems_stand_side_by_side_with_their_tokens(console):
     systems = [("tuned", 0.9, 20.0), ("base_three_shot_constrained", 0.4, 130.0)]
 
