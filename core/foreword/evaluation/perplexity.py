@@ -10,10 +10,12 @@ import torch
 
 from foreword.inference.runner import ModelRunner
 from foreword.network.answer_loss import AnswerLoss
+from foreword.network.pass_budget import PassBudget
+from foreword.network.pass_memory import AdapterSize
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import EncodedRow, LoadedModel
-from foreword.tuning.batches import length_order, parts_of
+from foreword.tuning.batches import length_order
 
 _BATCH_ROWS: Final = 16
 _MOST_NATS: Final = 20.0
@@ -34,11 +36,13 @@ def answer_nats(
         check: Called between batches; raises an error to stop.
     """
     loss, nats = AnswerLoss(model), [0.0] * len(rows)
+    budget, size = PassBudget(model), AdapterSize.of(contributions)
     for batch in length_order(rows, batch_size=_BATCH_ROWS):
         found: list[float] = []
-        for part in parts_of([rows[place] for place in batch]):
+        batch_rows, adapter_of_row = [rows[place] for place in batch], [0] * len(batch)
+        for part in budget.parts(batch_rows, [size], adapter_of_row, with_gradients=False):
             check()
-            found += loss.nats(part, [contributions], [0] * len(part)).tolist()
+            found += loss.nats(batch_rows[part], [contributions], adapter_of_row[part]).tolist()
         for place, value in zip(batch, found, strict=True):
             nats[place] = value
     return nats

@@ -8,6 +8,8 @@ Tuning and inference both call this room, so that a tuned model is served exactl
     encoder         inputs to encoder states
     prompt_states   keys and values of the prompts of causal models, shared by all their rows
     answer_loss     the loss of each row's answer, for tuning and evaluation
+    pass_memory     the memory that a pass needs
+    pass_budget     the rows that fit into one pass
 
 A new kind of contribution enters in `adapter`, `row_adapters` and `adapted_model`; their callers do not change.
 """

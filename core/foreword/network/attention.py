@@ -9,6 +9,11 @@ import torch
 from transformers import PreTrainedModel
 
 
+def uses_eager_for_gradients(module: PreTrainedModel) -> bool:
+    """Return whether passes with gradients use eager attention, whatever the model was loaded with."""
+    return module.device.type == "cpu"
+
+
 @contextmanager
 def attention_for_gradients(module: PreTrainedModel) -> Iterator[None]:
     """Use eager attention while gradients are recorded on a CPU.
@@ -18,7 +23,7 @@ def attention_for_gradients(module: PreTrainedModel) -> Iterator[None]:
     of a millisecond. One thread owns the model, so no other code runs while it is switched.
     """
     before = module.config._attn_implementation
-    if not torch.is_grad_enabled() or module.device.type != "cpu" or before == "eager":
+    if not torch.is_grad_enabled() or not uses_eager_for_gradients(module) or before == "eager":
         yield
         return
     module.set_attn_implementation("eager")

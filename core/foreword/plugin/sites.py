@@ -43,7 +43,7 @@ def find_sites(network: nn.Module) -> tuple[Site, ...]:
         kinds = _kinds_of(path)
         if not kinds:
             continue
-        input_width, output_width = _widths(module)
+        input_width, output_width = projection_widths(module)
         whole = input_width if kinds == (SiteKind.FEED_FORWARD,) else output_width
         width = whole // len(kinds)
         stream = Stream.ENCODER if "encoder" in path.split(".") else Stream.DECODER
@@ -60,7 +60,7 @@ def _kinds_of(path: str) -> tuple[SiteKind, ...]:
     return _PROJECTIONS.get(".".join(parts[-2:])) or _PROJECTIONS.get(parts[-1], ())
 
 
-def _widths(projection: nn.Module) -> tuple[int, int]:
+def projection_widths(projection: nn.Module) -> tuple[int, int]:
     """Return the input and output width of a projection; GPT-2's Conv1D stores its weight transposed."""
     from torch import nn
 

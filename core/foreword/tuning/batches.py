@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -17,9 +17,6 @@ from foreword.plugin.interfaces import EncodedRow, LoadedModel, Task
 
 POOL_BATCHES: Final = 4
 """Batches whose rows are sorted by length together. Padding stays low, and rows still get new neighbours each epoch."""
-
-FORWARD_TOKENS: Final = 16_384
-"""Maximum padded tokens of one forward pass. A larger batch runs in parts, with the same gradient."""
 
 
 def batch_order(rows: Sequence[EncodedRow], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -43,13 +40,6 @@ def length_order(rows: Sequence[EncodedRow], *, batch_size: int) -> list[list[in
     """Return all rows in batches of similar length, longest first so that a lack of memory shows at once."""
     order = sorted(range(len(rows)), key=lambda place: -rows[place].length)
     return [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
-
-
-def parts_of(batch: Sequence[EncodedRow]) -> Iterator[Sequence[EncodedRow]]:
-    """Split a batch into parts of at most `FORWARD_TOKENS` padded tokens; most batches are one part."""
-    rows_per_part = max(1, FORWARD_TOKENS // max(row.length for row in batch))
-    for first in range(0, len(batch), rows_per_part):
-        yield batch[first : first + rows_per_part]
 
 
 def encode_rows(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from foreword.plugin.interfaces import LoadedModel
-from foreword.tuning.batches import FORWARD_TOKENS
 from foreword.tuning.mixed_pass import MixedPass, PassRow
 from foreword.tuning.pass_cut import cut_passes, pass_size
 from foreword.tuning.pass_schedule import Part, PassSchedule
@@ -146,7 +145,7 @@ class CoTuner:
             passes += member.passes[first : member.num_planned]
         if len(turns) > 1 and passes:
             rows = [row for part in passes for row in part]
-            cut = cut_passes(self._make_pass.sizes(rows), overhead=_OVERHEAD_TOKENS, most=FORWARD_TOKENS)
+            cut = cut_passes(self._make_pass.sizes(rows), overhead=_OVERHEAD_TOKENS)
             passes = [[rows[place] for place in places] for places in cut]
         self._planned += passes
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from foreword.network.answer_loss import AnswerLoss
+from foreword.network.pass_budget import PassBudget
 from foreword.plugin.interfaces import EncodedRow, LoadedModel
 from foreword.tuning.pass_cut import RowSize, cut_passes, pass_size
 from foreword.tuning.run import TuningRun
@@ -48,6 +49,7 @@ class MixedPass:
 
     def __init__(self, model: LoadedModel) -> None:
         self._loss = AnswerLoss(model)
+        self._budget = PassBudget(model)
         self._device = model.module.device
         self._shares_prompts = model.spec.is_causal
         self._most_tokens: int | None = None
@@ -82,12 +84,23 @@ class MixedPass:
         return [RowSize(length=row.row.length, run=numbers[row.run], shared=row.run.context_tokens) for row in rows]
 
     def _fitting(self, rows: Sequence[PassRow]) -> list[Sequence[PassRow]]:
-        """Return the rows in parts for which there is enough memory, as far as known from earlier passes."""
+        """Return the rows in parts for which there is enough memory, as estimated and as known from earlier passes."""
         most = self._most_tokens
         if most is None or pass_size(self.sizes(rows)) <= most:
-            return [rows]
+            return self._within_budget(rows)
         cut = cut_passes(self.sizes(rows), overhead=most, most=most)
-        return [[rows[place] for place in places] for places in cut]
+        return [part for places in cut for part in self._within_budget([rows[place] for place in places])]
+
+    def _within_budget(self, rows: Sequence[PassRow]) -> list[Sequence[PassRow]]:
+        """Divide rows into parts whose activations should fit into memory."""
+        places = {run: place for place, run in enumerate(dict.fromkeys(row.run for row in rows))}
+        parts = self._budget.parts(
+            [row.row for row in rows],
+            [run.adapter_size for run in places],
+            [places[row.run] for row in rows],
+            with_gradients=True,
+        )
+        return [rows[part] for part in parts]
 
     def _attempt(self, rows: Sequence[PassRow]) -> Exception | None:
         """Make one pass and add its results to the runs. If it raises an error, return that and add nothing."""

@@ -28,7 +28,7 @@ def pass_size(rows: Sequence[RowSize]) -> int:
     return len(rows) * max(row.length for row in rows) + shared
 
 
-def cut_passes(rows: Sequence[RowSize], *, overhead: int, most: int) -> list[list[int]]:
+def cut_passes(rows: Sequence[RowSize], *, overhead: int, most: int | None = None) -> list[list[int]]:
     """Divide rows into passes, longest rows first, so that a lack of memory shows at once.
 
     Rows in order of their length are divided where it saves most padding, and the two parts again, until a further pass
@@ -36,7 +36,7 @@ def cut_passes(rows: Sequence[RowSize], *, overhead: int, most: int) -> list[lis
 
     Args:
         overhead: Cost of a pass in tokens, however small it is.
-        most: Maximum `pass_size`; one row may be larger.
+        most: Maximum `pass_size`; one row may be larger. Default: any size.
 
     Returns:
         The passes as indices into `rows`.
@@ -49,7 +49,7 @@ def cut_passes(rows: Sequence[RowSize], *, overhead: int, most: int) -> list[lis
         sizes = [rows[place] for place in places]
         saved, cut = _best_cut(sizes)
         if saved <= overhead:
-            cut = 0 if pass_size(sizes) <= most else max(1, len(places) // 2)
+            cut = 0 if most is None or pass_size(sizes) <= most else max(1, len(places) // 2)
         if 0 < cut < len(places):
             waiting += [places[cut:], places[:cut]]
         else:

@@ -28,9 +28,11 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase, TunePlan
 from foreword.errors import ArtifactError, FailedPreconditionError
 from foreword.network.answer_loss import AnswerLoss
+from foreword.network.pass_budget import PassBudget
+from foreword.network.pass_memory import AdapterSize
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, Schema, Task, TuningMethod
-from foreword.tuning.batches import encode_rows, length_order, parts_of
+from foreword.tuning.batches import encode_rows, length_order
 from foreword.tuning.course import Course
 from foreword.tuning.fingerprint import run_fingerprint
 from foreword.tuning.learner import Learner
@@ -84,6 +86,7 @@ class TuningRun:
         self._parameters = plan.parameters
         self._evaluate = evaluate
         self._loss = AnswerLoss(model)
+        self._budget = PassBudget(model)
         self._split = split_for(plan, task, rows, validation_rows)
         encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer)
         self._held_out = encode(self._split.held_out)
@@ -103,6 +106,7 @@ class TuningRun:
         )
         self._context_tokens = method.plan(model.spec, plan.parameters).context_tokens
         self._learner = self._start()
+        self._adapter_size = AdapterSize.of(self._learner.trainable.contribute())
         self._selection = Selection()
         self._chosen: Artifact | None = None
         self._report: StepReport | None = None
@@ -135,6 +139,11 @@ class TuningRun:
     def context_tokens(self) -> int:
         """The number of virtual tokens in front of each row."""
         return self._context_tokens
+
+    @property
+    def adapter_size(self) -> AdapterSize:
+        """The size of the run's adapter in a pass."""
+        return self._adapter_size
 
     @property
     def num_held_out_tokens(self) -> int:
@@ -176,7 +185,7 @@ class TuningRun:
         assert not self.done, "the run has ended"
         self._drop_update()
         batches = [[self._varied(place) for place in batch] for batch in self._course.window()]
-        update = self._update = Update.of(batches, context_tokens=self._context_tokens)
+        update = self._update = Update.of(batches, context_tokens=self._context_tokens, divide=self._divided)
         return update
 
     def contributions(self) -> Sequence[Contribution]:
@@ -322,9 +331,14 @@ class TuningRun:
         """Return the mean loss over all answer tokens of the held-out rows, in nats."""
         total, rows = 0.0, self._held_out
         for batch in length_order(rows, batch_size=self._parameters.batch_size):
-            for part in parts_of([rows[place] for place in batch]):
+            for part in self._divided([rows[place] for place in batch], with_gradients=False):
                 total += float(self._loss.nats(part, [contributions], [0] * len(part)).sum())
         return total / sum(len(row.target_ids) for row in rows)
+
+    def _divided(self, rows: Sequence[EncodedRow], *, with_gradients: bool = True) -> list[Sequence[EncodedRow]]:
+        """Divide a batch into parts that fit into one pass; most batches are one part."""
+        parts = self._budget.parts(rows, [self._adapter_size], [0] * len(rows), with_gradients=with_gradients)
+        return [rows[part] for part in parts]
 
     def _varied(self, place: int) -> EncodedRow:
         """Return a row as varied for this epoch. It depends only on seed, epoch and row, so that runs can resume."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from foreword.plugin.interfaces import EncodedRow
-from foreword.tuning.batches import parts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +26,22 @@ class Update:
     num_tokens: int
 
     @classmethod
-    def of(cls, batches: Sequence[Sequence[EncodedRow]], *, context_tokens: int) -> Update:
+    def of(
+        cls,
+        batches: Sequence[Sequence[EncodedRow]],
+        *,
+        context_tokens: int,
+        divide: Callable[[Sequence[EncodedRow]], Iterable[Sequence[EncodedRow]]],
+    ) -> Update:
         """Return the update of a window of batches.
 
         Args:
             context_tokens: Number of virtual tokens in front of each row.
+            divide: Divides a batch into parts that fit into one pass.
         """
         rows = [row for batch in batches for row in batch]
         return cls(
-            passes=tuple(tuple(part) for batch in batches for part in parts_of(batch)),
+            passes=tuple(tuple(part) for batch in batches for part in divide(batch)),
             num_rows=len(rows),
             num_answer_tokens=sum(len(row.target_ids) for row in rows),
             num_tokens=sum(row.length + context_tokens for row in rows),

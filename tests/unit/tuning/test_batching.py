@@ -11,8 +11,7 @@ from foreword.domain.dataset import Row
 from foreword.evaluation.prompting import Prompting
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.interfaces import EncodedRow
-from foreword.tuning import batches
-from foreword.tuning.batches import batch_order, encode_rows, parts_of
+from foreword.tuning.batches import batch_order, encode_rows
 from foreword_tasks.classification import Classification
 
 
@@ -44,14 +43,6 @@ def test_rows_of_similar_length_share_a_batch():
     padded = sum(max(rows[place].length for place in batch) * len(batch) for batch in order)
     unsorted = sum(max(rows[place].length for place in range(first, 64, 8)) * 8 for first in range(8))
     assert padded < 0.75 * unsorted
-
-
-def test_a_batch_too_large_for_one_pass_is_run_in_parts(monkeypatch):
-    monkeypatch.setattr(batches, "FORWARD_TOKENS", 20)
-
-    parts = list(parts_of([_row(5)] * 5))
-
-    assert [len(part) for part in parts] == [2, 2, 1]
 
 
 def test_answers_are_encoded_in_canonical_order_with_their_end_and_inputs_with_their_template():
