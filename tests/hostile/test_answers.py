@@ -37,7 +37,7 @@ from foreword.errors import InternalError
 from foreword.server.app import SERVICES
 from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
 from foreword.storage.probes import ProbeQueue
-from foreword.tuning import plan
+from foreword.tuning import plan_checks
 from foreword.v1 import (
     dataset_service_pb2,
     deployment_service_pb2,
@@ -89,6 +89,7 @@ CHARACTERS: Mapping[str, int] = {
     "TuneExperiment.creator": HASH,
     "TuneExperiment.curve_advice": 1_000,
     "TuneExperiment.dataset": NAME,
+    "TuneExperiment.validation_dataset": NAME,
     "TuneExperiment.description": DESCRIPTION,
     "TuneExperiment.display_name": DISPLAY_NAME,
     "TuneExperiment.instruction": TEMPLATE,
@@ -225,7 +226,7 @@ def experiments(stubs: Any) -> list[Any]:
     dataset = upload(stubs, to_jsonl(rows), task="classification", task_options={"labels": declared}, chunk_bytes=2**20)
     # The starter's tokenizer reads these labels byte by byte, so that they have too many tokens; another one need not.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "MAX_LABEL_TOKENS", 10**6)
+        patch.setattr(plan_checks, "MAX_LABEL_TOKENS", 10**6)
         created = [
             create_experiment(
                 stubs,

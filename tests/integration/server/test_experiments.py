@@ -12,6 +12,7 @@ from factories.stored import beat
 from foreword.domain.experiment import Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
 from foreword.domain.machine_speed import Machine
+from foreword.plugin.precision import choose_dtype
 from foreword.samples import sample_path
 from foreword.server import planning
 from foreword.storage.artifact_keys import checkpoints_key
@@ -402,7 +403,7 @@ def test_every_plan_estimates_time_and_cost_from_the_stored_speed_of_the_machine
     stubs = server.stubs()
     dataset = upload(stubs).name
     first = create_experiment(stubs, dataset, validate_only=True)
-    machine = Machine(base_model="foreword--starter", device="cpu", dtype="float32")
+    machine = Machine(base_model="foreword--starter", device="cpu", dtype=choose_dtype("auto", "cpu"))
     speeds = MachineSpeeds(server.database)
     estimate = speeds.get(machine, lambda: 0.0).seconds_per_token
     speeds.observe(machine, seconds=3 * estimate * 1000, tokens=1000)
