@@ -21,7 +21,7 @@ from factories.api import (
     wait_for_deployment,
 )
 from factories.servers import RunningServer
-from factories.stored import beat, make_evaluation, make_snapshot, make_tuned_model
+from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
 from foreword.domain.deployment import ModelReference
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.failure import Failure
@@ -31,6 +31,8 @@ from foreword.domain.report_limits import (
     MAX_EVALUATIONS_BYTES,
     MAX_FINDINGS_BYTES,
     MAX_PARTS_BYTES,
+    MAX_SUSPECT_CHARACTERS,
+    MAX_SUSPECT_ROWS_BYTES,
     MAX_WARNINGS_BYTES,
 )
 from foreword.errors import InternalError
@@ -97,10 +99,12 @@ CHARACTERS: Mapping[str, int] = {
     "TuneExperiment.task": HASH,
     "TuneExperiment.tuned_model": NAME,
     "TuneExperiment.tuning_type": HASH,
+    "TuneExperiment.validation_dataset": NAME,
     "TuneExperiment.verbalizer": TEMPLATE,
     "TunePlan.labels": MAX_LABEL_CHARACTERS,
     "TuneParameters.init_method": 20,
     "TuneParameters.init_text": TEMPLATE,
+    "TuneParameters.init_tuned_model": NAME,
     "TuneParameters.optimizer": 20,
     "TuneParameters.schedule": 20,
     "TuneProgress.phase": 20,
@@ -141,6 +145,7 @@ BYTES: Mapping[str, int] = {
     "DataReport.parts": MAX_PARTS_BYTES,
     "ExportTunedModelResponse.chunk": 2**20,
     "TaskOptions.extra": STRUCT,
+    "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,
     "TuneExperiment.evaluations": MAX_EVALUATIONS_BYTES,
     "TunePlan.sources": STRUCT,
     "TunePlan.warnings": MAX_WARNINGS_BYTES,
@@ -262,7 +267,15 @@ def succeed(server: RunningServer) -> None:
     curve = [make_snapshot(step) for step in range(3_000)]
     beat(server.queue, lease, duration=timedelta(seconds=600), snapshots=curve)
     model = replace(make_tuned_model(lease.experiment, "m" * 20), evaluations=evaluations)
-    server.queue.succeed(lease, tuned_model=model, evaluations=evaluations, curve_advice="", compute_seconds=1.0)
+    suspects = make_suspect_rows(lease.experiment.config.dataset, count=25, text=long)
+    server.queue.succeed(
+        lease,
+        tuned_model=model,
+        evaluations=evaluations,
+        curve_advice="",
+        suspect_rows=suspects,
+        compute_seconds=1.0,
+    )
 
 
 @pytest.mark.parametrize("view", ["RESOURCE_VIEW_BASIC", "RESOURCE_VIEW_FULL"])
@@ -285,6 +298,8 @@ def test_an_experiment_with_evaluations_of_huge_rows_fits(stubs: Any, experiment
     assert found.ByteSize() < USUAL_RESPONSE_BYTES
     assert len(found.snapshots) == 3_000
     assert len(found.evaluations) == 5
+    assert {len(row.input) for row in found.suspect_rows.rows} == {MAX_SUSPECT_CHARACTERS}
+    assert found.suspect_rows.ByteSize() <= MAX_SUSPECT_ROWS_BYTES
     for evaluation in found.evaluations:
         example = evaluation.examples[0]
         assert example.input == WIDE * 994 + " [...]"

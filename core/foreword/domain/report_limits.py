@@ -23,7 +23,7 @@ from foreword.domain.report import (
     Table,
     Values,
 )
-from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS, SuspectRows
+from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS, SuspectRow, SuspectRows
 
 Item = TypeVar("Item")
 
@@ -49,12 +49,17 @@ MAX_EVALUATIONS_BYTES: Final = 2**20
 """Maximum size of all evaluations of an experiment."""
 MAX_WARNINGS_BYTES: Final = 2**16
 """Maximum size of the warnings of a plan."""
+MAX_SUSPECT_CHARACTERS: Final = 500
+"""Maximum length of a text of a row that looks mislabelled."""
+MAX_SUSPECT_ROWS_BYTES: Final = 40_000
+"""Maximum size of the rows of an experiment that look mislabelled."""
 
 _MAX_EVALUATIONS = 20
 _MAX_METRICS = 50
 _FIELD_BYTES = 8  # at least the tag and the length of a field
 _NUMBER_BYTES = 12
 _FINDING_BYTES = 300  # row numbers, counts and tags
+_SUSPECT_BYTES = 350  # the name of the dataset, numbers and tags
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -104,17 +109,22 @@ def limit_evaluations(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ..
 
 
 def limit_suspect_rows(suspects: SuspectRows) -> SuspectRows:
-    """Return suspect rows that are within their limits."""
-    rows = tuple(
+    """Return suspect rows with cut texts, as many as fit."""
+    short = (
         replace(
             row,
-            input=cut_text(row.input, MAX_EXAMPLE_CHARACTERS),
-            output=cut_text(row.output, MAX_EXAMPLE_CHARACTERS),
-            prediction=cut_text(row.prediction, MAX_EXAMPLE_CHARACTERS),
+            input=cut_text(row.input, MAX_SUSPECT_CHARACTERS),
+            output=cut_text(row.output, MAX_SUSPECT_CHARACTERS),
+            prediction=cut_text(row.prediction, MAX_SUSPECT_CHARACTERS),
         )
         for row in suspects.rows[:MAX_SUSPECT_ROWS]
     )
+    rows, _ = _fitting(short, _suspect_size, MAX_SUSPECT_ROWS_BYTES)
     return replace(suspects, rows=rows)
+
+
+def _suspect_size(row: SuspectRow) -> int:
+    return _SUSPECT_BYTES + _size(row.input, row.output, row.prediction)
 
 
 def _limit_evaluation(evaluation: Evaluation, room: int) -> Evaluation:
