@@ -200,6 +200,21 @@ class HiddenState(_Started):
         run.after_step = after_step
 
 
+class StartsElsewhere(PromptTuning):
+    def start_from(self, artifact, model, parameters):
+        run = super().start_from(artifact, model, parameters)
+        with torch.no_grad():
+            run._vectors_PD += 1
+        return run
+
+
+class TrainsTheArtifact(PromptTuning):
+    def start_from(self, artifact, model, parameters):
+        run = super().start_from(artifact, model, parameters)
+        run._vectors_PD.data = artifact.tensors[TENSOR]
+        return run
+
+
 BROKEN = {
     "test_it_describes_itself_and_its_parameters": (
         Nameless,
@@ -224,6 +239,7 @@ BROKEN = {
     "test_a_stored_adapter_is_read_back_unchanged": (RoundsWhenStored, StoresNoJson),
     "test_an_adapter_that_does_not_fit_is_refused": (TakesAnything, FallsOverAnything),
     "test_variation_of_inputs_depends_on_the_generator_and_never_empties_them": (VariesAtWill, Vanishing),
+    "test_a_run_starts_from_a_tuned_model_and_leaves_it_as_it_is": (StartsElsewhere, TrainsTheArtifact),
     "test_a_run_can_be_resumed": (HiddenState,),
 }
 

@@ -20,6 +20,7 @@ class TuneKeywords(TypedDict, total=False):
     max_output_tokens: int
     init_method: str
     init_text: str
+    init_tuned_model: str
     num_virtual_tokens: int
     seed: int
     validation_split: float

@@ -108,8 +108,8 @@ class TunePlan:
     """The plan of an experiment: every parameter with its source, the sizes, the cost and the warnings.
 
     Attributes:
-        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows`, `long_run` or
-            `validation_dataset`.
+        sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows`, `long_run`,
+            `validation_dataset` or `tuned_model`.
         planned_updates: Number of updates of the prompt, including those of a refit.
         estimated_seconds: Run time on one worker; 0 if the size of the base model is unknown.
         schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.

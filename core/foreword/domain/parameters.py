@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from foreword.domain.violations import Violations
 
@@ -134,7 +134,11 @@ class TuneParameters:
     weight_decay: float | None = None
     max_gradient_norm: float | None = None
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
+    init_tuned_model: str | None = None
 
+
+FROM_TUNED_MODEL: Final = "tuned_model"
+"""The init method that starts from the tensors of `init_tuned_model`."""
 
 TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ParameterSpec(
@@ -163,12 +167,16 @@ TUNE_PARAMETER_SPECS: tuple[ParameterSpec, ...] = (
     ),
     ParameterSpec(
         name="init_method", type="string", default="random",
-        choices=("random", "text", "sample_vocab", "labels", "regression"),
+        choices=("random", "text", "sample_vocab", "labels", "regression", FROM_TUNED_MODEL),
         description="How the prompt is initialised; `regression` fits it to the base model's states of the rows.",
     ),
     ParameterSpec(
         name="init_text", type="string",
         description="Text whose token embeddings initialise the prompt, repeated or cut to its length.",
+    ),
+    ParameterSpec(
+        name="init_tuned_model", type="string",
+        description="Tuned model whose tensors the run starts from, of the same base model and tuning method.",
     ),
     ParameterSpec(
         name="num_virtual_tokens", type="int", minimum=1, default=50, unit="vectors",
@@ -245,6 +253,7 @@ class ResolvedParameters:
     weight_decay: float
     max_gradient_norm: float
     method_parameters: Mapping[str, Any] = field(default_factory=dict)
+    init_tuned_model: str | None = None
 
 
 def resolve_parameters(
@@ -275,6 +284,9 @@ def resolve_parameters(
     if requested.init_text and requested.init_method is None and "init_method" not in unused:
         # A caller who sets a text wants the prompt to start from it, whatever init method the recipe sets.
         values["init_method"], sources["init_method"] = "text", "set"
+    if requested.init_tuned_model and requested.init_method in (None, FROM_TUNED_MODEL):
+        # Every method starts from its own tensors, also one that has no other init methods.
+        values["init_method"], sources["init_method"] = FROM_TUNED_MODEL, "set"
     values["method_parameters"] = {**recipe.method_parameters, **requested.method_parameters}
     for name in values["method_parameters"]:
         sources[f"method_parameters.{name}"] = "set" if name in requested.method_parameters else "recipe"

@@ -23,8 +23,8 @@ class TunedModel:
         artifact: Key prefix of `adapter_config.json` and `adapter_model.safetensors` in the artifact store.
         content_sha256: SHA-256 of the tensors file, in hexadecimal; the key in every cache.
         num_virtual_tokens: Number of soft-prompt vectors, which take up context; 0 if the tuning method adds none.
-        provenance: Hashes of what the model was made from (`base_model`, `dataset`, `validation_dataset` if there was
-            one, `config`) and of its configuration file (`adapter_config`).
+        provenance: Hashes of what the model was made from (`base_model`, `dataset`, `validation_dataset` and
+            `init_tuned_model` if there was one, `config`) and of its configuration file (`adapter_config`).
     """
 
     tenant: str

@@ -19,6 +19,7 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat
+from foreword.scheduling.start import find_start, read_start
 from foreword.scheduling.storing import store_tuned_model
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
@@ -166,6 +167,7 @@ class ExperimentRun:
             result=result,
             # Only a refit has been trained on the answers of the held-out rows.
             schema=self._experiment.plan.schema if result.refitted else tuning.training_schema,
+            start=self._start,
             evaluations=evaluations,
             suspects=suspects,
             compute_seconds=self._heartbeat.compute_seconds,
@@ -193,6 +195,8 @@ class ExperimentRun:
                 check=self._heartbeat.check,
             )
 
+        self._start = find_start(self._workshop.database, self._experiment)
+        start = read_start(self._workshop.artifacts, self._start, self._method, self._base) if self._start else None
         make = partial(
             TuningRun,
             model=model,
@@ -202,6 +206,7 @@ class ExperimentRun:
             verbalizer=config.verbalizer,
             rows=self._contents[config.dataset],
             validation_rows=self._contents[config.validation_dataset] if config.validation_dataset is not None else (),
+            start=start,
             evaluate=measure,
         )
         try:

@@ -31,6 +31,7 @@ def store_tuned_model(
     method: TuningMethod,
     result: TrainResult,
     schema: Schema,
+    start: TunedModel | None,
     evaluations: Sequence[Evaluation],
     suspects: SuspectRows,
     compute_seconds: float,
@@ -39,6 +40,7 @@ def store_tuned_model(
 
     Args:
         schema: The task's schema of the rows that the artifact was trained on.
+        start: The tuned model that the run started from; None for another start.
         compute_seconds: Total compute time of the run.
 
     Raises:
@@ -73,7 +75,7 @@ def store_tuned_model(
             num_virtual_tokens=result.artifact.context_tokens,
             max_input_tokens=plan.parameters.max_input_tokens,
             max_output_tokens=plan.parameters.max_output_tokens,
-            provenance=_provenance(workshop, experiment, base, files),
+            provenance=_provenance(workshop, experiment, base, start, files),
             evaluations=tuple(evaluations),
             creator=experiment.creator,
             create_time=workshop.database.now(),
@@ -89,7 +91,11 @@ def store_tuned_model(
 
 
 def _provenance(
-    workshop: Workshop, experiment: TuneExperiment, base: BaseModel, files: Mapping[str, bytes]
+    workshop: Workshop,
+    experiment: TuneExperiment,
+    base: BaseModel,
+    start: TunedModel | None,
+    files: Mapping[str, bytes],
 ) -> dict[str, str]:
     """Return the hashes of the dependencies of the tuned model and of its configuration file."""
     config = repr(experiment.config) + repr(experiment.plan.parameters)
@@ -101,6 +107,7 @@ def _provenance(
     return {
         "base_model": base.spec.revision,
         **{kind: stored.get(id).content_sha256 for kind, id in datasets.items() if id is not None},
+        **({"init_tuned_model": start.content_sha256} if start is not None else {}),
         "config": hashlib.sha256(config.encode()).hexdigest(),
         "adapter_config": hashlib.sha256(files[CONFIG_FILE]).hexdigest(),
     }

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from typing import Any
 
-from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
-from foreword.errors import ArtifactError
 from foreword.inference.interfaces import AdapterReference
+from foreword.storage.adapter_files import read_adapter_files
 from foreword.storage.artifacts import ArtifactStore
 
 
@@ -18,19 +15,4 @@ def adapter_reader(artifacts: ArtifactStore) -> Callable[[AdapterReference], tup
 
     The function checks the hash of the configuration. The engine checks the hash of the tensors.
     """
-
-    def read(reference: AdapterReference) -> tuple[dict[str, Any], bytes]:
-        content = artifacts.read(reference.artifact, CONFIG_FILE)
-        try:
-            config = json.loads(content)
-        except (ValueError, RecursionError):
-            config = None
-        changed = reference.config_sha256 not in ("", hashlib.sha256(content).hexdigest())
-        if changed or not isinstance(config, dict):
-            raise ArtifactError(
-                f"The artifact {reference.artifact}/{CONFIG_FILE} is damaged. Restore it from a backup, or tune again.",
-                metadata={"artifact": reference.artifact},
-            )
-        return config, artifacts.read(reference.artifact, TENSORS_FILE)
-
-    return read
+    return lambda reference: read_adapter_files(artifacts, reference.artifact, reference.config_sha256)

@@ -17,6 +17,7 @@ from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.machine_speed import Machine
 from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
+from foreword.domain.tuned_model import TunedModel
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
@@ -64,8 +65,13 @@ class Planner:
         self._speed = speed
         self._speeds = MachineSpeeds(database)
 
-    def plan(self, tenant: str, requested: NewExperiment) -> tuple[ExperimentConfig, TunePlan]:
+    def plan(
+        self, tenant: str, requested: NewExperiment, start: TunedModel | None = None
+    ) -> tuple[ExperimentConfig, TunePlan]:
         """Return the configuration with all defaults, and its plan.
+
+        Args:
+            start: The tuned model that the run starts from; None for another start.
 
         Raises:
             NotFoundError: A dataset or the base model does not exist.
@@ -77,7 +83,7 @@ class Planner:
         datasets = DatasetRepository(self._database, tenant)
         with ExitStack() as files:
             rows, *validation = (self._open(datasets.get(name.dataset), files) for name in requested.datasets)
-            return self._plan(tenant, requested, task, method, model, rows, *validation)
+            return self._plan(tenant, requested, task, method, model, start, rows, *validation)
 
     def _open(self, dataset: Dataset, files: ExitStack) -> Sequence[Row]:
         """Return the rows of a dataset, which can be read until the stack closes."""
@@ -92,6 +98,7 @@ class Planner:
         task: Task | None,
         method: TuningMethod,
         model: BaseModel,
+        start: TunedModel | None,
         rows: Sequence[Row],
         validation_rows: Sequence[Row] = (),
     ) -> tuple[ExperimentConfig, TunePlan]:
@@ -110,7 +117,7 @@ class Planner:
             instruction=requested.instruction or requested.parameters.init_text or "",
             evaluate_base=requested.evaluate_base,
         )
-        plan = self._make_plan(tenant, config, model, task, method, rows, validation_rows)
+        plan = self._make_plan(tenant, config, model, task, method, start, rows, validation_rows)
         warnings = (*plan.warnings, *chosen, *_alias(requested.base_model, model.spec))
         return config, replace(plan, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
 
@@ -121,6 +128,7 @@ class Planner:
         model: BaseModel,
         task: Task,
         method: TuningMethod,
+        start: TunedModel | None,
         rows: Sequence[Row],
         validation_rows: Sequence[Row],
     ) -> TunePlan:
@@ -131,6 +139,7 @@ class Planner:
             method=method,
             rows=rows,
             validation_rows=validation_rows,
+            start=start,
             count_tokens=self._tokens.counter(model),
             check=give_way,
             seconds_per_token=self._speeds.get(

@@ -22,6 +22,7 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.tuned_models import TunedModelRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
 
 RECHECK_SECONDS = 1.0
@@ -62,8 +63,8 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         key = request_key("CreateTuneExperiment", request)
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
-        for name in new.datasets:
-            require_own(name.tenant, str(name))
+        for resource in (*new.datasets, *((new.start,) if new.start is not None else ())):
+            require_own(resource.tenant, str(resource))
         repository = ExperimentRepository(self._database, caller.tenant)
         if not new.validate_only:
             made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
@@ -73,12 +74,18 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         for name in new.datasets:
             dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, name.dataset)
             require_readable(dataset.creator, str(name))  # the plan and the evaluations show its content
+        start = None
+        if new.start is not None:
+            models = TunedModelRepository(self._database, caller.tenant)
+            start = await self._pools.storage.run(caller.tenant, READ_SECONDS, models.get, new.start.tuned_model)
+            require_readable(start.creator, str(new.start))
         config, plan = await self._pools.work.run(
             caller.tenant,
             BEGIN_SECONDS,
             self._planner.plan,
             caller.tenant,
             new,
+            start,
         )
         if new.validate_only:
             return convert.planned_experiment(caller.tenant, new.display_name, new.description, config, plan)

@@ -309,6 +309,26 @@ class TuningMethodTests(ABC):
                 assert first == second, "vary_input returns two results for the same state of the generator"
                 assert first, "vary_input returned an empty input"
 
+    def test_a_run_starts_from_a_tuned_model_and_leaves_it_as_it_is(self) -> None:
+        """A method that says so continues from the values of an artifact, which other runs may start from, too."""
+        import torch
+
+        for model, trainable in self._runs():
+            method = self.make_method()
+            if not method.starts_from_tuned_models:
+                continue
+            _disturb(trainable)
+            artifact = trainable.finish()
+            kept = {name: tensor.clone() for name, tensor in artifact.tensors.items()}
+            started = method.start_from(artifact, model, self._resolved(model))
+            pairs = zip(_tensors(method.contributions(artifact)), _tensors(started.contribute()), strict=True)
+            assert all(torch.allclose(old, new.detach().cpu(), atol=1e-6) for old, new in pairs), (
+                "the run starts with other contributions than those of the tuned model"
+            )
+            self._update(model, started)
+            changed = [name for name, tensor in kept.items() if not torch.equal(tensor, artifact.tensors[name])]
+            assert not changed, f"the run changes {changed} of the artifact that it starts from"
+
     def test_a_run_can_be_resumed(self) -> None:
         """Checkpoints contain only the tensors of groups and buffers of a method."""
         import torch

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.parameters import (
+    FROM_TUNED_MODEL,
     TUNE_PARAMETER_SPECS,
     ParameterSpec,
     ResolvedParameters,
     TuneParameters,
     check_values,
 )
+from foreword.domain.tuned_model import TunedModel
 from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import TuningMethod
 from foreword.tuning.schedule import updates_per_epoch
@@ -44,7 +46,8 @@ def check_parameters(
         violations: Receives the faulty fields, below `parameters`.
     """
     for name in sorted(method.unused_parameters):
-        if getattr(requested, name) is not None:
+        value = getattr(requested, name)
+        if value is not None and (name, value) != ("init_method", FROM_TUNED_MODEL):
             violations.add(f"parameters.{name}", f"is not used by {method.id}; leave it unset")
     for spec in TUNE_PARAMETER_SPECS:
         _check(violations, spec, getattr(parameters, spec.name), f"parameters.{spec.name}")
@@ -86,6 +89,52 @@ def fit_to_validation_dataset(
     """
     adapted = {name: "validation_dataset" for name in ("validation_split", "refit") if sources[name] != "set"}
     return replace(parameters, validation_split=0.0, refit=False), {**sources, **adapted}
+
+
+def check_start(
+    violations: Violations, requested: TuneParameters, start: TunedModel, method: TuningMethod, spec: BaseModelSpec
+) -> None:
+    """Collect what keeps a run from starting from a tuned model."""
+    field, name = "parameters.init_tuned_model", requested.init_tuned_model
+    if not method.starts_from_tuned_models:
+        violations.add(field, f"is set, but {method.id} cannot start from a tuned model; leave it unset")
+    if start.base_model != spec.id:
+        violations.add(
+            field,
+            f"{name} is a model of baseModels/{start.base_model}, not of baseModels/{spec.id}; choose that base_model, "
+            "or a tuned model of this one",
+        )
+    elif start.provenance.get("base_model", spec.revision) != spec.revision:
+        violations.add(
+            field, f"{name} was tuned on other weights of baseModels/{spec.id} than are installed now; leave it unset"
+        )
+    if start.tuning_type != method.id:
+        violations.add(
+            field,
+            f"{name} is a model of the tuning method {start.tuning_type}, not of {method.id}; choose that tuning_type, "
+            "or a tuned model of this one",
+        )
+    length = requested.num_virtual_tokens
+    used = "num_virtual_tokens" not in method.unused_parameters
+    if used and length not in (None, start.num_virtual_tokens):
+        violations.add(
+            "parameters.num_virtual_tokens",
+            f"is {length}, but the prompt of {name} has {start.num_virtual_tokens} vectors; leave it unset",
+        )
+
+
+def fit_to_start(
+    parameters: ResolvedParameters, sources: Mapping[str, str], start: TunedModel
+) -> tuple[ResolvedParameters, dict[str, str]]:
+    """Give a prompt the length of the one that it starts from.
+
+    Returns:
+        The parameters and their sources: `tuned_model` for an unset length.
+    """
+    if parameters.num_virtual_tokens is None:
+        return parameters, dict(sources)
+    adapted = {} if sources["num_virtual_tokens"] == "set" else {"num_virtual_tokens": "tuned_model"}
+    return replace(parameters, num_virtual_tokens=start.num_virtual_tokens), {**sources, **adapted}
 
 
 def fit_to_context(

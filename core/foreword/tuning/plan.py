@@ -16,6 +16,7 @@ from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, resolve_parameters
 from foreword.domain.report import Finding
 from foreword.domain.templates import check_verbalizer
+from foreword.domain.tuned_model import TunedModel
 from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
@@ -23,14 +24,16 @@ from foreword.plugin.task_options import check_task_options
 from foreword.tuning.lengths import Lengths, measure_lengths
 from foreword.tuning.limits import (
     check_parameters,
+    check_start,
     check_validation_dataset,
     fit_to_context,
     fit_to_rows,
+    fit_to_start,
     fit_to_time,
     fit_to_validation_dataset,
 )
 from foreword.tuning.plan_checks import check_context, check_labels, check_template, plain_count
-from foreword.tuning.plan_warnings import plan_warnings
+from foreword.tuning.plan_warnings import plan_warnings, start_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import held_out_places
 from foreword.tuning.validation_warnings import validation_warnings
@@ -57,6 +60,7 @@ def make_plan(
     seconds_per_token: float,
     check: Callable[[], None] = lambda: None,
     validation_rows: Sequence[Row] = (),
+    start: TunedModel | None = None,
 ) -> TunePlan:
     """Plan a run.
 
@@ -66,6 +70,7 @@ def make_plan(
     Args:
         rows: All rows of the dataset. They are read several times, so they may stay on disk.
         validation_rows: All rows of the validation dataset, likewise; at least one if `config` names one.
+        start: The tuned model that the run starts from; None for another start.
         count_tokens: Counts the tokens of a text as the base model receives it, special tokens included.
         seconds_per_token: Time to train on one token; 0 if unknown.
         check: Called between rows; raises an error to stop.
@@ -88,6 +93,9 @@ def make_plan(
     if config.validation_dataset is not None:
         check_validation_dataset(violations, config.parameters)
         parameters, sources = fit_to_validation_dataset(parameters, sources)
+    if start is not None:
+        check_start(violations, config.parameters, start, method, spec)
+        parameters, sources = fit_to_start(parameters, sources, start)
     method_plan = None
     if not violations:
         parameters = fit_to_context(parameters, sources, spec)
@@ -144,7 +152,7 @@ def make_plan(
         task=task,
         lengths=data.lengths,
         validation_lengths=validation.lengths if validation else None,
-        validation_findings=found,
+        more_findings=(*found, *(start_warnings(start, config, portions.held_out) if start is not None else ())),
         portions=portions,
         seconds_per_row=seconds,
         parameters=parameters,
@@ -213,7 +221,7 @@ def _plan(
     task: Task,
     lengths: Lengths,
     validation_lengths: Lengths | None,
-    validation_findings: Sequence[Finding],
+    more_findings: Sequence[Finding],
     portions: _Portions,
     seconds_per_row: float,
     parameters: ResolvedParameters,
@@ -252,7 +260,7 @@ def _plan(
         planned_updates=fit_updates + (refit_updates if refits else 0),
         trainable_parameter_count=method_plan.trainable_parameter_count,
         estimated_seconds=seconds_per_row * (rows_per_epoch * parameters.num_epochs + evaluated),
-        warnings=tuple(sorted((*warnings, *validation_findings), key=lambda finding: -finding.severity)),
+        warnings=tuple(sorted((*warnings, *more_findings), key=lambda finding: -finding.severity)),
         schema=schema,
         labels=space.labels if space else (),
         multi_label=space.multi_label if space else False,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from foreword.domain.experiment import ExperimentConfig
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Finding, Severity
+from foreword.domain.tuned_model import TunedModel
 from foreword.tuning.lengths import Lengths
 
 FEW_UPDATES: Final = 100
@@ -45,6 +47,27 @@ def plan_warnings(
         *_init_text(parameters, init_text_tokens),
     ]
     return tuple(sorted(found, key=lambda finding: -finding.severity))
+
+
+def start_warnings(start: TunedModel, config: ExperimentConfig, held_out: int) -> tuple[Finding, ...]:
+    """Return the findings about a run that starts from a tuned model.
+
+    Args:
+        held_out: Number of rows held out.
+    """
+    seen = "the dataset of this run" if start.dataset == config.dataset else f"datasets/{start.dataset}"
+    if not held_out or config.validation_dataset is not None:
+        return ()
+    return (
+        Finding(
+            severity=Severity.WARNING,
+            code="HELD_OUT_ROWS_MAY_BE_TRAINED",
+            message=f"The run starts from {config.parameters.init_tuned_model}, which was tuned on {seen}. Held-out "
+            "rows that are among its rows measure memory.",
+            remedy="Set validation_dataset to rows that the tuned model was not tuned on.",
+            source=_SOURCE,
+        ),
+    )
 
 
 def _few_updates(parameters: ResolvedParameters, updates: int, row_count: int) -> list[Finding]:

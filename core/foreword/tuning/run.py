@@ -58,6 +58,7 @@ class TuningRun:
     Args:
         rows: All rows of the dataset; the run holds out rows according to the plan.
         validation_rows: All rows of the validation dataset, which are held out instead; empty if there is none.
+        start: The artifact to start from if the plan says so; None for another start.
         evaluate: Called at the end of each epoch if rows are held out.
         state: A checkpoint to resume. On CPU, a run that is tuned alone ends bit for bit where an uninterrupted one
             does.
@@ -76,6 +77,7 @@ class TuningRun:
         verbalizer: str,
         rows: Sequence[Row],
         validation_rows: Sequence[Row] = (),
+        start: Artifact | None = None,
         evaluate: Evaluate | None = None,
         state: bytes | None = None,
     ) -> None:
@@ -84,6 +86,7 @@ class TuningRun:
         self._task = task
         self._plan = plan
         self._parameters = plan.parameters
+        self._start_artifact = start
         self._evaluate = evaluate
         self._loss = AnswerLoss(model)
         self._budget = PassBudget(model)
@@ -315,9 +318,12 @@ class TuningRun:
         self._selection, self._chosen, self._report = state.selection, state.chosen, state.report
 
     def _start(self) -> Learner:
-        """Return the method's initial tensors for the rows of the phase."""
-        generator = torch.Generator().manual_seed(self._parameters.seed)
-        trainable = self._method.start(self._model, self._parameters, self._course.rows, generator)
+        """Return the initial tensors for the rows of the phase."""
+        if self._start_artifact is not None:
+            trainable = self._method.start_from(self._start_artifact, self._model, self._parameters)
+        else:
+            generator = torch.Generator().manual_seed(self._parameters.seed)
+            trainable = self._method.start(self._model, self._parameters, self._course.rows, generator)
         return Learner(trainable, self._parameters)
 
     def _drop_update(self) -> None:

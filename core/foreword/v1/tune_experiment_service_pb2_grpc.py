@@ -94,8 +94,9 @@ class TuneExperimentServiceServicer:
 
         INVALID_ARGUMENT: a value is out of range, the task or tuning method is unknown, the verbalizer does not contain
         `{{input}}` exactly once, `init_text` is missing, or `validation_dataset` is set together with `validation_split`
-        or `refit`; BadRequest lists every invalid field. NOT_FOUND: the parent, the dataset, the validation dataset or the
-        base model does not exist. FAILED_PRECONDITION: the dataset has too few rows, its stored rows are
+        or `refit`, or `init_tuned_model` is a model of another base model or tuning method; BadRequest lists every invalid
+        field. NOT_FOUND: the parent, the dataset, the validation dataset, the tuned model to start from or the base model
+        does not exist. FAILED_PRECONDITION: the dataset has too few rows, its stored rows are
         missing or corrupt, or the base model cannot be tuned. ALREADY_EXISTS: the `request_id` was already used with other
         content. RESOURCE_EXHAUSTED: too many experiments are queued; RetryInfo states when to try again.
         """

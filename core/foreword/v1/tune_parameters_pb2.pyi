@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TuneParameters(_message.Message):
-    __slots__ = ("batch_size", "num_epochs", "learning_rate", "accumulate_steps", "max_input_tokens", "max_output_tokens", "init_method", "init_text", "num_virtual_tokens", "seed", "validation_split", "early_stopping_patience", "keep_best", "refit", "optimizer", "schedule", "warmup_ratio", "weight_decay", "max_gradient_norm", "method_parameters")
+    __slots__ = ("batch_size", "num_epochs", "learning_rate", "accumulate_steps", "max_input_tokens", "max_output_tokens", "init_method", "init_text", "num_virtual_tokens", "seed", "validation_split", "early_stopping_patience", "keep_best", "refit", "optimizer", "schedule", "warmup_ratio", "weight_decay", "max_gradient_norm", "method_parameters", "init_tuned_model")
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUM_EPOCHS_FIELD_NUMBER: _ClassVar[int]
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class TuneParameters(_message.Message):
     WEIGHT_DECAY_FIELD_NUMBER: _ClassVar[int]
     MAX_GRADIENT_NORM_FIELD_NUMBER: _ClassVar[int]
     METHOD_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    INIT_TUNED_MODEL_FIELD_NUMBER: _ClassVar[int]
     batch_size: int
     num_epochs: int
     learning_rate: float
@@ -49,7 +50,8 @@ class TuneParameters(_message.Message):
     weight_decay: float
     max_gradient_norm: float
     method_parameters: _struct_pb2.Struct
-    def __init__(self, batch_size: _Optional[int] = ..., num_epochs: _Optional[int] = ..., learning_rate: _Optional[float] = ..., accumulate_steps: _Optional[int] = ..., max_input_tokens: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., init_method: _Optional[str] = ..., init_text: _Optional[str] = ..., num_virtual_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., validation_split: _Optional[float] = ..., early_stopping_patience: _Optional[int] = ..., keep_best: _Optional[bool] = ..., refit: _Optional[bool] = ..., optimizer: _Optional[str] = ..., schedule: _Optional[str] = ..., warmup_ratio: _Optional[float] = ..., weight_decay: _Optional[float] = ..., max_gradient_norm: _Optional[float] = ..., method_parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    init_tuned_model: str
+    def __init__(self, batch_size: _Optional[int] = ..., num_epochs: _Optional[int] = ..., learning_rate: _Optional[float] = ..., accumulate_steps: _Optional[int] = ..., max_input_tokens: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., init_method: _Optional[str] = ..., init_text: _Optional[str] = ..., num_virtual_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., validation_split: _Optional[float] = ..., early_stopping_patience: _Optional[int] = ..., keep_best: _Optional[bool] = ..., refit: _Optional[bool] = ..., optimizer: _Optional[str] = ..., schedule: _Optional[str] = ..., warmup_ratio: _Optional[float] = ..., weight_decay: _Optional[float] = ..., max_gradient_norm: _Optional[float] = ..., method_parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., init_tuned_model: _Optional[str] = ...) -> None: ...
 
 class TaskOptions(_message.Message):
     __slots__ = ("labels", "multi_label", "separator", "extra")

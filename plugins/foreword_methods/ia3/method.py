@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.site import Site, SiteKind
-from foreword.errors import InvalidArgumentError
+from foreword.errors import ArtifactError, InvalidArgumentError
 from foreword.plugin.contributions import Affine, Contribution
 from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, MethodPlan, Trainable, TuningMethod
 from foreword_methods.parameters import AVERAGING, TOKEN_DROPOUT
@@ -34,6 +34,7 @@ class IA3(TuningMethod):
     )
     parameters = (TOKEN_DROPOUT, AVERAGING)
     unused_parameters = frozenset({"num_virtual_tokens", "init_method", "init_text"})
+    starts_from_tuned_models = True
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
         """Return the costs of a run.
@@ -54,15 +55,21 @@ class IA3(TuningMethod):
     ) -> Trainable:
         """Start a run from factors of 1, which leave the base model unchanged; nothing is random."""
         del rows, generator
-        from foreword_methods.ia3.training import Scales
+        return _training({}, model, parameters)
 
-        return Scales(
-            scaled_sites(model.spec),
-            network=model.module,
-            special_tokens=frozenset(model.tokenizer.all_special_ids),
-            token_dropout=float(parameters.method_parameters.get("token_dropout", 0.0)),
-            averaging=float(parameters.method_parameters.get("averaging", 0.0)),
-        )
+    def start_from(self, artifact: Artifact, model: LoadedModel, parameters: ResolvedParameters) -> Trainable:
+        """Start a run from the factors of an artifact.
+
+        Raises:
+            ArtifactError: It has factors for other sites than a run scales.
+        """
+        unknown = sorted(artifact.tensors.keys() - {site.name for site in scaled_sites(model.spec)})
+        if unknown:
+            raise ArtifactError(
+                f"The tuned model scales {unknown[0]!r}, which a run of {self.id} does not train. Start from a model "
+                "that this service has tuned."
+            )
+        return _training(artifact.tensors, model, parameters)
 
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
         """Return the factors of each site."""
@@ -79,6 +86,20 @@ class IA3(TuningMethod):
         from foreword_methods.ia3.peft_format import read_adapter
 
         return read_adapter(config, tensors, spec)
+
+
+def _training(factors: Mapping[str, Tensor], model: LoadedModel, parameters: ResolvedParameters) -> Trainable:
+    """Return a run that starts from factors by site; sites without factors start from 1."""
+    from foreword_methods.ia3.training import Scales
+
+    return Scales(
+        scaled_sites(model.spec),
+        factors=factors,
+        network=model.module,
+        special_tokens=frozenset(model.tokenizer.all_special_ids),
+        token_dropout=float(parameters.method_parameters.get("token_dropout", 0.0)),
+        averaging=float(parameters.method_parameters.get("averaging", 0.0)),
+    )
 
 
 def scaled_sites(spec: BaseModelSpec) -> tuple[Site, ...]:

@@ -30,6 +30,7 @@ class Scales(Trainable):
 
     Args:
         sites: The sites to scale.
+        factors: Initial factors by site, `[W]` each; 1 for the other sites.
         network: The base model.
         special_tokens: Tokens that are never dropped from an input.
         token_dropout: Share of an input's tokens to drop.
@@ -40,6 +41,7 @@ class Scales(Trainable):
         self,
         sites: Sequence[Site],
         *,
+        factors: Mapping[str, Tensor],
         network: nn.Module,
         special_tokens: frozenset[int],
         token_dropout: float,
@@ -47,7 +49,8 @@ class Scales(Trainable):
     ) -> None:
         self._sites = tuple(sites)
         device = next(network.parameters()).device
-        self._deviations_N = torch.zeros(sum(site.width for site in sites), device=device, requires_grad=True)
+        initial = [factors[site.name] - 1 if site.name in factors else torch.zeros(site.width) for site in sites]
+        self._deviations_N = torch.cat(initial).to(device, torch.float32).requires_grad_()
         # PEFT needs this to merge the factors into the weights.
         self._transposed = any(isinstance(network.get_submodule(site.module), Conv1D) for site in sites)
         self._vary_input = TokenDropout(token_dropout, special_tokens)

@@ -28,6 +28,7 @@ class PromptTuning(TuningMethod):
     display_name = "Prompt tuning"
     description = "Trains a soft prompt: vectors in front of the embeddings of every input."
     parameters = (TOKEN_DROPOUT, AVERAGING)
+    starts_from_tuned_models = True
 
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
         """Return the costs of a run.
@@ -58,15 +59,15 @@ class PromptTuning(TuningMethod):
     ) -> Trainable:
         """Start a run with vectors initialised by `init_method`."""
         from foreword_methods.prompt_tuning.start import initial_prompt
-        from foreword_methods.prompt_tuning.training import Prompt
 
-        return Prompt(
-            initial_prompt(model, parameters, rows, generator),
-            shape=_shape_of(model),
-            special_tokens=frozenset(model.tokenizer.all_special_ids),
-            token_dropout=float(parameters.method_parameters.get("token_dropout", 0.0)),
-            averaging=float(parameters.method_parameters.get("averaging", 0.0)),
-        )
+        return _training(initial_prompt(model, parameters, rows, generator), model, parameters)
+
+    def start_from(self, artifact: Artifact, model: LoadedModel, parameters: ResolvedParameters) -> Trainable:
+        """Start a run with the vectors of a prompt."""
+        from foreword_methods.prompt_tuning.peft_format import TENSOR
+
+        vectors_PD = artifact.tensors[TENSOR]
+        return _training(vectors_PD.to(model.module.device, copy=True), model, parameters)
 
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:
         """Return the vectors in front of the input."""
@@ -85,6 +86,19 @@ class PromptTuning(TuningMethod):
         from foreword_methods.prompt_tuning.peft_format import read_adapter
 
         return read_adapter(config, tensors, spec)
+
+
+def _training(vectors_PD: Tensor, model: LoadedModel, parameters: ResolvedParameters) -> Trainable:
+    """Return a run that starts with these vectors, in fp32 on the model's device."""
+    from foreword_methods.prompt_tuning.training import Prompt
+
+    return Prompt(
+        vectors_PD,
+        shape=_shape_of(model),
+        special_tokens=frozenset(model.tokenizer.all_special_ids),
+        token_dropout=float(parameters.method_parameters.get("token_dropout", 0.0)),
+        averaging=float(parameters.method_parameters.get("averaging", 0.0)),
+    )
 
 
 def _shape_of(model: LoadedModel) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from foreword.client import (
     Stage,
     StopReason,
     StructuredPrompt,
+    TuneParameters,
 )
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS
@@ -125,6 +126,20 @@ def test_a_run_takes_its_held_out_rows_as_data_or_as_a_stored_dataset(client, tm
     assert planned.validation_dataset == stored.name
     for run in (*runs, planned):
         client.cancel_tune_experiment(run)
+
+
+def test_a_run_starts_from_a_tuned_model_by_name_by_id_or_by_display_name(client, dataset, server):
+    run = client.create_tune_experiment(dataset, display_name="the first run")
+    model = server.tune_by_hand(run.name)
+
+    for reference in (model, model.rsplit("/", 1)[-1], "the first run"):
+        planned = client.create_tune_experiment(
+            dataset, display_name="next", parameters=TuneParameters(init_tuned_model=reference), validate_only=True
+        )
+        assert planned.plan.parameters.init_tuned_model == model
+    with pytest.raises(NotFoundError, match="none"):
+        client.tune(ROWS, display_name="next", init_tuned_model="none")
+    assert len(client.list_datasets()) == 1
 
 
 def test_held_out_rows_of_a_refused_run_are_not_kept(client):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
@@ -24,6 +25,7 @@ from factories.stored import MOMENT, beat
 from foreword.data.rows import write_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentState, TuneExperiment
+from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.worker import Worker
@@ -146,8 +148,9 @@ def test_answers_that_only_held_out_rows_have_become_candidates_by_a_refit_alone
     everything = {tuple(pair.split(", ")) for pair in pairs}
     trained = {tuple(row.output.split(", ")) for row in split_for(runs[0].plan, witness, rows).training}
     assert trained < everything
-    assert witness.candidates
-    assert all(candidates == trained for candidates in witness.candidates)
+    assert trained in witness.candidates
+    # Only the search for mislabelled rows takes all answers as right ones, once for each run.
+    assert [candidates for candidates in witness.candidates if candidates != trained] == [everything, everything]
     models = TunedModelRepository(shop.workshop.database, "acme")
     stored = [models.get(shop.repository.get(run.id).tuned_model).schema for run in runs]
     assert [{tuple(labels) for labels in schema["label_sets"]} for schema in stored] == [trained, everything]
@@ -169,6 +172,42 @@ def test_a_run_with_a_validation_dataset_trains_on_all_rows_and_measures_on_the_
     model = TunedModelRepository(shop.workshop.database, "acme").get(found.tuned_model)
     hashes = [hashlib.sha256(write_rows(some)).hexdigest() for some in (rows, validation_rows)]
     assert [model.provenance[name] for name in ("dataset", "validation_dataset")] == hashes
+
+
+@pytest.mark.parametrize("tuning_type", ["prompt_tuning", "ia3"])
+def test_a_run_starts_from_a_tuned_model_and_names_its_hash(shop, tuning_type):
+    first = shop.queue_run(tuning_type=tuning_type)
+    work(shop)
+    models = TunedModelRepository(shop.workshop.database, "acme")
+    start = models.get(shop.repository.get(first.id).tuned_model)
+
+    second = shop.queue_run(
+        tuning_type=tuning_type, init_tuned_model=f"tenants/acme/tunedModels/{start.id}", num_epochs=1,
+        learning_rate=1e-8,
+    )  # fmt: skip
+    work(shop)
+
+    tuned = models.get(shop.repository.get(second.id).tuned_model)
+    assert tuned.provenance["init_tuned_model"] == start.content_sha256
+    assert "init_tuned_model" not in start.provenance
+    files = [load(shop.workshop.artifacts.read(model.artifact, TENSORS_FILE)) for model in (start, tuned)]
+    for name, tensor in files[0].items():
+        torch.testing.assert_close(files[1][name], tensor, rtol=0, atol=1e-6)
+
+
+def test_a_run_whose_start_was_deleted_fails_and_says_so(shop):
+    first = shop.queue_run()
+    work(shop)
+    models = TunedModelRepository(shop.workshop.database, "acme")
+    name = f"tenants/acme/tunedModels/{shop.repository.get(first.id).tuned_model}"
+    second = shop.queue_run(init_tuned_model=name)
+    models.delete(name.rsplit("/", 1)[-1])
+
+    work(shop)
+
+    failure = shop.repository.get(second.id).failure
+    assert failure.reason == "START_DELETED"
+    assert f"{name}, from which the run starts, has been deleted." in failure.message
 
 
 def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):

@@ -18,6 +18,7 @@ _SOURCES = {
     "few_rows": ("raised for few rows", "dim"),
     "many_rows": ("lowered for many rows", "dim"),
     "long_run": ("on for long runs", "dim"),
+    "tuned_model": ("the tuned model", "dim"),
     "validation_dataset": ("the validation dataset", "dim"),
 }
 

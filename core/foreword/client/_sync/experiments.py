@@ -74,7 +74,8 @@ class TuneExperimentMethods(DatasetMethods):
             tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             method_parameters: Parameters of the tuning method, by name.
-            parameters: Tuning parameters that override the recipe, such as `num_epochs=30`.
+            parameters: Tuning parameters that override the recipe, such as `num_epochs=30`. The value of
+                `init_tuned_model` may be an id or a display name.
 
         Returns:
             The queued experiment with its plan. Call `wait_for_experiment` to wait for its end.
@@ -172,6 +173,8 @@ class TuneExperimentMethods(DatasetMethods):
         references: dict[str, tuple[Reference, str]] = {"tune_experiment.dataset": (dataset, "datasets")}
         if validation_dataset is not None:
             references["tune_experiment.validation_dataset"] = (validation_dataset, "datasets")
+        if parameters is not None and parameters.init_tuned_model:
+            references["tune_experiment.parameters.init_tuned_model"] = (parameters.init_tuned_model, "tunedModels")
         answer = self._call(self._experiments.CreateTuneExperiment, request, references)
         return decode.tune_experiment(answer, planned=validate_only)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
@@ -16,7 +17,7 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.errors import ArtifactError
 from foreword.inference.interfaces import AdapterReference
 from foreword.plugin.contributions import Contribution
-from foreword.plugin.interfaces import TuningMethod
+from foreword.plugin.interfaces import Artifact, TuningMethod
 
 MAX_FILE_BYTES: Final = 256 * 2**20
 _MAX_HEADER_BYTES: Final = 2**20
@@ -35,12 +36,27 @@ def read_contributions(
     Raises:
         ArtifactError: It is missing, not what was stored, or does not fit; the message says which.
     """
+    artifact = read_artifact(reference, method, spec, read)
+    with _readable(method):
+        return tuple(method.contributions(artifact))
+
+
+def read_artifact(
+    reference: AdapterReference, method: TuningMethod, spec: BaseModelSpec, read: ReadArtifact
+) -> Artifact:
+    """Read an artifact as `read_contributions` does, and return it."""
     config, data = read(reference)
     check_content(data, reference)
     tensors = parse_tensors(data)
+    with _readable(method):
+        return method.from_peft(config, tensors, spec)
+
+
+@contextmanager
+def _readable(method: TuningMethod) -> Iterator[None]:
+    """Raise ArtifactError for what a method raises about a malformed artifact."""
     try:
-        artifact = method.from_peft(config, tensors, spec)
-        return tuple(method.contributions(artifact))
+        yield
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtifactError(
             f"The artifact of the tuned model cannot be read by {method.id}: {type(error).__name__}: {error}. "

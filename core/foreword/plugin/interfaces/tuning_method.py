@@ -94,6 +94,7 @@ class TuningMethod(ABC):
     Attributes:
         parameters: The parameters of the method in addition to the common ones.
         unused_parameters: The common parameters that the method does not use; a request that sets one is refused.
+        starts_from_tuned_models: Whether the method overrides `start_from`.
     """
 
     id: ClassVar[str]
@@ -101,6 +102,7 @@ class TuningMethod(ABC):
     description: ClassVar[str]
     parameters: ClassVar[tuple[ParameterSpec, ...]] = ()
     unused_parameters: ClassVar[frozenset[str]] = frozenset()
+    starts_from_tuned_models: ClassVar[bool] = False
 
     @abstractmethod
     def plan(self, spec: BaseModelSpec, parameters: ResolvedParameters) -> MethodPlan:
@@ -124,6 +126,16 @@ class TuningMethod(ABC):
             rows: The training rows, for an initialisation that depends on them; at least one.
             generator: The only source of randomness.
         """
+
+    def start_from(self, artifact: Artifact, model: LoadedModel, parameters: ResolvedParameters) -> Trainable:
+        """Start a run from the artifact of an earlier run of this method on the same base model.
+
+        Called only if `starts_from_tuned_models`. The contributions of the run are at first those of the artifact.
+
+        Raises:
+            ArtifactError: The artifact does not fit; the message names the value.
+        """
+        raise NotImplementedError(f"{self.id} does not start from tuned models")
 
     @abstractmethod
     def contributions(self, artifact: Artifact) -> Sequence[Contribution]:

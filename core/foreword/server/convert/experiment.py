@@ -19,6 +19,7 @@ from foreword.domain.templates import MAX_TEMPLATE, check_verbalizer
 from foreword.domain.violations import Violations
 from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
 from foreword.server.convert.parameters import (
+    parse_start,
     parse_task_options,
     parse_tune_parameters,
     task_options,
@@ -42,6 +43,7 @@ class NewExperiment:
         validation_dataset: Name of the dataset with the held-out rows; None to hold out rows of `dataset`.
         task: Id of the task; empty to choose one that suits the rows.
         verbalizer: Template of inputs; empty for that of the task.
+        start: Name of the tuned model to start from; None for another start.
         instruction: Instruction for the base model; empty for the initial text of the prompt.
     """
 
@@ -57,6 +59,7 @@ class NewExperiment:
     tuning_type: str
     verbalizer: str
     parameters: TuneParameters
+    start: TunedModelName | None
     instruction: str
     evaluate_base: bool
     validate_only: bool
@@ -91,6 +94,7 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
     parameters = parse_tune_parameters(violations, f"{prefix}.parameters", message.parameters)
     if parameters.init_method == "text" and not (parameters.init_text or "").strip():
         violations.add(f"{prefix}.parameters.init_text", "must be set when init_method is text")
+    start = parse_start(violations, f"{prefix}.parameters", parameters)
     instruction = violations.text(f"{prefix}.instruction", message.instruction, MAX_TEMPLATE)
     violations.check()
     assert dataset is not None
@@ -107,6 +111,7 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
         tuning_type=message.tuning_type or DEFAULT_TUNING_TYPE,
         verbalizer=verbalizer,
         parameters=parameters,
+        start=start,
         instruction=instruction,
         evaluate_base=message.evaluate_base if message.HasField("evaluate_base") else True,
         validate_only=request.validate_only,

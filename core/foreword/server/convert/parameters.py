@@ -7,6 +7,7 @@ from typing import Any
 
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS, TaskOptions
 from foreword.domain.parameters import (
+    FROM_TUNED_MODEL,
     TUNE_PARAMETER_SPECS,
     ParameterSpec,
     ResolvedParameters,
@@ -14,6 +15,7 @@ from foreword.domain.parameters import (
 )
 from foreword.domain.templates import MAX_TEMPLATE
 from foreword.domain.violations import Violations
+from foreword.names import TunedModelName
 from foreword.server.convert.structs import parse_struct, struct_value
 from foreword.v1 import catalog_pb2, tune_parameters_pb2
 
@@ -37,6 +39,21 @@ def parse_tune_parameters(
             violations.text(path, value, MAX_TEMPLATE)
     extra = parse_struct(violations, f"{field}.method_parameters", message.method_parameters)
     return TuneParameters(**values, method_parameters=extra)
+
+
+def parse_start(violations: Violations, field: str, parameters: TuneParameters) -> TunedModelName | None:
+    """Parse the name of the tuned model to start from; None if the run has another start."""
+    method, name = parameters.init_method, parameters.init_tuned_model
+    if not name:
+        if method == FROM_TUNED_MODEL:
+            violations.add(f"{field}.init_tuned_model", f"must be set when init_method is {FROM_TUNED_MODEL}")
+        return None
+    if method not in (None, FROM_TUNED_MODEL):
+        violations.add(
+            f"{field}.init_tuned_model",
+            f"is set, but init_method is {method}; leave one of them unset, or set init_method to {FROM_TUNED_MODEL}",
+        )
+    return violations.collect(lambda: TunedModelName.parse(name, f"{field}.init_tuned_model"))
 
 
 def tune_parameters(item: TuneParameters | ResolvedParameters) -> tune_parameters_pb2.TuneParameters:
