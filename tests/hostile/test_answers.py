@@ -99,7 +99,6 @@ CHARACTERS: Mapping[str, int] = {
     "TuneExperiment.task": HASH,
     "TuneExperiment.tuned_model": NAME,
     "TuneExperiment.tuning_type": HASH,
-    "TuneExperiment.validation_dataset": NAME,
     "TuneExperiment.verbalizer": TEMPLATE,
     "TunePlan.labels": MAX_LABEL_CHARACTERS,
     "TuneParameters.init_method": 20,
