@@ -75,8 +75,7 @@ class AdaptedModel:
     def _joined(self, embeds_BTD: Tensor, rows: RowAdapters, num_columns: int) -> Tensor:
         """Put prompts of different lengths in front of texts.
 
-        One look-up in one table of all vectors. Its backward pass adds each row's gradient to the row's own prompt, and
-        is several times faster on CPUs than that of `index_select`.
+        One look-up in one table of all vectors, whose backward pass adds each row's gradient to the row's own prompt.
         """
         num_rows, num_tokens, width = embeds_BTD.shape
         vectors = [adapter.vectors_PD for adapter in rows.adapters if adapter]
