@@ -15,6 +15,7 @@ from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import soft_prompt
 from foreword.testing.tiny_models import TinyModel
 from foreword.tuning.batches import encode_rows
+from foreword.tuning.checkpoint import pack, unpack
 from foreword.tuning.co_tuning import tune
 from foreword.tuning.fingerprint import run_fingerprint
 from foreword_methods.ia3 import IA3
@@ -113,6 +114,17 @@ def test_a_checkpoint_of_another_run_is_refused():
 
     with pytest.raises(ArtifactError, match="another run"):
         make_run(model, rows, make_parameters(seed=2), state=state)
+
+
+def test_a_checkpoint_of_the_version_before_is_resumed_and_one_of_a_later_version_is_refused():
+    model, rows, parameters = tiny_model("bart"), make_rows(), make_parameters()
+    run = make_run(model, rows, parameters)
+    next(tune(run))
+    tensors, header = unpack(run.state())
+
+    assert make_run(model, rows, parameters, state=pack(tensors, header | {"version": 1})).step == 1
+    with pytest.raises(ArtifactError, match="another run or version"):
+        make_run(model, rows, parameters, state=pack(tensors, header | {"version": 3}))
 
 
 def test_a_checkpoint_of_rows_that_were_encoded_differently_is_refused():
