@@ -58,7 +58,10 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
 @json_option
 @with_client
 def show(client: Client, experiment: str, plot: Path | None, as_json: bool) -> None:
-    """Show a run: its plan, its progress and its results."""
+    """Show a run: its plan, its progress, its results and the rows that look mislabelled.
+
+    Look at each of these rows: some are only hard to answer. Correct the wrong ones in your file and tune again.
+    """
     from foreword.cli.render import err_console, out_console, print_experiment_result, print_json, print_plan
 
     found = client.get_tune_experiment(experiment)
