@@ -63,8 +63,12 @@ def _trained_rows(rows: Iterable[Row], validation_rows: Sequence[Row], check: Ca
             trained.setdefault(digest, row.number)
     if not trained:
         return
-    pairs = [(row.number, trained.get(input_digest(row), 0)) for row in validation_rows]
-    leaked = [(number, training_number) for number, training_number in pairs if training_number]
+    leaked: list[tuple[int, int]] = []
+    for row in validation_rows:
+        check()
+        training_number = trained.get(input_digest(row))
+        if training_number is not None:
+            leaked.append((row.number, training_number))
     shown = ", ".join(f"{number} (row {training_number})" for number, training_number in leaked[:_MOST_PAIRS])
     yield Finding(
         severity=Severity.WARNING,
