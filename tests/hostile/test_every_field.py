@@ -1,26 +1,32 @@
 """Every text, list and map of every request at its largest size: refused with its limit, or carried at a bounded cost.
 
-RPCs and fields are found by reflection. A new RPC fails `test_every_request_is_well_formed` until
+RPCs and fields are found by reflection. A new RPC fails `test_every_request_is_well_formed_and_charged_fairly` until
 `factories/targets.py` holds what a well-formed request of it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final
 
 import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
 
 from factories.api import create_experiment, deployed, upload
 from factories.blown_up import Growable, growable_fields, grown
+from factories.charges import Charges
 from factories.rpcs import every_rpc
 from factories.servers import RunningServer
 from factories.targets import BASE, Outcome, Target, largest
 
 METHODS: Final = [pytest.param(method, id=method.name) for method in every_rpc()]
 MOST_ERROR_BYTES: Final = 8192
+LARGE: Final = 900_000  # characters
 MOST_BYTES: Final = 12 * 2**20  # of a request
 FAULTS: Final = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNIMPLEMENTED}
 
@@ -47,11 +53,18 @@ def names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def charges(server: RunningServer, names) -> Charges:
+    return Charges(server)
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_every_request_is_well_formed(stubs, names, method: MethodDescriptor) -> None:
+def test_every_request_is_well_formed_and_charged_fairly(
+    stubs, names, charges: Charges, method: MethodDescriptor
+) -> None:
     target = Target(stubs, method, names)
 
-    outcome = target.send(target.request)
+    outcome = charges.fairly(lambda: target.send(target.request))
 
     assert outcome.code in {grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND}, outcome
     assert (outcome.code is grpc.StatusCode.NOT_FOUND) == method.name.startswith(("Delete", "Cancel")), outcome
@@ -70,6 +83,52 @@ def test_every_field_of_any_size_is_refused_briefly_or_answered(stubs, names, me
             together = grown(together, growable, min(size, max(0, room) // growable.unit_bytes(together)))
 
     checked("all fields", 0, target.send(together))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_large_request_is_released_when_it_ends(stubs, names, method: MethodDescriptor) -> None:
+    """Python would otherwise collect it together with thousands of others, which may be gigabytes."""
+    target = Target(stubs, method, names)
+    texts = [growable for growable in growable_fields(method.input_type) if not growable.is_list and not growable.item]
+    if not texts:
+        return
+    request = grown(target.request, texts[0], LARGE)
+    gc.collect()
+    with without_collections():
+        for _ in range(3):
+            target.send(request)
+        held = held_by_garbage(LARGE)
+
+    assert held == []
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """Keep the garbage of the block for `held_by_garbage`."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def held_by_garbage(size: int) -> list[str]:
+    """Return the functions of the service whose frames live in cycles and hold texts or messages of this size."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    gc.collect()
+    gc.set_debug(0)
+    frames = [found for found in gc.garbage if isinstance(found, FrameType)]
+    gc.garbage.clear()
+    own = [frame for frame in frames if frame.f_globals.get("__name__", "").startswith("foreword.")]
+    return [
+        frame.f_code.co_qualname for frame in own if any(is_large(value, size) for value in frame.f_locals.values())
+    ]
+
+
+def is_large(value: object, size: int) -> bool:
+    if isinstance(value, (str, bytes, bytearray)):
+        return len(value) >= size
+    return isinstance(value, Message) and value.ByteSize() >= size
 
 
 def checked(growable: Growable | str, size: int, outcome: Outcome) -> None:
