@@ -20,6 +20,7 @@ from factories.api import (
     upload_messages,
     wait_for_deployment,
 )
+from factories.charges import Charges
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
 from foreword.domain.deployment import ModelReference
@@ -200,16 +201,16 @@ def test_a_response_at_all_its_limits_can_be_read_by_every_client(method: str, r
 def stubs(start_server: Any) -> Iterator[Any]:
     server = start_server()
     found = server.stubs(server.new_key("hostile"))
-    found.server = server
+    found.server, found.charges = server, Charges(server)
     yield found
     server.stop()
 
 
-def pages(call: Any, request: Any, field: str) -> list[Any]:
-    """Read all pages with gRPC's default limit, check the size of each, and return them."""
+def pages(stubs: Any, call: Any, request: Any, field: str) -> list[Any]:
+    """Read all pages with gRPC's default limit, check the size and the charge of each, and return them."""
     found = []
     while True:
-        page = call(request)
+        page = stubs.charges.fairly(lambda: call(request))
         assert page.ByteSize() < USUAL_RESPONSE_BYTES
         assert page.ByteSize() <= MAX_PAGE_BYTES or len(getattr(page, field)) == 1
         found.append(page)
@@ -281,7 +282,7 @@ def succeed(server: RunningServer) -> None:
 def test_lists_of_experiments_with_a_thousand_long_labels_fit(stubs: Any, experiments: list[Any], view: str) -> None:
     request = tune_experiment_service_pb2.ListTuneExperimentsRequest(view=view)
 
-    found = pages(stubs.experiments.ListTuneExperiments, request, "tune_experiments")
+    found = pages(stubs, stubs.experiments.ListTuneExperiments, request, "tune_experiments")
 
     assert [item.name for page in found for item in page.tune_experiments] == [
         item.name for item in reversed(experiments)
@@ -290,9 +291,8 @@ def test_lists_of_experiments_with_a_thousand_long_labels_fit(stubs: Any, experi
 
 
 def test_an_experiment_with_evaluations_of_huge_rows_fits(stubs: Any, experiments: list[Any]) -> None:
-    found = stubs.experiments.GetTuneExperiment(
-        tune_experiment_service_pb2.GetTuneExperimentRequest(name=experiments[0].name)
-    )
+    request = tune_experiment_service_pb2.GetTuneExperimentRequest(name=experiments[0].name)
+    found = stubs.charges.fairly(lambda: stubs.experiments.GetTuneExperiment(request))
 
     assert found.ByteSize() < USUAL_RESPONSE_BYTES
     assert len(found.snapshots) == 3_000
@@ -312,7 +312,7 @@ def test_an_experiment_with_evaluations_of_huge_rows_fits(stubs: Any, experiment
 def test_the_watch_of_such_an_experiment_fits(stubs: Any, experiments: list[Any]) -> None:
     request = tune_experiment_service_pb2.WatchTuneExperimentRequest(name=experiments[0].name)
 
-    messages = list(stubs.experiments.WatchTuneExperiment(request))
+    messages = stubs.charges.fairly(lambda: list(stubs.experiments.WatchTuneExperiment(request)))
 
     assert [item.sequence for message in messages for item in message.tune_experiment.snapshots] == list(
         range(1, 3_001)
@@ -321,12 +321,11 @@ def test_the_watch_of_such_an_experiment_fits(stubs: Any, experiments: list[Any]
 
 def test_its_tuned_model_fits_alone_and_in_a_list(stubs: Any, experiments: list[Any]) -> None:
     (page,) = pages(
-        stubs.tuned_models.ListTunedModels, tuned_model_service_pb2.ListTunedModelsRequest(), "tuned_models"
+        stubs, stubs.tuned_models.ListTunedModels, tuned_model_service_pb2.ListTunedModelsRequest(), "tuned_models"
     )
 
-    found = stubs.tuned_models.GetTunedModel(
-        tuned_model_service_pb2.GetTunedModelRequest(name=page.tuned_models[0].name)
-    )
+    request = tuned_model_service_pb2.GetTunedModelRequest(name=page.tuned_models[0].name)
+    found = stubs.charges.fairly(lambda: stubs.tuned_models.GetTunedModel(request))
 
     assert len(found.evaluations) == 5
     assert found.ByteSize() < USUAL_RESPONSE_BYTES
@@ -362,7 +361,8 @@ def test_a_list_of_330_spaces_at_their_limits_fits(stubs: Any) -> None:
             deployment_service_pb2.CreateSpaceRequest(space_id=f"space-{number}", space=space)
         )
 
-    found = pages(stubs.deployments.ListSpaces, deployment_service_pb2.ListSpacesRequest(page_size=1_000), "spaces")
+    request = deployment_service_pb2.ListSpacesRequest(page_size=1_000)
+    found = pages(stubs, stubs.deployments.ListSpaces, request, "spaces")
 
     assert len({item.name for page in found for item in page.spaces}) == 331
     assert len(found) == 3
@@ -384,7 +384,8 @@ def test_a_deployment_keeps_its_last_hundred_revisions_and_the_one_that_is_serve
             if "missing" in str(pending.model.base_model):
                 probes.failed("hostile", pending.key, failure)
 
-    found = stubs.deployments.GetDeployment(deployment_service_pb2.GetDeploymentRequest(name=created.name))
+    request = deployment_service_pb2.GetDeploymentRequest(name=created.name)
+    found = stubs.charges.fairly(lambda: stubs.deployments.GetDeployment(request))
 
     assert found.ByteSize() < USUAL_RESPONSE_BYTES
     assert len(found.revisions) == MAX_REVISIONS
@@ -392,7 +393,7 @@ def test_a_deployment_keeps_its_last_hundred_revisions_and_the_one_that_is_serve
     assert (numbers[0], numbers[-2:]) == (MAX_REVISIONS + 19, [21, 1])
     assert found.serving_revision == 1
     assert max(len(item.error.message) for item in found.revisions) <= 1_000
-    pages(stubs.deployments.ListDeployments, deployment_service_pb2.ListDeploymentsRequest(), "deployments")
+    pages(stubs, stubs.deployments.ListDeployments, deployment_service_pb2.ListDeploymentsRequest(), "deployments")
 
 
 def test_a_report_about_thousands_of_faults_with_long_texts_fits(stubs: Any) -> None:
@@ -417,7 +418,7 @@ def test_a_page_of_rows_ends_at_its_limit(stubs: Any) -> None:
     dataset = upload(stubs, to_jsonl(rows), chunk_bytes=2**20)
     request = dataset_service_pb2.ListDatasetRowsRequest(name=dataset.name, page_size=1_000)
 
-    found = pages(stubs.datasets.ListDatasetRows, request, "rows")
+    found = pages(stubs, stubs.datasets.ListDatasetRows, request, "rows")
 
     assert [row.row for page in found for row in page.rows] == list(range(1, 21))
     assert len(found) == 4

@@ -30,6 +30,7 @@ async def converted(
 
     def work() -> tuple[Item, Message]:
         found = read()
+        check_cancelled()
         return found, convert(found)
 
     return await storage.run(current_caller().tenant, cost, work)

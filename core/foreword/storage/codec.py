@@ -20,6 +20,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast
 
 from foreword.errors import InternalError, InvalidArgumentError
+from foreword.turns.cancellation import check_cancelled
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ def decode(annotation: type[T], data: Any) -> T:
     """Convert JSON written by `encode` back to a value.
 
     Raises:
+        CancelledError: The caller has gone; see `check_cancelled`.
         InternalError: `encode` cannot have written the data for this annotation.
     """
     return cast("T", _codec(cast("Any", annotation)).decode(data, "$"))
@@ -192,6 +194,7 @@ class _Record(_Codec):
         return {name: codec.encode(getattr(value, name), f"{path}.{name}") for name, codec in self._fields.items()}
 
     def decode(self, data: Any, path: str) -> Any:
+        check_cancelled()
         _expect(isinstance(data, dict), path, self._kind.__name__, data)
         wrong = sorted((self._required - data.keys()) | (data.keys() - self._fields.keys()))
         if wrong:

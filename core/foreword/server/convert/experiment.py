@@ -29,6 +29,7 @@ from foreword.server.convert.report import evaluations, finding
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.server.status import failure_status
+from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
 
 
@@ -221,6 +222,7 @@ def _progress(progress: Progress) -> tune_experiment_pb2.TuneProgress:
 
 
 def _snapshot(snapshot: Snapshot) -> tune_experiment_pb2.TuneSnapshot:
+    check_cancelled()
     return tune_experiment_pb2.TuneSnapshot(
         sequence=snapshot.sequence,
         step=snapshot.step,

@@ -15,6 +15,7 @@ from foreword.domain.report import (
     Table,
     Values,
 )
+from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import dataset_pb2, report_pb2, tune_experiment_pb2
 
 
@@ -35,6 +36,7 @@ def finding(item: Finding) -> report_pb2.Finding:
 
 def report_part(part: ReportPart) -> report_pb2.ReportPart:
     """Convert a report part to a message."""
+    check_cancelled()
     message = report_pb2.ReportPart(id=part.id, title=part.title)
     match part.content:
         case Table(columns=columns, rows=rows):
