@@ -216,7 +216,8 @@ class ExperimentRun:
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
             tuning = make()
         self._first_step = tuning.step
-        self._workshop.queue.rewind(self._lease, tuning.step)
+        # The last update of an epoch is recorded when the epoch has ended, which may be after this checkpoint.
+        self._workshop.queue.rewind(self._lease, tuning.step - 1 if tuning.epoch_is_over else tuning.step)
         return tuning
 
     def _evaluate(self, tuning: TuningRun, result: TrainResult) -> tuple[Evaluation, ...]:

@@ -223,6 +223,22 @@ def test_a_worker_that_stops_releases_all_runs_with_their_checkpoints(shop):
     assert log[0][0] == "experiment_leased"
 
 
+@pytest.mark.parametrize("heartbeat", range(3, 9))
+def test_a_run_whose_worker_dies_between_an_update_and_its_checkpoint_records_every_update_once(shop, heartbeat):
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    (run,) = queue_runs(shop, "acme")
+    with pytest.raises(KeyboardInterrupt):
+        work(shop, at(heartbeat, die), checkpoint_seconds=1e-9)
+    with shop.workshop.database.write() as session:
+        session.execute(update(JobRow).values(lease_expire_time=MOMENT))
+    work(shop)
+
+    assert states(shop, [run]) == [ExperimentState.SUCCEEDED]
+    assert steps(shop, run) == [1, 2, 3, 4, 5, 6]
+
+
 def test_runs_whose_database_was_away_for_a_moment_are_put_off_and_end(shop):
     def away() -> None:
         raise UnavailableError("The database cannot be reached.")
