@@ -176,6 +176,9 @@ class TenantService:
     ) -> TuneExperiment:
         """Queue a run under an id, or return the existing one.
 
+        The run starts from scratch. From the tensors of `like` it would need a quarter of the updates for the same
+        score, but it would begin with the answers that people have corrected since.
+
         Args:
             like: Model whose base model, method and verbalizer the run uses. Default: the service's defaults.
         """
