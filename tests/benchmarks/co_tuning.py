@@ -26,8 +26,8 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions, TunePlan
 from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.plugin.interfaces import LoadedModel, TuningMethod
-from foreword.tuning.co_tuning import CoTuner
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.co_tuning import CoTuner
+from foreword.tuning.runs.run import TuningRun
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification

@@ -23,9 +23,9 @@ from foreword.inference.runner import ModelRunner
 from foreword.plugin.encoding import encode_input
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
-from foreword.tuning.co_tuning import tune
-from foreword.tuning.plan import make_plan
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.planning.plan import make_plan
+from foreword.tuning.runs.run import TuningRun
 from foreword.tuning.split import same_inputs
 
 

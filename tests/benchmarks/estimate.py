@@ -18,7 +18,7 @@ from cross_validation import Setup, Split, Tuner, make_rows, read_file
 
 from foreword.plugin.manager import PluginManager
 from foreword.samples import sample_path
-from foreword.tuning.speed import TuningSpeed
+from foreword.tuning.planning.speed import TuningSpeed
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.interfaces import EncodedRow, LoadedModel, TuningMethod
 from foreword.plugin.sites import find_sites
 from foreword.tuning.batches import batch_order
-from foreword.tuning.optimisation import clip, make_optimizer
+from foreword.tuning.runs.optimisation import clip, make_optimizer
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel

@@ -12,9 +12,9 @@ import torch
 from factories.runs import make_parameters, make_rows, make_run
 from factories.tiny_models import tiny_model
 from foreword.plugin.interfaces import Artifact, LoadedModel
-from foreword.tuning.co_tuning import CoTuner, StepOutcome, tune
-from foreword.tuning.results import StepReport, TrainResult
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.co_tuning import CoTuner, StepOutcome, tune
+from foreword.tuning.runs.results import StepReport, TrainResult
+from foreword.tuning.runs.run import TuningRun
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 

@@ -9,7 +9,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions, TunePlan
 from foreword.domain.parameters import ResolvedParameters, TuneParameters, resolve_parameters
 from foreword.plugin.interfaces import LoadedModel, TuningMethod
-from foreword.tuning.run import TuningRun
+from foreword.tuning.runs.run import TuningRun
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
 

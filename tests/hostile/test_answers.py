@@ -40,7 +40,7 @@ from foreword.errors import InternalError
 from foreword.server.app import SERVICES
 from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
 from foreword.storage.probes import ProbeQueue
-from foreword.tuning import plan_checks
+from foreword.tuning.planning import plan_checks
 from foreword.v1 import (
     dataset_service_pb2,
     deployment_service_pb2,

@@ -9,8 +9,8 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 from foreword.evaluation import evaluate, find_suspect_rows
 from foreword.inference.runner import ModelRunner
-from foreword.tuning.co_tuning import tune
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.runs.run import TuningRun
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
 from foreword_tasks.classification import Classification

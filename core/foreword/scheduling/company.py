@@ -24,10 +24,10 @@ from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Company, Lease
 from foreword.storage.machine_speeds import MachineSpeeds
-from foreword.tuning.co_tuning import CoTuner
-from foreword.tuning.results import StepReport
-from foreword.tuning.run import TuningRun
-from foreword.tuning.speed import TuningSpeed
+from foreword.tuning.company.co_tuning import CoTuner
+from foreword.tuning.planning.speed import TuningSpeed
+from foreword.tuning.runs.results import StepReport
+from foreword.tuning.runs.run import TuningRun
 
 _log = get_logger("worker")
 

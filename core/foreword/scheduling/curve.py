@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from foreword.domain.experiment import Phase, Progress, Snapshot
-from foreword.tuning.results import StepReport
+from foreword.tuning.runs.results import StepReport
 
 _MOST_SNAPSHOTS = 500
 

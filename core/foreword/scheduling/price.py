@@ -7,7 +7,7 @@ from typing import Final
 
 from foreword.domain.machine_speed import Machine
 from foreword.storage.machine_speeds import MachineSpeeds
-from foreword.tuning.results import StepReport
+from foreword.tuning.runs.results import StepReport
 
 _FEWEST_TOKENS: Final = 1_000
 """Tokens from which a refinement is worth a transaction."""

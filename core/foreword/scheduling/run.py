@@ -27,8 +27,8 @@ from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.jobs.leases import Lease
-from foreword.tuning.results import StepReport, TrainResult
-from foreword.tuning.run import TuningRun
+from foreword.tuning.runs.results import StepReport, TrainResult
+from foreword.tuning.runs.run import TuningRun
 
 _log = get_logger("worker")
 

@@ -20,7 +20,7 @@ from foreword.storage.jobs.leases import Lease
 from foreword.storage.publication import ArtifactPublisher
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
-from foreword.tuning.results import TrainResult
+from foreword.tuning.runs.results import TrainResult
 
 
 def store_tuned_model(

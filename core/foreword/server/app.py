@@ -53,7 +53,7 @@ from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.key_ids import key_ids
 from foreword.storage.tenants import TenantRepository
-from foreword.tuning.speed import TuningSpeed
+from foreword.tuning.planning.speed import TuningSpeed
 from foreword.turns.turn_pool import SERVICE
 from foreword.v1 import (
     catalog_service_pb2_grpc,

@@ -30,8 +30,8 @@ from foreword.storage.database import Database
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.machine_speeds import MachineSpeeds
-from foreword.tuning.plan import make_plan
-from foreword.tuning.speed import TuningSpeed
+from foreword.tuning.planning.plan import make_plan
+from foreword.tuning.planning.speed import TuningSpeed
 from foreword.turns.cancellation import give_way
 
 Item = TypeVar("Item")

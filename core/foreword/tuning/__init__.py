@@ -1,4 +1,16 @@
 """Tuning: the plan of a run, the run itself, several runs in common passes, and advice on its learning curve.
 
-`plan`, `split` and `advice` do not import torch; the other modules do.
+From the top down:
+
+    company      several runs on one base model, trained in common passes
+    advice       what the learning curve of a run suggests
+    runs         one run: its updates, epochs and checkpoints
+    planning     the plan of a run, made before it starts
+    batches      rows as token ids, and the order in which a run reads them
+    split        held-out rows
+    schedule     the learning rate, and the number of updates
+    adapter      the files of a tuned adapter
+
+Each imports only those below it; a contract in `pyproject.toml` checks this. `planning`, `split`, `schedule` and
+`advice` do not import torch, so that the server can plan; the other modules do.
 """

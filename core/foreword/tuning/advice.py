@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from foreword.domain.experiment import Phase, Snapshot, TunePlan
-from foreword.tuning.plan_warnings import FEW_UPDATES
+from foreword.tuning.planning.plan_warnings import FEW_UPDATES
 from foreword.tuning.schedule import updates_per_epoch
 
 _PARTS: Final = 5

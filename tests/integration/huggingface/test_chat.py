@@ -17,7 +17,7 @@ from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.errors import FailedPreconditionError
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.server.token_counts import TokenCounters
-from foreword.tuning.co_tuning import tune
+from foreword.tuning.company.co_tuning import tune
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry
 from foreword_huggingface.sources import HubSource

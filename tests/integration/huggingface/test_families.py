@@ -18,7 +18,7 @@ from foreword.inference.decoding.rows import DecodeRow
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Affine, Embeds
 from foreword.plugin.sites import find_sites
-from foreword.tuning.co_tuning import tune
+from foreword.tuning.company.co_tuning import tune
 from foreword_huggingface.families import FAMILIES
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry

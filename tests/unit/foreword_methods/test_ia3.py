@@ -19,7 +19,7 @@ from foreword.network.row_adapters import RowAdapters
 from foreword.plugin.interfaces import Artifact
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
-from foreword.tuning.co_tuning import tune
+from foreword.tuning.company.co_tuning import tune
 from foreword_methods import plugin
 from foreword_methods.ia3 import IA3
 

@@ -17,7 +17,7 @@ from foreword.plugin.encoding import encode_input, encode_target
 from foreword.plugin.interfaces import Artifact, EncodedRow
 from foreword.plugin.register import Register
 from foreword.tuning.adapter import adapter_files
-from foreword.tuning.co_tuning import tune
+from foreword.tuning.company.co_tuning import tune
 from foreword_methods import plugin
 from foreword_methods.prompt_tuning import PromptTuning
 

@@ -9,7 +9,7 @@ import pytest
 from factories.stored import MOMENT
 from foreword.domain.experiment import Phase
 from foreword.scheduling.curve import CurveRecorder
-from foreword.tuning.results import StepReport
+from foreword.tuning.runs.results import StepReport
 
 STEP = StepReport(
     step=1, total_steps=10, epoch=0.1, loss=2.0, learning_rate=0.1, rows=4, tokens=120, seconds=0.5, phase=Phase.TUNING,

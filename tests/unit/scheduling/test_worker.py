@@ -35,7 +35,7 @@ from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import JobRow
 from foreword.storage.tuned_models import TunedModelRepository
-from foreword.tuning import checkpoint
+from foreword.tuning.runs import checkpoint
 from foreword.tuning.split import split_for
 from foreword_tasks.classification import Classification
 

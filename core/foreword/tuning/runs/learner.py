@@ -9,8 +9,8 @@ import torch
 
 from foreword.domain.parameters import ResolvedParameters
 from foreword.plugin.interfaces import Trainable
-from foreword.tuning.checkpoint import optimizer_state, restore_optimizer
-from foreword.tuning.optimisation import clip, make_optimizer, set_rate
+from foreword.tuning.runs.checkpoint import optimizer_state, restore_optimizer
+from foreword.tuning.runs.optimisation import clip, make_optimizer, set_rate
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ import torch
 from foreword.network.answer_loss import AnswerLoss
 from foreword.network.pass_budget import PassBudget
 from foreword.plugin.interfaces import EncodedRow, LoadedModel
-from foreword.tuning.pass_cut import RowSize, cut_passes, pass_size
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.pass_cut import RowSize, cut_passes, pass_size
+from foreword.tuning.runs.run import TuningRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import CancelledError
-from foreword.tuning.lengths import MOST_MEASURED_BYTES, measure_lengths
-from foreword.tuning.plan import make_plan
+from foreword.tuning.planning.lengths import MOST_MEASURED_BYTES, measure_lengths
+from foreword.tuning.planning.plan import make_plan
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.generation import Generation
 

@@ -16,8 +16,8 @@ from foreword.domain.parameters import FROM_TUNED_MODEL, TuneParameters
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import ArtifactError, InvalidArgumentError
 from foreword.plugin.interfaces import Artifact
-from foreword.tuning.co_tuning import tune
-from foreword.tuning.plan import make_plan
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.planning.plan import make_plan
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification

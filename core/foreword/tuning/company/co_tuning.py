@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from foreword.plugin.interfaces import LoadedModel
-from foreword.tuning.mixed_pass import MixedPass, PassRow
-from foreword.tuning.pass_cut import cut_passes, pass_size
-from foreword.tuning.pass_schedule import Part, PassSchedule
-from foreword.tuning.results import StepReport
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.mixed_pass import MixedPass, PassRow
+from foreword.tuning.company.pass_cut import cut_passes, pass_size
+from foreword.tuning.company.pass_schedule import Part, PassSchedule
+from foreword.tuning.runs.results import StepReport
+from foreword.tuning.runs.run import TuningRun
 
 _CPU_PASS_TOKENS: Final = 2048
 _PASS_TOKENS: Final = 8192

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from foreword.domain.experiment import Phase
 from foreword.errors import ArtifactError
 from foreword.plugin.interfaces import Artifact
-from foreword.tuning.checkpoint import pack, unpack
-from foreword.tuning.results import StepReport
-from foreword.tuning.selection import Selection
+from foreword.tuning.runs.checkpoint import pack, unpack
+from foreword.tuning.runs.results import StepReport
+from foreword.tuning.runs.selection import Selection
 
 if TYPE_CHECKING:
     from torch import Tensor

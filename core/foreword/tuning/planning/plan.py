@@ -21,8 +21,8 @@ from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.plugin.task_options import check_task_options
-from foreword.tuning.lengths import Lengths, measure_lengths
-from foreword.tuning.limits import (
+from foreword.tuning.planning.lengths import Lengths, measure_lengths
+from foreword.tuning.planning.limits import (
     check_parameters,
     check_start,
     check_validation_dataset,
@@ -32,11 +32,11 @@ from foreword.tuning.limits import (
     fit_to_time,
     fit_to_validation_dataset,
 )
-from foreword.tuning.plan_checks import check_context, check_labels, check_template, plain_count
-from foreword.tuning.plan_warnings import plan_warnings, start_warnings
+from foreword.tuning.planning.plan_checks import check_context, check_labels, check_template, plain_count
+from foreword.tuning.planning.plan_warnings import plan_warnings, start_warnings
+from foreword.tuning.planning.validation_warnings import validation_warnings
 from foreword.tuning.schedule import updates_per_epoch
 from foreword.tuning.split import held_out_places
-from foreword.tuning.validation_warnings import validation_warnings
 
 MINIMUM_ROWS: Final = 10
 """Minimum number of rows to tune and to measure."""

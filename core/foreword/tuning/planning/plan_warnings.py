@@ -9,7 +9,7 @@ from foreword.domain.experiment import ExperimentConfig
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Finding, Severity
 from foreword.domain.tuned_model import TunedModel
-from foreword.tuning.lengths import Lengths
+from foreword.tuning.planning.lengths import Lengths
 
 FEW_UPDATES: Final = 100
 """Updates below which a plan has a warning: adapters start far from useful, and the loss has hardly begun to fall."""

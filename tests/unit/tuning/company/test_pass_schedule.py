@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factories.examples import examples
-from foreword.tuning.pass_schedule import Part, PassSchedule
+from foreword.tuning.company.pass_schedule import Part, PassSchedule
 
 PASS_TOKENS = 100
 

@@ -13,7 +13,7 @@ from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.report import Finding, Severity
 from foreword.errors import InvalidArgumentError
-from foreword.tuning.plan import make_plan
+from foreword.tuning.planning.plan import make_plan
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation

@@ -33,14 +33,14 @@ from foreword.network.pass_memory import AdapterSize
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, EncodedRow, LoadedModel, Schema, Task, TuningMethod
 from foreword.tuning.batches import encode_rows, length_order
-from foreword.tuning.course import Course
-from foreword.tuning.fingerprint import run_fingerprint
-from foreword.tuning.learner import Learner
-from foreword.tuning.results import StepReport, TrainResult
-from foreword.tuning.run_state import RunState
-from foreword.tuning.selection import Selection
+from foreword.tuning.runs.course import Course
+from foreword.tuning.runs.fingerprint import run_fingerprint
+from foreword.tuning.runs.learner import Learner
+from foreword.tuning.runs.results import StepReport, TrainResult
+from foreword.tuning.runs.run_state import RunState
+from foreword.tuning.runs.selection import Selection
+from foreword.tuning.runs.update import Update
 from foreword.tuning.split import split_for
-from foreword.tuning.update import Update
 
 if TYPE_CHECKING:
     from torch import Tensor

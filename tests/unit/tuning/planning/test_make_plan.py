@@ -13,10 +13,10 @@ from foreword.domain.parameters import TuneParameters
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.evaluation import held_out_metric
 from foreword.inference.runner import ModelRunner
-from foreword.tuning.co_tuning import tune
-from foreword.tuning.limits import ENOUGH_UPDATES, FEWEST_READINGS, MOST_READINGS
-from foreword.tuning.plan import make_plan
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.planning.limits import ENOUGH_UPDATES, FEWEST_READINGS, MOST_READINGS
+from foreword.tuning.planning.plan import make_plan
+from foreword.tuning.runs.run import TuningRun
 from foreword.tuning.split import split_for
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning

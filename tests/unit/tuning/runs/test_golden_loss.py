@@ -17,7 +17,7 @@ from foreword.cli.threads import let_idle_threads_sleep
 from foreword.domain.base_model import Architecture
 from foreword.plugin.interfaces import TuningMethod
 from foreword.testing.tiny_models import TinyModel
-from foreword.tuning.co_tuning import tune
+from foreword.tuning.company.co_tuning import tune
 from foreword_methods.ia3 import IA3
 from foreword_methods.prompt_tuning import PromptTuning
 

@@ -4,8 +4,8 @@ import pytest
 
 from factories.runs import make_parameters, make_rows, make_run
 from factories.tiny_models import tiny_model
-from foreword.tuning.co_tuning import tune
-from foreword.tuning.selection import Selection
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.runs.selection import Selection
 
 
 def _offer_all(results) -> Selection:

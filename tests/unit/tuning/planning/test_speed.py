@@ -7,7 +7,7 @@ import pytest
 
 from factories.tiny_models import tiny_model
 from foreword.domain.base_model import Architecture
-from foreword.tuning.speed import TuningSpeed
+from foreword.tuning.planning.speed import TuningSpeed
 
 SPEC = replace(tiny_model("bart").spec, hidden_size=256, parameter_count=10_000_000)
 

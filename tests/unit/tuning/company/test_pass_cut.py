@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factories.examples import examples
-from foreword.tuning.pass_cut import RowSize, cut_passes, pass_size
+from foreword.tuning.company.pass_cut import RowSize, cut_passes, pass_size
 
 ROWS = st.lists(
     st.builds(

@@ -11,8 +11,8 @@ from factories.companies import KINDS, SHAPES, assert_equal_to_solo, run_of, sol
 from factories.examples import examples
 from factories.runs import make_parameters, make_rows, make_run
 from factories.tiny_models import tiny_model
-from foreword.tuning.co_tuning import CoTuner, tune
-from foreword.tuning.results import TrainResult
+from foreword.tuning.company.co_tuning import CoTuner, tune
+from foreword.tuning.runs.results import TrainResult
 
 
 def _same_prompts(found: TrainResult, expected: TrainResult) -> bool:

@@ -15,9 +15,9 @@ from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import soft_prompt
 from foreword.testing.tiny_models import TinyModel
 from foreword.tuning.batches import encode_rows
-from foreword.tuning.checkpoint import pack, unpack
-from foreword.tuning.co_tuning import tune
-from foreword.tuning.fingerprint import run_fingerprint
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.runs.checkpoint import pack, unpack
+from foreword.tuning.runs.fingerprint import run_fingerprint
 from foreword_methods.ia3 import IA3
 from foreword_tasks.classification import Classification
 

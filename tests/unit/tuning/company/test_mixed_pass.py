@@ -13,9 +13,9 @@ from foreword.errors import FailedPreconditionError
 from foreword.network.answer_loss import AnswerLoss
 from foreword.plugin.contributions import Contribution, Embeds
 from foreword.plugin.interfaces import Artifact, LoadedModel, ParameterGroup, Trainable
-from foreword.tuning.co_tuning import CoTuner
-from foreword.tuning.mixed_pass import MixedPass, PassRow
-from foreword.tuning.run import TuningRun
+from foreword.tuning.company.co_tuning import CoTuner
+from foreword.tuning.company.mixed_pass import MixedPass, PassRow
+from foreword.tuning.runs.run import TuningRun
 from foreword_methods.prompt_tuning import PromptTuning
 
 UPDATES = 2

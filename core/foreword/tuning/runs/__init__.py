@@ -1,0 +1,1 @@
+"""One run: its updates, epochs and checkpoints."""
