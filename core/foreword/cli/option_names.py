@@ -17,6 +17,7 @@ _OTHER_NAMES = {
     "prompt_variables": "variable",
     "structured.examples": "example",
     "structured.input": "text",
+    "tune_experiment.validation_dataset": "validation",
 }
 """Parameters of commands whose names differ from the field that they set."""
 _RESOURCES = {"api_key": "key", "tune_experiment": "experiment", "tuned_model": "model"}

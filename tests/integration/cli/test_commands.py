@@ -78,6 +78,14 @@ def test_held_out_rows_come_from_a_file_or_a_stored_dataset(command, rows, tmp_p
     assert by_file["validation_dataset"] == by_name["validation_dataset"] != ""
 
 
+def test_a_share_beside_a_file_of_held_out_rows_is_refused_by_both_options(command, rows):
+    status, _, err = command("tune", rows, "--validation", rows, "--validation-split", "0.2", "--dry-run")
+
+    assert status == 1
+    assert "--validation: is set" in err
+    assert "--validation-split: is 0.2" in err
+
+
 def test_held_out_rows_that_are_neither_a_file_nor_a_dataset_are_refused(command, rows):
     status, _, err = command("tune", rows, "--validation", "nowhere.jsonl")
 
