@@ -163,7 +163,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("FOREWORD_LOG_LEVEL") == "debug":
             click.echo(redact(traceback.format_exc()), err=True, nl=False)
             return 1
-        if isinstance(error, ValueError) and str(error).startswith("embedded null"):
+        if isinstance(error, ValueError) and "embedded null" in str(error):
             return _report("A path contains the character NUL, which no path can contain. Correct the path.")
         return _report(
             f"Internal error: {type(error).__name__}: {error}. "

@@ -159,6 +159,9 @@ def _released(rpc: Callable[[list[Any], Any], Awaitable[Any]]) -> Callable[[Any,
         try:
             return await rpc(held, context)
         except grpc.aio.AbortError as aborted:
+            if aborted.__context__ is not None:
+                # From Python 3.13 on, frames of contextlib hold this error, and its traceback would hold them.
+                aborted.__context__.__traceback__ = None
             aborted.__context__ = None
             raise aborted.with_traceback(None)  # noqa: B904 - no other error may be attached
 

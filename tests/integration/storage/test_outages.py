@@ -51,6 +51,11 @@ def start_error(place: Path | str) -> UnavailableError:
     return raised.value
 
 
+def migrate(file: Path) -> None:
+    with closing(Database(file)) as database:
+        database.migrate()
+
+
 def fill(repository: TenantRepository, kept: list[str]) -> None:
     """Add tenants until the database rejects one; `kept` receives those that were stored."""
     for number in range(2000):
@@ -93,7 +98,7 @@ def test_a_file_of_another_program_is_left_alone(tmp_path):
     content = file.read_bytes()
 
     with pytest.raises(FailedPreconditionError, match="has the tables albums, songs") as raised:
-        Database(file).migrate()
+        migrate(file)
 
     assert str(file) in raised.value.message
     assert raised.value.reason == "DATABASE_FOREIGN"
@@ -112,7 +117,7 @@ def test_a_database_of_another_program_that_uses_alembic_is_not_taken_for_a_newe
     )
 
     with pytest.raises(FailedPreconditionError, match="belongs to another program"):
-        Database(file).migrate()
+        migrate(file)
 
 
 def test_the_store_of_the_bot_is_not_taken_for_the_service_s(tmp_path):
@@ -122,14 +127,14 @@ def test_the_store_of_the_bot_is_not_taken_for_the_service_s(tmp_path):
     store.close()
 
     with pytest.raises(FailedPreconditionError, match="belongs to another program"):
-        Database(file).migrate()
+        migrate(file)
 
 
 def test_a_newer_schema_names_the_file_and_both_ways_out(file):
     run_sql(file, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(FailedPreconditionError, match="newer version") as raised:
-        Database(file).migrate()
+        migrate(file)
 
     assert str(file) in raised.value.message
     assert "Run the newer version, or restore a backup" in raised.value.message
