@@ -4,6 +4,7 @@ tenants/{tenant}
 tenants/{tenant}/apiKeys/{api_key}
 tenants/{tenant}/datasets/{dataset}
 tenants/{tenant}/tuneExperiments/{tune_experiment}
+tenants/{tenant}/tuneSweeps/{tune_sweep}
 tenants/{tenant}/tunedModels/{tuned_model}
 tenants/{tenant}/spaces/{space}
 tenants/{tenant}/spaces/{space}/deployments/{deployment}
@@ -91,6 +92,15 @@ class TuneExperimentName(ResourceName):
     pattern = "tenants/{tenant}/tuneExperiments/{tune_experiment}"
     tenant: str
     tune_experiment: str
+
+
+@dataclass(frozen=True, slots=True)
+class TuneSweepName(ResourceName):
+    """`tenants/{tenant}/tuneSweeps/{tune_sweep}`."""
+
+    pattern = "tenants/{tenant}/tuneSweeps/{tune_sweep}"
+    tenant: str
+    tune_sweep: str
 
 
 @dataclass(frozen=True, slots=True)

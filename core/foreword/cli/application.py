@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "datasets": ("foreword.cli.datasets:datasets", "Manage stored training data."),
     "tune": ("foreword.cli.tune:tune", "Tune a prompt on a file of examples."),
     "experiments": ("foreword.cli.experiments:experiments", "Manage tuning runs."),
+    "sweep": ("foreword.cli.sweep:sweep", "Tune with several parameters at once and keep the best."),
+    "sweeps": ("foreword.cli.sweeps:sweeps", "Manage sweeps."),
     "models": ("foreword.cli.models:models", "Manage tuned models."),
     "deploy": ("foreword.cli.deployments:deploy", "Deploy a model under a serving name."),
     "deployments": ("foreword.cli.deployments:deployments", "Manage deployments."),

@@ -18,9 +18,13 @@ _OTHER_NAMES = {
     "structured.examples": "example",
     "structured.input": "text",
     "tune_experiment.validation_dataset": "validation",
+    "tune_sweep.max_combinations": "combinations",
+    "tune_sweep.seed": "search_seed",
+    "tune_sweep.swept_parameters": "tried",
+    "tune_sweep.tune_experiment.validation_dataset": "validation",
 }
 """Parameters of commands whose names differ from the field that they set."""
-_RESOURCES = {"api_key": "key", "tune_experiment": "experiment", "tuned_model": "model"}
+_RESOURCES = {"api_key": "key", "tune_experiment": "experiment", "tune_sweep": "sweep", "tuned_model": "model"}
 """Arguments that have a shorter name than the resource they refer to."""
 
 

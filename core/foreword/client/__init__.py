@@ -26,11 +26,15 @@ from foreword.client.resources import (
     TunePlan,
     TuneProgress,
     TuneSnapshot,
+    TuneSweep,
+    TuneSweepPlan,
+    TuneTrial,
     TuningMethod,
 )
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.halving import Rung
 from foreword.domain.inference import (
     LabelSet,
     LengthPenalty,
@@ -45,6 +49,7 @@ from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
+from foreword.domain.sweep import Search, SweepState, SweptRange
 from foreword.domain.tenant import Scope
 
 __all__ = [
@@ -77,7 +82,9 @@ __all__ = [
     "RevisionState",
     "Row",
     "RowValidator",
+    "Rung",
     "Scope",
+    "Search",
     "Severity",
     "Space",
     "Stage",
@@ -85,6 +92,8 @@ __all__ = [
     "StructuredPrompt",
     "SuspectRow",
     "SuspectRows",
+    "SweepState",
+    "SweptRange",
     "Task",
     "TaskOptions",
     "Tenant",
@@ -98,6 +107,9 @@ __all__ = [
     "TunePlan",
     "TuneProgress",
     "TuneSnapshot",
+    "TuneSweep",
+    "TuneSweepPlan",
+    "TuneTrial",
     "TunedModel",
     "TuningMethod",
 ]

@@ -196,6 +196,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         tuned_model=message.tuned_model,
         capacity_unit_hours=message.capacity_unit_hours,
         wait_seconds=message.wait_seconds,
+        tune_sweep=message.tune_sweep,
         creator=message.creator,
         create_time=values.time(message, "create_time"),
         update_time=values.time(message, "update_time"),

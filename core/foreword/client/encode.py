@@ -18,7 +18,7 @@ from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import StructuredPrompt
 from foreword.domain.violations import Violations
 from foreword.errors import InvalidArgumentError
-from foreword.v1 import inference_pb2, inference_service_pb2, tune_parameters_pb2
+from foreword.v1 import inference_pb2, inference_service_pb2, tune_experiment_pb2, tune_parameters_pb2
 
 Prompt = str | StructuredPrompt
 """A prompt: plain text, or a prompt in parts."""
@@ -70,6 +70,24 @@ def tune_parameters(parameters: TuneParameters) -> tune_parameters_pb2.TuneParam
     if parameters.method_parameters:
         message.method_parameters.CopyFrom(_struct(f"{within}.method_parameters", parameters.method_parameters))
     return message
+
+
+def experiment(
+    within: str, *, options: TaskOptions | None, parameters: TuneParameters | None, **values: Any
+) -> tune_experiment_pb2.TuneExperiment:
+    """Encode the configuration of an experiment, without the datasets.
+
+    Args:
+        within: Path of the message in its request.
+        values: The other fields; those that are None stay unset.
+    """
+    return build(
+        tune_experiment_pb2.TuneExperiment,
+        within,
+        task_options=task_options(options or TaskOptions()),
+        parameters=tune_parameters(parameters or TuneParameters()),
+        **values,
+    )
 
 
 def task_options(options: TaskOptions) -> tune_parameters_pb2.TaskOptions:

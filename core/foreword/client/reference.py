@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from foreword.client.message import text_problem
+from foreword.domain.parameters import TuneParameters
 from foreword.errors import InvalidArgumentError
 
 
@@ -112,3 +113,19 @@ def _describe(item: Any) -> str:
 def new_request_id() -> str:
     """Return an id that makes repeated sends of one mutation idempotent."""
     return uuid.uuid4().hex
+
+
+def run_references(
+    within: str, dataset: Reference, validation_dataset: Reference | None, parameters: TuneParameters | None
+) -> dict[str, tuple[Reference, str]]:
+    """Return the resources that a run names, with their collections, by the path of the field for the name.
+
+    Args:
+        within: Path of the run in its request.
+    """
+    references: dict[str, tuple[Reference, str]] = {f"{within}.dataset": (dataset, "datasets")}
+    if validation_dataset is not None:
+        references[f"{within}.validation_dataset"] = (validation_dataset, "datasets")
+    if parameters is not None and parameters.init_tuned_model:
+        references[f"{within}.parameters.init_tuned_model"] = (parameters.init_tuned_model, "tunedModels")
+    return references

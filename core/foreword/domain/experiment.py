@@ -12,6 +12,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
 from foreword.domain.report import Evaluation, Finding
 from foreword.domain.suspect_rows import SuspectRows
+from foreword.domain.trial import Trial
 
 DEFAULT_TUNING_TYPE: Final = "prompt_tuning"
 """The default tuning method."""
@@ -89,6 +90,7 @@ class ExperimentConfig:
         validation_dataset: Id of the dataset whose rows are held out; None if a share of `dataset` is.
         verbalizer: Template with one `{{input}}`; defaults to that of the task.
         instruction: Instruction for evaluating the base model without tuning; empty for none.
+        split_seed: Seed of the choice of the held-out rows; None for that of the run.
     """
 
     base_model: str
@@ -101,6 +103,7 @@ class ExperimentConfig:
     instruction: str = ""
     evaluate_base: bool = True
     validation_dataset: str | None = None
+    split_seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ class TunePlan:
         estimated_seconds: Run time on one worker; 0 if the size of the base model is unknown.
         schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.
         labels: Labels in the order in which answers list them; empty unless the task is closed.
+        split_seed: Seed of the choice of the held-out rows; None for that of the run.
     """
 
     parameters: ResolvedParameters
@@ -127,6 +131,12 @@ class TunePlan:
     schema: Mapping[str, Any]
     labels: tuple[str, ...] = ()
     multi_label: bool = False
+    split_seed: int | None = None
+
+    @property
+    def held_out_seed(self) -> int:
+        """Seed of the choice of the held-out rows."""
+        return self.parameters.seed if self.split_seed is None else self.split_seed
 
     @property
     def estimated_capacity_unit_hours(self) -> float:
@@ -182,6 +192,7 @@ class TuneExperiment:
         tuned_model: Id of the tuned model; None until the state is SUCCEEDED.
         compute_seconds: Time that the work so far takes one worker without other runs.
         wait_seconds: Time that the run has waited between its turns, while runs of other tenants had its worker.
+        trial: What makes it a trial of a sweep; None if it is none.
     """
 
     tenant: str
@@ -206,3 +217,4 @@ class TuneExperiment:
     update_time: datetime
     start_time: datetime | None
     end_time: datetime | None
+    trial: Trial | None = None

@@ -170,6 +170,7 @@ class WorkerCompany:
     def _bring_up_to_date(self, member: _Member) -> None:
         """Check whether a run may go on, write its checkpoint if that is due, and finish it if its tuning is done."""
         run = member.run
+        run.compare_if_due()
         member.heartbeat.check()
         run.checkpoint_if_due()
         if run.tuning is not None and run.tuning.done:

@@ -21,6 +21,7 @@ from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat
 from foreword.scheduling.start import find_start, read_start
 from foreword.scheduling.storing import store_tuned_model
+from foreword.scheduling.trial import TrialComparison
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifact_keys import checkpoints_key
@@ -72,6 +73,7 @@ class ExperimentRun:
             lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time
         )
         self._datasets = DatasetRepository(workshop.database, lease.experiment.tenant)
+        self._comparison = TrialComparison(workshop.database, lease.experiment)
         self._first_step = 0
         self._last_checkpoint = 0.0
 
@@ -96,6 +98,7 @@ class ExperimentRun:
         self._heartbeat.check()
         self._runner = ModelRunner(model)
         tuning = self.tuning = self._resume(model)
+        self._comparison.begin()
         self._recorder = CurveRecorder(
             total_steps=tuning.total_steps, total_epochs=tuning.total_epochs, now=self._workshop.database.now
         )
@@ -105,10 +108,15 @@ class ExperimentRun:
 
     def record(self, report: StepReport) -> None:
         """Record an update for the next heartbeat."""
+        self._comparison.note(report)
         snapshot = self._recorder.add(report)
         self._heartbeat.note(self._recorder.progress, (snapshot,) if snapshot else ())
         if snapshot:
             self._workshop.plugins.experiment_progressed(self._experiment, self._recorder.progress)
+
+    def compare_if_due(self) -> None:
+        """Compare a trial with the others of its sweep if it has come to a rung. Its results must have been stored."""
+        self._comparison.compare_if_due()
 
     def checkpoint_if_due(self) -> None:
         """Write a checkpoint if the last one was written some time ago."""
@@ -148,6 +156,7 @@ class ExperimentRun:
         self.checkpoint()
         result = tuning.result()
         self._heartbeat.beat(self._recorder.in_phase(Phase.EVALUATING))
+        self._comparison.compare()
         evaluations = self._evaluate(tuning, result)
         suspects = find_suspect_rows(
             runner=self._runner,

@@ -44,6 +44,7 @@ from foreword.server.server_options import server_options
 from foreword.server.tenant_service import TenantService
 from foreword.server.token_counts import TokenCounters
 from foreword.server.tune_experiment_service import TuneExperimentService
+from foreword.server.tune_sweep_service import TuneSweepService
 from foreword.server.tuned_model_service import TunedModelService
 from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker
@@ -62,6 +63,7 @@ from foreword.v1 import (
     inference_service_pb2_grpc,
     tenant_service_pb2_grpc,
     tune_experiment_service_pb2_grpc,
+    tune_sweep_service_pb2_grpc,
     tuned_model_service_pb2_grpc,
 )
 
@@ -74,6 +76,7 @@ SERVICES = tuple(
         "InferenceService",
         "TenantService",
         "TuneExperimentService",
+        "TuneSweepService",
         "TunedModelService",
     )
 )
@@ -318,6 +321,16 @@ class ForewordServer:
                     watches=self._watches,
                     max_queued=settings.max_queued_experiments,
                     heartbeat_seconds=settings.watch_heartbeat_seconds,
+                ),
+            ),
+            (
+                tune_sweep_service_pb2_grpc.add_TuneSweepServiceServicer_to_server,
+                TuneSweepService(
+                    database=database,
+                    deletions=self._deletions,
+                    planner=planner,
+                    pools=self._pools,
+                    max_queued=settings.max_queued_experiments,
                 ),
             ),
             (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
-from typing import IO, TypeVar
+from functools import lru_cache
+from typing import IO, Final, TypeVar
 
 from foreword.data.row_file import RowFile
 from foreword.data.row_sample import RowSample
@@ -36,7 +37,9 @@ from foreword.turns.cancellation import give_way
 
 Item = TypeVar("Item")
 
-_MAX_BYTES_IN_MEMORY = 16_000_000
+_MAX_BYTES_IN_MEMORY: Final = 16_000_000
+_MAX_COUNTS_IN_MEMORY: Final = 50_000
+"""Texts whose token counts are kept while several runs on them are planned."""
 
 
 class Planner:
@@ -78,12 +81,39 @@ class Planner:
             InvalidArgumentError: A value does not fit the model, the task or the data.
             FailedPreconditionError: The base model cannot be tuned, or the dataset has too few rows.
         """
-        task, method = self._task_and_method(requested)
-        model = self._plugins.base_model(requested.base_model or self._default_base_model)
+        ((config, plan),) = self.plan_all(tenant, [requested], start)
+        return config, plan
+
+    def plan_all(
+        self,
+        tenant: str,
+        runs: Sequence[NewExperiment],
+        start: TunedModel | None = None,
+        in_run: Callable[[int], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> list[tuple[ExperimentConfig, TunePlan]]:
+        """Return the configurations and plans of runs with the same base model and datasets, which are read once.
+
+        Args:
+            runs: At least one.
+            in_run: Context in which the run with that place is planned.
+
+        Raises:
+            ForewordError: As in `plan`.
+        """
+        first = runs[0]
+        model = self._plugins.base_model(first.base_model or self._default_base_model)
         datasets = DatasetRepository(self._database, tenant)
+        count_tokens = self._tokens.counter(model)
+        if len(runs) > 1:
+            count_tokens = lru_cache(_MAX_COUNTS_IN_MEMORY)(count_tokens)
+        plans: list[tuple[ExperimentConfig, TunePlan]] = []
         with ExitStack() as files:
-            rows, *validation = (self._open(datasets.get(name.dataset), files) for name in requested.datasets)
-            return self._plan(tenant, requested, task, method, model, start, rows, *validation)
+            rows, *validation = (self._open(datasets.get(name.dataset), files) for name in first.datasets)
+            for place, run in enumerate(runs):
+                with in_run(place):
+                    task, method = self._task_and_method(run)
+                    plans.append(self._plan(run, task, method, model, start, count_tokens, rows, *validation))
+        return plans
 
     def _open(self, dataset: Dataset, files: ExitStack) -> Sequence[Row]:
         """Return the rows of a dataset, which can be read until the stack closes."""
@@ -93,12 +123,12 @@ class Planner:
 
     def _plan(
         self,
-        tenant: str,
         requested: NewExperiment,
         task: Task | None,
         method: TuningMethod,
         model: BaseModel,
         start: TunedModel | None,
+        count_tokens: Callable[[str], int],
         rows: Sequence[Row],
         validation_rows: Sequence[Row] = (),
     ) -> tuple[ExperimentConfig, TunePlan]:
@@ -116,23 +146,9 @@ class Planner:
             parameters=requested.parameters,
             instruction=requested.instruction or requested.parameters.init_text or "",
             evaluate_base=requested.evaluate_base,
+            split_seed=requested.split_seed,
         )
-        plan = self._make_plan(tenant, config, model, task, method, start, rows, validation_rows)
-        warnings = (*plan.warnings, *chosen, *_alias(requested.base_model, model.spec))
-        return config, replace(plan, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
-
-    def _make_plan(
-        self,
-        tenant: str,
-        config: ExperimentConfig,
-        model: BaseModel,
-        task: Task,
-        method: TuningMethod,
-        start: TunedModel | None,
-        rows: Sequence[Row],
-        validation_rows: Sequence[Row],
-    ) -> TunePlan:
-        return make_plan(
+        plan = make_plan(
             config=config,
             spec=model.spec,
             task=task,
@@ -140,13 +156,15 @@ class Planner:
             rows=rows,
             validation_rows=validation_rows,
             start=start,
-            count_tokens=self._tokens.counter(model),
+            count_tokens=count_tokens,
             check=give_way,
             seconds_per_token=self._speeds.get(
                 Machine(base_model=model.spec.id, device=self._speed.device, dtype=self._speed.dtype),
                 lambda: self._speed.seconds_per_token(model.spec),
             ).seconds_per_token,
         )
+        warnings = (*plan.warnings, *chosen, *_alias(requested.base_model, model.spec))
+        return config, replace(plan, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:
         """Return the named task and method; the task is None if the rows decide."""

@@ -65,6 +65,13 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "CancelTuneExperiment": _WRITE,
         "DeleteTuneExperiment": _WRITE,
     },
+    "TuneSweepService": {
+        "CreateTuneSweep": _WRITE,
+        "GetTuneSweep": _READ,
+        "ListTuneSweeps": _READ,
+        "CancelTuneSweep": _WRITE,
+        "DeleteTuneSweep": _WRITE,
+    },
     "TunedModelService": {
         "GetTunedModel": _READ,
         "ListTunedModels": _READ,

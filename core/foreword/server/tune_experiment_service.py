@@ -16,13 +16,12 @@ from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
 from foreword.server.planning import Planner
 from foreword.server.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS, Pools
+from foreword.server.references import readable_references, require_own_references
 from foreword.server.responses import converted, fill_page
 from foreword.server.watches import ExperimentWatches
 from foreword.storage.database import Database
-from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.tuned_models import TunedModelRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
 
 RECHECK_SECONDS = 1.0
@@ -63,22 +62,13 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         key = request_key("CreateTuneExperiment", request)
         caller = current_caller()
         require_own(new.tenant or caller.tenant, request.parent)
-        for resource in (*new.datasets, *((new.start,) if new.start is not None else ())):
-            require_own(resource.tenant, str(resource))
+        require_own_references(new)
         repository = ExperimentRepository(self._database, caller.tenant)
         if not new.validate_only:
             made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
             if made is not None:
                 return convert.tune_experiment(made)
-        datasets = DatasetRepository(self._database, caller.tenant)
-        for name in new.datasets:
-            dataset = await self._pools.storage.run(caller.tenant, READ_SECONDS, datasets.get, name.dataset)
-            require_readable(dataset.creator, str(name))  # the plan and the evaluations show its content
-        start = None
-        if new.start is not None:
-            models = TunedModelRepository(self._database, caller.tenant)
-            start = await self._pools.storage.run(caller.tenant, READ_SECONDS, models.get, new.start.tuned_model)
-            require_readable(start.creator, str(new.start))
+        start = await readable_references(self._pools.storage, self._database, new)
         config, plan = await self._pools.work.run(
             caller.tenant,
             BEGIN_SECONDS,

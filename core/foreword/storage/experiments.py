@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, defer
@@ -21,6 +21,7 @@ from foreword.domain.job import JobKind
 from foreword.domain.report import Evaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
+from foreword.domain.trial import Trial
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.names import TenantName, TuneExperimentName, check_id
 from foreword.storage.artifact_keys import checkpoints_key
@@ -34,7 +35,7 @@ from foreword.storage.lists.list_specs import TUNE_EXPERIMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow
+from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
 
@@ -74,39 +75,27 @@ class ExperimentRepository:
         check_texts(display_name=display_name, description=description)
         if id is not None:
             check_id(id, "tune_experiment_id")
-        config_document = encode(ExperimentConfig, config, "tune_experiment")
-        plan_document = encode(TunePlan, plan, "tune_experiment.plan")
         with self._database.write_tenant(self._tenant) as session:
             made = self._made(session, request)
             if made is not None:
                 return made
             require_tenant(session, self._tenant)
-            require_dataset(session, self._tenant, config.dataset)
-            if config.validation_dataset is not None:
-                require_dataset(session, self._tenant, config.validation_dataset)
-            self._check_room(session, max_queued, plan)
+            require_datasets(session, self._tenant, config)
+            check_room(session, self._tenant, max_queued, plan.estimated_seconds)
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:
                 name = TuneExperimentName(self._tenant, id)
                 raise AlreadyExistsError(f"{name} already exists. Choose another id.", metadata={"resource": str(name)})
             now = self._database.clock(session)
-            row = ExperimentRow(
-                tenant=self._tenant,
-                id=id,
-                display_name=_free_name(session, self._tenant, display_name),
+            row = new_experiment(
+                self._tenant,
+                id,
+                display_name=free_name(session, ExperimentRow, self._tenant, display_name),
                 description=description,
-                dataset=config.dataset,
-                config=config_document,
-                plan=plan_document,
-                progress=encode(Progress, Progress()),
-                last_sequence=0,
-                evaluations=[],
-                curve_advice="",
-                suspect_rows=None,
-                tuned_model=None,
+                config=config,
+                plan=plan,
                 creator=creator,
-                create_time=now,
-                job=new_job(JobKind.TUNE, base_model=config.base_model, tuning_type=config.tuning_type, now=now),
+                now=now,
             )
             session.add(row)
             remember(session, self._tenant, request, id, now)
@@ -173,8 +162,7 @@ class ExperimentRepository:
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
-            job = row.job
-            state = ExperimentState(job.state)
+            state = ExperimentState(row.job.state)
             if state in (ExperimentState.SUCCEEDED, ExperimentState.FAILED):
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
@@ -182,15 +170,7 @@ class ExperimentRepository:
                     reason="EXPERIMENT_ENDED",
                     metadata={"resource": str(name), "state": state.value},
                 )
-            now = self._database.clock(session)
-            if state is ExperimentState.QUEUED:
-                transition(job, ExperimentState.CANCELLED, now)
-            elif state is ExperimentState.RUNNING:
-                yielded = job.yield_time is not None
-                transition(job, ExperimentState.CANCELLING, now)
-                if yielded:  # no worker holds it, and the workers may be busy for long
-                    transition(job, ExperimentState.CANCELLED, now)
-                    note_deletion(session, self._tenant, checkpoints_key(self._tenant, id, row.create_time), now)
+            cancel_job(session, row, self._database.clock(session))
             return to_experiment(row)
 
     def delete(self, id: str) -> str:
@@ -228,32 +208,105 @@ class ExperimentRepository:
             raise deleted_since(str(TuneExperimentName(self._tenant, replay.resource)))
         return to_experiment(row)
 
-    def _check_room(self, session: Session, max_queued: int, plan: TunePlan) -> None:
-        queued = session.scalars(
-            select(func.count())
-            .select_from(JobRow)
-            .where(
-                JobRow.tenant == self._tenant,
-                JobRow.kind == JobKind.TUNE.value,
-                JobRow.state == ExperimentState.QUEUED.value,
-            )
-        ).one()
-        if queued >= max_queued:
-            raise ExhaustedError(
-                f"{queued} experiments are already queued, and the limit is {max_queued}. "
-                "Wait until one has started, or cancel one.",
-                metadata={"limit": str(max_queued)},
-                # A place becomes free when a run ends, and the runs of a tenant usually take similar times.
-                retry_after=_retry_after(plan),
-                quota=str(TenantName(self._tenant)),
-            )
+
+def new_experiment(
+    tenant: str,
+    id: str,
+    *,
+    display_name: str,
+    description: str,
+    config: ExperimentConfig,
+    plan: TunePlan,
+    creator: str,
+    now: datetime,
+    trial: Trial | None = None,
+) -> ExperimentRow:
+    """Return the row of a queued experiment with its job."""
+    return ExperimentRow(
+        tenant=tenant,
+        id=id,
+        display_name=display_name,
+        description=description,
+        dataset=config.dataset,
+        config=encode(ExperimentConfig, config, "tune_experiment"),
+        plan=encode(TunePlan, plan, "tune_experiment.plan"),
+        progress=encode(Progress, Progress()),
+        last_sequence=0,
+        evaluations=[],
+        curve_advice="",
+        suspect_rows=None,
+        tuned_model=None,
+        creator=creator,
+        create_time=now,
+        sweep=None if trial is None else trial.sweep,
+        trial=None if trial is None else encode(Trial, trial, "trial"),
+        best_score=None,
+        job=new_job(JobKind.TUNE, base_model=config.base_model, tuning_type=config.tuning_type, now=now),
+    )
 
 
-def _retry_after(plan: TunePlan) -> timedelta:
+def require_datasets(session: Session, tenant: str, config: ExperimentConfig) -> None:
+    """Raise NotFoundError unless all datasets of a run exist."""
+    for id in (config.dataset, config.validation_dataset):
+        if id is not None:
+            require_dataset(session, tenant, id)
+
+
+def check_room(session: Session, tenant: str, max_queued: int, estimated_seconds: float, *, count: int = 1) -> None:
+    """Check whether a tenant may queue `count` more experiments.
+
+    Args:
+        estimated_seconds: Run time of one of them; 0 if it is unknown.
+
+    Raises:
+        ExhaustedError: The tenant would have too many experiments queued.
+    """
+    queued = session.scalars(
+        select(func.count())
+        .select_from(JobRow)
+        .where(
+            JobRow.tenant == tenant,
+            JobRow.kind == JobKind.TUNE.value,
+            JobRow.state == ExperimentState.QUEUED.value,
+        )
+    ).one()
+    if queued + count > max_queued:
+        more = f", and the sweep has {count} trials" if count > 1 else ""
+        raise ExhaustedError(
+            f"{queued} experiments are already queued{more}, and the limit is {max_queued}. "
+            "Wait until one has started, or cancel one.",
+            metadata={"limit": str(max_queued)},
+            # A place becomes free when a run ends, and the runs of a tenant usually take similar times.
+            retry_after=_retry_after(estimated_seconds),
+            quota=str(TenantName(tenant)),
+        )
+
+
+def cancel_job(session: Session, row: ExperimentRow, now: datetime, reason: Failure | None = None) -> None:
+    """Cancel a run that has not ended, whose job is locked; a worker that holds it finds out at its next heartbeat.
+
+    Args:
+        reason: Why its sweep has stopped it; None if its owner cancels it.
+    """
+    job = row.job
+    state = ExperimentState(job.state)
+    if state is ExperimentState.QUEUED:
+        transition(job, ExperimentState.CANCELLED, now)
+    elif state is ExperimentState.RUNNING:
+        yielded = job.yield_time is not None
+        transition(job, ExperimentState.CANCELLING, now)
+        if yielded:  # no worker holds it, and the workers may be busy for long
+            transition(job, ExperimentState.CANCELLED, now)
+            note_deletion(session, row.tenant, checkpoints_key(row.tenant, row.id, row.create_time), now)
+    if reason is not None:
+        job.failure = encode(Failure, reason, "failure")
+
+
+def _retry_after(estimated_seconds: float) -> timedelta:
     """Return the time after which a full queue is likely to have a free place."""
-    if not plan.estimated_seconds:  # the speed of the machine is not known yet
+    if not estimated_seconds:  # the speed of the machine is not known yet
         return _USUAL_RETRY
-    return min(max(timedelta(seconds=plan.estimated_seconds), _MIN_RETRY), _MAX_RETRY)
+    return min(max(timedelta(seconds=estimated_seconds), _MIN_RETRY), _MAX_RETRY)
 
 
 def find_experiment(session: Session, tenant: str, id: str) -> ExperimentRow | None:
@@ -313,6 +366,7 @@ def to_experiment(
         update_time=job.update_time,
         start_time=job.start_time,
         end_time=job.end_time,
+        trial=None if row.trial is None else decode(Trial, row.trial),
     )
 
 
@@ -329,11 +383,12 @@ def _require(session: Session, tenant: str, id: str, *, for_update: bool = False
     return row
 
 
-def _free_name(session: Session, tenant: str, wanted: str) -> str:
+def free_name(session: Session, table: type[ExperimentRow | SweepRow], tenant: str, wanted: str) -> str:
+    """Return a display name with the first free suffix of ` (1)`, ` (2)`, ..."""
     taken = set(
         session.scalars(
-            select(ExperimentRow.display_name).where(
-                ExperimentRow.tenant == tenant, ExperimentRow.display_name.startswith(wanted, autoescape=True)
+            select(table.display_name).where(
+                table.tenant == tenant, table.display_name.startswith(wanted, autoescape=True)
             )
         )
     )

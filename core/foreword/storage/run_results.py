@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.domain.halving import HeldOutScore
 from foreword.storage.codec import decode, encode
 from foreword.storage.experiments import find_experiment
 from foreword.storage.jobs.leases import Lease
@@ -60,6 +61,24 @@ def store_beat(session: Session, job: JobRow, beat: Beat, now: datetime, duratio
                 point=encode(Snapshot, numbered, "snapshot"),
             )
         )
+        _note_score(row, snapshot)
+
+
+def held_out_score(snapshot: Snapshot) -> HeldOutScore | None:
+    """Return the held-out results of a point of the learning curve; None if it has none."""
+    if snapshot.validation_loss is None or snapshot.phase is not Phase.TUNING:
+        return None
+    return HeldOutScore(epoch=round(snapshot.epoch), metric=snapshot.validation_metric, loss=snapshot.validation_loss)
+
+
+def _note_score(row: ExperimentRow, snapshot: Snapshot) -> None:
+    """Keep the best held-out result of a run."""
+    score = held_out_score(snapshot)
+    if score is None:
+        return
+    best = None if row.best_score is None else decode(HeldOutScore, row.best_score)
+    if best is None or score.rank > best.rank:
+        row.best_score = encode(HeldOutScore, score, "score")
 
 
 def experiment_of(session: Session, job: JobRow) -> ExperimentRow:

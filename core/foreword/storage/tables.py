@@ -165,7 +165,10 @@ class JobRow(Base):
 
 
 class ExperimentRow(Base):
-    """An experiment. Its job has the same tenant, the kind `tune` and the experiment's id as resource."""
+    """An experiment. Its job has the same tenant, the kind `tune` and the experiment's id as resource.
+
+    `best_score` is its best held-out result so far. `sweep` is the id of the sweep of which it is a trial.
+    """
 
     __tablename__ = "tune_experiments"
     __table_args__ = (
@@ -173,6 +176,7 @@ class ExperimentRow(Base):
         UniqueConstraint("tenant", "display_name"),
         Index(None, "tenant", "key"),
         Index(None, "tenant", "create_time", "key"),
+        Index(None, "tenant", "sweep"),
         {"sqlite_autoincrement": True},
     )
 
@@ -192,6 +196,9 @@ class ExperimentRow(Base):
     tuned_model: Mapped[str | None]
     creator: Mapped[str]
     create_time: Mapped[datetime]
+    sweep: Mapped[str | None]
+    trial: Mapped[dict[str, Any] | None]
+    best_score: Mapped[dict[str, Any] | None]
 
     # Not a foreign key, because jobs of other kinds have other resources. Queries name the join that they need.
     job: Mapped[JobRow] = relationship(
@@ -204,6 +211,33 @@ class ExperimentRow(Base):
         single_parent=True,
         lazy="raise_on_sql",
     )
+
+
+class SweepRow(Base):
+    """A sweep. Its trials are experiments with its id. `cancel_time` is set once cancellation was requested."""
+
+    __tablename__ = "tune_sweeps"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        UniqueConstraint("tenant", "display_name"),
+        Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    display_name: Mapped[str]
+    description: Mapped[str]
+    dataset: Mapped[str]
+    base_model: Mapped[str]
+    config: Mapped[dict[str, Any]]
+    space: Mapped[dict[str, Any]]
+    plan: Mapped[dict[str, Any]]
+    cancel_time: Mapped[datetime | None]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
 
 
 class MachineSpeedRow(Base):

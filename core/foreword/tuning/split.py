@@ -102,5 +102,5 @@ def split_for(plan: TunePlan, task: Task, rows: Sequence[Row], validation_rows: 
         rows,
         targets=[task.target(row.output, plan.schema) for row in rows],
         share=plan.parameters.validation_split,
-        seed=plan.parameters.seed,
+        seed=plan.held_out_seed,
     )

@@ -25,12 +25,21 @@ def print_table(
     Args:
         right: Headings of the columns that are aligned to the right.
     """
+    console.print(make_table(columns, rows, right=right))
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Sequence[str] = ()) -> Table:
+    """Return a table of rows under their headings.
+
+    Args:
+        right: Headings of the columns that are aligned to the right.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    console.print(table)
+    return table
 
 
 def print_listing(

@@ -9,8 +9,8 @@ from typing import Self
 from foreword.client._async.catalog import CatalogMethods
 from foreword.client._async.connection import Connection
 from foreword.client._async.deployments import DeploymentMethods
-from foreword.client._async.experiments import TuneExperimentMethods
 from foreword.client._async.inference import InferenceMethods
+from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
 from foreword.client._async.tuned_models import TunedModelMethods
 from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
@@ -18,15 +18,16 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 
 
 class AsyncClient(
-    TuneExperimentMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods
+    TuneSweepMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods
 ):
     """A client of a Foreword service. It is safe to share between tasks. Call `close`, or use it in a `with` block.
 
-    Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`,
-    `wait_for_experiment`, `wait_for_deployment` and `plot_learning_curve` build on them. A resource can be passed as
-    the object that another method returned, as its name, as its id (the last part of its name), or as a display name
-    that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe to repeat
-    are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
+    Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
+    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment` and `plot_learning_curve` build on them. A resource
+    can be passed as the object that another method returned, as its name, as its id (the last part of its name), or as
+    a display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are
+    safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
+    `foreword.errors`.
 
         async with foreword.AsyncClient() as client:
             experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))

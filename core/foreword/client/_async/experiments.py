@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,15 @@ from foreword.client._async.datasets import DatasetMethods
 from foreword.client._async.waiting import in_thread, sleep
 from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, enum_name
-from foreword.client.reference import Reference, new_request_id
+from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name, validation_name
 from foreword.client.status import AttemptError
 from foreword.domain.experiment import ExperimentState, TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError, NotFoundError
-from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2_grpc
 from foreword.v1 import tune_experiment_service_pb2 as messages
+from foreword.v1 import tune_experiment_service_pb2_grpc
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -85,18 +85,11 @@ class TuneExperimentMethods(DatasetMethods):
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
         encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
         name = display_name or default_name(rows)
-        upload = partial(self.upload_dataset, task=task, task_options=task_options, base_model=base_model)
-        uploaded: list[resources.Dataset] = []
-        async with self._deleted_when_refused(uploaded):
-            dataset = await upload(rows, display_name=name)
-            uploaded.append(dataset)
-            if validation_dataset is not None and not isinstance(validation_dataset, resources.Dataset):
-                held_out_name = validation_name(validation_dataset, name)
-                validation_dataset = await upload(validation_dataset, display_name=held_out_name)
-                uploaded.append(validation_dataset)
+        options: dict[str, Any] = {"task": task, "task_options": task_options, "base_model": base_model}
+        async with self._uploaded(rows, validation_dataset, name, **options) as (dataset, held_out):
             return await self.create_tune_experiment(
                 dataset,
-                validation_dataset=validation_dataset,
+                validation_dataset=held_out,
                 display_name=name,
                 description=description,
                 base_model=base_model,
@@ -108,6 +101,29 @@ class TuneExperimentMethods(DatasetMethods):
                 evaluate_base=evaluate_base,
                 parameters=values,
             )
+
+    @asynccontextmanager
+    async def _uploaded(
+        self, rows: Rows, validation_dataset: Rows | resources.Dataset | None, name: str, **options: Any
+    ) -> AsyncGenerator[tuple[resources.Dataset, resources.Dataset | None]]:
+        """Upload the rows of a run, and delete them again if the block raises an error because the run is refused.
+
+        Args:
+            validation_dataset: The held-out rows, likewise or stored; None for a share of `rows`.
+            name: Display name of the dataset.
+            options: Options of `upload_dataset`.
+        """
+        uploaded: list[resources.Dataset] = []
+        async with self._deleted_when_refused(uploaded):
+            dataset = await self.upload_dataset(rows, display_name=name, **options)
+            uploaded.append(dataset)
+            if validation_dataset is not None and not isinstance(validation_dataset, resources.Dataset):
+                held_out_name = validation_name(validation_dataset, name)
+                validation_dataset = await self.upload_dataset(
+                    validation_dataset, display_name=held_out_name, **options
+                )
+                uploaded.append(validation_dataset)
+            yield dataset, validation_dataset
 
     async def create_tune_experiment(
         self,
@@ -147,17 +163,16 @@ class TuneExperimentMethods(DatasetMethods):
             FailedPreconditionError: The dataset has too few usable rows.
             ExhaustedError: Too many experiments are queued.
         """
-        experiment = build(
-            tune_experiment_pb2.TuneExperiment,
+        experiment = encode.experiment(
             "tune_experiment",
             display_name=display_name,
             description=description,
             base_model=base_model,
             task=task,
-            task_options=encode.task_options(task_options or TaskOptions()),
+            options=task_options,
             tuning_type=tuning_type,
             verbalizer=verbalizer,
-            parameters=encode.tune_parameters(parameters or TuneParameters()),
+            parameters=parameters,
             instruction=instruction,
             evaluate_base=evaluate_base,
         )
@@ -168,11 +183,7 @@ class TuneExperimentMethods(DatasetMethods):
             request_id=new_request_id(),
             validate_only=validate_only,
         )
-        references: dict[str, tuple[Reference, str]] = {"tune_experiment.dataset": (dataset, "datasets")}
-        if validation_dataset is not None:
-            references["tune_experiment.validation_dataset"] = (validation_dataset, "datasets")
-        if parameters is not None and parameters.init_tuned_model:
-            references["tune_experiment.parameters.init_tuned_model"] = (parameters.init_tuned_model, "tunedModels")
+        references = run_references("tune_experiment", dataset, validation_dataset, parameters)
         answer = await self._call(self._experiments.CreateTuneExperiment, request, references)
         return decode.tune_experiment(answer, planned=validate_only)
 

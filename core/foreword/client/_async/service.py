@@ -31,6 +31,7 @@ _LISTS = {
     "spaces/default/deployments": ("list_deployments", "foreword deployments list"),
     "tenants": ("list_tenants", "foreword tenants list"),
     "tuneExperiments": ("list_tune_experiments", "foreword experiments list"),
+    "tuneSweeps": ("list_tune_sweeps", "foreword sweeps list"),
     "tunedModels": ("list_tuned_models", "foreword models list"),
 }
 """The client's method and the command that list each collection."""

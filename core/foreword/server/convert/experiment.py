@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foreword.domain.experiment import (
     DEFAULT_TUNING_TYPE,
@@ -17,8 +17,17 @@ from foreword.domain.parameters import TuneParameters
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.templates import MAX_TEMPLATE, check_verbalizer
 from foreword.domain.violations import Violations
-from foreword.names import BaseModelName, DatasetName, TenantName, TunedModelName, TuneExperimentName, check_id
+from foreword.names import (
+    BaseModelName,
+    DatasetName,
+    TenantName,
+    TunedModelName,
+    TuneExperimentName,
+    TuneSweepName,
+    check_id,
+)
 from foreword.server.convert.parameters import (
+    check_init_text,
     parse_start,
     parse_task_options,
     parse_tune_parameters,
@@ -46,6 +55,7 @@ class NewExperiment:
         verbalizer: Template of inputs; empty for that of the task.
         start: Name of the tuned model to start from; None for another start.
         instruction: Instruction for the base model; empty for the initial text of the prompt.
+        split_seed: Seed of the choice of the held-out rows; None for that of the run.
     """
 
     tenant: str | None
@@ -64,6 +74,7 @@ class NewExperiment:
     instruction: str
     evaluate_base: bool
     validate_only: bool
+    split_seed: int | None = None
 
     @property
     def datasets(self) -> tuple[DatasetName, ...]:
@@ -74,12 +85,33 @@ class NewExperiment:
 def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperimentRequest) -> NewExperiment:
     """Parse a CreateTuneExperiment request."""
     violations = Violations()
-    message = request.tune_experiment
-    prefix = "tune_experiment"
     parent = violations.collect(lambda: TenantName.parse(request.parent, "parent")) if request.parent else None
     if request.tune_experiment_id:
         violations.collect(lambda: check_id(request.tune_experiment_id, "tune_experiment_id"))
-    display_name = violations.text(f"{prefix}.display_name", message.display_name, MAX_DISPLAY_NAME, required=True)
+    parsed = parse_experiment(violations, "tune_experiment", request.tune_experiment)
+    violations.check()
+    assert parsed is not None
+    return replace(
+        parsed,
+        tenant=None if parent is None else parent.tenant,
+        id=request.tune_experiment_id or None,
+        validate_only=request.validate_only,
+    )
+
+
+def parse_experiment(
+    violations: Violations, prefix: str, message: tune_experiment_pb2.TuneExperiment, *, is_named: bool = True
+) -> NewExperiment | None:
+    """Parse the configuration of an experiment, and add its faults to `violations`.
+
+    Args:
+        prefix: Path of the message in the request.
+        is_named: Whether it has a display name and a description.
+
+    Returns:
+        The configuration; None if its dataset is faulty.
+    """
+    display_name = violations.text(f"{prefix}.display_name", message.display_name, MAX_DISPLAY_NAME, required=is_named)
     description = violations.text(f"{prefix}.description", message.description, MAX_DESCRIPTION)
     base_model = violations.text(f"{prefix}.base_model", message.base_model, MAX_DISPLAY_NAME)
     dataset = violations.collect(lambda: DatasetName.parse(message.dataset, f"{prefix}.dataset"))
@@ -93,15 +125,14 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
     if 0 < len(verbalizer) <= MAX_TEMPLATE:
         violations.collect(lambda: check_verbalizer(verbalizer, f"{prefix}.verbalizer"))
     parameters = parse_tune_parameters(violations, f"{prefix}.parameters", message.parameters)
-    if parameters.init_method == "text" and not (parameters.init_text or "").strip():
-        violations.add(f"{prefix}.parameters.init_text", "must be set when init_method is text")
+    check_init_text(violations, f"{prefix}.parameters", parameters)
     start = parse_start(violations, f"{prefix}.parameters", parameters)
     instruction = violations.text(f"{prefix}.instruction", message.instruction, MAX_TEMPLATE)
-    violations.check()
-    assert dataset is not None
+    if dataset is None:
+        return None
     return NewExperiment(
-        tenant=None if parent is None else parent.tenant,
-        id=request.tune_experiment_id or None,
+        tenant=None,
+        id=None,
         display_name=display_name,
         description=description,
         base_model=base_model,
@@ -115,14 +146,15 @@ def parse_new_experiment(request: tune_experiment_service_pb2.CreateTuneExperime
         start=start,
         instruction=instruction,
         evaluate_base=message.evaluate_base if message.HasField("evaluate_base") else True,
-        validate_only=request.validate_only,
+        validate_only=False,
     )
 
 
 def tune_experiment(item: TuneExperiment) -> tune_experiment_pb2.TuneExperiment:
     """Convert an experiment to a message."""
-    message = _configuration(item.tenant, item.display_name, item.description, item.config)
+    message = configuration(item.tenant, item.display_name, item.description, item.config)
     message.name = str(TuneExperimentName(item.tenant, item.id))
+    message.tune_sweep = str(TuneSweepName(item.tenant, item.trial.sweep)) if item.trial is not None else ""
     message.MergeFrom(
         tune_experiment_pb2.TuneExperiment(
             plan=_plan(item.plan),
@@ -150,14 +182,15 @@ def planned_experiment(
     tenant: str, display_name: str, description: str, config: ExperimentConfig, plan: TunePlan
 ) -> tune_experiment_pb2.TuneExperiment:
     """Convert the configuration and the plan of an experiment that was only validated to a message."""
-    message = _configuration(tenant, display_name, description, config)
+    message = configuration(tenant, display_name, description, config)
     message.plan.CopyFrom(_plan(plan))
     return message
 
 
-def _configuration(
+def configuration(
     tenant: str, display_name: str, description: str, config: ExperimentConfig
 ) -> tune_experiment_pb2.TuneExperiment:
+    """Convert the configuration of an experiment to a message."""
     return tune_experiment_pb2.TuneExperiment(
         display_name=display_name,
         description=description,

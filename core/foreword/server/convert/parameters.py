@@ -41,6 +41,12 @@ def parse_tune_parameters(
     return TuneParameters(**values, method_parameters=extra)
 
 
+def check_init_text(violations: Violations, field: str, parameters: TuneParameters) -> None:
+    """Check that there is a text if the prompt starts from one."""
+    if parameters.init_method == "text" and not (parameters.init_text or "").strip():
+        violations.add(f"{field}.init_text", "must be set when init_method is text")
+
+
 def parse_start(violations: Violations, field: str, parameters: TuneParameters) -> TunedModelName | None:
     """Parse the name of the tuned model to start from; None if the run has another start."""
     method, name = parameters.init_method, parameters.init_tuned_model

@@ -33,10 +33,11 @@ def parse_struct(violations: Violations, field: str, message: struct_pb2.Struct)
     if size > _MAX_STRUCT_BYTES:
         violations.add(field, f"must have at most {_MAX_STRUCT_BYTES:,} bytes in all, not {size:,}; pass fewer values")
         return {}
-    return {key: _parse_value(violations, f"{field}.{key[:80]}", value) for key, value in message.fields.items()}
+    return {key: parse_value(violations, f"{field}.{key[:80]}", value) for key, value in message.fields.items()}
 
 
-def _parse_value(violations: Violations, field: str, value: struct_pb2.Value) -> Any:
+def parse_value(violations: Violations, field: str, value: struct_pb2.Value) -> Any:
+    """Convert a message to a JSON value, as `parse_struct` does."""
     match value.WhichOneof("kind"):
         case "number_value":
             number = violations.number(field, value.number_value)
@@ -47,7 +48,7 @@ def _parse_value(violations: Violations, field: str, value: struct_pb2.Value) ->
             return value.bool_value
         case "list_value":
             items = value.list_value.values
-            return [_parse_value(violations, f"{field}[{place}]", item) for place, item in enumerate(items)]
+            return [parse_value(violations, f"{field}[{place}]", item) for place, item in enumerate(items)]
         case "struct_value":
             return parse_struct(violations, field, value.struct_value)
         case _:

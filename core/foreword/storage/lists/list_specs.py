@@ -29,6 +29,7 @@ from foreword.storage.tables import (
     JobRow,
     RevisionRow,
     SpaceRow,
+    SweepRow,
     TenantRow,
     TunedModelRow,
 )
@@ -117,6 +118,7 @@ TUNE_EXPERIMENTS: Final = ListSpec(
         "task": TextField(ExperimentRow.config["task"].as_string()),
         "tuning_type": TextField(JobRow.tuning_type),
         "tuned_model": ReferenceField(ExperimentRow.tuned_model, nullable=True, collection="tunedModels"),
+        "tune_sweep": ReferenceField(ExperimentRow.sweep, nullable=True, collection="tuneSweeps"),
         "creator": TextField(ExperimentRow.creator),
         "create_time": TimeField(ExperimentRow.create_time, sortable=True),
         "update_time": TimeField(JobRow.update_time, sortable=True),
@@ -126,6 +128,21 @@ TUNE_EXPERIMENTS: Final = ListSpec(
     key=_newest_first(ExperimentRow.key),
     creator=ExperimentRow.creator,
     part=ExperimentRow.job,
+)
+
+TUNE_SWEEPS: Final = ListSpec(
+    name="tuneSweeps",
+    row=SweepRow,
+    fields={
+        "display_name": TextField(SweepRow.display_name, sortable=True),
+        "description": TextField(SweepRow.description),
+        "dataset": ReferenceField(SweepRow.dataset, collection="datasets"),
+        "base_model": ReferenceField(SweepRow.base_model, collection="baseModels"),
+        "creator": TextField(SweepRow.creator),
+        "create_time": TimeField(SweepRow.create_time, sortable=True),
+    },
+    key=_newest_first(SweepRow.key),
+    creator=SweepRow.creator,
 )
 
 TUNED_MODELS: Final = ListSpec(
@@ -205,5 +222,5 @@ API_KEYS: Final = ListSpec(
     key=_newest_first(ApiKeyRow.key),
 )
 
-LISTS: Final = (DATASETS, TUNE_EXPERIMENTS, TUNED_MODELS, SPACES, DEPLOYMENTS, TENANTS, API_KEYS)
+LISTS: Final = (DATASETS, TUNE_EXPERIMENTS, TUNE_SWEEPS, TUNED_MODELS, SPACES, DEPLOYMENTS, TENANTS, API_KEYS)
 """All lists."""

@@ -142,7 +142,7 @@ def make_plan(
             space=task.label_space(schema),
             check=check,
         )
-    portions = _portions(rows, data, validation, parameters)
+    portions = _portions(rows, data, validation, parameters, config.split_seed)
     seconds = seconds_per_token * data.tokens
     fit_seconds = seconds * (portions.training + portions.held_out_load) * parameters.num_epochs
     parameters, sources = fit_to_time(parameters, sources, fit_seconds if portions.held_out else 0.0)
@@ -190,14 +190,18 @@ class _Portions:
 
 
 def _portions(
-    rows: Sequence[Row], data: _Measured, validation: _Measured | None, parameters: ResolvedParameters
+    rows: Sequence[Row],
+    data: _Measured,
+    validation: _Measured | None,
+    parameters: ResolvedParameters,
+    split_seed: int | None,
 ) -> _Portions:
     """Divide the rows: a share of them is held out, or those of the validation dataset are."""
     longer, held_out, training = 1.0, 0, len(rows)
     if validation is not None:
         longer, held_out = validation.tokens / data.tokens, validation.lengths.row_count
     else:
-        share, seed = parameters.validation_split, parameters.seed
+        share, seed = parameters.validation_split, parameters.seed if split_seed is None else split_seed
         held_out = len(held_out_places(rows, targets=data.targets, share=share, seed=seed))
         training -= held_out
     return _Portions(training=training, held_out=held_out, held_out_load=held_out * longer * _HELD_OUT_SHARE)
@@ -264,6 +268,7 @@ def _plan(
         schema=schema,
         labels=space.labels if space else (),
         multi_label=space.multi_label if space else False,
+        split_seed=config.split_seed,
     )
 
 

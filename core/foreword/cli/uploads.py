@@ -1,0 +1,103 @@
+"""Datasets that commands upload for runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foreword.errors import ForewordError, InvalidRowsError, NotFoundError
+
+if TYPE_CHECKING:
+    from foreword.client import Client, Dataset
+
+
+class _Uploads:
+    """The datasets that are uploaded for a run.
+
+    Args:
+        options: Options of `Client.upload_dataset` and `Client.check_dataset`.
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        self._client = client
+        self._options = options
+        self._stored: list[Dataset] = []
+
+    def add(self, file: Path | None, display_name: str = "", *, with_warnings: bool = True) -> Dataset:
+        """Upload a file. If rows are faulty, print the report.
+
+        Args:
+            with_warnings: Whether to print the warnings about the rows.
+        """
+        from foreword.cli.render import err_console, print_findings, print_report
+
+        assert file is not None
+        try:
+            dataset = self._client.upload_dataset(file, display_name=display_name, **self._options)
+        except InvalidRowsError as error:
+            print_report(err_console(), self._client.check_dataset(file, **self._options), parts=False)
+            raise click.ClickException(
+                f"{file} has faulty rows, so nothing was stored. Correct them and try again."
+            ) from error
+        self._stored.append(dataset)
+        if with_warnings and dataset.report is not None:
+            print_findings(err_console(), dataset.report.warnings)
+        return dataset
+
+    def delete(self) -> None:
+        """Delete the datasets of a refused run. A run that was queued keeps its data."""
+        for dataset in self._stored:
+            with suppress(ForewordError):
+                self._client.delete_dataset(dataset)
+
+
+def _validation_dataset(client: Client, validation: str, uploads: _Uploads) -> Dataset:
+    """Return the dataset of a file, which is uploaded, or else the stored dataset with that id or display name."""
+    path = Path(validation)
+    if path.is_file():
+        # Its warnings are about rows to train on, such as few rows of a label.
+        return uploads.add(path, with_warnings=False)
+    try:
+        return client.get_dataset(validation)
+    except NotFoundError as error:
+        raise click.BadParameter(
+            f"there is no file {validation!r}, and no stored dataset has that id or display name; list them with "
+            "`foreword datasets list`",
+            param_hint="--validation",
+        ) from error
+
+
+@contextmanager
+def uploaded_rows(
+    client: Client,
+    file: Path | None,
+    dataset: str | None,
+    validation: str | None,
+    arguments: Mapping[str, Any],
+    *,
+    display_name: str,
+    is_dry_run: bool,
+) -> Iterator[tuple[Dataset, Dataset | None]]:
+    """Provide the dataset of a run and that of its held-out rows, which are uploaded if they are files.
+
+    They are deleted again if the block raises an error, because the run was refused, or if nothing is to be run.
+
+    Args:
+        dataset: Id or display name of a stored dataset, instead of `file`.
+        validation: A file, or id or display name of a stored dataset; None for a share of the rows.
+        arguments: Arguments of the run, of which the checks need some.
+    """
+    checked = {name: arguments[name] for name in ("base_model", "task", "task_options")}
+    uploads = _Uploads(client, **checked)
+    try:
+        data = client.get_dataset(dataset) if dataset else uploads.add(file, display_name)
+        yield data, _validation_dataset(client, validation, uploads) if validation else None
+    except (ForewordError, click.ClickException):
+        uploads.delete()
+        raise
+    if is_dry_run:
+        uploads.delete()

@@ -1,0 +1,132 @@
+"""Successive halving: which trials of a sweep are stopped early. Scores in, decision out.
+
+A trial is stopped as soon as it is certain that it is not among the trials that go on, and no trial waits for another.
+Whatever the order and the speed in which the trials reach a rung, the same ones go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_MOST_RUNGS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """A point at which weak trials are stopped.
+
+    Attributes:
+        epoch: Number of epochs after which trials are compared.
+        keep: Number of trials that go on.
+    """
+
+    epoch: int
+    keep: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutScore:
+    """The held-out results of a trial at the end of an epoch.
+
+    Attributes:
+        epoch: The epoch, from 1.
+        metric: Main metric of the task; None if it has none.
+        loss: Loss in nats per token.
+    """
+
+    epoch: int
+    metric: float | None
+    loss: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What is larger for the better of two scores: the metric, and for equal metrics the negative loss."""
+        return (0.0 if self.metric is None else self.metric, -self.loss)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialScores:
+    """The scores of a trial.
+
+    Attributes:
+        number: Number of the trial. Of trials with equal scores, the one with the lowest number is the best.
+        scores: One for the end of each epoch, oldest first.
+        is_complete: Whether no more scores follow, because the trial has ended or its last epoch is over. The best
+            score is then its score at all later rungs.
+        counts: Whether others are compared with it. A trial that has failed or was cancelled does not count.
+    """
+
+    number: int
+    scores: Sequence[HeldOutScore]
+    is_complete: bool
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The decision to stop a trial.
+
+    Attributes:
+        score: Its score at the rung.
+    """
+
+    number: int
+    rung: Rung
+    score: HeldOutScore
+
+
+def make_rungs(num_trials: int, num_epochs: int) -> tuple[Rung, ...]:
+    """Return the rungs of a sweep: at an eighth, a quarter and a half of the epochs, each halves the trials.
+
+    Few trials or few epochs have fewer rungs. One trial remains after the last rung, as far as rungs suffice.
+
+    Args:
+        num_epochs: Epochs of the longest trial.
+    """
+    rungs: list[Rung] = []
+    keep = num_trials
+    num_rungs = min(_MOST_RUNGS, max(0, num_trials - 1).bit_length())
+    for halvings in range(num_rungs, 0, -1):
+        epoch = -(-num_epochs // 2**halvings)
+        keep = -(-keep // 2)
+        if epoch >= num_epochs:
+            break
+        if rungs and rungs[-1].epoch == epoch:
+            rungs.pop()
+        rungs.append(Rung(epoch=epoch, keep=keep))
+    return tuple(rungs)
+
+
+def choose_stops(trials: Iterable[TrialScores], rungs: Sequence[Rung]) -> tuple[Stop, ...]:
+    """Return the trials that certainly are not among those that go on, each at the first such rung."""
+    trials = list(trials)
+    stops: dict[int, Stop] = {}
+    for rung in rungs:
+        reached = [
+            (score.rank, -trial.number, trial, score)
+            for trial in trials
+            if trial.counts and (score := _score_at(trial, rung)) is not None
+        ]
+        reached.sort(key=lambda item: item[:2], reverse=True)
+        for _, _, trial, score in reached[rung.keep :]:
+            stops.setdefault(trial.number, Stop(number=trial.number, rung=rung, score=score))
+    return tuple(stops.values())
+
+
+def _score_at(trial: TrialScores, rung: Rung) -> HeldOutScore | None:
+    """Return the best score up to a rung; None if the trial has not reached it."""
+    within = [score for score in trial.scores if score.epoch <= rung.epoch]
+    has_reached = trial.is_complete or (bool(trial.scores) and trial.scores[-1].epoch >= rung.epoch)
+    return max(within, key=lambda score: score.rank, default=None) if has_reached else None
+
+
+def share_of_epochs(rungs: Sequence[Rung], num_trials: int, num_epochs: int) -> float:
+    """Return the share of all epochs that the trials make together if all have as many and as fast ones."""
+    made, start, left = 0, 0, num_trials
+    for rung in rungs:
+        made += left * (rung.epoch - start)
+        start, left = rung.epoch, min(left, rung.keep)
+    made += left * (num_epochs - start)
+    return made / (num_trials * num_epochs)

@@ -1,0 +1,58 @@
+"""The part of a trial's run that concerns its sweep: when its score is compared with those of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from foreword.domain.experiment import Phase, TuneExperiment
+from foreword.domain.halving import Rung
+from foreword.observability.logging import get_logger
+from foreword.storage.database import Database
+from foreword.storage.sweeps import SweepRepository
+from foreword.tuning.runs.results import StepReport
+
+_log = get_logger("worker")
+
+
+class TrialComparison:
+    """Compares the trials of a sweep whenever one of them reaches a rung. An experiment that is no trial has no effect.
+
+    Whatever a worker dies of between two comparisons, the next trial that reaches a rung, begins again or ends makes
+    up for it.
+    """
+
+    def __init__(self, database: Database, experiment: TuneExperiment) -> None:
+        self._experiment = experiment
+        self._sweeps = SweepRepository(database, experiment.tenant)
+        self._rungs: Sequence[Rung] = ()
+        self._is_due = False
+        self._phase = Phase.TUNING
+
+    def begin(self) -> None:
+        """Read the rungs, and compare the trials as far as they have come."""
+        if self._experiment.trial is not None:
+            self._rungs = self._sweeps.rungs(self._experiment.trial.sweep)
+            self._is_due = True
+            self.compare_if_due()
+
+    def note(self, report: StepReport) -> None:
+        """Take note of an update, whose results the next heartbeat stores."""
+        ends_epoch = report.phase is Phase.TUNING and report.validation_loss is not None
+        is_at_rung = ends_epoch and any(rung.epoch == round(report.epoch) for rung in self._rungs)
+        self._is_due |= is_at_rung or report.phase is not self._phase
+        self._phase = report.phase
+
+    def compare_if_due(self) -> None:
+        """Compare the trials if this one has come to a rung. Its results must have been stored."""
+        if self._is_due:
+            self.compare()
+
+    def compare(self) -> None:
+        """Stop the trials that are certainly not among those that go on, this one included."""
+        trial = self._experiment.trial
+        self._is_due = False
+        if trial is None or not self._rungs:
+            return
+        stopped = self._sweeps.stop_weak_trials(trial.sweep)
+        if stopped:
+            _log.info("trials_stopped", sweep=trial.sweep, tenant=self._experiment.tenant, count=stopped)
