@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import json_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -21,6 +22,7 @@ from foreword.v1 import (
     tune_experiment_pb2,
     tune_experiment_service_pb2,
     tune_parameters_pb2,
+    tune_sweep_service_pb2,
 )
 
 _numbers = itertools.count(1)
@@ -143,6 +145,39 @@ _OUTER = ("parent", "request_id", "tune_experiment_id", "validate_only")
 def create_experiment(stubs: Any, dataset: str, **fields: Any) -> Any:
     """Create an experiment."""
     return stubs.experiments.CreateTuneExperiment(experiment_request(dataset, **fields))
+
+
+def sweep_request(
+    dataset: str, tried: Mapping[str, Sequence[Any]] | None = None, **fields: Any
+) -> tune_sweep_service_pb2.CreateTuneSweepRequest:
+    """Return a request for a sweep of short runs.
+
+    Args:
+        tried: Values of the swept parameters; by default, two learning rates.
+        fields: Fields of the request, of the sweep, or of the experiment (`tune_experiment`, a dictionary).
+    """
+    outer = {
+        name: fields.pop(name) for name in ("parent", "request_id", "tune_sweep_id", "validate_only") if name in fields
+    }
+    common = {"parameters": {"num_epochs": 2, "num_virtual_tokens": 4}, **fields.pop("tune_experiment", {})}
+    values = {"learning_rate": [0.01, 0.02]} if tried is None else tried
+    return json_format.ParseDict(
+        {
+            "tune_sweep": {
+                "display_name": "sweep",
+                "tune_experiment": {"dataset": dataset, **common},
+                "swept_parameters": [{"name": name, "values": list(items)} for name, items in values.items()],
+                **fields,
+            },
+            **outer,
+        },
+        tune_sweep_service_pb2.CreateTuneSweepRequest(),
+    )
+
+
+def create_sweep(stubs: Any, dataset: str, tried: Mapping[str, Sequence[Any]] | None = None, **fields: Any) -> Any:
+    """Create a sweep."""
+    return stubs.sweeps.CreateTuneSweep(sweep_request(dataset, tried, **fields))
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:

@@ -17,6 +17,7 @@ _STUBS = {
     "InferenceService": "inference",
     "TenantService": "tenants",
     "TuneExperimentService": "experiments",
+    "TuneSweepService": "sweeps",
     "TunedModelService": "tuned_models",
 }
 

@@ -43,6 +43,7 @@ from foreword.v1 import (
     inference_service_pb2_grpc,
     tenant_service_pb2_grpc,
     tune_experiment_service_pb2_grpc,
+    tune_sweep_service_pb2_grpc,
     tuned_model_service_pb2_grpc,
 )
 
@@ -53,6 +54,7 @@ STUBS = {
     "inference": inference_service_pb2_grpc.InferenceServiceStub,
     "tenants": tenant_service_pb2_grpc.TenantServiceStub,
     "experiments": tune_experiment_service_pb2_grpc.TuneExperimentServiceStub,
+    "sweeps": tune_sweep_service_pb2_grpc.TuneSweepServiceStub,
     "tuned_models": tuned_model_service_pb2_grpc.TunedModelServiceStub,
 }
 

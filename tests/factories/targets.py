@@ -32,8 +32,16 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "CreateTenant": {"tenant": {}, "tenant_id": "t"},
     "CreateApiKey": {"api_key": {"display_name": "x", "scopes": ["SCOPE_READ"]}},
     "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "{Dataset}"}, "validate_only": True},
+    "CreateTuneSweep": {
+        "tune_sweep": {
+            "display_name": "x",
+            "tune_experiment": {"dataset": "{Dataset}"},
+            "swept_parameters": [{"name": "learning_rate", "values": [0.01, 0.02]}],
+        },
+        "validate_only": True,
+    },
 }
-_NAMED = {"Deployment", "Dataset", "TuneExperiment", "TunedModel", "Space", "BaseModel"}
+_NAMED = {"Deployment", "Dataset", "TuneExperiment", "TuneSweep", "TunedModel", "Space", "BaseModel"}
 
 
 @dataclass(frozen=True)

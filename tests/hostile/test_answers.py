@@ -36,6 +36,7 @@ from foreword.domain.report_limits import (
     MAX_SUSPECT_ROWS_BYTES,
     MAX_WARNINGS_BYTES,
 )
+from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.errors import InternalError
 from foreword.server.app import SERVICES
 from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
@@ -56,6 +57,7 @@ UNLIMITED = {"foreword.v1.CatalogService", "foreword.v1.InferenceService"}
 
 NAME, DISPLAY_NAME, DESCRIPTION, TEMPLATE, HASH = 300, 210, 2_000, 20_000, 64
 STRUCT = 64 * 2**10
+CONFIGURATION = MAX_LABELS * (4 * MAX_LABEL_CHARACTERS + 6) + 3 * 4 * TEMPLATE + 2 * STRUCT + 10_000
 
 CHARACTERS: Mapping[str, int] = {
     "ApiKey.display_name": 200,
@@ -101,6 +103,15 @@ CHARACTERS: Mapping[str, int] = {
     "TuneExperiment.tuned_model": NAME,
     "TuneExperiment.tuning_type": HASH,
     "TuneExperiment.verbalizer": TEMPLATE,
+    "TuneExperiment.tune_sweep": NAME,
+    "TuneSweep.best_trial": NAME,
+    "TuneSweep.creator": HASH,
+    "TuneSweep.description": DESCRIPTION,
+    "TuneSweep.display_name": DISPLAY_NAME,
+    "TuneSweep.name": NAME,
+    "TuneSweep.tuned_model": NAME,
+    "TuneTrial.tune_experiment": NAME,
+    "TuneTrial.tuned_model": NAME,
     "TunePlan.labels": MAX_LABEL_CHARACTERS,
     "TuneParameters.init_method": 20,
     "TuneParameters.init_text": TEMPLATE,
@@ -135,6 +146,8 @@ ITEMS: Mapping[str, int] = {
     "TaskOptions.labels": MAX_LABELS,
     "TuneExperiment.snapshots": 1_000 + 2 * 1_000,  # at regular steps, and for each epoch of a run with a refit
     "TunePlan.labels": MAX_LABELS,
+    "TuneSweep.trials": MAX_TRIALS,
+    "TuneSweepPlan.rungs": 3,
     "TunedModel.labels": MAX_LABELS,
     "WhoAmIResponse.scopes": 4,
 }
@@ -150,6 +163,10 @@ BYTES: Mapping[str, int] = {
     "TunePlan.sources": STRUCT,
     "TunePlan.warnings": MAX_WARNINGS_BYTES,
     "TuneParameters.method_parameters": STRUCT,
+    "TuneSweep.swept_parameters": STRUCT,
+    "TuneSweep.tune_experiment": CONFIGURATION,
+    "TuneSweepPlan.warnings": MAX_WARNINGS_BYTES,
+    "TuneTrial.values": MAX_SWEPT * (4 * MAX_SHOWN_VALUE + 100),
     "TunedModel.evaluations": MAX_EVALUATIONS_BYTES,
     "TunedModel.provenance": 1_000,
     "google.rpc.Status.details": 1_000,

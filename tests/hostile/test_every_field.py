@@ -17,7 +17,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from factories.api import create_experiment, deployed, upload
+from factories.api import create_experiment, create_sweep, deployed, upload
 from factories.blown_up import Growable, growable_fields, grown
 from factories.charges import Charges
 from factories.rpcs import every_rpc
@@ -49,6 +49,7 @@ def names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "TunedModel": deployment.model,
         "Dataset": dataset.name,
         "TuneExperiment": create_experiment(stubs, dataset.name).name,
+        "TuneSweep": create_sweep(stubs, dataset.name).name,
         "model": "attacked",
     }
 

@@ -85,6 +85,7 @@ def names(service: LocalService) -> Mapping[str, str]:
         "TunedModel": "tenants/dev/tunedModels/none",
         "Dataset": dataset.name,
         "TuneExperiment": experiment.name,
+        "TuneSweep": "tenants/dev/tuneSweeps/none",
         "model": "attacked",
     }
 

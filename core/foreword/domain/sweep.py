@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from foreword.domain.experiment import ExperimentConfig, ExperimentState, Progre
 from foreword.domain.failure import Failure
 from foreword.domain.halving import HeldOutScore, Rung, Stop
 from foreword.domain.report import Finding
+from foreword.domain.report_limits import cut_text
 from foreword.domain.trial import Trial
 from foreword.errors import ErrorKind
 
@@ -26,6 +28,9 @@ MAX_SEEDS: Final = 16
 
 MAX_SWEPT: Final = 8
 """Maximum number of parameters that differ from trial to trial."""
+
+MAX_SHOWN_VALUE: Final = 200
+"""Maximum length in characters of the value of a swept parameter as trials show it."""
 
 TRIAL_STOPPED: Final = "TRIAL_STOPPED"
 """Reason of a trial that its sweep has stopped early."""
@@ -157,7 +162,6 @@ class TrialStatus:
 
     experiment: str
     trial: Trial
-    seed: int
     state: ExperimentState
     failure: Failure | None
     score: HeldOutScore | None
@@ -259,6 +263,12 @@ def stop_reason(stop: Stop) -> Failure:
         message=f"Its sweep stopped this trial: at epoch {rung.epoch}, {rung.keep} others were better on the held-out "
         f"rows, where it had {value}.",
     )
+
+
+def shown_value(value: Any) -> Any:
+    """Return the value of a swept parameter as trials show it: texts are cut, and lists as well, as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if len(text) <= MAX_SHOWN_VALUE else cut_text(text, MAX_SHOWN_VALUE)
 
 
 def describe_values(values: Mapping[str, Any], seed: int, *, num_seeds: int) -> str:

@@ -14,9 +14,11 @@ class Trial:
     Attributes:
         sweep: Id of the sweep.
         number: Number in the sweep, from 1.
-        values: Values of the swept parameters, by name.
+        values: Values of the swept parameters by name, as they are shown.
+        seed: Seed of its run.
     """
 
     sweep: str
     number: int
     values: Mapping[str, Any]
+    seed: int

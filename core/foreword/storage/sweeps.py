@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, defer
@@ -29,6 +30,8 @@ from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
 
+_LARGE = (ExperimentRow.config, ExperimentRow.plan, ExperimentRow.evaluations, ExperimentRow.suspect_rows)
+"""Columns with large documents that a sweep does not need."""
 _AFTER_TUNING = (Phase.REFITTING, Phase.EVALUATING, Phase.STORING)
 
 
@@ -36,7 +39,7 @@ _AFTER_TUNING = (Phase.REFITTING, Phase.EVALUATING, Phase.STORING)
 class PlannedTrial:
     """A trial to create: its values, its configuration and its plan."""
 
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     config: ExperimentConfig
     plan: TunePlan
 
@@ -117,7 +120,7 @@ class SweepRepository:
                         plan=trial.plan,
                         creator=creator,
                         now=now,
-                        trial=Trial(sweep=id, number=number, values=trial.values),
+                        trial=Trial(sweep=id, number=number, values=trial.values, seed=trial.plan.parameters.seed),
                     )
                 )
                 session.flush()  # workers take the trials in their order
@@ -300,7 +303,7 @@ def _trials_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[str
     rows = session.scalars(
         select(ExperimentRow)
         .join(ExperimentRow.job)
-        .options(contains_eager(ExperimentRow.job), defer(ExperimentRow.evaluations), defer(ExperimentRow.suspect_rows))
+        .options(contains_eager(ExperimentRow.job), *(defer(column) for column in _LARGE))
         .where(ExperimentRow.tenant == tenant, ExperimentRow.sweep.in_(ids))
         .order_by(ExperimentRow.key)
     )
@@ -363,7 +366,6 @@ def _to_status(row: ExperimentRow) -> TrialStatus:
     return TrialStatus(
         experiment=row.id,
         trial=_trial(row),
-        seed=decode(TunePlan, row.plan).parameters.seed,
         state=ExperimentState(job.state),
         failure=None if job.failure is None else decode(Failure, job.failure),
         score=None if row.best_score is None else decode(HeldOutScore, row.best_score),

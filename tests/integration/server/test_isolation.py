@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from factories.api import create_experiment, deployed, refused, tuned_model, upload
+from factories.api import create_experiment, create_sweep, deployed, refused, tuned_model, upload
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
@@ -19,6 +19,7 @@ from foreword.v1 import inference_service_pb2, tenant_service_pb2
 NAMES = {
     "dataset": "tenants/{tenant}/datasets/{dataset}",
     "tune_experiment": "tenants/{tenant}/tuneExperiments/{tune_experiment}",
+    "tune_sweep": "tenants/{tenant}/tuneSweeps/{tune_sweep}",
     "tuned_model": "tenants/{tenant}/tunedModels/{tuned_model}",
     "space": "tenants/{tenant}/spaces/default",
     "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
@@ -34,6 +35,13 @@ VALID: dict[str, dict[str, Any]] = {
     "CreateSpace": {"space_id": "other"},
     "CreateDeployment": {"deployment": {"model": "baseModels/foreword--starter"}},
     "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "tenants/intruder/datasets/x"}},
+    "CreateTuneSweep": {
+        "tune_sweep": {
+            "display_name": "x",
+            "tune_experiment": {"dataset": "tenants/intruder/datasets/x"},
+            "num_seeds": 2,
+        }
+    },
     "UploadDataset": {"header": {"display_name": "x"}},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
@@ -46,6 +54,7 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "UpdateDeployment": [("deployment.name", ("deployment",))],
     "ListDeployments": [("parent", ("space",))],
     "CreateTuneExperiment": [("tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "CreateTuneSweep": [("tune_sweep.tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
     "GetDataset": [("name", ("dataset",))],
@@ -56,6 +65,7 @@ OF_NOUN = {
     "Space": "space",
     "Deployment": "deployment",
     "TuneExperiment": "tune_experiment",
+    "TuneSweep": "tune_sweep",
     "TunedModel": "tuned_model",
 }
 UNNAMED = {"CatalogService", "TenantService"}
@@ -97,9 +107,11 @@ def owned(server: RunningServer) -> dict[str, str]:
     model = tuned_model(server, stubs)
     dataset = upload(stubs)
     experiment = create_experiment(stubs, dataset.name)
+    sweep = create_sweep(stubs, dataset.name)
     return {
         "dataset": dataset.name.rsplit("/", 1)[1],
         "tune_experiment": experiment.name.rsplit("/", 1)[1],
+        "tune_sweep": sweep.name.rsplit("/", 1)[1],
         "tuned_model": model.rsplit("/", 1)[1],
         "deployment": "owned",
     }
@@ -153,7 +165,13 @@ def test_a_serving_name_belongs_to_its_tenant(intruder, owned: dict[str, str]):
 
 
 def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, str]):
-    for service in ("DatasetService", "DeploymentService", "TuneExperimentService", "TunedModelService"):
+    for service in (
+        "DatasetService",
+        "DeploymentService",
+        "TuneExperimentService",
+        "TuneSweepService",
+        "TunedModelService",
+    ):
         for method in descriptor_pool.Default().FindServiceByName(f"foreword.v1.{service}").methods:
             if not method.name.startswith("List") or "parent" not in method.input_type.fields_by_name:
                 continue

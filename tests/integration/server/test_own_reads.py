@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
-from factories.api import create_experiment, failure_of, make_file, refused, upload, upload_messages
+from factories.api import create_experiment, create_sweep, failure_of, make_file, refused, upload, upload_messages
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
@@ -25,6 +25,7 @@ READ_ONE = {
     "GetDeployment": "deployment",
     "GetTuneExperiment": "experiment",
     "WatchTuneExperiment": "experiment",
+    "GetTuneSweep": "sweep",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
 }
@@ -34,6 +35,7 @@ LIST = {
     "ListSpaces": "space",
     "ListDeployments": "deployment",
     "ListTuneExperiments": "experiment",
+    "ListTuneSweeps": "sweep",
     "ListTunedModels": "model",
 }
 """RPCs that list a kind of resource."""
@@ -83,6 +85,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "space": space.name,
         "deployment": stubs.deployments.CreateDeployment(request).name,
         "experiment": create_experiment(stubs, dataset).name,  # queued, so that a watch of it does not end by itself
+        "sweep": create_sweep(stubs, dataset).name,
         "model": model,
     }
 

@@ -16,6 +16,7 @@ from foreword.server import (
     inference_service,
     tenant_service,
     tune_experiment_service,
+    tune_sweep_service,
     tuned_model_service,
 )
 from foreword.server.app import SERVICES
@@ -28,6 +29,7 @@ SERVICERS = {
     "InferenceService": inference_service.InferenceService,
     "TenantService": tenant_service.TenantService,
     "TuneExperimentService": tune_experiment_service.TuneExperimentService,
+    "TuneSweepService": tune_sweep_service.TuneSweepService,
     "TunedModelService": tuned_model_service.TunedModelService,
 }
 

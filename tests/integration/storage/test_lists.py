@@ -29,6 +29,7 @@ from foreword.storage.lists.request import ListRequest
 from foreword.storage.probes import ProbeQueue
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.spaces import SpaceRepository
+from foreword.storage.sweeps import SweepRepository
 from foreword.storage.tables import DatasetRow
 from foreword.storage.tenants import TenantRepository
 from foreword.storage.tuned_models import TunedModelRepository
@@ -218,6 +219,7 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
     read = {
         "datasets": DatasetRepository(database, "acme").list,
         "tuneExperiments": ExperimentRepository(database, "acme").list,
+        "tuneSweeps": SweepRepository(database, "acme").list,
         "tunedModels": TunedModelRepository(database, "acme").list,
         "spaces": SpaceRepository(database, "acme").list,
         "deployments": lambda request: DeploymentRepository(database, "acme").list(None, request),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf import struct_pb2
 
 from foreword.domain.templates import MAX_TEMPLATE
 from foreword.domain.violations import Violations
 
-_MAX_STRUCT_BYTES = 64 * 2**10
+MAX_STRUCT_BYTES: Final = 64 * 2**10
 """Maximum size of free-form parameters: they are part of every response about the experiment."""
 
 
@@ -30,8 +30,8 @@ def parse_struct(violations: Violations, field: str, message: struct_pb2.Struct)
         violations: Receives faults for values that are not finite and texts or messages that are too long.
     """
     size = message.ByteSize()
-    if size > _MAX_STRUCT_BYTES:
-        violations.add(field, f"must have at most {_MAX_STRUCT_BYTES:,} bytes in all, not {size:,}; pass fewer values")
+    if size > MAX_STRUCT_BYTES:
+        violations.add(field, f"must have at most {MAX_STRUCT_BYTES:,} bytes in all, not {size:,}; pass fewer values")
         return {}
     return {key: parse_value(violations, f"{field}.{key[:80]}", value) for key, value in message.fields.items()}
 

@@ -99,7 +99,7 @@ def _trial(tenant: str, item: TrialStatus) -> tune_sweep_pb2.TuneTrial:
         number=item.trial.number,
         tune_experiment=str(TuneExperimentName(tenant, item.experiment)),
         values=_values(item.trial.values),
-        seed=item.seed,
+        seed=item.trial.seed,
         state=f"STATE_{item.state.name}",
         error=failure_status(item.failure),
         validation_metric=None if score is None else score.metric,

@@ -19,12 +19,13 @@ from foreword.domain.sweep import (
     SweptParameter,
     SweptRange,
     seeds_of,
+    shown_value,
 )
 from foreword.domain.violations import Violations
 from foreword.names import TenantName, check_id
 from foreword.server.convert.experiment import NewExperiment, parse_experiment
 from foreword.server.convert.parameters import check_init_text
-from foreword.server.convert.structs import parse_value
+from foreword.server.convert.structs import MAX_STRUCT_BYTES, parse_value
 from foreword.server.convert.text_limits import MAX_DESCRIPTION
 from foreword.v1 import tune_sweep_pb2, tune_sweep_service_pb2
 
@@ -47,7 +48,7 @@ _SEARCHES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTrial:
-    """A trial of a request: the values of the swept parameters, and the run with them."""
+    """A trial of a request: the values of the swept parameters as they are shown, and the run with them."""
 
     values: Mapping[str, Any]
     run: NewExperiment
@@ -121,6 +122,12 @@ def _parse_space(violations: Violations, message: tune_sweep_pb2.TuneSweep) -> S
     if len(message.swept_parameters) > MAX_SWEPT:
         count = len(message.swept_parameters)
         violations.add("tune_sweep.swept_parameters", f"must hold at most {MAX_SWEPT} parameters, not {count:,}")
+    size = sum(item.ByteSize() for item in message.swept_parameters)
+    if size > MAX_STRUCT_BYTES:
+        violations.add(
+            "tune_sweep.swept_parameters",
+            f"must have at most {MAX_STRUCT_BYTES:,} bytes in all, not {size:,}; try fewer or shorter values",
+        )
     parameters: list[SweptParameter] = []
     for place, item in enumerate(message.swept_parameters[:MAX_SWEPT]):
         parameter = _parse_swept(violations, f"tune_sweep.swept_parameters[{place}]", item, search)
@@ -271,7 +278,9 @@ def _trials(common: NewExperiment, space: SearchSpace) -> tuple[NewTrial, ...]:
     """Return the trials: every combination with every seed. All of them hold out the same rows."""
     first = common.parameters.seed or 0
     return tuple(
-        NewTrial(values=values, run=_run(common, values, seed, first))
+        NewTrial(
+            values={name: shown_value(value) for name, value in values.items()}, run=_run(common, values, seed, first)
+        )
         for values in space.combinations()
         for seed in seeds_of(first, space.num_seeds)
     )
