@@ -1,7 +1,8 @@
 """Successive halving: which trials of a sweep are stopped early. Scores in, decision out.
 
-A trial is stopped as soon as it is certain that it is not among the trials that go on, and no trial waits for another.
-Whatever the order and the speed in which the trials reach a rung, the same ones go on.
+A trial is stopped as soon as enough others that go on were better at a rung, so no trial waits for another. If the
+trials keep pace, as those do that are tuned together, the same ones go on as if all had waited for each other at each
+rung. In any case the last one is never stopped.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class TrialScores:
         scores: One for the end of each epoch, oldest first.
         is_complete: Whether no more scores follow, because the trial has ended or its last epoch is over. The best
             score is then its score at all later rungs.
-        counts: Whether others are compared with it. A trial that has failed or was cancelled does not count.
+        counts: Whether it goes on or has succeeded. Others do not count.
     """
 
     number: int
@@ -100,19 +101,16 @@ def make_rungs(num_trials: int, num_epochs: int) -> tuple[Rung, ...]:
 
 
 def choose_stops(trials: Iterable[TrialScores], rungs: Sequence[Rung]) -> tuple[Stop, ...]:
-    """Return the trials that certainly are not among those that go on, each at the first such rung."""
-    trials = list(trials)
-    stops: dict[int, Stop] = {}
+    """Return the trials to stop, each at the first rung at which `keep` others that go on were better."""
+    going = {trial.number: trial for trial in trials if trial.counts}
+    stops: list[Stop] = []
     for rung in rungs:
-        reached = [
-            (score.rank, -trial.number, trial, score)
-            for trial in trials
-            if trial.counts and (score := _score_at(trial, rung)) is not None
-        ]
-        reached.sort(key=lambda item: item[:2], reverse=True)
-        for _, _, trial, score in reached[rung.keep :]:
-            stops.setdefault(trial.number, Stop(number=trial.number, rung=rung, score=score))
-    return tuple(stops.values())
+        scores = {number: score for number, trial in going.items() if (score := _score_at(trial, rung)) is not None}
+        order = sorted(scores, key=lambda number: (scores[number].rank, -number), reverse=True)
+        for number in order[rung.keep :]:
+            stops.append(Stop(number=number, rung=rung, score=scores[number]))
+            del going[number]
+    return tuple(stops)
 
 
 def _score_at(trial: TrialScores, rung: Rung) -> HeldOutScore | None:

@@ -48,7 +48,7 @@ class TrialComparison:
             self.compare()
 
     def compare(self) -> None:
-        """Stop the trials that are certainly not among those that go on, this one included."""
+        """Stop the trials that halving does not let go on, which may include this one."""
         trial = self._experiment.trial
         self._is_due = False
         if trial is None or not self._rungs:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, contains_eager, defer
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, Phase, Progress, Snapshot, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.halving import HeldOutScore, Rung, TrialScores, choose_stops
-from foreword.domain.sweep import TRIAL_STOPPED, SearchSpace, SweepPlan, TrialStatus, TuneSweep, stop_reason
+from foreword.domain.sweep import SearchSpace, SweepPlan, TrialStatus, TuneSweep, stop_reason
 from foreword.domain.trial import Trial
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import TuneSweepName, check_id
@@ -114,7 +114,8 @@ class SweepRepository:
                     new_experiment(
                         self._tenant,
                         self._database.new_id(),
-                        display_name=free_name(session, ExperimentRow, self._tenant, f"{name} trial {number}"),
+                        # Unique, because the names of other experiments end in a number in brackets.
+                        display_name=f"{name} trial {number}",
                         description="",
                         config=trial.config,
                         plan=trial.plan,
@@ -233,7 +234,7 @@ class SweepRepository:
             return () if row is None else decode(SweepPlan, row.plan).rungs
 
     def stop_weak_trials(self, id: str) -> int:
-        """Stop the trials that are certainly not among those that go on, and return how many have been stopped now.
+        """Stop the trials that halving does not let go on, and return how many have been stopped now.
 
         It follows from the learning curves that are stored, so it can be repeated by any worker at any time.
         """
@@ -336,12 +337,11 @@ def _held_out_curves(session: Session, rows: Iterable[ExperimentRow]) -> Mapping
 
 def _scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore]) -> TrialScores:
     state = ExperimentState(row.job.state)
-    stopped = row.job.failure is not None and decode(Failure, row.job.failure).reason == TRIAL_STOPPED
     return TrialScores(
         number=number,
         scores=curve,
         is_complete=state is ExperimentState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
-        counts=stopped or state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED),
+        counts=state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED),
     )
 
 

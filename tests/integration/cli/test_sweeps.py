@@ -1,0 +1,153 @@
+"""`foreword sweep` and `foreword sweeps` against a real server without workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from factories.api import make_file
+from foreword.cli.application import run
+from foreword.cli.render.console import out_console
+from foreword.cli.render.sweep import SweepProgressView, print_sweep
+from foreword.client import Client, ExperimentState, SweepState
+from foreword.domain.failure import Failure
+from foreword.domain.tenant import Scope
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(server, monkeypatch, capsys) -> Command:
+    """Runs a command as a new tenant and returns status, standard output and standard error."""
+    monkeypatch.setenv("FOREWORD_ENDPOINT", server.endpoint)
+    monkeypatch.setenv("FOREWORD_API_KEY", server.new_key(f"cli-{time.time_ns()}", tuple(Scope)))
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        status = run(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "complaints.jsonl"
+    path.write_bytes(make_file())
+    return str(path)
+
+
+def test_a_dry_run_shows_the_trials_and_the_plan_and_leaves_nothing(command: Command, rows: str) -> None:
+    status, out, _ = command(
+        "sweep", rows, "--try", "learning-rate=0.01,0.03", "--num-seeds", "2", "--num-epochs", "8", "--dry-run"
+    )
+
+    assert status == 0
+    assert "the best 2 go on after epoch 2, the best goes on after epoch 4" in out
+    assert [line.split() for line in out.splitlines() if line.strip().startswith(("1 ", "4 "))] == [
+        ["1", "0.01", "0"],
+        ["4", "0.03", "1"],
+    ]
+    assert command("sweeps", "list", "--json")[1] == command("datasets", "list", "--json")[1] == "[]\n"
+
+
+def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, rows: str) -> None:
+    status, out, _ = command("sweep", rows, "--name", "rates", "--try", "num_virtual_tokens=4,8", "--detach")
+    assert status == 0
+    assert "Queued. Watch it with: foreword sweeps watch " in out
+
+    shown = json.loads(command("sweeps", "show", "rates (1)", "--json")[1])
+    assert [trial["values"] for trial in shown["trials"]] == [{"num_virtual_tokens": 4}, {"num_virtual_tokens": 8}]
+    assert "rates (1)" in command("sweeps", "list")[1]
+    assert "rates (1) trial 2" in command("experiments", "list")[1]
+    assert command("sweeps", "cancel", "rates (1)")[1] == "rates (1) is cancelled.\n"
+    status, out, _ = command("sweeps", "watch", "rates (1)")
+    assert (status, out.count("cancelled")) == (1, 3)
+    assert command("sweeps", "delete", "rates (1)")[0] == 0
+    assert json.loads(command("experiments", "list", "--json")[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("tried", "message"),
+    [
+        ("learning_rate", "write NAME=VALUE,VALUE or NAME=MINIMUM..MAXIMUM"),
+        ("learning_rate=", "write NAME=VALUE,VALUE or NAME=MINIMUM..MAXIMUM"),
+        ("learning_rate=a..b", "the ends of a range are numbers"),
+        ("rate=1,2", "--try: 'rate' is unknown; use one of: batch_size"),
+        ("learning_rate=0.1,fast", "--try: must be a float"),
+        ("learning_rate=0.1..0.2", "--try: needs SEARCH_RANDOM; list values for a grid"),
+    ],
+)
+def test_values_that_cannot_be_tried_are_refused_with_the_remedy(
+    command: Command, rows: str, tried: str, message: str
+) -> None:
+    status, _, err = command("sweep", rows, "--try", tried)
+
+    assert status != 0
+    assert message in " ".join(err.split())
+
+
+def test_a_name_that_is_tried_twice_is_refused(command: Command, rows: str) -> None:
+    status, _, err = command("sweep", rows, "--try", "batch_size=2,4", "--try", "batch_size=8")
+
+    assert status == 2
+    assert "batch_size is set twice; write all of its values in one list" in " ".join(err.split())
+
+
+def test_random_trials_are_drawn_from_ranges(command: Command, rows: str) -> None:
+    arguments = ("--try", "learning_rate=0.001..0.1:log", "--try", "tuning_type=ia3,prompt_tuning", "--random", "5")
+    planned = json.loads(command("sweep", rows, *arguments, "--dry-run", "--json")[1])
+
+    rates = [trial["values"]["learning_rate"] for trial in planned["trials"]]
+    assert len(set(rates)) == 5
+    assert all(0.001 <= rate <= 0.1 for rate in rates)
+    assert json.loads(command("sweep", rows, *arguments, "--dry-run", "--json")[1])["trials"] == planned["trials"]
+
+
+def test_an_ended_sweep_shows_the_best_first_and_why_others_failed(server, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    with Client(server.endpoint, server.new_key(f"cli-{time.time_ns()}", tuple(Scope))) as client:
+        dataset = client.upload_dataset(make_file(), display_name="complaints")
+        made = client.create_tune_sweep(dataset, display_name="rates", swept={"learning_rate": [0.01, 0.02, 0.04]})
+        client.cancel_tune_sweep(made)
+    stopped, failed, best = made.trials
+    trials = (
+        dataclasses.replace(
+            stopped,
+            state=ExperimentState.CANCELLED,
+            failure=Failure(kind="cancelled", reason="TRIAL_STOPPED", message="Two were better."),
+            validation_metric=0.25,
+            validation_loss=1.5,
+        ),
+        dataclasses.replace(
+            failed,
+            state=ExperimentState.FAILED,
+            failure=Failure(kind="failed_precondition", reason="TUNING_DIVERGED", message="The loss is not finite."),
+        ),
+        dataclasses.replace(
+            best, state=ExperimentState.SUCCEEDED, validation_metric=0.75, validation_loss=0.5, tuned_model="models/m"
+        ),
+    )
+    ended = dataclasses.replace(
+        made, state=SweepState.SUCCEEDED, trials=trials, best_trial=best.tune_experiment, tuned_model="models/m"
+    )
+    running = dataclasses.replace(ended, state=SweepState.RUNNING)
+
+    print_sweep(out_console(), ended)
+    with SweepProgressView(out_console()) as view:
+        view.update(running)
+        view.update(running)
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "best trial 3: learning_rate 0.04" in lines
+    assert "trial 2 The loss is not finite." in lines
+    table = [line for line in lines if line.endswith((" 0.500", " 1.500")) or " failed" in line]
+    assert table[0] == "* 3 0.04 0 succeeded 0.750 0.500"
+    assert table[1] == "1 0.01 0 stopped early 0.250 1.500"
+    assert lines[-1] == "1 stopped early, 1 failed, 1 succeeded; best: trial 3, score 0.750, loss 0.500"

@@ -1,0 +1,228 @@
+"""Sweeps in the database: their trials, the state that follows from them, and the stops of weak ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from factories.stored import (
+    beat,
+    make_config,
+    make_evaluation,
+    make_plan,
+    make_snapshot,
+    make_tuned_model,
+    store_dataset,
+    store_experiment,
+)
+from foreword.domain.experiment import ExperimentState, Phase, Progress
+from foreword.domain.failure import Failure
+from foreword.domain.halving import Rung
+from foreword.domain.sweep import Search, SearchSpace, SweepPlan, SweepState, SweptParameter, TuneSweep
+from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.jobs.leases import Lease
+from foreword.storage.lists.request import ListRequest
+from foreword.storage.queue import ExperimentQueue
+from foreword.storage.requests import RequestKey
+from foreword.storage.sweeps import PlannedTrial, SweepRepository
+
+MINUTE = timedelta(minutes=1)
+RATES = (0.01, 0.02, 0.03, 0.04)
+FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
+
+
+def store_sweep(database, tenant: str = "acme", **options) -> TuneSweep:
+    """Store a sweep of four trials, of which two go on after the first epoch and one after the second."""
+    config = make_config(store_dataset(database, tenant).id)
+    options = {"display_name": "Sweep", "max_queued": 100, **options}
+    return SweepRepository(database, tenant).create(
+        description="",
+        config=config,
+        space=SearchSpace(
+            parameters=(SweptParameter(name="learning_rate", values=RATES),),
+            search=Search.GRID,
+            max_combinations=64,
+            num_seeds=1,
+            seed=0,
+            halving=True,
+        ),
+        plan=SweepPlan(
+            trial_count=4,
+            validation_row_count=10,
+            rungs=(Rung(epoch=1, keep=2), Rung(epoch=2, keep=1)),
+            planned_updates=40,
+            estimated_seconds=100.0,
+            warnings=(),
+        ),
+        trials=[PlannedTrial(values={"learning_rate": rate}, config=config, plan=make_plan()) for rate in RATES],
+        creator="key-1",
+        **options,
+    )
+
+
+def end_epoch(queue: ExperimentQueue, lease: Lease, epoch: int, metric: float) -> None:
+    snapshot = dataclasses.replace(
+        make_snapshot(epoch * 10), epoch=float(epoch), validation_loss=1 - metric, validation_metric=metric
+    )
+    beat(queue, lease, duration=MINUTE, progress=Progress(phase=Phase.TUNING), snapshots=[snapshot])
+
+
+def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> None:
+    queue.succeed(
+        lease,
+        tuned_model=make_tuned_model(lease.experiment, model),
+        evaluations=[make_evaluation()],
+        curve_advice="",
+        compute_seconds=9.0,
+    )
+
+
+def states(database, sweep: TuneSweep) -> list[ExperimentState]:
+    return [trial.state for trial in SweepRepository(database, "acme").get(sweep.id).trials]
+
+
+def test_a_sweep_has_its_trials_in_order_and_each_is_an_experiment(database):
+    sweep = store_sweep(database)
+
+    assert SweepRepository(database, "acme").get(sweep.id) == sweep
+    assert (sweep.display_name, sweep.state, sweep.best, sweep.tuned_model) == (
+        "Sweep (1)",
+        SweepState.QUEUED,
+        None,
+        None,
+    )
+    assert [trial.trial.values for trial in sweep.trials] == [{"learning_rate": rate} for rate in RATES]
+    experiments = ExperimentRepository(database, "acme")
+    trial = experiments.get(sweep.trials[2].experiment)
+    assert trial.trial == sweep.trials[2].trial
+    assert trial.display_name == "Sweep (1) trial 3"
+    store_experiment(database)
+    of_sweep = experiments.list(ListRequest(filter=f'tune_sweep = "{sweep.id}"')).items
+    assert {item.id for item in of_sweep} == {item.experiment for item in sweep.trials}
+    assert ExperimentQueue(database).lease("w", MINUTE).experiment.id == sweep.trials[0].experiment
+
+
+def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    leases = [queue.lease("w", MINUTE) for _ in RATES]
+
+    end_epoch(queue, leases[0], 1, 0.1)
+    end_epoch(queue, leases[1], 1, 0.4)
+    assert sweeps.stop_weak_trials(sweep.id) == 0
+
+    end_epoch(queue, leases[2], 1, 0.3)
+    assert sweeps.stop_weak_trials(sweep.id) == 1
+    assert sweeps.stop_weak_trials(sweep.id) == 0
+    assert beat(queue, leases[0], duration=MINUTE)  # it is cancelled
+    queue.cancelled(leases[0], compute_seconds=1.0)
+    stopped = sweeps.get(sweep.id).trials[0]
+    assert (stopped.state, stopped.failure.reason) == (ExperimentState.CANCELLED, "TRIAL_STOPPED")
+    assert "at epoch 1, 2 others were better" in stopped.failure.message
+    assert (stopped.score.metric, stopped.score.epoch) == (0.1, 1)
+
+    end_epoch(queue, leases[3], 1, 0.2)
+    assert sweeps.stop_weak_trials(sweep.id) == 1
+    end_epoch(queue, leases[1], 2, 0.5)
+    end_epoch(queue, leases[2], 2, 0.6)
+    assert sweeps.stop_weak_trials(sweep.id) == 1
+    assert states(database, sweep) == [
+        ExperimentState.CANCELLED,
+        ExperimentState.CANCELLING,
+        ExperimentState.RUNNING,
+        ExperimentState.CANCELLING,
+    ]
+
+
+def test_the_best_trial_with_a_model_is_the_result_once_all_have_ended(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    leases = [queue.lease("w", MINUTE) for _ in RATES]
+    for lease, metric in zip(leases, (0.9, 0.2, 0.6, 0.3), strict=True):
+        end_epoch(queue, lease, 1, metric)
+    assert sweeps.get(sweep.id).best.trial.number == 1
+
+    queue.fail(leases[0], FAILURE, 1.0)
+    for number in (1, 2):
+        succeed(queue, leases[number], f"model-{number}")
+    running = sweeps.get(sweep.id)
+    assert (running.state, running.best.trial.number, running.tuned_model) == (SweepState.RUNNING, 3, None)
+
+    queue.fail(leases[3], FAILURE, 1.0)
+    ended = sweeps.get(sweep.id)
+    assert (ended.state, ended.best.trial.number, ended.tuned_model) == (SweepState.SUCCEEDED, 3, "model-2")
+    assert ended.compute_seconds == 20.0
+    assert ended.end_time is not None
+
+
+def test_a_sweep_fails_if_all_of_its_trials_do(database):
+    sweep, queue = store_sweep(database), ExperimentQueue(database)
+    while (lease := queue.lease("w", MINUTE)) is not None:
+        queue.fail(lease, FAILURE, 1.0)
+
+    assert SweepRepository(database, "acme").get(sweep.id).state is SweepState.FAILED
+
+
+def test_a_cancelled_sweep_ends_its_trials_and_can_be_cancelled_again(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    lease = queue.lease("w", MINUTE)
+
+    assert sweeps.request_cancel(sweep.id).state is SweepState.CANCELLING
+    with pytest.raises(FailedPreconditionError, match="Cancel it and wait"):
+        sweeps.delete(sweep.id)
+    assert beat(queue, lease, duration=MINUTE)
+    queue.cancelled(lease, compute_seconds=1.0)
+
+    assert sweeps.request_cancel(sweep.id).state is SweepState.CANCELLED
+    assert set(states(database, sweep)) == {ExperimentState.CANCELLED}
+
+
+def test_a_deleted_sweep_takes_its_trials_with_it(database):
+    sweep, sweeps = store_sweep(database), SweepRepository(database, "acme")
+    sweeps.request_cancel(sweep.id)
+
+    assert len(sweeps.delete(sweep.id)) == 4
+
+    with pytest.raises(NotFoundError):
+        sweeps.get(sweep.id)
+    assert ExperimentRepository(database, "acme").list().items == ()
+    assert (sweeps.rungs(sweep.id), sweeps.stop_weak_trials(sweep.id)) == ((), 0)
+
+
+def test_an_ended_sweep_cannot_be_cancelled(database):
+    sweep, queue = store_sweep(database), ExperimentQueue(database)
+    while (lease := queue.lease("w", MINUTE)) is not None:
+        queue.fail(lease, FAILURE, 1.0)
+
+    with pytest.raises(FailedPreconditionError, match="has already failed"):
+        SweepRepository(database, "acme").request_cancel(sweep.id)
+
+
+def test_all_trials_must_have_room_in_the_queue(database):
+    with pytest.raises(ExhaustedError, match="the sweep has 4 trials, and the limit is 3"):
+        store_sweep(database, max_queued=3)
+
+    assert ExperimentRepository(database, "acme").list().items == ()
+
+
+def test_a_repeated_request_makes_one_sweep_and_an_id_is_taken_once(database):
+    request = RequestKey(rpc="CreateTuneSweep", request_id="r", fingerprint="f")
+    first = store_sweep(database, request=request, id="mine")
+
+    assert store_sweep(database, request=request) == first
+    assert SweepRepository(database, "acme").find_replayed(request) == first
+    with pytest.raises(AlreadyExistsError, match="already exists"):
+        store_sweep(database, id="mine")
+
+
+def test_another_tenant_sees_no_sweep(database):
+    sweep = store_sweep(database)
+    store_dataset(database, "other")
+    others = SweepRepository(database, "other")
+
+    assert others.list().items == ()
+    for call in (others.get, others.request_cancel, others.delete):
+        with pytest.raises(NotFoundError):
+            call(sweep.id)
+    assert SweepRepository(database, "acme").list().items == (sweep,)
