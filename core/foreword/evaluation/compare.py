@@ -76,7 +76,12 @@ def evaluate(
     limit = request_limit(runner, bench.max_new_tokens)
     # Rows that are far too long for an example need not be read to their end.
     longest = limit * MOST_CHARACTERS_PER_TOKEN
-    examples = choose_examples(training_rows, task, schema, lambda text: len(runner.tokenize(text[:longest])))
+
+    def length(text: str) -> int:
+        check()
+        return len(runner.tokenize(text[:longest]))
+
+    examples = choose_examples(training_rows, task, schema, length)
     asked = {
         "base_zero_shot": Prompting(verbalizer=verbalizer, max_tokens=limit, instruction=instruction),
         "base_three_shot": Prompting(
@@ -203,7 +208,11 @@ class _Bench:
         """Return the requests, truncated so that every answer fits; label sets can be longer than the rows' answers."""
         room = self.runner.longest_input(adapter, self.runner.candidates(space) if space else None)
         fitting = replace(prompting, max_tokens=min(prompting.max_tokens, room))
-        return [fitting.text(row, self.runner) for row in self.rows]
+        texts: list[str] = []
+        for row in self.rows:
+            self.check()
+            texts.append(fitting.text(row, self.runner))
+        return texts
 
     def _answers(self, texts: Sequence[str], adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[_Answer]:
         parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)

@@ -26,12 +26,11 @@ from foreword.plugin.interfaces import EncodedRow, LabelSpace, Task
 from foreword.plugin.pooling import pooled_states
 from foreword.plugin.regression import left_out_predictions
 from foreword.tuning.batches import encode_rows
+from foreword.tuning.measuring import MOST_EXAMINED
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_EXAMINED: Final = 10_000
-"""Maximum number of rows that are examined; one forward pass of each takes a third of the time to train on it once."""
 _MOST_ANSWERED: Final = 2 * MAX_SUSPECT_ROWS
 """Number of rows that the tuned model answers; some losses are large although its answer is that of the row."""
 
@@ -63,7 +62,7 @@ def find_suspect_rows(
     rows = [(dataset, row) for dataset, content in datasets.items() for row in content]
     chosen = _spread(rows, most_examined)
     contents = [row for _, row in chosen]
-    encoded = encode_rows(contents, model=runner.model, task=task, plan=plan, verbalizer=verbalizer)
+    encoded = encode_rows(contents, model=runner.model, task=task, plan=plan, verbalizer=verbalizer, check=check)
     targets = [task.target(row.output, plan.schema) for row in contents]
     space = task.label_space(plan.schema)
     if space is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -16,8 +16,9 @@ from foreword.errors import LeaseLostError, UnavailableError
 from foreword.inference.residency.model_residency import ModelResidency
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
-from foreword.scheduling.ends import end_run
-from foreword.scheduling.heartbeat import Heartbeat, Heartbeats, WorkerStoppingError
+from foreword.scheduling.asides import Asides
+from foreword.scheduling.heartbeat import Heartbeats
+from foreword.scheduling.member import Member
 from foreword.scheduling.price import TokenPrice
 from foreword.scheduling.run import ExperimentRun
 from foreword.scheduling.turn import Turn
@@ -25,6 +26,7 @@ from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Company, Lease
 from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.tuning.company.co_tuning import CoTuner
+from foreword.tuning.measuring import HELD_OUT_SHARE
 from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.runs.results import StepReport
 from foreword.tuning.runs.run import TuningRun
@@ -32,23 +34,17 @@ from foreword.tuning.runs.run import TuningRun
 _log = get_logger("worker")
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Member:
-    """A run with what it holds while it is in the company: the renewal of its lease, and its base model."""
-
-    run: ExperimentRun
-    lease: Lease
-    heartbeat: Heartbeat
-    held: ExitStack
+_LONGEST_WAIT_SECONDS: Final = 0.25
+"""Time after which a worker whose runs all wait for a store sees to their leases and to other runs."""
+_SAVING_THREADS: Final = 4
 
 
 class WorkerCompany:
     """The runs of one base model that a worker tunes together, from the first lease until all have left.
 
-    Runs join and leave between steps, and what ends one run does not touch the others. While a run is prepared,
-    measured at the end of an epoch, evaluated or stored, the others wait.
+    Runs join and leave between steps, and what ends one run does not touch the others. What a run does for itself -
+    prepare, measure at the end of an epoch, evaluate, store - goes on in slices between the common passes (`Asides`),
+    so that no run waits for longer than a pass and a slice.
 
     Args:
         workshop: Resources shared by all runs.
@@ -76,11 +72,14 @@ class WorkerCompany:
         self._clock = clock
         self._duration = timedelta(seconds=settings.lease_seconds)
         self._heartbeats = Heartbeats(workshop.queue, duration=self._duration, stop=stop)
-        self._members: list[_Member] = []
+        self._saver = ThreadPoolExecutor(_SAVING_THREADS, "checkpoints")
+        self._members: list[Member] = []
+        self._asides: Asides[Member] = Asides(clock)
         self._tuner: CoTuner | None = None
         self._price: TokenPrice | None = None
         self._turn = Turn(settings.turn_seconds, clock)
         self._next_look = clock()
+        self._is_closing = False
 
     def work(self) -> Lease | None:
         """Tune the first run and those that join it until all have left.
@@ -89,7 +88,7 @@ class WorkerCompany:
             The lease of a run of another tenant for which the company has ended its turn; None if there is none.
         """
         following = None
-        with self._heartbeats:
+        with self._heartbeats, self._saver, self._unwinding():
             self._begin(self._first)
             self._let_join()
             while self._members and following is None:
@@ -97,6 +96,16 @@ class WorkerCompany:
                 following = self._look()
         self._settle()
         return following
+
+    @contextmanager
+    def _unwinding(self) -> Iterator[None]:
+        """Let go of everything if the block raises an error."""
+        try:
+            yield
+        finally:
+            self._asides.close()
+            for member in self._members:
+                member.held.close()
 
     def _begin(self, lease: Lease) -> None:
         """Let a leased run join."""
@@ -111,14 +120,10 @@ class WorkerCompany:
         )
         held = ExitStack()
         heartbeat = held.enter_context(self._heartbeats.of(lease))
-        member = _Member(ExperimentRun(self._workshop, lease, heartbeat), lease, heartbeat, held)
+        run = ExperimentRun(self._workshop, lease, heartbeat, self._saver)
+        member = Member(self._workshop, run, lease, heartbeat, held)
         self._members.append(member)
-        with self._ending(member), heartbeat.alone():
-            self._workshop.plugins.experiment_started(experiment)
-            tuning = member.run.prepare(partial(self._load, held))
-            if not tuning.done:
-                self._tuner_for(tuning).add(tuning, tenant=experiment.tenant)
-        self._turn.begin_tuning()
+        self._asides.begin(member, experiment.tenant, partial(member.prepare, self._load), self._prepared)
 
     def _let_join(self) -> None:
         """Let waiting runs of the base model join while there is room."""
@@ -133,50 +138,73 @@ class WorkerCompany:
             self._begin(lease)
 
     def _step(self) -> None:
-        """Make one step of training, and bring every run up to date."""
-        if self._tuner is not None:
-            self._train(self._tuner)
+        """Make one pass and one slice of what a single run does, and bring every run up to date."""
+        has_trained = self._tuner is not None and self._train(self._tuner)
+        if not self._asides.step() and not has_trained:
+            self._asides.wait(_LONGEST_WAIT_SECONDS)
+        for member, go_on in self._asides.ended():
+            with self._ending(member):
+                go_on()
         try:
             self._heartbeats.beat()
         except UnavailableError as error:
-            for member in list(self._members):
+            for member in self._training():
                 self._end(member, error)
-        for member in list(self._members):
+        for member in self._training():
             with self._ending(member):
-                self._bring_up_to_date(member)
+                member.run.compare_if_due()
+                member.heartbeat.check()
+                member.run.checkpoints.write_if_due(member.tuning)
 
-    def _train(self, tuner: CoTuner) -> None:
-        """Make one step of training, and record its results."""
-        is_alone = len(tuner.runs) == 1
-        started = self._clock()
-        outcome = tuner.step()
-        seconds = self._clock() - started
+    def _training(self) -> list[Member]:
+        """Return the runs that make passes, or could."""
+        return [member for member in self._members if member not in self._asides]
+
+    def _train(self, tuner: CoTuner) -> bool:
+        """Make one pass, and record its results. Return False if no run has a pass to make."""
+        if not self._is_closing:
+            for tuning in tuner.resting:
+                self._measure(self._member_of(tuning))
+        if len(tuner.resting) == len(tuner.runs):
+            return False
+        outcome = tuner.make_pass()
         for tuning, report in outcome.reports:
             member = self._member_of(tuning)
             with self._ending(member):
-                self._charge(member, report, seconds, is_alone=is_alone)
-                member.run.record(report)
+                self._record(member, report)
         for tuning, error in outcome.failures:
             self._end(self._member_of(tuning), error)
+        return True
 
-    def _charge(self, member: _Member, report: StepReport, seconds: float, *, is_alone: bool) -> None:
-        """Charge an update by its tokens, and the end of an epoch by its time, in which the others wait."""
-        assert self._price is not None, "it is known before the first step"
-        if report.validation_loss is not None:
-            member.heartbeat.charge(seconds)
-        member.heartbeat.charge(report.tokens * self._price.seconds_per_token)
-        self._price.observe(report, is_alone=is_alone)
+    def _measure(self, member: Member) -> None:
+        """Begin to measure a run whose epoch is over."""
+        if member not in self._asides:
+            self._asides.begin(member, member.lease.experiment.tenant, member.end_epoch, self._measured)
 
-    def _bring_up_to_date(self, member: _Member) -> None:
-        """Check whether a run may go on, write its checkpoint if that is due, and finish it if its tuning is done."""
-        run = member.run
-        run.compare_if_due()
-        member.heartbeat.check()
-        run.checkpoint_if_due()
-        if run.tuning is not None and run.tuning.done:
-            with member.heartbeat.alone():
-                run.finish()
+    def _prepared(self, member: Member, _: None) -> None:
+        """Let a run that is prepared make passes, or leave if its tuning is done already."""
+        self._turn.begin_tuning()
+        tuner = self._tuner_for(member.tuning)
+        if member.tuning.done:
             self._end(member, None)
+        else:
+            tuner.add(member.tuning, tenant=member.lease.experiment.tenant)
+
+    def _measured(self, member: Member, report: StepReport) -> None:
+        """Let a run whose epoch was ended make passes again, or leave if its tuning is done."""
+        self._record(member, report)
+        if member.tuning.done:
+            self._end(member, None)
+        else:
+            self._tuner_for(member.tuning).resume(member.tuning)
+
+    def _record(self, member: Member, report: StepReport) -> None:
+        """Record an update, and charge the run its tokens and those that were measured at the end of its epoch."""
+        assert self._price is not None, "it is known before the first pass"
+        measured = member.tuning.num_held_out_tokens if report.validation_loss is not None else 0
+        member.heartbeat.charge((report.tokens + HELD_OUT_SHARE * measured) * self._price.seconds_per_token)
+        self._price.observe(report, is_alone=len(self._members) == 1)
+        member.run.record(report)
 
     def _look(self) -> Lease | None:
         """Look now and then for runs that join, and for runs to yield to.
@@ -184,11 +212,12 @@ class WorkerCompany:
         Returns:
             The lease of a run for which the whole company has left.
         """
-        now = self._clock()
-        if not self._members or now < self._next_look:
+        now, can_close = self._clock(), self._is_closing and not self._asides
+        if not self._members or (now < self._next_look and not can_close):
             return None
         self._next_look = now + min(_SECONDS_BETWEEN_LOOKS, self._workshop.settings.turn_seconds)
-        self._let_join()
+        if not self._is_closing:
+            self._let_join()
         try:
             return self._yield()
         except (LeaseLostError, UnavailableError):  # the next heartbeat finds out which runs are affected
@@ -197,7 +226,8 @@ class WorkerCompany:
     def _yield(self) -> Lease | None:
         """Make the exchange that the tenants' shares ask for, if any.
 
-        The company goes on as it is if a checkpoint cannot be written, or if the other run no longer waits.
+        The company goes on as it is if a checkpoint cannot be written, or if the other run no longer waits. To leave as
+        a whole, it ends first what single runs do in slices, and begins to measure no other.
 
         Returns:
             The lease of a run for which the whole company has left.
@@ -205,20 +235,19 @@ class WorkerCompany:
         queue, members = self._workshop.queue, list(self._members)
         company = Company(
             leases=[member.lease for member in members],
-            had_turns={member.lease.job for member in members if member.run.turn.is_over},
+            had_turns={member.lease.job for member in self._training() if member.run.turn.is_over},
             had_turn=self._turn.is_over,
             is_full=len(members) >= self._workshop.settings.max_runs_per_worker,
         )
-        if not (company.had_turn or company.had_turns):
+        due = queue.leaving(company) if company.had_turn or company.had_turns else ()
+        leaving = [member for member in members if member.lease in due]
+        self._is_closing = any(member in self._asides for member in leaving)
+        if not leaving or self._is_closing or not all(self._has_saved(member) for member in leaving):
             return None
-        leaving = queue.leaving(company)
-        yielding = [member for member in members if member.lease in leaving]
-        if not yielding or not all(member.run.checkpoint() for member in yielding):
-            return None
-        following = queue.hand_over(company, leaving, self._duration)
+        following = queue.hand_over(company, due, self._duration)
         if following is None:
             return None
-        for member in yielding:
+        for member in leaving:
             self._leave(member)
             _log.info(
                 "experiment_yielded",
@@ -232,35 +261,39 @@ class WorkerCompany:
         self._begin(following)
         return None
 
+    def _has_saved(self, member: Member) -> bool:
+        """Write the checkpoint of a run, and return whether it was written."""
+        return member.run.checkpoints.write(member.tuning)
+
     @contextmanager
-    def _ending(self, member: _Member) -> Iterator[None]:
+    def _ending(self, member: Member) -> Iterator[None]:
         """End a run if the block raises an error."""
         try:
             yield
         except Exception as error:  # the root of a run: its error must not end the others
             self._end(member, error)
 
-    def _end(self, member: _Member, error: Exception | None) -> None:
-        """Let a run leave, and store why: None if it has succeeded. Runs that have left before are ignored."""
-        if member not in self._members:
+    def _end(self, member: Member, error: Exception | None) -> None:
+        """Begin to end a run: None if its tuning is done. A run that does so already is ignored."""
+        if member in self._asides:
             return
-        self._leave(member)
-        tuning = member.run.tuning
-        if isinstance(error, WorkerStoppingError) and tuning is not None and not tuning.done:
-            try:
-                member.run.checkpoint()
-            except Exception as fault:  # the root of a run, as above
-                error = fault
-        end_run(self._workshop, member.lease, member.heartbeat, error)
+        self._stop_training(member)
+        price = self._price.seconds_per_token if self._price is not None else 0.0
+        self._asides.begin(
+            member, member.lease.experiment.tenant, partial(member.leave, error, price), lambda *_: self._leave(member)
+        )
 
-    def _leave(self, member: _Member) -> None:
+    def _leave(self, member: Member) -> None:
         """Let a run leave: its lease is no longer renewed, and its base model may be unloaded."""
+        self._stop_training(member)
         self._members.remove(member)
-        if self._tuner is not None and member.run.tuning is not None:
-            self._tuner.remove(member.run.tuning)
         member.held.close()
 
-    def _member_of(self, tuning: TuningRun) -> _Member:
+    def _stop_training(self, member: Member) -> None:
+        if self._tuner is not None and member.run.tuning is not None:
+            self._tuner.remove(member.run.tuning)
+
+    def _member_of(self, tuning: TuningRun) -> Member:
         return next(member for member in self._members if member.run.tuning is tuning)
 
     def _load(self, held: ExitStack, base: BaseModel) -> LoadedModel:

@@ -119,7 +119,6 @@ class Heartbeat:
         self._heartbeats = heartbeats
         self._lease = lease
         self._charged_seconds = lease.experiment.compute_seconds
-        self._alone_since: float | None = None
         self._progress: Progress | None = None
         self._snapshots: tuple[Snapshot, ...] = ()
         self._made_progress = False
@@ -130,24 +129,12 @@ class Heartbeat:
     def compute_seconds(self) -> float:
         """Compute time that the run has used, including that of earlier workers."""
         with self._heartbeats.lock:
-            since = self._alone_since
-            return self._charged_seconds + (0.0 if since is None else self._heartbeats.clock() - since)
+            return self._charged_seconds
 
     def charge(self, seconds: float) -> None:
-        """Add the compute time of work that the run has shared with others."""
+        """Add compute time that the run has used."""
         with self._heartbeats.lock:
             self._charged_seconds += seconds
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Charge the time of the block to this run, which has the worker for itself meanwhile."""
-        with self._heartbeats.lock:
-            self._alone_since = self._heartbeats.clock()
-        try:
-            yield
-        finally:
-            with self._heartbeats.lock:
-                self._charged_seconds, self._alone_since = self.compute_seconds, None
 
     def note(self, progress: Progress, snapshots: Sequence[Snapshot] = ()) -> None:
         """Leave new results for the next heartbeat."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase
 from foreword.domain.report import Evaluation
-from foreword.errors import ArtifactError, FailedPreconditionError, ForewordError, UnavailableError
+from foreword.errors import ArtifactError, FailedPreconditionError, ForewordError
 from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
@@ -19,17 +19,19 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat
+from foreword.scheduling.saving import RunCheckpoints
 from foreword.scheduling.start import find_start, read_start
 from foreword.scheduling.storing import store_tuned_model
 from foreword.scheduling.trial import TrialComparison
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.jobs.leases import Lease
+from foreword.tuning.measuring import EXAMINED_SHARE, HELD_OUT_SHARE
 from foreword.tuning.runs.results import StepReport, TrainResult
 from foreword.tuning.runs.run import TuningRun
+from foreword.turns.slices import outside, pause
 
 _log = get_logger("worker")
 
@@ -42,8 +44,9 @@ Item = TypeVar("Item")
 class ExperimentRun:
     """The run of a leased experiment: prepare it, step its tuning, finish it.
 
-    The worker trains `tuning` between the first and the last stage, alone or with other runs. Every write is
-    conditional on the epoch of the lease. Each stage may raise these errors:
+    The worker trains `tuning` between the first and the last stage, alone or with other runs. In slices (`SlicedWork`)
+    the stages let it do that for others. Every write is conditional on the epoch of the lease. Each stage may raise
+    these errors:
 
         RunCancelledError: Cancellation of the run was requested.
         WorkerStoppingError: The worker was asked to stop.
@@ -56,26 +59,24 @@ class ExperimentRun:
         workshop: Resources shared by all runs.
         lease: The experiment, and the right to write its results.
         heartbeat: Renews the lease and raises an error when the run must stop.
+        saver: Threads that write checkpoints while the run goes on.
 
     Attributes:
         tuning: What the worker trains; None before `prepare`.
         turn: The turn of the run at its worker.
+        checkpoints: Its checkpoints.
     """
 
-    def __init__(self, workshop: Workshop, lease: Lease, heartbeat: Heartbeat) -> None:
+    def __init__(self, workshop: Workshop, lease: Lease, heartbeat: Heartbeat, saver: ThreadPoolExecutor) -> None:
         self.tuning: TuningRun | None = None
         self.turn = Turn(workshop.settings.turn_seconds)
         self._workshop = workshop
         self._lease = lease
         self._experiment = lease.experiment
         self._heartbeat = heartbeat
-        self._checkpoints_key = checkpoints_key(
-            lease.experiment.tenant, lease.experiment.id, lease.experiment.create_time
-        )
+        self.checkpoints = RunCheckpoints(workshop, lease, heartbeat, saver, self.turn.add_checkpoint)
         self._datasets = DatasetRepository(workshop.database, lease.experiment.tenant)
         self._comparison = TrialComparison(workshop.database, lease.experiment)
-        self._first_step = 0
-        self._last_checkpoint = 0.0
 
     def prepare(self, load: ModelLoader) -> TuningRun:
         """Load the base model, encode the rows and resume from the newest checkpoint if there is one.
@@ -83,7 +84,8 @@ class ExperimentRun:
         Args:
             load: Returns a base model, and loads it if necessary.
         """
-        self._heartbeat.beat()
+        with outside():
+            self._heartbeat.beat()
         if self._lease.lost_before >= _MOST_LOST_LEASES:
             raise _crashing(self._lease)
         plugins, config = self._workshop.plugins, self._experiment.config
@@ -93,16 +95,18 @@ class ExperimentRun:
             "tuning method", config.tuning_type, plugins.tuning_methods.get(config.tuning_type)
         )
         ids = (config.dataset, config.validation_dataset)
-        self._contents = {id: self._rows(id) for id in ids if id is not None}
-        model = load(self._base)
-        self._heartbeat.check()
+        with outside():
+            self._contents = {id: self._rows(id) for id in ids if id is not None}
+            model = load(self._base)
+        self._check()
         self._runner = ModelRunner(model)
         tuning = self.tuning = self._resume(model)
-        self._comparison.begin()
+        with outside():
+            self._comparison.begin()
         self._recorder = CurveRecorder(
             total_steps=tuning.total_steps, total_epochs=tuning.total_epochs, now=self._workshop.database.now
         )
-        self._last_checkpoint = time.monotonic()
+        self.checkpoints.begin(tuning.step)
         self.turn.begin_tuning()
         return tuning
 
@@ -118,45 +122,21 @@ class ExperimentRun:
         """Compare a trial with the others of its sweep if it has come to a rung. Its results must have been stored."""
         self._comparison.compare_if_due()
 
-    def checkpoint_if_due(self) -> None:
-        """Write a checkpoint if the last one was written some time ago."""
-        if time.monotonic() - self._last_checkpoint >= self._workshop.settings.checkpoint_seconds:
-            self.checkpoint()
+    def finish(self, price: float) -> None:
+        """Evaluate a run whose tuning is done, and store its end with its tuned model.
 
-    def checkpoint(self) -> bool:
-        """Write a checkpoint. If the store is unavailable, the run continues and the previous one stays valid.
-
-        Returns:
-            Whether it was written.
+        Args:
+            price: Compute seconds per token.
         """
         tuning = self.tuning
         assert tuning is not None, "the run is not prepared"
-        started = self._last_checkpoint = time.monotonic()
-        try:
-            self._workshop.checkpoints.write_checkpoint(
-                self._checkpoints_key, self._lease.epoch, tuning.step, tuning.state()
-            )
-        except UnavailableError as error:
-            _log.warning(
-                "checkpoint_not_written", experiment=self._experiment.id, step=tuning.step, error=error.message
-            )
-            return False
-        self._last_checkpoint = time.monotonic()
-        self.turn.add_checkpoint(self._last_checkpoint - started)
-        # Snapshots are no proof of progress: a run that always dies before its first checkpoint makes them too.
-        if self._lease.lost_before and tuning.step > self._first_step:
-            self._heartbeat.record_progress()
-        return True
-
-    def finish(self) -> None:
-        """Evaluate a run whose tuning is done, and store its end with its tuned model."""
-        tuning = self.tuning
-        assert tuning is not None, "the run is not prepared"
-        # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
-        self.checkpoint()
+        with outside():
+            # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
+            self.checkpoints.write(tuning)
         result = tuning.result()
-        self._heartbeat.beat(self._recorder.in_phase(Phase.EVALUATING))
-        self._comparison.compare()
+        self._enter(Phase.EVALUATING)
+        with outside():
+            self._comparison.compare()
         evaluations = self._evaluate(tuning, result)
         suspects = find_suspect_rows(
             runner=self._runner,
@@ -165,22 +145,36 @@ class ExperimentRun:
             verbalizer=self._experiment.config.verbalizer,
             datasets=self._contents,
             contributions=self._method.contributions(result.artifact),
-            check=self._heartbeat.check,
+            check=self._check,
         )
-        self._heartbeat.beat(self._recorder.in_phase(Phase.STORING))
-        store_tuned_model(
-            self._workshop,
-            self._lease,
-            base=self._base,
-            method=self._method,
-            result=result,
-            # Only a refit has been trained on the answers of the held-out rows.
-            schema=self._experiment.plan.schema if result.refitted else tuning.training_schema,
-            start=self._start,
-            evaluations=evaluations,
-            suspects=suspects,
-            compute_seconds=self._heartbeat.compute_seconds,
-        )
+        examined = tuning.num_tokens * suspects.examined_row_count / max(1, suspects.row_count)
+        measured = tuning.num_held_out_tokens * len(evaluations)
+        self._heartbeat.charge(price * (EXAMINED_SHARE * examined + HELD_OUT_SHARE * measured))
+        self._enter(Phase.STORING)
+        with outside():
+            store_tuned_model(
+                self._workshop,
+                self._lease,
+                base=self._base,
+                method=self._method,
+                result=result,
+                # Only a refit has been trained on the answers of the held-out rows.
+                schema=self._experiment.plan.schema if result.refitted else tuning.training_schema,
+                start=self._start,
+                evaluations=evaluations,
+                suspects=suspects,
+                compute_seconds=self._heartbeat.compute_seconds,
+            )
+
+    def _enter(self, phase: Phase) -> None:
+        """Enter a phase after tuning."""
+        with outside():
+            self._heartbeat.beat(self._recorder.in_phase(phase))
+
+    def _check(self) -> None:
+        """Let others go on if they have their turn, and raise an error if the run must stop."""
+        pause()
+        self._heartbeat.check()
 
     def _rows(self, id: str) -> tuple[Row, ...]:
         """Return the rows of a dataset, all of them verified."""
@@ -201,11 +195,12 @@ class ExperimentRun:
                 rows=tuning.validation_rows,
                 contributions=contributions,
                 parameters=plan.parameters,
-                check=self._heartbeat.check,
+                check=self._check,
             )
 
-        self._start = find_start(self._workshop.database, self._experiment)
-        start = read_start(self._workshop.artifacts, self._start, self._method, self._base) if self._start else None
+        with outside():
+            self._start = find_start(self._workshop.database, self._experiment)
+            start = read_start(self._workshop.artifacts, self._start, self._method, self._base) if self._start else None
         make = partial(
             TuningRun,
             model=model,
@@ -217,16 +212,19 @@ class ExperimentRun:
             validation_rows=self._contents[config.validation_dataset] if config.validation_dataset is not None else (),
             start=start,
             evaluate=measure,
+            check=self._check,
         )
+        with outside():
+            newest = self.checkpoints.newest()
         try:
-            tuning = make(state=self._workshop.checkpoints.latest_checkpoint(self._checkpoints_key))
+            tuning = make(state=newest)
         except ArtifactError as error:
             # Corrupt or from another version: the run loses time but continues.
             _log.warning("checkpoint_unusable", experiment=self._experiment.id, error=error.message)
             tuning = make()
-        self._first_step = tuning.step
         # The last update of an epoch is recorded when the epoch has ended, which may be after this checkpoint.
-        self._workshop.queue.rewind(self._lease, tuning.step - 1 if tuning.epoch_is_over else tuning.step)
+        with outside():
+            self._workshop.queue.rewind(self._lease, tuning.step - 1 if tuning.epoch_is_over else tuning.step)
         return tuning
 
     def _evaluate(self, tuning: TuningRun, result: TrainResult) -> tuple[Evaluation, ...]:
@@ -245,7 +243,7 @@ class ExperimentRun:
             instruction=config.instruction,
             with_base=config.evaluate_base,
             parameters=plan.parameters,
-            check=self._heartbeat.check,
+            check=self._check,
         )
 
 

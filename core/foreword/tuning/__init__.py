@@ -7,10 +7,11 @@ From the top down:
     runs         one run: its updates, epochs and checkpoints
     planning     the plan of a run, made before it starts
     batches      rows as token ids, and the order in which a run reads them
+    measuring    what it costs to measure rows
     split        held-out rows
     schedule     the learning rate, and the number of updates
     adapter      the files of a tuned adapter
 
-Each imports only those below it; a contract in `pyproject.toml` checks this. `planning`, `split`, `schedule` and
-`advice` do not import torch, so that the server can plan; the other modules do.
+Each imports only those below it; a contract in `pyproject.toml` checks this. `planning`, `measuring`, `split`,
+`schedule` and `advice` do not import torch, so that the server can plan; the other modules do.
 """

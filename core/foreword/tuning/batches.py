@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -43,11 +43,20 @@ def length_order(rows: Sequence[EncodedRow], *, batch_size: int) -> list[list[in
 
 
 def encode_rows(
-    rows: Sequence[Row], *, model: LoadedModel, task: Task, plan: TunePlan, verbalizer: str
+    rows: Sequence[Row],
+    *,
+    model: LoadedModel,
+    task: Task,
+    plan: TunePlan,
+    verbalizer: str,
+    check: Callable[[], None] = lambda: None,
 ) -> list[EncodedRow]:
     """Encode rows as token ids, inputs with their template and answers in canonical form, within the plan's limits.
 
     An input that is too long loses its end and keeps the template, as it does in evaluation.
+
+    Args:
+        check: Called between rows; raises an error to stop.
     """
     limits, tokenizer = plan.parameters, model.tokenizer
     encode = partial(encode_input, tokenizer, frame=chat_frame(tokenizer, model.spec))
@@ -59,10 +68,9 @@ def encode_rows(
         )
         return encode(fitting, limits.max_input_tokens)
 
-    return [
-        EncodedRow(
-            input_ids=tuple(input_ids(row.input)),
-            target_ids=tuple(encode_target(model, task.target(row.output, plan.schema), limits.max_output_tokens)),
-        )
-        for row in rows
-    ]
+    encoded: list[EncodedRow] = []
+    for row in rows:
+        check()
+        target_ids = encode_target(model, task.target(row.output, plan.schema), limits.max_output_tokens)
+        encoded.append(EncodedRow(input_ids=tuple(input_ids(row.input)), target_ids=tuple(target_ids)))
+    return encoded

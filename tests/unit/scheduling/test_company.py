@@ -11,18 +11,26 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from factories.runs import make_rows
 from factories.serving import TinyBaseModel
 from factories.stored import MOMENT, let_wait
-from foreword.domain.experiment import ExperimentState, TuneExperiment
+from factories.tiny_models import tiny_model
+from factories.waiting import wait_until
+from foreword.domain.experiment import ExperimentState, Phase, TuneExperiment
 from foreword.domain.machine_speed import Machine
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
+from foreword.scheduling import asides
 from foreword.scheduling.worker import Worker
 from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import JobRow
+from foreword.tuning.batches import encode_rows
+from foreword_tasks.classification import Classification
 
 BART = Machine(base_model="tiny--bart", device="cpu", dtype="float32")
 
@@ -53,11 +61,11 @@ def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: obj
 
 
 def at(heartbeat: int, call: Callable[[], object]) -> Callable[[str], None]:
-    """Return a failpoint that runs `call` after the n-th heartbeat of the worker's loop."""
+    """Return a failpoint that runs `call` after the n-th heartbeat that a run or the worker's loop sends."""
     passed = [0]
 
     def failpoint(name: str) -> None:
-        if name == "queue.heartbeat.after_commit" and threading.current_thread() is threading.main_thread():
+        if name == "queue.heartbeat.after_commit" and threading.current_thread().name != "heartbeat":
             passed[0] += 1
             if passed[0] == heartbeat:
                 call()
@@ -179,15 +187,87 @@ def test_a_company_yields_as_a_whole_to_a_run_on_another_base_model_and_comes_ba
 
 def test_each_run_of_a_company_pays_what_it_would_have_paid_alone(shop):
     MachineSpeeds(shop.workshop.database).get(BART, lambda: 10.0)  # so slow that all other time does not count
-    (alone,) = queue_runs(shop, "acme", validation_split=0.0)
+    (alone,) = queue_runs(shop, "acme")
     work(shop)
-    together = queue_runs(shop, "acme", "other", "other", validation_split=0.0)
+    together = queue_runs(shop, "acme", "other", "other")
 
     work(shop)
 
     expected = get(shop, alone).compute_seconds
     assert expected > 1000
-    assert [get(shop, run).compute_seconds for run in together] == [pytest.approx(expected, rel=0.05)] * 3
+    assert [get(shop, run).compute_seconds for run in together] == [pytest.approx(expected)] * 3
+
+
+def test_a_run_pays_for_all_that_its_plan_counts(shop):
+    MachineSpeeds(shop.workshop.database).get(BART, lambda: 10.0)
+    rows = make_rows(40)
+    (run,) = queue_runs(shop, "acme", rows=rows, num_epochs=3, validation_split=0.25)
+    work(shop)
+
+    found = get(shop, run)
+    model = tiny_model("bart")
+    tokens = sum(row.length for row in encode_rows(
+        rows, model=model, task=Classification(), plan=run.plan, verbalizer="{{input}}"
+    )) / len(rows) + run.plan.parameters.num_virtual_tokens  # fmt: skip
+    assert len(found.evaluations) == 1
+    assert found.compute_seconds == pytest.approx(10.0 * tokens * (3 * 30 + 4 * 10 * 2.3 + 40 / 3), rel=0.05)
+
+
+def test_a_run_goes_on_while_another_is_stored_slowly(shop):
+    (brief,) = queue_runs(shop, "acme", num_epochs=1)
+    (long,) = queue_runs(shop, "other", num_epochs=16)
+    waited: list[int] = []
+
+    def wait_for_steps(moment: str) -> None:
+        if moment == "artifacts.before_rename" and not waited:
+            waited.append(get(shop, long).progress.step)
+            wait_until(lambda: get(shop, long).progress.step >= waited[0] + 5)
+
+    store = ArtifactStore(shop.workshop.settings.resolved_artifacts_url, failpoint=wait_for_steps)
+    Worker(dataclasses.replace(shop.workshop, artifacts=store)).run(StopWhenIdle())
+
+    assert waited
+    assert states(shop, [brief, long]) == [ExperimentState.SUCCEEDED] * 2
+
+
+def test_a_run_goes_on_while_the_checkpoint_of_its_company_is_written_slowly(shop):
+    runs = queue_runs(shop, "acme", "other", num_epochs=16)
+    waited: list[int] = []
+
+    def wait_for_steps(moment: str) -> None:
+        if moment == "checkpoints.before_prune" and not waited:
+            waited.append(get(shop, runs[0]).progress.step)
+            wait_until(lambda: all(get(shop, run).progress.step >= waited[0] + 5 for run in runs))
+
+    settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": 1e-9})
+    store = CheckpointStore(settings.resolved_artifacts_url, key=b"key", failpoint=wait_for_steps)
+    Worker(dataclasses.replace(shop.workshop, settings=settings, checkpoints=store)).run(StopWhenIdle())
+
+    assert waited
+    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 2
+
+
+@pytest.mark.parametrize("phase", [Phase.LOADING, Phase.EVALUATING])
+def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch, phase):
+    monkeypatch.setattr(asides, "_SLICE_SECONDS", 0.0)
+    (long,) = queue_runs(shop, "acme", num_epochs=40)
+    joining: list[TuneExperiment] = []
+    seen: list[int] = []
+
+    def look(moment: str) -> None:
+        if moment != "queue.heartbeat.after_commit":
+            return
+        step = get(shop, long).progress.step
+        if step >= 2 and not joining:
+            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(40)))
+        found = get(shop, joining[0]) if joining else None
+        if found is not None and found.state is ExperimentState.RUNNING and found.progress.phase is phase:
+            seen.append(step)
+
+    work(shop, look, turn_seconds=1e-9)
+
+    assert len(set(seen)) > 3
+    assert states(shop, [long, *joining]) == [ExperimentState.SUCCEEDED] * 2
 
 
 def test_updates_of_a_run_without_company_refine_the_speed_of_the_machine(shop):

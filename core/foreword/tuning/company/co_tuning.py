@@ -35,7 +35,7 @@ class StepOutcome:
 
     Attributes:
         reports: One report for each update. That of an epoch's last update comes when the epoch has ended, with the
-            held-out results. If its run is done, the run has left the company.
+            held-out results.
         failures: Runs that cannot go on, with the reason. They have left the company.
     """
 
@@ -63,10 +63,13 @@ class _Member:
 class CoTuner:
     """The runs of one base model, trained together. They join and leave between steps.
 
-    A step makes one pass, forward and backward, with rows of several runs, and the updates of the runs whose rows are
-    complete; or it ends an epoch of one run. Loss, gradients and optimiser are each run's own, so that a run ends where
-    it would have ended alone, up to the rounding of sums in another order. A run without company makes exactly the
-    passes that it always makes alone.
+    A pass goes forward and backward with rows of several runs, and is followed by the updates of the runs whose rows
+    are complete. Loss, gradients and optimiser are each run's own, so that a run ends where it would have ended alone,
+    up to the rounding of sums in another order. A run without company makes exactly the passes that it always makes
+    alone.
+
+    A run whose epoch is over rests until `end_epoch` was called on it and it was told to `resume`. `step` does both at
+    once. A worker takes its time for the first, and lets the others make passes meanwhile.
 
     A run that raises an error leaves the company, and the others go on as if it had not been there (`MixedPass`). Not
     thread-safe: one thread owns the base model.
@@ -87,12 +90,17 @@ class CoTuner:
         self._schedule: PassSchedule[_Member] = PassSchedule(self._pass_tokens)
         self._make_pass = MixedPass(model)
         self._members: dict[TuningRun, _Member] = {}
-        self._planned: deque[_Member | Sequence[PassRow]] = deque()
+        self._planned: deque[Sequence[PassRow]] = deque()
 
     @property
     def runs(self) -> tuple[TuningRun, ...]:
         """The runs in the company, in the order in which they joined."""
         return tuple(self._members)
+
+    @property
+    def resting(self) -> tuple[TuningRun, ...]:
+        """The runs in the company whose epoch is over, so that they rest until they `resume`."""
+        return tuple(run for run, member in self._members.items() if not member.passes)
 
     def add(self, run: TuningRun, *, tenant: str = "") -> None:
         """Let a run join.
@@ -121,21 +129,22 @@ class CoTuner:
         if member is None:
             return
         self._schedule.remove(member)
-        planned: deque[_Member | Sequence[PassRow]] = deque()
-        for item in self._planned:
-            left = item if isinstance(item, _Member) else [row for row in item if row.run is not run]
-            if left and left is not member:
-                planned.append(left)
-        self._planned = planned
+        left = ([row for row in rows if row.run is not run] for rows in self._planned)
+        self._planned = deque(rows for rows in left if rows)
+
+    def resume(self, run: TuningRun) -> None:
+        """Let a run that rests make passes again: its epoch was ended, and it is not done."""
+        self._schedule_next(self._members[run])
 
     def step(self) -> StepOutcome:
-        """Make one pass or end one epoch. Without runs nothing happens."""
+        """End one epoch if any is due, or else make one pass. Without runs nothing happens."""
+        return self._end_epoch(self.resting[0]) if self.resting else self.make_pass()
+
+    def make_pass(self) -> StepOutcome:
+        """Make one pass. If all runs rest, nothing happens."""
         if not self._planned:
             self._plan()
-        if not self._planned:
-            return StepOutcome()
-        item = self._planned.popleft()
-        return self._end_epoch(item) if isinstance(item, _Member) else self._pass(item)
+        return self._pass(self._planned.popleft()) if self._planned else StepOutcome()
 
     def _plan(self) -> None:
         """Plan the passes of the next turns."""
@@ -143,8 +152,6 @@ class CoTuner:
         passes: list[Sequence[PassRow]] = []
         for turn in turns:
             member, first = turn.run, turn.run.num_planned
-            if not member.passes:
-                self._planned.append(member)
             member.num_planned += turn.num_parts
             passes += member.passes[first : member.num_planned]
         if len(turns) > 1 and passes:
@@ -177,38 +184,35 @@ class CoTuner:
                 reports.append((run, report))
         return StepOutcome(reports=reports, failures=failures)
 
-    def _end_epoch(self, member: _Member) -> StepOutcome:
-        """End an epoch of one run."""
-        run = member.run
+    def _end_epoch(self, run: TuningRun) -> StepOutcome:
+        """End an epoch of one run. If it is done or cannot go on, it leaves the company."""
         try:
             report = run.end_epoch()
             if run.done:
                 self.remove(run)
             else:
-                self._schedule_next(member)
+                self.resume(run)
         except Exception as error:  # the root of a run: its error must not end the others
             self.remove(run)
             return StepOutcome(failures=[(run, error)])
         return StepOutcome(reports=[(run, report)])
 
     def _schedule_next(self, member: _Member) -> None:
-        """Let a run wait for the passes of its next update, or for the end of its epoch."""
+        """Let a run wait for the passes of its next update, or rest if its epoch is over."""
         run = member.run
         member.passes, member.num_planned, member.num_waiting = (), 0, 0
         if run.epoch_is_over:
-            # The rows are read twice, without gradients: for the loss and for the metric. Nothing runs beside it.
-            parts = [Part(cost=max(1, run.num_held_out_tokens), size=self._pass_tokens)]
-        else:
-            update = run.begin_update()
-            member.num_waiting = update.num_rows
-            member.passes = [
-                [PassRow(run=run, row=row, num_answer_tokens=update.num_answer_tokens) for row in rows]
-                for rows in update.passes
-            ]
-            parts = [
-                Part(cost=sum(row.num_tokens for row in rows), size=pass_size(self._make_pass.sizes(rows)))
-                for rows in member.passes
-            ]
+            return
+        update = run.begin_update()
+        member.num_waiting = update.num_rows
+        member.passes = [
+            [PassRow(run=run, row=row, num_answer_tokens=update.num_answer_tokens) for row in rows]
+            for rows in update.passes
+        ]
+        parts = [
+            Part(cost=sum(row.num_tokens for row in rows), size=pass_size(self._make_pass.sizes(rows)))
+            for rows in member.passes
+        ]
         self._schedule.add(member.tenant, member, parts)
 
 

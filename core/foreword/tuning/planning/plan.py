@@ -21,6 +21,7 @@ from foreword.domain.violations import Violations, fields_below
 from foreword.errors import FailedPreconditionError
 from foreword.plugin.interfaces import MethodPlan, Schema, Task, TuningMethod
 from foreword.plugin.task_options import check_task_options
+from foreword.tuning.measuring import BASE_SYSTEMS, EXAMINED_SHARE, HELD_OUT_SHARE, MOST_EXAMINED
 from foreword.tuning.planning.lengths import Lengths, measure_lengths
 from foreword.tuning.planning.limits import (
     check_parameters,
@@ -40,13 +41,6 @@ from foreword.tuning.split import held_out_places
 
 MINIMUM_ROWS: Final = 10
 """Minimum number of rows to tune and to measure."""
-
-_HELD_OUT_SHARE: Final = 2.3
-"""Time to measure a held-out row, relative to the time to train on a row: there is no backward pass, but answers are
-scored. Measured with `tests/benchmarks/estimate.py` on the complaints sample and its 18 label sets."""
-
-_BASE_SYSTEMS: Final = 4
-"""Evaluations of the base model on the held-out rows: without and with examples, each free and restricted to labels."""
 
 
 def make_plan(
@@ -182,11 +176,13 @@ class _Portions:
 
     Attributes:
         held_out_load: Time to measure the held-out rows once, in times to train on a row.
+        examined_load: Time to examine whether rows look mislabelled, likewise.
     """
 
     training: int
     held_out: int
     held_out_load: float
+    examined_load: float
 
 
 def _portions(
@@ -204,7 +200,14 @@ def _portions(
         share, seed = parameters.validation_split, parameters.seed if split_seed is None else split_seed
         held_out = len(held_out_places(rows, targets=data.targets, share=share, seed=seed))
         training -= held_out
-    return _Portions(training=training, held_out=held_out, held_out_load=held_out * longer * _HELD_OUT_SHARE)
+    num_rows = training + held_out
+    examined = (training + held_out * longer) * min(1.0, MOST_EXAMINED / num_rows)
+    return _Portions(
+        training=training,
+        held_out=held_out,
+        held_out_load=held_out * longer * HELD_OUT_SHARE,
+        examined_load=examined * EXAMINED_SHARE,
+    )
 
 
 def _targets(task: Task, rows: Iterable[Row], schema: Schema, check: Callable[[], None]) -> list[str]:
@@ -245,7 +248,7 @@ def _plan(
         row_count, parameters.batch_size, parameters.accumulate_steps
     )
     rows_per_epoch = training + portions.held_out_load + (row_count if refits else 0)
-    evaluated = portions.held_out_load * (1 + (_BASE_SYSTEMS if config.evaluate_base else 0))
+    measured = portions.examined_load + portions.held_out_load * (1 + (BASE_SYSTEMS if config.evaluate_base else 0))
     warnings = plan_warnings(
         parameters=parameters,
         recipe=spec.recipe(config.tuning_type),
@@ -263,7 +266,7 @@ def _plan(
         validation_row_count=held_out,
         planned_updates=fit_updates + (refit_updates if refits else 0),
         trainable_parameter_count=method_plan.trainable_parameter_count,
-        estimated_seconds=seconds_per_row * (rows_per_epoch * parameters.num_epochs + evaluated),
+        estimated_seconds=seconds_per_row * (rows_per_epoch * parameters.num_epochs + measured),
         warnings=tuple(sorted((*warnings, *more_findings), key=lambda finding: -finding.severity)),
         schema=schema,
         labels=space.labels if space else (),

@@ -60,6 +60,7 @@ class TuningRun:
         validation_rows: All rows of the validation dataset, which are held out instead; empty if there is none.
         start: The artifact to start from if the plan says so; None for another start.
         evaluate: Called at the end of each epoch if rows are held out.
+        check: Called between rows that are encoded and between passes of `end_epoch`; raises an error to stop.
         state: A checkpoint to resume. On CPU, a run that is tuned alone ends bit for bit where an uninterrupted one
             does.
 
@@ -79,6 +80,7 @@ class TuningRun:
         validation_rows: Sequence[Row] = (),
         start: Artifact | None = None,
         evaluate: Evaluate | None = None,
+        check: Callable[[], None] = lambda: None,
         state: bytes | None = None,
     ) -> None:
         self._model = model
@@ -88,10 +90,11 @@ class TuningRun:
         self._parameters = plan.parameters
         self._start_artifact = start
         self._evaluate = evaluate
+        self._check = check
         self._loss = AnswerLoss(model)
         self._budget = PassBudget(model)
         self._split = split_for(plan, task, rows, validation_rows)
-        encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer)
+        encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer, check=check)
         self._held_out = encode(self._split.held_out)
         encoded = encode(rows)
         self._fingerprint = run_fingerprint(
@@ -108,6 +111,7 @@ class TuningRun:
             {Phase.TUNING: encode(self._split.training), Phase.REFITTING: encoded}, plan.parameters, refits=self._refits
         )
         self._context_tokens = method.plan(model.spec, plan.parameters).context_tokens
+        self._num_tokens = self._tokens_of(encoded) + (self._tokens_of(self._held_out) if validation_rows else 0)
         self._learner = self._start()
         self._adapter_size = AdapterSize.of(self._learner.trainable.contribute())
         self._selection = Selection()
@@ -151,7 +155,12 @@ class TuningRun:
     @property
     def num_held_out_tokens(self) -> int:
         """The tokens of all held-out rows, each with the virtual tokens in front of it."""
-        return sum(row.length + self._context_tokens for row in self._held_out)
+        return self._tokens_of(self._held_out)
+
+    @property
+    def num_tokens(self) -> int:
+        """The tokens of all rows, held out or not, each with the virtual tokens in front of it."""
+        return self._num_tokens
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -326,6 +335,9 @@ class TuningRun:
             trainable = self._method.start(self._model, self._parameters, self._course.rows, generator)
         return Learner(trainable, self._parameters)
 
+    def _tokens_of(self, rows: Sequence[EncodedRow]) -> int:
+        return sum(row.length + self._context_tokens for row in rows)
+
     def _drop_update(self) -> None:
         """Drop what was added to an update that was not applied."""
         self._update = None
@@ -338,6 +350,7 @@ class TuningRun:
         total, rows = 0.0, self._held_out
         for batch in length_order(rows, batch_size=self._parameters.batch_size):
             for part in self._divided([rows[place] for place in batch], with_gradients=False):
+                self._check()
                 total += float(self._loss.nats(part, [contributions], [0] * len(part)).sum())
         return total / sum(len(row.target_ids) for row in rows)
 

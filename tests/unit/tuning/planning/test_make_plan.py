@@ -117,7 +117,7 @@ def test_a_long_run_stops_early_unless_the_patience_is_set():
 def test_a_plan_estimates_the_time_from_the_tokens_of_its_rows():
     plan = _plan(validation_split=0.0, num_epochs=3, seconds_per_token=0.001)
 
-    assert plan.estimated_seconds == pytest.approx(3 * 200 * TOKENS_PER_ROW * 0.001)
+    assert plan.estimated_seconds == pytest.approx((3 + 1 / 3) * 200 * TOKENS_PER_ROW * 0.001)
 
 
 def test_each_method_has_its_own_recipe_and_leaves_out_unused_parameters():
@@ -171,7 +171,7 @@ def test_sizes_time_and_labels_are_planned():
     assert (plan.training_row_count, plan.validation_row_count) == (160, 40)
     assert plan.planned_updates == 10 * 20 + 10 * 25
     assert plan.trainable_parameter_count == 4 * 16
-    assert plan.estimated_seconds == pytest.approx(0.1 * (10 * (160 + 40 * 2.3 + 200) + 5 * 40 * 2.3))
+    assert plan.estimated_seconds == pytest.approx(0.1 * (10 * (160 + 40 * 2.3 + 200) + 5 * 40 * 2.3 + 200 / 3))
     assert plan.multi_label
     assert set(plan.labels) == {"Planning", "Service", "Warehouse"}
 

@@ -151,9 +151,10 @@ def test_validation_rows_that_are_cut_are_named_apart_from_the_training_rows():
 def test_the_estimate_counts_the_validation_rows_by_number_and_by_length():
     rows = make_rows(40)
     tokens = plan_of(rows, (), num_epochs=1, validation_split=0.0, seconds_per_token=1.0).estimated_seconds
-    price = len(rows) / tokens
+    price = (1 + 1 / 3) * len(rows) / tokens  # the rows are also examined once
+    alone = (5 + 1 / 3) * len(rows)
     estimate = [
-        plan_of(rows, validation_rows, num_epochs=5, seconds_per_token=price).estimated_seconds - 5 * len(rows)
+        plan_of(rows, validation_rows, num_epochs=5, seconds_per_token=price).estimated_seconds - alone
         for validation_rows in (
             [replace(row, input=f"Other {row.input}") for row in rows[:10]],
             [replace(row, input=f"Other {row.input}") for row in rows[:20]],

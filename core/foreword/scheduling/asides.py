@@ -1,0 +1,104 @@
+"""What single runs of a company do beside its passes: in slices, by turns between their tenants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+from foreword.turns.fair_queue import FairQueue
+from foreword.turns.slices import SlicedWork
+
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
+
+_SLICE_SECONDS: Final = 0.05
+"""Time after which work lets the others go on, at its next check. A pass of the embedded model takes about as long."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Aside(Generic[Owner]):
+    owner: Owner
+    tenant: str
+    work: SlicedWork[Any]
+    go_on: Callable[[Owner, Any], None]
+    is_queued: bool = False
+    last_seconds: float = _SLICE_SECONDS
+
+
+class Asides(Generic[Owner]):
+    """Work of single runs that needs the base model, or a store: preparing, measuring, evaluating, storing.
+
+    Each of them runs in a thread of its own (`SlicedWork`), but only one at a time and never beside a pass, except
+    while it waits for a store. Not thread-safe: one thread owns them.
+
+    Args:
+        clock: Clock of monotonic time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._asides: list[_Aside[Owner]] = []
+        self._queue: FairQueue[_Aside[Owner]] = FairQueue()
+
+    def __len__(self) -> int:
+        return len(self._asides)
+
+    def __contains__(self, owner: Owner) -> bool:
+        """Return whether a run does such work; until it was returned by `ended`."""
+        return any(aside.owner is owner for aside in self._asides)
+
+    def begin(
+        self, owner: Owner, tenant: str, function: Callable[[], Result], go_on: Callable[[Owner, Result], None]
+    ) -> None:
+        """Begin work of a run, which must do no other.
+
+        Args:
+            go_on: What follows in the thread of the owner, with the result of `function`.
+        """
+        work = SlicedWork(f"aside-{tenant}", function, self._changed)
+        self._asides.append(_Aside(owner=owner, tenant=tenant, work=work, go_on=go_on))
+
+    def step(self) -> bool:
+        """Make one slice of the work of the tenant furthest behind. Return False if none waits for a slice."""
+        for aside in self._asides:
+            if aside.work.waits and not aside.is_queued:
+                aside.is_queued = True
+                self._queue.push(aside.tenant, aside, aside.last_seconds)
+        taken = self._queue.pop(0.0, 1)
+        for aside in taken:
+            aside.is_queued = False
+            started = self._clock()
+            aside.work.run_slice(_SLICE_SECONDS)
+            aside.last_seconds = self._clock() - started
+        return bool(taken)
+
+    def ended(self) -> list[tuple[Owner, Callable[[], None]]]:
+        """Return the runs whose work has ended, and forget them.
+
+        Returns:
+            Each with what follows, which raises the error if the work has raised one.
+        """
+        ended = [aside for aside in self._asides if aside.work.ended]
+        self._asides = [aside for aside in self._asides if aside not in ended]
+        return [(aside.owner, partial(_go_on, aside)) for aside in ended]
+
+    def wait(self, seconds: float) -> None:
+        """Wait until work goes on or has ended, but no longer than the given time."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: any(aside.work.waits or aside.work.ended for aside in self._asides), timeout=seconds
+            )
+
+    def close(self) -> None:
+        """Drop all work. For an owner that fails."""
+        for aside in self._asides:
+            aside.work.drop()
+
+
+def _go_on(aside: _Aside[Owner]) -> None:
+    aside.go_on(aside.owner, aside.work.result())
