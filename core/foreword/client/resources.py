@@ -153,8 +153,8 @@ class TunePlan:
         sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows`, `long_run`,
             `validation_dataset` or `tuned_model`.
         planned_updates: Number of updates of the prompt, including those of a refit.
-        estimated_seconds: Run time on one worker without other runs, estimated from the speed of earlier runs of all
-            tenants or, if there are none, of one layer of the base model's width; 0 if its size is unknown.
+        estimated_seconds: Run time on one worker whose machine does nothing else, estimated from the speed of earlier
+            runs of all tenants or, if there are none, of one layer of the base model's width; 0 if its size is unknown.
     """
 
     parameters: TuneParameters

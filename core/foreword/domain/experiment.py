@@ -114,7 +114,8 @@ class TunePlan:
         sources: Source of each parameter by name: `set`, `recipe`, `default`, `few_rows`, `many_rows`, `long_run`,
             `validation_dataset` or `tuned_model`.
         planned_updates: Number of updates of the prompt, including those of a refit.
-        estimated_seconds: Run time on one worker; 0 if the size of the base model is unknown.
+        estimated_seconds: Run time on one worker whose machine does nothing else; 0 if the size of the base model is
+            unknown.
         schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.
         labels: Labels in the order in which answers list them; empty unless the task is closed.
         split_seed: Seed of the choice of the held-out rows; None for that of the run.

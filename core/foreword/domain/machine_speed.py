@@ -26,7 +26,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpeed:
-    """The time of a token, from updates of runs that had the machine for themselves.
+    """The time of a token, from updates of runs that had a worker for themselves, as if its machine did nothing else.
 
     Attributes:
         seconds_per_token: Time to train on one token of a row, virtual tokens included.

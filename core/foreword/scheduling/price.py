@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import quantiles
 from typing import Final
 
 from foreword.domain.machine_speed import Machine
@@ -11,12 +12,15 @@ from foreword.tuning.runs.results import StepReport
 
 _FEWEST_TOKENS: Final = 1_000
 """Tokens from which a refinement is worth a transaction."""
+_FEWEST_UPDATES: Final = 8
+"""Updates from which a few that were disturbed do not matter."""
 
 
 class TokenPrice:
     """The stored time of a token on a machine, which stays the same while this object lives.
 
-    Updates of runs that have the machine for themselves refine the stored time for later ones.
+    Updates of runs that have the worker for themselves refine the stored time for later ones. What else the machine
+    does can only make updates slower, so the fastest quarter of them counts.
 
     Args:
         speeds: The stored times.
@@ -28,7 +32,7 @@ class TokenPrice:
         self.seconds_per_token = speeds.get(machine, estimate).seconds_per_token
         self._speeds = speeds
         self._machine = machine
-        self._seconds = 0.0
+        self._paces: list[float] = []
         self._tokens = 0
         self._was_alone = False
 
@@ -36,12 +40,13 @@ class TokenPrice:
         """Record the time of an update if its run had the machine for itself."""
         # The first update after others pays for passes in their company, and the first of all for the warm-up.
         if is_alone and self._was_alone:
-            self._seconds += report.seconds
+            self._paces.append(report.seconds / report.tokens)
             self._tokens += report.tokens
         self._was_alone = is_alone
 
     def settle(self) -> None:
         """Store what was observed."""
-        if self._tokens >= _FEWEST_TOKENS:
-            self._speeds.observe(self._machine, seconds=self._seconds, tokens=self._tokens)
-            self._seconds, self._tokens = 0.0, 0
+        if self._tokens >= _FEWEST_TOKENS and len(self._paces) >= _FEWEST_UPDATES:
+            pace, _, _ = quantiles(self._paces, n=4)
+            self._speeds.observe(self._machine, seconds=pace * self._tokens, tokens=self._tokens)
+            self._paces, self._tokens = [], 0

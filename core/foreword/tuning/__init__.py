@@ -11,7 +11,8 @@ From the top down:
     split        held-out rows
     schedule     the learning rate, and the number of updates
     adapter      the files of a tuned adapter
+    work_time    the clock by which training is timed
 
 Each imports only those below it; a contract in `pyproject.toml` checks this. `planning`, `measuring`, `split`,
-`schedule` and `advice` do not import torch, so that the server can plan; the other modules do.
+`schedule`, `work_time` and `advice` do not import torch, so that the server can plan; the other modules do.
 """

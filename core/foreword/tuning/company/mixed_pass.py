@@ -5,7 +5,6 @@ Legend: B rows of the pass.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from foreword.network.pass_budget import PassBudget
 from foreword.plugin.interfaces import EncodedRow, LoadedModel
 from foreword.tuning.company.pass_cut import RowSize, cut_passes, pass_size
 from foreword.tuning.runs.run import TuningRun
+from foreword.tuning.work_time import work_clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,7 @@ class MixedPass:
         self._loss = AnswerLoss(model)
         self._budget = PassBudget(model)
         self._device = model.module.device
+        self._clock = work_clock(str(self._device))
         self._shares_prompts = model.spec.is_causal
         self._most_tokens: int | None = None
 
@@ -104,7 +105,7 @@ class MixedPass:
 
     def _attempt(self, rows: Sequence[PassRow]) -> Exception | None:
         """Make one pass and add its results to the runs. If it raises an error, return that and add nothing."""
-        started = time.perf_counter()
+        started = self._clock()
         runs = list(dict.fromkeys(row.run for row in rows))
         places = {run: place for place, run in enumerate(runs)}
         tensors = [run.tensors for run in runs]
@@ -123,7 +124,7 @@ class MixedPass:
         except Exception as error:  # the root of a pass: its error must end only the run at fault
             # The traceback of a failed allocation keeps alive what took up the memory.
             return error.with_traceback(None) if _lacks_memory(error) else error
-        seconds_per_token = (time.perf_counter() - started) / sum(row.num_tokens for row in rows)
+        seconds_per_token = (self._clock() - started) / sum(row.num_tokens for row in rows)
         following = iter(gradients)
         for run, own in zip(runs, tensors, strict=True):
             run.add(

@@ -6,12 +6,11 @@ Shapes: B batch, T tokens, D width.
 from __future__ import annotations
 
 import threading
-import time
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from foreword.domain.base_model import BaseModelSpec
 from foreword.plugin.precision import choose_dtype
+from foreword.tuning.work_time import work_clock
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +26,9 @@ _MOST_SECONDS: Final = 1.0
 
 class TuningSpeed:
     """A measurement of the tuning speed, made once per width and process. It is safe to use from several threads.
+
+    It is the speed of a machine that does nothing else, also if it does: the least of several times counts, on CPUs in
+    processor time (`work_clock`).
 
     Args:
         device: Torch device of the workers, such as `cpu`.
@@ -60,7 +62,7 @@ class TuningSpeed:
         return per_weight * passed
 
     def _measure(self, width: int) -> float:
-        """Return the median seconds per token and weight of one frozen layer, including gradients of its input."""
+        """Return the least seconds per token and weight of one frozen layer, including gradients of its input."""
         import torch
 
         dtype: torch.dtype = getattr(torch, self.dtype)
@@ -69,11 +71,11 @@ class TuningSpeed:
             width, heads, 4 * width, dropout=0.0, batch_first=True, device=self.device, dtype=dtype
         ).requires_grad_(False)
         states_BTD = torch.ones(_BATCH, _TOKENS, width, device=self.device, dtype=dtype, requires_grad=True)
+        clock = work_clock(self.device)
         seconds: list[float] = []
         while len(seconds) < _ROUNDS and sum(seconds) < _MOST_SECONDS:
-            begin = time.perf_counter()
+            begin = clock()
             (gradient_BTD,) = torch.autograd.grad(layer(states_BTD).sum(), states_BTD)
             gradient_BTD[0, 0, 0].item()  # waits for the device
-            seconds.append(time.perf_counter() - begin)
-        warm = seconds[1:] or seconds
-        return median(warm) / (_BATCH * _TOKENS * _WEIGHTS_PER_SQUARED_WIDTH * width**2)
+            seconds.append(clock() - begin)
+        return min(seconds) / (_BATCH * _TOKENS * _WEIGHTS_PER_SQUARED_WIDTH * width**2)

@@ -19,7 +19,8 @@ class StepReport:
         loss: Mean training loss of the update's rows, in nats per token.
         rows: Number of rows in the update.
         tokens: Number of tokens of its rows, each with the virtual tokens in front of it.
-        seconds: Time of the update, without evaluation; of a pass with rows of several runs, the share of its tokens.
+        seconds: Time of the update by `work_clock`, without evaluation; of a pass with rows of several runs, the share
+            of its tokens.
         validation_loss: Held-out loss in nats per token; None except at the end of an epoch.
         validation_metric: Held-out main metric; None except at the end of an epoch.
     """

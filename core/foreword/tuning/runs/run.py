@@ -15,7 +15,6 @@ through the base model: `CoTuner` does, for one run or for several at once.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -41,6 +40,7 @@ from foreword.tuning.runs.run_state import RunState
 from foreword.tuning.runs.selection import Selection
 from foreword.tuning.runs.update import Update
 from foreword.tuning.split import split_for
+from foreword.tuning.work_time import work_clock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,6 +91,7 @@ class TuningRun:
         self._start_artifact = start
         self._evaluate = evaluate
         self._check = check
+        self._clock = work_clock(str(model.module.device))
         self._loss = AnswerLoss(model)
         self._budget = PassBudget(model)
         self._split = split_for(plan, task, rows, validation_rows)
@@ -224,7 +225,7 @@ class TuningRun:
         """
         update, course = self._update, self._course
         assert update is not None, "no update was begun"
-        started = time.perf_counter()
+        started = self._clock()
         loss = self._nats / update.num_answer_tokens
         if not math.isfinite(loss):
             raise FailedPreconditionError(
@@ -243,7 +244,7 @@ class TuningRun:
             learning_rate=rate,
             rows=update.num_rows,
             tokens=update.num_tokens,
-            seconds=self._seconds + time.perf_counter() - started,
+            seconds=self._seconds + self._clock() - started,
             phase=course.phase,
         )
         self._drop_update()

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -46,3 +51,26 @@ def _threads() -> int:
 @pytest.mark.parametrize("width", [8, 96, 100, 8192])
 def test_any_width_is_measured(width):
     assert TuningSpeed(device="cpu", dtype="float32").seconds_per_token(replace(SPEC, hidden_size=width)) > 0
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """Keep every core busy with two other processes."""
+    spin = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(10_000))"
+    others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def test_a_busy_machine_has_the_speed_of_an_idle_one():
+    TuningSpeed(device="cpu", dtype="float32").seconds_per_token(SPEC)  # torch is imported and its threads are there
+    idle = TuningSpeed(device="cpu", dtype="float32").seconds_per_token(SPEC)
+
+    with busy_cores():
+        busy = TuningSpeed(device="cpu", dtype="float32").seconds_per_token(SPEC)
+
+    assert 0.5 < busy / idle < 2
