@@ -119,6 +119,7 @@ class TunePlan:
         schema: The task's schema of the data (labels, label sets, ...), in the task's own JSON format.
         labels: Labels in the order in which answers list them; empty unless the task is closed.
         split_seed: Seed of the choice of the held-out rows; None for that of the run.
+        runs_alone: Whether the run takes so much memory that its worker must tune no other beside it.
     """
 
     parameters: ResolvedParameters
@@ -133,6 +134,7 @@ class TunePlan:
     labels: tuple[str, ...] = ()
     multi_label: bool = False
     split_seed: int | None = None
+    runs_alone: bool = False
 
     @property
     def held_out_seed(self) -> int:

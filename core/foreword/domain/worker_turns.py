@@ -4,7 +4,8 @@ Tenants share the workers by recent compute time. A tenant's time decays with a 
 service does not count against its tenant for ever, and so that a new tenant gets a head start of a few minutes at most.
 
 A worker tunes the runs of one base model together, as its company. Runs join and leave the company one by one. For a
-run of another base model the company ends its turn as a whole, because a worker tunes one base model at a time.
+run of another base model the company ends its turn as a whole, because a worker tunes one base model at a time; so it
+does for a run that can be tuned only alone, which is a company of its own.
 """
 
 from __future__ import annotations
@@ -41,11 +42,13 @@ class WaitingRun:
 
     Attributes:
         key: Number of the run; older runs have smaller numbers.
+        company: Runs of the same one may be tuned together: the id of the base model, or one of its own for a run that
+            can be tuned only alone.
     """
 
     key: int
     tenant: str
-    base_model: str
+    company: str
     standing: Standing
 
 
@@ -122,23 +125,24 @@ def order_of_runs(waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) 
     return sorted(waiting, key=rank)
 
 
-def runs_to_join(base_model: str, waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) -> list[WaitingRun]:
-    """Return the waiting runs that may join the company of a base model, in order.
+def runs_to_join(company: str, waiting: Sequence[WaitingRun], uses: Mapping[str, TenantUse]) -> list[WaitingRun]:
+    """Return the waiting runs that may join a company, in order.
 
-    A run does not overtake one of its own tenant that waits for another base model: otherwise, a tenant that keeps
+    A run does not overtake one of its own tenant that waits for another company: otherwise, a tenant that keeps
     queueing runs of one base model would never get to its others.
 
     Args:
-        waiting: At least the first run of each tenant and base model.
+        company: Id of the company.
+        waiting: At least the first run of each tenant and company.
         uses: Use of the workers by tenant.
     """
     joining = [
         run
         for run in waiting
-        if run.base_model == base_model
+        if run.company == company
         and not any(
             other.tenant == run.tenant
-            and other.base_model != base_model
+            and other.company != company
             and (other.standing, other.key) < (run.standing, run.key)
             for other in waiting
         )
@@ -157,9 +161,7 @@ def runs_to_yield_to(
         tenants: Tenants of the running runs, one for each run.
         uses: Use of the workers by tenant, including the running runs.
     """
-    own = [
-        WaitingRun(key=0, tenant=tenant, base_model="", standing=Standing.YIELDED) for tenant in dict.fromkeys(tenants)
-    ]
+    own = [WaitingRun(key=0, tenant=tenant, company="", standing=Standing.YIELDED) for tenant in dict.fromkeys(tenants)]
     released = dict(uses)
     for tenant, count in Counter(tenants).items():
         use = uses.get(tenant, TenantUse())
@@ -170,35 +172,35 @@ def runs_to_yield_to(
 
 
 def choose_exchange(
-    company: Sequence[HeldRun],
+    held: Sequence[HeldRun],
     waiting: Sequence[WaitingRun],
     uses: Mapping[str, TenantUse],
     *,
-    base_model: str,
+    company: str,
     had_turn: bool,
     is_full: bool,
 ) -> Exchange | None:
     """Return the exchange that the tenants' shares ask for; None if the company goes on as it is.
 
-    A run of the same base model takes the place of one run, and only if no place is free: otherwise it joins. The run
+    A run of the same company takes the place of one run, and only if no place is free: otherwise it joins. The run
     that leaves belongs to the tenant with the most running runs, then to the one with the most recent compute time.
 
     Args:
-        company: The runs that the worker has, at least one.
+        held: The runs that the worker has, at least one.
         waiting: Runs that have waited for so long that no other worker can be free.
         uses: Use of the workers by tenant, including the company's.
-        base_model: The base model of the company.
+        company: Id of the company of the held runs.
         had_turn: Whether the company has had its turn at the worker, so that it may end as a whole.
         is_full: Whether no further run can join.
     """
     exchanges: list[Exchange] = []
     if had_turn:
-        others = [run for run in waiting if run.base_model != base_model]
-        following = runs_to_yield_to([run.tenant for run in company], others, uses)
-        exchanges.append(Exchange(leaving=frozenset(run.key for run in company), following=tuple(following)))
+        others = [run for run in waiting if run.company != company]
+        following = runs_to_yield_to([run.tenant for run in held], others, uses)
+        exchanges.append(Exchange(leaving=frozenset(run.key for run in held), following=tuple(following)))
     if is_full:
-        alike = [run for run in waiting if run.base_model == base_model]
-        for run in sorted(company, key=lambda run: _claim(run, uses)):
+        alike = [run for run in waiting if run.company == company]
+        for run in sorted(held, key=lambda run: _claim(run, uses)):
             if run.had_turn:
                 following = runs_to_yield_to([run.tenant], alike, uses)
                 exchanges.append(Exchange(leaving=frozenset({run.key}), following=tuple(following)))

@@ -66,7 +66,6 @@ class WorkerCompany:
         settings = workshop.settings
         self._workshop = workshop
         self._first = first
-        self._base_model = first.experiment.config.base_model
         self._models = models
         self._stop = stop
         self._clock = clock
@@ -126,11 +125,11 @@ class WorkerCompany:
         self._asides.begin(member, experiment.tenant, partial(member.prepare, self._load), self._prepared)
 
     def _let_join(self) -> None:
-        """Let waiting runs of the base model join while there is room."""
+        """Let waiting runs of the company join while there is room."""
         most = self._workshop.settings.max_runs_per_worker
         while self._members and len(self._members) < most and not self._stop.is_set():
             try:
-                lease = self._workshop.queue.join(self._first.worker, self._base_model, self._duration)
+                lease = self._workshop.queue.join(self._first.worker, self._first.company, self._duration)
             except UnavailableError:  # the database has logged the cause once; the next heartbeat finds out as well
                 return
             if lease is None:

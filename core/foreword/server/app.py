@@ -55,6 +55,7 @@ from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.key_ids import key_ids
 from foreword.storage.tenants import TenantRepository
 from foreword.tuning.planning.speed import TuningSpeed
+from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.turns.turn_pool import SERVICE
 from foreword.v1 import (
     catalog_service_pb2_grpc,
@@ -277,6 +278,9 @@ class ForewordServer:
             tokens=tokens,
             default_base_model=settings.default_base_model,
             speed=TuningSpeed(device=settings.device, dtype=settings.dtype),
+            memory=WorkerMemory.of(
+                workers=settings.workers, most_runs=settings.max_runs_per_worker, device=settings.device
+            ),
         )
         database, artifacts, plugins, storage = self._database, self._artifacts, self._plugins, self._pools.storage
         servicers: Sequence[tuple[Callable[[Any, Any], None], object]] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import IO, Final, TypeVar
 
@@ -33,6 +33,7 @@ from foreword.storage.datasets import DatasetRepository
 from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.tuning.planning.plan import make_plan
 from foreword.tuning.planning.speed import TuningSpeed
+from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.turns.cancellation import give_way
 
 Item = TypeVar("Item")
@@ -42,12 +43,21 @@ _MAX_COUNTS_IN_MEMORY: Final = 50_000
 """Texts whose token counts are kept while several runs on them are planned."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Size:
+    """The size of all datasets of a run."""
+
+    text_bytes: int
+    rows: int
+
+
 class Planner:
     """A planner, which computes the configuration and the plan of experiments.
 
     Args:
         default_base_model: Base model of experiments that do not name one.
         speed: Estimates the speed of a base model before its first run.
+        memory: The memory of a worker, which decides whether a run can share one.
     """
 
     def __init__(
@@ -59,6 +69,7 @@ class Planner:
         tokens: TokenCounters,
         default_base_model: str,
         speed: TuningSpeed,
+        memory: WorkerMemory,
     ) -> None:
         self._database = database
         self._artifacts = artifacts
@@ -67,6 +78,7 @@ class Planner:
         self._default_base_model = default_base_model
         self._speed = speed
         self._speeds = MachineSpeeds(database)
+        self._memory = memory
 
     def plan(
         self, tenant: str, requested: NewExperiment, start: TunedModel | None = None
@@ -108,11 +120,13 @@ class Planner:
             count_tokens = lru_cache(_MAX_COUNTS_IN_MEMORY)(count_tokens)
         plans: list[tuple[ExperimentConfig, TunePlan]] = []
         with ExitStack() as files:
-            rows, *validation = (self._open(datasets.get(name.dataset), files) for name in first.datasets)
+            found = [datasets.get(name.dataset) for name in first.datasets]
+            size = _Size(text_bytes=sum(item.byte_size for item in found), rows=sum(item.row_count for item in found))
+            rows, *validation = (self._open(dataset, files) for dataset in found)
             for place, run in enumerate(runs):
                 with in_run(place):
                     task, method = self._task_and_method(run)
-                    plans.append(self._plan(run, task, method, model, start, count_tokens, rows, *validation))
+                    plans.append(self._plan(run, task, method, model, start, count_tokens, size, rows, *validation))
         return plans
 
     def _open(self, dataset: Dataset, files: ExitStack) -> Sequence[Row]:
@@ -129,6 +143,7 @@ class Planner:
         model: BaseModel,
         start: TunedModel | None,
         count_tokens: Callable[[str], int],
+        size: _Size,
         rows: Sequence[Row],
         validation_rows: Sequence[Row] = (),
     ) -> tuple[ExperimentConfig, TunePlan]:
@@ -163,8 +178,12 @@ class Planner:
                 lambda: self._speed.seconds_per_token(model.spec),
             ).seconds_per_token,
         )
-        warnings = (*plan.warnings, *chosen, *_alias(requested.base_model, model.spec))
-        return config, replace(plan, warnings=limit_findings(warnings, MAX_WARNINGS_BYTES)[0])
+        alone = self._memory.finding(
+            model.spec, plan, dtype=self._speed.dtype, text_bytes=size.text_bytes, row_count=size.rows
+        )
+        warnings = (*plan.warnings, *((alone,) if alone else ()), *chosen, *_alias(requested.base_model, model.spec))
+        limited = limit_findings(warnings, MAX_WARNINGS_BYTES)[0]
+        return config, replace(plan, warnings=limited, runs_alone=alone is not None)
 
     def _task_and_method(self, requested: NewExperiment) -> tuple[Task | None, TuningMethod]:
         """Return the named task and method; the task is None if the rows decide."""

@@ -241,7 +241,13 @@ def new_experiment(
         sweep=None if trial is None else trial.sweep,
         trial=None if trial is None else encode(Trial, trial, "trial"),
         best_score=None,
-        job=new_job(JobKind.TUNE, base_model=config.base_model, tuning_type=config.tuning_type, now=now),
+        job=new_job(
+            JobKind.TUNE,
+            base_model=config.base_model,
+            tuning_type=config.tuning_type,
+            runs_alone=plan.runs_alone,
+            now=now,
+        ),
     )
 
 

@@ -59,21 +59,21 @@ class ExperimentQueue:
         """
         return self._lease("lease", runs_in_order, worker, duration)
 
-    def join(self, worker: str, base_model: str, duration: timedelta) -> Lease | None:
+    def join(self, worker: str, company: str, duration: timedelta) -> Lease | None:
         """Lease the next experiment that may join the company of a worker; return None if there is none.
 
         It has waited for some seconds, so no other worker is free.
 
         Args:
             worker: Unique id of the worker.
-            base_model: Id of the base model that the worker tunes.
+            company: Id of the company (`Lease.company`).
             duration: Time after which the lease expires without a heartbeat.
         """
         # Workers with a free place look once a second, and mostly in vain: a read lets others write meanwhile.
         with self._database.read() as session:
-            if not runs_joining(session, base_model, self._database.clock(session)):
+            if not runs_joining(session, company, self._database.clock(session)):
                 return None
-        return self._lease("join", lambda session, now: runs_joining(session, base_model, now), worker, duration)
+        return self._lease("join", lambda session, now: runs_joining(session, company, now), worker, duration)
 
     def leaving(self, company: Company) -> Sequence[Lease]:
         """Return the leases of a worker that should go to the run of another tenant; empty if all stay.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, and_, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, and_, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, foreign, mapped_column, relationship
 
 from foreword.domain.job import JobKind
@@ -130,9 +130,9 @@ class ArtifactDeletionRow(Base):
 class JobRow(Base):
     """A job with its lease: work of one kind on one resource.
 
-    A lease is the pair of epoch and worker; every write of a worker is conditional on both. `yield_time` is set while
-    the job waits between two turns. `update_time` is the time of the last change of the job or of its results. Whoever
-    changes a job or its resource locks the job first.
+    A lease is the pair of epoch and worker; every write of a worker is conditional on both. `runs_alone` says that the
+    worker must have no other job meanwhile. `yield_time` is set while the job waits between two turns. `update_time` is
+    the time of the last change of the job or of its results. Whoever changes a job or its resource locks the job first.
     """
 
     __tablename__ = "jobs"
@@ -149,6 +149,7 @@ class JobRow(Base):
     resource: Mapped[str]
     base_model: Mapped[str]
     tuning_type: Mapped[str]
+    runs_alone: Mapped[bool] = mapped_column(server_default=false())
     state: Mapped[str]
     failure: Mapped[dict[str, Any] | None]
     compute_seconds: Mapped[float]

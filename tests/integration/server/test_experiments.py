@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
+from sqlalchemy import select
 
 from factories.api import create_experiment, experiment_request, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
@@ -17,6 +18,8 @@ from foreword.samples import sample_path
 from foreword.server import planning
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.storage.tables import JobRow
+from foreword.tuning.planning import worker_memory
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2
 
@@ -413,6 +416,19 @@ def test_every_plan_estimates_time_and_cost_from_the_stored_speed_of_the_machine
     assert first.plan.estimated_seconds > 0, "by the speed of one layer"
     assert second.plan.estimated_seconds == pytest.approx(3 * first.plan.estimated_seconds), "by runs of any tenant"
     assert second.plan.estimated_capacity_unit_hours == pytest.approx(second.plan.estimated_seconds / 3600)
+
+
+def test_a_run_without_room_beside_others_is_tuned_alone_and_its_plan_says_so(start_server, monkeypatch):
+    monkeypatch.setattr(worker_memory, "_SHARE", 0.0)
+    server = start_server()
+    stubs = server.stubs()
+
+    experiment = create_experiment(stubs, upload(stubs).name)
+
+    (finding,) = [item for item in experiment.plan.warnings if item.code == "RUNS_ALONE"]
+    assert "leaves 0 MiB for each of 8 runs" in finding.message
+    with server.database.read() as session:
+        assert session.scalars(select(JobRow.runs_alone)).all() == [True]
 
 
 def test_labels_that_the_rows_contradict_are_named(stubs):

@@ -25,7 +25,7 @@ TURN = 60
 
 
 def run(tenant: str, key: int = 1, base_model: str = "bart", standing: Standing = Standing.QUEUED) -> WaitingRun:
-    return WaitingRun(key=key, tenant=tenant, base_model=base_model, standing=standing)
+    return WaitingRun(key=key, tenant=tenant, company=base_model, standing=standing)
 
 
 def held(tenant: str, key: int, had_turn: bool = True) -> HeldRun:
@@ -38,7 +38,7 @@ def exchange(
     """Decide for a company on `bart`. Tenants without a given use have only the runs of the company."""
     running = Counter(item.tenant for item in company)
     known = {tenant: TenantUse(running=count, recent_seconds=60.0) for tenant, count in running.items()}
-    return choose_exchange(company, waiting, known | uses, base_model="bart", had_turn=had_turn, is_full=is_full)
+    return choose_exchange(company, waiting, known | uses, company="bart", had_turn=had_turn, is_full=is_full)
 
 
 def test_runs_of_all_tenants_on_the_base_model_join_in_the_order_of_their_turns():
@@ -156,7 +156,7 @@ class Workshop:
         self.begun.setdefault(chosen.key, self.now)
 
     def begin(self, chosen: WaitingRun) -> None:
-        self.base_model, self.since = chosen.base_model, self.now
+        self.base_model, self.since = chosen.company, self.now
         self.loads += 1
         self.take(chosen)
 
@@ -187,7 +187,7 @@ class Workshop:
             [held(item.tenant, key, self.now - since >= TURN) for key, (item, since) in self.company.items()],
             self.waiting,
             self.uses(),
-            base_model=self.base_model,
+            company=self.base_model,
             had_turn=self.now - self.since >= TURN,
             is_full=len(self.company) >= self.room,
         )

@@ -27,7 +27,7 @@ TURN = 60
 
 
 def run(tenant: str, key: int = 1, standing: Standing = Standing.QUEUED, base_model: str = "bart") -> WaitingRun:
-    return WaitingRun(key=key, tenant=tenant, base_model=base_model, standing=standing)
+    return WaitingRun(key=key, tenant=tenant, company=base_model, standing=standing)
 
 
 def first(waiting: list[WaitingRun], **uses: TenantUse) -> str:

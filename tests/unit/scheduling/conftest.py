@@ -53,6 +53,7 @@ class Shop:
         tenant: str = "acme",
         rows: Sequence[Row] = tuple(make_rows()),
         validation_rows: Sequence[Row] = (),
+        runs_alone: bool = False,
         **parameters: object,
     ) -> TuneExperiment:
         """Queue a very short run."""
@@ -71,7 +72,7 @@ class Shop:
             description="",
             id=id,
             config=config,
-            plan=make_plan_of(rows, make_parameters(**{"num_epochs": 2, **parameters})),
+            plan=replace(make_plan_of(rows, make_parameters(**{"num_epochs": 2, **parameters})), runs_alone=runs_alone),
             creator="key-1",
             request=None,
             max_queued=100,

@@ -108,6 +108,18 @@ def test_no_more_runs_are_tuned_together_than_the_settings_allow(shop):
     assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 3
 
 
+@pytest.mark.parametrize("alone", range(3))
+def test_a_run_that_cannot_share_a_worker_is_tuned_alone(shop, alone):
+    tenants = ("acme", "other", "third")
+    runs = [run for place, tenant in enumerate(tenants) for run in queue_runs(shop, tenant, runs_alone=place == alone)]
+
+    log = work(shop)
+
+    begin, end = (log.index((event, runs[alone].id)) for event in ("experiment_leased", "experiment_succeeded"))
+    assert end == begin + 1
+    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 3
+
+
 def test_a_run_joins_a_company_that_has_begun(shop):
     (first,) = queue_runs(shop, "acme", num_epochs=6)
     joining: list[TuneExperiment] = []

@@ -41,6 +41,12 @@ class Lease:
     job: int
     lost_before: int = 0
 
+    @property
+    def company(self) -> str:
+        """Id of the company in which the run may be tuned: that of its base model, or one of its own."""
+        base_model = self.experiment.config.base_model
+        return f"{base_model}/{self.job}" if self.experiment.plan.runs_alone else base_model
+
     def lost(self) -> LeaseLostError:
         """Return the error for a worker that no longer holds this lease."""
         name = TuneExperimentName(self.experiment.tenant, self.experiment.id)
@@ -77,17 +83,18 @@ class Company:
     is_full: bool
 
     @property
-    def base_model(self) -> str:
-        """Id of the base model that all of the runs tune."""
-        return self.leases[0].experiment.config.base_model
+    def id(self) -> str:
+        """Id of the company in which all of the runs may be tuned."""
+        return self.leases[0].company
 
 
-def new_job(kind: JobKind, *, base_model: str, tuning_type: str, now: datetime) -> JobRow:
+def new_job(kind: JobKind, *, base_model: str, tuning_type: str, runs_alone: bool, now: datetime) -> JobRow:
     """Return a queued job for the resource that it is added to."""
     return JobRow(
         kind=kind.value,
         base_model=base_model,
         tuning_type=tuning_type,
+        runs_alone=runs_alone,
         state=ExperimentState.QUEUED.value,
         failure=None,
         compute_seconds=0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from foreword.domain.experiment import ExperimentState
@@ -33,17 +33,17 @@ _TIME_FOR_FREE_WORKERS = timedelta(seconds=1)
 
 
 def runs_in_order(session: Session, now: datetime) -> Sequence[WaitingRun]:
-    """Return the oldest waiting run of each tenant, standing and base model, in the order of their turns."""
+    """Return the oldest waiting run of each tenant, standing and company, in the order of their turns."""
     waiting = _waiting_runs(session, now)
     return order_of_runs(waiting, _tenant_uses(session, {run.tenant for run in waiting}, now)) if waiting else []
 
 
-def runs_joining(session: Session, base_model: str, now: datetime) -> Sequence[WaitingRun]:
-    """Return the runs that may join the company of a base model, in order. No other worker is free for them."""
+def runs_joining(session: Session, company: str, now: datetime) -> Sequence[WaitingRun]:
+    """Return the runs that may join a company, in order. No other worker is free for them."""
     waiting = _waiting_runs(session, now, for_at_least=_TIME_FOR_FREE_WORKERS)
-    if all(run.base_model != base_model for run in waiting):
+    if all(run.company != company for run in waiting):
         return []
-    return runs_to_join(base_model, waiting, _tenant_uses(session, {run.tenant for run in waiting}, now))
+    return runs_to_join(company, waiting, _tenant_uses(session, {run.tenant for run in waiting}, now))
 
 
 def exchange_due(session: Session, company: Company, now: datetime) -> Exchange | None:
@@ -60,7 +60,7 @@ def exchange_due(session: Session, company: Company, now: datetime) -> Exchange 
         held,
         waiting,
         _tenant_uses(session, tenants, now),
-        base_model=company.base_model,
+        company=company.id,
         had_turn=company.had_turn,
         is_full=company.is_full,
     )
@@ -101,7 +101,7 @@ def _waits(job: JobRow, now: datetime) -> bool:
 
 
 def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = timedelta()) -> Sequence[WaitingRun]:
-    """Return the oldest run of each tenant, standing and base model that waits for a worker.
+    """Return the oldest run of each tenant, standing and company that waits for a worker.
 
     Args:
         now: The database's time.
@@ -116,17 +116,17 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
         (JobRow.yield_time.is_not(None), Standing.YIELDED.value),
         else_=Standing.INTERRUPTED.value,
     )
+    own = JobRow.base_model + "/" + cast(JobRow.key, String)  # as `Lease.company`
+    company = case((JobRow.runs_alone, own), else_=JobRow.base_model)
     runs = (
-        select(JobRow.key, JobRow.tenant, JobRow.base_model, standing.label("standing"))
+        select(JobRow.key, JobRow.tenant, company.label("company"), standing.label("standing"))
         .where(JobRow.kind == JobKind.TUNE.value, or_(queued, and_(_HELD, free)))
         .subquery()
     )
-    groups = (runs.c.tenant, runs.c.base_model, runs.c.standing)
+    groups = (runs.c.tenant, runs.c.company, runs.c.standing)
     return [
-        WaitingRun(key=key, tenant=tenant, base_model=base_model, standing=Standing(standing))
-        for key, tenant, base_model, standing in session.execute(
-            select(func.min(runs.c.key), *groups).group_by(*groups)
-        )
+        WaitingRun(key=key, tenant=tenant, company=company, standing=Standing(standing))
+        for key, tenant, company, standing in session.execute(select(func.min(runs.c.key), *groups).group_by(*groups))
     ]
 
 
