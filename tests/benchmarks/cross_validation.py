@@ -153,6 +153,7 @@ class Tuner:
             return held_out_metric(
                 runner=self._runner, task=task, schema=tuning.training_schema, verbalizer=setup.verbalizer,
                 rows=tuning.validation_rows, contributions=contributions, parameters=plan.parameters,
+                losses=tuning.held_out_losses,
             )  # fmt: skip
 
         tuning = TuningRun(
@@ -200,6 +201,7 @@ class Tuner:
             return held_out_metric(
                 runner=self._runner, task=task, schema=tuning.training_schema, verbalizer=setup.verbalizer,
                 rows=tuning.validation_rows, contributions=contributions, parameters=plan.parameters,
+                losses=tuning.held_out_losses,
             )  # fmt: skip
 
         def score(contributions: Any, rows: Sequence[Row]) -> Evaluation:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from factories.runs import make_parameters, make_plan_of
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
-from foreword.evaluation import evaluate, find_suspect_rows
+from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.tuning.company.co_tuning import tune
 from foreword.tuning.runs.run import TuningRun
@@ -75,3 +76,19 @@ def test_a_few_epochs_on_forty_rows_beat_the_base_model():
     assert reports[-1].loss < 0.5 * reports[0].loss
     assert tuned.metrics["exact_match"] > max(evaluation.metrics["exact_match"] for evaluation in base)
     assert tuned.mean_tokens < base[1].mean_tokens / 2
+
+
+def test_the_held_out_score_is_the_same_whether_sure_answers_are_scored_or_not():
+    rows = _rows()
+    run, plan = _run(rows, validation_split=0.25)
+    for _ in tune(run):
+        pass
+    contributions = PromptTuning().contributions(run.result().evaluated)
+    measure = partial(
+        held_out_metric, runner=ModelRunner(run.model), task=Classification(), schema=run.training_schema,
+        verbalizer="{{input}}", rows=run.validation_rows, contributions=contributions, parameters=plan.parameters,
+    )  # fmt: skip
+
+    sure = [nats for _, nats in run.held_out_losses if nats < 0.6]
+    assert sure
+    assert measure(losses=run.held_out_losses) == measure()

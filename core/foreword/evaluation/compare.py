@@ -18,12 +18,15 @@ from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
-from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Scores, Task
+from foreword.plugin.interfaces import PERPLEXITY, EncodedRow, LabelSpace, Schema, Scores, Task
 
 EXAMPLE_COUNT: Final = 10
 """Default number of sample answers in a report."""
 _SPARE_TOKENS: Final = 8
 """Token limit beyond the longest right answer. Wrong answers can be longer, and are cut here."""
+
+_SURE_NATS: Final = 0.6
+"""Loss below which an answer has clearly more than half of the probability, whatever was rounded."""
 
 Check = Callable[[], None]
 """Called periodically; raises an error to stop."""
@@ -105,12 +108,18 @@ def held_out_metric(
     rows: Sequence[Row],
     contributions: Sequence[Contribution],
     parameters: ResolvedParameters,
+    losses: Sequence[tuple[EncodedRow, float]] = (),
     check: Check = lambda: None,
 ) -> float:
-    """Return the task's main metric for the current state of tuning. The arguments are those of `evaluate`."""
+    """Return the task's main metric for the current state of tuning. The other arguments are those of `evaluate`.
+
+    Args:
+        losses: The rows as tokens, each with the loss of its answer under the contributions, in nats. An answer that
+            has more than half of the probability is the answer of a closed task, and need not be compared with others.
+    """
     bench = _Bench(runner=runner, task=task, schema=schema, rows=rows, parameters=parameters, check=check)
     prompting = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    return bench.main_metric(prompting, contributions, task.label_space(schema))
+    return bench.main_metric(prompting, contributions, task.label_space(schema), losses)
 
 
 def answers(
@@ -192,10 +201,39 @@ class _Bench:
         )
 
     def main_metric(
-        self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
+        self,
+        prompting: Prompting,
+        contributions: Sequence[Contribution],
+        space: LabelSpace | None,
+        losses: Sequence[tuple[EncodedRow, float]],
     ) -> float:
         """Return only the task's main metric."""
-        return self._scores(self.answers(prompting, contributions, space)).metrics[self.task.main_metric]
+        adapter = self.runner.load_adapter(contributions)
+        texts = self._texts(prompting, adapter, space)
+        found = self._sure_answers(texts, space, losses) if space is not None and losses else {}
+        left = [place for place in range(len(texts)) if place not in found]
+        for place, answer in zip(left, self._answers([texts[place] for place in left], adapter, space), strict=True):
+            found[place] = answer.text
+        return self._scores([found[place] for place in range(len(texts))]).metrics[self.task.main_metric]
+
+    def _sure_answers(
+        self, texts: Sequence[str], space: LabelSpace, losses: Sequence[tuple[EncodedRow, float]]
+    ) -> dict[int, str]:
+        """Return the right answers that are likelier than all others together, by the place of the row.
+
+        Rows whose input or answer was cut, and answers that are no candidates, are not among them.
+        """
+        candidates = self.runner.candidates(space)
+        lengths = {candidates.text(labels): count for labels, count in candidates.counts().items()}
+        found: dict[int, str] = {}
+        for place, (text, row, (encoded, nats)) in enumerate(zip(texts, self.rows, losses, strict=True)):
+            if nats >= _SURE_NATS:
+                continue
+            target = self.task.target(row.output, self.schema)
+            is_whole = lengths.get(target) == len(encoded.target_ids)
+            if is_whole and tuple(self.runner.tokenize(text)) == tuple(encoded.input_ids):
+                found[place] = target
+        return found
 
     def answers(
         self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None

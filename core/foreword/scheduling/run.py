@@ -195,6 +195,7 @@ class ExperimentRun:
                 rows=tuning.validation_rows,
                 contributions=contributions,
                 parameters=plan.parameters,
+                losses=tuning.held_out_losses,
                 check=self._check,
             )
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from factories.runs import make_parameters, make_rows
+from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.tiny_models import HIDDEN_SIZE, tiny_model
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
@@ -15,6 +15,7 @@ from foreword.evaluation.prompting import Prompting, choose_examples
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Embeds
 from foreword.plugin.encoding import encode_target
+from foreword.tuning.batches import encode_rows
 from foreword_tasks.classification import Classification
 from foreword_tasks.generation import Generation
 
@@ -114,6 +115,43 @@ def test_the_held_out_metric_is_the_main_metric_of_the_evaluation():
     )  # fmt: skip
 
     assert metric == _evaluate(with_base=False)[0].metrics[task.main_metric]
+
+
+def _measure_held_out(monkeypatch, nats, **parameters):
+    """Return the held-out metric, and the texts that were scored for it."""
+    task, model, scored = Classification(), tiny_model("bart"), []
+    schema = task.fit(ROWS, TaskOptions())
+    plan = make_plan_of(ROWS, make_parameters(**{"max_input_tokens": 60, "max_output_tokens": 8, **parameters}))
+    rows = encode_rows(ROWS[:6], model=model, task=task, plan=plan, verbalizer="classify: {{input}}")
+    runner = ModelRunner(model)
+    score = runner.score_label_sets
+
+    def score_and_note(texts, *rest, **options):
+        scored.extend(texts)
+        return score(texts, *rest, **options)
+
+    monkeypatch.setattr(runner, "score_label_sets", score_and_note)
+    metric = held_out_metric(
+        runner=runner, task=task, schema=schema, verbalizer="classify: {{input}}", rows=ROWS[:6], contributions=PROMPT,
+        parameters=plan.parameters, losses=list(zip(rows, nats, strict=True)),
+    )  # fmt: skip
+    return metric, [row.text for row in scored]
+
+
+def test_answers_with_most_of_the_probability_are_not_scored_again_for_the_held_out_metric(monkeypatch):
+    whole, texts = _measure_held_out(monkeypatch, [5.0] * 6)
+    assert len(texts) == 6
+
+    sure, scored = _measure_held_out(monkeypatch, [0.1, 5.0, 0.5, 5.0, 5.0, 5.0])
+    assert scored == [texts[1], *texts[3:]]
+    assert sure >= whole
+
+    assert _measure_held_out(monkeypatch, [0.1] * 6) == (1.0, [])
+
+
+def test_rows_that_were_cut_are_scored_however_small_their_loss_is(monkeypatch):
+    for cut in ({"max_input_tokens": 3}, {"max_output_tokens": 1}):
+        assert len(_measure_held_out(monkeypatch, [0.1] * 6, **cut)[1]) == 6
 
 
 def test_evaluation_stops_when_its_check_raises():

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -44,6 +44,9 @@ from foreword.tuning.work_time import work_clock
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_MEASURED_ROWS: Final = 32
+"""Rows of a pass over held-out rows, which keeps no activations."""
 
 Evaluate = Callable[[Sequence[Contribution]], float]
 """Returns the held-out main metric of the contributions learnt so far."""
@@ -120,6 +123,7 @@ class TuningRun:
         self._report: StepReport | None = None
         self._update: Update | None = None
         self._nats = self._seconds = 0.0
+        self._held_out_nats: list[float] = []
         if state is not None:
             self._restore(state)
 
@@ -142,6 +146,11 @@ class TuningRun:
     def validation_rows(self) -> tuple[Row, ...]:
         """The held-out rows."""
         return self._split.held_out
+
+    @property
+    def held_out_losses(self) -> list[tuple[EncodedRow, float]]:
+        """The held-out rows, each with the loss of its answer in nats when the held-out loss was last measured."""
+        return list(zip(self._held_out, self._held_out_nats, strict=False))
 
     @property
     def context_tokens(self) -> int:
@@ -348,12 +357,16 @@ class TuningRun:
     @torch.no_grad()
     def _held_out_loss(self, contributions: Sequence[Contribution]) -> float:
         """Return the mean loss over all answer tokens of the held-out rows, in nats."""
-        total, rows = 0.0, self._held_out
-        for batch in length_order(rows, batch_size=self._parameters.batch_size):
+        rows = self._held_out
+        nats = [0.0] * len(rows)
+        for batch in length_order(rows, batch_size=max(self._parameters.batch_size, _MEASURED_ROWS)):
+            places = iter(batch)
             for part in self._divided([rows[place] for place in batch], with_gradients=False):
                 self._check()
-                total += float(self._loss.nats(part, [contributions], [0] * len(part)).sum())
-        return total / sum(len(row.target_ids) for row in rows)
+                for value in self._loss.nats(part, [contributions], [0] * len(part)).tolist():
+                    nats[next(places)] = value
+        self._held_out_nats = nats
+        return sum(nats) / sum(len(row.target_ids) for row in rows)
 
     def _divided(self, rows: Sequence[EncodedRow], *, with_gradients: bool = True) -> list[Sequence[EncodedRow]]:
         """Divide a batch into parts that fit into one pass; most batches are one part."""
