@@ -1,6 +1,6 @@
 """The speed of tuning in examples per second against PEFT, as ratios within one run.
 
-    python tests/benchmarks/tuning.py [--shape starter|llama] [--rounds 5] [--dtype float32|bfloat16]
+    python tests/benchmarks/tuning.py [--shape starter|llama] [--rounds 5] [--dtype float32|bfloat16] [--json FILE]
 
 Every loop makes updates from the same rows: by default prompt tuning, with batches of `--batch-size` rows, AdamW.
 The loops take turns, so that a busy machine slows all of them alike, and medians over the rounds are compared:
@@ -9,21 +9,29 @@ The loops take turns, so that a busy machine slows all of them alike, and median
 - `foreword, ia3`: the same step with factors instead of a prompt.
 - `peft, dynamic padding`: PEFT and a plain torch loop, rows in random order, padded to the longest of a batch, loss
   from full logits as the model itself computes it.
+- `peft, Trainer`: PEFT and the `Trainer` of transformers, with the same rows, batches, optimiser and clipping.
 - `peft, padded to the limit`: the same, padded to `--max-input` and `--max-output`, as in the loops of earlier tools.
+
+All have the weights in the same dtype, without autocast. The last lines compare the matrix products of the loop with
+what this machine reaches in large ones at the same moment, and list the operators that take the rest of the time.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import peft
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from torch.profiler import ProfilerActivity, profile
+from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
 
 from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.domain.parameters import TuneParameters, resolve_parameters
@@ -40,6 +48,8 @@ IGNORED = -100
 """Label of a position that does not count towards the loss of transformers."""
 
 Step = Callable[[Sequence[EncodedRow]], None]
+Epoch = Callable[[Sequence[EncodedRow], Sequence[Sequence[int]]], float]
+"""Trains on the rows in batches and returns the examples per second."""
 
 
 def make_model(shape: str, dtype: str) -> LoadedModel:
@@ -112,6 +122,36 @@ def peft_step(model: LoadedModel, num_virtual_tokens: int, limits: tuple[int, in
     return step
 
 
+def trainer_epoch(model: LoadedModel, num_virtual_tokens: int, batch_size: int, folder: str) -> Epoch:
+    """Train one epoch with PEFT and the `Trainer` of transformers, padded to the longest row of a batch."""
+    causal = model.spec.architecture is Architecture.CAUSAL
+    config = peft.PromptTuningConfig(
+        task_type="CAUSAL_LM" if causal else "SEQ_2_SEQ_LM",
+        num_virtual_tokens=num_virtual_tokens,
+        num_transformer_submodules=1,
+    )
+    wrapped = peft.get_peft_model(model.module, config)
+    options = TrainingArguments(
+        output_dir=folder, per_device_train_batch_size=batch_size, num_train_epochs=1, learning_rate=0.01,
+        optim="adamw_torch", max_grad_norm=1.0, lr_scheduler_type="constant", save_strategy="no", report_to=[],
+        disable_tqdm=True, logging_strategy="no", use_cpu=model.module.device.type == "cpu",
+        remove_unused_columns=False, dataloader_pin_memory=False,
+    )  # fmt: skip
+
+    def epoch(rows: Sequence[EncodedRow], batches: Sequence[Sequence[int]]) -> float:
+        trainer = Trainer(
+            model=wrapped,
+            args=options,
+            train_dataset=[rows[place] for batch in batches for place in batch],
+            data_collator=lambda items: causal_batch(items, None) if causal else seq2seq_batch(items, None),
+        )
+        started = time.perf_counter()
+        trainer.train()
+        return sum(map(len, batches)) / (time.perf_counter() - started)
+
+    return epoch
+
+
 def seq2seq_batch(rows: Sequence[EncodedRow], limits: tuple[int, int] | None) -> dict[str, Any]:
     """Return padded inputs and labels."""
     num_input = limits[0] if limits else max(len(row.input_ids) for row in rows)
@@ -143,12 +183,43 @@ def causal_batch(rows: Sequence[EncodedRow], limits: tuple[int, int] | None) -> 
     }  # fmt: skip
 
 
-def measure(step: Step, rows: Sequence[EncodedRow], batches: Sequence[Sequence[int]]) -> float:
-    """Return the examples per second."""
-    started = time.perf_counter()
-    for batch in batches:
-        step([rows[place] for place in batch])
-    return sum(map(len, batches)) / (time.perf_counter() - started)
+def steps(step: Step) -> Epoch:
+    """Return an epoch of single steps."""
+
+    def epoch(rows: Sequence[EncodedRow], batches: Sequence[Sequence[int]]) -> float:
+        started = time.perf_counter()
+        for batch in batches:
+            step([rows[place] for place in batch])
+        return sum(map(len, batches)) / (time.perf_counter() - started)
+
+    return epoch
+
+
+def matrix_peak(dtype: torch.dtype, device: str) -> float:
+    """Return the floating-point operations per second of large matrix products, the median of several."""
+    a_NN, b_NN = (torch.randn(2048, 2048, device=device).to(dtype) for _ in range(2))
+    rates = []
+    for _ in range(7):
+        started = time.perf_counter()
+        (a_NN @ b_NN).sum().item()
+        rates.append(2 * 2048**3 / (time.perf_counter() - started))
+    return statistics.median(rates)
+
+
+def profiled(
+    step: Step, rows: Sequence[EncodedRow], batches: Sequence[Sequence[int]]
+) -> tuple[float, dict[str, float]]:
+    """Return the floating-point operations in matrix products of one example, and the operators' shares of the time."""
+    with profile(activities=[ProfilerActivity.CPU], with_flops=True) as profiler:
+        for batch in batches:
+            step([rows[place] for place in batch])
+    events = profiler.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    shares = {event.key: event.self_cpu_time_total / total for event in events}
+    largest = dict(sorted(shares.items(), key=lambda item: -item[1])[:8])
+    products = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
+    flops = sum(event.flops for event in events if event.key in products)
+    return flops / sum(map(len, batches)), largest
 
 
 def main() -> None:
@@ -163,6 +234,7 @@ def main() -> None:
     parser.add_argument("--max-input", type=int, default=256)
     parser.add_argument("--max-output", type=int, default=128)
     parser.add_argument("--no-padded", action="store_true", help="leave out the loop that is padded to the limit")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
     arguments = parser.parse_args()
     rows = make_rows(arguments.rows)
     shuffled = random.Random(1).sample(range(len(rows)), len(rows))
@@ -171,26 +243,47 @@ def main() -> None:
     bucketed = batch_order(rows, batch_size=size, seed=0, epoch=0)
     limits = (arguments.max_input, arguments.max_output)
     count = arguments.virtual_tokens
-    # Each loop has its own model, because PEFT wraps the model.
-    loops: dict[str, tuple[Step, Sequence[Sequence[int]]]] = {
-        "foreword": (our_step(make_model(arguments.shape, arguments.dtype), PromptTuning(), count), bucketed),
-        "foreword, ia3": (our_step(make_model(arguments.shape, arguments.dtype), IA3(), count), bucketed),
-        "peft, dynamic padding": (peft_step(make_model(arguments.shape, arguments.dtype), count, None), plain),
+
+    def model() -> LoadedModel:
+        """Return a model of one loop's own, because PEFT wraps the model."""
+        return make_model(arguments.shape, arguments.dtype)
+
+    ours = our_step(model(), PromptTuning(), count)
+    with TemporaryDirectory() as folder:
+        loops: dict[str, tuple[Epoch, Sequence[Sequence[int]]]] = {
+            "foreword": (steps(ours), bucketed),
+            "foreword, ia3": (steps(our_step(model(), IA3(), count)), bucketed),
+            "peft, dynamic padding": (steps(peft_step(model(), count, None)), plain),
+            "peft, Trainer": (trainer_epoch(model(), count, size, folder), plain),
+        }
+        if not arguments.no_padded:
+            loops["peft, padded to the limit"] = (steps(peft_step(model(), count, limits)), plain[:1])
+        speeds: dict[str, list[float]] = {name: [] for name in loops}
+        for number in range(arguments.rounds + 1):
+            for name, (epoch, batches) in loops.items():
+                speed = epoch(rows, batches)
+                if number:  # the first round warms up
+                    speeds[name].append(speed)
+    peak = matrix_peak(getattr(torch, arguments.dtype), "cpu")
+    flops, operators = profiled(ours, rows, bucketed)
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    ratios = {
+        name: statistics.median(own / other for own, other in zip(speeds["foreword"], values, strict=True))
+        for name, values in speeds.items()
     }
-    if not arguments.no_padded:
-        step = peft_step(make_model(arguments.shape, arguments.dtype), count, limits)
-        loops["peft, padded to the limit"] = (step, plain[:1])
-    speeds: dict[str, list[float]] = {name: [] for name in loops}
-    for number in range(arguments.rounds + 1):
-        for name, (step, batches) in loops.items():
-            speed = measure(step, rows, batches)
-            if number:  # the first round warms up
-                speeds[name].append(speed)
-    ours = statistics.median(speeds["foreword"])
+    share = flops * medians["foreword"] / peak
     print(f"{arguments.shape}, {arguments.dtype}, batch {size}, P {count}, {torch.get_num_threads()} threads")
-    for name, values in speeds.items():
-        median = statistics.median(values)
-        print(f"    {name:28} {median:7.1f} examples/s   foreword is {ours / median:.2f}x")
+    for name, median in medians.items():
+        print(f"    {name:28} {median:7.1f} examples/s   foreword is {ratios[name]:.2f}x")
+    print(f"    matrix products reach {peak / 1e9:.0f} GFLOP/s; the loop {share:.0%} of that, all operators included")
+    print("    time by operator: " + ", ".join(f"{name} {part:.0%}" for name, part in operators.items()))
+    if arguments.json:
+        figures = {
+            "shape": arguments.shape, "dtype": arguments.dtype, "batch_size": size, "virtual_tokens": count,
+            "threads": torch.get_num_threads(), "examples_per_second": medians, "ratios": ratios,
+            "matrix_peak_flops": peak, "share_of_peak": share, "operators": operators,
+        }  # fmt: skip
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
