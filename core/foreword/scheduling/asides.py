@@ -15,8 +15,8 @@ from foreword.turns.slices import SlicedWork
 Owner = TypeVar("Owner")
 Result = TypeVar("Result")
 
-_SLICE_SECONDS: Final = 0.05
-"""Time after which work lets the others go on, at its next check. A pass of the embedded model takes about as long."""
+SLICE_SECONDS: Final = 0.05
+"""Least time after which work lets the others go on, at its next check."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class _Aside(Generic[Owner]):
     work: SlicedWork[Any]
     go_on: Callable[[Owner, Any], None]
     is_queued: bool = False
-    last_seconds: float = _SLICE_SECONDS
+    last_seconds: float = SLICE_SECONDS
 
 
 class Asides(Generic[Owner]):
@@ -63,8 +63,12 @@ class Asides(Generic[Owner]):
         work = SlicedWork(f"aside-{tenant}", function, self._changed)
         self._asides.append(_Aside(owner=owner, tenant=tenant, work=work, go_on=go_on))
 
-    def step(self) -> bool:
-        """Make one slice of the work of the tenant furthest behind. Return False if none waits for a slice."""
+    def step(self, seconds: float = 0.0) -> bool:
+        """Make one slice of the work of the tenant furthest behind. Return False if none waits for a slice.
+
+        Args:
+            seconds: Length of the slice, if it is more than the least: the time that the others have had meanwhile.
+        """
         for aside in self._asides:
             if aside.work.waits and not aside.is_queued:
                 aside.is_queued = True
@@ -73,7 +77,7 @@ class Asides(Generic[Owner]):
         for aside in taken:
             aside.is_queued = False
             started = self._clock()
-            aside.work.run_slice(_SLICE_SECONDS)
+            aside.work.run_slice(max(seconds, SLICE_SECONDS))
             aside.last_seconds = self._clock() - started
         return bool(taken)
 

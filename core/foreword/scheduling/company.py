@@ -44,7 +44,7 @@ class WorkerCompany:
 
     Runs join and leave between steps, and what ends one run does not touch the others. What a run does for itself -
     prepare, measure at the end of an epoch, evaluate, store - goes on in slices between the common passes (`Asides`),
-    so that no run waits for longer than a pass and a slice.
+    which are as long as these, so that no run waits for longer than two passes.
 
     Args:
         workshop: Resources shared by all runs.
@@ -138,8 +138,9 @@ class WorkerCompany:
 
     def _step(self) -> None:
         """Make one pass and one slice of what a single run does, and bring every run up to date."""
+        started = self._clock()
         has_trained = self._tuner is not None and self._train(self._tuner)
-        if not self._asides.step() and not has_trained:
+        if not self._asides.step(self._clock() - started) and not has_trained:
             self._asides.wait(_LONGEST_WAIT_SECONDS)
         for member, go_on in self._asides.ended():
             with self._ending(member):

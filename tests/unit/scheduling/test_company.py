@@ -20,7 +20,6 @@ from foreword.domain.experiment import ExperimentState, Phase, TuneExperiment
 from foreword.domain.machine_speed import Machine
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
-from foreword.scheduling import asides
 from foreword.scheduling.worker import Worker
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.artifacts import ArtifactStore
@@ -30,6 +29,7 @@ from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import JobRow
 from foreword.tuning.batches import encode_rows
+from foreword.turns.slices import SlicedWork
 from foreword_tasks.classification import Classification
 
 BART = Machine(base_model="tiny--bart", device="cpu", dtype="float32")
@@ -261,7 +261,8 @@ def test_a_run_goes_on_while_the_checkpoint_of_its_company_is_written_slowly(sho
 
 @pytest.mark.parametrize("phase", [Phase.LOADING, Phase.EVALUATING])
 def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch, phase):
-    monkeypatch.setattr(asides, "_SLICE_SECONDS", 0.0)
+    whole = SlicedWork.run_slice
+    monkeypatch.setattr(SlicedWork, "run_slice", lambda work, _: whole(work, 0.0))
     (long,) = queue_runs(shop, "acme", num_epochs=40)
     joining: list[TuneExperiment] = []
     seen: list[int] = []
