@@ -7,7 +7,7 @@ From the top down:
     runner       one base model at work, for the engine and for evaluation
     labels       the probabilities of a closed set of answers
     decoding     text, token by token, in a batch whose rows come and go
-    model        the base model as a network whose rows have adapters of their own
+    model        the base model at decoding: sequences are begun and fed tokens, on top of `foreword.network`
     residency    which base models are in memory
     errors       the errors that several of them raise
 

@@ -1,6 +1,7 @@
 """Adapters in a base model: rows, each with its own adapter or none, to hidden states, with gradients or without.
 
-Tuning and inference both call this room, so that a tuned model is served exactly as it was trained.
+Tuning and inference both call this room, so that a tuned model is served exactly as it was trained. It knows whole rows
+only: `foreword.inference.model` builds on it what feeds a model token by token.
 
 From the top down:
 

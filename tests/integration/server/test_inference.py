@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import deployed, refused
 from factories.servers import RunningServer
-from foreword.inference.model.network import Network
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.v1 import inference_pb2
 from foreword.v1 import inference_service_pb2 as pb2
 
@@ -384,7 +384,7 @@ def test_health_reports_that_the_engine_has_lost_its_device(start_server, monkey
         self.device = torch.device("meta")  # nothing on it can be read
         raise RuntimeError("CUDA error: device-side assert triggered")
 
-    monkeypatch.setattr(Network, "feed", fault)
+    monkeypatch.setattr(DecodingNetwork, "feed", fault)
     assert refused(stubs.inference.Generate, request, timeout=30).code is grpc.StatusCode.INTERNAL
     statuses += [answer.status for answer in watched]
 

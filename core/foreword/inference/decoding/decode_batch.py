@@ -19,7 +19,7 @@ from foreword.inference.decoding.answer_text import adds_space, whole_text
 from foreword.inference.decoding.choice import Choice, Work
 from foreword.inference.decoding.input_details import feed_detailed
 from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
-from foreword.inference.model.network import Network, NetworkInput
+from foreword.inference.model.decoding_network import DecodingNetwork, NetworkInput
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 from foreword.plugin.encoding import end_token, forced_first_token
@@ -46,7 +46,7 @@ class DecodeBatch:
     Not thread-safe: one thread owns torch. Call inside `torch.inference_mode`.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: DecodingNetwork) -> None:
         model = network.model
         self._network = network
         self._tokenizer = model.tokenizer
@@ -233,7 +233,7 @@ class DecodeBatch:
             self._choice.trim(self._work)
 
 
-def _end_tokens(network: Network) -> list[int]:
+def _end_tokens(network: DecodingNetwork) -> list[int]:
     """Return every token that ends an answer."""
     configured = getattr(network.model.module.generation_config, "eos_token_id", None)
     more = configured if isinstance(configured, list) else [] if configured is None else [configured]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foreword.inference.decoding.token_details import TokenDetail, details_of
-from foreword.inference.model.network import Network
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 
@@ -20,7 +20,7 @@ _DETAILED_TOKENS: Final = 64
 
 
 def feed_detailed(
-    network: Network, sequences: Sequences, ids_1T: Tensor, *, top: int
+    network: DecodingNetwork, sequences: Sequences, ids_1T: Tensor, *, top: int
 ) -> tuple[Tensor, tuple[TokenDetail, ...]]:
     """Feed the whole input of one row, and return the details of each of its tokens but the first.
 

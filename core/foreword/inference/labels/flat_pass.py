@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from foreword.inference.labels.label_rows import LabelRows
-from foreword.inference.model.network import Network
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.prefill import feed_first
 from foreword.inference.model.sequences import Sequences
 
@@ -24,7 +24,7 @@ _FLAT_ROWS: Final = 64
 class FlatPass:
     """The passes over candidates, with a row for each."""
 
-    def __init__(self, network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
+    def __init__(self, network: DecodingNetwork, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
         self._network = network
         self._sequences = sequences
         self._root_BV = feed_first(network, sequences, ids_BT, valid_BT)[:, -1].float().log_softmax(dim=-1)

@@ -25,8 +25,8 @@ from foreword.inference.labels.label_rows import LabelRows, build_rows
 from foreword.inference.labels.label_trie import LabelTrie, build_tries
 from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.labels.tree_pass import TreePass
+from foreword.inference.model.decoding_network import DecodingNetwork, NetworkInput
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.network import Network, NetworkInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Scoring:
     All rows are begun together. After that each pass concerns the rows that the caller chooses, so that others wait.
     """
 
-    def __init__(self, network: Network, rows: Sequence[ScoreRow]) -> None:
+    def __init__(self, network: DecodingNetwork, rows: Sequence[ScoreRow]) -> None:
         self._network = network
         self._rows = [_Progress.of(row) for row in rows]
         # Either kind of pass, which takes the parts that candidates have for this network.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from foreword.inference.labels.label_trie import LabelTrie
-from foreword.inference.model.network import Network
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.sequences import Sequences
 
 _EXACT_NODES: Final = 192
@@ -24,7 +24,7 @@ _NODE_STEP: Final = 64
 class TreePass:
     """The passes over trees of candidates, all from the same beginning."""
 
-    def __init__(self, network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
+    def __init__(self, network: DecodingNetwork, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor) -> None:
         self._network = network
         self._sequences = sequences
         self._size = len(ids_BT)

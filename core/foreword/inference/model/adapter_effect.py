@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from foreword.errors import FailedPreconditionError
+from foreword.inference.model.decoding_network import DecodingNetwork, NetworkInput
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.network import Network, NetworkInput
 from foreword.inference.model.prefill import feed_first
 
 _LEAST_EFFECT: Final = 1e-6
 """Smallest effect in nats: an adapter with an effect changes some token by far more, an ignored one by nothing."""
 
 
-def adapter_effect(network: Network, adapter: LoadedAdapter, ids: Sequence[int]) -> float:
+def adapter_effect(network: DecodingNetwork, adapter: LoadedAdapter, ids: Sequence[int]) -> float:
     """Measure the largest change that an adapter makes to the log-probability of a next token.
 
     Args:

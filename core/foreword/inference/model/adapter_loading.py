@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from foreword.errors import ArtifactError
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.network import Network
 from foreword.plugin.contributions import Contribution
 
 
-def load_adapter(network: Network, contributions: Sequence[Contribution]) -> LoadedAdapter | None:
+def load_adapter(network: DecodingNetwork, contributions: Sequence[Contribution]) -> LoadedAdapter | None:
     """Bring what a tuning method contributes to the device; None where it contributes nothing.
 
     Raises:

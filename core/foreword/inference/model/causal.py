@@ -12,8 +12,8 @@ from torch import Tensor
 from transformers.cache_utils import Cache
 
 from foreword.inference.model import kv_cache
+from foreword.inference.model.decoding_network import DecodingNetwork, NetworkInput
 from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.model.network import Network, NetworkInput
 from foreword.inference.model.sequences import Sequences
 from foreword.network.adapter import Adapter
 from foreword.network.padding import padded, valid_columns
@@ -21,7 +21,7 @@ from foreword.network.prompt_states import PromptStates, prompt_states
 from foreword.network.row_adapters import RowAdapters
 
 
-class Causal(Network):
+class Causal(DecodingNetwork):
     """A causal network. The soft prompt is in front of the text; its states are computed once and kept."""
 
     can_branch = True

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from foreword.domain.site import Stream
 from foreword.inference.model import kv_cache
-from foreword.inference.model.network import Network, NetworkInput
+from foreword.inference.model.decoding_network import DecodingNetwork, NetworkInput
 from foreword.inference.model.sequences import Sequences
 from foreword.network.encoder import encode
 from foreword.network.row_adapters import RowAdapters
@@ -24,7 +24,7 @@ from foreword.plugin.encoding import start_token
 from foreword.plugin.interfaces import LoadedModel
 
 
-class EncoderDecoder(Network):
+class EncoderDecoder(DecodingNetwork):
     """An encoder-decoder network. The soft prompt is in front of the encoder's input."""
 
     def __init__(self, model: LoadedModel) -> None:

@@ -6,12 +6,12 @@ import inspect
 
 from foreword.errors import FailedPreconditionError
 from foreword.inference.model.causal import Causal
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.encoder_decoder import EncoderDecoder
-from foreword.inference.model.network import Network
 from foreword.plugin.interfaces import LoadedModel
 
 
-def make_network(model: LoadedModel) -> Network:
+def make_network(model: LoadedModel) -> DecodingNetwork:
     """Return the network for a base model.
 
     Raises:

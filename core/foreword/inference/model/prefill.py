@@ -8,12 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from foreword.inference.model.network import Network
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.sequences import Sequences
 
 
-def feed_first(network: Network, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor, keep: int = 1) -> Tensor:
-    """Feed the tokens that `Network.begin` returned; return logits of the last `keep` columns."""
+def feed_first(
+    network: DecodingNetwork, sequences: Sequences, ids_BT: Tensor, valid_BT: Tensor, keep: int = 1
+) -> Tensor:
+    """Feed the tokens that `DecodingNetwork.begin` returned; return logits of the last `keep` columns."""
     num_tokens = ids_BT.shape[1]
     causal_TT = torch.ones(num_tokens, num_tokens, dtype=torch.bool, device=ids_BT.device).tril()
     depth_BT = (valid_BT.cumsum(dim=1) - 1).clamp(min=0)

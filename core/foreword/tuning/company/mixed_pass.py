@@ -85,7 +85,12 @@ class MixedPass:
         return [RowSize(length=row.row.length, run=numbers[row.run], shared=row.run.context_tokens) for row in rows]
 
     def _fitting(self, rows: Sequence[PassRow]) -> list[Sequence[PassRow]]:
-        """Return the rows in parts for which there is enough memory, as estimated and as known from earlier passes."""
+        """Return the rows in parts for which there is enough memory, as estimated and as known from earlier passes.
+
+        The parts keep the order of the rows, so that a run alone makes the passes that it planned. Only after a pass
+        lacked memory are they sorted by length: the passes are not the planned ones then in any case, and a lack shows
+        at once.
+        """
         most = self._most_tokens
         if most is None or pass_size(self.sizes(rows)) <= most:
             return self._within_budget(rows)

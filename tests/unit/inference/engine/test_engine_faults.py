@@ -34,9 +34,9 @@ from foreword.errors import (
 )
 from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.interfaces import AdapterReference
+from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.inference.model.encoder_decoder import EncoderDecoder
 from foreword.inference.model.kv_cache import SlackLayer
-from foreword.inference.model.network import Network
 from foreword.inference.runner import ModelRunner
 
 
@@ -121,7 +121,7 @@ async def test_a_prompt_that_breaks_the_network_fails_no_other_request(monkeypat
 async def test_a_brief_fault_while_inputs_are_read_starts_no_row_twice(monkeypatch):
     """A row with details of its input is read after the others; they must not be in the batch when that fails."""
     base = TinyBaseModel("llama")
-    feed_many, failed = Network.feed_many, []
+    feed_many, failed = DecodingNetwork.feed_many, []
 
     def failing(self, rows, ids_BT, *arguments, keep, **named):
         if keep > 1 and not failed:
@@ -129,7 +129,7 @@ async def test_a_brief_fault_while_inputs_are_read_starts_no_row_twice(monkeypat
             raise RuntimeError("out of memory")
         return feed_many(self, rows, ids_BT, *arguments, keep=keep, **named)
 
-    monkeypatch.setattr(Network, "feed_many", failing)
+    monkeypatch.setattr(DecodingNetwork, "feed_many", failing)
     detailed = {"return_options": ReturnOptions(input_tokens=True, token_log_probabilities=True)}
     asked = [{"max_new_tokens": 8, "min_new_tokens": 8}, {**LONG, **detailed}, LONG, LONG]
     async with running_engine(base) as engine:

@@ -193,7 +193,7 @@ def test_labels_that_no_input_leaves_room_for_are_refused_whatever_the_text(shap
 
 def test_the_bound_of_an_answer_is_never_below_its_probability():
     from foreword.inference.labels.tree_pass import TreePass
-    from foreword.inference.model.network import NetworkInput
+    from foreword.inference.model.decoding_network import NetworkInput
 
     runner = ModelRunner(tiny_model("bart"))
     candidates = runner.candidates(DEPARTMENTS)

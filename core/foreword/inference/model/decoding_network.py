@@ -33,7 +33,7 @@ class NetworkInput:
     adapter: LoadedAdapter | None = None
 
 
-class Network(AdaptedModel, ABC):
+class DecodingNetwork(AdaptedModel, ABC):
     """A base model, ready to be fed.
 
     Attributes:
