@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--halving/--no-halving", default=True, help="Stop weak trials early.  [default: yes]")
 @click.option("--dry-run", is_flag=True, help="Show the plan and the trials without running them.")
 @click.option("--detach", "-d", is_flag=True, help="Queue the sweep and return at once.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this image file.")
 @json_option
 @with_client
 def sweep(
@@ -52,6 +53,7 @@ def sweep(
     halving: bool,
     dry_run: bool,
     detach: bool,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Tune on FILE with several parameters at once, and keep the model that is best on the held-out rows.
@@ -94,6 +96,9 @@ def sweep(
         return
     ended = follow(client, made)
     print_sweep(console, ended)
+    if plot is not None:
+        client.plot_sweep(ended, plot)
+        console.print(f"Wrote the curves to {plot}.")
     if as_json:
         print_json(ended)
     if ended.state is not SweepState.SUCCEEDED:

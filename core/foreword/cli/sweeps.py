@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -51,14 +52,18 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
 
 @sweeps.command()
 @click.argument("sweep")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this image file.")
 @json_option
 @with_client
-def show(client: Client, sweep: str, as_json: bool) -> None:
+def show(client: Client, sweep: str, plot: Path | None, as_json: bool) -> None:
     """Show a sweep: its trials, how far each has come, and the best."""
-    from foreword.cli.render import out_console, print_json
+    from foreword.cli.render import err_console, out_console, print_json
     from foreword.cli.render.sweep import print_sweep
 
     found = client.get_tune_sweep(sweep)
+    if plot is not None:
+        client.plot_sweep(found, plot)
+        err_console().print(f"Wrote the curves to {plot}.")
     if as_json:
         print_json(found)
         return

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
+from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot, TuneSweep
 from foreword.domain.report import (
     DataReport,
     Evaluation,
@@ -34,6 +34,7 @@ from foreword.installation import install_command
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+_OF_TRIAL = ("best_epoch", "validation_metric", "validation_loss", "epoch", "capacity_unit_hours", "tune_experiment")
 _TRIED = ("learning_rate", "batch_size", "accumulate_steps", "num_virtual_tokens", "init_method", "seed")
 
 
@@ -123,6 +124,23 @@ def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
         for run, evaluation in zip(collected, tuned, strict=True)
     ]
     return frame(columns, rows)
+
+
+def trials(sweep: TuneSweep) -> DataFrame:
+    """Return the trials of a sweep, the best first, one row each with the values of the swept parameters."""
+    names = list(sweep.swept_parameters)
+    order = sorted(sweep.trials, key=lambda item: (item.tune_experiment != sweep.best_trial, item.number))
+    rows = [
+        [
+            item.number,
+            *[item.values.get(name) for name in names],
+            item.seed,
+            "stopped early" if item.was_stopped else item.state.value,
+            *[getattr(item, name) for name in _OF_TRIAL],
+        ]
+        for item in order
+    ]
+    return frame(("trial", *names, "seed", "state", *_OF_TRIAL), rows, index="trial")
 
 
 def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, index: str | None = None) -> DataFrame:

@@ -23,10 +23,10 @@ class Client(TuneSweepMethods, TunedModelMethods, DeploymentMethods, InferenceMe
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment` and `plot_learning_curve` build on them. A resource
-    can be passed as the object that another method returned, as its name, as its id (the last part of its name), or as
-    a display name that no other resource of its kind has; an id takes precedence over a display name. Calls that are
-    safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
+    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment`, `plot_learning_curve` and `plot_sweep` build on
+    them. A resource can be passed as the object that another method returned, as its name, as its id (the last part of
+    its name), or as a display name that no other resource of its kind has; an id takes precedence over a display name.
+    Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
     `foreword.errors`.
 
         with foreword.Client() as client:

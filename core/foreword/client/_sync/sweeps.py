@@ -8,11 +8,12 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from foreword.client import encode, resources
 from foreword.client._sync.experiments import TuneExperimentMethods
-from foreword.client._sync.waiting import sleep
+from foreword.client._sync.waiting import in_thread, sleep
 from foreword.client.decode_sweep import tune_sweep
 from foreword.client.encode_sweep import Swept, swept_parameters
 from foreword.client.keywords import TuneKeywords
@@ -29,6 +30,8 @@ from foreword.v1 import tune_sweep_service_pb2 as messages
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    from matplotlib.figure import Figure
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -259,6 +262,25 @@ class TuneSweepMethods(TuneExperimentMethods):
                     f"{current.name} has not ended in time. It continues; wait for it again later."
                 )
             sleep(min(_SECONDS_BETWEEN_LOOKS, left))
+
+    def plot_sweep(self, sweep: Reference, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw the held-out metric and loss of all trials over the epochs. No display is needed.
+
+        Args:
+            path: File to write, such as `sweep.png`; its extension sets the format. Default: none.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            FailedPreconditionError: matplotlib is not installed, or no trial has ended an epoch.
+        """
+        from foreword.client.sweep_curves import draw_sweep
+
+        found = self.get_tune_sweep(sweep)
+        names = [trial.tune_experiment for trial in found.trials]
+        experiments = {name: self.get_tune_experiment(name) for name in names}
+        return in_thread(draw_sweep, found, experiments, path)
 
     def cancel_tune_sweep(self, sweep: Reference) -> resources.TuneSweep:
         """Ask all trials of a sweep to stop, which they do within one step. Cancelling again has no effect.
