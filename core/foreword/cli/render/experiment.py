@@ -39,6 +39,7 @@ def print_experiment_result(console: Console, experiment: TuneExperiment, *, mos
             ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
             ("tuned model", short_name(experiment.tuned_model)),
             ("duration", took),
+            ("cost", f"{experiment.capacity_unit_hours:.3g} capacity-unit-hours" if experiment.state.ended else ""),
             ("learning curve", experiment.curve_advice),
         ],
     )

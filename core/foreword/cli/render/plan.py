@@ -31,7 +31,7 @@ def print_plan(console: Console, plan: TunePlan) -> None:
     estimate = ""
     if plan.estimated_seconds:
         hours = plan.estimated_capacity_unit_hours
-        estimate = f"about {duration(plan.estimated_seconds)}, {hours:.3g} capacity-unit-hours"
+        estimate = f"about {duration(plan.estimated_seconds)} on an idle machine, {hours:.3g} capacity-unit-hours"
     labels = ", ".join(plan.labels)
     print_facts(
         console,

@@ -80,7 +80,7 @@ def test_a_plan_names_the_source_of_every_value(console):
     text = shown(console)
     assert "80 rows to tune on, 20 held out" in text
     assert "a, b (several per answer)" in text
-    assert "about 2 min 5 s" in text
+    assert "about 2 min 5 s on an idle machine, 0.035 capacity-unit-hours" in text
     assert [line.split() for line in text.splitlines() if line.startswith("num_epochs")] == [
         ["num_epochs", "3", "set", "by", "you"]
     ]
@@ -88,16 +88,18 @@ def test_a_plan_names_the_source_of_every_value(console):
     assert "Use more epochs." in text
 
 
-def test_the_summary_of_a_run_says_how_long_it_waited_for_other_tenants(console):
+def test_the_summary_of_a_run_says_how_long_it_waited_for_other_tenants_and_what_it_cost(console):
     message = tune_experiment_pb2.TuneExperiment(
-        name="tenants/acme/tuneExperiments/e1", state="STATE_SUCCEEDED", wait_seconds=120.0
+        name="tenants/acme/tuneExperiments/e1", state="STATE_SUCCEEDED", wait_seconds=120.0, capacity_unit_hours=0.0125
     )
     message.start_time.FromSeconds(1_000)
     message.end_time.FromSeconds(1_300)
 
     print_experiment_result(console, decode.tune_experiment(message))
 
-    assert "5 min, 2 min of it waiting for runs of other tenants" in shown(console)
+    text = shown(console)
+    assert "5 min, 2 min of it waiting for runs of other tenants" in text
+    assert "0.0125 capacity-unit-hours" in text
 
 
 def test_rows_that_look_mislabelled_are_listed_with_both_answers(console):

@@ -1,7 +1,7 @@
 """The losses of tuning under a fixed seed, so that no formula changes unnoticed.
 
-Write them again with `PYTHONPATH=tests python tests/unit/tuning/test_golden_loss.py`, and say in the commit why they
-changed.
+Write them again with `PYTHONPATH=tests python tests/unit/tuning/runs/test_golden_loss.py`, and say in the commit why
+they changed.
 """
 
 from __future__ import annotations
