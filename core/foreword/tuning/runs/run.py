@@ -99,8 +99,9 @@ class TuningRun:
         self._budget = PassBudget(model)
         self._split = split_for(plan, task, rows, validation_rows)
         encode = partial(encode_rows, model=model, task=task, plan=plan, verbalizer=verbalizer, check=check)
-        self._held_out = encode(self._split.held_out)
         encoded = encode(rows)
+        tokens = dict(zip(rows, encoded, strict=True))
+        self._held_out = encode(validation_rows) if validation_rows else [tokens[row] for row in self._split.held_out]
         self._fingerprint = run_fingerprint(
             plan,
             base_model=model.spec,
@@ -112,7 +113,9 @@ class TuningRun:
         )
         self._refits = plan.parameters.refit and bool(self._held_out)
         self._course = Course(
-            {Phase.TUNING: encode(self._split.training), Phase.REFITTING: encoded}, plan.parameters, refits=self._refits
+            {Phase.TUNING: [tokens[row] for row in self._split.training], Phase.REFITTING: encoded},
+            plan.parameters,
+            refits=self._refits,
         )
         self._context_tokens = method.plan(model.spec, plan.parameters).context_tokens
         self._num_tokens = self._tokens_of(encoded) + (self._tokens_of(self._held_out) if validation_rows else 0)
