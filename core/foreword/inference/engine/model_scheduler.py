@@ -264,6 +264,8 @@ class ModelScheduler:
                 self.deliver(job, Piece(text=event.piece))
                 continue
             job = self.active.pop(event.row)
+            # What it was charged for tokens that it has not generated.
+            self.decode_queue.charge(job.request.tenant, len(job.ids) + event.final.token_count - job.tokens)
             if job.cancelled:
                 continue
             late = event.final.stop_reason is StopReason.TIME_LIMIT

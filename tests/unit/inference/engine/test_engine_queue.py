@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from factories.serving import (
     LONG,
@@ -67,6 +68,25 @@ async def test_other_tenants_do_not_wait_for_all_of_one_tenants_backlog():
         await asyncio.sleep(0)
         await asyncio.gather(*backlog, *(ask("modest") for _ in range(2)))
     assert max(place for place, tenant in enumerate(order) if tenant == "modest") < 12
+
+
+async def test_an_answer_that_ends_early_counts_with_what_it_generated():
+    early = {"max_new_tokens": 100, "length_penalty": LengthPenalty(decay_factor=10.0, start_index=4)}
+    exact = {"max_new_tokens": 6, "min_new_tokens": 6}
+    async with running_engine(max_batch_rows=2, max_queued_tokens=10**6) as engine:
+        await engine.preload("tiny--bart")
+        order: list[str] = []
+
+        async def ask(tenant: str, parameters: dict[str, Any]) -> None:
+            await answer(engine, "Story of you", tenant=tenant, stream=False, parameters=parameters)
+            order.append(tenant)
+
+        async with paused(engine):
+            asked = [asyncio.create_task(ask("early", early)) for _ in range(10)]
+            asked += [asyncio.create_task(ask("exact", exact)) for _ in range(10)]
+            await queued(engine, len(asked))
+        await asyncio.gather(*asked)
+    assert order[:10].count("early") in (4, 5, 6)
 
 
 async def test_the_inputs_not_the_maximum_answers_limit_how_many_answers_run_together(monkeypatch):
