@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from factories.servers import RunningServer
 from factories.waiting import wait_until
+from foreword.server.pools import CODE_SECONDS_PER_BYTE
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
 Result = TypeVar("Result")
@@ -36,11 +37,16 @@ class Bill:
     paid: float
     turns: tuple[tuple[str, float, float], ...] = ()
 
-    @property
-    def is_fair(self) -> bool:
-        """True if neither exceeds the double of the other, apart from the slack."""
+    def is_fair(self, message_bytes: int = 0) -> bool:
+        """Return whether neither exceeds the double of the other, apart from the slack.
+
+        Args:
+            message_bytes: Size of a request that may be charged as if all of its fields were small. How many it has is
+                known when it is parsed.
+        """
         slack = _UNITS_OF_SLACK * unit_seconds()
-        return self.paid <= MOST_RATIO * self.charged + slack and self.charged <= MOST_RATIO * self.paid + slack
+        most = MOST_RATIO * self.paid + slack + message_bytes * CODE_SECONDS_PER_BYTE
+        return self.paid <= MOST_RATIO * self.charged + slack and self.charged <= most
 
 
 @cache
@@ -84,16 +90,19 @@ class Charges:
         paid = self._loop_seconds() - loop + sum(turn[2] for turn in turns)
         return result, Bill(sum(turn[1] for turn in turns), paid, turns)
 
-    def fairly(self, call: Callable[[], Result], *, tries: int = TRIES) -> Result:
+    def fairly(self, call: Callable[[], Result], *, tries: int = TRIES, message_bytes: int = 0) -> Result:
         """Make a call that has to be charged fairly, and return its first result.
 
         It is repeated if its account is not fair: collections of garbage and other processes only add to it.
+
+        Args:
+            message_bytes: See `Bill.is_fair`.
         """
         result, bill = self.of(call)
         bills = [bill]
-        while not bills[-1].is_fair and len(bills) < tries:
+        while not bills[-1].is_fair(message_bytes) and len(bills) < tries:
             bills.append(self.of(call)[1])
-        assert bills[-1].is_fair, "\n".join(map(str, bills))
+        assert bills[-1].is_fair(message_bytes), "\n".join(map(str, bills))
         return result
 
     def _note_turns(self, name: str, pool: TurnPool) -> None:

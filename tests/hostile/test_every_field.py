@@ -72,7 +72,9 @@ def test_every_request_is_well_formed_and_charged_fairly(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_field_of_any_size_is_refused_briefly_or_answered(stubs, names, method: MethodDescriptor) -> None:
+def test_every_field_of_any_size_is_refused_briefly_or_answered(
+    stubs, names, charges: Charges, method: MethodDescriptor
+) -> None:
     target = Target(stubs, method, names)
     together = target.request
     for growable in growable_fields(method.input_type):
@@ -83,7 +85,8 @@ def test_every_field_of_any_size_is_refused_briefly_or_answered(stubs, names, me
             room = MOST_BYTES - together.ByteSize()
             together = grown(together, growable, min(size, max(0, room) // growable.unit_bytes(together)))
 
-    checked("all fields", 0, target.send(together))
+    outcome = charges.fairly(lambda: target.send(together), message_bytes=together.ByteSize())
+    checked("all fields", 0, outcome)
 
 
 @pytest.mark.parametrize("method", METHODS)

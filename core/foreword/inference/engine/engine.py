@@ -51,6 +51,8 @@ _MAX_WAITING: Final = 2000
 """Calls that may wait for a loader thread."""
 _SECONDS_PER_CHARACTER: Final = 1e-6
 """Estimated cost of tokenizing."""
+_MOST_LABEL_CHARACTERS: Final = 32_768
+"""Characters of labels that are charged in advance."""
 _LOAD_SECONDS: Final = 0.02
 """Estimated cost of loading an adapter."""
 
@@ -320,8 +322,9 @@ def _labels_to_tokenize(request: EngineRequest, known: Candidates | None) -> Seq
 
 
 def _seconds(text: str, labels: Sequence[str] = ()) -> float:
-    """Estimate the cost of tokenizing a text and labels."""
-    return _SECONDS_PER_CHARACTER * (len(text) + 100 + sum(map(len, labels)))
+    """Estimate the cost of tokenizing a text, and of beginning with labels, which pay for the rest as they go."""
+    begun = min(sum(map(len, labels)), _MOST_LABEL_CHARACTERS)
+    return _SECONDS_PER_CHARACTER * (len(text) + 100 + begun)
 
 
 def _tokens(runner: ModelRunner, text: str, with_texts: bool) -> Tokens:
