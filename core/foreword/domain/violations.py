@@ -41,7 +41,10 @@ class Violations:
             field: Path of the field, such as `parameters.batch_size`.
             description: What is wrong with it and how to correct it.
         """
-        self._take((FieldViolation(field=field, description=description),))
+        if len(self._found) < MAX_VIOLATIONS:
+            self._found.append(FieldViolation(field=field, description=description))
+        else:
+            self._omitted += 1
 
     def collect(self, call: Callable[[], Result]) -> Result | None:
         """Return what `call` returns, or None after adding the violations of the InvalidArgumentError it raises."""

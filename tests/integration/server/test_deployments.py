@@ -162,6 +162,14 @@ def test_an_unknown_or_fixed_field_in_the_mask_is_refused(stubs):
     assert set(failure.violations) == {"update_mask.paths[0]", "update_mask.paths[1]"}
 
 
+def test_a_mask_of_many_fields_is_refused_without_a_look_at_each(stubs):
+    name = stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="many")).name
+
+    failure = refused(update, stubs, name, mask=["display_name"] * 101, display_name="x")
+
+    assert failure.violations == {"update_mask.paths": "must hold at most 100, not 101"}
+
+
 def test_an_old_etag_is_refused(stubs):
     created = stubs.deployments.CreateDeployment(deployment_request(BASE, serving_name="etag"))
     ready = wait_for_deployment(stubs, created.name)

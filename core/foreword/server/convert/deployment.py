@@ -26,6 +26,7 @@ DEFAULT_SPACE = "default"
 MUTABLE_FIELDS = ("model", "display_name", "description", "tags")
 
 _MAX_TAGS = 20
+_MAX_PATHS = 100
 _MAX_TAG = 63
 
 _Stage = deployment_pb2.Space.Stage
@@ -241,10 +242,13 @@ def _changed_fields(violations: Violations, message: deployment_pb2.Deployment, 
     """Return the fields in a mask; without a mask, the fields that are set."""
     if not paths:
         return frozenset(field for field in MUTABLE_FIELDS if getattr(message, field))
+    if len(paths) > _MAX_PATHS:
+        violations.add("update_mask.paths", f"must hold at most {_MAX_PATHS}, not {len(paths):,}")
+        return frozenset()
     if list(paths) == ["*"]:
         return frozenset(MUTABLE_FIELDS)
     known = {field.name for field in message.DESCRIPTOR.fields}
-    for place, path in enumerate(paths[:100]):
+    for place, path in enumerate(paths):
         if path not in MUTABLE_FIELDS:
             fault = "cannot be changed" if path in known else "is not a field of a deployment"
             violations.add(
