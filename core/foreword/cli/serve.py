@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from foreword.cli.settings import home_option, make_home, read_settings, warn_of_misspelt_variables, warn_of_open_files
-from foreword.cli.threads import let_idle_threads_sleep
+from foreword.cli.threads import change_threads_often, let_idle_threads_sleep
 from foreword.errors import FailedPreconditionError, InternalError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def serve(*, until_stdin_closes: bool, **flags: Any) -> None:
     deploy/settings.md.
     """
     let_idle_threads_sleep()
+    change_threads_often()
     from foreword.observability import logging
 
     settings = read_settings(**flags)

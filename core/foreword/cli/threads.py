@@ -1,8 +1,12 @@
-"""Waiting of torch's threads in a process that shares its processors."""
+"""How threads of a service share its processors and the interpreter."""
 
 from __future__ import annotations
 
 import os
+import sys
+from typing import Final
+
+_SWITCH_SECONDS: Final = 0.0002
 
 
 def let_idle_threads_sleep() -> None:
@@ -13,3 +17,12 @@ def let_idle_threads_sleep() -> None:
     own setting takes precedence.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def change_threads_often() -> None:
+    """Make a thread that runs Python code give way after 0.2 ms instead of 5 to one that waits.
+
+    Torch releases the interpreter in each of the hundreds of operations of a request, and takes it again afterwards.
+    The request would wait for 5 ms each time while another thread reads a file or parses a message.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)

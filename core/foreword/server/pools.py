@@ -31,8 +31,8 @@ class Pools:
 
     Each kind of work has its own threads: if long work ran with look-ups, a few large files or a slow plugin would
     delay the look-ups of all other requests. Pools whose threads compute have few of them: Python runs one thread at a
-    time, and each thread that wants to run makes the event loop wait for another 5 ms each time. With six threads
-    instead of two, a tenant's GetDataset took 430 ms instead of 22 while another tenant kept 100 calls under way
+    time, and the event loop waits for each of them in turn (see `change_threads_often`). With six threads instead of
+    two and turns of 5 ms, a tenant's GetDataset took 430 ms instead of 22 while another tenant kept 100 calls under way
     (`tests/benchmarks/floods.py`, two cores).
 
     Args:
