@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-_PAUSE_SECONDS = 0.01
+import grpc
+
+from factories.servers import Stubs
+from factories.targets import BASE
+from factories.waiting import PATIENCE_SECONDS
+from foreword.client.proxy import DIRECT
+from foreword.v1 import inference_service_pb2
+
+REQUEST: Final = inference_service_pb2.ClassifyRequest(model=BASE, text="The lid is missing.", labels=["good", "bad"])
+"""What the neighbour sends."""
+
+_PAUSE_SECONDS: Final = 0.01
 
 
 class Repeating:
@@ -74,6 +88,51 @@ class Memory:
     def _read(self, name: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+class Neighbour:
+    """A tenant that classifies, when it is told to, in a process of its own that lasts as long as the block.
+
+    In the process of the attackers, it would also wait for their turns in the interpreter and for its collections of
+    garbage, and these waits would count as the service's.
+
+    Args:
+        endpoint: Address of the service.
+        key: Key of the tenant, which may infer.
+    """
+
+    def __init__(self, endpoint: str, key: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, other = context.Pipe()
+        self._process = context.Process(target=_classify_when_told, args=(endpoint, key, other), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.join()
+        self._connection.close()
+
+    def waits(self, seconds: float) -> list[float]:
+        """Return how long each call of the next seconds took. Between two measurements it is idle."""
+        self._connection.send(seconds)
+        assert self._connection.poll(seconds + PATIENCE_SECONDS), "the neighbour got no answer"
+        waits: list[float] = self._connection.recv()
+        return waits
+
+
+def _classify_when_told(endpoint: str, key: str, connection: Connection) -> None:
+    """Be the neighbour: classify for the seconds that are received, and send how long each call took."""
+    gc.collect()
+    gc.freeze()
+    with grpc.insecure_channel(endpoint, DIRECT) as channel:
+        stubs = Stubs(channel, key)
+        while True:
+            connection.send(seconds_of(lambda: stubs.inference.Classify(REQUEST), connection.recv()))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

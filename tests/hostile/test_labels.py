@@ -7,14 +7,13 @@ import string
 import threading
 import time
 from collections.abc import Iterator
-from statistics import median
 from typing import Any, Final
 
 import grpc
 import pytest
 
 from factories.api import failure_of, refused
-from factories.neighbours import Memory, Repeating, percentile, seconds_of
+from factories.neighbours import Memory, Neighbour, Repeating, percentile
 from factories.servers import RunningServer
 from factories.service_process import ServiceProcess
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
@@ -121,17 +120,19 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_a_neighbours_waits_and_the_memory_while_a_tenant_sends_the_largest_labels(service: ServiceProcess) -> None:
-    mallory, alice = (service.stubs(service.new_key(tenant)) for tenant in ("mallory", "alice"))
+    mallory = service.stubs(service.new_key("mallory"))
     largest = request(long_labels(MAX_LABELS, seed=0))
     mallory.inference.Classify(request(long_labels(20, seed=1)))  # loads the model
-    at_rest = median(percentile(seconds_of(lambda: alice.inference.Classify(SMALL), 2), 0.99) for _ in range(5))
-    memory = Memory(service.pid)
+    with Neighbour(service.endpoint, service.new_key("alice")) as alice:
+        alice.waits(2)
+        at_rest = percentile(alice.waits(20), 0.99)
+        memory = Memory(service.pid)
 
-    begin = time.perf_counter()
-    mallory.inference.Classify(largest)
-    alone = time.perf_counter() - begin
-    with Repeating(lambda: mallory.inference.Classify(largest)):
-        attacked = percentile(seconds_of(lambda: alice.inference.Classify(SMALL), 30), 0.99)
+        begin = time.perf_counter()
+        mallory.inference.Classify(largest)
+        alone = time.perf_counter() - begin
+        with Repeating(lambda: mallory.inference.Classify(largest)):
+            attacked = percentile(alice.waits(30), 0.99)
 
     def impatient() -> None:
         seeds.append(len(seeds))

@@ -1,6 +1,8 @@
 """A tenant at work while another sends every field at its largest size: its waits, and the memory of the server.
 
-The table that is printed at the end (`-rP`) shows the fields that cost most.
+Each field has two seconds, in which the neighbour makes about forty calls. If the slowest of them waits too long, the
+field is sent again for so long that there is a 99th percentile. The table that is printed at the end (`-rP`) shows the
+fields that cost most.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Final
 
 import grpc
@@ -16,16 +17,17 @@ import pytest
 
 from factories.api import make_file
 from factories.blown_up import Growable, growable_fields, grown
-from factories.neighbours import Memory, Repeating, percentile, seconds_of
+from factories.neighbours import Memory, Neighbour, Repeating, percentile
 from factories.rpcs import every_rpc
 from factories.servers import Stubs
 from factories.targets import BASE, Target, largest
 from foreword.cli.demo.service import LocalService
 from foreword.client import Scope
 from foreword.client.proxy import DIRECT
-from foreword.v1 import inference_service_pb2
 
 ATTACK_SECONDS: Final = 2.0
+DOUBTFUL_SECONDS: Final = 20.0
+"""Length of an attack in which the neighbour makes enough calls for a 99th percentile."""
 ATTACKERS: Final = 1
 MOST_WAIT: Final = 3.0  # times the wait at rest
 MOST_PEAK_BYTES: Final = 512 * 2**20
@@ -59,13 +61,13 @@ def stubs(service: LocalService) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def neighbour(service: LocalService) -> Iterator[Any]:
-    """The stubs of another tenant."""
+def neighbour(service: LocalService) -> Iterator[Neighbour]:
+    """Another tenant."""
     with service.client() as client:
         client.create_tenant("neighbour")
         secret = client.create_api_key("neighbour", scopes=[Scope.INFER]).secret
-    with grpc.insecure_channel(service.endpoint, DIRECT) as channel:
-        yield Stubs(channel, secret)
+    with Neighbour(service.endpoint, secret) as neighbour:
+        yield neighbour
 
 
 @pytest.fixture(scope="module")
@@ -90,22 +92,18 @@ def names(service: LocalService) -> Mapping[str, str]:
     }
 
 
-def test_a_neighbour_waits_little_and_the_memory_comes_back(service, stubs, names, neighbour) -> None:
-    memory = Memory(service.pid)
-    request = inference_service_pb2.ClassifyRequest(model=BASE, text="The lid is missing.", labels=["good", "bad"])
-
-    def classify() -> None:
-        neighbour.inference.Classify(request)
-
-    seconds_of(classify, ATTACK_SECONDS)  # loads the model
-    at_rest = median(percentile(seconds_of(classify, ATTACK_SECONDS), 0.99) for _ in range(5))
+def test_a_neighbour_waits_little_and_the_memory_comes_back(service, stubs, names, neighbour: Neighbour) -> None:
+    targets = [Target(stubs, method, names) for method in every_rpc()]
+    for target in targets:
+        target.send(target.request)  # what a service holds after ordinary requests is no harm
+    neighbour.waits(ATTACK_SECONDS)
+    at_rest = percentile(neighbour.waits(DOUBTFUL_SECONDS), 0.99)
     memory = Memory(service.pid)
 
     attacks = [
-        attack(target, growable, memory, classify)
-        for method in every_rpc()
-        for target in [Target(stubs, method, names)]
-        for growable in growable_fields(method.input_type)
+        attack(target, growable, memory, neighbour, MOST_WAIT * at_rest)
+        for target in targets
+        for growable in growable_fields(target.request.DESCRIPTOR)
     ]
     time.sleep(60)
     left = memory.now() - memory.rest
@@ -116,18 +114,24 @@ def test_a_neighbour_waits_little_and_the_memory_comes_back(service, stubs, name
     assert [attack for attack in attacks if attack.p99_seconds > MOST_WAIT * at_rest] == []
 
 
-def attack(target: Target, growable: Growable, memory: Memory, classify: Any) -> Attack:
-    """Send a field at its largest size again and again while the neighbour works."""
+def attack(target: Target, growable: Growable, memory: Memory, neighbour: Neighbour, most_seconds: float) -> Attack:
+    """Send a field at its largest size again and again while the neighbour works.
+
+    Args:
+        most_seconds: The longest wait that needs no longer attack.
+    """
     size, outcomes = largest(target, growable)
     request = grown(target.request, growable, size)
     memory.forget_peak()
     with Repeating(lambda: target.send(request), threads=ATTACKERS):
-        seconds = seconds_of(classify, ATTACK_SECONDS)
+        waits = neighbour.waits(ATTACK_SECONDS)
+        if max(waits) > most_seconds:
+            waits = neighbour.waits(DOUBTFUL_SECONDS)
     return Attack(
         field=f"{target.name} {growable}",
         size=size,
         code=outcomes[-1].code,
-        p99_seconds=percentile(seconds, 0.99),
+        p99_seconds=percentile(waits, 0.99),
         peak_bytes=memory.peak() - memory.rest,
     )
 
