@@ -113,6 +113,9 @@ def parse_text_request(
 def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> BatchRequest:
     """Parse the fields of BatchGenerate that concern the whole batch.
 
+    The items of the message are completed in place: to copy many small fields holds all threads longer than to parse
+    them.
+
     Raises:
         InvalidArgumentError: There are no requests or too many, or a shared field is invalid.
     """
@@ -126,12 +129,11 @@ def parse_batch_request(request: inference_service_pb2.BatchGenerateRequest) -> 
     items = []
     for item in request.requests:
         check_cancelled()
-        complete = inference_service_pb2.GenerateRequest()
-        complete.CopyFrom(item)
-        complete.model = item.model or model
+        if not item.model:
+            item.model = model
         if not item.HasField("parameters"):
-            complete.parameters.CopyFrom(request.parameters)
-        items.append(BatchItem(request=complete, byte_size=complete.ByteSize()))
+            item.parameters.CopyFrom(request.parameters)
+        items.append(BatchItem(request=item, byte_size=item.ByteSize()))
     return BatchRequest(
         model=model,
         max_response_bytes=request.max_response_bytes or USUAL_RESPONSE_BYTES,
