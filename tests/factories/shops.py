@@ -1,0 +1,125 @@
+"""A worker's resources with an empty database, for tests of runs: the fixture `shop`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from factories.runs import make_parameters, make_plan_of, make_rows
+from factories.serving import TinyBaseModel
+from factories.stored import make_config, store_dataset
+from foreword.config import Settings
+from foreword.data.rows import write_rows
+from foreword.domain.dataset import Dataset, Row
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.parameters import TuneParameters
+from foreword.plugin.manager import PluginManager
+from foreword.scheduling.workshop import Workshop
+from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.database import Database
+from foreword.storage.dataset_rows import rows_files
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.queue import ExperimentQueue
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The resources of a worker, and its experiments."""
+
+    workshop: Workshop
+    url: str
+
+    @property
+    def repository(self) -> ExperimentRepository:
+        """The tenant's experiments."""
+        return ExperimentRepository(self.workshop.database, "acme")
+
+    def queue_run(
+        self,
+        *,
+        base_model: str = "tiny--bart",
+        id: str | None = None,
+        task: str = "classification",
+        tuning_type: str = "prompt_tuning",
+        tenant: str = "acme",
+        rows: Sequence[Row] = tuple(make_rows()),
+        validation_rows: Sequence[Row] = (),
+        runs_alone: bool = False,
+        **parameters: object,
+    ) -> TuneExperiment:
+        """Queue a very short run."""
+        dataset = self.store_rows(rows, tenant)
+        config = replace(
+            make_config(dataset.id, self.store_rows(validation_rows, tenant).id if validation_rows else None),
+            base_model=base_model,
+            task=task,
+            tuning_type=tuning_type,
+            verbalizer="{{input}}",
+            parameters=TuneParameters(),
+            evaluate_base=False,
+        )
+        return ExperimentRepository(self.workshop.database, tenant).create(
+            display_name="Tuning",
+            description="",
+            id=id,
+            config=config,
+            plan=replace(make_plan_of(rows, make_parameters(**{"num_epochs": 2, **parameters})), runs_alone=runs_alone),
+            creator="key-1",
+            request=None,
+            max_queued=100,
+        )
+
+    def store_rows(self, rows: Sequence[Row], tenant: str = "acme") -> Dataset:
+        """Store a dataset with its rows."""
+        canonical = write_rows(rows)
+        files, blocks_sha256 = rows_files(io.BytesIO(canonical))
+        dataset = store_dataset(
+            self.workshop.database,
+            tenant,
+            content_sha256=hashlib.sha256(canonical).hexdigest(),
+            blocks_sha256=blocks_sha256,
+        )
+        self.workshop.artifacts.write(dataset.artifact, files)
+        return dataset
+
+    def with_queue(self, make: Callable[[Database], ExperimentQueue]) -> Shop:
+        """Return the same resources with another queue."""
+        return replace(self, workshop=replace(self.workshop, queue=make(self.workshop.database)))
+
+
+@pytest.fixture(scope="session")
+def plugins() -> PluginManager:
+    """The installed plugins and a small base model."""
+    found = PluginManager.load()
+    found.base_models.claim("tests")
+    found.base_models.add(TinyBaseModel())
+    return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path, plugins: PluginManager) -> Iterator[Shop]:
+    """An empty SQLite database with the other resources of a worker."""
+    settings = Settings(home=tmp_path, dtype="float32", lease_seconds=60.0, checkpoint_seconds=3600.0)
+    database = Database(settings.resolved_database_url)
+    database.migrate()
+    yield Shop(
+        Workshop(
+            settings=settings,
+            plugins=plugins,
+            database=database,
+            artifacts=ArtifactStore(settings.resolved_artifacts_url),
+            checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=b"key"),
+            queue=ExperimentQueue(database),
+        ),
+        settings.resolved_database_url,
+    )
+    database.close()
