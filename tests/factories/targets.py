@@ -10,9 +10,10 @@ import grpc
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
-from factories.api import failure_of, make_file
+from factories.api import create_experiment, create_sweep, deployed, failure_of, make_file, upload
 from factories.blown_up import Growable, grown, stated_limit
 from factories.rpcs import rpc_of
+from factories.servers import RunningServer
 
 BASE: Final = "baseModels/foreword--starter"
 
@@ -79,6 +80,23 @@ class Target:
             size = sum(len(str(key)) + len(value) for key, value in failure.trailers.items())
             return Outcome(failure.code, failure.message, size, failure.violations)
         return Outcome(grpc.StatusCode.OK, "", 0, {})
+
+
+def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
+    """Create resources of the tenant `dev`, and return their names by kind."""
+    deployment = deployed(server, stubs, "attacked")
+    dataset = upload(stubs)
+    return {
+        "Tenant": "tenants/dev",
+        "Space": "tenants/dev/spaces/default",
+        "BaseModel": BASE,
+        "Deployment": deployment.name,
+        "TunedModel": deployment.model,
+        "Dataset": dataset.name,
+        "TuneExperiment": create_experiment(stubs, dataset.name).name,
+        "TuneSweep": create_sweep(stubs, dataset.name).name,
+        "model": "attacked",
+    }
 
 
 def largest(target: Target, growable: Growable) -> tuple[int, list[Outcome]]:

@@ -17,12 +17,11 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
-from factories.api import create_experiment, create_sweep, deployed, upload
 from factories.blown_up import Growable, growable_fields, grown
 from factories.charges import Charges
 from factories.rpcs import every_rpc
 from factories.servers import RunningServer
-from factories.targets import BASE, Outcome, Target, largest
+from factories.targets import Outcome, Target, existing_names, largest
 
 METHODS: Final = [pytest.param(method, id=method.name) for method in every_rpc()]
 MOST_ERROR_BYTES: Final = 8192
@@ -38,20 +37,7 @@ def stubs(server: RunningServer) -> Any:
 
 @pytest.fixture(scope="module")
 def names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
-    """Names of existing resources, by kind."""
-    deployment = deployed(server, stubs, "attacked")
-    dataset = upload(stubs)
-    return {
-        "Tenant": "tenants/dev",
-        "Space": "tenants/dev/spaces/default",
-        "BaseModel": BASE,
-        "Deployment": deployment.name,
-        "TunedModel": deployment.model,
-        "Dataset": dataset.name,
-        "TuneExperiment": create_experiment(stubs, dataset.name).name,
-        "TuneSweep": create_sweep(stubs, dataset.name).name,
-        "model": "attacked",
-    }
+    return existing_names(server, stubs)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,9 @@ import pytest
 
 from factories.api import experiment_request, make_file, refused, upload, upload_messages
 from factories.charges import pools_of
+from factories.rpcs import every_rpc
 from factories.servers import RunningServer
+from factories.targets import Target, existing_names
 from foreword.domain.tenant import Scope
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import (
@@ -67,6 +69,17 @@ def test_a_tenant_works_while_another_holds_its_share_of_every_pool(flooded: Run
     stubs.inference.Classify(
         inference_service_pb2.ClassifyRequest(model=MODEL, text="Where is my order?", labels=["A", "B"]), **options
     )
+
+
+def test_every_rpc_is_answered_while_another_tenant_holds_its_share_of_every_pool(flooded: RunningServer):
+    stubs = flooded.stubs()
+    names = existing_names(flooded, stubs)
+    targets = [Target(stubs, method, names) for method in every_rpc()]
+
+    codes = {target.name: target.send(target.request).code for target in targets}
+
+    absent = {target.name for target in targets if target.name.startswith(("Delete", "Cancel"))}
+    assert {name for name, code in codes.items() if code is not grpc.StatusCode.OK} == absent
 
 
 def test_a_tenant_never_holds_the_last_thread_of_a_pool_that_calls_wait_for(flooded: RunningServer):
