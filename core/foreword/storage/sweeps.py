@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, contains_eager, defer
+from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentConfig, ExperimentState, Phase, Progress, Snapshot, TunePlan
+from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.failure import Failure
-from foreword.domain.halving import HeldOutScore, Rung, TrialScores, choose_stops
-from foreword.domain.sweep import SearchSpace, SweepPlan, TrialStatus, TuneSweep, stop_reason
+from foreword.domain.halving import Rung, choose_stops
+from foreword.domain.sweep import SearchSpace, SweepPlan, TuneSweep, stop_reason
 from foreword.domain.trial import Trial
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import TuneSweepName, check_id
@@ -25,14 +25,10 @@ from foreword.storage.lists.list_specs import TUNE_SWEEPS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.run_results import held_out_score
-from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
+from foreword.storage.sweep_trials import held_out_curves, lock_trials, to_sweep, trial_of, trial_scores, trials_of
+from foreword.storage.tables import ExperimentRow, SweepRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
-
-_LARGE = (ExperimentRow.config, ExperimentRow.plan, ExperimentRow.evaluations, ExperimentRow.suspect_rows)
-"""Columns with large documents that a sweep does not need."""
-_AFTER_TUNING = (Phase.REFITTING, Phase.EVALUATING, Phase.STORING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +122,7 @@ class SweepRepository:
                 )
                 session.flush()  # workers take the trials in their order
             remember(session, self._tenant, request, id, now)
-            return _to_sweep(row, _trials_of(session, self._tenant, [id]).get(id, ()))
+            return to_sweep(row, trials_of(session, self._tenant, [id]).get(id, ()))
 
     def find_replayed(self, request: RequestKey | None) -> TuneSweep | None:
         """Return the sweep that an earlier request with the same id created; None if the request is new.
@@ -148,7 +144,7 @@ class SweepRepository:
         """
         with self._database.read() as session:
             row = _require(session, self._tenant, id)
-            return _to_sweep(row, _trials_of(session, self._tenant, [id]).get(id, ()))
+            return to_sweep(row, trials_of(session, self._tenant, [id]).get(id, ()))
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TuneSweep] = take_any) -> Page[TuneSweep]:
         """List sweeps, by default newest first.
@@ -161,8 +157,8 @@ class SweepRepository:
         """
 
         def convert(session: Session, rows: Sequence[SweepRow]) -> Iterable[TuneSweep]:
-            trials = _trials_of(session, self._tenant, [row.id for row in rows])
-            return (_to_sweep(row, trials.get(row.id, ())) for row in rows)
+            trials = trials_of(session, self._tenant, [row.id for row in rows])
+            return (to_sweep(row, trials.get(row.id, ())) for row in rows)
 
         return ListReader(
             database=self._database,
@@ -181,9 +177,9 @@ class SweepRepository:
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
-            _lock_jobs(session, self._tenant, id)
-            rows = _trials_of(session, self._tenant, [id]).get(id, ())
-            sweep = _to_sweep(row, rows)
+            lock_trials(session, self._tenant, id)
+            rows = trials_of(session, self._tenant, [id]).get(id, ())
+            sweep = to_sweep(row, rows)
             if sweep.state.ended and not sweep.is_cancelled:
                 name = TuneSweepName(self._tenant, id)
                 raise FailedPreconditionError(
@@ -195,7 +191,7 @@ class SweepRepository:
             row.cancel_time = row.cancel_time or now
             for experiment in rows:
                 cancel_job(session, experiment, now)
-            return _to_sweep(row, rows)
+            return to_sweep(row, rows)
 
     def delete(self, id: str) -> Sequence[str]:
         """Delete a sweep that has ended, with its trials. Their tuned models remain.
@@ -209,9 +205,9 @@ class SweepRepository:
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
-            _lock_jobs(session, self._tenant, id)
-            rows = _trials_of(session, self._tenant, [id]).get(id, ())
-            sweep = _to_sweep(row, rows)
+            lock_trials(session, self._tenant, id)
+            rows = trials_of(session, self._tenant, [id]).get(id, ())
+            sweep = to_sweep(row, rows)
             if not sweep.state.ended:
                 name = TuneSweepName(self._tenant, id)
                 raise FailedPreconditionError(
@@ -242,7 +238,7 @@ class SweepRepository:
             if not self._stops(session, id):
                 return 0
         with self._database.write_tenant(self._tenant) as session:
-            _lock_jobs(session, self._tenant, id)
+            lock_trials(session, self._tenant, id)
             stops = self._stops(session, id)
             now = self._database.clock(session)
             for row, reason in stops:
@@ -254,10 +250,10 @@ class SweepRepository:
         sweep = _find(session, self._tenant, id)
         if sweep is None:
             return ()
-        rows = {_trial(row).number: row for row in _trials_of(session, self._tenant, [id]).get(id, ())}
-        curves = _held_out_curves(session, rows.values())
+        rows = {trial_of(row).number: row for row in trials_of(session, self._tenant, [id]).get(id, ())}
+        curves = held_out_curves(session, rows.values())
         stops = choose_stops(
-            [_scores(number, row, curves.get(row.key, ())) for number, row in rows.items()],
+            [trial_scores(number, row, curves.get(row.key, ())) for number, row in rows.items()],
             decode(SweepPlan, sweep.plan).rungs,
         )
         return [
@@ -273,7 +269,7 @@ class SweepRepository:
         row = _find(session, self._tenant, replay.resource)
         if row is None or not replay.made(row.create_time):
             raise deleted_since(str(TuneSweepName(self._tenant, replay.resource)))
-        return _to_sweep(row, _trials_of(session, self._tenant, [row.id]).get(row.id, ()))
+        return to_sweep(row, trials_of(session, self._tenant, [row.id]).get(row.id, ()))
 
 
 def _find(session: Session, tenant: str, id: str) -> SweepRow | None:
@@ -285,93 +281,3 @@ def _require(session: Session, tenant: str, id: str) -> SweepRow:
     if row is None:
         raise NotFoundError.of(str(TuneSweepName(tenant, id)))
     return row
-
-
-def _lock_jobs(session: Session, tenant: str, id: str) -> None:
-    """Lock the jobs of all trials, in the order of their keys, as everyone who locks several does."""
-    trials = select(ExperimentRow.id).where(ExperimentRow.tenant == tenant, ExperimentRow.sweep == id)
-    session.scalars(
-        select(JobRow)
-        .where(JobRow.tenant == tenant, JobRow.resource.in_(trials))
-        .order_by(JobRow.key)
-        .with_for_update()
-    ).all()
-
-
-def _trials_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[str, Sequence[ExperimentRow]]:
-    """Return the trials of sweeps, by sweep and in the order of their numbers."""
-    found: dict[str, list[ExperimentRow]] = {}
-    rows = session.scalars(
-        select(ExperimentRow)
-        .join(ExperimentRow.job)
-        .options(contains_eager(ExperimentRow.job), *(defer(column) for column in _LARGE))
-        .where(ExperimentRow.tenant == tenant, ExperimentRow.sweep.in_(ids))
-        .order_by(ExperimentRow.key)
-    )
-    for row in rows:
-        found.setdefault(str(row.sweep), []).append(row)
-    return found
-
-
-def _trial(row: ExperimentRow) -> Trial:
-    return decode(Trial, row.trial)
-
-
-def _held_out_curves(session: Session, rows: Iterable[ExperimentRow]) -> Mapping[int, Sequence[HeldOutScore]]:
-    """Return the held-out results of experiments at the ends of their epochs, by key and oldest first."""
-    points = session.execute(
-        select(SnapshotRow.experiment_key, SnapshotRow.point)
-        .where(
-            SnapshotRow.experiment_key.in_([row.key for row in rows]),
-            SnapshotRow.point["validation_loss"].as_string().is_not(None),
-        )
-        .order_by(SnapshotRow.experiment_key, SnapshotRow.sequence)
-    )
-    curves: dict[int, list[HeldOutScore]] = {}
-    for key, point in points:
-        score = held_out_score(decode(Snapshot, point))
-        if score is not None:
-            curves.setdefault(key, []).append(score)
-    return curves
-
-
-def _scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore]) -> TrialScores:
-    state = ExperimentState(row.job.state)
-    return TrialScores(
-        number=number,
-        scores=curve,
-        is_complete=state is ExperimentState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
-        counts=state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED),
-    )
-
-
-def _to_sweep(row: SweepRow, trials: Sequence[ExperimentRow]) -> TuneSweep:
-    return TuneSweep(
-        tenant=row.tenant,
-        id=row.id,
-        display_name=row.display_name,
-        description=row.description,
-        config=decode(ExperimentConfig, row.config),
-        space=decode(SearchSpace, row.space),
-        plan=decode(SweepPlan, row.plan),
-        trials=tuple(_to_status(trial) for trial in trials),
-        is_cancelled=row.cancel_time is not None,
-        creator=row.creator,
-        create_time=row.create_time,
-    )
-
-
-def _to_status(row: ExperimentRow) -> TrialStatus:
-    job = row.job
-    return TrialStatus(
-        experiment=row.id,
-        trial=_trial(row),
-        state=ExperimentState(job.state),
-        failure=None if job.failure is None else decode(Failure, job.failure),
-        score=None if row.best_score is None else decode(HeldOutScore, row.best_score),
-        progress=decode(Progress, row.progress),
-        compute_seconds=job.compute_seconds,
-        tuned_model=row.tuned_model,
-        update_time=job.update_time,
-        end_time=job.end_time,
-    )

@@ -1,0 +1,114 @@
+"""The trials of sweeps on database rows: reading and locking them, their scores, and the sweep that they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager, defer
+
+from foreword.domain.experiment import ExperimentConfig, ExperimentState, Phase, Progress, Snapshot
+from foreword.domain.failure import Failure
+from foreword.domain.halving import HeldOutScore, TrialScores
+from foreword.domain.sweep import SearchSpace, SweepPlan, TrialStatus, TuneSweep
+from foreword.domain.trial import Trial
+from foreword.storage.codec import decode
+from foreword.storage.run_results import held_out_score
+from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
+
+_LARGE = (ExperimentRow.config, ExperimentRow.plan, ExperimentRow.evaluations, ExperimentRow.suspect_rows)
+"""Columns with large documents that a sweep does not need."""
+_AFTER_TUNING = (Phase.REFITTING, Phase.EVALUATING, Phase.STORING)
+
+
+def lock_trials(session: Session, tenant: str, id: str) -> None:
+    """Lock the jobs of all trials, in the order of their keys, as everyone who locks several does."""
+    trials = select(ExperimentRow.id).where(ExperimentRow.tenant == tenant, ExperimentRow.sweep == id)
+    session.scalars(
+        select(JobRow)
+        .where(JobRow.tenant == tenant, JobRow.resource.in_(trials))
+        .order_by(JobRow.key)
+        .with_for_update()
+    ).all()
+
+
+def trials_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[str, Sequence[ExperimentRow]]:
+    """Return the trials of sweeps, by sweep and in the order of their numbers."""
+    found: dict[str, list[ExperimentRow]] = {}
+    rows = session.scalars(
+        select(ExperimentRow)
+        .join(ExperimentRow.job)
+        .options(contains_eager(ExperimentRow.job), *(defer(column) for column in _LARGE))
+        .where(ExperimentRow.tenant == tenant, ExperimentRow.sweep.in_(ids))
+        .order_by(ExperimentRow.key)
+    )
+    for row in rows:
+        found.setdefault(str(row.sweep), []).append(row)
+    return found
+
+
+def trial_of(row: ExperimentRow) -> Trial:
+    """Return what makes an experiment a trial."""
+    return decode(Trial, row.trial)
+
+
+def held_out_curves(session: Session, rows: Iterable[ExperimentRow]) -> Mapping[int, Sequence[HeldOutScore]]:
+    """Return the held-out results of experiments at the ends of their epochs, by key and oldest first."""
+    points = session.execute(
+        select(SnapshotRow.experiment_key, SnapshotRow.point)
+        .where(
+            SnapshotRow.experiment_key.in_([row.key for row in rows]),
+            SnapshotRow.point["validation_loss"].as_string().is_not(None),
+        )
+        .order_by(SnapshotRow.experiment_key, SnapshotRow.sequence)
+    )
+    curves: dict[int, list[HeldOutScore]] = {}
+    for key, point in points:
+        score = held_out_score(decode(Snapshot, point))
+        if score is not None:
+            curves.setdefault(key, []).append(score)
+    return curves
+
+
+def trial_scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore]) -> TrialScores:
+    """Return the scores of a trial from its held-out results."""
+    state = ExperimentState(row.job.state)
+    return TrialScores(
+        number=number,
+        scores=curve,
+        is_complete=state is ExperimentState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
+        counts=state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED),
+    )
+
+
+def to_sweep(row: SweepRow, trials: Sequence[ExperimentRow]) -> TuneSweep:
+    """Convert the row of a sweep and those of its trials, in order, to a sweep."""
+    return TuneSweep(
+        tenant=row.tenant,
+        id=row.id,
+        display_name=row.display_name,
+        description=row.description,
+        config=decode(ExperimentConfig, row.config),
+        space=decode(SearchSpace, row.space),
+        plan=decode(SweepPlan, row.plan),
+        trials=tuple(_to_status(trial) for trial in trials),
+        is_cancelled=row.cancel_time is not None,
+        creator=row.creator,
+        create_time=row.create_time,
+    )
+
+
+def _to_status(row: ExperimentRow) -> TrialStatus:
+    job = row.job
+    return TrialStatus(
+        experiment=row.id,
+        trial=trial_of(row),
+        state=ExperimentState(job.state),
+        failure=None if job.failure is None else decode(Failure, job.failure),
+        score=None if row.best_score is None else decode(HeldOutScore, row.best_score),
+        progress=decode(Progress, row.progress),
+        compute_seconds=job.compute_seconds,
+        tuned_model=row.tuned_model,
+        update_time=job.update_time,
+        end_time=job.end_time,
+    )
