@@ -11,6 +11,7 @@ from google.protobuf import descriptor_pool
 
 from factories.api import (
     create_experiment,
+    create_sweep,
     deployment_request,
     experiment_request,
     make_file,
@@ -68,6 +69,10 @@ def create_tune_experiment(stubs: Any, dataset: str, request_id: str, variant: i
     return create_experiment(stubs, dataset, request_id=request_id, description=f"variant {variant}")
 
 
+def create_tune_sweep(stubs: Any, dataset: str, request_id: str, variant: int) -> Any:
+    return create_sweep(stubs, dataset, request_id=request_id, description=f"variant {variant}")
+
+
 def create_space(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     request = deployment_service_pb2.CreateSpaceRequest(space_id=f"{request_id}-{variant}", request_id=request_id)
     return stubs.deployments.CreateSpace(request)
@@ -101,6 +106,7 @@ def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
 CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UploadDataset": (upload_dataset, ""),
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
+    "CreateTuneSweep": (create_tune_sweep, "dataset"),
     "CreateSpace": (create_space, ""),
     "CreateDeployment": (create_deployment, ""),
     "UpdateDeployment": (update_deployment, "deployment"),
