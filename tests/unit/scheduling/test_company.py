@@ -272,14 +272,14 @@ def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch,
             return
         step = get(shop, long).progress.step
         if step >= 2 and not joining:
-            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(40)))
+            joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(120)))
         found = get(shop, joining[0]) if joining else None
         if found is not None and found.state is ExperimentState.RUNNING and found.progress.phase is phase:
             seen.append(step)
 
     work(shop, look, turn_seconds=1e-9)
 
-    assert len(set(seen)) > 3
+    assert len(set(seen)) > 1  # it would be 1 if the worker waited for the other run
     assert states(shop, [long, *joining]) == [ExperimentState.SUCCEEDED] * 2
 
 
