@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the longest files first, and include property tests in the long runs."""
-    # With two processes, a long file at the end would leave one of them without work.
+    # A long file at the end would leave the other processes without work.
     items.sort(key=_place)
     if _is_long(config):
         for item in items:

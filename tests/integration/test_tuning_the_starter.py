@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from factories.runs import make_parameters, make_plan_of
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TunePlan
 from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.runs.results import StepReport
 from foreword.tuning.runs.run import TuningRun
 from foreword_methods.prompt_tuning import PromptTuning
 from foreword_starter.model import StarterModel
@@ -61,12 +64,16 @@ def test_the_row_with_the_wrong_answer_is_the_first_suspect_although_it_was_trai
     assert (found.rows[0].row, found.rows[0].output, found.rows[0].prediction) == (17, "Alpha", "Beta")
 
 
-def test_a_few_epochs_on_forty_rows_beat_the_base_model():
-    rows = _rows()
-    run, plan = _run(rows, validation_split=0.25)
+@pytest.fixture(scope="module")
+def tuned() -> tuple[TuningRun, TunePlan, list[StepReport]]:
+    """A run with held-out rows at its end, its plan and its reports."""
+    run, plan = _run(_rows(), validation_split=0.25)
+    return run, plan, list(tune(run))
 
-    reports = list(tune(run))
-    tuned, *base = evaluate(
+
+def test_a_few_epochs_on_forty_rows_beat_the_base_model(tuned):
+    run, plan, reports = tuned
+    ours, *base = evaluate(
         runner=ModelRunner(run.model), task=Classification(), schema=run.training_schema, verbalizer="{{input}}",
         rows=run.validation_rows, training_rows=run.training_rows,
         contributions=PromptTuning().contributions(run.result().artifact),
@@ -74,21 +81,17 @@ def test_a_few_epochs_on_forty_rows_beat_the_base_model():
     )  # fmt: skip
 
     assert reports[-1].loss < 0.5 * reports[0].loss
-    assert tuned.metrics["exact_match"] > max(evaluation.metrics["exact_match"] for evaluation in base)
-    assert tuned.mean_tokens < base[1].mean_tokens / 2
+    assert ours.metrics["exact_match"] > max(evaluation.metrics["exact_match"] for evaluation in base)
+    assert ours.mean_tokens < base[1].mean_tokens / 2
 
 
-def test_the_held_out_score_is_the_same_whether_sure_answers_are_scored_or_not():
-    rows = _rows()
-    run, plan = _run(rows, validation_split=0.25)
-    for _ in tune(run):
-        pass
+def test_the_held_out_score_is_the_same_whether_sure_answers_are_scored_or_not(tuned):
+    run, plan, _ = tuned
     contributions = PromptTuning().contributions(run.result().evaluated)
     measure = partial(
         held_out_metric, runner=ModelRunner(run.model), task=Classification(), schema=run.training_schema,
         verbalizer="{{input}}", rows=run.validation_rows, contributions=contributions, parameters=plan.parameters,
     )  # fmt: skip
 
-    sure = [nats for _, nats in run.held_out_losses if nats < 0.6]
-    assert sure
+    assert [nats for _, nats in run.held_out_losses if nats < 0.6]
     assert measure(losses=run.held_out_losses) == measure()

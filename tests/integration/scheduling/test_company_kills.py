@@ -115,7 +115,7 @@ def check(shop, log: Path, undisturbed: TuneExperiment, runs: list[tuple[TuneExp
 
 
 def test_runs_of_a_company_survive_kills_at_random_moments(shop, tmp_path):
-    kill_at_random(shop, tmp_path / "log", kills=4, seed=5)
+    kill_at_random(shop, tmp_path / "log", kills=2, seed=5)
 
 
 @pytest.mark.soak
