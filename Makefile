@@ -9,9 +9,9 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/foreword demo
 
-# Run tests in three processes, because tests wait for the processes that they start. All tests of a file run in one process, in order; tests/conftest.py orders the files.
+# Run tests in two processes. All tests of a file run in one process, in order; tests/conftest.py orders the files.
 test: lint
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -47,7 +47,7 @@ def test_a_task_that_holds_the_loop_is_named_with_its_time_and_its_line():
 
     assert hold.task is not None
     assert hold.task.get_name() == "step 2"
-    assert 0.19 < hold.seconds < 0.3
+    assert 0.15 < hold.seconds < 0.3  # the watchdog may begin to look a little late
     assert hold.innermost.startswith(f"{__name__}:")
     assert hold.innermost.endswith(" compute")
 
