@@ -18,7 +18,6 @@ _OTHER_NAMES = {
     "structured.examples": "example",
     "structured.input": "text",
     "tune_experiment.validation_dataset": "validation",
-    "tune_sweep.max_combinations": "combinations",
     "tune_sweep.seed": "search_seed",
     "tune_sweep.swept_parameters": "tried",
     "tune_sweep.tune_experiment.validation_dataset": "validation",

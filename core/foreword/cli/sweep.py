@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from foreword.cli.run_options import RunSettings, run_options, serving_name
+from foreword.cli.picture_option import plot_option
+from foreword.cli.run_options import RunSettings, run_options
 from foreword.cli.session import json_option, with_client
-from foreword.cli.swept_options import read_swept
+from foreword.cli.swept_options import naming_tried, read_swept
 from foreword.cli.tune import wants_to_cancel
 from foreword.cli.uploads import uploaded_rows
 from foreword.domain.sweep import SweepState
@@ -29,13 +30,17 @@ if TYPE_CHECKING:
     help="Values of a parameter to try, such as learning_rate=0.01,0.03, or with --random a range, such as "
     "learning_rate=0.003..0.3:log; may be repeated.",
 )
-@click.option("--random", "combinations", type=int, default=0, help="Try this many random combinations, not all.")
-@click.option("--num-seeds", type=int, default=1, help="Number of runs of each combination.", show_default=True)
+@click.option(
+    "--random", "max_combinations", type=click.IntRange(min=1), help="Try this many random combinations, not all."
+)
+@click.option(
+    "--num-seeds", type=click.IntRange(min=1), default=1, help="Number of runs of each combination.", show_default=True
+)
 @click.option("--search-seed", type=int, default=0, help="Seed of the random search.", show_default=True)
 @click.option("--halving/--no-halving", default=True, help="Stop weak trials early.  [default: yes]")
 @click.option("--dry-run", is_flag=True, help="Show the plan and the trials without running them.")
 @click.option("--detach", "-d", is_flag=True, help="Queue the sweep and return at once.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this image file.")
+@plot_option("Write the curves to this image file.")
 @json_option
 @with_client
 def sweep(
@@ -47,7 +52,7 @@ def sweep(
     display_name: str,
     settings: RunSettings,
     tried: tuple[str, ...],
-    combinations: int,
+    max_combinations: int | None,
     num_seeds: int,
     search_seed: int,
     halving: bool,
@@ -68,17 +73,20 @@ def sweep(
     console = err_console() if as_json else out_console()
     arguments = settings.arguments(client)
     swept = read_swept(tried)
-    with uploaded_rows(client, file, dataset, validation, arguments, display_name=display_name, is_dry_run=dry_run) as (
-        data,
-        held_out,
+    with (
+        uploaded_rows(client, file, dataset, validation, arguments, display_name=display_name, is_dry_run=dry_run) as (
+            data,
+            held_out,
+        ),
+        naming_tried(list(swept)),
     ):
         made = client.create_tune_sweep(
             data,
             validation_dataset=held_out,
             display_name=display_name or data.display_name,
             swept=swept,
-            search="random" if combinations else "grid",
-            max_combinations=combinations,
+            search="random" if max_combinations else "grid",
+            max_combinations=max_combinations or 0,
             num_seeds=num_seeds,
             search_seed=search_seed,
             halving=halving,
@@ -103,7 +111,6 @@ def sweep(
         print_json(ended)
     if ended.state is not SweepState.SUCCEEDED:
         raise click.exceptions.Exit(1)
-    console.print(f"Next: foreword deploy {short_name(ended.tuned_model)} --name {serving_name(ended.display_name)}")
 
 
 def follow(client: Client, made: TuneSweep) -> TuneSweep:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import SweepState
@@ -52,7 +53,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
 
 @sweeps.command()
 @click.argument("sweep")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the curves to this image file.")
+@plot_option("Write the curves to this image file.")
 @json_option
 @with_client
 def show(client: Client, sweep: str, plot: Path | None, as_json: bool) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 
 from foreword.domain.sweep import SweptRange
+from foreword.errors import FieldViolation, InvalidArgumentError
 
-_RANGE: Final = re.compile(r"(?P<low>[^,]+?)\.\.(?P<high>[^,]+?)(?P<log>:log)?")
+_NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_WHOLE: Final = re.compile(r"[-+]?(?:0|[1-9]\d{0,15})")
+_RANGE: Final = re.compile(rf"(?P<low>{_NUMBER.pattern})\.\.(?P<high>{_NUMBER.pattern})(?::(?P<suffix>\w*))?")
 _EXAMPLE: Final = "write NAME=VALUE,VALUE or NAME=MINIMUM..MAXIMUM, such as learning_rate=0.01,0.03"
 
 
@@ -33,25 +37,49 @@ def read_swept(texts: Iterable[str]) -> dict[str, list[Any] | SweptRange]:
     return found
 
 
+@contextmanager
+def naming_tried(names: Sequence[str]) -> Iterator[None]:
+    """Make an error of the block name the parameter whose values are wrong: `--try learning_rate`.
+
+    Args:
+        names: Names of the parameters, in the order in which they were sent.
+    """
+    try:
+        yield
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(
+            [
+                FieldViolation(field=_field(item.field, names), description=item.description)
+                for item in error.violations
+            ],
+            reason=error.reason,
+        ) from error
+
+
+def _field(field: str, names: Sequence[str]) -> str:
+    """Return the option of a field of a swept parameter; other fields as they are."""
+    match = re.match(r"tune_sweep\.swept_parameters\[(\d+)\]", field)
+    return f"--try {names[int(match[1])]}" if match is not None else field
+
+
 def _values(text: str, values: str) -> list[Any] | SweptRange:
     match = _RANGE.fullmatch(values)
     if match is None:
         return [_value(part.strip()) for part in values.split(",")]
-    try:
-        low, high = float(match["low"]), float(match["high"])
-    except ValueError:
-        raise _wrong(text, "the ends of a range are numbers, such as learning_rate=0.003..0.3") from None
-    return SweptRange(minimum=low, maximum=high, logarithmic=match["log"] is not None)
+    if match["suffix"] not in (None, "log"):
+        raise _wrong(text, f"{match['suffix']!r} is no scale; write :log for a logarithmic one, or nothing")
+    return SweptRange(
+        minimum=float(match["low"]), maximum=float(match["high"]), logarithmic=match["suffix"] is not None
+    )
 
 
 def _value(text: str) -> Any:
     """Return a number, true or false, or else the text itself."""
-    if text in ("true", "false") or re.fullmatch(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", text):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return float(text) if text.count(".") <= 1 and text != "." else text
-    return text
+    if text in ("true", "false"):
+        return text == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _NUMBER.fullmatch(text) and math.isfinite(float(text)) else text
 
 
 def _wrong(text: str, remedy: str) -> click.BadParameter:

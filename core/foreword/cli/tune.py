@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.picture_option import plot_option
 from foreword.cli.run_options import RunSettings, run_options, serving_name
 from foreword.cli.session import json_option, with_client
 from foreword.cli.uploads import uploaded_rows
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 @run_options
 @click.option("--dry-run", is_flag=True, help="Show the plan without running it.")
 @click.option("--detach", "-d", is_flag=True, help="Queue the run and return at once.")
-@click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write the learning curve to this image file."
-)
+@plot_option("Write the learning curve to this image file.")
 @json_option
 @with_client
 def tune(

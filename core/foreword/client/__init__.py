@@ -26,11 +26,9 @@ from foreword.client.resources import (
     TunePlan,
     TuneProgress,
     TuneSnapshot,
-    TuneSweep,
-    TuneSweepPlan,
-    TuneTrial,
     TuningMethod,
 )
+from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState, TaskOptions

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from foreword.client import decode_values as values
-from foreword.client import resources
+from foreword.client import sweep_resources as resources
 from foreword.client.decode import experiment_state
 from foreword.domain.experiment import ExperimentState
 from foreword.domain.halving import Rung
@@ -71,7 +71,7 @@ def _trial(message: tune_sweep_pb2.TuneTrial) -> resources.TuneTrial:
         failure=values.failure(message),
         validation_metric=values.optional(message, "validation_metric"),
         validation_loss=values.optional(message, "validation_loss"),
-        best_epoch=message.best_epoch,
+        kept_epoch=message.kept_epoch,
         epoch=message.epoch,
         total_epochs=message.total_epochs,
         capacity_unit_hours=message.capacity_unit_hours,

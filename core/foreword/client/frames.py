@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot, TuneSweep
+from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
+from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.report import (
     DataReport,
     Evaluation,
@@ -34,7 +35,7 @@ from foreword.installation import install_command
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_OF_TRIAL = ("best_epoch", "validation_metric", "validation_loss", "epoch", "capacity_unit_hours", "tune_experiment")
+_OF_TRIAL = ("kept_epoch", "validation_metric", "validation_loss", "epoch", "capacity_unit_hours", "tune_experiment")
 _TRIED = ("learning_rate", "batch_size", "accumulate_steps", "num_virtual_tokens", "init_method", "seed")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from foreword.client.paths import check_path
+from foreword.client.paths import check_picture_path
 from foreword.client.resources import TuneExperiment, TuneSnapshot
 from foreword.errors import FailedPreconditionError
 from foreword.installation import install_command
@@ -39,7 +39,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
             reason="MATPLOTLIB_MISSING",
         ) from error
     if path is not None:
-        check_path("path", path)
+        check_picture_path("path", path)
     snapshots = [item for item in experiment.snapshots if item.phase != "refitting"]
     if not snapshots:
         raise FailedPreconditionError(

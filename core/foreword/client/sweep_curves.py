@@ -7,8 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foreword.client.paths import check_path
-from foreword.client.resources import TuneExperiment, TuneSnapshot, TuneSweep, TuneTrial
+from foreword.client.paths import check_picture_path
+from foreword.client.resources import TuneExperiment, TuneSnapshot
+from foreword.client.sweep_resources import TuneSweep, TuneTrial
 from foreword.errors import FailedPreconditionError
 from foreword.installation import install_command
 
@@ -45,7 +46,7 @@ def draw_sweep(
             reason="MATPLOTLIB_MISSING",
         ) from error
     if path is not None:
-        check_path("path", path)
+        check_picture_path("path", path)
     curves = [(trial, _held_out(experiments.get(trial.tune_experiment))) for trial in sweep.trials]
     curves = [(trial, curve) for trial, curve in curves if curve]
     if not curves:

@@ -7,6 +7,7 @@ rung. In any case the last one is never stopped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -43,8 +44,12 @@ class HeldOutScore:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What is larger for the better of two scores: the metric, and for equal metrics the negative loss."""
-        return (0.0 if self.metric is None else self.metric, -self.loss)
+        """What is larger for the better of two scores: the metric, and for equal metrics the negative loss.
+
+        NaN is worse than any number.
+        """
+        metric = 0.0 if self.metric is None else self.metric
+        return (-math.inf if math.isnan(metric) else metric, -math.inf if math.isnan(self.loss) else -self.loss)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +59,17 @@ class TrialScores:
     Attributes:
         number: Number of the trial. Of trials with equal scores, the one with the lowest number is the best.
         scores: One for the end of each epoch, oldest first.
-        is_complete: Whether no more scores follow, because the trial has ended or its last epoch is over. The best
-            score is then its score at all later rungs.
+        is_complete: Whether no more scores follow, because the trial has ended or its last epoch is over. It then
+            keeps its score at all later rungs.
         counts: Whether it goes on or has succeeded. Others do not count.
+        keeps_best: Whether it keeps the best epoch instead of the last one.
     """
 
     number: int
     scores: Sequence[HeldOutScore]
     is_complete: bool
     counts: bool = True
+    keeps_best: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,18 +120,26 @@ def choose_stops(trials: Iterable[TrialScores], rungs: Sequence[Rung]) -> tuple[
     return tuple(stops)
 
 
+def kept_score(scores: Iterable[HeldOutScore], *, keeps_best: bool) -> HeldOutScore | None:
+    """Return the score of the epoch that a trial keeps, the best or the last one; None without scores."""
+    scores = list(scores)
+    if keeps_best:
+        return max(scores, key=lambda score: score.rank, default=None)
+    return scores[-1] if scores else None
+
+
+def expected_epochs(rungs: Sequence[Rung], num_trials: int, num_epochs: int) -> float:
+    """Return how many of its epochs a trial makes on average, if every trial is as good as any other."""
+    made, start, going = 0.0, 0, 1.0
+    for rung in rungs:
+        end = min(rung.epoch, num_epochs)
+        made += going * (end - start)
+        start, going = end, min(going, rung.keep / num_trials)
+    return made + going * (num_epochs - start)
+
+
 def _score_at(trial: TrialScores, rung: Rung) -> HeldOutScore | None:
-    """Return the best score up to a rung; None if the trial has not reached it."""
+    """Return the score of the epoch kept up to a rung; None if the trial has not reached it."""
     within = [score for score in trial.scores if score.epoch <= rung.epoch]
     has_reached = trial.is_complete or (bool(trial.scores) and trial.scores[-1].epoch >= rung.epoch)
-    return max(within, key=lambda score: score.rank, default=None) if has_reached else None
-
-
-def share_of_epochs(rungs: Sequence[Rung], num_trials: int, num_epochs: int) -> float:
-    """Return the share of all epochs that the trials make together if all have as many and as fast ones."""
-    made, start, left = 0, 0, num_trials
-    for rung in rungs:
-        made += left * (rung.epoch - start)
-        start, left = rung.epoch, min(left, rung.keep)
-    made += left * (num_epochs - start)
-    return made / (num_trials * num_epochs)
+    return kept_score(within, keeps_best=trial.keeps_best) if has_reached else None

@@ -47,7 +47,12 @@ class Search(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweptRange:
-    """A range of numbers, both ends included."""
+    """A range of numbers, both ends included: `SweptRange(minimum=0.003, maximum=0.3, logarithmic=True)`.
+
+    Attributes:
+        logarithmic: Whether the logarithms of the numbers are spread evenly, as suits learning rates.
+        whole: Whether only whole numbers are drawn. The service knows for which parameters.
+    """
 
     minimum: float
     maximum: float
@@ -157,7 +162,7 @@ class TrialStatus:
 
     Attributes:
         experiment: Id of its experiment; empty if it was only planned.
-        score: Best held-out score so far; None before the end of the first epoch.
+        score: Held-out score of the epoch that it keeps so far; None before the end of the first epoch.
     """
 
     experiment: str
@@ -250,18 +255,19 @@ class TuneSweep:
     def end_time(self) -> datetime | None:
         """Time at which the last trial ended; None before."""
         times = [trial.end_time for trial in self.trials if trial.end_time is not None]
-        return max(times) if len(times) == len(self.trials) else None
+        return max(times) if times and len(times) == len(self.trials) else None
 
 
 def stop_reason(stop: Stop) -> Failure:
     """Return the reason that a stopped trial shows."""
     score, rung = stop.score, stop.rung
     value = f"loss {score.loss:.3f}" if score.metric is None else f"score {score.metric:.3f} and loss {score.loss:.3f}"
+    others = f"{rung.keep} others were" if rung.keep > 1 else "another was"
     return Failure(
         kind=ErrorKind.CANCELLED.value,
         reason=TRIAL_STOPPED,
-        message=f"Its sweep stopped this trial: at epoch {rung.epoch}, {rung.keep} others were better on the held-out "
-        f"rows, where it had {value}.",
+        message=f"Its sweep stopped this trial: at epoch {rung.epoch}, {others} better on the held-out rows, where it "
+        f"had {value}.",
     )
 
 

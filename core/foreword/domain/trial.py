@@ -16,9 +16,11 @@ class Trial:
         number: Number in the sweep, from 1.
         values: Values of the swept parameters by name, as they are shown.
         seed: Seed of its run.
+        keeps_best: Whether it keeps its best epoch instead of the last one.
     """
 
     sweep: str
     number: int
     values: Mapping[str, Any]
     seed: int
+    keeps_best: bool

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from foreword.domain.experiment import Phase, TuneExperiment
 from foreword.domain.halving import Rung
+from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.database import Database
 from foreword.storage.sweeps import SweepRepository
@@ -48,11 +49,19 @@ class TrialComparison:
             self.compare()
 
     def compare(self) -> None:
-        """Stop the trials that halving does not let go on, which may include this one."""
+        """Stop the trials that halving does not let go on, which may include this one.
+
+        If the database is unavailable, that stays due: the next heartbeat finds out whether the run can go on.
+        """
         trial = self._experiment.trial
-        self._is_due = False
         if trial is None or not self._rungs:
+            self._is_due = False
             return
-        stopped = self._sweeps.stop_weak_trials(trial.sweep)
+        try:
+            stopped = self._sweeps.stop_weak_trials(trial.sweep)
+        except UnavailableError:  # the database has logged the cause once
+            self._is_due = True
+            return
+        self._is_due = False
         if stopped:
             _log.info("trials_stopped", sweep=trial.sweep, tenant=self._experiment.tenant, count=stopped)

@@ -23,7 +23,7 @@ from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.trial import Trial
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
-from foreword.names import TenantName, TuneExperimentName, check_id
+from foreword.names import TenantName, TuneExperimentName, TuneSweepName, check_id
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
@@ -182,7 +182,7 @@ class ExperimentRepository:
 
         Raises:
             NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: It has not ended.
+            FailedPreconditionError: It has not ended, or it is a trial of a sweep, whose result depends on it.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
@@ -194,10 +194,23 @@ class ExperimentRepository:
                     reason="EXPERIMENT_ACTIVE",
                     metadata={"resource": str(name), "state": state},
                 )
+            self._check_not_of_sweep(session, row)
             session.delete(row)
             checkpoints = checkpoints_key(self._tenant, id, row.create_time)
             note_deletion(session, self._tenant, checkpoints, self._database.clock(session))
             return checkpoints
+
+    def _check_not_of_sweep(self, session: Session, row: ExperimentRow) -> None:
+        """Raise an error if an experiment is a trial of a sweep that exists."""
+        of_sweep = SweepRow.tenant == self._tenant, SweepRow.id == row.sweep
+        if row.sweep is not None and session.scalars(select(SweepRow.key).where(*of_sweep)).first() is not None:
+            sweep = str(TuneSweepName(self._tenant, row.sweep))
+            raise FailedPreconditionError(
+                f"{TuneExperimentName(self._tenant, row.id)} is a trial of {sweep}, whose result depends on it. Delete "
+                "the sweep, which deletes all of its trials and keeps their tuned models.",
+                reason="TRIAL_OF_SWEEP",
+                metadata={"resource": sweep},
+            )
 
     def _made(self, session: Session, request: RequestKey | None) -> TuneExperiment | None:
         replay = find_replay(session, self._tenant, request)
@@ -240,7 +253,7 @@ def new_experiment(
         create_time=now,
         sweep=None if trial is None else trial.sweep,
         trial=None if trial is None else encode(Trial, trial, "trial"),
-        best_score=None,
+        held_out_score=None,
         job=new_job(
             JobKind.TUNE,
             base_model=config.base_model,

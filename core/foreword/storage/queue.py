@@ -24,7 +24,8 @@ from foreword.storage.experiments import read_snapshots, to_experiment
 from foreword.storage.jobs.leases import Company, Lease, LeaseState, end_turn, grant, lock_leased
 from foreword.storage.jobs.transitions import transition
 from foreword.storage.jobs.turns import charge_compute, exchange_due, lock_first, runs_in_order, runs_joining
-from foreword.storage.run_results import Beat, experiment_of, set_phase, store_beat
+from foreword.storage.run_results import Beat, experiment_of, note_scores, set_phase, store_beat
+from foreword.storage.sweep_trials import held_out_curves
 from foreword.storage.tables import JobRow, SnapshotRow
 from foreword.storage.tuned_models import add_tuned_model
 
@@ -154,6 +155,7 @@ class ExperimentQueue:
             (job,) = _lock(session, [lease])
             row = experiment_of(session, job)
             session.execute(delete(SnapshotRow).where(SnapshotRow.experiment_key == row.key, SnapshotRow.step > step))
+            note_scores(row, held_out_curves(session, [row]).get(row.key, ()), afresh=True)
             job.update_time = self._database.clock(session)
             session.flush()
             self._failpoint("queue.rewind.before_commit")
@@ -179,6 +181,7 @@ class ExperimentQueue:
         assert tuned_model.tenant == lease.experiment.tenant
         with self._database.write() as session:
             job = self._end(session, lease, ExperimentState.SUCCEEDED, compute_seconds)
+            job.failure = None  # its sweep may have stopped it a moment too late
             assert job.end_time is not None
             row = experiment_of(session, job)
             done = dataclasses.replace(decode(Progress, row.progress), percent=100.0, remaining_seconds=0.0)

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from foreword.domain.experiment import Phase, Progress, Snapshot
-from foreword.domain.halving import HeldOutScore
+from foreword.domain.halving import HeldOutScore, kept_score
+from foreword.domain.trial import Trial
 from foreword.storage.codec import decode, encode
 from foreword.storage.experiments import find_experiment
 from foreword.storage.jobs.leases import Lease
@@ -61,24 +62,28 @@ def store_beat(session: Session, job: JobRow, beat: Beat, now: datetime, duratio
                 point=encode(Snapshot, numbered, "snapshot"),
             )
         )
-        _note_score(row, snapshot)
+    note_scores(row, [score for snapshot in beat.snapshots if (score := score_of(snapshot)) is not None])
 
 
-def held_out_score(snapshot: Snapshot) -> HeldOutScore | None:
+def score_of(snapshot: Snapshot) -> HeldOutScore | None:
     """Return the held-out results of a point of the learning curve; None if it has none."""
     if snapshot.validation_loss is None or snapshot.phase is not Phase.TUNING:
         return None
     return HeldOutScore(epoch=round(snapshot.epoch), metric=snapshot.validation_metric, loss=snapshot.validation_loss)
 
 
-def _note_score(row: ExperimentRow, snapshot: Snapshot) -> None:
-    """Keep the best held-out result of a run."""
-    score = held_out_score(snapshot)
-    if score is None:
+def note_scores(row: ExperimentRow, scores: Sequence[HeldOutScore], *, afresh: bool = False) -> None:
+    """Note the held-out score of the epoch that a trial keeps. Other experiments have none.
+
+    Args:
+        scores: The next ones, oldest first.
+        afresh: Whether these are all of its scores.
+    """
+    if row.trial is None:
         return
-    best = None if row.best_score is None else decode(HeldOutScore, row.best_score)
-    if best is None or score.rank > best.rank:
-        row.best_score = encode(HeldOutScore, score, "score")
+    known = [] if afresh or row.held_out_score is None else [decode(HeldOutScore, row.held_out_score)]
+    score = kept_score([*known, *scores], keeps_best=decode(Trial, row.trial).keeps_best)
+    row.held_out_score = None if score is None else encode(HeldOutScore, score, "score")
 
 
 def experiment_of(session: Session, job: JobRow) -> ExperimentRow:

@@ -13,7 +13,7 @@ from foreword.domain.halving import HeldOutScore, TrialScores
 from foreword.domain.sweep import SearchSpace, SweepPlan, TrialStatus, TuneSweep
 from foreword.domain.trial import Trial
 from foreword.storage.codec import decode
-from foreword.storage.run_results import held_out_score
+from foreword.storage.run_results import score_of
 from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
 
 _LARGE = (ExperimentRow.config, ExperimentRow.plan, ExperimentRow.evaluations, ExperimentRow.suspect_rows)
@@ -64,7 +64,7 @@ def held_out_curves(session: Session, rows: Iterable[ExperimentRow]) -> Mapping[
     )
     curves: dict[int, list[HeldOutScore]] = {}
     for key, point in points:
-        score = held_out_score(decode(Snapshot, point))
+        score = score_of(decode(Snapshot, point))
         if score is not None:
             curves.setdefault(key, []).append(score)
     return curves
@@ -78,6 +78,7 @@ def trial_scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore])
         scores=curve,
         is_complete=state is ExperimentState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
         counts=state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED),
+        keeps_best=trial_of(row).keeps_best,
     )
 
 
@@ -105,7 +106,7 @@ def _to_status(row: ExperimentRow) -> TrialStatus:
         trial=trial_of(row),
         state=ExperimentState(job.state),
         failure=None if job.failure is None else decode(Failure, job.failure),
-        score=None if row.best_score is None else decode(HeldOutScore, row.best_score),
+        score=None if row.held_out_score is None else decode(HeldOutScore, row.held_out_score),
         progress=decode(Progress, row.progress),
         compute_seconds=job.compute_seconds,
         tuned_model=row.tuned_model,

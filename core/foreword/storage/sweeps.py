@@ -117,7 +117,13 @@ class SweepRepository:
                         plan=trial.plan,
                         creator=creator,
                         now=now,
-                        trial=Trial(sweep=id, number=number, values=trial.values, seed=trial.plan.parameters.seed),
+                        trial=Trial(
+                            sweep=id,
+                            number=number,
+                            values=trial.values,
+                            seed=trial.plan.parameters.seed,
+                            keeps_best=trial.plan.parameters.keep_best,
+                        ),
                     )
                 )
                 session.flush()  # workers take the trials in their order

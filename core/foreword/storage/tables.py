@@ -168,7 +168,8 @@ class JobRow(Base):
 class ExperimentRow(Base):
     """An experiment. Its job has the same tenant, the kind `tune` and the experiment's id as resource.
 
-    `best_score` is its best held-out result so far. `sweep` is the id of the sweep of which it is a trial.
+    `sweep` is the id of the sweep of which it is a trial, and `held_out_score` the result of the epoch that the trial
+    keeps so far.
     """
 
     __tablename__ = "tune_experiments"
@@ -199,7 +200,7 @@ class ExperimentRow(Base):
     create_time: Mapped[datetime]
     sweep: Mapped[str | None]
     trial: Mapped[dict[str, Any] | None]
-    best_score: Mapped[dict[str, Any] | None]
+    held_out_score: Mapped[dict[str, Any] | None]
 
     # Not a foreign key, because jobs of other kinds have other resources. Queries name the join that they need.
     job: Mapped[JobRow] = relationship(

@@ -148,7 +148,8 @@ class TuneExperimentServiceServicer:
     def DeleteTuneExperiment(self, request, context):
         """Delete an experiment that has ended. Its tuned model remains.
 
-        NOT_FOUND: the experiment does not exist. FAILED_PRECONDITION: it is queued or running; cancel it first.
+        NOT_FOUND: the experiment does not exist. FAILED_PRECONDITION: it is queued or running, cancel it first; or it is a
+        trial of a sweep, delete the sweep.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -130,7 +130,7 @@ class SweepRung(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., keep: _Optional[int] = ...) -> None: ...
 
 class TuneTrial(_message.Message):
-    __slots__ = ("number", "tune_experiment", "values", "seed", "state", "error", "validation_metric", "validation_loss", "best_epoch", "epoch", "total_epochs", "capacity_unit_hours", "tuned_model")
+    __slots__ = ("number", "tune_experiment", "values", "seed", "state", "error", "validation_metric", "validation_loss", "kept_epoch", "epoch", "total_epochs", "capacity_unit_hours", "tuned_model")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -146,7 +146,7 @@ class TuneTrial(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_METRIC_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_LOSS_FIELD_NUMBER: _ClassVar[int]
-    BEST_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    KEPT_EPOCH_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     TOTAL_EPOCHS_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_UNIT_HOURS_FIELD_NUMBER: _ClassVar[int]
@@ -159,9 +159,9 @@ class TuneTrial(_message.Message):
     error: _status_pb2.Status
     validation_metric: float
     validation_loss: float
-    best_epoch: int
+    kept_epoch: int
     epoch: float
     total_epochs: int
     capacity_unit_hours: float
     tuned_model: str
-    def __init__(self, number: _Optional[int] = ..., tune_experiment: _Optional[str] = ..., values: _Optional[_Mapping[str, _struct_pb2.Value]] = ..., seed: _Optional[int] = ..., state: _Optional[_Union[_tune_experiment_pb2.TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., validation_metric: _Optional[float] = ..., validation_loss: _Optional[float] = ..., best_epoch: _Optional[int] = ..., epoch: _Optional[float] = ..., total_epochs: _Optional[int] = ..., capacity_unit_hours: _Optional[float] = ..., tuned_model: _Optional[str] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., tune_experiment: _Optional[str] = ..., values: _Optional[_Mapping[str, _struct_pb2.Value]] = ..., seed: _Optional[int] = ..., state: _Optional[_Union[_tune_experiment_pb2.TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., validation_metric: _Optional[float] = ..., validation_loss: _Optional[float] = ..., kept_epoch: _Optional[int] = ..., epoch: _Optional[float] = ..., total_epochs: _Optional[int] = ..., capacity_unit_hours: _Optional[float] = ..., tuned_model: _Optional[str] = ...) -> None: ...

@@ -78,10 +78,13 @@ def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, 
     [
         ("learning_rate", "write NAME=VALUE,VALUE or NAME=MINIMUM..MAXIMUM"),
         ("learning_rate=", "write NAME=VALUE,VALUE or NAME=MINIMUM..MAXIMUM"),
-        ("learning_rate=a..b", "the ends of a range are numbers"),
-        ("rate=1,2", "--try: 'rate' is unknown; use one of: batch_size"),
-        ("learning_rate=0.1,fast", "--try: must be a float"),
-        ("learning_rate=0.1..0.2", "--try: needs SEARCH_RANDOM; list values for a grid"),
+        ("learning_rate=a..b", "--try learning_rate: must be a float in [1e-08, 10], not 'a..b'"),
+        ("learning_rate=0.1..0.2:exp", "'exp' is no scale; write :log for a logarithmic one, or nothing"),
+        ("learning_rate=-.,1", "--try learning_rate: must be a float in [1e-08, 10], not '-.'"),
+        ("learning_rate=0.1", "--try: make a single trial; try more values, raise --num-seeds, or tune once"),
+        ("rate=1,2", "--try rate: 'rate' is unknown; use one of: batch_size"),
+        ("learning_rate=0.1,fast", "--try learning_rate: must be a float"),
+        ("learning_rate=0.1..0.2", "--try learning_rate: needs a random search (--random); list values for a grid"),
     ],
 )
 def test_values_that_cannot_be_tried_are_refused_with_the_remedy(
@@ -98,6 +101,19 @@ def test_a_name_that_is_tried_twice_is_refused(command: Command, rows: str) -> N
 
     assert status == 2
     assert "batch_size is set twice; write all of its values in one list" in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("path", "message"), [("x.xyz", "must end in one of .png"), ("nowhere/x.png", "create it first")]
+)
+def test_a_picture_that_cannot_be_written_is_refused_before_the_sweep(
+    command: Command, rows: str, tmp_path: Path, path: str, message: str
+) -> None:
+    status, _, err = command("sweep", rows, "--num-seeds", "2", "--plot", str(tmp_path / path))
+
+    assert status == 2
+    assert message in " ".join(err.split())
+    assert command("sweeps", "list", "--json")[1] == "[]\n"
 
 
 def test_random_trials_are_drawn_from_ranges(command: Command, rows: str) -> None:
@@ -150,4 +166,5 @@ def test_an_ended_sweep_shows_the_best_first_and_why_others_failed(server, capsy
     table = [line for line in lines if line.endswith((" 0.500", " 1.500")) or " failed" in line]
     assert table[0] == "* 3 0.04 0 succeeded 0.750 0.500"
     assert table[1] == "1 0.01 0 stopped early 0.250 1.500"
+    assert "Next: foreword deploy m --name rates-1" in lines
     assert lines[-1] == "1 stopped early, 1 failed, 1 succeeded; best: trial 3, score 0.750, loss 0.500"

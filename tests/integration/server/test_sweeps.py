@@ -49,7 +49,12 @@ def values(sweep: Any) -> list[dict[str, Any]]:
 def test_a_plan_has_the_trials_with_rungs_time_and_cost(stubs, dataset: str) -> None:
     tried = {"learning_rate": [0.01, 0.03], "num_virtual_tokens": [4, 8]}
     planned = create_sweep(
-        stubs, dataset, tried, num_seeds=2, validate_only=True, tune_experiment={"parameters": {"num_epochs": 8}}
+        stubs,
+        dataset,
+        tried,
+        num_seeds=2,
+        validate_only=True,
+        tune_experiment={"parameters": {"num_epochs": 8, "refit": False}},
     )
 
     assert planned.name == ""
@@ -68,7 +73,7 @@ def test_a_plan_has_the_trials_with_rungs_time_and_cost(stubs, dataset: str) -> 
         num_seeds=2,
         validate_only=True,
         halving=False,
-        tune_experiment={"parameters": {"num_epochs": 8}},
+        tune_experiment={"parameters": {"num_epochs": 8, "refit": False}},
     )
     assert whole.plan.trial_count == planned.plan.trial_count == 8
     assert planned.plan.planned_updates == pytest.approx(whole.plan.planned_updates * 2.5 / 8, abs=1)
@@ -121,7 +126,7 @@ def test_faulty_search_spaces_are_refused_by_field_with_the_remedy(stubs, datase
     swept = "tune_sweep.swept_parameters"
 
     assert "use one of: batch_size" in violations(stubs, dataset, {"rate": [1]})[f"{swept}[0].name"]
-    assert "use num_seeds" in violations(stubs, dataset, {"seed": [1, 2]})[f"{swept}[0].name"]
+    assert "use `num_seeds`" in violations(stubs, dataset, {"seed": [1, 2]})[f"{swept}[0].name"]
     assert violations(stubs, dataset, {"learning_rate": [0.1, 20]})[f"{swept}[0].values[1]"] == (
         "must be in [1e-08, 10], not 20"
     )
@@ -151,12 +156,50 @@ def test_faulty_ranges_are_refused(stubs, dataset: str) -> None:
     field = "tune_sweep.swept_parameters[0].range"
     assert "must be above the minimum" in fault("learning_rate", minimum=0.1, maximum=0.1)[f"{field}.maximum"]
     assert "must be finite" in fault("learning_rate", minimum=0.1, maximum=float("inf"))[f"{field}.maximum"]
+    assert "is too wide" in fault("method_parameters.x", minimum=-1e308, maximum=1e308)[field]
     assert "is no number" in fault("optimizer", minimum=0.1, maximum=1)[field]
     assert "must be a whole number" in fault("batch_size", minimum=1.5, maximum=4)[f"{field}.minimum"]
     assert (
         "above 0 in a logarithmic range"
         in fault("warmup_ratio", minimum=0.0, maximum=0.5, logarithmic=True)[f"{field}.minimum"]
     )
+
+
+def test_a_search_with_a_single_trial_is_refused_however_it_came_about(stubs, dataset: str) -> None:
+    for limits, most in (((0.01, 0.03), 1), ((0.0100001, 0.0100002), 8)):
+        request = sweep_request(dataset, {}, search="SEARCH_RANDOM", max_combinations=most)
+        span = tune_sweep_pb2.SweptRange(minimum=limits[0], maximum=limits[1])
+        request.tune_sweep.swept_parameters.add(name="learning_rate", range=span)
+        faults = refused(stubs.sweeps.CreateTuneSweep, request).violations
+        assert "make a single trial" in faults["tune_sweep.swept_parameters"]
+
+
+def test_a_trial_that_starts_from_a_tuned_model_needs_one(stubs, dataset: str) -> None:
+    faults = violations(stubs, dataset, {"init_method": ["random", "tuned_model"]})
+
+    field = "tune_sweep.tune_experiment.parameters.init_tuned_model"
+    assert "must be set when init_method is tuned_model" in faults[field]
+
+
+def test_values_are_equal_only_if_their_types_are(stubs, dataset: str) -> None:
+    faults = violations(stubs, dataset, {"method_parameters.averaging": [1, True, 1]})
+
+    assert [field for field, text in faults.items() if "listed twice" in text] == [
+        "tune_sweep.swept_parameters[0].values[2]"
+    ]
+
+
+def test_a_plan_counts_the_refits_of_the_trials_that_remain_and_the_epochs_of_each(stubs, dataset: str) -> None:
+    def updates(tried: dict[str, Any], **parameters: Any) -> int:
+        common = {"parameters": {"validation_split": 0.2, "batch_size": 8, **parameters}}
+        sweep = create_sweep(stubs, dataset, tried, validate_only=True, tune_experiment=common)
+        planned: int = sweep.plan.planned_updates
+        return planned
+
+    rates = {"learning_rate": [0.01, 0.03]}
+    assert updates(rates, num_epochs=4, refit=False) == 3 * (4 + 2)  # 24 rows to train on; one is stopped after 2
+    assert updates(rates, num_epochs=4, refit=True) == 3 * (4 + 2) + 4 * 4  # one is refitted, on all 30 rows
+    assert updates({"num_epochs": [2, 8]}, refit=False) == 3 * (2 + (4 + 8) / 2)  # the longer may be stopped after 4
 
 
 def test_a_value_that_does_not_fit_the_data_or_the_method_names_the_trial(stubs, dataset: str) -> None:

@@ -190,6 +190,44 @@ def test_a_deleted_sweep_takes_its_trials_with_it(database):
     assert (sweeps.rungs(sweep.id), sweeps.stop_weak_trials(sweep.id)) == ((), 0)
 
 
+def test_a_trial_is_not_deleted_without_its_sweep(database):
+    sweep, experiments = store_sweep(database), ExperimentRepository(database, "acme")
+    SweepRepository(database, "acme").request_cancel(sweep.id)
+
+    with pytest.raises(FailedPreconditionError, match="Delete the sweep") as caught:
+        experiments.delete(sweep.trials[0].experiment)
+
+    assert caught.value.reason == "TRIAL_OF_SWEEP"
+    assert experiments.get(sweep.trials[0].experiment).trial is not None
+
+
+def test_a_resumed_trial_forgets_the_scores_of_the_epochs_that_it_repeats(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    lease = queue.lease("w", MINUTE)
+    for epoch, metric in ((1, 0.5), (2, 0.9)):
+        end_epoch(queue, lease, epoch, metric)
+    assert sweeps.get(sweep.id).best.score.metric == 0.9
+
+    queue.rewind(lease, 10)
+    assert sweeps.get(sweep.id).best.score.metric == 0.5
+
+    queue.rewind(lease, 0)
+    assert sweeps.get(sweep.id).best is None
+
+
+def test_a_trial_that_its_sweep_stops_while_it_stores_its_end_has_no_reason_for_a_stop(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    leases = [queue.lease("w", MINUTE) for _ in RATES]
+    for lease, metric in zip(leases, (0.1, 0.4, 0.3, 0.2), strict=True):
+        end_epoch(queue, lease, 1, metric)
+    assert sweeps.stop_weak_trials(sweep.id) == 2
+
+    succeed(queue, leases[0])
+
+    trial = sweeps.get(sweep.id).trials[0]
+    assert (trial.state, trial.failure) == (ExperimentState.SUCCEEDED, None)
+
+
 def test_an_ended_sweep_cannot_be_cancelled(database):
     sweep, queue = store_sweep(database), ExperimentQueue(database)
     while (lease := queue.lease("w", MINUTE)) is not None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword.domain.halving import HeldOutScore, Rung, TrialScores, choose_stops, make_rungs, share_of_epochs
+from foreword.domain.halving import HeldOutScore, Rung, TrialScores, choose_stops, expected_epochs, make_rungs
 
 NUM_EPOCHS = 16
 
@@ -29,7 +29,7 @@ def test_eight_trials_of_sixteen_epochs_are_halved_after_two_four_and_eight() ->
         Rung(epoch=4, keep=2),
         Rung(epoch=8, keep=1),
     )
-    assert share_of_epochs(make_rungs(8, NUM_EPOCHS), 8, NUM_EPOCHS) * 8 == 2.5  # of one trial
+    assert expected_epochs(make_rungs(8, NUM_EPOCHS), 8, NUM_EPOCHS) * 8 / NUM_EPOCHS == 2.5  # of one trial
 
 
 def test_few_trials_and_few_epochs_have_fewer_rungs() -> None:
@@ -38,7 +38,7 @@ def test_few_trials_and_few_epochs_have_fewer_rungs() -> None:
     assert make_rungs(8, 2) == (Rung(epoch=1, keep=1),)
     assert make_rungs(8, 1) == ()
     assert make_rungs(1, NUM_EPOCHS) == ()
-    assert share_of_epochs((), 8, NUM_EPOCHS) == 1.0
+    assert expected_epochs((), 8, NUM_EPOCHS) == NUM_EPOCHS
 
 
 @given(st.integers(2, 64), st.integers(1, 200))
@@ -49,7 +49,7 @@ def test_rungs_come_before_the_end_and_each_keeps_fewer_trials(num_trials: int, 
     assert all(0 < rung.epoch < num_epochs for rung in rungs)
     assert all(second.keep < first.keep or second.keep == 1 for first, second in itertools.pairwise(rungs))
     assert all(1 <= rung.keep < num_trials for rung in rungs)
-    assert 1 / num_trials <= share_of_epochs(rungs, num_trials, num_epochs) <= 1
+    assert 1 / num_trials <= expected_epochs(rungs, num_trials, num_epochs) / num_epochs <= 1
 
 
 def test_a_trial_is_stopped_once_enough_others_are_better_and_not_before() -> None:
@@ -81,6 +81,27 @@ def test_a_trial_that_has_ended_early_keeps_its_score_at_later_rungs() -> None:
     long = TrialScores(number=2, scores=curve(0.1, 0.2, 0.3, 0.4), is_complete=False)
 
     assert stopped([short, long], rungs) == {2}
+
+
+def test_a_trial_that_keeps_its_last_epoch_is_compared_by_it() -> None:
+    rungs = (Rung(epoch=2, keep=1),)
+
+    def trial(number: int, *metrics: float, keeps_best: bool) -> TrialScores:
+        return TrialScores(number=number, scores=curve(*metrics), is_complete=False, keeps_best=keeps_best)
+
+    falling, steady = (0.9, 0.2), (0.4, 0.4)
+    assert stopped([trial(1, *falling, keeps_best=True), trial(2, *steady, keeps_best=True)], rungs) == {2}
+    assert stopped([trial(1, *falling, keeps_best=False), trial(2, *steady, keeps_best=False)], rungs) == {1}
+
+
+def test_a_score_that_is_not_a_number_is_worse_than_any_other() -> None:
+    def trial(number: int, loss: float) -> TrialScores:
+        return TrialScores(number=number, scores=(HeldOutScore(epoch=1, metric=None, loss=loss),), is_complete=False)
+
+    losses = (float("nan"), 0.5, 0.4, 0.3)
+    found = stopped([trial(number, loss) for number, loss in enumerate(losses, start=1)], (Rung(epoch=1, keep=1),))
+
+    assert found == {1, 2, 3}
 
 
 def test_a_trial_that_has_failed_does_not_stop_others() -> None:

@@ -89,6 +89,8 @@ def test_a_stop_says_at_which_epoch_how_many_were_better() -> None:
         "Its sweep stopped this trial: at epoch 2, 4 others were better on the held-out rows, where it had score 0.250 "
         "and loss 1.500."
     )
+    second = Stop(number=3, rung=Rung(epoch=2, keep=1), score=HeldOutScore(epoch=1, metric=None, loss=1.5))
+    assert "at epoch 2, another was better on the held-out rows, where it had loss 1.500" in stop_reason(second).message
     assert describe_values({"learning_rate": 0.03, "tuning_type": "ia3"}, 2, num_seeds=3) == (
         "learning_rate=0.03, tuning_type=ia3, seed=2"
     )

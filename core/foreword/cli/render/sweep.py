@@ -15,6 +15,7 @@ from foreword.cli.render.experiment import short_name
 from foreword.cli.render.listing import Cell, duration, format_value, make_table, print_facts
 from foreword.cli.render.report import print_findings
 from foreword.cli.render.states import state_text
+from foreword.cli.run_options import serving_name
 from foreword.client import ExperimentState, SweepState, TuneSweep, TuneTrial
 
 _RIGHT = ("trial", "score", "loss", "epoch")
@@ -53,6 +54,8 @@ def print_sweep_plan(console: Console, sweep: TuneSweep, *, with_trials: bool) -
         rows = [[str(trial.number), *_values(sweep, trial), str(trial.seed)] for trial in sweep.trials]
         console.print(make_table(columns, rows, right=_RIGHT))
         console.print()
+    if plan.warnings:
+        console.print("About single trials:")
     print_findings(console, plan.warnings)
 
 
@@ -79,6 +82,10 @@ def print_sweep(console: Console, sweep: TuneSweep) -> None:
     )
     console.print()
     console.print(trial_table(sweep))
+    if sweep.state is SweepState.SUCCEEDED:
+        console.print(
+            f"Next: foreword deploy {short_name(sweep.tuned_model)} --name {serving_name(sweep.display_name)}"
+        )
 
 
 def trial_table(sweep: TuneSweep) -> Table:

@@ -20,6 +20,7 @@ from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name
+from foreword.client.sweep_resources import TuneSweep, TuneTrial
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
@@ -65,13 +66,14 @@ class TuneSweepMethods(TuneExperimentMethods):
         evaluate_base: bool | None = None,
         method_parameters: Mapping[str, Any] | None = None,
         **parameters: Unpack[TuneKeywords],
-    ) -> resources.TuneSweep:
+    ) -> TuneSweep:
         """Upload training data and queue a sweep on it: several runs, of which the best on the held-out rows is kept.
 
         Args:
             rows: Training data, as in `tune`.
-            swept: The parameters that differ from trial to trial: a list of values, or a `SweptRange`, by name. Names
-                are those of tuning parameters, `method_parameters.NAME` and `tuning_type`. Default: only seeds differ.
+            swept: The parameters that differ from trial to trial: a list of values, or a `foreword.client.SweptRange`,
+                by name. Names are those of tuning parameters, `method_parameters.NAME` and `tuning_type`. Default: only
+                seeds differ.
             search: `grid` tries every combination of the values, `random` tries `max_combinations` of them.
             max_combinations: Maximum number of combinations. Required for `random`.
             num_seeds: Number of trials of each combination, with different seeds.
@@ -81,7 +83,8 @@ class TuneSweepMethods(TuneExperimentMethods):
             parameters: Tuning parameters of all trials. These and the other arguments are those of `tune`.
 
         Returns:
-            The queued sweep with its plan. Call `wait_for_sweep` to wait for its end.
+            The queued sweep with its plan. Call `wait_for_sweep` to wait for its end, and
+            `foreword.client.frames.trials` for its trials as a frame.
 
         Raises:
             InvalidRowsError: Rows are faulty. The error names all of them.
@@ -137,7 +140,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         parameters: TuneParameters | None = None,
         tune_sweep_id: str = "",
         validate_only: bool = False,
-    ) -> resources.TuneSweep:
+    ) -> TuneSweep:
         """Queue a sweep on a stored dataset. The arguments are those of `sweep` and `create_tune_experiment`.
 
         Args:
@@ -186,7 +189,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         answer = self._call(self._sweeps.CreateTuneSweep, request, references)
         return tune_sweep(answer, planned=validate_only)
 
-    def get_tune_sweep(self, sweep: Reference) -> resources.TuneSweep:
+    def get_tune_sweep(self, sweep: Reference) -> TuneSweep:
         """Return a sweep with its trials.
 
         Raises:
@@ -202,7 +205,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         order_by: str = "",
         view: ResourceView = ResourceView.BASIC,
         limit: int | None = None,
-    ) -> list[resources.TuneSweep]:
+    ) -> list[TuneSweep]:
         """Return the sweeps.
 
         Args:
@@ -228,8 +231,8 @@ class TuneSweepMethods(TuneExperimentMethods):
         sweep: Reference,
         *,
         timeout_seconds: float | None = None,
-        on_change: Callable[[resources.TuneSweep], None] | None = None,
-    ) -> resources.TuneSweep:
+        on_change: Callable[[TuneSweep], None] | None = None,
+    ) -> TuneSweep:
         """Wait until a sweep has succeeded and return it. `get_tune_experiment(sweep.best_trial)` has the best run.
 
         Args:
@@ -242,7 +245,7 @@ class TuneSweepMethods(TuneExperimentMethods):
             DeadlineExceededError: The sweep has not ended in time; it continues.
         """
         deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-        known: resources.TuneSweep | None = None
+        known: TuneSweep | None = None
         while True:
             current = self.get_tune_sweep(sweep if known is None else known.name)
             if on_change is not None and current != known:
@@ -282,7 +285,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         experiments = {name: self.get_tune_experiment(name) for name in names}
         return in_thread(draw_sweep, found, experiments, path)
 
-    def cancel_tune_sweep(self, sweep: Reference) -> resources.TuneSweep:
+    def cancel_tune_sweep(self, sweep: Reference) -> TuneSweep:
         """Ask all trials of a sweep to stop, which they do within one step. Cancelling again has no effect.
 
         Raises:
@@ -303,7 +306,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         self._call(self._sweeps.DeleteTuneSweep, messages.DeleteTuneSweepRequest(), references, gone_is_done=True)
 
 
-def _reasons(trials: Iterable[resources.TuneTrial]) -> str:
+def _reasons(trials: Iterable[TuneTrial]) -> str:
     """Return the different reasons of failed trials."""
     found = dict.fromkeys(trial.failure.message for trial in trials if trial.failure and not trial.was_stopped)
     return " ".join(found) or "all were cancelled."

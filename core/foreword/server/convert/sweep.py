@@ -104,7 +104,7 @@ def _trial(tenant: str, item: TrialStatus) -> tune_sweep_pb2.TuneTrial:
         error=failure_status(item.failure),
         validation_metric=None if score is None else score.metric,
         validation_loss=None if score is None else score.loss,
-        best_epoch=0 if score is None else score.epoch,
+        kept_epoch=0 if score is None else score.epoch,
         epoch=item.progress.epoch,
         total_epochs=item.progress.total_epochs,
         capacity_unit_hours=item.compute_seconds / 3600,

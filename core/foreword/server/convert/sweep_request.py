@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from foreword.domain.sweep import (
 from foreword.domain.violations import Violations
 from foreword.names import TenantName, check_id
 from foreword.server.convert.experiment import NewExperiment, parse_experiment
-from foreword.server.convert.parameters import check_init_text
+from foreword.server.convert.parameters import check_init_text, parse_start
 from foreword.server.convert.structs import MAX_STRUCT_BYTES, parse_value
 from foreword.server.convert.text_limits import MAX_DESCRIPTION
 from foreword.v1 import tune_sweep_pb2, tune_sweep_service_pb2
@@ -34,6 +34,7 @@ MAX_SWEEP_NAME: Final = 180
 
 _METHOD_PARAMETERS: Final = "method_parameters."
 _TUNING_TYPE: Final = ParameterSpec(name="tuning_type", type="string", description="Tuning method.")
+_SINGLE_TRIAL: Final = "make a single trial; try more values, raise `num_seeds`, or tune once without a sweep"
 _SAME_FOR_ALL: Final = ("seed", "validation_split", "init_tuned_model")
 _SPECS: Final[Mapping[str, ParameterSpec]] = {
     **{spec.name: spec for spec in TUNE_PARAMETER_SPECS if spec.name not in _SAME_FOR_ALL},
@@ -91,9 +92,7 @@ def parse_new_sweep(request: tune_sweep_service_pb2.CreateTuneSweepRequest) -> N
     violations.check()
     assert common is not None
     trials = _trials(common, space)
-    for place, trial in enumerate(trials):
-        field = f"tune_sweep.trials[{place}].parameters"
-        check_init_text(violations, field, trial.run.parameters)
+    _check_trials(violations, trials)
     violations.check()
     return NewSweep(
         tenant=None if parent is None else parent.tenant,
@@ -144,23 +143,17 @@ def _parse_space(violations: Violations, message: tune_sweep_pb2.TuneSweep) -> S
         halving=message.halving if message.HasField("halving") else True,
     )
     if not violations:
-        _check_size(violations, space)
+        _check_grid(violations, space)
     return space
 
 
-def _check_size(violations: Violations, space: SearchSpace) -> None:
-    """Check the number of trials before they are made."""
-    has_range = any(parameter.range is not None for parameter in space.parameters)
+def _check_grid(violations: Violations, space: SearchSpace) -> None:
+    """Check the number of trials of a grid before they are made."""
     if space.search is Search.GRID and space.size > space.max_combinations:
         violations.add(
             "tune_sweep.swept_parameters",
             f"have {space.size:,} combinations, and at most {space.max_combinations} are allowed; use fewer values, or "
-            "SEARCH_RANDOM with max_combinations",
-        )
-    elif not has_range and min(space.size, space.max_combinations) * space.num_seeds < 2:
-        violations.add(
-            "tune_sweep.swept_parameters",
-            "make a single trial; add values, or set num_seeds to at least 2, or create an experiment instead",
+            "a random search of at most that many (`max_combinations`)",
         )
 
 
@@ -173,7 +166,7 @@ def _parse_swept(
     spec = _SPECS.get(name)
     if spec is None and not of_method:
         if name in _SAME_FOR_ALL:
-            remedy = "use num_seeds" if name == "seed" else "set it in tune_experiment.parameters"
+            remedy = "use `num_seeds`" if name == "seed" else f"set `{name}` once"
             violations.add(f"{field}.name", f"{name} is the same for all trials; {remedy}")
         else:
             known = ", ".join([*_SPECS, f"{_METHOD_PARAMETERS}NAME"])
@@ -191,7 +184,7 @@ def _parse_swept(
         _parse_swept_value(violations, f"{field}.values[{i}]", item, spec) for i, item in enumerate(message.values)
     ]
     for place, value in enumerate(values):
-        if value in values[:place]:
+        if any(type(value) is type(other) and value == other for other in values[:place]):
             violations.add(f"{field}.values[{place}]", f"{str(value)[:80]} is listed twice")
     return SweptParameter(name=name, values=tuple(values))
 
@@ -220,7 +213,7 @@ def _parse_range(
     """Parse a range of numbers."""
     low, high, logarithmic = message.range.minimum, message.range.maximum, message.range.logarithmic
     if search is not Search.RANDOM:
-        violations.add(field, "needs SEARCH_RANDOM; list values for a grid")
+        violations.add(field, "needs a random search (`max_combinations`); list values for a grid")
     if spec is not None and spec.type not in ("int", "float"):
         violations.add(field, f"{spec.name} is no number; list its values")
         return None
@@ -237,6 +230,9 @@ def _parse_range(
             violations.add(f"{field}.{name}", fault)
     if not low < high:
         violations.add(f"{field}.maximum", f"must be above the minimum, {low:g}, not {high:g}")
+        return None
+    if not math.isfinite(high - low):
+        violations.add(field, "is too wide; choose closer ends")
         return None
     if logarithmic and low <= 0:
         violations.add(f"{field}.minimum", f"must be above 0 in a logarithmic range, not {low:g}")
@@ -284,6 +280,17 @@ def _trials(common: NewExperiment, space: SearchSpace) -> tuple[NewTrial, ...]:
         for values in space.combinations()
         for seed in seeds_of(first, space.num_seeds)
     )
+
+
+def _check_trials(violations: Violations, trials: Sequence[NewTrial]) -> None:
+    """Check the number of trials, and how each of them starts."""
+    if len(trials) < 2:
+        violations.add("tune_sweep.swept_parameters", _SINGLE_TRIAL)
+    for trial in trials:
+        check_init_text(violations, "tune_sweep.tune_experiment.parameters", trial.run.parameters)
+        parse_start(violations, "tune_sweep.tune_experiment.parameters", trial.run.parameters)
+        if violations:  # other trials would repeat it
+            return
 
 
 def _run(common: NewExperiment, values: Mapping[str, Any], seed: int, split_seed: int) -> NewExperiment:

@@ -240,11 +240,7 @@ class TuningRun:
         started = self._clock()
         loss = self._nats / update.num_answer_tokens
         if not math.isfinite(loss):
-            raise FailedPreconditionError(
-                f"The loss is {loss} at update {course.step + 1}: the run diverged. Tune again with a "
-                f"learning_rate below {self._parameters.learning_rate:g}.",
-                reason="TUNING_DIVERGED",
-            )
+            raise self._diverged(f"The loss is {loss} at update {course.step + 1}")
         rate = course.rate()
         self._learner.step(rate)
         course.advance()
@@ -270,6 +266,9 @@ class TuningRun:
 
         Returns:
             The report of the epoch's last update, with the results.
+
+        Raises:
+            FailedPreconditionError: The held-out loss is not a number.
         """
         course, parameters, report = self._course, self._parameters, self._report
         assert course.epoch_is_over, "the epoch is not over"
@@ -280,6 +279,8 @@ class TuningRun:
             artifact = self._learner.trainable.finish()
             contributions = self._method.contributions(artifact)
             loss = self._held_out_loss(contributions)
+            if math.isnan(loss):
+                raise self._diverged(f"The loss on the held-out rows is not a number after epoch {epoch}")
             metric = self._evaluate(contributions) if self._evaluate is not None else None
             better = self._selection.offer(epoch, loss=loss, metric=metric)
             if better or not parameters.keep_best:
@@ -295,6 +296,13 @@ class TuningRun:
             course.end()
         self._report = None
         return replace(report, total_steps=self.total_steps, validation_loss=loss, validation_metric=metric)
+
+    def _diverged(self, what: str) -> FailedPreconditionError:
+        """Return the error of a run whose numbers are no longer finite."""
+        return FailedPreconditionError(
+            f"{what}: the run diverged. Tune again with a learning_rate below {self._parameters.learning_rate:g}.",
+            reason="TUNING_DIVERGED",
+        )
 
     def result(self) -> TrainResult:
         """Return the outcome of the run. Call it only after the run has ended."""

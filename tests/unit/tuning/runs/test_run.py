@@ -306,3 +306,14 @@ def test_the_total_number_of_updates_includes_the_refit():
     run = make_run(tiny_model("bart"), make_rows(), make_parameters(refit=True))
 
     assert run.total_steps == 2 * 3 + 2 * 3
+
+
+def test_a_run_whose_last_update_ruins_it_diverges_at_the_held_out_rows():
+    rows = make_rows()
+    parameters = make_parameters(num_epochs=1, batch_size=len(rows), learning_rate=1e37, max_gradient_norm=0.0)
+    run = make_run(tiny_model("bart"), rows, parameters)
+
+    with pytest.raises(FailedPreconditionError, match="held-out rows is not a number after epoch 1") as caught:
+        list(tune(run))
+
+    assert caught.value.reason == "TUNING_DIVERGED"

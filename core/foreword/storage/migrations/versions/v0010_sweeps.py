@@ -34,13 +34,13 @@ def upgrade() -> None:
     op.create_index("ix_tune_sweeps_tenant_create_time_key", "tune_sweeps", ["tenant", "create_time", "key"])
     op.add_column("tune_experiments", sa.Column("sweep", sa.Text(), nullable=True))
     op.add_column("tune_experiments", sa.Column("trial", sa.JSON(), nullable=True))
-    op.add_column("tune_experiments", sa.Column("best_score", sa.JSON(), nullable=True))
+    op.add_column("tune_experiments", sa.Column("held_out_score", sa.JSON(), nullable=True))
     op.create_index("ix_tune_experiments_tenant_sweep", "tune_experiments", ["tenant", "sweep"])
 
 
 def downgrade() -> None:
     """Drop the table and the columns; trials stay as experiments."""
     op.drop_index("ix_tune_experiments_tenant_sweep", "tune_experiments")
-    for name in ("best_score", "trial", "sweep"):
+    for name in ("held_out_score", "trial", "sweep"):
         op.drop_column("tune_experiments", name)
     op.drop_table("tune_sweeps")
