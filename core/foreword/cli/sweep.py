@@ -13,7 +13,7 @@ from foreword.cli.session import json_option, with_client
 from foreword.cli.swept_options import naming_tried, read_swept
 from foreword.cli.tune import wants_to_cancel
 from foreword.cli.uploads import uploaded_rows
-from foreword.domain.sweep import SweepState
+from foreword.domain.sweep_outcome import SweepState
 from foreword.errors import CancelledError, FailedPreconditionError
 
 if TYPE_CHECKING:

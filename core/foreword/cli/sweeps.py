@@ -10,7 +10,7 @@ import click
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.resource_view import ResourceView
-from foreword.domain.sweep import SweepState
+from foreword.domain.sweep_outcome import SweepState
 
 if TYPE_CHECKING:
     from foreword.client import Client
@@ -25,7 +25,7 @@ def sweeps() -> None:
 
 
 @sweeps.command("list")
-@selection_options('display_name : "complaints"')
+@selection_options("state = RUNNING")
 @view_option
 @limit_option
 @json_option

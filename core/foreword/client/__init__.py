@@ -47,7 +47,8 @@ from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
-from foreword.domain.sweep import Search, SweepState, SweptRange
+from foreword.domain.sweep import Search, SweptRange
+from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope
 
 __all__ = [

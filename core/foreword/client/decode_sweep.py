@@ -11,7 +11,8 @@ from foreword.client import sweep_resources as resources
 from foreword.client.decode import experiment_state
 from foreword.domain.experiment import ExperimentState
 from foreword.domain.halving import Rung
-from foreword.domain.sweep import Search, SweepState, SweptRange
+from foreword.domain.sweep import Search, SweptRange
+from foreword.domain.sweep_outcome import SweepState
 from foreword.v1 import tune_sweep_pb2
 
 

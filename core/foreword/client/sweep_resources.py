@@ -11,7 +11,8 @@ from foreword.domain.experiment import ExperimentState
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung
 from foreword.domain.report import Finding
-from foreword.domain.sweep import TRIAL_STOPPED, Search, SweepState, SweptRange
+from foreword.domain.sweep import TRIAL_STOPPED, Search, SweptRange
+from foreword.domain.sweep_outcome import SweepState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from foreword.domain.experiment import ExperimentConfig, ExperimentState, Progress
+from foreword.domain.experiment import ExperimentConfig, Progress
 from foreword.domain.failure import Failure
-from foreword.domain.halving import HeldOutScore, Rung, Stop
+from foreword.domain.halving import Rung, Stop
 from foreword.domain.report import Finding
 from foreword.domain.report_limits import cut_text
+from foreword.domain.sweep_outcome import SweepOutcome, SweepState, TrialOutcome
 from foreword.domain.trial import Trial
 from foreword.errors import ErrorKind
 
@@ -157,40 +158,12 @@ class SweepPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialStatus:
-    """A trial as it is now.
+class TrialStatus(TrialOutcome):
+    """A trial as it is now."""
 
-    Attributes:
-        experiment: Id of its experiment; empty if it was only planned.
-        score: Held-out score of the epoch that it keeps so far; None before the end of the first epoch.
-    """
-
-    experiment: str
     trial: Trial
-    state: ExperimentState
     failure: Failure | None
-    score: HeldOutScore | None
     progress: Progress
-    compute_seconds: float
-    tuned_model: str | None
-    update_time: datetime | None
-    end_time: datetime | None
-
-
-class SweepState(Enum):
-    """State of a sweep, which follows from its trials."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """True if no other state can follow."""
-        return self in (SweepState.SUCCEEDED, SweepState.FAILED, SweepState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +172,7 @@ class TuneSweep:
 
     Attributes:
         config: What all trials have in common; its `parameters` lack the swept ones.
-        trials: All trials, by number.
+        trials: All trials, by number; empty if the sweep was read without them.
         is_cancelled: Whether cancellation was requested.
     """
 
@@ -210,6 +183,7 @@ class TuneSweep:
     config: ExperimentConfig
     space: SearchSpace
     plan: SweepPlan
+    outcome: SweepOutcome
     trials: tuple[TrialStatus, ...]
     is_cancelled: bool
     creator: str
@@ -218,44 +192,17 @@ class TuneSweep:
     @property
     def state(self) -> SweepState:
         """The state that follows from the trials."""
-        if not all(trial.state.ended for trial in self.trials):
-            if self.is_cancelled:
-                return SweepState.CANCELLING
-            is_queued = all(trial.state is ExperimentState.QUEUED for trial in self.trials)
-            return SweepState.QUEUED if is_queued else SweepState.RUNNING
-        if self.tuned_model is not None:
-            return SweepState.SUCCEEDED
-        return SweepState.CANCELLED if self.is_cancelled else SweepState.FAILED
-
-    @property
-    def best(self) -> TrialStatus | None:
-        """The best trial with a tuned model; before any has one, the best so far."""
-        made = [trial for trial in self.trials if trial.tuned_model is not None]
-        scored = [(trial, trial.score) for trial in made or self.trials if trial.score is not None]
-        best = max(scored, key=lambda pair: (pair[1].rank, -pair[0].trial.number), default=None)
-        return None if best is None else best[0]
+        return self.outcome.state
 
     @property
     def tuned_model(self) -> str | None:
         """Id of the best trial's tuned model, once all trials have ended."""
-        best = self.best
-        return best.tuned_model if best is not None and all(trial.state.ended for trial in self.trials) else None
+        return self.outcome.tuned_model
 
     @property
-    def compute_seconds(self) -> float:
-        """Compute time of all trials."""
-        return sum(trial.compute_seconds for trial in self.trials)
-
-    @property
-    def update_time(self) -> datetime:
-        """Time of the last change of a trial."""
-        return max((trial.update_time for trial in self.trials if trial.update_time), default=self.create_time)
-
-    @property
-    def end_time(self) -> datetime | None:
-        """Time at which the last trial ended; None before."""
-        times = [trial.end_time for trial in self.trials if trial.end_time is not None]
-        return max(times) if times and len(times) == len(self.trials) else None
+    def best(self) -> TrialStatus | None:
+        """The trial of `outcome.best_trial`; None if there is none, or if the sweep was read without trials."""
+        return next((trial for trial in self.trials if trial.experiment == self.outcome.best_trial), None)
 
 
 def stop_reason(stop: Stop) -> Failure:

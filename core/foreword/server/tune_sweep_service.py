@@ -10,7 +10,6 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from foreword.domain.experiment import ExperimentConfig
-from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import SweepPlan, describe_values
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FieldViolation, InvalidArgumentError
@@ -102,19 +101,18 @@ class TuneSweepService(tune_sweep_service_pb2_grpc.TuneSweepServiceServicer):
     async def ListTuneSweeps(
         self, request: tune_sweep_service_pb2.ListTuneSweepsRequest, context: Any
     ) -> tune_sweep_service_pb2.ListTuneSweepsResponse:
-        """List sweeps, newest first, without their trials."""
+        """List sweeps, by default newest first and without their trials."""
         caller = current_caller()
         if request.parent:
             require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
         listed = parse_list_request(request, creator=caller.reads_only_of)
         repository = SweepRepository(self._database, caller.tenant)
-        with_trials = listed.view is ResourceView.FULL
         return await fill_page(
             self._pools.storage,
             tune_sweep_service_pb2.ListTuneSweepsResponse(),
             "tune_sweeps",
             lambda take: repository.list(listed, take=take),
-            lambda sweep: convert.tune_sweep(sweep, with_trials=with_trials),
+            convert.tune_sweep,
         )
 
     async def CancelTuneSweep(

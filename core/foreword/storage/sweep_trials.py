@@ -11,6 +11,7 @@ from foreword.domain.experiment import ExperimentConfig, ExperimentState, Phase,
 from foreword.domain.failure import Failure
 from foreword.domain.halving import HeldOutScore, TrialScores
 from foreword.domain.sweep import SearchSpace, SweepPlan, TrialStatus, TuneSweep
+from foreword.domain.sweep_outcome import TrialOutcome, sweep_outcome
 from foreword.domain.trial import Trial
 from foreword.storage.codec import decode
 from foreword.storage.run_results import score_of
@@ -18,6 +19,8 @@ from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
 
 _LARGE = (ExperimentRow.config, ExperimentRow.plan, ExperimentRow.evaluations, ExperimentRow.suspect_rows)
 """Columns with large documents that a sweep does not need."""
+_BY_SWEEP = (ExperimentRow.sweep, ExperimentRow.key)
+"""The order of an index. By the key alone, SQLite would read all experiments of the tenant."""
 _AFTER_TUNING = (Phase.REFITTING, Phase.EVALUATING, Phase.STORING)
 
 
@@ -40,7 +43,7 @@ def trials_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[str,
         .join(ExperimentRow.job)
         .options(contains_eager(ExperimentRow.job), *(defer(column) for column in _LARGE))
         .where(ExperimentRow.tenant == tenant, ExperimentRow.sweep.in_(ids))
-        .order_by(ExperimentRow.key)
+        .order_by(*_BY_SWEEP)
     )
     for row in rows:
         found.setdefault(str(row.sweep), []).append(row)
@@ -82,8 +85,55 @@ def trial_scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore])
     )
 
 
+def outcomes_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[str, Sequence[TrialOutcome]]:
+    """Return the outcomes of the trials of sweeps, by sweep and in the order of their numbers.
+
+    It reads a few columns, which takes a quarter of the time of `trials_of`, so that lists of many sweeps are cheap.
+    """
+    found: dict[str, list[TrialOutcome]] = {}
+    rows = session.execute(
+        select(
+            ExperimentRow.sweep,
+            ExperimentRow.id,
+            ExperimentRow.held_out_score,
+            ExperimentRow.tuned_model,
+            JobRow.state,
+            JobRow.compute_seconds,
+            JobRow.update_time,
+            JobRow.end_time,
+        )
+        .join(ExperimentRow.job)
+        .where(ExperimentRow.tenant == tenant, ExperimentRow.sweep.in_(ids))
+        .order_by(*_BY_SWEEP)
+    )
+    for sweep, id, score, tuned_model, state, compute_seconds, update_time, end_time in rows:
+        found.setdefault(str(sweep), []).append(
+            TrialOutcome(
+                experiment=id,
+                state=ExperimentState(state),
+                score=None if score is None else decode(HeldOutScore, score),
+                tuned_model=tuned_model,
+                compute_seconds=compute_seconds,
+                update_time=update_time,
+                end_time=end_time,
+            )
+        )
+    return found
+
+
 def to_sweep(row: SweepRow, trials: Sequence[ExperimentRow]) -> TuneSweep:
     """Convert the row of a sweep and those of its trials, in order, to a sweep."""
+    statuses = tuple(_to_status(trial) for trial in trials)
+    return _to_sweep(row, statuses, statuses)
+
+
+def to_sweep_without_trials(row: SweepRow, outcomes: Sequence[TrialOutcome]) -> TuneSweep:
+    """Convert the row of a sweep to a sweep whose outcome follows from those of its trials, in order."""
+    return _to_sweep(row, outcomes, ())
+
+
+def _to_sweep(row: SweepRow, outcomes: Sequence[TrialOutcome], trials: tuple[TrialStatus, ...]) -> TuneSweep:
+    is_cancelled = row.cancel_time is not None
     return TuneSweep(
         tenant=row.tenant,
         id=row.id,
@@ -92,8 +142,9 @@ def to_sweep(row: SweepRow, trials: Sequence[ExperimentRow]) -> TuneSweep:
         config=decode(ExperimentConfig, row.config),
         space=decode(SearchSpace, row.space),
         plan=decode(SweepPlan, row.plan),
-        trials=tuple(_to_status(trial) for trial in trials),
-        is_cancelled=row.cancel_time is not None,
+        outcome=sweep_outcome(outcomes, is_cancelled=is_cancelled, create_time=row.create_time),
+        trials=trials,
+        is_cancelled=is_cancelled,
         creator=row.creator,
         create_time=row.create_time,
     )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung, choose_stops
+from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import SearchSpace, SweepPlan, TuneSweep, stop_reason
 from foreword.domain.trial import Trial
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
@@ -25,7 +26,16 @@ from foreword.storage.lists.list_specs import TUNE_SWEEPS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.sweep_trials import held_out_curves, lock_trials, to_sweep, trial_of, trial_scores, trials_of
+from foreword.storage.sweep_trials import (
+    held_out_curves,
+    lock_trials,
+    outcomes_of,
+    to_sweep,
+    to_sweep_without_trials,
+    trial_of,
+    trial_scores,
+    trials_of,
+)
 from foreword.storage.tables import ExperimentRow, SweepRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
@@ -153,7 +163,7 @@ class SweepRepository:
             return to_sweep(row, trials_of(session, self._tenant, [id]).get(id, ()))
 
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[TuneSweep] = take_any) -> Page[TuneSweep]:
-        """List sweeps, by default newest first.
+        """List sweeps, by default newest first. Only those of the full view have trials.
 
         Args:
             take: Keeps each item, or returns False to end the page before it.
@@ -163,8 +173,12 @@ class SweepRepository:
         """
 
         def convert(session: Session, rows: Sequence[SweepRow]) -> Iterable[TuneSweep]:
-            trials = trials_of(session, self._tenant, [row.id for row in rows])
-            return (to_sweep(row, trials.get(row.id, ())) for row in rows)
+            ids = [row.id for row in rows]
+            if request.view is ResourceView.FULL:
+                trials = trials_of(session, self._tenant, ids)
+                return (to_sweep(row, trials.get(row.id, ())) for row in rows)
+            outcomes = outcomes_of(session, self._tenant, ids)
+            return (to_sweep_without_trials(row, outcomes.get(row.id, ())) for row in rows)
 
         return ListReader(
             database=self._database,

@@ -64,7 +64,8 @@ def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, 
 
     shown = json.loads(command("sweeps", "show", "rates (1)", "--json")[1])
     assert [trial["values"] for trial in shown["trials"]] == [{"num_virtual_tokens": 4}, {"num_virtual_tokens": 8}]
-    assert "rates (1)" in command("sweeps", "list")[1]
+    assert "rates (1)" in command("sweeps", "list", "--filter", "state = QUEUED", "--order-by", "update_time desc")[1]
+    assert "rates (1)" not in command("sweeps", "list", "--filter", "state = RUNNING")[1]
     assert "rates (1) trial 2" in command("experiments", "list")[1]
     assert command("sweeps", "cancel", "rates (1)")[1] == "rates (1) is cancelled.\n"
     status, out, _ = command("sweeps", "watch", "rates (1)")

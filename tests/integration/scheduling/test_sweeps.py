@@ -20,7 +20,8 @@ from factories.waiting import wait_until
 from foreword.domain.experiment import ExperimentState
 from foreword.domain.halving import make_rungs
 from foreword.domain.parameters import TuneParameters
-from foreword.domain.sweep import TRIAL_STOPPED, Search, SearchSpace, SweepState, SweptParameter, TuneSweep
+from foreword.domain.sweep import TRIAL_STOPPED, Search, SearchSpace, SweptParameter, TuneSweep
+from foreword.domain.sweep_outcome import SweepState
 from foreword.scheduling.worker import Worker
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.sweeps import PlannedTrial, SweepRepository

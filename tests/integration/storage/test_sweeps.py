@@ -6,6 +6,7 @@ import dataclasses
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from factories.stored import (
     beat,
@@ -20,7 +21,9 @@ from factories.stored import (
 from foreword.domain.experiment import ExperimentState, Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung
-from foreword.domain.sweep import Search, SearchSpace, SweepPlan, SweepState, SweptParameter, TuneSweep
+from foreword.domain.resource_view import ResourceView
+from foreword.domain.sweep import Search, SearchSpace, SweepPlan, SweptParameter, TuneSweep
+from foreword.domain.sweep_outcome import SweepState
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
@@ -31,6 +34,7 @@ from foreword.storage.sweeps import PlannedTrial, SweepRepository
 
 MINUTE = timedelta(minutes=1)
 RATES = (0.01, 0.02, 0.03, 0.04)
+FULL = ListRequest(view=ResourceView.FULL)
 FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
 
 
@@ -152,8 +156,8 @@ def test_the_best_trial_with_a_model_is_the_result_once_all_have_ended(database)
     queue.fail(leases[3], FAILURE, 1.0)
     ended = sweeps.get(sweep.id)
     assert (ended.state, ended.best.trial.number, ended.tuned_model) == (SweepState.SUCCEEDED, 3, "model-2")
-    assert ended.compute_seconds == 20.0
-    assert ended.end_time is not None
+    assert ended.outcome.compute_seconds == 20.0
+    assert ended.outcome.end_time is not None
 
 
 def test_a_sweep_fails_if_all_of_its_trials_do(database):
@@ -263,4 +267,94 @@ def test_another_tenant_sees_no_sweep(database):
     for call in (others.get, others.request_cancel, others.delete):
         with pytest.raises(NotFoundError):
             call(sweep.id)
-    assert SweepRepository(database, "acme").list().items == (sweep,)
+    assert SweepRepository(database, "acme").list(FULL).items == (sweep,)
+
+
+def test_a_basic_list_leaves_out_the_trials_and_has_the_outcome_that_follows_from_them(database):
+    first, second = store_sweep(database), store_sweep(database)
+    queue, sweeps = ExperimentQueue(database), SweepRepository(database, "acme")
+    leases = [queue.lease("w", MINUTE) for _ in RATES]
+    for lease, metric in zip(leases, (0.9, 0.2, 0.6, 0.6), strict=True):
+        end_epoch(queue, lease, 1, metric)
+    queue.fail(leases[0], FAILURE, 1.0)
+    for number, lease in enumerate(leases[1:]):
+        succeed(queue, lease, f"model-{number}")
+
+    basic, full = sweeps.list().items, sweeps.list(FULL).items
+
+    assert full == (sweeps.get(second.id), sweeps.get(first.id))
+    assert [sweep.trials for sweep in basic] == [(), ()]
+    assert basic == tuple(dataclasses.replace(sweep, trials=()) for sweep in full)
+    assert (full[1].best.trial.number, basic[1].tuned_model) == (3, "model-1")
+
+
+def test_sweeps_are_found_by_the_state_and_the_times_that_follow_from_their_trials(database):
+    queue, sweeps = ExperimentQueue(database), SweepRepository(database, "acme")
+
+    def leased(name: str) -> list[Lease]:
+        """Store a sweep, and lease all of its trials."""
+        store_sweep(database, display_name=name)
+        return [queue.lease("w", MINUTE) for _ in RATES]
+
+    for lease in leased("failed"):
+        queue.fail(lease, FAILURE, 1.0)
+    for number, lease in enumerate(leased("succeeded")):
+        end_epoch(queue, lease, 1, 0.5)
+        if number:
+            queue.fail(lease, FAILURE, 1.0)
+        else:
+            succeed(queue, lease)
+    sweeps.request_cancel(store_sweep(database, display_name="cancelled").id)
+    leased("cancelling")
+    sweeps.request_cancel(sweeps.list(ListRequest(filter="display_name : cancelling")).items[0].id)
+    queue.fail(leased("running")[0], FAILURE, 1.0)
+    store_sweep(database, display_name="queued")
+
+    def found(filter: str, order_by: str = "") -> list[str]:
+        items = sweeps.list(ListRequest(filter=filter, order_by=order_by)).items
+        return [item.display_name.removesuffix(" (1)") for item in items]
+
+    for state in SweepState:
+        assert found(f"state = {state.name}") == [state.value]
+        (item,) = sweeps.list(ListRequest(filter=f"state = {state.name}")).items
+        assert item.state is state
+    assert found("state != RUNNING AND state != STATE_QUEUED") == ["cancelling", "cancelled", "succeeded", "failed"]
+    assert found('end_time < "2100-01-01T00:00:00Z"') == ["cancelled", "succeeded", "failed"]
+    times = {item.display_name: item.outcome.update_time for item in sweeps.list().items}
+    by_time = sweeps.list(ListRequest(order_by="update_time desc, create_time desc", page_size=3))
+    rest = sweeps.list(
+        ListRequest(order_by="update_time desc, create_time desc", page_size=3, page_token=by_time.next_page_token)
+    )
+    ordered = [item.display_name for item in by_time.items + rest.items]
+    assert ordered == sorted(times, key=lambda name: times[name], reverse=True)
+
+
+def test_sqlite_reads_no_more_jobs_and_experiments_for_a_list_than_its_sweeps_have(database):
+    if not database.is_sqlite:
+        pytest.skip("the plans of PostgreSQL depend on statistics")
+    store_sweep(database)
+    statements: list[tuple[str, object]] = []
+    with database.read() as session:
+        engine = session.get_bind()
+
+    def note(connection, cursor, statement, parameters, context, executemany):
+        statements.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    SweepRepository(database, "acme").list(ListRequest(filter="state = QUEUED", order_by="update_time"))
+    SweepRepository(database, "acme").list(FULL)
+    event.remove(engine, "before_cursor_execute", note)
+
+    with database.read() as session:
+        steps = [
+            row[3]
+            for statement, parameters in statements
+            if statement.startswith("SELECT")
+            for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    of_jobs = [step for step in steps if " jobs " in step]
+    of_trials = [step for step in steps if " tune_experiments " in step]
+    assert of_jobs
+    assert all("resource=?" in step for step in of_jobs)
+    assert of_trials
+    assert all("sweep=?" in step for step in of_trials)

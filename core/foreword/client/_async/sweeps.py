@@ -22,7 +22,8 @@ from foreword.client.sweep_resources import TuneSweep, TuneTrial
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
-from foreword.domain.sweep import Search, SweepState
+from foreword.domain.sweep import Search
+from foreword.domain.sweep_outcome import SweepState
 from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError
 from foreword.v1 import tune_sweep_pb2, tune_sweep_service_pb2_grpc
 from foreword.v1 import tune_sweep_service_pb2 as messages
@@ -207,8 +208,8 @@ class TuneSweepMethods(TuneExperimentMethods):
         """Return the sweeps.
 
         Args:
-            filter: Condition in the grammar of https://google.aip.dev/160, such as `display_name : "complaints"`; the
-                comment of `ListTuneSweepsRequest` in the API lists the fields. Default: none.
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `state = RUNNING`; the comment of
+                `ListTuneSweepsRequest` in the API lists the fields. Default: none.
             order_by: Fields to sort by, such as `create_time desc`. Default: newest first.
             view: `basic` leaves out trials, `full` includes them.
             limit: Maximum number to return. Default: all.

@@ -21,22 +21,22 @@ from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import tune_sweep_pb2
 
 
-def tune_sweep(item: TuneSweep, *, with_trials: bool = True) -> tune_sweep_pb2.TuneSweep:
-    """Convert a sweep to a message."""
+def tune_sweep(item: TuneSweep) -> tune_sweep_pb2.TuneSweep:
+    """Convert a sweep to a message, with the trials that were read."""
     message = _sweep(item.tenant, item.display_name, item.description, item.config, item.space, item.plan)
     message.name = str(TuneSweepName(item.tenant, item.id))
-    best = item.best
+    outcome = item.outcome
     message.MergeFrom(
         tune_sweep_pb2.TuneSweep(
-            state=f"STATE_{item.state.name}",
-            trials=[_trial(item.tenant, trial) for trial in item.trials] if with_trials else (),
-            best_trial="" if best is None else str(TuneExperimentName(item.tenant, best.experiment)),
-            tuned_model=str(TunedModelName(item.tenant, item.tuned_model)) if item.tuned_model else "",
-            capacity_unit_hours=item.compute_seconds / 3600,
+            state=f"STATE_{outcome.state.name}",
+            trials=[_trial(item.tenant, trial) for trial in item.trials],
+            best_trial=str(TuneExperimentName(item.tenant, outcome.best_trial)) if outcome.best_trial else "",
+            tuned_model=str(TunedModelName(item.tenant, outcome.tuned_model)) if outcome.tuned_model else "",
+            capacity_unit_hours=outcome.compute_seconds / 3600,
             creator=item.creator,
             create_time=timestamp(item.create_time),
-            update_time=timestamp(item.update_time),
-            end_time=timestamp(item.end_time),
+            update_time=timestamp(outcome.update_time),
+            end_time=timestamp(outcome.end_time),
         )
     )
     return message

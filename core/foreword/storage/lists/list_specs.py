@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, select
 
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import ExperimentState
+from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope
 from foreword.storage.lists.fields import (
     ChoiceField,
@@ -21,6 +22,7 @@ from foreword.storage.lists.fields import (
     TimeField,
 )
 from foreword.storage.lists.orders import OrderTerm
+from foreword.storage.lists.sweep_fields import sweep_end_time, sweep_state, sweep_update_time
 from foreword.storage.tables import (
     ApiKeyRow,
     DatasetRow,
@@ -136,10 +138,17 @@ TUNE_SWEEPS: Final = ListSpec(
     fields={
         "display_name": TextField(SweepRow.display_name, sortable=True),
         "description": TextField(SweepRow.description),
+        "state": ChoiceField(sweep_state(), choices=SweepState, prefix="STATE_"),
         "dataset": ReferenceField(SweepRow.dataset, collection="datasets"),
+        "validation_dataset": ReferenceField(
+            SweepRow.config["validation_dataset"].as_string(), nullable=True, collection="datasets"
+        ),
         "base_model": ReferenceField(SweepRow.base_model, collection="baseModels"),
+        "task": TextField(SweepRow.config["task"].as_string()),
         "creator": TextField(SweepRow.creator),
         "create_time": TimeField(SweepRow.create_time, sortable=True),
+        "update_time": TimeField(sweep_update_time(), sortable=True),
+        "end_time": TimeField(sweep_end_time(), nullable=True),
     },
     key=_newest_first(SweepRow.key),
     creator=SweepRow.creator,
