@@ -14,7 +14,7 @@ import os
 import sys
 
 import foreword
-from foreword.client import ExperimentState, TuneExperiment
+from foreword.client import JobState, TuneExperiment
 
 
 def main(path: str) -> None:
@@ -27,7 +27,7 @@ def main(path: str) -> None:
         print(f"{run.plan.planned_updates} updates, about {run.plan.estimated_seconds:.0f} s")
 
         run = client.wait_for_experiment(run, on_change=print_progress)
-        if run.state is not ExperimentState.SUCCEEDED:
+        if run.state is not JobState.SUCCEEDED:
             sys.exit(f"The run ended as {run.state.value}: {run.failure}")
         client.plot_learning_curve(run, "curve.png")
         print(run.curve_advice)

@@ -17,7 +17,7 @@ from typing import Any
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TaskOptions, TunePlan
 from foreword.domain.parameters import TuneParameters
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 from foreword.evaluation import evaluate, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.plugin.encoding import encode_input
@@ -58,7 +58,7 @@ class Setup:
 class TunedRun:
     """A run and its results; evaluations contain every test row."""
 
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[SystemEvaluation, ...]
     best_epoch: int
     loss: float
     seconds: float
@@ -78,7 +78,7 @@ class Epoch:
 
     metric: float
     loss: float
-    evaluate: Callable[[Sequence[Row]], Evaluation]
+    evaluate: Callable[[Sequence[Row]], SystemEvaluation]
 
 
 def read_file(path: Path) -> list[Row]:
@@ -204,7 +204,7 @@ class Tuner:
                 losses=tuning.held_out_losses,
             )  # fmt: skip
 
-        def score(contributions: Any, rows: Sequence[Row]) -> Evaluation:
+        def score(contributions: Any, rows: Sequence[Row]) -> SystemEvaluation:
             return evaluate(
                 runner=self._runner, task=task, schema=tuning.training_schema, verbalizer=setup.verbalizer, rows=rows,
                 training_rows=tuning.training_rows, contributions=contributions, instruction=setup.instruction,

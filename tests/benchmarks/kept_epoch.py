@@ -23,7 +23,7 @@ import torch
 from cross_validation import Epoch, Setup, Split, Tuner, make_folds, read_file
 from records import Records, answers_of
 
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 from foreword.plugin.manager import PluginManager
 
 METRICS = ("exact_match", "micro_f1")
@@ -41,7 +41,7 @@ def choices(epochs: Sequence[Epoch]) -> dict[str, int]:
 
 def measure(
     tuner: Tuner, setup: Setup, split: Split, seed: int, refits: bool
-) -> tuple[dict[str, Evaluation], Mapping[str, int]]:
+) -> tuple[dict[str, SystemEvaluation], Mapping[str, int]]:
     """Return the evaluation of each choice on the test rows, and the chosen epochs."""
     fit = Setup(task=setup.task, tuning_type=setup.tuning_type, values={**setup.values, "refit": False})
     epochs = tuner.run_epochs(fit, split, seed)
@@ -77,7 +77,7 @@ def main() -> None:
     tuner = Tuner(plugins, plugins.base_model(arguments.model), dtype=arguments.dtype)
     values = {name: json.loads(value) for name, value in (item.split("=", 1) for item in arguments.set)}
     setup = Setup(task=arguments.task, tuning_type=arguments.tuning_type, values=values)
-    collected: dict[str, list[Evaluation]] = defaultdict(list)
+    collected: dict[str, list[SystemEvaluation]] = defaultdict(list)
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for split in make_folds(read_file(arguments.file), tuner.task(arguments.task), arguments.folds):
             found, _ = measure(tuner, setup, split, seed, arguments.refit)

@@ -20,19 +20,19 @@ import torch
 from cross_validation import Setup, Split, Tuner, make_folds, read_file
 from records import Records, answers_of
 
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 from foreword.plugin.manager import PluginManager
 
 METRICS = ("exact_match", "micro_f1", "accuracy")
 
 
-def show(evaluation: Evaluation) -> str:
+def show(evaluation: SystemEvaluation) -> str:
     """Return one line of figures."""
     figures = "  ".join(f"{name} {evaluation.metrics[name]:.3f}" for name in METRICS if name in evaluation.metrics)
     return f"{evaluation.system:30} {figures}  tokens {evaluation.mean_tokens:.0f}"
 
 
-def show_means(collected: dict[str, list[Evaluation]]) -> None:
+def show_means(collected: dict[str, list[SystemEvaluation]]) -> None:
     """Print the means over runs, with their spread."""
     print("mean over runs")
     for system, evaluations in collected.items():
@@ -77,7 +77,7 @@ def main() -> None:
         splits = [Split(fold=0, training=rows, test=read_file(arguments.test))]
     else:
         splits = make_folds(rows, tuner.task(arguments.task), arguments.folds)[: arguments.fold_limit]
-    collected: dict[str, list[Evaluation]] = defaultdict(list)
+    collected: dict[str, list[SystemEvaluation]] = defaultdict(list)
     for split in splits:
         for seed in range(arguments.seeds):
             run = tuner.run(setup, split, seed, with_base=seed == 0)

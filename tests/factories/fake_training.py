@@ -27,8 +27,9 @@ from factories.stored import (
     make_tuned_model,
     store_experiment,
 )
-from foreword.domain.experiment import ExperimentState, Progress
+from foreword.domain.experiment import Progress
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
 from foreword.errors import LeaseLostError
 from foreword.storage.artifact_keys import checkpoints_key, tuned_model_key
@@ -192,7 +193,7 @@ class _Company:
         self._note("heartbeat", lease, step=run.step)
         if state is LeaseState.CANCELLING:
             self._queue.cancelled(lease, 1.0)
-            self._note("ended", lease, state=ExperimentState.CANCELLED.value)
+            self._note("ended", lease, state=JobState.CANCELLED.value)
             self._runs.remove(run)
             return
         if run.step % CHECKPOINT_STEPS == 0:
@@ -235,7 +236,7 @@ class _Company:
         if run.mode == "fail":
             failure = Failure(kind="internal", reason="INTERNAL", message="As requested.")
             self._queue.fail(run.lease, failure, 1.0)
-            self._note("ended", run.lease, state=ExperimentState.FAILED.value)
+            self._note("ended", run.lease, state=JobState.FAILED.value)
         else:
             self._succeed(run)
         self._checkpoints.delete_checkpoints(run.checkpoints)
@@ -256,7 +257,7 @@ class _Company:
                 curve_advice="",
                 compute_seconds=1.0,
             )
-        self._note("ended", lease, state=ExperimentState.SUCCEEDED.value)
+        self._note("ended", lease, state=JobState.SUCCEEDED.value)
 
     def _lose(self, run: _Run) -> None:
         self._note("lost", run.lease)

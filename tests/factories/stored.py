@@ -19,13 +19,13 @@ from foreword.domain.experiment import (
 from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.domain.report import (
     DataReport,
-    Evaluation,
     EvaluationExample,
     Finding,
     Histogram,
     Matrix,
     ReportPart,
     Severity,
+    SystemEvaluation,
     Table,
     Values,
 )
@@ -106,9 +106,9 @@ def make_plan() -> TunePlan:
     )
 
 
-def make_evaluation(system: str = "tuned") -> Evaluation:
+def make_evaluation(system: str = "tuned") -> SystemEvaluation:
     """Make the results of one system."""
-    return Evaluation(
+    return SystemEvaluation(
         system=system,
         metrics={"exact_match": 0.75, "perplexity": float("inf")},
         main_metric="exact_match",

@@ -17,7 +17,7 @@ from foreword.cli.demo.service import LocalService
 from foreword.cli.plugins.kinds import KINDS
 from foreword.cli.plugins.package import write_package
 from foreword.client import PluginState, TaskOptions, TuneParameters
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 from foreword.errors import InvalidArgumentError
 
 FOLDER = Path(__file__).parents[1] / "integration" / "plugins" / "acme"
@@ -49,7 +49,7 @@ def test_the_service_uses_its_model_task_and_validator(service: LocalService) ->
         answer = client.generate("loud", "please echo word1", max_new_tokens=8)
 
     assert [item.rows for item in report.findings if item.code == "IMPOLITE"] == [(31,)]
-    assert done.state is ExperimentState.SUCCEEDED
+    assert done.state is JobState.SUCCEEDED
     assert done.evaluations[0].main_metric == "same"
     assert answer.usage.soft_prompt_tokens == 4
 
@@ -75,7 +75,7 @@ def test_the_service_uses_every_item_of_a_new_package(service: LocalService) -> 
 
     assert plain.usage.generated_tokens > 0
     assert [item.rows for item in report.findings if item.code == "PLACEHOLDER"] == [(31,)]
-    assert done.state is ExperimentState.SUCCEEDED, done.error
+    assert done.state is JobState.SUCCEEDED, done.error
     assert done.evaluations[0].main_metric == "right"
     assert done.task_options.extra == {"keep_case": True}
     assert done.plan.parameters.method_parameters == {"spread": 0.5}

@@ -9,7 +9,7 @@ import pytest
 
 from factories.services import sample_rows
 from foreword.client import Client, frames
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 from foreword.errors import InvalidArgumentError, NotFoundError
 
 QUICK = {"num_epochs": 3, "batch_size": 8, "seed": 1, "refit": False}
@@ -23,7 +23,7 @@ def tuned(service) -> str:
             sample_rows(60), display_name="Scenario", init_method="text", init_text="Route it.", **QUICK
         )
         done = client.wait_for_experiment(experiment)
-        assert done.state is ExperimentState.SUCCEEDED
+        assert done.state is JobState.SUCCEEDED
         return done.tuned_model
 
 
@@ -33,7 +33,7 @@ def scaled(service) -> str:
     with service.client() as client:
         experiment = client.tune(sample_rows(60), display_name="Factors", tuning_type="ia3", **QUICK)
         done = client.wait_for_experiment(experiment)
-        assert done.state is ExperimentState.SUCCEEDED
+        assert done.state is JobState.SUCCEEDED
         return done.tuned_model
 
 

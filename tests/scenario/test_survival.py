@@ -13,7 +13,7 @@ from factories.services import children, sample_rows
 from factories.waiting import wait_until
 from foreword.cli.demo.service import LocalService
 from foreword.client import Client, TuneParameters
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 
 # A fixed number format: three workers that each measure the faster one may disagree.
 SETTINGS = {"FOREWORD_CHECKPOINT_SECONDS": "0.5", "FOREWORD_LEASE_SECONDS": "2", "FOREWORD_DTYPE": "float32"}
@@ -73,7 +73,7 @@ def test_a_run_survives_kill_9_and_ends_as_if_nothing_had_happened(service: Loca
             steps = [item.step for item in later.get_tune_experiment(experiment).snapshots]
             models = [later.get_tuned_model(name) for name in (undisturbed.tuned_model, survivor.tuned_model)]
 
-        assert survivor.state is ExperimentState.SUCCEEDED
+        assert survivor.state is JobState.SUCCEEDED
         assert models[0].content_sha256 == models[1].content_sha256
         assert sequences == sorted(set(sequences))
         assert steps == sorted(set(steps))
@@ -86,8 +86,8 @@ def test_cancelling_stops_a_run_at_once(client: Client) -> None:
     asked = client.cancel_tune_experiment(experiment)
     now = wait_until(lambda: (seen := client.get_tune_experiment(experiment)).state.ended and seen)
 
-    assert asked.state in (ExperimentState.CANCELLING, ExperimentState.CANCELLED)
-    assert now.state is ExperimentState.CANCELLED
+    assert asked.state in (JobState.CANCELLING, JobState.CANCELLED)
+    assert now.state is JobState.CANCELLED
     # One step may have ended between the last stored progress and the request, and another may be running.
     assert now.progress.step <= asked.progress.step + 2
     assert not now.tuned_model
@@ -105,7 +105,7 @@ def test_sigterm_drains_and_the_run_continues_after_the_restart(service: LocalSe
         done = client.wait_for_experiment(experiment)
 
     assert resumed.progress.step >= 10
-    assert done.state is ExperimentState.SUCCEEDED
+    assert done.state is JobState.SUCCEEDED
     assert "Traceback" not in service.log
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from foreword.client import ExperimentState, TuneExperiment
+from foreword.client import JobState, TuneExperiment
 from foreword.errors import ForewordError
 from foreword_slack.inbox import PostponedError
 from foreword_slack.learning.comparison import Comparison, score
@@ -44,7 +44,7 @@ async def step(event: Event, team: Team) -> None:
         if not run.state.ended:
             await team.store.write(team.id, lambda uow: _show_progress(uow, team, retraining, run))
             raise PostponedError(_LOOK_AGAIN_SECONDS, "the run is in progress")
-        if run.state is not ExperimentState.SUCCEEDED:
+        if run.state is not JobState.SUCCEEDED:
             reason = run.failure.message if run.failure else f"The run is {run.state.value}."
             await team.store.write(team.id, lambda uow: fail(uow, team, event, retraining, reason))
             return

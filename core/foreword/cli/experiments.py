@@ -9,7 +9,7 @@ import click
 
 from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import MAX_SUSPECT_ROWS
 
@@ -88,7 +88,7 @@ def watch(client: Client, experiment: str) -> None:
 
     ended = follow(client, client.get_tune_experiment(experiment))
     print_experiment_result(out_console(), ended)
-    if ended.state is not ExperimentState.SUCCEEDED:
+    if ended.state is not JobState.SUCCEEDED:
         raise click.exceptions.Exit(1)
 
 

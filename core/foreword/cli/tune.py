@@ -12,7 +12,7 @@ from foreword.cli.picture_option import plot_option
 from foreword.cli.run_options import RunSettings, run_options, serving_name
 from foreword.cli.session import json_option, with_client
 from foreword.cli.uploads import uploaded_rows
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 
 if TYPE_CHECKING:
     from foreword.client import Client, TuneExperiment
@@ -83,7 +83,7 @@ def tune(
         console.print(f"Wrote the learning curve to {plot}.")
     if as_json:
         print_json(ended)
-    if ended.state is not ExperimentState.SUCCEEDED:
+    if ended.state is not JobState.SUCCEEDED:
         raise click.exceptions.Exit(1)
     console.print(f"Next: foreword deploy {short_name(ended.tuned_model)} --name {serving_name(ended.display_name)}")
 

@@ -31,7 +31,7 @@ from foreword.client.resources import (
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
-from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.experiment import TaskOptions
 from foreword.domain.halving import Rung
 from foreword.domain.inference import (
     LabelSet,
@@ -42,9 +42,10 @@ from foreword.domain.inference import (
     TokenUsage,
     TopToken,
 )
+from foreword.domain.job import JobState
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
-from foreword.domain.report import DataReport, Evaluation, Finding, ReportPart, Severity
+from foreword.domain.report import DataReport, Finding, ReportPart, Severity, SystemEvaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
@@ -62,13 +63,12 @@ __all__ = [
     "Deployment",
     "DeploymentRevision",
     "DeploymentState",
-    "Evaluation",
-    "ExperimentState",
     "Finding",
     "GenerateKeywords",
     "GeneratePiece",
     "GenerateResult",
     "Identity",
+    "JobState",
     "LabelSet",
     "LengthPenalty",
     "Parameters",
@@ -93,6 +93,7 @@ __all__ = [
     "SuspectRows",
     "SweepState",
     "SweptRange",
+    "SystemEvaluation",
     "Task",
     "TaskOptions",
     "Tenant",

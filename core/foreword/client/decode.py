@@ -10,8 +10,8 @@ from foreword.client.status import error_from_status
 from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage, TopToken
+from foreword.domain.job import JobState
 from foreword.domain.tenant import Scope
 from foreword.errors import ForewordError
 from foreword.v1 import (
@@ -164,9 +164,9 @@ def _tune_snapshot(message: tune_experiment_pb2.TuneSnapshot) -> resources.TuneS
     )
 
 
-def experiment_state(number: int) -> ExperimentState:
+def experiment_state(number: int) -> JobState:
     """Decode the state of an experiment."""
-    return values.member(ExperimentState, tune_experiment_pb2.TuneExperiment.State, "STATE_", number)
+    return values.member(JobState, tune_experiment_pb2.TuneExperiment.State, "STATE_", number)
 
 
 def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: bool = False) -> resources.TuneExperiment:
@@ -186,7 +186,7 @@ def tune_experiment(message: tune_experiment_pb2.TuneExperiment, *, planned: boo
         instruction=message.instruction,
         evaluate_base=message.evaluate_base if message.HasField("evaluate_base") else True,
         plan=_tune_plan(message.plan),
-        state=ExperimentState.QUEUED if planned and not message.state else experiment_state(message.state),
+        state=JobState.QUEUED if planned and not message.state else experiment_state(message.state),
         failure=values.failure(message),
         progress=_tune_progress(message.progress),
         snapshots=tuple(_tune_snapshot(item) for item in message.snapshots),

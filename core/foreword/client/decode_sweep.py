@@ -9,8 +9,8 @@ from google.protobuf import json_format
 from foreword.client import decode_values as values
 from foreword.client import sweep_resources as resources
 from foreword.client.decode import experiment_state
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.halving import Rung
+from foreword.domain.job import JobState
 from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
 from foreword.v1 import tune_sweep_pb2
@@ -68,7 +68,7 @@ def _trial(message: tune_sweep_pb2.TuneTrial) -> resources.TuneTrial:
         tune_experiment=message.tune_experiment,
         values={name: _value(value) for name, value in sorted(message.values.items())},
         seed=message.seed,
-        state=experiment_state(message.state) if message.state else ExperimentState.QUEUED,
+        state=experiment_state(message.state) if message.state else JobState.QUEUED,
         failure=values.failure(message),
         validation_metric=values.optional(message, "validation_metric"),
         validation_loss=values.optional(message, "validation_loss"),

@@ -16,21 +16,31 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
 from foreword.domain.parameters import ParameterSpec, TuneParameters
 from foreword.domain.report import (
+    Calibration,
+    CalibrationBin,
     DataReport,
-    Evaluation,
     EvaluationExample,
     Finding,
     Histogram,
+    Interval,
     Matrix,
     MetricSpec,
     ReportPart,
     Severity,
+    SystemEvaluation,
     Table,
     Values,
 )
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.errors import InternalError
-from foreword.v1 import catalog_pb2, dataset_pb2, report_pb2, tune_experiment_pb2, tune_parameters_pb2
+from foreword.v1 import (
+    catalog_pb2,
+    dataset_pb2,
+    report_pb2,
+    system_evaluation_pb2,
+    tune_experiment_pb2,
+    tune_parameters_pb2,
+)
 
 Member = TypeVar("Member", bound=Enum)
 
@@ -128,9 +138,9 @@ def metric_spec(message: report_pb2.MetricSpec) -> MetricSpec:
     )
 
 
-def evaluation(message: tune_experiment_pb2.Evaluation) -> Evaluation:
+def evaluation(message: system_evaluation_pb2.SystemEvaluation) -> SystemEvaluation:
     """Decode the held-out results of one system."""
-    return Evaluation(
+    return SystemEvaluation(
         system=message.system,
         metrics=dict(message.metrics),
         main_metric=message.main_metric,
@@ -141,6 +151,25 @@ def evaluation(message: tune_experiment_pb2.Evaluation) -> Evaluation:
         examples=tuple(
             EvaluationExample(input=item.input, reference=item.reference, prediction=item.prediction)
             for item in message.examples
+        ),
+        intervals={id: interval(item) for id, item in message.intervals.items()},
+        calibration=calibration(message.calibration) if message.HasField("calibration") else None,
+        mean_seconds=message.mean_seconds,
+    )
+
+
+def interval(message: system_evaluation_pb2.Interval) -> Interval:
+    """Decode an interval."""
+    return Interval(lower=message.lower, upper=message.upper)
+
+
+def calibration(message: system_evaluation_pb2.Calibration) -> Calibration:
+    """Decode the calibration of a system."""
+    return Calibration(
+        expected_calibration_error=message.expected_calibration_error,
+        bins=tuple(
+            CalibrationBin(mean_probability=item.mean_probability, accuracy=item.accuracy, row_count=item.row_count)
+            for item in message.bins
         ),
     )
 

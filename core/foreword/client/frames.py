@@ -20,12 +20,12 @@ from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.report import (
     DataReport,
-    Evaluation,
     EvaluationExample,
     Finding,
     Histogram,
     Matrix,
     ReportPart,
+    SystemEvaluation,
     Table,
 )
 from foreword.domain.suspect_rows import SuspectRow
@@ -80,7 +80,7 @@ def evaluations(result: TuneExperiment | TunedModel) -> DataFrame:
     return frame(("system", *metrics, "row_count", "mean_tokens", "soft_prompt_tokens"), rows, index="system")
 
 
-def examples(evaluation: Evaluation) -> DataFrame:
+def examples(evaluation: SystemEvaluation) -> DataFrame:
     """Return the answers of one system with the expected answers."""
     return frame(_names(EvaluationExample), [list(asdict(item).values()) for item in evaluation.examples])
 

@@ -12,11 +12,12 @@ from enum import Enum
 
 from foreword.domain.base_model import Architecture
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
-from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
 from foreword.domain.inference import LabelSet, StopReason, Token, TokenUsage
+from foreword.domain.job import JobState
 from foreword.domain.parameters import ParameterSpec, TuneParameters
-from foreword.domain.report import DataReport, Evaluation, Finding, MetricSpec
+from foreword.domain.report import DataReport, Finding, MetricSpec, SystemEvaluation
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tenant import Scope
 
@@ -242,11 +243,11 @@ class TuneExperiment:
     instruction: str
     evaluate_base: bool
     plan: TunePlan
-    state: ExperimentState
+    state: JobState
     failure: Failure | None
     progress: TuneProgress
     snapshots: tuple[TuneSnapshot, ...]
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[SystemEvaluation, ...]
     curve_advice: str
     suspect_rows: SuspectRows | None = None
     tuned_model: str
@@ -278,7 +279,7 @@ class TunedModel:
     byte_size: int
     content_sha256: str
     provenance: Mapping[str, str]
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[SystemEvaluation, ...]
     creator: str
     create_time: datetime | None
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung
+from foreword.domain.job import JobState
 from foreword.domain.report import Finding
 from foreword.domain.sweep import TRIAL_STOPPED, Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
@@ -52,7 +52,7 @@ class TuneTrial:
     tune_experiment: str
     values: Mapping[str, Any]
     seed: int
-    state: ExperimentState
+    state: JobState
     failure: Failure | None
     validation_metric: float | None
     validation_loss: float | None

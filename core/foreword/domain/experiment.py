@@ -9,8 +9,9 @@ from enum import Enum
 from typing import Any, Final
 
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.domain.parameters import ResolvedParameters, TuneParameters
-from foreword.domain.report import Evaluation, Finding
+from foreword.domain.report import Finding, SystemEvaluation
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.trial import Trial
 
@@ -24,39 +25,6 @@ MAX_LABEL_CHARACTERS: Final = 200
 """Maximum length of a label in characters."""
 MAX_LABEL_TOKENS: Final = 65_536
 """Maximum number of tokens of all answers that one request scores."""
-
-
-class ExperimentState(Enum):
-    """State of a run; `TRANSITIONS` holds the state machine.
-
-    If its worker dies, a run stays RUNNING (or CANCELLING) until another worker leases it. A run that waits between two
-    turns stays RUNNING as well, in the phase WAITING.
-    """
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLING = "cancelling"
-    CANCELLED = "cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """True if no other state can follow."""
-        return not TRANSITIONS[self]
-
-
-TRANSITIONS: Mapping[ExperimentState, frozenset[ExperimentState]] = {
-    ExperimentState.QUEUED: frozenset({ExperimentState.RUNNING, ExperimentState.CANCELLED}),
-    ExperimentState.RUNNING: frozenset({ExperimentState.SUCCEEDED, ExperimentState.FAILED, ExperimentState.CANCELLING}),
-    ExperimentState.CANCELLING: frozenset(
-        {ExperimentState.CANCELLED, ExperimentState.SUCCEEDED, ExperimentState.FAILED}
-    ),
-    ExperimentState.SUCCEEDED: frozenset(),
-    ExperimentState.FAILED: frozenset(),
-    ExperimentState.CANCELLED: frozenset(),
-}
-"""The states that may follow each state. A run may end before its worker notices the request to cancel it."""
 
 
 class Phase(Enum):
@@ -204,12 +172,12 @@ class TuneExperiment:
     description: str
     config: ExperimentConfig
     plan: TunePlan
-    state: ExperimentState
+    state: JobState
     failure: Failure | None
     progress: Progress
     snapshots: tuple[Snapshot, ...]
     last_sequence: int
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[SystemEvaluation, ...]
     curve_advice: str
     suspect_rows: SuspectRows | None = None
     tuned_model: str | None

@@ -148,12 +148,49 @@ class EvaluationExample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """The results of one system on the held-out rows.
+class Interval:
+    """An interval of numbers, both ends included."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBin:
+    """Rows whose answers have nearly the same probability.
 
     Attributes:
-        system: `tuned`, `base_zero_shot` or `base_three_shot`; with the suffix `_constrained` if only label sets
-            could be answered.
+        mean_probability: Mean probability of the answers, in [0, 1].
+        accuracy: Share of right answers, in [0, 1].
+        row_count: Number of rows, at least one.
+    """
+
+    mean_probability: float
+    accuracy: float
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How well the probabilities of answers agree with how often they are right.
+
+    Attributes:
+        expected_calibration_error: Mean distance between probability and accuracy over the bins, weighted by their
+            rows, in [0, 1].
+        bins: From the least to the most probable answers.
+    """
+
+    expected_calibration_error: float
+    bins: tuple[CalibrationBin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemEvaluation:
+    """The results of one system on labelled rows.
+
+    Attributes:
+        system: In a run: `tuned`, `base_zero_shot` or `base_three_shot`; with the suffix `_constrained` if only label
+            sets could be answered. In an evaluation: the id of the system.
         metrics: Value by metric id.
         main_metric: Id of the metric by which systems are compared.
         row_count: Number of rows evaluated.
@@ -161,6 +198,9 @@ class Evaluation:
         soft_prompt_tokens: Number of soft-prompt vectors in front of each input.
         parts: Per-label table, confusion matrix and the parts that the task adds.
         examples: Some evaluated rows with their answers.
+        intervals: 95 % bootstrap interval by metric id; empty if it was not computed.
+        calibration: Calibration of the probabilities of the answers; None if they have none, or if it was not computed.
+        mean_seconds: Mean compute time of a request; 0 if it was not measured.
     """
 
     system: str
@@ -171,3 +211,6 @@ class Evaluation:
     soft_prompt_tokens: int = 0
     parts: tuple[ReportPart, ...] = ()
     examples: tuple[EvaluationExample, ...] = field(default=())
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    mean_seconds: float = 0.0

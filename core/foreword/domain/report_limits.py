@@ -14,12 +14,12 @@ from typing import Final, TypeVar
 
 from foreword.domain.report import (
     DataReport,
-    Evaluation,
     EvaluationExample,
     Finding,
     Histogram,
     Matrix,
     ReportPart,
+    SystemEvaluation,
     Table,
     Values,
 )
@@ -102,7 +102,7 @@ def limit_report(report: DataReport) -> DataReport:
     )
 
 
-def limit_evaluations(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
+def limit_evaluations(evaluations: Sequence[SystemEvaluation]) -> tuple[SystemEvaluation, ...]:
     """Return evaluations that are within their limits together."""
     share = MAX_EVALUATIONS_BYTES // max(1, min(len(evaluations), _MAX_EVALUATIONS))
     return tuple(_limit_evaluation(evaluation, share) for evaluation in evaluations[:_MAX_EVALUATIONS])
@@ -127,12 +127,12 @@ def _suspect_size(row: SuspectRow) -> int:
     return _SUSPECT_BYTES + _size(row.input, row.output, row.prediction)
 
 
-def _limit_evaluation(evaluation: Evaluation, room: int) -> Evaluation:
+def _limit_evaluation(evaluation: SystemEvaluation, room: int) -> SystemEvaluation:
     metrics = {
         cut_text(id, MAX_CELL_CHARACTERS): value
         for id, value in itertools.islice(evaluation.metrics.items(), _MAX_METRICS)
     }
-    room -= sum(_size(id) + _NUMBER_BYTES for id in metrics)
+    room -= sum(2 * _size(id) + 3 * _NUMBER_BYTES for id in metrics)  # with their intervals
     examples = [
         EvaluationExample(
             input=cut_text(example.input, MAX_EXAMPLE_CHARACTERS),
@@ -147,6 +147,7 @@ def _limit_evaluation(evaluation: Evaluation, room: int) -> Evaluation:
     return replace(
         evaluation,
         metrics=metrics,
+        intervals={id: interval for id, interval in evaluation.intervals.items() if id in metrics},
         examples=tuple(examples),
         parts=_limit_parts(evaluation.parts, room - _examples_size(examples)),
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.halving import HeldOutScore
+from foreword.domain.job import JobState
 
 
 class SweepState(Enum):
@@ -38,7 +38,7 @@ class TrialOutcome:
     """
 
     experiment: str
-    state: ExperimentState
+    state: JobState
     score: HeldOutScore | None
     tuned_model: str | None
     compute_seconds: float
@@ -80,7 +80,7 @@ def sweep_outcome(trials: Sequence[TrialOutcome], *, is_cancelled: bool, create_
     tuned_model = best.tuned_model if best is not None and has_ended else None
     times = [trial.end_time for trial in trials if trial.end_time is not None]
     if not has_ended:
-        is_queued = all(trial.state is ExperimentState.QUEUED for trial in trials)
+        is_queued = all(trial.state is JobState.QUEUED for trial in trials)
         going = SweepState.QUEUED if is_queued else SweepState.RUNNING
         state = SweepState.CANCELLING if is_cancelled else going
     elif tuned_model is not None:

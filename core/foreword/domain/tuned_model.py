@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 
 CONFIG_FILE: Final = "adapter_config.json"
 TENSORS_FILE: Final = "adapter_model.safetensors"
@@ -46,6 +46,6 @@ class TunedModel:
     max_input_tokens: int
     max_output_tokens: int
     provenance: Mapping[str, str]
-    evaluations: tuple[Evaluation, ...]
+    evaluations: tuple[SystemEvaluation, ...]
     creator: str
     create_time: datetime

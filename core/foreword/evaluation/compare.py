@@ -11,7 +11,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
-from foreword.domain.report import Evaluation, EvaluationExample
+from foreword.domain.report import EvaluationExample, SystemEvaluation
 from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
 from foreword.inference.model.loaded_adapter import LoadedAdapter
@@ -46,7 +46,7 @@ def evaluate(
     parameters: ResolvedParameters,
     check: Check = lambda: None,
     example_count: int = EXAMPLE_COUNT,
-) -> tuple[Evaluation, ...]:
+) -> tuple[SystemEvaluation, ...]:
     """Measure the tuned model and, if asked, the base model on the same rows.
 
     The base model is prompted as its users would prompt it: with the instruction and the template, without and with
@@ -170,7 +170,7 @@ class _Bench:
 
     def measure(
         self, system: str, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
-    ) -> Evaluation:
+    ) -> SystemEvaluation:
         """Generate the answers of a system for every row, and score them."""
         adapter = self.runner.load_adapter(contributions)
         texts = self._texts(prompting, adapter, space)
@@ -186,7 +186,7 @@ class _Bench:
                 max_target_tokens=self.parameters.max_output_tokens,
                 check=self.check,
             )
-        return Evaluation(
+        return SystemEvaluation(
             system=system,
             metrics=metrics,
             main_metric=self.task.main_metric,

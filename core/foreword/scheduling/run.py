@@ -10,7 +10,7 @@ from typing import TypeVar
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 from foreword.errors import ArtifactError, FailedPreconditionError, ForewordError
 from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
@@ -228,7 +228,7 @@ class ExperimentRun:
             self._workshop.queue.rewind(self._lease, tuning.step - 1 if tuning.epoch_is_over else tuning.step)
         return tuning
 
-    def _evaluate(self, tuning: TuningRun, result: TrainResult) -> tuple[Evaluation, ...]:
+    def _evaluate(self, tuning: TuningRun, result: TrainResult) -> tuple[SystemEvaluation, ...]:
         """Compare the adapter of the best epoch with the base model on the held-out rows."""
         if not tuning.validation_rows:
             return ()

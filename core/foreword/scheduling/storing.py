@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from foreword.domain.experiment import TuneExperiment
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.plugin.interfaces import BaseModel, Schema, TuningMethod
@@ -32,7 +32,7 @@ def store_tuned_model(
     result: TrainResult,
     schema: Schema,
     start: TunedModel | None,
-    evaluations: Sequence[Evaluation],
+    evaluations: Sequence[SystemEvaluation],
     suspects: SuspectRows,
     compute_seconds: float,
 ) -> None:

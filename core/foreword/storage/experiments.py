@@ -8,17 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, defer
 
-from foreword.domain.experiment import (
-    ExperimentConfig,
-    ExperimentState,
-    Progress,
-    Snapshot,
-    TuneExperiment,
-    TunePlan,
-)
+from foreword.domain.experiment import ExperimentConfig, Progress, Snapshot, TuneExperiment, TunePlan
 from foreword.domain.failure import Failure
-from foreword.domain.job import JobKind
-from foreword.domain.report import Evaluation
+from foreword.domain.job import JobKind, JobState
+from foreword.domain.report import SystemEvaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.trial import Trial
@@ -162,8 +155,8 @@ class ExperimentRepository:
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
-            state = ExperimentState(row.job.state)
-            if state in (ExperimentState.SUCCEEDED, ExperimentState.FAILED):
+            state = JobState(row.job.state)
+            if state in (JobState.SUCCEEDED, JobState.FAILED):
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
                     f"{name} has already {state.value} and cannot be cancelled. Delete it if you do not need it.",
@@ -187,7 +180,7 @@ class ExperimentRepository:
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id, for_update=True)
             state = row.job.state
-            if not ExperimentState(state).ended:
+            if not JobState(state).ended:
                 name = TuneExperimentName(self._tenant, id)
                 raise FailedPreconditionError(
                     f"{name} is {state}. Cancel it and wait until it has ended, then delete it.",
@@ -286,7 +279,7 @@ def check_room(session: Session, tenant: str, max_queued: int, estimated_seconds
         .where(
             JobRow.tenant == tenant,
             JobRow.kind == JobKind.TUNE.value,
-            JobRow.state == ExperimentState.QUEUED.value,
+            JobRow.state == JobState.QUEUED.value,
         )
     ).one()
     if queued + count > max_queued:
@@ -308,14 +301,14 @@ def cancel_job(session: Session, row: ExperimentRow, now: datetime, reason: Fail
         reason: Why its sweep has stopped it; None if its owner cancels it.
     """
     job = row.job
-    state = ExperimentState(job.state)
-    if state is ExperimentState.QUEUED:
-        transition(job, ExperimentState.CANCELLED, now)
-    elif state is ExperimentState.RUNNING:
+    state = JobState(job.state)
+    if state is JobState.QUEUED:
+        transition(job, JobState.CANCELLED, now)
+    elif state is JobState.RUNNING:
         yielded = job.yield_time is not None
-        transition(job, ExperimentState.CANCELLING, now)
+        transition(job, JobState.CANCELLING, now)
         if yielded:  # no worker holds it, and the workers may be busy for long
-            transition(job, ExperimentState.CANCELLED, now)
+            transition(job, JobState.CANCELLED, now)
             note_deletion(session, row.tenant, checkpoints_key(row.tenant, row.id, row.create_time), now)
     if reason is not None:
         job.failure = encode(Failure, reason, "failure")
@@ -369,12 +362,12 @@ def to_experiment(
         description=row.description,
         config=decode(ExperimentConfig, row.config),
         plan=decode(TunePlan, row.plan),
-        state=ExperimentState(job.state),
+        state=JobState(job.state),
         failure=None if job.failure is None else decode(Failure, job.failure),
         progress=decode(Progress, row.progress),
         snapshots=tuple(snapshots),
         last_sequence=row.last_sequence,
-        evaluations=decode(tuple[Evaluation, ...], row.evaluations) if with_results else (),
+        evaluations=decode(tuple[SystemEvaluation, ...], row.evaluations) if with_results else (),
         curve_advice=row.curve_advice,
         suspect_rows=None if suspects is None else decode(SuspectRows, suspects),
         tuned_model=row.tuned_model,

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentState, Phase, Progress
+from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
-from foreword.domain.job import JobKind
-from foreword.domain.report import Evaluation
+from foreword.domain.job import JobKind, JobState
+from foreword.domain.report import SystemEvaluation
 from foreword.domain.report_limits import limit_evaluations, limit_suspect_rows
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import TunedModel
@@ -103,7 +103,7 @@ class ExperimentQueue:
         with self._database.write("leases") as session:
             jobs = _lock(session, leaving)
             now = self._database.clock(session)
-            if any(job.state == ExperimentState.CANCELLING.value for job in jobs):
+            if any(job.state == JobState.CANCELLING.value for job in jobs):
                 return None
             exchange = exchange_due(session, company, now)
             if exchange is None or exchange.leaving != {job.key for job in jobs}:
@@ -166,7 +166,7 @@ class ExperimentQueue:
         lease: Lease,
         *,
         tuned_model: TunedModel,
-        evaluations: Sequence[Evaluation],
+        evaluations: Sequence[SystemEvaluation],
         curve_advice: str,
         compute_seconds: float,
         suspect_rows: SuspectRows | None = None,
@@ -180,13 +180,13 @@ class ExperimentQueue:
         """
         assert tuned_model.tenant == lease.experiment.tenant
         with self._database.write() as session:
-            job = self._end(session, lease, ExperimentState.SUCCEEDED, compute_seconds)
+            job = self._end(session, lease, JobState.SUCCEEDED, compute_seconds)
             job.failure = None  # its sweep may have stopped it a moment too late
             assert job.end_time is not None
             row = experiment_of(session, job)
             done = dataclasses.replace(decode(Progress, row.progress), percent=100.0, remaining_seconds=0.0)
             row.progress = encode(Progress, done)
-            row.evaluations = encode(tuple[Evaluation, ...], limit_evaluations(evaluations), "evaluations")
+            row.evaluations = encode(tuple[SystemEvaluation, ...], limit_evaluations(evaluations), "evaluations")
             row.curve_advice = curve_advice
             if suspect_rows is not None:
                 row.suspect_rows = encode(SuspectRows, limit_suspect_rows(suspect_rows), "suspect_rows")
@@ -203,7 +203,7 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            job = self._end(session, lease, ExperimentState.FAILED, compute_seconds)
+            job = self._end(session, lease, JobState.FAILED, compute_seconds)
             job.failure = encode(Failure, failure, "failure")
             session.flush()
             self._failpoint("queue.fail.before_commit")
@@ -216,7 +216,7 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            self._end(session, lease, ExperimentState.CANCELLED, compute_seconds)
+            self._end(session, lease, JobState.CANCELLED, compute_seconds)
             session.flush()
             self._failpoint("queue.cancelled.before_commit")
         self._failpoint("queue.cancelled.after_commit")
@@ -238,14 +238,14 @@ class ExperimentQueue:
             self._failpoint("queue.release.before_commit")
         self._failpoint("queue.release.after_commit")
 
-    def counts(self) -> Mapping[ExperimentState, int]:
+    def counts(self) -> Mapping[JobState, int]:
         """Return the number of experiments in each state, over all tenants."""
         with self._database.read() as session:
             rows = session.execute(
                 select(JobRow.state, func.count()).where(JobRow.kind == JobKind.TUNE.value).group_by(JobRow.state)
             )
             found = {state: count for state, count in rows}  # noqa: C416 - mypy rejects dict(rows)
-        return {state: found.get(state.value, 0) for state in ExperimentState}
+        return {state: found.get(state.value, 0) for state in JobState}
 
     def _lease(
         self,
@@ -277,12 +277,12 @@ class ExperimentQueue:
             experiment = to_experiment(row, read_snapshots(session, row, 0))
         except InternalError as error:
             # If an unreadable row stayed queued, every lease would select it again.
-            transition(job, ExperimentState.FAILED, now)
+            transition(job, JobState.FAILED, now)
             job.failure = encode(Failure, Failure.of(error), "failure")
             return None
         return Lease(experiment, job.lease_epoch, worker, job.key, job.lost_leases)
 
-    def _end(self, session: Session, lease: Lease, state: ExperimentState, compute_seconds: float) -> JobRow:
+    def _end(self, session: Session, lease: Lease, state: JobState, compute_seconds: float) -> JobRow:
         (job,) = _lock(session, [lease])
         now = self._database.clock(session)
         transition(job, state, now)
@@ -293,7 +293,7 @@ class ExperimentQueue:
 def _state(job: JobRow | None) -> LeaseState:
     if job is None:
         return LeaseState.LOST
-    return LeaseState.CANCELLING if job.state == ExperimentState.CANCELLING.value else LeaseState.HELD
+    return LeaseState.CANCELLING if job.state == JobState.CANCELLING.value else LeaseState.HELD
 
 
 def _lock(session: Session, leases: Sequence[Lease]) -> list[JobRow]:

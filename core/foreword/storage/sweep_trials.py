@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, defer
 
-from foreword.domain.experiment import ExperimentConfig, ExperimentState, Phase, Progress, Snapshot
+from foreword.domain.experiment import ExperimentConfig, Phase, Progress, Snapshot
 from foreword.domain.failure import Failure
 from foreword.domain.halving import HeldOutScore, TrialScores
+from foreword.domain.job import JobState
 from foreword.domain.sweep import SearchSpace, SweepPlan, TrialStatus, TuneSweep
 from foreword.domain.sweep_outcome import TrialOutcome, sweep_outcome
 from foreword.domain.trial import Trial
@@ -75,12 +76,12 @@ def held_out_curves(session: Session, rows: Iterable[ExperimentRow]) -> Mapping[
 
 def trial_scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore]) -> TrialScores:
     """Return the scores of a trial from its held-out results."""
-    state = ExperimentState(row.job.state)
+    state = JobState(row.job.state)
     return TrialScores(
         number=number,
         scores=curve,
-        is_complete=state is ExperimentState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
-        counts=state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED),
+        is_complete=state is JobState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
+        counts=state in (JobState.RUNNING, JobState.SUCCEEDED),
         keeps_best=trial_of(row).keeps_best,
     )
 
@@ -110,7 +111,7 @@ def outcomes_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[st
         found.setdefault(str(sweep), []).append(
             TrialOutcome(
                 experiment=id,
-                state=ExperimentState(state),
+                state=JobState(state),
                 score=None if score is None else decode(HeldOutScore, score),
                 tuned_model=tuned_model,
                 compute_seconds=compute_seconds,
@@ -155,7 +156,7 @@ def _to_status(row: ExperimentRow) -> TrialStatus:
     return TrialStatus(
         experiment=row.id,
         trial=trial_of(row),
-        state=ExperimentState(job.state),
+        state=JobState(job.state),
         failure=None if job.failure is None else decode(Failure, job.failure),
         score=None if row.held_out_score is None else decode(HeldOutScore, row.held_out_score),
         progress=decode(Progress, row.progress),

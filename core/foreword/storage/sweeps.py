@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentConfig, ExperimentState, TunePlan
+from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung, choose_stops
+from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import SearchSpace, SweepPlan, TuneSweep, stop_reason
 from foreword.domain.trial import Trial
@@ -279,7 +280,7 @@ class SweepRepository:
         return [
             (rows[stop.number], stop_reason(stop))
             for stop in stops
-            if ExperimentState(rows[stop.number].job.state) is ExperimentState.RUNNING
+            if JobState(rows[stop.number].job.state) is JobState.RUNNING
         ]
 
     def _made(self, session: Session, request: RequestKey | None) -> TuneSweep | None:

@@ -9,7 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, defer
 
 from foreword.domain.deployment import RevisionState
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 from foreword.domain.report_limits import limit_evaluations
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.tuned_model import TunedModel
@@ -106,7 +106,7 @@ def add_tuned_model(session: Session, model: TunedModel, now: datetime) -> None:
             tenant=model.tenant,
             id=model.id,
             manifest=encode(TunedModel, stored, "tuned_model"),
-            evaluations=encode(tuple[Evaluation, ...], limit_evaluations(model.evaluations), "evaluations"),
+            evaluations=encode(tuple[SystemEvaluation, ...], limit_evaluations(model.evaluations), "evaluations"),
             create_time=now,
         )
     )
@@ -143,5 +143,5 @@ def _require(session: Session, tenant: str, id: str) -> TunedModelRow:
 
 def _to_tuned_model(row: TunedModelRow, *, with_evaluations: bool = True) -> TunedModel:
     model = decode(TunedModel, row.manifest)
-    evaluations = decode(tuple[Evaluation, ...], row.evaluations) if with_evaluations else ()
+    evaluations = decode(tuple[SystemEvaluation, ...], row.evaluations) if with_evaluations else ()
     return dataclasses.replace(model, evaluations=evaluations)

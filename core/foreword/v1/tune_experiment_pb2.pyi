@@ -1,6 +1,7 @@
 import datetime
 
 from foreword.v1 import report_pb2 as _report_pb2
+from foreword.v1 import system_evaluation_pb2 as _system_evaluation_pb2
 from foreword.v1 import tune_parameters_pb2 as _tune_parameters_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -79,7 +80,7 @@ class TuneExperiment(_message.Message):
     error: _status_pb2.Status
     progress: TuneProgress
     snapshots: _containers.RepeatedCompositeFieldContainer[TuneSnapshot]
-    evaluations: _containers.RepeatedCompositeFieldContainer[Evaluation]
+    evaluations: _containers.RepeatedCompositeFieldContainer[_system_evaluation_pb2.SystemEvaluation]
     curve_advice: str
     tuned_model: str
     capacity_unit_hours: float
@@ -92,7 +93,7 @@ class TuneExperiment(_message.Message):
     validation_dataset: str
     suspect_rows: SuspectRows
     tune_sweep: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., base_model: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., parameters: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., instruction: _Optional[str] = ..., evaluate_base: _Optional[bool] = ..., plan: _Optional[_Union[TunePlan, _Mapping]] = ..., state: _Optional[_Union[TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[TuneProgress, _Mapping]] = ..., snapshots: _Optional[_Iterable[_Union[TuneSnapshot, _Mapping]]] = ..., evaluations: _Optional[_Iterable[_Union[Evaluation, _Mapping]]] = ..., curve_advice: _Optional[str] = ..., tuned_model: _Optional[str] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_seconds: _Optional[float] = ..., validation_dataset: _Optional[str] = ..., suspect_rows: _Optional[_Union[SuspectRows, _Mapping]] = ..., tune_sweep: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., base_model: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., parameters: _Optional[_Union[_tune_parameters_pb2.TuneParameters, _Mapping]] = ..., instruction: _Optional[str] = ..., evaluate_base: _Optional[bool] = ..., plan: _Optional[_Union[TunePlan, _Mapping]] = ..., state: _Optional[_Union[TuneExperiment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., progress: _Optional[_Union[TuneProgress, _Mapping]] = ..., snapshots: _Optional[_Iterable[_Union[TuneSnapshot, _Mapping]]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., curve_advice: _Optional[str] = ..., tuned_model: _Optional[str] = ..., capacity_unit_hours: _Optional[float] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., wait_seconds: _Optional[float] = ..., validation_dataset: _Optional[str] = ..., suspect_rows: _Optional[_Union[SuspectRows, _Mapping]] = ..., tune_sweep: _Optional[str] = ...) -> None: ...
 
 class TunePlan(_message.Message):
     __slots__ = ("parameters", "sources", "training_row_count", "validation_row_count", "planned_updates", "trainable_parameter_count", "estimated_seconds", "estimated_capacity_unit_hours", "warnings", "labels", "multi_label")
@@ -171,33 +172,6 @@ class TuneSnapshot(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     def __init__(self, sequence: _Optional[int] = ..., step: _Optional[int] = ..., epoch: _Optional[float] = ..., loss: _Optional[float] = ..., validation_loss: _Optional[float] = ..., validation_metric: _Optional[float] = ..., learning_rate: _Optional[float] = ..., examples_per_second: _Optional[float] = ..., phase: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
-class Evaluation(_message.Message):
-    __slots__ = ("system", "metrics", "main_metric", "row_count", "mean_tokens", "soft_prompt_tokens", "parts", "examples")
-    class MetricsEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: float
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
-    SYSTEM_FIELD_NUMBER: _ClassVar[int]
-    METRICS_FIELD_NUMBER: _ClassVar[int]
-    MAIN_METRIC_FIELD_NUMBER: _ClassVar[int]
-    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
-    MEAN_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    SOFT_PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    PARTS_FIELD_NUMBER: _ClassVar[int]
-    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
-    system: str
-    metrics: _containers.ScalarMap[str, float]
-    main_metric: str
-    row_count: int
-    mean_tokens: float
-    soft_prompt_tokens: int
-    parts: _containers.RepeatedCompositeFieldContainer[_report_pb2.ReportPart]
-    examples: _containers.RepeatedCompositeFieldContainer[EvaluationExample]
-    def __init__(self, system: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., main_metric: _Optional[str] = ..., row_count: _Optional[int] = ..., mean_tokens: _Optional[float] = ..., soft_prompt_tokens: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[_report_pb2.ReportPart, _Mapping]]] = ..., examples: _Optional[_Iterable[_Union[EvaluationExample, _Mapping]]] = ...) -> None: ...
-
 class SuspectRows(_message.Message):
     __slots__ = ("rows", "examined_row_count", "row_count")
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -223,13 +197,3 @@ class SuspectRow(_message.Message):
     output: str
     prediction: str
     def __init__(self, dataset: _Optional[str] = ..., row: _Optional[int] = ..., loss: _Optional[float] = ..., input: _Optional[str] = ..., output: _Optional[str] = ..., prediction: _Optional[str] = ...) -> None: ...
-
-class EvaluationExample(_message.Message):
-    __slots__ = ("input", "reference", "prediction")
-    INPUT_FIELD_NUMBER: _ClassVar[int]
-    REFERENCE_FIELD_NUMBER: _ClassVar[int]
-    PREDICTION_FIELD_NUMBER: _ClassVar[int]
-    input: str
-    reference: str
-    prediction: str
-    def __init__(self, input: _Optional[str] = ..., reference: _Optional[str] = ..., prediction: _Optional[str] = ...) -> None: ...

@@ -1,6 +1,6 @@
 import datetime
 
-from foreword.v1 import tune_experiment_pb2 as _tune_experiment_pb2
+from foreword.v1 import system_evaluation_pb2 as _system_evaluation_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -51,7 +51,7 @@ class TunedModel(_message.Message):
     byte_size: int
     content_sha256: str
     provenance: _containers.ScalarMap[str, str]
-    evaluations: _containers.RepeatedCompositeFieldContainer[_tune_experiment_pb2.Evaluation]
+    evaluations: _containers.RepeatedCompositeFieldContainer[_system_evaluation_pb2.SystemEvaluation]
     creator: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., base_model: _Optional[str] = ..., tune_experiment: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., num_virtual_tokens: _Optional[int] = ..., byte_size: _Optional[int] = ..., content_sha256: _Optional[str] = ..., provenance: _Optional[_Mapping[str, str]] = ..., evaluations: _Optional[_Iterable[_Union[_tune_experiment_pb2.Evaluation, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., base_model: _Optional[str] = ..., tune_experiment: _Optional[str] = ..., dataset: _Optional[str] = ..., task: _Optional[str] = ..., tuning_type: _Optional[str] = ..., verbalizer: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., num_virtual_tokens: _Optional[int] = ..., byte_size: _Optional[int] = ..., content_sha256: _Optional[str] = ..., provenance: _Optional[_Mapping[str, str]] = ..., evaluations: _Optional[_Iterable[_Union[_system_evaluation_pb2.SystemEvaluation, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

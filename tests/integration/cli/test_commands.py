@@ -10,8 +10,9 @@ import pytest
 from factories.stored import beat
 from foreword.cli.application import run
 from foreword.client import Client
-from foreword.domain.experiment import ExperimentState, Phase, Progress
+from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.domain.tenant import Scope
 from foreword.v1 import tune_experiment_service_pb2
 
@@ -375,7 +376,7 @@ def test_experiment_states_are_those_of_the_domain(command):
     status, _, problem = command("experiments", "list", "--filter", "state = nonsense")
     assert status == 1
     assert problem.startswith("Error: --filter: needs one of QUEUED, RUNNING")
-    assert all(command("experiments", "list", "--filter", f"state = {state.name}")[0] == 0 for state in ExperimentState)
+    assert all(command("experiments", "list", "--filter", f"state = {state.name}")[0] == 0 for state in JobState)
 
 
 def test_every_generation_parameter_has_an_option(command):

@@ -14,7 +14,7 @@ from factories.api import make_file
 from foreword.cli.application import run
 from foreword.cli.render.console import out_console
 from foreword.cli.render.sweep import SweepProgressView, print_sweep
-from foreword.client import Client, ExperimentState, SweepState
+from foreword.client import Client, JobState, SweepState
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 
@@ -137,18 +137,18 @@ def test_an_ended_sweep_shows_the_best_first_and_why_others_failed(server, capsy
     trials = (
         dataclasses.replace(
             stopped,
-            state=ExperimentState.CANCELLED,
+            state=JobState.CANCELLED,
             failure=Failure(kind="cancelled", reason="TRIAL_STOPPED", message="Two were better."),
             validation_metric=0.25,
             validation_loss=1.5,
         ),
         dataclasses.replace(
             failed,
-            state=ExperimentState.FAILED,
+            state=JobState.FAILED,
             failure=Failure(kind="failed_precondition", reason="TUNING_DIVERGED", message="The loss is not finite."),
         ),
         dataclasses.replace(
-            best, state=ExperimentState.SUCCEEDED, validation_metric=0.75, validation_loss=0.5, tuned_model="models/m"
+            best, state=JobState.SUCCEEDED, validation_metric=0.75, validation_loss=0.5, tuned_model="models/m"
         ),
     )
     ended = dataclasses.replace(

@@ -13,7 +13,7 @@ from foreword.client import (
     AsyncClient,
     Client,
     DeploymentState,
-    ExperimentState,
+    JobState,
     LengthPenalty,
     ReturnOptions,
     Scope,
@@ -161,7 +161,7 @@ def test_a_run_is_created_listed_cancelled_and_deleted(client, dataset):
         filter='state = QUEUED AND display_name : "RUN"', order_by="create_time desc", view="full", limit=1
     )
     assert found.name == experiment.name
-    assert client.cancel_tune_experiment("my-run").state is ExperimentState.CANCELLED
+    assert client.cancel_tune_experiment("my-run").state is JobState.CANCELLED
     with pytest.raises(CancelledError, match="was cancelled"):
         client.wait_for_experiment("my-run")
     client.delete_tune_experiment(experiment)
@@ -174,7 +174,7 @@ def test_a_tuned_model_is_exported_deployed_updated_and_rolled_back(client, data
     model = server.tune_by_hand(experiment.name)
 
     ended = client.wait_for_experiment(experiment)
-    assert (ended.state, ended.tuned_model) == (ExperimentState.SUCCEEDED, model)
+    assert (ended.state, ended.tuned_model) == (JobState.SUCCEEDED, model)
     assert client.list_tuned_models()[0].name == model == client.get_tuned_model(model).name
 
     written = client.export_tuned_model(model, tmp_path / "adapter")

@@ -16,7 +16,8 @@ from factories.stored import let_wait
 from factories.tuning_process import Kill, tune
 from factories.waiting import wait_until
 from foreword.config import Settings
-from foreword.domain.experiment import ExperimentState, TuneExperiment
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.job import JobState
 from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.tuned_models import TunedModelRepository
@@ -26,7 +27,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
 
 STEPS = 24
-SUCCEEDED, FAILED, CANCELLED = ExperimentState.SUCCEEDED, ExperimentState.FAILED, ExperimentState.CANCELLED
+SUCCEEDED, FAILED, CANCELLED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED
 ENDS = {"sound": {SUCCEEDED}, "diverging": {FAILED}, "cancelled": {CANCELLED}}
 BOUND = 1e-3
 """Largest difference between the tensors of a run and those of one that was neither killed nor in company."""

@@ -17,8 +17,8 @@ from factories.runs import make_parameters, make_plan_of, make_rows
 from factories.stored import let_wait, make_config
 from factories.tuning_process import Kill, tune
 from factories.waiting import wait_until
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.halving import make_rungs
+from foreword.domain.job import JobState
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.sweep import TRIAL_STOPPED, Search, SearchSpace, SweptParameter, TuneSweep
 from foreword.domain.sweep_outcome import SweepState
@@ -100,8 +100,8 @@ def check(sweep: TuneSweep) -> None:
     assert sweep.state is SweepState.SUCCEEDED
     assert sweep.best is not None
     assert sweep.tuned_model == sweep.best.tuned_model
-    succeeded = [trial for trial in sweep.trials if trial.state is ExperimentState.SUCCEEDED]
-    stopped = [trial for trial in sweep.trials if trial.state is ExperimentState.CANCELLED]
+    succeeded = [trial for trial in sweep.trials if trial.state is JobState.SUCCEEDED]
+    stopped = [trial for trial in sweep.trials if trial.state is JobState.CANCELLED]
     assert len(succeeded) + len(stopped) == len(sweep.trials)
     assert 1 <= len(succeeded) <= sweep.plan.rungs[-1].keep
     assert {trial.failure.reason for trial in stopped if trial.failure} == {TRIAL_STOPPED}
@@ -153,7 +153,7 @@ def test_without_halving_all_trials_end(shop):
 
     work(shop)
 
-    assert {trial.state for trial in get(shop, sweep).trials} == {ExperimentState.SUCCEEDED}
+    assert {trial.state for trial in get(shop, sweep).trials} == {JobState.SUCCEEDED}
 
 
 def test_a_trial_that_diverges_does_not_end_the_sweep(shop):

@@ -15,7 +15,7 @@ from factories.api import create_experiment, refused, upload
 from factories.clients import DrivenAsyncClient
 from factories.dead_connections import forwarding
 from factories.servers import RunningServer
-from foreword.client import Client, ExperimentState
+from foreword.client import Client, JobState
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS, keepalive_options
 from foreword.v1 import tenant_service_pb2, tenant_service_pb2_grpc
 from foreword.v1.tune_experiment_service_pb2 import CancelTuneExperimentRequest, WatchTuneExperimentRequest
@@ -153,7 +153,7 @@ def test_the_server_frees_the_watches_of_a_dead_connection(server: RunningServer
 def test_a_clients_watch_goes_on_over_a_new_connection(
     server: RunningServer, times: Times, queued: str, kind: Any
 ) -> None:
-    states: list[tuple[ExperimentState, float]] = []
+    states: list[tuple[JobState, float]] = []
     with forwarding(server.port) as forwarder, kind(forwarder.endpoint, "dev", **times.client) as client:
 
         def follow() -> None:
@@ -168,7 +168,7 @@ def test_a_clients_watch_goes_on_over_a_new_connection(
         thread.join(times.noticed + 1)
         assert not thread.is_alive()
 
-    assert [state for state, _ in states] == [ExperimentState.QUEUED, ExperimentState.CANCELLED]
+    assert [state for state, _ in states] == [JobState.QUEUED, JobState.CANCELLED]
     assert states[-1][1] - begin < times.noticed
     print(f"heard of the end {states[-1][1] - begin:.1f} s after the connection died")
 
@@ -198,7 +198,7 @@ def test_a_clients_watch_yields_no_heartbeats(server: RunningServer, queued: str
         client.cancel_tune_experiment(queued)
         thread.join(60)
 
-    assert [item.state for item in seen] == [ExperimentState.QUEUED, ExperimentState.CANCELLED]
+    assert [item.state for item in seen] == [JobState.QUEUED, JobState.CANCELLED]
 
 
 def test_a_client_that_pings_without_end_is_disconnected(start_server: Any) -> None:

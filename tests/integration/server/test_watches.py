@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from factories.api import create_experiment, refused, upload
 from factories.stored import beat, make_snapshot, store_experiment
-from foreword.domain.experiment import ExperimentState, Progress, TuneExperiment
+from foreword.domain.experiment import Progress, TuneExperiment
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.errors import ExhaustedError, NotFoundError, UnavailableError
 from foreword.names import TuneExperimentName
 from foreword.server.watches import POLL_SECONDS, ExperimentWatches, Watch
@@ -106,7 +107,7 @@ async def test_a_hundred_watches_of_an_experiment_cost_what_one_does(
     with ExitStack() as stack:
         opened = [stack.enter_context(watches.open(name_of(lease), 0)) for _ in range(100)]
         for watch in opened:
-            assert (await seen_next(watch)).state is ExperimentState.RUNNING
+            assert (await seen_next(watch)).state is JobState.RUNNING
         before, begin = database.reads, time.monotonic()
 
         advance(database, lease, 1)
@@ -170,7 +171,7 @@ async def test_one_experiment_that_is_gone_ends_its_own_watches_only(
             await to_the_end(gone)
 
         ExperimentRepository(database, other.tenant).request_cancel(other.id)
-        assert (await seen_next(kept)).state is ExperimentState.CANCELLED
+        assert (await seen_next(kept)).state is JobState.CANCELLED
 
 
 async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(

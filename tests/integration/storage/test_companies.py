@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from factories.stored import beat, company_of, let_wait, make_snapshot, store_experiment
-from foreword.domain.experiment import ExperimentState, Phase, Progress, TuneExperiment
+from foreword.domain.experiment import Phase, Progress, TuneExperiment
+from foreword.domain.job import JobState
 from foreword.errors import LeaseLostError
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
@@ -51,7 +52,7 @@ def test_runs_of_any_tenant_on_the_base_model_join_until_none_waits(database):
 
     assert [lease.experiment.id for lease in leases if lease] == [joining[1].id, joining[0].id, joining[2].id]
     assert leases[3] is None
-    assert leases[0].experiment.state is ExperimentState.RUNNING
+    assert leases[0].experiment.state is JobState.RUNNING
 
 
 def test_a_run_that_a_free_worker_may_take_does_not_join(database):
@@ -140,7 +141,7 @@ def test_the_end_of_one_run_leaves_the_leases_of_the_others(database):
     queue.cancelled(second, 1.0)
 
     assert not beat(queue, third, duration=MINUTE)
-    assert get(database, third).state is ExperimentState.RUNNING
+    assert get(database, third).state is JobState.RUNNING
 
 
 def test_a_company_with_room_stays_as_it_is_while_runs_on_its_base_model_wait(database):
@@ -181,7 +182,7 @@ def test_a_company_leaves_as_a_whole_for_a_run_on_another_base_model(database):
     assert following.experiment.id == waiting.id
     for lease in leases:
         found = get(database, lease)
-        assert (found.state, found.progress.phase) == (ExperimentState.RUNNING, Phase.WAITING)
+        assert (found.state, found.progress.phase) == (JobState.RUNNING, Phase.WAITING)
     joined = [queue.lease("w2", MINUTE), queue.join("w2", STARTER, MINUTE)]
     assert {lease.experiment.id for lease in joined if lease} == {leases[0].experiment.id}  # the other waits a second
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from factories.stored import beat, make_config, make_plan, make_snapshot, store_dataset, store_experiment, store_tenant
-from foreword.domain.experiment import ExperimentState
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.errors import (
     AlreadyExistsError,
     ExhaustedError,
@@ -32,7 +32,7 @@ def test_what_was_stored_is_found(database):
     assert ExperimentRepository(database, "acme").get(experiment.id) == experiment
     assert experiment.config == make_config(dataset.id)
     assert experiment.plan == make_plan()
-    assert experiment.state is ExperimentState.QUEUED
+    assert experiment.state is JobState.QUEUED
     assert experiment.description == "first try"
     assert experiment.start_time is experiment.end_time is None
 
@@ -112,7 +112,7 @@ def test_a_replay_answers_with_the_experiment_as_it_is_now(database):
     request = RequestKey("CreateTuneExperiment", "r1", "f1")
     first = store_experiment(database, request=request)
     ExperimentRepository(database, "acme").request_cancel(first.id)
-    assert store_experiment(database, request=request).state is ExperimentState.CANCELLED
+    assert store_experiment(database, request=request).state is JobState.CANCELLED
 
 
 def test_a_replay_is_not_answered_with_an_experiment_that_got_the_same_id_later(database):
@@ -173,7 +173,7 @@ def test_a_snapshot_comes_back_as_it_was_even_when_the_loss_is_infinite(database
 
 def test_a_queued_experiment_is_cancelled_at_once_and_never_leased(database):
     experiment = ExperimentRepository(database, "acme").request_cancel(store_experiment(database).id)
-    assert experiment.state is ExperimentState.CANCELLED
+    assert experiment.state is JobState.CANCELLED
     assert experiment.end_time is not None
     assert ExperimentQueue(database).lease("w", MINUTE) is None
 
@@ -183,11 +183,11 @@ def test_a_running_experiment_is_cancelled_by_its_worker(database):
     queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
     lease = queue.lease("w", MINUTE)
     assert beat(queue, lease, duration=MINUTE) is False
-    assert repository.request_cancel(experiment.id).state is ExperimentState.CANCELLING
+    assert repository.request_cancel(experiment.id).state is JobState.CANCELLING
     assert beat(queue, lease, duration=MINUTE) is True
     queue.cancelled(lease, 1.5)
     found = repository.get(experiment.id)
-    assert (found.state, found.compute_seconds) == (ExperimentState.CANCELLED, 1.5)
+    assert (found.state, found.compute_seconds) == (JobState.CANCELLED, 1.5)
 
 
 def test_cancelling_again_changes_nothing(database):

@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from factories.fake_training import STEPS, Place, value_at, work
 from factories.stored import let_wait, store_dataset, store_experiment
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 from foreword.storage import artifacts, checkpoints, queue
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
@@ -42,7 +42,7 @@ CONTEXT.set_forkserver_preload(
 
 ACKNOWLEDGED = ("leased", "heartbeat", "checkpoint", "cancel", "ended")
 MODES = ("succeed", "fail", "cancel", "release", "yield")
-SUCCEEDED, FAILED, CANCELLED = ExperimentState.SUCCEEDED, ExperimentState.FAILED, ExperimentState.CANCELLED
+SUCCEEDED, FAILED, CANCELLED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED
 ENDS = {
     "succeed": {SUCCEEDED},
     "fail": {FAILED},
@@ -94,12 +94,12 @@ def check(database: Database, place: Place, runs: dict[str, str]) -> int:
         told = {event["state"] for event in own if event["event"] == "ended"}
         assert told <= {experiment.state.value}, "an acknowledged end was lost"
         if mode == "cancel" and any(event["event"] == "cancel" for event in own):
-            assert experiment.state is ExperimentState.CANCELLED, "an acknowledged cancellation was lost"
-        if experiment.state is ExperimentState.SUCCEEDED:
+            assert experiment.state is JobState.CANCELLED, "an acknowledged cancellation was lost"
+        if experiment.state is JobState.SUCCEEDED:
             model = TunedModelRepository(database, "acme").get(experiment.tuned_model or "")
             stored = ArtifactStore(place.artifacts_url).read(model.artifact, "adapter_model.safetensors")
             assert stored.decode() == model.content_sha256 == value_at(run, STEPS), "a run was not resumed exactly"
-    succeeded = [item for item in _all(repository.list) if item.state is ExperimentState.SUCCEEDED]
+    succeeded = [item for item in _all(repository.list) if item.state is JobState.SUCCEEDED]
     models = _all(TunedModelRepository(database, "acme").list)
     assert {item.tuned_model for item in succeeded} == {model.id for model in models}, (
         "a tuned model and the end of its experiment came apart"

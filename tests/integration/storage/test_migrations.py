@@ -15,8 +15,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, inspect, select, text
 
 from factories.stored import MOMENT, make_config, make_plan, store_dataset, store_experiment
-from foreword.domain.experiment import ExperimentConfig, ExperimentState, Progress, TunePlan
+from foreword.domain.experiment import ExperimentConfig, Progress, TunePlan
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.errors import FailedPreconditionError
 from foreword.sql import migration
 from foreword.storage import tables
@@ -198,7 +199,7 @@ def test_runs_in_every_state_become_jobs_and_nothing_of_them_is_lost(bare_url):
         assert (run.start_time, run.end_time) == (columns.get("start_time"), columns.get("end_time"))
     listed = repository.list(ListRequest(filter='state = RUNNING AND base_model = "baseModels/foreword--starter"'))
     assert [run.id for run in listed.items] == ["yielded", "running"]
-    assert ExperimentQueue(database).counts()[ExperimentState.RUNNING] == 2
+    assert ExperimentQueue(database).counts()[JobState.RUNNING] == 2
     with engine.connect() as connection:
         jobs = rows_of(connection, "jobs")["jobs"]
         assert [job["resource"] for job in jobs] == [*RUNS]  # older runs keep the smaller keys

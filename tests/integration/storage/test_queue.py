@@ -19,8 +19,9 @@ from factories.stored import (
     make_tuned_model,
     store_experiment,
 )
-from foreword.domain.experiment import ExperimentState, Phase, Progress
+from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
 from foreword.storage.experiments import ExperimentRepository
@@ -78,7 +79,7 @@ def test_the_oldest_experiment_is_leased_first_and_runs_then(database):
     queue = ExperimentQueue(database)
     lease = queue.lease("w", MINUTE)
     assert (lease.experiment.id, lease.epoch, lease.worker) == (first.id, 1, "w")
-    assert lease.experiment.state is ExperimentState.RUNNING
+    assert lease.experiment.state is JobState.RUNNING
     assert lease.experiment.start_time is not None
     assert queue.lease("w", MINUTE).experiment.id == second.id
     assert queue.lease("w", MINUTE) is None
@@ -93,7 +94,7 @@ def test_an_unreadable_experiment_fails_instead_of_blocking_the_queue(database):
     leases = [queue.lease("w", MINUTE), queue.lease("w", MINUTE)]
 
     assert [lease.experiment.id for lease in leases if lease] == [sound.id]
-    assert queue.counts()[ExperimentState.FAILED] == 1
+    assert queue.counts()[JobState.FAILED] == 1
 
 
 def test_the_tenant_with_the_fewest_running_experiments_comes_first(database):
@@ -239,7 +240,7 @@ def test_success_stores_the_tuned_model_with_the_end_of_the_run(database):
     succeed(queue, lease)
     found = ExperimentRepository(database, "acme").get(experiment.id)
     model = TunedModelRepository(database, "acme").get("model-1")
-    assert found.state is ExperimentState.SUCCEEDED
+    assert found.state is JobState.SUCCEEDED
     assert found.tuned_model == model.id
     assert found.evaluations == (make_evaluation(),)
     assert found.curve_advice == "It levelled off."
@@ -260,7 +261,7 @@ def test_success_is_all_or_nothing(database):
     queue = ExperimentQueue(database, failpoint=die)
     with pytest.raises(KeyboardInterrupt):
         succeed(queue, queue.lease("w", MINUTE))
-    assert ExperimentRepository(database, "acme").get(experiment.id).state is ExperimentState.RUNNING
+    assert ExperimentRepository(database, "acme").get(experiment.id).state is JobState.RUNNING
     assert TunedModelRepository(database, "acme").list().items == ()
 
 
@@ -281,7 +282,7 @@ def test_a_run_given_back_is_leased_again_at_once(database):
     queue = ExperimentQueue(database)
     lease = queue.lease("w1", MINUTE)
     queue.release(lease)
-    assert ExperimentRepository(database, "acme").get(experiment.id).state is ExperimentState.RUNNING
+    assert ExperimentRepository(database, "acme").get(experiment.id).state is JobState.RUNNING
     with pytest.raises(LeaseLostError):
         beat(queue, lease, duration=MINUTE)
     assert queue.lease("w1", MINUTE).epoch == 2
@@ -317,9 +318,9 @@ def test_a_cancelling_run_whose_worker_died_is_leased_to_end(database):
     repository.request_cancel(experiment.id)
     lease = queue.lease("w2", MINUTE)
     assert lease.experiment.id == experiment.id
-    assert lease.experiment.state is ExperimentState.CANCELLING
+    assert lease.experiment.state is JobState.CANCELLING
     queue.cancelled(lease, 1.0)
-    assert repository.get(experiment.id).state is ExperimentState.CANCELLED
+    assert repository.get(experiment.id).state is JobState.CANCELLED
 
 
 def test_a_run_may_succeed_while_it_is_being_cancelled(database):
@@ -328,7 +329,7 @@ def test_a_run_may_succeed_while_it_is_being_cancelled(database):
     lease = queue.lease("w", MINUTE)
     repository.request_cancel(experiment.id)
     succeed(queue, lease)
-    assert repository.get(experiment.id).state is ExperimentState.SUCCEEDED
+    assert repository.get(experiment.id).state is JobState.SUCCEEDED
     with pytest.raises(FailedPreconditionError):
         repository.request_cancel(experiment.id)
 
@@ -339,8 +340,8 @@ def test_experiments_are_counted_by_state(database):
     queue = ExperimentQueue(database)
     queue.lease("w", MINUTE)
     counts = queue.counts()
-    assert (counts[ExperimentState.QUEUED], counts[ExperimentState.RUNNING]) == (2, 1)
-    assert set(counts) == set(ExperimentState)
+    assert (counts[JobState.QUEUED], counts[JobState.RUNNING]) == (2, 1)
+    assert set(counts) == set(JobState)
 
 
 def test_a_tuned_model_outlives_its_experiment(database):

@@ -12,7 +12,8 @@ import pytest
 
 from factories.stored import company_of, let_wait, store_dataset, store_experiment, store_tenant
 from foreword.domain.deployment import ModelReference
-from foreword.domain.experiment import ExperimentState, Progress
+from foreword.domain.experiment import Progress
+from foreword.domain.job import JobState
 from foreword.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -234,5 +235,5 @@ def test_cancelling_while_leasing_never_loses_the_request(database, database_url
 
     found = race(database_url, lease_or_cancel)
     state = ExperimentRepository(database, "acme").get(experiment.id).state
-    assert state in (ExperimentState.CANCELLED, ExperimentState.CANCELLING)
-    assert (state is ExperimentState.CANCELLED) == (None in found)
+    assert state in (JobState.CANCELLED, JobState.CANCELLING)
+    assert (state is JobState.CANCELLED) == (None in found)

@@ -18,9 +18,10 @@ from factories.stored import (
     store_dataset,
     store_experiment,
 )
-from foreword.domain.experiment import ExperimentState, Phase, Progress
+from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung
+from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import Search, SearchSpace, SweepPlan, SweptParameter, TuneSweep
 from foreword.domain.sweep_outcome import SweepState
@@ -84,7 +85,7 @@ def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> Non
     )
 
 
-def states(database, sweep: TuneSweep) -> list[ExperimentState]:
+def states(database, sweep: TuneSweep) -> list[JobState]:
     return [trial.state for trial in SweepRepository(database, "acme").get(sweep.id).trials]
 
 
@@ -123,7 +124,7 @@ def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
     assert beat(queue, leases[0], duration=MINUTE)  # it is cancelled
     queue.cancelled(leases[0], compute_seconds=1.0)
     stopped = sweeps.get(sweep.id).trials[0]
-    assert (stopped.state, stopped.failure.reason) == (ExperimentState.CANCELLED, "TRIAL_STOPPED")
+    assert (stopped.state, stopped.failure.reason) == (JobState.CANCELLED, "TRIAL_STOPPED")
     assert "at epoch 1, 2 others were better" in stopped.failure.message
     assert (stopped.score.metric, stopped.score.epoch) == (0.1, 1)
 
@@ -133,10 +134,10 @@ def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
     end_epoch(queue, leases[2], 2, 0.6)
     assert sweeps.stop_weak_trials(sweep.id) == 1
     assert states(database, sweep) == [
-        ExperimentState.CANCELLED,
-        ExperimentState.CANCELLING,
-        ExperimentState.RUNNING,
-        ExperimentState.CANCELLING,
+        JobState.CANCELLED,
+        JobState.CANCELLING,
+        JobState.RUNNING,
+        JobState.CANCELLING,
     ]
 
 
@@ -179,7 +180,7 @@ def test_a_cancelled_sweep_ends_its_trials_and_can_be_cancelled_again(database):
     queue.cancelled(lease, compute_seconds=1.0)
 
     assert sweeps.request_cancel(sweep.id).state is SweepState.CANCELLED
-    assert set(states(database, sweep)) == {ExperimentState.CANCELLED}
+    assert set(states(database, sweep)) == {JobState.CANCELLED}
 
 
 def test_a_deleted_sweep_takes_its_trials_with_it(database):
@@ -229,7 +230,7 @@ def test_a_trial_that_its_sweep_stops_while_it_stores_its_end_has_no_reason_for_
     succeed(queue, leases[0])
 
     trial = sweeps.get(sweep.id).trials[0]
-    assert (trial.state, trial.failure) == (ExperimentState.SUCCEEDED, None)
+    assert (trial.state, trial.failure) == (JobState.SUCCEEDED, None)
 
 
 def test_an_ended_sweep_cannot_be_cancelled(database):

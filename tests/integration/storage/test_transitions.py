@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import delete
 
 from factories.stored import MOMENT, beat, make_tuned_model, store_experiment
-from foreword.domain.experiment import TRANSITIONS, ExperimentState
 from foreword.domain.failure import Failure
+from foreword.domain.job import TRANSITIONS, JobState
 from foreword.errors import ForewordError, InternalError
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
@@ -21,8 +21,8 @@ from foreword.storage.queue import ExperimentQueue
 from foreword.storage.tables import ExperimentRow, JobRow
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLING, CANCELLED = (
-    ExperimentState.QUEUED, ExperimentState.RUNNING, ExperimentState.SUCCEEDED, ExperimentState.FAILED,
-    ExperimentState.CANCELLING, ExperimentState.CANCELLED,
+    JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED,
+    JobState.CANCELLING, JobState.CANCELLED,
 )  # fmt: skip
 EDGES = {(before, after) for before, following in TRANSITIONS.items() for after in following}
 MINUTE = timedelta(minutes=1)
@@ -38,7 +38,7 @@ class Run:
         self.held: Lease | None = None
 
     @property
-    def state(self) -> ExperimentState:
+    def state(self) -> JobState:
         return self.repository.get(self.id).state
 
     @property
@@ -77,7 +77,7 @@ OPERATIONS: dict[str, Callable[[Run], None]] = {
     "heartbeat": Run.heartbeat,
     "release": Run.release,
 }
-WAYS: dict[ExperimentState, tuple[str, ...]] = {
+WAYS: dict[JobState, tuple[str, ...]] = {
     QUEUED: (),
     RUNNING: ("lease",),
     SUCCEEDED: ("lease", "succeed"),
@@ -90,7 +90,7 @@ WAYS: dict[ExperimentState, tuple[str, ...]] = {
 
 def test_storage_makes_every_transition_of_the_state_machine_and_no_other(database: Database):
     made = set()
-    for before, operation in product(ExperimentState, OPERATIONS):
+    for before, operation in product(JobState, OPERATIONS):
         run = Run(database)
         for step in WAYS[before]:
             OPERATIONS[step](run)
@@ -108,10 +108,8 @@ def test_storage_makes_every_transition_of_the_state_machine_and_no_other(databa
     assert made == EDGES
 
 
-@pytest.mark.parametrize(("before", "after"), [*product(ExperimentState, repeat=2)], ids=lambda state: state.value)
-def test_a_transition_is_made_if_the_state_machine_has_it_and_refused_otherwise(
-    before: ExperimentState, after: ExperimentState
-):
+@pytest.mark.parametrize(("before", "after"), [*product(JobState, repeat=2)], ids=lambda state: state.value)
+def test_a_transition_is_made_if_the_state_machine_has_it_and_refused_otherwise(before: JobState, after: JobState):
     row = JobRow(
         tenant="acme", kind="tune", resource="e1", state=before.value, lease_worker="w", lease_expire_time=MOMENT
     )
@@ -149,4 +147,4 @@ def test_a_worker_cannot_cancel_a_run_without_a_request(database: Database):
 
 
 def test_the_states_that_end_a_run_are_those_that_no_other_follows():
-    assert {state for state in ExperimentState if state.ended} == {SUCCEEDED, FAILED, CANCELLED}
+    assert {state for state in JobState if state.ended} == {SUCCEEDED, FAILED, CANCELLED}

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from factories.stored import beat, company_of, let_wait, make_snapshot, store_experiment
-from foreword.domain.experiment import ExperimentState, Phase, Progress, TuneExperiment
+from foreword.domain.experiment import Phase, Progress, TuneExperiment
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
 from foreword.errors import LeaseLostError
 from foreword.names import TuneExperimentName
 from foreword.storage.artifact_keys import checkpoints_key
@@ -66,7 +67,7 @@ def test_a_run_hands_its_worker_to_the_waiting_run_of_another_tenant(database):
 
     assert asked == [lease]
     assert (following.experiment.id, following.worker, following.epoch) == (waiting.id, lease.worker, 1)
-    assert following.experiment.state is ExperimentState.RUNNING
+    assert following.experiment.state is JobState.RUNNING
     with pytest.raises(LeaseLostError):
         beat(queue, lease, duration=MINUTE)
     assert not beat(queue, following, duration=MINUTE)
@@ -80,7 +81,7 @@ def test_a_run_between_two_turns_is_running_and_says_that_it_waits(database):
     ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE)
 
     found = get(database, lease.experiment)
-    assert found.state is ExperimentState.RUNNING
+    assert found.state is JobState.RUNNING
     assert (found.progress.phase, found.progress.step, found.progress.percent) == (Phase.WAITING, 4, 40.0)
     assert found.progress.remaining_seconds is None
     assert ExperimentVersions(database).read([name]) != before  # so that watches see it
@@ -172,7 +173,7 @@ def test_a_run_between_two_turns_is_cancelled_at_once_and_can_be_deleted(databas
 
     cancelled = repository.request_cancel(experiment.id)
 
-    assert cancelled.state is ExperimentState.CANCELLED
+    assert cancelled.state is JobState.CANCELLED
     assert cancelled.end_time is not None
     assert ExperimentQueue(database).lease("w", MINUTE) is None
     with database.read() as session:

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from factories.clients import DrivenAsyncClient
 from factories.pipes import anonymous_pipe
-from foreword.client import Client, ExperimentState
+from foreword.client import Client, JobState
 from foreword.client.rows import CHUNK_BYTES
 from foreword.errors import (
     DeadlineExceededError,
@@ -263,7 +263,7 @@ def test_a_broken_watch_goes_on_after_the_last_snapshot_that_arrived(serving):
         seen = list(client.watch_tune_experiment("tenants/a/tuneExperiments/e"))
 
     assert [item.sequence for experiment in seen for item in experiment.snapshots] == [1, 2, 3, 4]
-    assert seen[-1].state is ExperimentState.SUCCEEDED
+    assert seen[-1].state is JobState.SUCCEEDED
     # The client leaves with the last snapshot, so the service may not get to count that call.
     assert [request.after_sequence for request in service.requests][:3] == [0, 0, 2]
 

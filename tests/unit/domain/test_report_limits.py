@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from factories.examples import examples
 from foreword.domain.report import (
     DataReport,
-    Evaluation,
     EvaluationExample,
     Finding,
     Histogram,
     Matrix,
     ReportPart,
     Severity,
+    SystemEvaluation,
     Table,
     Values,
 )
@@ -30,7 +30,7 @@ from foreword.domain.report_limits import (
 from foreword.server.convert.report import data_report, evaluations, finding
 
 FINDING = Finding(severity=Severity.WARNING, code="ODD", message="Odd.", remedy="Make it even.", rows=(1,), row_count=1)
-EVALUATION = Evaluation(system="tuned", metrics={"accuracy": 0.5}, main_metric="accuracy", row_count=3)
+EVALUATION = SystemEvaluation(system="tuned", metrics={"accuracy": 0.5}, main_metric="accuracy", row_count=3)
 
 texts = st.text(max_size=30) | st.integers(1, 3_000).map(lambda count: "\U0001f4e6" * count)
 tables = st.builds(

@@ -16,7 +16,8 @@ from factories.serving import TinyBaseModel
 from factories.stored import MOMENT, let_wait
 from factories.tiny_models import tiny_model
 from factories.waiting import wait_until
-from foreword.domain.experiment import ExperimentState, Phase, TuneExperiment
+from foreword.domain.experiment import Phase, TuneExperiment
+from foreword.domain.job import JobState
 from foreword.domain.machine_speed import Machine
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
@@ -77,7 +78,7 @@ def get(shop, run: TuneExperiment) -> TuneExperiment:
     return ExperimentRepository(shop.workshop.database, run.tenant).get(run.id, after_sequence=0)
 
 
-def states(shop, runs: Sequence[TuneExperiment]) -> list[ExperimentState]:
+def states(shop, runs: Sequence[TuneExperiment]) -> list[JobState]:
     return [get(shop, run).state for run in runs]
 
 
@@ -92,7 +93,7 @@ def test_runs_of_several_tenants_are_tuned_together_to_their_ends(shop):
     log = work(shop)
 
     assert {event for event, _ in log[:4]} == {"experiment_leased"}
-    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 4
+    assert states(shop, runs) == [JobState.SUCCEEDED] * 4
     assert [steps(shop, run) for run in runs[:3]] == [[1, 2, 3, 4, 5, 6]] * 3
     checkpoints = shop.workshop.checkpoints
     assert not any(checkpoints.latest_checkpoint(checkpoints_key(run.tenant, run.id, run.create_time)) for run in runs)
@@ -105,7 +106,7 @@ def test_no_more_runs_are_tuned_together_than_the_settings_allow(shop):
 
     first_end = [event for event, _ in log].index("experiment_succeeded")
     assert [event for event, _ in log[:first_end]] == ["experiment_leased"] * 2
-    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 3
+    assert states(shop, runs) == [JobState.SUCCEEDED] * 3
 
 
 @pytest.mark.parametrize("alone", range(3))
@@ -117,7 +118,7 @@ def test_a_run_that_cannot_share_a_worker_is_tuned_alone(shop, alone):
 
     begin, end = (log.index((event, runs[alone].id)) for event in ("experiment_leased", "experiment_succeeded"))
     assert end == begin + 1
-    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 3
+    assert states(shop, runs) == [JobState.SUCCEEDED] * 3
 
 
 def test_a_run_joins_a_company_that_has_begun(shop):
@@ -148,10 +149,10 @@ def test_a_run_that_diverges_or_is_cancelled_or_lost_does_not_touch_the_others(s
 
     log = work(shop, at(6, disturb))
 
-    assert states(shop, sound) == [ExperimentState.SUCCEEDED] * 2
+    assert states(shop, sound) == [JobState.SUCCEEDED] * 2
     assert [steps(shop, run) for run in sound] == [[*range(1, 13)]] * 2
     assert get(shop, diverging).failure.reason == "TUNING_DIVERGED"
-    assert states(shop, [cancelled, lost]) == [ExperimentState.CANCELLED, ExperimentState.RUNNING]
+    assert states(shop, [cancelled, lost]) == [JobState.CANCELLED, JobState.RUNNING]
     assert ("lease_lost", lost.id) in log
 
 
@@ -162,7 +163,7 @@ def test_a_run_that_cannot_be_prepared_fails_alone(shop):
     work(shop)
 
     assert get(shop, missing).failure.reason == "PLUGIN_MISSING"
-    assert states(shop, sound) == [ExperimentState.SUCCEEDED] * 2
+    assert states(shop, sound) == [JobState.SUCCEEDED] * 2
 
 
 def test_a_run_joins_and_leaves_a_full_company_by_turns(shop):
@@ -174,7 +175,7 @@ def test_a_run_joins_and_leaves_a_full_company_by_turns(shop):
     yielded = [id for event, id in log if event == "experiment_yielded"]
     assert yielded[0] == long[1].id
     assert log.index(("experiment_leased", joining[0].id)) == log.index(("experiment_yielded", long[1].id)) + 1
-    assert states(shop, [*long, *joining]) == [ExperimentState.SUCCEEDED] * 3
+    assert states(shop, [*long, *joining]) == [JobState.SUCCEEDED] * 3
     assert [steps(shop, run) for run in long] == [[*range(1, 19)]] * 2  # no update was made twice
 
 
@@ -192,7 +193,7 @@ def test_a_company_yields_as_a_whole_to_a_run_on_another_base_model_and_comes_ba
     assert set(together) == {run.id for run in company}
     after = log[log.index(("experiment_yielded", together[1])) + 1]
     assert after == ("experiment_leased", rivals[0].id)
-    assert states(shop, [*company, *rivals]) == [ExperimentState.SUCCEEDED] * 3
+    assert states(shop, [*company, *rivals]) == [JobState.SUCCEEDED] * 3
     assert [steps(shop, run) for run in company] == [[*range(1, 13)]] * 2
     assert all(get(shop, run).wait_seconds > 0 for run in company)
 
@@ -239,7 +240,7 @@ def test_a_run_goes_on_while_another_is_stored_slowly(shop):
     Worker(dataclasses.replace(shop.workshop, artifacts=store)).run(StopWhenIdle())
 
     assert waited
-    assert states(shop, [brief, long]) == [ExperimentState.SUCCEEDED] * 2
+    assert states(shop, [brief, long]) == [JobState.SUCCEEDED] * 2
 
 
 def test_a_run_goes_on_while_the_checkpoint_of_its_company_is_written_slowly(shop):
@@ -256,7 +257,7 @@ def test_a_run_goes_on_while_the_checkpoint_of_its_company_is_written_slowly(sho
     Worker(dataclasses.replace(shop.workshop, settings=settings, checkpoints=store)).run(StopWhenIdle())
 
     assert waited
-    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 2
+    assert states(shop, runs) == [JobState.SUCCEEDED] * 2
 
 
 @pytest.mark.parametrize("phase", [Phase.LOADING, Phase.EVALUATING])
@@ -274,13 +275,13 @@ def test_a_run_goes_on_while_another_is_prepared_or_evaluated(shop, monkeypatch,
         if step >= 2 and not joining:
             joining.extend(queue_runs(shop, "other", num_epochs=1, rows=make_rows(120)))
         found = get(shop, joining[0]) if joining else None
-        if found is not None and found.state is ExperimentState.RUNNING and found.progress.phase is phase:
+        if found is not None and found.state is JobState.RUNNING and found.progress.phase is phase:
             seen.append(step)
 
     work(shop, look, turn_seconds=1e-9)
 
     assert len(set(seen)) > 1  # it would be 1 if the worker waited for the other run
-    assert states(shop, [long, *joining]) == [ExperimentState.SUCCEEDED] * 2
+    assert states(shop, [long, *joining]) == [JobState.SUCCEEDED] * 2
 
 
 def test_updates_of_a_run_without_company_refine_the_speed_of_the_machine(shop):
@@ -307,9 +308,9 @@ def test_a_worker_that_stops_releases_all_runs_with_their_checkpoints(shop):
     before = [get(shop, run) for run in runs]
     log = work(shop)
 
-    assert [run.state for run in before] == [ExperimentState.RUNNING] * 2
+    assert [run.state for run in before] == [JobState.RUNNING] * 2
     assert all(run.snapshots for run in before)
-    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 2
+    assert states(shop, runs) == [JobState.SUCCEEDED] * 2
     assert [get(shop, run).snapshots[: len(old.snapshots)] for run, old in zip(runs, before, strict=True)] == [
         old.snapshots for old in before
     ]
@@ -328,7 +329,7 @@ def test_a_run_whose_worker_dies_between_an_update_and_its_checkpoint_records_ev
         session.execute(update(JobRow).values(lease_expire_time=MOMENT))
     work(shop)
 
-    assert states(shop, [run]) == [ExperimentState.SUCCEEDED]
+    assert states(shop, [run]) == [JobState.SUCCEEDED]
     assert steps(shop, run) == [1, 2, 3, 4, 5, 6]
 
 
@@ -343,5 +344,5 @@ def test_runs_whose_database_was_away_for_a_moment_are_put_off_and_end(shop):
         session.execute(update(JobRow).values(lease_expire_time=MOMENT))
     work(shop)
 
-    assert left == [ExperimentState.RUNNING] * 2
-    assert states(shop, runs) == [ExperimentState.SUCCEEDED] * 2
+    assert left == [JobState.RUNNING] * 2
+    assert states(shop, runs) == [JobState.SUCCEEDED] * 2

@@ -12,7 +12,8 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from factories.stored import let_wait
-from foreword.domain.experiment import ExperimentState, Phase, TuneExperiment
+from foreword.domain.experiment import Phase, TuneExperiment
+from foreword.domain.job import JobState
 from foreword.errors import UnavailableError
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.worker import Worker
@@ -127,7 +128,7 @@ def test_a_run_yields_between_two_updates_without_losing_one(shop):
     work(shop, watch)
 
     (waiting,) = seen
-    assert (waiting.state, waiting.progress.phase) == (ExperimentState.RUNNING, Phase.WAITING)
+    assert (waiting.state, waiting.progress.phase) == (JobState.RUNNING, Phase.WAITING)
     assert waiting.progress.step == waiting.snapshots[-1].step
     sequences = [point.sequence for point in get(shop, run).snapshots]
     assert sequences == list(range(1, len(sequences) + 1))  # no update was made twice
@@ -153,7 +154,7 @@ def test_a_run_whose_checkpoint_cannot_be_written_keeps_its_worker(shop):
     log = work(shop, failpoint, checkpoints=Full(shop.workshop.settings.resolved_artifacts_url, key=b"key"))
 
     assert ("experiment_yielded", run.id) not in log
-    assert [get(shop, item).state for item in (run, *rivals)] == [ExperimentState.SUCCEEDED] * 2
+    assert [get(shop, item).state for item in (run, *rivals)] == [JobState.SUCCEEDED] * 2
 
 
 def test_a_run_that_is_cancelled_while_it_waits_ends_and_the_other_goes_on(shop):
@@ -168,8 +169,8 @@ def test_a_run_that_is_cancelled_while_it_waits_ends_and_the_other_goes_on(shop)
     log = work(shop, cancel)
 
     assert [event for event, id in log if id == run.id] == ["experiment_leased", "experiment_yielded"]
-    assert get(shop, run).state is ExperimentState.CANCELLED
-    assert get(shop, rivals[0]).state is ExperimentState.SUCCEEDED
+    assert get(shop, run).state is JobState.CANCELLED
+    assert get(shop, rivals[0]).state is JobState.SUCCEEDED
 
 
 def test_a_worker_that_stops_right_after_a_hand_over_releases_the_new_run(shop):
@@ -188,7 +189,7 @@ def test_a_worker_that_stops_right_after_a_hand_over_releases_the_new_run(shop):
     lease = shop.workshop.queue.lease("w", MINUTE)
 
     assert (lease.experiment.id, lease.lost_before) == (rivals[0].id, 0)
-    assert get(shop, run).state is ExperimentState.RUNNING
+    assert get(shop, run).state is JobState.RUNNING
 
 
 def test_a_turn_is_over_after_its_minimum_from_the_begin_of_tuning():

@@ -24,7 +24,8 @@ from factories.serving import TinyBaseModel
 from factories.stored import MOMENT, beat
 from foreword.data.rows import write_rows
 from foreword.domain.dataset import Row
-from foreword.domain.experiment import ExperimentState, TuneExperiment
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.job import JobState
 from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
@@ -100,7 +101,7 @@ def key_of(run: TuneExperiment) -> str:
     return checkpoints_key(run.tenant, run.id, run.create_time)
 
 
-def state(shop, run: TuneExperiment) -> ExperimentState:
+def state(shop, run: TuneExperiment) -> JobState:
     return shop.repository.get(run.id).state
 
 
@@ -115,7 +116,7 @@ def test_a_run_ends_with_a_tuned_model_and_leaves_no_checkpoint(shop):
     work(shop)
 
     found = shop.repository.get(run.id, after_sequence=0)
-    assert found.state is ExperimentState.SUCCEEDED
+    assert found.state is JobState.SUCCEEDED
     assert [point.step for point in found.snapshots] == [1, 2, 3, 4, 5, 6]
     assert shop.workshop.checkpoints.latest_checkpoint(key_of(run)) is None
     assert content(shop, run)
@@ -223,8 +224,8 @@ def test_a_lost_lease_ends_the_run_here_and_the_worker_takes_the_next(shop):
     (lease,) = leases
     assert (lease.experiment.id, lease.epoch, lease.lost_before) == (lost.id, 2, 1)
     assert not beat(shop.workshop.queue, lease, duration=MINUTE)
-    assert state(shop, lost) is ExperimentState.RUNNING
-    assert state(shop, other) is ExperimentState.SUCCEEDED
+    assert state(shop, lost) is JobState.RUNNING
+    assert state(shop, other) is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -238,8 +239,8 @@ def test_a_run_whose_database_was_away_for_a_moment_goes_on(shop, moment, passes
     expire(shop, run)
     work(shop)
 
-    assert left is ExperimentState.RUNNING
-    assert state(shop, run) is ExperimentState.SUCCEEDED
+    assert left is JobState.RUNNING
+    assert state(shop, run) is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize("moment", ["queue.fail.before_commit", "queue.cancelled.before_commit"])
@@ -256,7 +257,7 @@ def test_an_end_that_could_not_be_stored_does_not_end_the_worker(shop, moment):
     expire(shop, run)
     work(shop)
 
-    assert state(shop, run) is (ExperimentState.CANCELLED if "cancelled" in moment else ExperimentState.FAILED)
+    assert state(shop, run) is (JobState.CANCELLED if "cancelled" in moment else JobState.FAILED)
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(shop):
@@ -268,7 +269,7 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_run(shop):
 
     Worker(dataclasses.replace(shop.workshop, settings=settings, checkpoints=store)).run(StopWhenIdle())
 
-    assert state(shop, run) is ExperimentState.SUCCEEDED
+    assert state(shop, run) is JobState.SUCCEEDED
     assert content(shop, run) == content(shop, undisturbed)
 
 
@@ -305,7 +306,7 @@ def test_a_run_whose_artifact_store_was_away_is_put_off_and_ends_from_its_checkp
     queue.release(later)
     work(shop)
 
-    assert left is ExperimentState.RUNNING
+    assert left is JobState.RUNNING
     assert kept is not None
     assert at_once is None
     assert later.lost_before == 0
@@ -324,7 +325,7 @@ def test_a_refused_end_leaves_no_adapter(shop):
     url = shop.workshop.settings.resolved_artifacts_url
     Worker(dataclasses.replace(shop.workshop, artifacts=ArtifactStore(url, failpoint=steal))).run(StopWhenIdle())
 
-    assert state(shop, run) is ExperimentState.RUNNING
+    assert state(shop, run) is JobState.RUNNING
     assert not [path for path in Path(url).glob("tenants/*/tunedModels/**/*") if path.is_file()]
 
 
@@ -348,7 +349,7 @@ def test_an_experiment_that_is_deleted_while_it_ends_is_done_with(shop):
     work(shop, once("queue.succeed.after_commit", lambda: shop.repository.delete(deleted.id)))
 
     assert [item.id for item in shop.repository.list().items] == [other.id]
-    assert state(shop, other) is ExperimentState.SUCCEEDED
+    assert state(shop, other) is JobState.SUCCEEDED
     assert len(TunedModelRepository(shop.workshop.database, "acme").list().items) == 2
 
 
@@ -367,7 +368,7 @@ def test_a_stop_when_tuning_has_ended_loses_no_update(shop):
     work(shop)
     done = shop.repository.get(run.id, after_sequence=0)
 
-    assert (curve.state, done.state) == (ExperimentState.RUNNING, ExperimentState.SUCCEEDED)
+    assert (curve.state, done.state) == (JobState.RUNNING, JobState.SUCCEEDED)
     assert done.snapshots == curve.snapshots
     assert content(shop, run) == content(shop, undisturbed)
 
@@ -386,7 +387,7 @@ def test_a_stop_at_any_moment_changes_nothing_in_the_result(shop):
         found = shop.repository.get(run.id, after_sequence=0)
         assert content(shop, run) == expected
         assert [point.step for point in found.snapshots] == [1, 2, 3, 4, 5, 6]
-    assert ExperimentState.RUNNING in states
+    assert JobState.RUNNING in states
 
 
 def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
@@ -402,7 +403,7 @@ def test_giving_a_run_back_is_no_sign_of_a_crash_and_dying_with_it_is(shop):
 
     work(shop)
 
-    assert state(shop, given_back) is ExperimentState.SUCCEEDED
+    assert state(shop, given_back) is JobState.SUCCEEDED
     failure = shop.repository.get(deadly.id).failure
     assert failure.reason == "WORKER_KEEPS_DYING"
     assert "20 times" in failure.message
@@ -432,7 +433,7 @@ def test_lost_leases_are_forgotten_once_a_run_gets_further(shop):
     die_once_more(shop, run, checkpoint_seconds=1e-6)
     work(shop)
 
-    assert state(shop, run) is ExperimentState.SUCCEEDED
+    assert state(shop, run) is JobState.SUCCEEDED
 
 
 def test_lost_leases_count_as_long_as_every_worker_dies_before_its_first_checkpoint(shop):
@@ -476,8 +477,8 @@ def test_a_plugin_sees_a_run_begin_move_and_end(shop):
     Worker(dataclasses.replace(shop.workshop, plugins=plugins)).run(StopWhenIdle())
 
     steps = [step for what, step in told if what == "progressed"]
-    assert told[0] == ("started", ExperimentState.RUNNING)
-    assert told[-1] == ("finished", ExperimentState.SUCCEEDED)
+    assert told[0] == ("started", JobState.RUNNING)
+    assert told[-1] == ("finished", JobState.SUCCEEDED)
     assert steps
     assert steps == sorted(set(steps))
 
@@ -495,5 +496,5 @@ def test_a_worker_keeps_no_more_base_models_than_its_memory_is_meant_for(shop):
 
     worker.run(StopWhenIdle())
 
-    assert [run.state for run in shop.repository.list().items] == [ExperimentState.SUCCEEDED] * 3
+    assert [run.state for run in shop.repository.list().items] == [JobState.SUCCEEDED] * 3
     assert (small.loads, other.loads) == (2, 1)

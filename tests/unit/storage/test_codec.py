@@ -15,7 +15,7 @@ from factories.stored import make_config, make_evaluation, make_plan, make_repor
 from foreword.domain.experiment import ExperimentConfig, Progress, Snapshot, TaskOptions, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.parameters import TuneParameters
-from foreword.domain.report import DataReport, Evaluation
+from foreword.domain.report import DataReport, SystemEvaluation
 from foreword.errors import InternalError, InvalidArgumentError
 from foreword.storage.codec import decode, encode
 
@@ -41,7 +41,9 @@ def test_a_domain_value_survives_the_round_trip(value):
     assert through_json(type(value), value) == value
 
 
-@pytest.mark.parametrize("kind", [DataReport, Evaluation, Snapshot, Progress, Failure], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [DataReport, SystemEvaluation, Snapshot, Progress, Failure], ids=lambda kind: kind.__name__
+)
 def test_any_value_of_a_type_survives_the_round_trip(kind):
     values = (
         st.builds(Snapshot, create_time=st.datetimes(timezones=st.just(UTC)).map(lambda time: time.replace(fold=0)))
@@ -59,7 +61,7 @@ def test_any_value_of_a_type_survives_the_round_trip(kind):
 
 def test_a_tuple_of_values_survives_the_round_trip():
     evaluations = (make_evaluation("tuned"), make_evaluation("base_zero_shot"))
-    assert through_json(tuple[Evaluation, ...], evaluations) == evaluations
+    assert through_json(tuple[SystemEvaluation, ...], evaluations) == evaluations
 
 
 def test_a_field_with_a_default_may_be_missing():

@@ -18,8 +18,8 @@ from foreword.cli.render.parts import print_part
 from foreword.client import (
     Client,
     Dataset,
-    ExperimentState,
     GenerateResult,
+    JobState,
     PromptExample,
     StructuredPrompt,
     TuneExperiment,
@@ -140,7 +140,7 @@ class Walk:
             for current in self._client.watch_tune_experiment(experiment):
                 view.update(current)
         ended = self._client.get_tune_experiment(experiment)
-        if ended.state is not ExperimentState.SUCCEEDED:
+        if ended.state is not JobState.SUCCEEDED:
             reason = ended.failure.message if ended.failure else ended.state.value
             raise FailedPreconditionError(f"The tuning run did not succeed: {reason}")
         return ended

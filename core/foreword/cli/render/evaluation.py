@@ -9,13 +9,13 @@ from rich.text import Text
 
 from foreword.cli.render.listing import print_table
 from foreword.cli.render.parts import print_part
-from foreword.domain.report import Evaluation
+from foreword.domain.report import SystemEvaluation
 
 _SHOTS = {"base_zero_shot": "base model, zero-shot", "base_three_shot": "base model, three-shot", "tuned": "tuned"}
 _CONSTRAINED = "_constrained"
 
 
-def print_evaluations(console: Console, evaluations: Sequence[Evaluation], *, parts: bool = False) -> None:
+def print_evaluations(console: Console, evaluations: Sequence[SystemEvaluation], *, parts: bool = False) -> None:
     """Print the held-out results of all systems in one table, with the best values in bold.
 
     Args:
@@ -41,7 +41,7 @@ def system_name(system: str) -> str:
     return f"{words}, labels only" if system.endswith(_CONSTRAINED) else words
 
 
-def _row(item: Evaluation, metrics: Sequence[str], evaluations: Sequence[Evaluation]) -> list[Text]:
+def _row(item: SystemEvaluation, metrics: Sequence[str], evaluations: Sequence[SystemEvaluation]) -> list[Text]:
     cells = [Text(system_name(item.system))]
     for metric in metrics:
         value = item.metrics.get(metric)

@@ -11,10 +11,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from foreword.cli.render.listing import Cell, duration
 from foreword.cli.render.states import state_text
-from foreword.client import ExperimentState, TuneExperiment
+from foreword.client import JobState, TuneExperiment
 
 _LINE_EVERY_PERCENT = 10.0
-_UNDER_WAY = (ExperimentState.RUNNING, ExperimentState.CANCELLING)
+_UNDER_WAY = (JobState.RUNNING, JobState.CANCELLING)
 
 
 class TuneProgressView:
@@ -58,7 +58,7 @@ class TuneProgressView:
                 self._validation_metric = snapshot.validation_metric
             if snapshot.validation_loss is not None:
                 self._validation_loss = snapshot.validation_loss
-        phase = experiment.progress.phase if experiment.state is ExperimentState.RUNNING else experiment.state.value
+        phase = experiment.progress.phase if experiment.state is JobState.RUNNING else experiment.state.value
         if self._console.is_terminal:
             left = experiment.progress.remaining_seconds
             self._bar.update(

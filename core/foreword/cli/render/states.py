@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from foreword.client import ExperimentState
+from foreword.client import JobState
 
 _STYLES = {
-    ExperimentState.SUCCEEDED: "green",
-    ExperimentState.FAILED: "bold red",
-    ExperimentState.CANCELLED: "yellow",
-    ExperimentState.CANCELLING: "yellow",
-    ExperimentState.RUNNING: "blue",
-    ExperimentState.QUEUED: "dim",
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "bold red",
+    JobState.CANCELLED: "yellow",
+    JobState.CANCELLING: "yellow",
+    JobState.RUNNING: "blue",
+    JobState.QUEUED: "dim",
 }
 
 
-def state_text(state: ExperimentState, phase: str = "") -> Text:
+def state_text(state: JobState, phase: str = "") -> Text:
     """Return a state in its colour, with the phase of a running run."""
     return Text(f"{state.value}, {phase}" if phase else state.value, style=_STYLES[state])

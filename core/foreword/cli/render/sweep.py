@@ -16,14 +16,14 @@ from foreword.cli.render.listing import Cell, duration, format_value, make_table
 from foreword.cli.render.report import print_findings
 from foreword.cli.render.states import state_text
 from foreword.cli.run_options import serving_name
-from foreword.client import ExperimentState, SweepState, TuneSweep, TuneTrial
+from foreword.client import JobState, SweepState, TuneSweep, TuneTrial
 
 _RIGHT = ("trial", "score", "loss", "epoch")
 
 
 def sweep_state(sweep: TuneSweep) -> Text:
     """Return the state of a sweep in its colour."""
-    return state_text(ExperimentState(sweep.state.value))
+    return state_text(JobState(sweep.state.value))
 
 
 def print_sweep_plan(console: Console, sweep: TuneSweep, *, with_trials: bool) -> None:
@@ -65,7 +65,7 @@ def print_sweep(console: Console, sweep: TuneSweep) -> None:
     reasons = {
         trial.failure.message: trial.number
         for trial in reversed(sweep.trials)
-        if trial.failure is not None and trial.state is ExperimentState.FAILED
+        if trial.failure is not None and trial.state is JobState.FAILED
     }
     print_facts(
         console,

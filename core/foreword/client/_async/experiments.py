@@ -19,7 +19,8 @@ from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name, validation_name
 from foreword.client.status import AttemptError
-from foreword.domain.experiment import ExperimentState, TaskOptions
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.job import JobState
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError, NotFoundError
@@ -314,9 +315,9 @@ class TuneExperimentMethods(DatasetMethods):
                 name = current.name
                 if on_change is not None:
                     on_change(current)
-                if current.state is ExperimentState.CANCELLED:
+                if current.state is JobState.CANCELLED:
                     raise CancelledError(f"{current.name} was cancelled.", reason="EXPERIMENT_CANCELLED")
-                if current.failure is not None and current.state is ExperimentState.FAILED:
+                if current.failure is not None and current.state is JobState.FAILED:
                     raise FailedPreconditionError(
                         f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
                     )

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from foreword.domain.report import (
+    Calibration,
     DataReport,
-    Evaluation,
     Finding,
     Histogram,
+    Interval,
     Matrix,
     MetricSpec,
     ReportPart,
+    SystemEvaluation,
     Table,
     Values,
 )
 from foreword.turns.cancellation import check_cancelled
-from foreword.v1 import dataset_pb2, report_pb2, tune_experiment_pb2
+from foreword.v1 import dataset_pb2, report_pb2, system_evaluation_pb2
 
 
 def finding(item: Finding) -> report_pb2.Finding:
@@ -75,10 +77,10 @@ def metric_spec(metric: MetricSpec) -> report_pb2.MetricSpec:
     )
 
 
-def evaluations(items: Iterable[Evaluation]) -> list[tune_experiment_pb2.Evaluation]:
+def evaluations(items: Iterable[SystemEvaluation]) -> list[system_evaluation_pb2.SystemEvaluation]:
     """Convert evaluations to messages."""
     return [
-        tune_experiment_pb2.Evaluation(
+        system_evaluation_pb2.SystemEvaluation(
             system=item.system,
             metrics=dict(item.metrics),
             main_metric=item.main_metric,
@@ -87,11 +89,32 @@ def evaluations(items: Iterable[Evaluation]) -> list[tune_experiment_pb2.Evaluat
             soft_prompt_tokens=item.soft_prompt_tokens,
             parts=[report_part(part) for part in item.parts],
             examples=[
-                tune_experiment_pb2.EvaluationExample(
+                system_evaluation_pb2.EvaluationExample(
                     input=example.input, reference=example.reference, prediction=example.prediction
                 )
                 for example in item.examples
             ],
+            intervals={id: interval(value) for id, value in item.intervals.items()},
+            calibration=None if item.calibration is None else calibration(item.calibration),
+            mean_seconds=item.mean_seconds,
         )
         for item in items
     ]
+
+
+def interval(item: Interval) -> system_evaluation_pb2.Interval:
+    """Convert an interval to a message."""
+    return system_evaluation_pb2.Interval(lower=item.lower, upper=item.upper)
+
+
+def calibration(item: Calibration) -> system_evaluation_pb2.Calibration:
+    """Convert a calibration to a message."""
+    return system_evaluation_pb2.Calibration(
+        expected_calibration_error=item.expected_calibration_error,
+        bins=[
+            system_evaluation_pb2.CalibrationBin(
+                mean_probability=part.mean_probability, accuracy=part.accuracy, row_count=part.row_count
+            )
+            for part in item.bins
+        ],
+    )

@@ -15,8 +15,8 @@ from enum import Enum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentState, TuneExperiment
-from foreword.domain.job import JobKind
+from foreword.domain.experiment import TuneExperiment
+from foreword.domain.job import JobKind, JobState
 from foreword.errors import LeaseLostError
 from foreword.names import TuneExperimentName
 from foreword.storage.jobs.transitions import HELD_STATES, end_wait, transition
@@ -95,7 +95,7 @@ def new_job(kind: JobKind, *, base_model: str, tuning_type: str, runs_alone: boo
         base_model=base_model,
         tuning_type=tuning_type,
         runs_alone=runs_alone,
-        state=ExperimentState.QUEUED.value,
+        state=JobState.QUEUED.value,
         failure=None,
         compute_seconds=0.0,
         lease_epoch=0,
@@ -149,8 +149,8 @@ def grant(job: JobRow, worker: str, now: datetime, duration: timedelta) -> None:
     job.lease_epoch += 1
     job.lease_worker = worker
     job.lease_expire_time = now + duration
-    if job.state == ExperimentState.QUEUED.value:
-        transition(job, ExperimentState.RUNNING, now)
+    if job.state == JobState.QUEUED.value:
+        transition(job, JobState.RUNNING, now)
 
 
 def end_turn(job: JobRow, now: datetime) -> None:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from foreword.domain.experiment import TRANSITIONS, ExperimentState
-from foreword.domain.job import JobKind
+from foreword.domain.job import TRANSITIONS, JobKind, JobState
 from foreword.errors import InternalError
 from foreword.names import TuneExperimentName
 from foreword.storage.tables import JobRow
 
-HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if ExperimentState.SUCCEEDED in following)
+HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if JobState.SUCCEEDED in following)
 """Values of the states in which a worker has a job, or another worker is to continue it."""
 
-LIVE_STATES = tuple(state.value for state in ExperimentState if not state.ended)
+LIVE_STATES = tuple(state.value for state in JobState if not state.ended)
 """Values of the states in which a job has not ended."""
 
 
-def transition(job: JobRow, state: ExperimentState, now: datetime) -> None:
+def transition(job: JobRow, state: JobState, now: datetime) -> None:
     """Change the state of a job and set the corresponding times. A job that ends loses its lease.
 
     Args:
@@ -31,7 +30,7 @@ def transition(job: JobRow, state: ExperimentState, now: datetime) -> None:
     Raises:
         InternalError: The state machine does not allow this change. The row is unchanged.
     """
-    current = ExperimentState(job.state)
+    current = JobState(job.state)
     if state not in TRANSITIONS[current]:
         name = resource_name(job)
         raise InternalError(
@@ -40,7 +39,7 @@ def transition(job: JobRow, state: ExperimentState, now: datetime) -> None:
         )
     job.state = state.value
     job.update_time = now
-    if state is ExperimentState.RUNNING:
+    if state is JobState.RUNNING:
         job.start_time = now
     if state.ended:
         end_wait(job, now)

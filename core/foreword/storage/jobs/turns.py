@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import ExperimentState
-from foreword.domain.job import JobKind
+from foreword.domain.job import JobKind, JobState
 from foreword.domain.worker_turns import (
     Exchange,
     HeldRun,
@@ -25,7 +24,7 @@ from foreword.storage.jobs.leases import Company
 from foreword.storage.jobs.transitions import HELD_STATES
 from foreword.storage.tables import JobRow, TenantRow
 
-_QUEUED = JobRow.state == ExperimentState.QUEUED.value
+_QUEUED = JobRow.state == JobState.QUEUED.value
 _HELD = JobRow.state.in_(HELD_STATES)
 
 _TIME_FOR_FREE_WORKERS = timedelta(seconds=1)
@@ -97,7 +96,7 @@ def charge_compute(session: Session, job: JobRow, compute_seconds: float, now: d
 
 def _waits(job: JobRow, now: datetime) -> bool:
     free = job.lease_expire_time is None or job.lease_expire_time <= now
-    return job.state == ExperimentState.QUEUED.value or (job.state in HELD_STATES and free)
+    return job.state == JobState.QUEUED.value or (job.state in HELD_STATES and free)
 
 
 def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = timedelta()) -> Sequence[WaitingRun]:
@@ -112,7 +111,7 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
     queued = and_(_QUEUED, JobRow.create_time <= since) if for_at_least else _QUEUED
     standing = case(
         (_QUEUED, Standing.QUEUED.value),
-        (JobRow.state == ExperimentState.CANCELLING.value, Standing.CANCELLING.value),
+        (JobRow.state == JobState.CANCELLING.value, Standing.CANCELLING.value),
         (JobRow.yield_time.is_not(None), Standing.YIELDED.value),
         else_=Standing.INTERRUPTED.value,
     )

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from sqlalchemy import ColumnElement, and_, case, select
 
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
-from foreword.domain.experiment import ExperimentState
+from foreword.domain.job import JobState
 from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope
 from foreword.storage.lists.fields import (
@@ -111,7 +111,7 @@ TUNE_EXPERIMENTS: Final = ListSpec(
     fields={
         "display_name": TextField(ExperimentRow.display_name, sortable=True),
         "description": TextField(ExperimentRow.description),
-        "state": ChoiceField(JobRow.state, choices=ExperimentState, prefix="STATE_"),
+        "state": ChoiceField(JobRow.state, choices=JobState, prefix="STATE_"),
         "dataset": ReferenceField(ExperimentRow.dataset, collection="datasets"),
         "validation_dataset": ReferenceField(
             ExperimentRow.config["validation_dataset"].as_string(), nullable=True, collection="datasets"

@@ -11,8 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, case, func, select
 
-from foreword.domain.experiment import ExperimentState
-from foreword.domain.job import JobKind
+from foreword.domain.job import JobKind, JobState
 from foreword.domain.sweep_outcome import SweepState
 from foreword.storage.jobs.transitions import LIVE_STATES
 from foreword.storage.tables import ExperimentRow, JobRow, SweepRow
@@ -21,7 +20,7 @@ from foreword.storage.tables import ExperimentRow, JobRow, SweepRow
 def sweep_state() -> ColumnElement[str]:
     """Return the expression of what `domain.sweep_outcome` computes as the state of a sweep."""
     is_cancelled = SweepRow.cancel_time.is_not(None)
-    has_started = _of_jobs(JobRow.key).where(JobRow.state != ExperimentState.QUEUED.value).exists()
+    has_started = _of_jobs(JobRow.key).where(JobRow.state != JobState.QUEUED.value).exists()
     has_model = (
         _of_trials(ExperimentRow.key)
         .where(ExperimentRow.tuned_model.is_not(None), ExperimentRow.held_out_score.is_not(None))

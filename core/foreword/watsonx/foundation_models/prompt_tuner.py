@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
-from foreword.client import ExperimentState, TuneExperiment, TuneParameters
+from foreword.client import JobState, TuneExperiment, TuneParameters
 from foreword.client.frames import frame
 from foreword.domain.violations import Violations
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
@@ -288,7 +288,7 @@ def _only(references: Sequence[DataConnection]) -> DataConnection:
 
 
 def _print_end(experiment: TuneExperiment) -> None:
-    if experiment.state is ExperimentState.FAILED and experiment.failure is not None:
+    if experiment.state is JobState.FAILED and experiment.failure is not None:
         print(f"The run failed: {experiment.failure.message}")
-    elif experiment.state is ExperimentState.SUCCEEDED and experiment.curve_advice:
+    elif experiment.state is JobState.SUCCEEDED and experiment.curve_advice:
         print(experiment.curve_advice)

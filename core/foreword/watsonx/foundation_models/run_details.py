@@ -5,21 +5,21 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any
 
-from foreword.client import ExperimentState, TuneExperiment, TuneSnapshot
+from foreword.client import JobState, TuneExperiment, TuneSnapshot
 from foreword.watsonx.names import model_id, resource_id
 from foreword.watsonx.times import written
 
 _STATES = {
-    ExperimentState.QUEUED: "pending",
-    ExperimentState.RUNNING: "running",
-    ExperimentState.SUCCEEDED: "completed",
-    ExperimentState.FAILED: "failed",
-    ExperimentState.CANCELLING: "running",  # the run stops within one step
-    ExperimentState.CANCELLED: "canceled",
+    JobState.QUEUED: "pending",
+    JobState.RUNNING: "running",
+    JobState.SUCCEEDED: "completed",
+    JobState.FAILED: "failed",
+    JobState.CANCELLING: "running",  # the run stops within one step
+    JobState.CANCELLED: "canceled",
 }
 
 
-def run_state(state: ExperimentState) -> str:
+def run_state(state: JobState) -> str:
     """Return the state as `pending`, `running`, `completed`, `failed` or `canceled`."""
     return _STATES[state]
 

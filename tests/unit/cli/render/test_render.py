@@ -9,7 +9,7 @@ from foreword.cli.render.experiment import print_experiment_result
 from foreword.cli.render.listing import duration
 from foreword.cli.render.parts import bar, print_part
 from foreword.client import TuneParameters, TunePlan, decode
-from foreword.domain.report import Evaluation, Finding, Histogram, Matrix, ReportPart, Severity, Table, Values
+from foreword.domain.report import Finding, Histogram, Matrix, ReportPart, Severity, SystemEvaluation, Table, Values
 from foreword.v1 import tune_experiment_pb2
 
 
@@ -132,7 +132,7 @@ def test_systems_stand_side_by_side_with_their_tokens(console):
     print_evaluations(
         console,
         [
-            Evaluation(
+            SystemEvaluation(
                 system=system,
                 metrics={"exact_match": value},
                 main_metric="exact_match",
