@@ -8,6 +8,9 @@ import click
 
 from foreword.cli.session import json_option, selection_options, view_option, with_client
 from foreword.domain.resource_view import ResourceView
+from foreword.errors import ForewordError
+
+_TEXT = "Where are the 2 extra sets of sheets?"
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,7 +32,7 @@ def deploy(client: Client, model: str, serving_name: str, space: str, wait: bool
     its probe.
     """
     found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
-    _print(found, as_json)
+    _print(client, found, as_json)
 
 
 @click.group()
@@ -110,7 +113,7 @@ def update(client: Client, deployment: str, model: str, wait: bool, as_json: boo
 
     The new model serves once it has passed its probe; until then, the old one does.
     """
-    _print(client.update_deployment(deployment, model=model, wait=wait), as_json)
+    _print(client, client.update_deployment(deployment, model=model, wait=wait), as_json)
 
 
 @deployments.command()
@@ -120,7 +123,7 @@ def update(client: Client, deployment: str, model: str, wait: bool, as_json: boo
 @with_client
 def rollback(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
     """Roll a deployment back to an earlier revision."""
-    _print(client.rollback_deployment(deployment, revision or 0), as_json)
+    _print(client, client.rollback_deployment(deployment, revision or 0), as_json)
 
 
 @deployments.command()
@@ -138,7 +141,7 @@ def _state(deployment: Deployment) -> Text:
     return Text(deployment.state.value, style=styles.get(deployment.state.value, "yellow"))
 
 
-def _print(deployment: Deployment, as_json: bool) -> None:
+def _print(client: Client, deployment: Deployment, as_json: bool) -> None:
     from foreword.cli.render import out_console, print_json, short_name
 
     if as_json:
@@ -148,4 +151,16 @@ def _print(deployment: Deployment, as_json: bool) -> None:
     served = f", revision {deployment.serving_revision}" if deployment.serving_revision else ""
     console.print(f"{deployment.serving_name} is {deployment.state.value}: {short_name(deployment.model)}{served}.")
     if deployment.serving_revision:
-        console.print(f'Next: foreword generate {deployment.serving_name} "Where are the 2 extra sets of sheets?"')
+        command = "classify" if _classifies(client, deployment) else "generate"
+        console.print(f'Next: foreword {command} {deployment.serving_name} "{_TEXT}"')
+
+
+def _classifies(client: Client, deployment: Deployment) -> bool:
+    """Return whether the model of a deployment chooses among labels."""
+    if deployment.model.startswith("baseModels/"):
+        return False
+    try:
+        task = client.get_tuned_model(deployment.model).task
+    except ForewordError:  # the key may not be allowed to read it
+        return False
+    return any(item.closed for item in client.list_tasks() if item.id == task)

@@ -68,7 +68,7 @@ def sweep(
     trials.
     """
     from foreword.cli.render import err_console, out_console, print_json, short_name
-    from foreword.cli.render.sweep import print_sweep, print_sweep_plan
+    from foreword.cli.render.sweep import print_sweep, print_sweep_plan, sweep_json
 
     console = err_console() if as_json else out_console()
     arguments = settings.arguments(client)
@@ -93,22 +93,22 @@ def sweep(
             validate_only=dry_run,
             **arguments,
         )
-    source = file.name if dry_run and file is not None else short_name(data.name)
+    source = file.name if file is not None else data.display_name
     console.print(f"{made.display_name}: {short_name(made.base_model)} on {source}")
     print_sweep_plan(console, made, with_trials=dry_run)
     if dry_run or detach:
         if detach and not dry_run:
             console.print(f"Queued. Watch it with: foreword sweeps watch {short_name(made.name)}")
         if as_json:
-            print_json(made)
+            print_json(sweep_json(made))
         return
     ended = follow(client, made)
-    print_sweep(console, ended)
+    print_sweep(console, ended, dataset=source)
     if plot is not None:
         client.plot_sweep(ended, plot)
         console.print(f"Wrote the curves to {plot}.")
     if as_json:
-        print_json(ended)
+        print_json(sweep_json(ended))
     if ended.state is not SweepState.SUCCEEDED:
         raise click.exceptions.Exit(1)
 

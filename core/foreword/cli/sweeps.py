@@ -11,9 +11,10 @@ from foreword.cli.picture_option import plot_option
 from foreword.cli.session import json_option, limit_option, selection_options, view_option, with_client
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep_outcome import SweepState
+from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from foreword.client import Client
+    from foreword.client import Client, TuneSweep
 
 
 @click.group()
@@ -32,12 +33,16 @@ def sweeps() -> None:
 @with_client
 def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_json: bool) -> None:
     """List sweeps, newest first."""
-    from foreword.cli.render import print_listing, short_name
+    from foreword.cli.render import print_json, print_listing, short_name
     from foreword.cli.render.listing import age
-    from foreword.cli.render.sweep import sweep_state
+    from foreword.cli.render.sweep import sweep_json, sweep_state
 
+    found = client.list_tune_sweeps(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit)
+    if as_json:
+        print_json([sweep_json(sweep) for sweep in found])
+        return
     print_listing(
-        client.list_tune_sweeps(filter=filter, order_by=order_by, view=ResourceView(view), limit=limit),
+        found,
         {
             "sweep": lambda item: short_name(item.name),
             "name": lambda item: item.display_name,
@@ -47,7 +52,7 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
             "created": lambda item: age(item.create_time),
         },
         right=["trials"],
-        as_json=as_json,
+        as_json=False,
     )
 
 
@@ -59,16 +64,16 @@ def list_(client: Client, filter: str, order_by: str, view: str, limit: int, as_
 def show(client: Client, sweep: str, plot: Path | None, as_json: bool) -> None:
     """Show a sweep: its trials, how far each has come, and the best."""
     from foreword.cli.render import err_console, out_console, print_json
-    from foreword.cli.render.sweep import print_sweep
+    from foreword.cli.render.sweep import print_sweep, sweep_json
 
     found = client.get_tune_sweep(sweep)
     if plot is not None:
         client.plot_sweep(found, plot)
         err_console().print(f"Wrote the curves to {plot}.")
     if as_json:
-        print_json(found)
+        print_json(sweep_json(found))
         return
-    print_sweep(out_console(), found)
+    print_sweep(out_console(), found, dataset=_dataset(client, found))
 
 
 @sweeps.command()
@@ -81,7 +86,7 @@ def watch(client: Client, sweep: str) -> None:
     from foreword.cli.sweep import follow
 
     ended = follow(client, client.get_tune_sweep(sweep))
-    print_sweep(out_console(), ended)
+    print_sweep(out_console(), ended, dataset=_dataset(client, ended))
     if ended.state is not SweepState.SUCCEEDED:
         raise click.exceptions.Exit(1)
 
@@ -102,3 +107,11 @@ def delete(client: Client, sweep: str) -> None:
     """Delete a sweep that has ended, with its trials. Tuned models are kept."""
     client.delete_tune_sweep(sweep)
     click.echo(f"Deleted {sweep}.")
+
+
+def _dataset(client: Client, sweep: TuneSweep) -> str:
+    """Return the display name of the dataset of a sweep, or its id if it has been deleted."""
+    try:
+        return client.get_dataset(sweep.dataset).display_name
+    except NotFoundError:
+        return sweep.dataset.rsplit("/", 1)[-1]

@@ -67,7 +67,7 @@ def tune(
             validate_only=dry_run,
             **arguments,
         )
-    source = file.name if dry_run and file is not None else short_name(data.name)
+    source = file.name if file is not None else data.display_name
     console.print(f"{experiment.display_name}: {short_name(experiment.base_model)} on {source}")
     print_plan(console, experiment.plan)
     if dry_run or detach:

@@ -59,6 +59,7 @@ def _plan(message: tune_sweep_pb2.TuneSweepPlan) -> resources.TuneSweepPlan:
         estimated_seconds=message.estimated_seconds,
         estimated_capacity_unit_hours=message.estimated_capacity_unit_hours,
         warnings=tuple(values.finding(item) for item in message.warnings),
+        main_metric=message.main_metric,
     )
 
 

@@ -64,7 +64,7 @@ def draw_sweep(
             _draw(axes[0], sweep, trial, curve, [item.validation_metric for item in curve])
         _draw(axes[-1], sweep, trial, curve, [item.validation_loss for item in curve])
     if has_metric:
-        axes[0].set_ylabel("held-out metric", color=_INK)
+        axes[0].set_ylabel(f"held-out {sweep.plan.main_metric or 'metric'}", color=_INK)
         axes[0].set_ylim(bottom=0)
     axes[-1].set_ylabel("held-out loss,\nnats per token", color=_INK)
     axes[-1].set_xlabel("epoch", color=_INK)

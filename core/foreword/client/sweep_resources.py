@@ -22,6 +22,7 @@ class TuneSweepPlan:
     Attributes:
         rungs: The points at which weak trials are stopped; none without halving.
         estimated_seconds: Compute time on one worker; 0 if it is unknown.
+        main_metric: Id of the metric by which trials are compared, such as `exact_match`.
     """
 
     trial_count: int
@@ -31,6 +32,7 @@ class TuneSweepPlan:
     estimated_seconds: float
     estimated_capacity_unit_hours: float
     warnings: tuple[Finding, ...]
+    main_metric: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

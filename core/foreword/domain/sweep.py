@@ -150,6 +150,7 @@ class SweepPlan:
     planned_updates: int
     estimated_seconds: float
     warnings: tuple[Finding, ...]
+    main_metric: str = ""
 
     @property
     def estimated_capacity_unit_hours(self) -> float:

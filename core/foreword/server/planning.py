@@ -129,6 +129,12 @@ class Planner:
                     plans.append(self._plan(run, task, method, model, start, count_tokens, size, rows, *validation))
         return plans
 
+    def main_metric(self, task: str) -> str:
+        """Return the id of the main metric of the task of a plan."""
+        found = self._plugins.tasks.get(task)
+        assert found is not None, "the task of a plan is installed"
+        return found.main_metric
+
     def _open(self, dataset: Dataset, files: ExitStack) -> Sequence[Row]:
         """Return the rows of a dataset, which can be read until the stack closes."""
         file = files.enter_context(open_rows(self._artifacts, dataset))

@@ -175,7 +175,11 @@ class TuneSweepService(tune_sweep_service_pb2_grpc.TuneSweepServiceServicer):
             for trial, (config, plan) in zip(new.trials, plans, strict=True)
         ]
         config = replace(trials[0].config, tuning_type=new.common.tuning_type, parameters=new.common.parameters)
-        plan = plan_sweep([trial.plan for trial in trials], halving=new.space.halving)
+        plan = plan_sweep(
+            [trial.plan for trial in trials],
+            halving=new.space.halving,
+            main_metric=self._planner.main_metric(config.task),
+        )
         if plan.validation_row_count == 0:
             raise InvalidArgumentError.of(
                 "tune_sweep.tune_experiment.parameters.validation_split",

@@ -104,7 +104,7 @@ class SweptRange(_message.Message):
     def __init__(self, minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., logarithmic: _Optional[bool] = ...) -> None: ...
 
 class TuneSweepPlan(_message.Message):
-    __slots__ = ("trial_count", "validation_row_count", "rungs", "planned_updates", "estimated_seconds", "estimated_capacity_unit_hours", "warnings")
+    __slots__ = ("trial_count", "validation_row_count", "rungs", "planned_updates", "estimated_seconds", "estimated_capacity_unit_hours", "warnings", "main_metric")
     TRIAL_COUNT_FIELD_NUMBER: _ClassVar[int]
     VALIDATION_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     RUNGS_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +112,7 @@ class TuneSweepPlan(_message.Message):
     ESTIMATED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_CAPACITY_UNIT_HOURS_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    MAIN_METRIC_FIELD_NUMBER: _ClassVar[int]
     trial_count: int
     validation_row_count: int
     rungs: _containers.RepeatedCompositeFieldContainer[SweepRung]
@@ -119,7 +120,8 @@ class TuneSweepPlan(_message.Message):
     estimated_seconds: float
     estimated_capacity_unit_hours: float
     warnings: _containers.RepeatedCompositeFieldContainer[_report_pb2.Finding]
-    def __init__(self, trial_count: _Optional[int] = ..., validation_row_count: _Optional[int] = ..., rungs: _Optional[_Iterable[_Union[SweepRung, _Mapping]]] = ..., planned_updates: _Optional[int] = ..., estimated_seconds: _Optional[float] = ..., estimated_capacity_unit_hours: _Optional[float] = ..., warnings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ...) -> None: ...
+    main_metric: str
+    def __init__(self, trial_count: _Optional[int] = ..., validation_row_count: _Optional[int] = ..., rungs: _Optional[_Iterable[_Union[SweepRung, _Mapping]]] = ..., planned_updates: _Optional[int] = ..., estimated_seconds: _Optional[float] = ..., estimated_capacity_unit_hours: _Optional[float] = ..., warnings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ..., main_metric: _Optional[str] = ...) -> None: ...
 
 class SweepRung(_message.Message):
     __slots__ = ("epoch", "keep")

@@ -182,7 +182,9 @@ def test_a_stored_dataset_stays_when_a_run_on_it_is_only_planned(command, rows):
 def test_a_deployment_in_another_space_is_found_by_its_serving_name(command):
     assert command("spaces", "create", "live", "--name", "Live", "--stage", "production")[0] == 0
     assert "production" in command("spaces", "list")[1]
-    assert command("deploy", "baseModels/foreword--starter", "--name", "asked", "--space", "live")[0] == 0
+    status, out, _ = command("deploy", "baseModels/foreword--starter", "--name", "asked", "--space", "live")
+    assert status == 0
+    assert "Next: foreword generate asked" in out
 
     assert "/spaces/live/deployments/" in command("deployments", "show", "asked")[1]
     assert command("spaces", "delete", "live")[0] == 1
@@ -328,6 +330,7 @@ def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows,
     assert "adapter_model.safetensors" in command("models", "export", id, str(tmp_path / "adapter"))[1]
     status, out, _ = command("deploy", id, "--name", "complaints")
     assert (status, out.splitlines()[0]) == (0, f"complaints is ready: {id}, revision 1.")
+    assert "Next: foreword classify complaints" in out
     assert command("deploy", id, "--name", "complaints")[0] == 1
 
     status, out, err = command("generate", "complaints", "Nobody answers")

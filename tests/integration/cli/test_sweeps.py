@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from factories.api import make_file
+from factories.servers import RunningServer
 from foreword.cli.application import run
 from foreword.cli.render.console import out_console
-from foreword.cli.render.sweep import SweepProgressView, print_sweep
-from foreword.client import Client, JobState, SweepState
+from foreword.cli.render.sweep import SweepProgressView, print_sweep, sweep_json
+from foreword.client import Client, JobState, SweepState, TuneSweep, TuneTrial
 from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 
@@ -43,6 +44,17 @@ def rows(tmp_path: Path) -> str:
     return str(path)
 
 
+def stop(trial: TuneTrial) -> TuneTrial:
+    """Return a trial as its sweep has stopped it."""
+    return dataclasses.replace(
+        trial,
+        state=JobState.CANCELLED,
+        failure=Failure(kind="cancelled", reason="TRIAL_STOPPED", message="Two were better."),
+        validation_metric=0.25,
+        validation_loss=1.5,
+    )
+
+
 def test_a_dry_run_shows_the_trials_and_the_plan_and_leaves_nothing(command: Command, rows: str) -> None:
     status, out, _ = command(
         "sweep", rows, "--try", "learning-rate=0.01,0.03", "--num-seeds", "2", "--num-epochs", "8", "--dry-run"
@@ -60,6 +72,7 @@ def test_a_dry_run_shows_the_trials_and_the_plan_and_leaves_nothing(command: Com
 def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, rows: str) -> None:
     status, out, _ = command("sweep", rows, "--name", "rates", "--try", "num_virtual_tokens=4,8", "--detach")
     assert status == 0
+    assert "rates (1): foreword--starter on complaints.jsonl" in out
     assert "Queued. Watch it with: foreword sweeps watch " in out
 
     shown = json.loads(command("sweeps", "show", "rates (1)", "--json")[1])
@@ -68,6 +81,7 @@ def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, 
     assert "rates (1)" not in command("sweeps", "list", "--filter", "state = RUNNING")[1]
     assert "rates (1) trial 2" in command("experiments", "list")[1]
     assert command("sweeps", "cancel", "rates (1)")[1] == "rates (1) is cancelled.\n"
+    assert "dataset rates" in " ".join(command("sweeps", "show", "rates (1)")[1].split())
     status, out, _ = command("sweeps", "watch", "rates (1)")
     assert (status, out.count("cancelled")) == (1, 3)
     assert command("sweeps", "delete", "rates (1)")[0] == 0
@@ -127,21 +141,59 @@ def test_random_trials_are_drawn_from_ranges(command: Command, rows: str) -> Non
     assert json.loads(command("sweep", rows, *arguments, "--dry-run", "--json")[1])["trials"] == planned["trials"]
 
 
-def test_an_ended_sweep_shows_the_best_first_and_why_others_failed(server, capsys, monkeypatch) -> None:
+@pytest.fixture
+def made(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> TuneSweep:
+    """A sweep of three trials, which is cancelled; tests change how its trials end."""
     monkeypatch.setenv("COLUMNS", "160")
     with Client(server.endpoint, server.new_key(f"cli-{time.time_ns()}", tuple(Scope))) as client:
         dataset = client.upload_dataset(make_file(), display_name="complaints")
         made = client.create_tune_sweep(dataset, display_name="rates", swept={"learning_rate": [0.01, 0.02, 0.04]})
         client.cancel_tune_sweep(made)
+    return made
+
+
+def test_a_sweep_of_one_epoch_says_that_no_trial_is_stopped_early(command: Command, rows: str) -> None:
+    arguments = ("sweep", rows, "--try", "learning-rate=0.01,0.03", "--num-epochs")
+
+    one, two = command(*arguments, "1", "--dry-run")[1], command(*arguments, "2", "--dry-run")[1]
+    whole = command(*arguments, "2", "--no-halving", "--dry-run")[1]
+
+    assert "in a single epoch, no trial is stopped early" in one
+    assert "the best goes on after epoch 1" in two
+    assert "off: no trial is stopped early" in whole
+
+
+def test_a_sweep_whose_survivors_failed_says_which_and_what_to_do(made: TuneSweep, capsys) -> None:
+    failure = Failure(kind="failed_precondition", reason="TUNING_DIVERGED", message="The loss is not finite.")
+    failed = {"state": JobState.FAILED, "failure": failure, "validation_metric": 0.75, "validation_loss": 0.5}
+    trials = (stop(made.trials[0]), *(dataclasses.replace(trial, **failed) for trial in made.trials[1:]))
+    best = made.trials[2].tune_experiment
+
+    print_sweep(
+        out_console(), dataclasses.replace(made, state=SweepState.FAILED, trials=trials, best_trial=best), dataset="x"
+    )
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert (
+        "No model: Trials 2 and 3 failed: The loss is not finite. 1 trial had been stopped early, when others were "
+        "better on the held-out rows. Leave out the values that failed, or correct the cause, and start the sweep "
+        "again. --no-halving tunes all trials to the end."
+    ) in out
+    assert "best" not in out.split("No model")[0]
+    assert "*" not in out
+
+
+def test_trials_that_were_stopped_early_are_no_cancelled_ones_in_json(made: TuneSweep) -> None:
+    shown = sweep_json(dataclasses.replace(made, trials=(stop(made.trials[0]), *made.trials[1:])))
+
+    assert [trial["state"] for trial in shown["trials"]] == ["stopped early", "queued", "queued"]
+    assert json.loads(json.dumps(shown))["display_name"] == "rates (1)"
+
+
+def test_an_ended_sweep_shows_the_best_first_and_why_others_failed(made: TuneSweep, capsys) -> None:
     stopped, failed, best = made.trials
     trials = (
-        dataclasses.replace(
-            stopped,
-            state=JobState.CANCELLED,
-            failure=Failure(kind="cancelled", reason="TRIAL_STOPPED", message="Two were better."),
-            validation_metric=0.25,
-            validation_loss=1.5,
-        ),
+        stop(stopped),
         dataclasses.replace(
             failed,
             state=JobState.FAILED,
@@ -156,16 +208,18 @@ def test_an_ended_sweep_shows_the_best_first_and_why_others_failed(server, capsy
     )
     running = dataclasses.replace(ended, state=SweepState.RUNNING)
 
-    print_sweep(out_console(), ended)
+    print_sweep(out_console(), ended, dataset="complaints.jsonl")
     with SweepProgressView(out_console()) as view:
         view.update(running)
         view.update(running)
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "dataset complaints.jsonl" in lines
     assert "best trial 3: learning_rate 0.04" in lines
+    assert "trial learning_rate seed state epoch exact_match loss" in lines
     assert "trial 2 The loss is not finite." in lines
     table = [line for line in lines if line.endswith((" 0.500", " 1.500")) or " failed" in line]
     assert table[0] == "* 3 0.04 0 succeeded 0.750 0.500"
     assert table[1] == "1 0.01 0 stopped early 0.250 1.500"
     assert "Next: foreword deploy m --name rates-1" in lines
-    assert lines[-1] == "1 stopped early, 1 failed, 1 succeeded; best: trial 3, score 0.750, loss 0.500"
+    assert lines[-1] == "1 stopped early, 1 failed, 1 succeeded; best: trial 3, exact_match 0.750, loss 0.500"

@@ -56,7 +56,7 @@ def queue_sweep(shop, rates: Sequence[float] = RATES, *, halving: bool = True, *
     plans = [
         make_plan_of(rows, make_parameters(num_epochs=NUM_EPOCHS, learning_rate=rate, **parameters)) for rate in rates
     ]
-    plan = dataclasses.replace(plan_sweep(plans, halving=halving), validation_row_count=6)
+    plan = dataclasses.replace(plan_sweep(plans, halving=halving, main_metric="exact_match"), validation_row_count=6)
     sweep = SweepRepository(shop.workshop.database, "acme").create(
         display_name="Sweep",
         description="",

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from foreword.cli.render.console import plain
 from foreword.cli.render.experiment import short_name
 from foreword.cli.render.listing import Cell, duration, format_value, make_table, print_facts
 from foreword.cli.render.report import print_findings
 from foreword.cli.render.states import state_text
 from foreword.cli.run_options import serving_name
 from foreword.client import JobState, SweepState, TuneSweep, TuneTrial
+from foreword.client.sweep_failure import listed_trials, why_failed
 
-_RIGHT = ("trial", "score", "loss", "epoch")
+_RIGHT = ("trial", "loss", "epoch")
 
 
 def sweep_state(sweep: TuneSweep) -> Text:
     """Return the state of a sweep in its colour."""
     return state_text(JobState(sweep.state.value))
+
+
+def sweep_json(sweep: TuneSweep) -> dict[str, Any]:
+    """Return a sweep for JSON output, in which trials that halving has stopped are `stopped early`, not cancelled."""
+    trials = [
+        {**plain(trial), "state": "stopped early"} if trial.was_stopped else plain(trial) for trial in sweep.trials
+    ]
+    return {**plain(sweep), "trials": trials}
 
 
 def print_sweep_plan(console: Console, sweep: TuneSweep, *, with_trials: bool) -> None:
@@ -43,7 +53,7 @@ def print_sweep_plan(console: Console, sweep: TuneSweep, *, with_trials: bool) -
         [
             ("trials", str(plan.trial_count)),
             ("held out", f"{plan.validation_row_count:,} rows, the same for all trials"),
-            ("halving", ", ".join(rungs) or ("" if sweep.halving else "off")),
+            ("halving", ", ".join(rungs) or _without_rungs(sweep)),
             ("updates", f"{plan.planned_updates:,}"),
             ("estimate", estimate),
         ],
@@ -59,30 +69,39 @@ def print_sweep_plan(console: Console, sweep: TuneSweep, *, with_trials: bool) -
     print_findings(console, plan.warnings)
 
 
-def print_sweep(console: Console, sweep: TuneSweep) -> None:
-    """Print the outcome of a sweep, or how far it is, and its trials: the best first once it has ended."""
+def print_sweep(console: Console, sweep: TuneSweep, *, dataset: str) -> None:
+    """Print the outcome of a sweep, or how far it is, and its trials: the best first once it has ended.
+
+    Args:
+        dataset: The file, or the display name of the dataset.
+    """
     best = sweep.best
-    reasons = {
-        trial.failure.message: trial.number
-        for trial in reversed(sweep.trials)
-        if trial.failure is not None and trial.state is JobState.FAILED
-    }
+    described = "" if best is None else f"{best.number}: {_described(sweep, best)}".rstrip(": ")
+    has_result, has_failed = sweep.state is SweepState.SUCCEEDED, sweep.state is SweepState.FAILED
+    reasons: dict[str, list[int]] = {}
+    for trial in sweep.trials:
+        if trial.failure is not None and trial.state is JobState.FAILED:
+            reasons.setdefault(trial.failure.message, []).append(trial.number)
     print_facts(
         console,
         [
             ("sweep", short_name(sweep.name)),
             ("name", sweep.display_name),
             ("state", sweep_state(sweep)),
-            ("best trial", "" if best is None else f"{best.number}: {_described(sweep, best)}".rstrip(": ")),
-            ("experiment", short_name(sweep.best_trial)),
+            ("dataset", dataset),
+            ("halving", _without_rungs(sweep) if not sweep.plan.rungs else ""),
+            ("best trial" if has_result else "best so far", described if has_result or not sweep.state.ended else ""),
+            ("experiment", short_name(sweep.best_trial) if has_result else ""),
             ("tuned model", short_name(sweep.tuned_model)),
             ("cost", f"{sweep.capacity_unit_hours:.3g} capacity-unit-hours"),
-            *((f"trial {number}", message) for message, number in reasons.items()),
+            *((listed_trials(numbers).lower(), message) for message, numbers in reasons.items() if not has_failed),
         ],
     )
     console.print()
     console.print(trial_table(sweep))
-    if sweep.state is SweepState.SUCCEEDED:
+    if has_failed:
+        console.print(f"No model: {why_failed(sweep.trials)} --no-halving tunes all trials to the end.")
+    if has_result:
         console.print(
             f"Next: foreword deploy {short_name(sweep.tuned_model)} --name {serving_name(sweep.display_name)}"
         )
@@ -91,12 +110,15 @@ def print_sweep(console: Console, sweep: TuneSweep) -> None:
 def trial_table(sweep: TuneSweep) -> Table:
     """Return the trials of a sweep as a table, the best marked; the best comes first once the sweep has ended."""
     trials: Sequence[TuneTrial] = sweep.trials
+    has_best = bool(sweep.tuned_model) or not sweep.state.ended  # none if every trial failed
+    best = sweep.best_trial if has_best else None
     if sweep.state.ended:
-        trials = sorted(trials, key=lambda trial: (trial.tune_experiment != sweep.best_trial, *_rank(trial)))
-    columns = ["", "trial", *_names(sweep), "seed", "state", "epoch", "score", "loss"]
+        trials = sorted(trials, key=lambda trial: (trial.tune_experiment != best, *_rank(trial)))
+    metric = _metric(sweep)
+    columns = ["", "trial", *_names(sweep), "seed", "state", "epoch", metric, "loss"]
     rows: list[list[Cell]] = [
         [
-            "*" if trial.tune_experiment == sweep.best_trial else "",
+            "*" if trial.tune_experiment == best else "",
             str(trial.number),
             *_values(sweep, trial),
             str(trial.seed),
@@ -107,7 +129,7 @@ def trial_table(sweep: TuneSweep) -> Table:
         ]
         for trial in trials
     ]
-    return make_table(columns, rows, right=_RIGHT)
+    return make_table(columns, rows, right=(*_RIGHT, metric))
 
 
 class SweepProgressView:
@@ -153,9 +175,19 @@ def _summary(sweep: TuneSweep) -> str:
     best = sweep.best
     if best is None or sweep.state is SweepState.QUEUED:
         return shown
-    score = f"score {best.validation_metric:.3f}" if best.validation_metric is not None else ""
+    score = f"{_metric(sweep)} {best.validation_metric:.3f}" if best.validation_metric is not None else ""
     loss = f"loss {best.validation_loss:.3f}" if best.validation_loss is not None else ""
     return f"{shown}; best: trial {best.number}, {', '.join(filter(None, (score, loss)))}"
+
+
+def _metric(sweep: TuneSweep) -> str:
+    """Return the heading of the metric by which trials are compared."""
+    return sweep.plan.main_metric or "score"
+
+
+def _without_rungs(sweep: TuneSweep) -> str:
+    """Return why no trial of a sweep without rungs is stopped early."""
+    return "none: in a single epoch, no trial is stopped early" if sweep.halving else "off: no trial is stopped early"
 
 
 def _best(keep: int) -> str:

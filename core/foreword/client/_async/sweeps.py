@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name
-from foreword.client.sweep_resources import TuneSweep, TuneTrial
+from foreword.client.sweep_failure import why_failed
+from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
@@ -256,7 +257,9 @@ class TuneSweepMethods(TuneExperimentMethods):
                 raise CancelledError(f"{current.name} was cancelled.", reason="SWEEP_CANCELLED")
             if current.state is SweepState.FAILED:
                 raise FailedPreconditionError(
-                    f"No trial of {current.name} succeeded: {_reasons(current.trials)}", reason="SWEEP_FAILED"
+                    f"{current.name} has no result: {why_failed(current.trials)} `halving=False` tunes all trials to "
+                    "the end.",
+                    reason="SWEEP_FAILED",
                 )
             left = deadline - time.monotonic()
             if left <= 0:
@@ -303,9 +306,3 @@ class TuneSweepMethods(TuneExperimentMethods):
         """
         references = {"name": (sweep, "tuneSweeps")}
         await self._call(self._sweeps.DeleteTuneSweep, messages.DeleteTuneSweepRequest(), references, gone_is_done=True)
-
-
-def _reasons(trials: Iterable[TuneTrial]) -> str:
-    """Return the different reasons of failed trials."""
-    found = dict.fromkeys(trial.failure.message for trial in trials if trial.failure and not trial.was_stopped)
-    return " ".join(found) or "all were cancelled."

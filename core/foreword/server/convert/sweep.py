@@ -73,6 +73,7 @@ def _sweep(
             estimated_seconds=plan.estimated_seconds,
             estimated_capacity_unit_hours=plan.estimated_capacity_unit_hours,
             warnings=[finding(item) for item in plan.warnings],
+            main_metric=plan.main_metric,
         ),
     )
 

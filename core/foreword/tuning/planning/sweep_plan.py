@@ -12,7 +12,7 @@ from foreword.domain.sweep import SweepPlan
 from foreword.tuning.schedule import updates_per_epoch
 
 
-def plan_sweep(plans: Sequence[TunePlan], *, halving: bool) -> SweepPlan:
+def plan_sweep(plans: Sequence[TunePlan], *, halving: bool, main_metric: str) -> SweepPlan:
     """Return the plan of a sweep.
 
     Updates and time are those of all trials, with the epochs that halving lets them make on average; only those that
@@ -21,6 +21,7 @@ def plan_sweep(plans: Sequence[TunePlan], *, halving: bool) -> SweepPlan:
     Args:
         plans: The plans of all trials; at least two.
         halving: Whether weak trials are stopped early.
+        main_metric: Id of the task's main metric.
     """
     rungs = make_rungs(len(plans), max(plan.parameters.num_epochs for plan in plans)) if halving else ()
     is_known = all(plan.estimated_seconds for plan in plans)
@@ -35,6 +36,7 @@ def plan_sweep(plans: Sequence[TunePlan], *, halving: bool) -> SweepPlan:
         planned_updates=round(sum(updates)),
         estimated_seconds=sum(seconds) if is_known else 0.0,
         warnings=_warnings(plans),
+        main_metric=main_metric,
     )
 
 
