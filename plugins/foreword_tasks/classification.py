@@ -10,7 +10,7 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, ReportPart, Severity
 from foreword.errors import InvalidArgumentError
-from foreword.plugin.interfaces import LabelSpace, Schema, Scores, Suitability, Task, TaskCheck
+from foreword.plugin.interfaces import Answer, LabelSpace, Schema, Scores, Suitability, Task, TaskCheck
 from foreword.plugin.task_options import undeclared_outputs
 from foreword_tasks.label_checks import check_labels
 from foreword_tasks.label_distribution import LabelDistribution
@@ -81,11 +81,11 @@ class Classification(Task):
         labels = LabelSchema.from_json(schema)
         return labels.separator.join(labels.read(output))
 
-    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
         """Score the label sets; `LabelSchema.parse_answer` defines what counts as an answer."""
         labels = LabelSchema.from_json(schema)
         return score_label_sets(
-            [labels.parse_answer(text) for text in predictions], [labels.read(text) for text in references], labels
+            [labels.parse_answer(answer.text) for answer in answers], [labels.read(text) for text in references], labels
         )
 
     def label_space(self, schema: Schema) -> LabelSpace:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability, TaskCheck
+from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Scores, Suitability, TaskCheck
 from foreword_tasks.open_text import OpenText, OpenTextCheck, RowFinding, plain
 from foreword_tasks.suitability import copied_from_inputs
 
@@ -45,7 +45,7 @@ class Generation(OpenText):
         """Start the check for outputs that are all the same, or repeat their inputs."""
         return _Check()
 
-    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
         """Return exact match and chrF."""
         # Imported late, because it takes a second and only evaluations need it.
         from sacrebleu.metrics.chrf import CHRF
@@ -53,10 +53,9 @@ class Generation(OpenText):
         if not references:
             return Scores(metrics={"exact_match": 0.0, "chrf": 0.0})
         exact = sum(
-            prediction.strip() == reference.strip()
-            for prediction, reference in zip(predictions, references, strict=True)
+            answer.text.strip() == reference.strip() for answer, reference in zip(answers, references, strict=True)
         )
-        chrf = CHRF().corpus_score(list(predictions), [list(references)]).score / 100
+        chrf = CHRF().corpus_score([answer.text for answer in answers], [list(references)]).score / 100
         return Scores(metrics={"exact_match": exact / len(references), "chrf": float(chrf)})
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Histogram, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Schema, Scores, Suitability, TaskCheck
+from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Scores, Suitability, TaskCheck
 from foreword_tasks.open_text import OpenText, OpenTextCheck, RowFinding, plain
 from foreword_tasks.suitability import describe_summaries
 from foreword_tasks.words import words
@@ -54,7 +54,7 @@ class Summarization(OpenText):
         """Start the check for summaries that are not shorter than their texts, copied, or all the same."""
         return _Check()
 
-    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
         """Return ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004), each the mean F-score over the rows.
 
         Words may be in any script and are not stemmed, so that the figures are comparable between languages.
@@ -65,9 +65,7 @@ class Summarization(OpenText):
         if not references:
             return Scores(metrics=dict.fromkeys(_ROUGE, 0.0))
         scorer = RougeScorer(list(_ROUGE.values()), tokenizer=_Words())
-        found = [
-            scorer.score(reference, prediction) for reference, prediction in zip(references, predictions, strict=True)
-        ]
+        found = [scorer.score(reference, answer.text) for reference, answer in zip(references, answers, strict=True)]
         return Scores(metrics={id: fmean(float(row[name].fmeasure) for row in found) for id, name in _ROUGE.items()})
 
 

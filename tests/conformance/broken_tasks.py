@@ -41,8 +41,8 @@ class Shout(Task):
     def target(self, output, schema):
         return output.upper()
 
-    def score(self, predictions, references, schema):
-        same = sum(a == b.upper() for a, b in zip(predictions, references, strict=True))
+    def score(self, answers, references, schema):
+        same = sum(a.text == b.upper() for a, b in zip(answers, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})
 
     def label_space(self, schema):
@@ -145,8 +145,8 @@ class MissingMetric(Shout):
 
 
 class InfiniteMetric(Shout):
-    def score(self, predictions, references, schema):
-        same = super().score(predictions, references, schema).metrics["same"]
+    def score(self, answers, references, schema):
+        same = super().score(answers, references, schema).metrics["same"]
         return Scores(metrics={"same": same if references else float("nan")})
 
 
@@ -155,16 +155,27 @@ class WorseIsBetter(Shout):
 
 
 class Fragile(Shout):
-    def score(self, predictions, references, schema):
-        for prediction in predictions:
-            assert not prediction or prediction[0] != " "
-        return super().score(predictions, references, schema)
+    def score(self, answers, references, schema):
+        for answer in answers:
+            assert not answer.text or answer.text[0] != " "
+        return super().score(answers, references, schema)
 
 
 class AnythingGoes(Shout):
-    def score(self, predictions, references, schema):
-        said = sum(bool(prediction) for prediction in predictions)
+    def score(self, answers, references, schema):
+        said = sum(bool(answer.text) for answer in answers)
         return Scores(metrics={"same": said / max(1, len(references))})
+
+
+class CountsProbabilities(Shout):
+    def score(self, answers, references, schema):
+        return Scores(metrics={"same": sum(answer.probability or 0.0 for answer in answers) / max(1, len(answers))})
+
+
+class NeedsProbabilities(Shout):
+    def score(self, answers, references, schema):
+        assert all(answer.probability > 0 for answer in answers)
+        return super().score(answers, references, schema)
 
 
 class NoRemedy(Shout):
@@ -230,6 +241,7 @@ BROKEN = {
     "test_it_returns_every_metric_that_it_declares_and_no_other": (MissingMetric, InfiniteMetric),
     "test_right_answers_score_better_than_wrong_ones": (WorseIsBetter,),
     "test_text_that_is_not_an_answer_counts_as_wrong_and_raises_no_error": (Fragile, AnythingGoes),
+    "test_its_main_metric_is_the_same_with_and_without_probabilities": (CountsProbabilities, NeedsProbabilities),
     "test_its_findings_name_rows_and_remedies": (NoRemedy, UnknownRow),
     "test_its_check_keeps_little_memory_per_row": (Hoarding,),
     "test_it_reads_rows_only_once": (TwicePerFit,),

@@ -8,7 +8,7 @@ from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.parameters import ParameterSpec
 from foreword.domain.report import Finding, MetricSpec, ReportPart
-from foreword.plugin.interfaces import Schema, Scores, Task, TaskCheck
+from foreword.plugin.interfaces import Answer, Schema, Scores, Task, TaskCheck
 
 
 class Shout(Task):
@@ -36,10 +36,15 @@ class Shout(Task):
         """Return the output in upper case, with the marks."""
         return output.upper().rstrip("!") + "!" * schema["marks"]
 
-    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
         """Count equal answers."""
-        same = sum(a == self.target(b, schema) for a, b in zip(predictions, references, strict=True))
+        same = sum(a.text == self.target(b, schema) for a, b in zip(answers, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})
+
+
+def answers(*texts: str) -> list[Answer]:
+    """Return answers with these texts to the rows from the first on."""
+    return [Answer(text=text, row=row) for row, text in enumerate(texts, start=1)]
 
 
 def checked(

@@ -18,7 +18,7 @@ from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
-from foreword.plugin.interfaces import PERPLEXITY, EncodedRow, LabelSpace, Schema, Scores, Task
+from foreword.plugin.interfaces import PERPLEXITY, Answer, EncodedRow, LabelSpace, Schema, Scores, Task
 
 EXAMPLE_COUNT: Final = 10
 """Default number of sample answers in a report."""
@@ -140,10 +140,10 @@ def answers(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Answered:
     """An answer and the number of tokens of its request."""
 
-    text: str
+    answer: Answer
     tokens: int
 
 
@@ -174,8 +174,8 @@ class _Bench:
         """Generate the answers of a system for every row, and score them."""
         adapter = self.runner.load_adapter(contributions)
         texts = self._texts(prompting, adapter, space)
-        answers = self._answers(texts, adapter, space)
-        scores = self._scores([answer.text for answer in answers])
+        answered = self._answer(self.rows, texts, adapter, space)
+        scores = self._scores([found.answer for found in answered])
         metrics = dict(scores.metrics)
         if PERPLEXITY in self.task.metrics:
             metrics[PERPLEXITY.id] = perplexity(
@@ -191,12 +191,12 @@ class _Bench:
             metrics=metrics,
             main_metric=self.task.main_metric,
             row_count=len(self.rows),
-            mean_tokens=fmean(answer.tokens for answer in answers),
+            mean_tokens=fmean(found.tokens for found in answered),
             soft_prompt_tokens=adapter.length if adapter else 0,
             parts=scores.parts,
             examples=tuple(
-                EvaluationExample(input=row.input, reference=row.output, prediction=answer.text)
-                for row, answer in list(zip(self.rows, answers, strict=True))[: self.example_count]
+                EvaluationExample(input=row.input, reference=row.output, prediction=found.answer.text)
+                for row, found in list(zip(self.rows, answered, strict=True))[: self.example_count]
             ),
         )
 
@@ -212,9 +212,12 @@ class _Bench:
         texts = self._texts(prompting, adapter, space)
         found = self._sure_answers(texts, space, losses) if space is not None and losses else {}
         left = [place for place in range(len(texts)) if place not in found]
-        for place, answer in zip(left, self._answers([texts[place] for place in left], adapter, space), strict=True):
-            found[place] = answer.text
-        return self._scores([found[place] for place in range(len(texts))]).metrics[self.task.main_metric]
+        rows, asked = [self.rows[place] for place in left], [texts[place] for place in left]
+        for place, answered in zip(left, self._answer(rows, asked, adapter, space), strict=True):
+            found[place] = answered.answer.text
+        # Without probabilities, which the sure answers do not have.
+        answers = [Answer(text=found[place], row=row.number) for place, row in enumerate(self.rows)]
+        return self._scores(answers).metrics[self.task.main_metric]
 
     def _sure_answers(
         self, texts: Sequence[str], space: LabelSpace, losses: Sequence[tuple[EncodedRow, float]]
@@ -240,7 +243,8 @@ class _Bench:
     ) -> list[str]:
         """Return only the texts of the answers."""
         adapter = self.runner.load_adapter(contributions)
-        return [answer.text for answer in self._answers(self._texts(prompting, adapter, space), adapter, space)]
+        answered = self._answer(self.rows, self._texts(prompting, adapter, space), adapter, space)
+        return [found.answer.text for found in answered]
 
     def _texts(self, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[str]:
         """Return the requests, truncated so that every answer fits; label sets can be longer than the rows' answers."""
@@ -252,23 +256,39 @@ class _Bench:
             texts.append(fitting.text(row, self.runner))
         return texts
 
-    def _answers(self, texts: Sequence[str], adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[_Answer]:
+    def _answer(
+        self, rows: Sequence[Row], texts: Sequence[str], adapter: LoadedAdapter | None, space: LabelSpace | None
+    ) -> list[_Answered]:
+        """Return the answers to the rows, whose requests are `texts`."""
         parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)
         requests = [TextRow(text=text, adapter=adapter, parameters=parameters) for text in texts]
-        return self._generate(requests) if space is None else self._choose(requests, space)
+        return self._generate(rows, requests) if space is None else self._choose(rows, requests, space)
 
-    def _scores(self, texts: Sequence[str]) -> Scores:
-        return self.task.score(texts, [row.output for row in self.rows], self.schema)
+    def _scores(self, answers: Sequence[Answer]) -> Scores:
+        return self.task.score(answers, [row.output for row in self.rows], self.schema)
 
-    def _generate(self, requests: Sequence[TextRow]) -> list[_Answer]:
+    def _generate(self, rows: Sequence[Row], requests: Sequence[TextRow]) -> list[_Answered]:
         answers = self.runner.generate(requests, should_stop=self._should_stop)
-        return [_Answer(text=answer.text, tokens=answer.input_tokens + answer.generated_tokens) for answer in answers]
+        return [
+            _Answered(
+                answer=Answer(text=answer.text, row=row.number), tokens=answer.input_tokens + answer.generated_tokens
+            )
+            for row, answer in zip(rows, answers, strict=True)
+        ]
 
-    def _choose(self, requests: Sequence[TextRow], space: LabelSpace) -> list[_Answer]:
+    def _choose(self, rows: Sequence[Row], requests: Sequence[TextRow], space: LabelSpace) -> list[_Answered]:
         scored = self.runner.score_label_sets(requests, space, should_stop=self._should_stop)
         return [
-            _Answer(text=found.text(0), tokens=len(self.runner.tokenize(request.text)) + found.token_counts[0])
-            for request, found in zip(requests, scored, strict=True)
+            _Answered(
+                answer=Answer(
+                    text=found.text(0),
+                    row=row.number,
+                    probability=found.probabilities[0],
+                    label_probabilities=found.label_probabilities,
+                ),
+                tokens=len(self.runner.tokenize(request.text)) + found.token_counts[0],
+            )
+            for row, request, found in zip(rows, requests, scored, strict=True)
         ]
 
     def _should_stop(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from foreword.domain.dataset import Row
@@ -13,7 +14,7 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, ReportPart
 from foreword.domain.templates import check_verbalizer
 from foreword.errors import InvalidArgumentError
-from foreword.plugin.interfaces import PERPLEXITY, LabelSpace, Schema, Suitability, Task
+from foreword.plugin.interfaces import PERPLEXITY, Answer, LabelSpace, Schema, Suitability, Task
 from foreword.plugin.task_options import check_task_options, set_options, with_option
 from foreword.testing.descriptions import (
     check_findings,
@@ -145,7 +146,7 @@ class TaskTests(ABC):
         schema, outputs = self._schema(task), [row.output for row in self.rows()]
         declared = {metric.id for metric in task.metrics} - {PERPLEXITY.id}  # which the service measures
         for references in (outputs, outputs[:1], []):
-            metrics = task.score(references, references, schema).metrics
+            metrics = task.score(_answers(references), references, schema).metrics
             assert set(metrics) == declared, f"score returns {sorted(metrics)}, but metrics has {sorted(declared)}"
             for name, value in metrics.items():
                 assert isinstance(value, int | float), f"metric {name} is {type(value).__name__}, not a Python number"
@@ -156,8 +157,8 @@ class TaskTests(ABC):
         task = self.make_task()
         schema, outputs = self._schema(task), [row.output for row in self.rows()]
         targets = [task.target(output, schema) for output in outputs]
-        right = task.score(targets, outputs, schema).metrics[task.main_metric]
-        wrong = task.score([""] * len(outputs), outputs, schema).metrics[task.main_metric]
+        right = task.score(_answers(targets), outputs, schema).metrics[task.main_metric]
+        wrong = task.score(_answers([""] * len(outputs)), outputs, schema).metrics[task.main_metric]
         assert self._is_better(task, right, wrong), (
             f"{task.main_metric} is {right} for the targets and {wrong} for empty answers"
         )
@@ -166,10 +167,10 @@ class TaskTests(ABC):
         """Models can produce any text, especially untuned ones."""
         task = self.make_task()
         schema, output = self._schema(task), self.rows()[0].output
-        right = task.score([task.target(output, schema)], [output], schema).metrics[task.main_metric]
+        right = task.score(_answers([task.target(output, schema)]), [output], schema).metrics[task.main_metric]
         for text in _NO_ANSWERS:
             try:
-                scores = task.score([text], [output], schema)
+                scores = task.score(_answers([text]), [output], schema)
             except Exception as error:
                 raise AssertionError(f"score of the answer {text[:40]!r} raises {error!r}") from error
             check_parts(scores.parts)
@@ -177,6 +178,21 @@ class TaskTests(ABC):
             assert self._is_better(task, right, wrong), (
                 f"{task.main_metric} is {right} for the target and {wrong} for the answer {text[:40]!r}"
             )
+
+    def test_its_main_metric_is_the_same_with_and_without_probabilities(self) -> None:
+        """Answers have probabilities only if they were chosen among label sets, and have none during tuning."""
+        task = self.make_task()
+        schema, outputs = self._schema(task), [row.output for row in self.rows()]
+        plain = _answers([task.target(output, schema) for output in reversed(outputs)])
+        space = task.label_space(schema)
+        shares = {} if space is None else dict.fromkeys(space.labels, 1 / len(space.labels))
+        sure = [replace(answer, probability=0.5, label_probabilities=shares) for answer in plain]
+        try:
+            without = task.score(plain, outputs, schema).metrics[task.main_metric]
+        except Exception as error:
+            raise AssertionError(f"score of answers without probabilities raises {error!r}") from error
+        found = task.score(sure, outputs, schema).metrics[task.main_metric]
+        assert found == without, f"{task.main_metric} is {found} with probabilities and {without} without them"
 
     def test_its_findings_name_rows_and_remedies(self) -> None:
         """They are the same each time, and a single row raises no error."""
@@ -272,3 +288,8 @@ class TaskTests(ABC):
 
     def _schema(self, task: Task) -> Schema:
         return task.fit(self.rows(), self.options())
+
+
+def _answers(texts: Iterable[str]) -> list[Answer]:
+    """Return answers with these texts to the rows from the first on."""
+    return [Answer(text=text, row=row) for row, text in enumerate(texts, start=1)]

@@ -92,6 +92,45 @@ def test_perplexity_is_that_of_the_right_answers_as_transformers_counts_it(shape
     assert set(base.metrics) == {metric.id for metric in task.metrics}
 
 
+class NotesAnswers(Classification):
+    """Classification that notes the answers that it scored."""
+
+    def __init__(self):
+        self.scored = []
+
+    def score(self, answers, references, schema):
+        self.scored.append(answers)
+        return super().score(answers, references, schema)
+
+
+def test_only_answers_chosen_among_label_sets_have_probabilities():
+    task = NotesAnswers()
+
+    _evaluate(task=task, rows=ROWS[4:8], training_rows=ROWS[8:])
+
+    for tuned_or_constrained in (task.scored[0], task.scored[3], task.scored[4]):
+        assert [answer.row for answer in tuned_or_constrained] == [5, 6, 7, 8]
+        for answer in tuned_or_constrained:
+            assert set(answer.label_probabilities) == {"Planning", "Service", "Warehouse"}
+            chosen = [answer.label_probabilities[label] for label in answer.text.split(", ")]
+            assert 0 < answer.probability <= min(chosen) <= 1
+    for free in task.scored[1:3]:
+        assert {answer.probability for answer in free} == {None}
+        assert not any(answer.label_probabilities for answer in free)
+
+
+def test_the_held_out_metric_of_an_epoch_is_scored_without_probabilities():
+    task = NotesAnswers()
+
+    held_out_metric(
+        runner=ModelRunner(tiny_model("bart")), task=task, schema=task.fit(ROWS, TaskOptions()),
+        verbalizer="classify: {{input}}", rows=ROWS[4:8], contributions=PROMPT,
+        parameters=make_parameters(max_input_tokens=60, max_output_tokens=8),
+    )  # fmt: skip
+
+    assert [(answer.row, answer.probability) for answer in task.scored[0]] == [(row, None) for row in (5, 6, 7, 8)]
+
+
 def test_the_base_model_is_evaluated_only_on_request():
     assert [evaluation.system for evaluation in _evaluate(with_base=False)] == ["tuned"]
 

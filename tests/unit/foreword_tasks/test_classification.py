@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
+from factories.tasks import answers
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Matrix, Table
@@ -212,7 +213,7 @@ def test_no_text_raises(text: str) -> None:
 
 def test_scores_ignore_order_and_case_and_count_no_answer_as_wrong() -> None:
     scores = TASK.score(
-        ["warehouse, planning", "Planning", "gibberish", "L3"],
+        answers("warehouse, planning", "Planning", "gibberish", "L3"),
         ["Planning, Warehouse", "Planning, Warehouse", "L3", "L3"],
         departments(),
     )
@@ -229,13 +230,13 @@ def test_scores_ignore_order_and_case_and_count_no_answer_as_wrong() -> None:
 
 
 def test_no_rows_score_nothing() -> None:
-    assert set(TASK.score([], [], departments()).metrics.values()) == {0.0}
+    assert set(TASK.score(answers(), [], departments()).metrics.values()) == {0.0}
 
 
 def test_single_label_results_come_with_a_confusion_matrix() -> None:
     schema = fit("A", "B")
 
-    scores = TASK.score(["A", "A", "B"], ["A", "B", "B"], schema)
+    scores = TASK.score(answers("A", "A", "B"), ["A", "B", "B"], schema)
 
     assert scores.metrics["exact_match"] == scores.metrics["accuracy"] == pytest.approx(2 / 3)
     part = scores.parts[1]
@@ -256,7 +257,7 @@ def test_metrics_are_those_of_scikit_learn(pairs: Sequence[tuple[str, str]]) -> 
         binarizer.fit_transform([text.split(", ") for text in texts]) for texts in (predictions, references)
     )
 
-    metrics = TASK.score(predictions, references, departments()).metrics
+    metrics = TASK.score(answers(*predictions), references, departments()).metrics
 
     assert metrics["exact_match"] == pytest.approx(accuracy_score(due, predicted))
     assert metrics["micro_f1"] == pytest.approx(f1_score(due, predicted, average="micro", zero_division=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from factories.tasks import checked
+from factories.tasks import answers, checked
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.errors import InvalidArgumentError
@@ -20,15 +20,15 @@ def test_outputs_are_targets_as_they_are() -> None:
 
 
 def test_right_texts_score_one_and_others_by_their_characters() -> None:
-    right = TASK.score(["Thank you.\n"], ["Thank you."], {}).metrics
-    close = TASK.score(["Thank you!"], ["Thank you."], {}).metrics
-    wrong = TASK.score(["xyz"], ["Thank you."], {}).metrics
+    right = TASK.score(answers("Thank you.\n"), ["Thank you."], {}).metrics
+    close = TASK.score(answers("Thank you!"), ["Thank you."], {}).metrics
+    wrong = TASK.score(answers("xyz"), ["Thank you."], {}).metrics
 
     assert right == {"exact_match": 1.0, "chrf": pytest.approx(1.0, abs=0.1)}
     assert close["exact_match"] == 0.0
     assert 0.5 < close["chrf"] < 1.0
     assert wrong["chrf"] < 0.1
-    assert TASK.score([], [], {}).metrics == {"exact_match": 0.0, "chrf": 0.0}
+    assert TASK.score(answers(), [], {}).metrics == {"exact_match": 0.0, "chrf": 0.0}
 
 
 def test_options_of_classification_are_refused_by_name() -> None:
@@ -58,6 +58,6 @@ def test_outputs_that_repeat_their_inputs_are_warned_about() -> None:
 
 
 def test_case_and_line_breaks_count() -> None:
-    assert TASK.score(["DEAR\nyou"], ["DEAR\nyou"], {}).metrics["exact_match"] == 1.0
-    assert TASK.score(["dear\nyou"], ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0
-    assert TASK.score(["DEAR you"], ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0
+    assert TASK.score(answers("DEAR\nyou"), ["DEAR\nyou"], {}).metrics["exact_match"] == 1.0
+    assert TASK.score(answers("dear\nyou"), ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0
+    assert TASK.score(answers("DEAR you"), ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from factories.tasks import checked
+from factories.tasks import answers, checked
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Severity
@@ -31,7 +31,7 @@ def test_summaries_keep_case_and_line_breaks_and_have_a_template_of_their_own() 
 
 
 def test_shared_words_pairs_and_sequences_are_counted() -> None:
-    found = TASK.score(["Cracked lid, missing screws"], ["missing screws and cracked lid"], {}).metrics
+    found = TASK.score(answers("Cracked lid, missing screws"), ["missing screws and cracked lid"], {}).metrics
 
     assert found["rouge_1"] == pytest.approx(2 * 4 / 9)  # four of four words, four of five
     assert found["rouge_2"] == pytest.approx(2 * 2 / 7)  # two of three pairs, two of four
@@ -39,10 +39,10 @@ def test_shared_words_pairs_and_sequences_are_counted() -> None:
 
 
 def test_figures_are_means_over_the_rows_in_any_script() -> None:
-    assert TASK.score(["Käse reif", "x"], ["käse reif", "y"], {}).metrics["rouge_1"] == 0.5
-    assert TASK.score(["箱の蓋"], ["箱の蓋"], {}).metrics["rouge_2"] == 1.0
-    assert TASK.score([""], ["a lid"], {}).metrics == {"rouge_1": 0.0, "rouge_2": 0.0, "rouge_l": 0.0}
-    assert TASK.score([], [], {}).metrics == {"rouge_1": 0.0, "rouge_2": 0.0, "rouge_l": 0.0}
+    assert TASK.score(answers("Käse reif", "x"), ["käse reif", "y"], {}).metrics["rouge_1"] == 0.5
+    assert TASK.score(answers("箱の蓋"), ["箱の蓋"], {}).metrics["rouge_2"] == 1.0
+    assert TASK.score(answers(""), ["a lid"], {}).metrics == {"rouge_1": 0.0, "rouge_2": 0.0, "rouge_l": 0.0}
+    assert TASK.score(answers(), [], {}).metrics == {"rouge_1": 0.0, "rouge_2": 0.0, "rouge_l": 0.0}
 
 
 def test_words_are_those_of_any_script() -> None:

@@ -42,6 +42,15 @@ class ScoredSets:
         shares: list[float] = torch.tensor(self.log_probs, dtype=torch.float64).softmax(dim=0).tolist()
         return tuple(shares)
 
+    @property
+    def label_probabilities(self) -> dict[str, float]:
+        """Probability of each label of the space: the sum over the answers that contain it."""
+        labels = dict.fromkeys(self.space.labels, 0.0)
+        for names, share in zip(self.sets, self.probabilities, strict=True):
+            for name in names:
+                labels[name] += share
+        return {name: min(share, 1.0) for name, share in labels.items()}
+
     def choose(self, parameters: GenerateParameters) -> int:
         """Choose the place of the answer: the likeliest, or one drawn with the request's seed."""
         if not parameters.sample:
@@ -62,16 +71,12 @@ class ScoredSets:
 
     def classification(self, *, input_tokens: int, soft_prompt_tokens: int) -> Classification:
         """Return the answers with their probabilities, and the probability of each label."""
-        shares = self.probabilities
-        labels = dict.fromkeys(self.space.labels, 0.0)
-        for names, share in zip(self.sets, shares, strict=True):
-            for name in names:
-                labels[name] += share
         return Classification(
             label_sets=tuple(
-                LabelSet(labels=names, probability=share) for names, share in zip(self.sets, shares, strict=True)
+                LabelSet(labels=names, probability=share)
+                for names, share in zip(self.sets, self.probabilities, strict=True)
             ),
-            label_probabilities={name: min(share, 1.0) for name, share in labels.items()},
+            label_probabilities=self.label_probabilities,
             usage=TokenUsage(
                 input_tokens=input_tokens,
                 generated_tokens=self.token_counts[0],

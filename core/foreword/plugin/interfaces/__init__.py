@@ -7,12 +7,13 @@ from foreword.domain.base_model import Architecture, BaseModelSpec
 from foreword.plugin.encoded_row import EncodedRow
 from foreword.plugin.interfaces.base_model import BaseModel
 from foreword.plugin.interfaces.row_validator import RowCheck, RowValidator, ValidationContext
-from foreword.plugin.interfaces.task import PERPLEXITY, LabelSpace, Schema, Scores, Suitability, Task, TaskCheck
+from foreword.plugin.interfaces.task import PERPLEXITY, Answer, LabelSpace, Schema, Scores, Suitability, Task, TaskCheck
 from foreword.plugin.interfaces.tuning_method import Artifact, MethodPlan, ParameterGroup, Trainable, TuningMethod
 from foreword.plugin.loaded_model import LoadedModel
 
 __all__ = [
     "PERPLEXITY",
+    "Answer",
     "Architecture",
     "Artifact",
     "BaseModel",

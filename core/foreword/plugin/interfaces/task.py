@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from foreword.domain.dataset import Row
@@ -14,6 +14,24 @@ from foreword.domain.report import Finding, MetricSpec, ReportPart
 
 Schema = Mapping[str, Any]
 """The result of fitting a task to data and options, as JSON. It is stored with the plan and the tuned model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer of a model to a row.
+
+    Attributes:
+        text: The answer as the model gave it.
+        row: Number of the row in its dataset, from 1.
+        probability: Probability of the answer among all label sets, in [0, 1]; None unless the answer was chosen among
+            label sets, and None while a model is tuned.
+        label_probabilities: Probability of each label; empty if `probability` is None.
+    """
+
+    text: str
+    row: int
+    probability: float | None = None
+    label_probabilities: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +115,14 @@ class Task(ABC):
         """Return the canonical form of an output: the text that the model should produce for the row."""
 
     @abstractmethod
-    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
-        """Measure predicted texts against the outputs of the rows. Text that is not a valid answer counts as wrong."""
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
+        """Measure answers against the outputs of the rows. Text that is not a valid answer counts as wrong.
+
+        The main metric depends on no probability: it is also computed while a model is tuned, without probabilities.
+
+        Args:
+            references: The output of the row of each answer.
+        """
 
     def label_space(self, schema: Schema) -> LabelSpace | None:
         """Return the closed set of answers, or None for an open task."""

@@ -10,6 +10,7 @@ from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, MetricSpec, Severity
 from foreword.plugin import hookimpl
 from foreword.plugin.interfaces import (
+    Answer,
     BaseModel,
     RowCheck,
     RowValidator,
@@ -40,8 +41,8 @@ class ShoutTask(Task):
     def target(self, output: str, schema: Schema) -> str:
         return output.upper()
 
-    def score(self, predictions: Sequence[str], references: Sequence[str], schema: Schema) -> Scores:
-        same = sum(a == b.upper() for a, b in zip(predictions, references, strict=True))
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
+        same = sum(a.text == b.upper() for a, b in zip(answers, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})
 
 
