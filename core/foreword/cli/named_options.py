@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.near_names import did_you_mean
 from foreword.domain.parameters import ParameterSpec, listed
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
@@ -64,7 +65,8 @@ def chosen(holders: Sequence[Holder], id: str, *, option: str) -> Sequence[Holde
     found = [holder for holder in holders if not id or holder.id == id]
     if not found and id:
         names = ", ".join(sorted(holder.id for holder in holders)) or "none"
-        raise click.BadParameter(f"{id!r} is not installed (installed: {names})", param_hint=option)
+        near = did_you_mean(id, [holder.id for holder in holders])
+        raise click.BadParameter(f"{id!r} is not installed (installed: {names}){near}", param_hint=option)
     return found
 
 
@@ -91,7 +93,8 @@ def read_named_options(given: Sequence[str], holders: Sequence[Holder]) -> Named
         found = [holder for holder in asked if name in holder.own]
         kinds = {holder.kind for holder in found}
         if not found:
-            raise _bad(f"{name!r} {_elsewhere(name) or 'is unknown'}. {_known(holders)}")
+            near = did_you_mean(name, [known for holder in asked for known in holder.own])
+            raise _bad(f"{name!r} {_elsewhere(name) or 'is unknown'}. {_known(holders)}{near.removeprefix('.')}")
         if len(kinds) > 1:
             raise _bad(f"both the task and the tuning method have {name!r}; write task.{name}=... or method.{name}=...")
         (kind,) = kinds

@@ -6,12 +6,16 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from foreword.cli.option_names import in_options
 from foreword.domain.resource_view import ResourceView
+from foreword.errors import ForewordError, NotFoundError
+
+if TYPE_CHECKING:
+    from foreword.client import Client
 
 _RETRY_SECONDS = 3.0  # a person waits; long enough for a service that restarts
 
@@ -40,9 +44,25 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
         from foreword.client import Client
 
         with Client(endpoint, api_key, tls=tls_ca, retry_seconds=_RETRY_SECONDS) as client:
-            return function(*arguments, client=client, **options)
+            try:
+                return function(*arguments, client=client, **options)
+            except NotFoundError as error:
+                error.message += _near_serving_name(client, error.resource)
+                raise
 
     return command
+
+
+def _near_serving_name(client: Client, resource: str) -> str:
+    """Return the sentence that suggests a serving name for one that does not exist; empty for other resources."""
+    from foreword.client.reference import may_be_id, near_name
+
+    if not may_be_id(resource):  # errors about other resources have their full names
+        return ""
+    try:
+        return near_name(resource, client.list_deployments())
+    except ForewordError:  # the key may not be allowed to list them
+        return ""
 
 
 def limit_option(function: Callable[..., Any]) -> Callable[..., Any]:

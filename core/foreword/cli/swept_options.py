@@ -48,18 +48,19 @@ def naming_tried(names: Sequence[str]) -> Iterator[None]:
         yield
     except InvalidArgumentError as error:
         raise InvalidArgumentError(
-            [
-                FieldViolation(field=_field(item.field, names), description=item.description)
-                for item in error.violations
-            ],
+            [FieldViolation(field=_field(item, names), description=item.description) for item in error.violations],
             reason=error.reason,
         ) from error
 
 
-def _field(field: str, names: Sequence[str]) -> str:
-    """Return the option of a field of a swept parameter; other fields as they are."""
-    match = re.match(r"tune_sweep\.swept_parameters\[(\d+)\]", field)
-    return f"--try {names[int(match[1])]}" if match is not None else field
+def _field(violation: FieldViolation, names: Sequence[str]) -> str:
+    """Return the option of a field of a swept parameter, in the sweep or in one of its trials; other fields as is."""
+    match = re.match(r"tune_sweep\.swept_parameters\[(\d+)\]", violation.field)
+    if match is not None:
+        return f"--try {names[int(match[1])]}"
+    in_trial = "(in trial " in violation.description
+    swept = next((name for name in names if in_trial and violation.field.endswith(f".{name}")), None)
+    return violation.field if swept is None else f"--try {swept}"
 
 
 def _values(text: str, values: str) -> list[Any] | SweptRange:

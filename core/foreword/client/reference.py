@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from foreword.client.message import text_problem
+from foreword.domain.near_names import did_you_mean
 from foreword.domain.parameters import TuneParameters
 from foreword.errors import InvalidArgumentError
 
@@ -88,6 +89,13 @@ def name_by_display_name(text: str, resources: Iterable[Any], collection: str) -
         if found:
             return str(found[0].name)
     return None
+
+
+def near_name(text: str, resources: Iterable[Any]) -> str:
+    """Return the sentence that suggests a resource whose name is spelt almost like `text`; empty if there is none."""
+    names = [name for item in resources for name in (getattr(item, "serving_name", ""), item.display_name)]
+    found = [name for name in names if name]
+    return did_you_mean(text, [*(_NUMBER.sub("", name) for name in found), *found]).removeprefix(".")
 
 
 def _ambiguous(text: str, found: list[Any], collection: str) -> InvalidArgumentError:

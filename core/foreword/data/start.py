@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foreword.data.checker import DatasetChecker
 from foreword.domain.experiment import TaskOptions
+from foreword.domain.near_names import did_you_mean
 from foreword.errors import InvalidArgumentError
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.manager import PluginManager
@@ -40,7 +41,8 @@ def start_checker(
     tasks = plugins.tasks.items
     if task and task not in tasks:
         installed = ", ".join(sorted(tasks)) or "none"
-        raise InvalidArgumentError.of("task", f"{task[:80]!r} is not installed (installed: {installed})")
+        fault = f"{task[:80]!r} is not installed (installed: {installed}){did_you_mean(task, tasks)}"
+        raise InvalidArgumentError.of("task", fault)
     count_tokens: Callable[[str], int] | None = None
     longest: int | None = None
     if base_model:

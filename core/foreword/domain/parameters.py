@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
+from foreword.domain.near_names import did_you_mean
 from foreword.domain.violations import Violations
 
 
@@ -87,6 +88,10 @@ _TYPE_NAMES: Mapping[str, str] = {
 }
 
 
+_MOST_SUGGESTED: Final = 8
+"""Maximum number of unknown names for which similar ones are suggested, because a request can hold thousands."""
+
+
 def check_values(
     violations: Violations, specs: Iterable[ParameterSpec], values: Mapping[str, Any], *, field: str, owner: str
 ) -> None:
@@ -99,8 +104,13 @@ def check_values(
         owner: The owner of the parameters, for messages: `the tuning method ia3`.
     """
     known = {spec.name: spec for spec in specs}
+    has_many = len(values.keys() - known.keys()) > _MOST_SUGGESTED
     for name, value in values.items():
-        fault = known[name].fault(value) if name in known else f"is unknown; {owner} has {listed(known.values())}"
+        if name in known:
+            fault = known[name].fault(value)
+        else:
+            near = "" if has_many else did_you_mean(name, known)
+            fault = f"is unknown; {owner} has {listed(known.values())}{near}"
         if fault is not None:
             violations.add(f"{field}.{name[:80]}", fault)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from foreword.domain.near_names import did_you_mean
 from foreword.entry_points import installed_entry_points
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.observability.faults import log_fault
@@ -122,7 +123,8 @@ class PluginManager:
                 )
         installed = ", ".join(sorted(self.base_models.items)) or "none"
         raise NotFoundError(
-            f"baseModels/{id[:128]} does not exist. Installed base models: {installed}.",
+            f"baseModels/{id[:128]} does not exist. Installed base models: {installed}"
+            f"{did_you_mean(id, self.base_models.items) or '.'}",
             metadata={"resource": f"baseModels/{id[:128]}"},
         )
 

@@ -16,6 +16,7 @@ from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.dataset import Dataset, Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.machine_speed import Machine
+from foreword.domain.near_names import did_you_mean
 from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.tuned_model import TunedModel
@@ -248,5 +249,5 @@ def _installed(violations: Violations, field: str, register: Register[Item], id:
     found = register.get(id)
     if found is None:
         names = ", ".join(sorted(register.items)) or "none"
-        violations.add(field, f"{id[:80]!r} is not installed; installed are {names}")
+        violations.add(field, f"{id[:80]!r} is not installed; installed are {names}{did_you_mean(id, register.items)}")
     return found

@@ -81,6 +81,9 @@ def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, 
     assert "rates (1)" not in command("sweeps", "list", "--filter", "state = RUNNING")[1]
     assert "rates (1) trial 2" in command("experiments", "list")[1]
     assert command("sweeps", "cancel", "rates (1)")[1] == "rates (1) is cancelled.\n"
+    assert "Did you mean 'rates'?" in command("sweeps", "show", "rats")[2]
+    assert "Did you mean 'state'?" in command("sweeps", "list", "--filter", "stat = RUNNING")[2]
+    assert "Did you mean 'update_time'?" in command("sweeps", "list", "--order-by", "updatetime")[2]
     assert "dataset rates" in " ".join(command("sweeps", "show", "rates (1)")[1].split())
     status, out, _ = command("sweeps", "watch", "rates (1)")
     assert (status, out.count("cancelled")) == (1, 3)
@@ -98,6 +101,9 @@ def test_a_sweep_is_queued_shown_listed_cancelled_and_deleted(command: Command, 
         ("learning_rate=-.,1", "--try learning_rate: must be a float in [1e-08, 10], not '-.'"),
         ("learning_rate=0.1", "--try: make a single trial; try more values, raise --num-seeds, or tune once"),
         ("rate=1,2", "--try rate: 'rate' is unknown; use one of: batch_size"),
+        ("learning_rat=1,2", "method_parameters.NAME. Did you mean 'learning_rate'?"),
+        ("method_parameters.averagin=0,0.9", "--try method_parameters.averagin: is unknown; the tuning method"),
+        ("method_parameters.averagin=0,0.9", "Did you mean 'averaging'?"),
         ("learning_rate=0.1,fast", "--try learning_rate: must be a float"),
         ("learning_rate=0.1..0.2", "--try learning_rate: needs a random search (--random); list values for a grid"),
     ],

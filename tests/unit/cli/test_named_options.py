@@ -47,7 +47,7 @@ def test_an_equals_sign_may_be_part_of_the_value() -> None:
     ("given", "problem"),
     [
         ("mark=3", "'mark' is unknown. The task shout has both (a string), marks (an int in [1, 5]), polite"),
-        ("mark=3", "The tuning method ia3 has both (an int), dropout (a float in [0, 0.9])."),
+        ("mark=3", "The tuning method ia3 has both (an int), dropout (a float in [0, 0.9]). Did you mean 'marks'?"),
         ("marks", "'marks' has no value; write NAME=VALUE"),
         ("marks=nine", "'marks' must be an int in [1, 5], not 'nine'"),
         ("marks=9", "'marks' must be in [1, 5], not 9"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foreword.domain.generate_parameters import SPECS_BY_PATH
+from foreword.domain.near_names import did_you_mean
 from foreword.domain.prompt import PromptExample, StructuredPrompt
 from foreword.domain.templates import check_variables, variable_names
 from foreword.errors import InvalidArgumentError
@@ -67,7 +68,7 @@ class LabState:
         """
         spec = SPECS_BY_PATH.get(path)
         if spec is None:
-            raise InvalidArgumentError.of(path, f"is not a parameter; use one of {', '.join(SPECS_BY_PATH)}")
+            raise _unknown(path)
         value = _value(path, spec.type, text)
         fault = spec.fault(value)
         if fault is not None:
@@ -81,8 +82,13 @@ class LabState:
             InvalidArgumentError: The parameter is unknown.
         """
         if path not in SPECS_BY_PATH:
-            raise InvalidArgumentError.of(path, f"is not a parameter; use one of {', '.join(SPECS_BY_PATH)}")
+            raise _unknown(path)
         return replace(self, parameters={name: value for name, value in self.parameters.items() if name != path})
+
+
+def _unknown(path: str) -> InvalidArgumentError:
+    known = f"{', '.join(SPECS_BY_PATH)}{did_you_mean(path, SPECS_BY_PATH)}"
+    return InvalidArgumentError.of(path, f"is not a parameter; use one of {known}")
 
 
 def on_or_off(field: str, text: str) -> bool:

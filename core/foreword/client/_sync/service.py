@@ -14,6 +14,7 @@ from foreword.client.reference import (
     is_full_name,
     may_be_id,
     name_by_display_name,
+    near_name,
     noun,
     reference_name,
 )
@@ -69,15 +70,18 @@ class ServiceMethods:
             return name
         if may_be_id(name):
             return f"tenants/{name}" if collection == "tenants" else f"{self.tenant}/{collection}/{name}"
-        found = self._name_by_display_name(name, collection)
+        listed = self._listed(collection)
+        found = name_by_display_name(name, listed, collection)
         if found is None:
-            raise NotFoundError.of(f"A {noun(collection)} called {name[:200]!r}", _remedy(collection))
+            remedy = f"{_remedy(collection)}{near_name(name, listed)}"
+            raise NotFoundError.of(f"A {noun(collection)} called {name[:200]!r}", remedy)
         return found
 
-    def _name_by_display_name(self, text: str, collection: str) -> str | None:
+    def _listed(self, collection: str) -> list[Any]:
+        """Return all resources of a collection."""
         list_method = getattr(self, _LISTS[collection][0])
-        listed = list_method(self.tenant) if collection == "apiKeys" else list_method()
-        return name_by_display_name(text, listed, collection)
+        found: list[Any] = list_method(self.tenant) if collection == "apiKeys" else list_method()
+        return found
 
     def _renamed(self, error: NotFoundError, resource: Reference, collection: str) -> str:
         """Return the full name of a resource by its display name, after the service did not find it by id.
@@ -89,11 +93,13 @@ class ServiceMethods:
         if not isinstance(resource, str) or is_full_name(resource):
             raise error
         try:
-            found = self._name_by_display_name(resource, collection)
+            listed = self._listed(collection)
         except PermissionDeniedError:  # for a key that may not list resources, report that the id is wrong
             raise error from None
+        found = name_by_display_name(resource, listed, collection)
         if found is None or found == error.resource:
-            also = f"No {noun(collection)} is called {resource!r} either. {_remedy(collection)}"
+            near = near_name(resource, listed)
+            also = f"No {noun(collection)} is called {resource!r} either. {_remedy(collection)}{near}"
             raise NotFoundError.of(error.resource, also) from error
         return found
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from google.protobuf import struct_pb2
 
+from foreword.domain.near_names import did_you_mean
 from foreword.domain.parameters import TUNE_PARAMETER_SPECS, ParameterSpec, TuneParameters
 from foreword.domain.sweep import (
     MAX_SEEDS,
@@ -169,8 +170,8 @@ def _parse_swept(
             remedy = "use `num_seeds`" if name == "seed" else f"set `{name}` once"
             violations.add(f"{field}.name", f"{name} is the same for all trials; {remedy}")
         else:
-            known = ", ".join([*_SPECS, f"{_METHOD_PARAMETERS}NAME"])
-            violations.add(f"{field}.name", f"{name[:80]!r} is unknown; use one of: {known}")
+            known, near = ", ".join([*_SPECS, f"{_METHOD_PARAMETERS}NAME"]), did_you_mean(name, _SPECS)
+            violations.add(f"{field}.name", f"{name[:80]!r} is unknown; use one of: {known}{near}")
         return None
     if bool(message.values) == message.HasField("range"):
         violations.add(field, "must have either values or a range")

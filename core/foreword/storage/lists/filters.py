@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, and_, not_, or_, true
 
+from foreword.domain.near_names import did_you_mean
 from foreword.errors import InvalidArgumentError
 from foreword.storage.lists.fields import Context, Field
 from foreword.storage.lists.filter_grammar import Condition, Conjunction, Disjunction, Negation, parse_filter
@@ -32,7 +33,8 @@ def _translate(condition: Condition, fields: Mapping[str, Field], context: Conte
         case _:
             field = fields.get(condition.field)
             if field is None:
+                name = condition.field[:40]
                 raise InvalidArgumentError.of(
-                    "filter", f"cannot filter by {condition.field[:40]}; filter by {', '.join(fields)}"
+                    "filter", f"cannot filter by {name}; filter by {', '.join(fields)}{did_you_mean(name, fields)}"
                 )
             return field.condition(condition.field, condition.operator, condition.value, context)

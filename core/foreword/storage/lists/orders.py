@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, or_
 
+from foreword.domain.near_names import did_you_mean
 from foreword.errors import InvalidArgumentError
 from foreword.storage.lists.fields import Context, Field
 
@@ -44,7 +45,8 @@ def parse_order(text: str, fields: Mapping[str, Field]) -> tuple[OrderTerm, ...]
         name, *direction = part.split() or [""]
         if name not in sortable:
             raise InvalidArgumentError.of(
-                "order_by", f"cannot sort by {name[:40]!r}; sort by some of {', '.join(sortable)}"
+                "order_by",
+                f"cannot sort by {name[:40]!r}; sort by some of {', '.join(sortable)}{did_you_mean(name, sortable)}",
             )
         if direction not in ([], ["asc"], ["desc"]):
             raise InvalidArgumentError.of("order_by", f"must have asc, desc or nothing after {name}, not {part[:80]!r}")

@@ -86,6 +86,8 @@ def test_parameters_are_set_by_name_and_left_again():
         ("/set decoding_method beam", "decoding_method: must be one of greedy, sample"),
         ("/set include_stop_sequence yes", "include_stop_sequence: must be on or off, not 'yes'"),
         ("/set warmth 3", "warmth: is not a parameter; use one of decoding_method, temperature"),
+        ("/set temprature 1", r"Did you mean 'temperature'\?"),
+        ("/unset temprature", r"Did you mean 'temperature'\?"),
         ("/unset warmth", "warmth: is not a parameter"),
         ("/example nothing", "example: must be INPUT => OUTPUT"),
         ("/forget 2", "forget: must be the number of an example"),
