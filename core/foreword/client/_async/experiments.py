@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from foreword.client import decode, encode, resources
 from foreword.client._async.datasets import DatasetMethods
-from foreword.client._async.waiting import in_thread, sleep
+from foreword.client._async.waiting import in_thread
+from foreword.client._async.watching import WatchMethods
 from foreword.client.keywords import TuneKeywords
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id, run_references
 from foreword.client.rows import Rows, default_name, validation_name
-from foreword.client.status import AttemptError
 from foreword.domain.experiment import TaskOptions
-from foreword.domain.job import JobState
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.resource_view import ResourceView
-from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError, NotFoundError
 from foreword.v1 import tune_experiment_service_pb2 as messages
 from foreword.v1 import tune_experiment_service_pb2_grpc
 
@@ -32,14 +30,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-_STREAM_SECONDS = 120.0
-"""Maximum duration of one stream: a proxy that answers pings itself may have lost the service behind it."""
 
-_LOST_SECONDS = 60.0
-"""Time without any message after which a watch gives up."""
-
-
-class TuneExperimentMethods(DatasetMethods):
+class TuneExperimentMethods(DatasetMethods, WatchMethods):
     """Methods of `TuneExperimentService`."""
 
     @cached_property
@@ -255,40 +247,20 @@ class TuneExperimentMethods(DatasetMethods):
         self, experiment: Reference, after_sequence: int, deadline: float
     ) -> AsyncGenerator[resources.TuneExperiment]:
         """Watch an experiment until it has ended or the deadline, a time of `time.monotonic`, has passed."""
-        name = asked = await self._name(experiment, "tuneExperiments")
-        last_heard = time.monotonic()
+        request = build(messages.WatchTuneExperimentRequest, after_sequence=after_sequence)
         known: resources.TuneExperiment | None = None
-        while (remaining := deadline - time.monotonic()) > 0:
-            request = build(messages.WatchTuneExperimentRequest, name=name, after_sequence=after_sequence)
-            try:
-                async with aclosing(
-                    self._connection.stream(
-                        self._experiments.WatchTuneExperiment, request, timeout_seconds=min(_STREAM_SECONDS, remaining)
-                    )
-                ) as changes:
-                    async for message in changes:
-                        last_heard = time.monotonic()
-                        current = decode.tune_experiment(message.tune_experiment)
-                        after_sequence = max([after_sequence, *(item.sequence for item in current.snapshots)])
-                        bare = _without_time(current)
-                        # A heartbeat and the start of a new stream repeat what is already known.
-                        if current.snapshots or bare != known:
-                            yield current
-                        known = bare
-                        if current.state.ended:
-                            return
-            except AttemptError as failure:
-                if time.monotonic() >= deadline:
+        method = self._experiments.WatchTuneExperiment
+        async with aclosing(self._watched(method, request, experiment, "tuneExperiments", deadline)) as changes:
+            async for message in changes:
+                current = decode.tune_experiment(message.tune_experiment)
+                request.after_sequence = max([request.after_sequence, *(item.sequence for item in current.snapshots)])
+                bare = _without_time(current)
+                # A heartbeat and the start of a new stream repeat what is already known.
+                if current.snapshots or bare != known:
+                    yield current
+                known = bare
+                if current.state.ended:
                     return
-                if isinstance(failure.error, NotFoundError) and name == asked:
-                    name = await self._renamed(failure.error, experiment, "tuneExperiments")
-                    continue
-                quiet = isinstance(failure.error, DeadlineExceededError)
-                lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
-                if lost or not (quiet or failure.repeatable):
-                    raise failure.error from failure.__cause__
-            # A service that is shutting down closes streams at once; do not busy-loop.
-            await sleep(max(0.0, min(0.25, deadline - time.monotonic())))
 
     async def wait_for_experiment(
         self,
@@ -311,21 +283,8 @@ class TuneExperimentMethods(DatasetMethods):
         name = await self._name(experiment, "tuneExperiments")
         deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
         async with aclosing(self._watch(experiment, 0, deadline)) as changes:
-            async for current in changes:
-                name = current.name
-                if on_change is not None:
-                    on_change(current)
-                if current.state is JobState.CANCELLED:
-                    raise CancelledError(f"{current.name} was cancelled.", reason="EXPERIMENT_CANCELLED")
-                if current.failure is not None and current.state is JobState.FAILED:
-                    raise FailedPreconditionError(
-                        f"{current.name} failed: {current.failure.message}", reason=current.failure.reason
-                    )
-                if current.state.ended:
-                    return await self.get_tune_experiment(name)
-                if time.monotonic() >= deadline:
-                    break
-        raise DeadlineExceededError(f"{name} has not ended in time. It continues; wait for it again later.")
+            ended = await self._succeeded(changes, name, deadline, on_change, "EXPERIMENT_CANCELLED")
+        return await self.get_tune_experiment(ended)
 
     async def cancel_tune_experiment(self, experiment: Reference) -> resources.TuneExperiment:
         """Ask a run to stop, which it does within one step. Cancelling again has no effect.

@@ -1,0 +1,120 @@
+"""Watching of resources that change, over as many streams as it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Protocol, TypeVar
+
+from foreword.client._async.service import ServiceMethods
+from foreword.client._async.waiting import sleep
+from foreword.client.reference import Reference
+from foreword.client.status import AttemptError
+from foreword.domain.failure import Failure
+from foreword.domain.job import JobState
+from foreword.errors import CancelledError, DeadlineExceededError, FailedPreconditionError, NotFoundError
+
+
+class Job(Protocol):
+    """A resource that a worker works on."""
+
+    @property
+    def name(self) -> str:
+        """Resource name."""
+
+    @property
+    def state(self) -> JobState:
+        """Current state."""
+
+    @property
+    def failure(self) -> Failure | None:
+        """Reason why it failed; None if it did not."""
+
+
+Watched = TypeVar("Watched", bound=Job)
+
+_STREAM_SECONDS = 120.0
+"""Maximum duration of one stream: a proxy that answers pings itself may have lost the service behind it."""
+
+_LOST_SECONDS = 60.0
+"""Time without any message after which a watch gives up."""
+
+
+class WatchMethods(ServiceMethods):
+    """The part that all methods which watch a resource have in common."""
+
+    async def _watched(
+        self, method: Any, request: Any, resource: Reference, collection: str, deadline: float
+    ) -> AsyncGenerator[Any]:
+        """Yield the messages of a watch until the deadline, a time of `time.monotonic`, has passed.
+
+        A stream that ends or breaks is followed by another. The caller closes the generator when the resource has
+        ended. It may change the request between two messages: the next stream begins with what is set then.
+
+        Args:
+            resource: The caller's reference to the watched resource, whose name is set in the request.
+
+        Raises:
+            NotFoundError: The resource does not exist in the caller's tenant.
+            UnavailableError: The service was unavailable for a minute.
+        """
+        request.name = asked = await self._name(resource, collection)
+        last_heard = time.monotonic()
+        while (remaining := deadline - time.monotonic()) > 0:
+            try:
+                async with aclosing(
+                    self._connection.stream(method, request, timeout_seconds=min(_STREAM_SECONDS, remaining))
+                ) as messages:
+                    async for message in messages:
+                        last_heard = time.monotonic()
+                        yield message
+            except AttemptError as failure:
+                if time.monotonic() >= deadline:
+                    return
+                if isinstance(failure.error, NotFoundError) and request.name == asked:
+                    request.name = await self._renamed(failure.error, resource, collection)
+                    continue
+                quiet = isinstance(failure.error, DeadlineExceededError)
+                lost = time.monotonic() - last_heard > _LOST_SECONDS + (_STREAM_SECONDS if quiet else 0.0)
+                if lost or not (quiet or failure.repeatable):
+                    raise failure.error from failure.__cause__
+            # A service that is shutting down closes streams at once; do not busy-loop.
+            await sleep(max(0.0, min(0.25, deadline - time.monotonic())))
+
+    async def _succeeded(
+        self,
+        changes: AsyncGenerator[Watched],
+        name: str,
+        deadline: float,
+        on_change: Callable[[Watched], None] | None,
+        cancelled: str,
+    ) -> Watched:
+        """Wait until a watched job has succeeded and return it as the watch did.
+
+        Args:
+            changes: The watch, which ends at the deadline.
+            name: Resource name for the error if nothing arrives in time.
+            on_change: Called with the job whenever it changes.
+            cancelled: Reason of the error if the job was cancelled.
+
+        Raises:
+            FailedPreconditionError: The job failed; the message has the reason.
+            CancelledError: The job was cancelled.
+            DeadlineExceededError: The job has not ended in time.
+        """
+        async for current in changes:
+            name = current.name
+            if on_change is not None:
+                on_change(current)
+            if current.state is JobState.CANCELLED:
+                raise CancelledError(f"{name} was cancelled.", reason=cancelled)
+            if current.failure is not None and current.state is JobState.FAILED:
+                raise FailedPreconditionError(
+                    f"{name} failed: {current.failure.message}", reason=current.failure.reason
+                )
+            if current.state.ended:
+                return current
+            if time.monotonic() >= deadline:
+                break
+        raise DeadlineExceededError(f"{name} has not ended in time. It continues; wait for it again later.")
