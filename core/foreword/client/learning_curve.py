@@ -8,16 +8,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from foreword.client.paths import check_picture_path
+from foreword.client.picture import INK, figure_class, tidy
 from foreword.client.resources import TuneExperiment, TuneSnapshot
 from foreword.errors import FailedPreconditionError
-from foreword.installation import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TRAINING, _HELD_OUT, _METRIC, _INK, _GRID = "#2f6fb0", "#d9742b", "#3a8f5c", "#333333", "#e3e3e3"
+_TRAINING, _HELD_OUT, _METRIC = "#2f6fb0", "#d9742b", "#3a8f5c"
 
 
 def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | None = None) -> Figure:
@@ -31,15 +30,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
     Raises:
         FailedPreconditionError: matplotlib is not installed, or there are no snapshots yet.
     """
-    try:
-        from foreword.client.curve_figure import CurveFigure
-    except ImportError as error:
-        raise FailedPreconditionError(
-            f"Drawing a learning curve needs matplotlib. Install it with: {install_command('plot')}",
-            reason="MATPLOTLIB_MISSING",
-        ) from error
-    if path is not None:
-        check_picture_path("path", path)
+    figure_kind = figure_class("a learning curve", path)
     snapshots = [item for item in experiment.snapshots if item.phase != "refitting"]
     if not snapshots:
         raise FailedPreconditionError(
@@ -47,7 +38,7 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
         )
     measured = [item for item in snapshots if item.validation_metric is not None]
     rows = 2 if measured else 1
-    figure = CurveFigure(figsize=(8, 3.4 + 1.8 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
+    figure = figure_kind(figsize=(8, 3.4 + 1.8 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[2, 1][:rows])[:, 0]
     _draw_loss(axes[0], snapshots)
     if measured:
@@ -55,8 +46,8 @@ def draw_learning_curve(experiment: TuneExperiment, path: str | PathLike[str] | 
     best = _best_epoch(snapshots)
     if best is not None:
         _mark_best(list(axes), best, snapshots[-1].epoch, kept=experiment.plan.parameters.keep_best is not False)
-    axes[-1].set_xlabel("epoch", color=_INK)
-    axes[0].set_title(experiment.display_name, loc="left", color=_INK, fontsize=12, fontweight="bold")
+    axes[-1].set_xlabel("epoch", color=INK)
+    axes[0].set_title(experiment.display_name, loc="left", color=INK, fontsize=12, fontweight="bold")
     if experiment.curve_advice:
         figure.supxlabel(experiment.curve_advice, fontsize=8.5, color="#666666", wrap=True)
     if path is not None:
@@ -81,10 +72,10 @@ def _draw_loss(axes: Axes, snapshots: list[TuneSnapshot]) -> None:
             markersize=3.5,
             label="held-out loss",
         )
-    axes.set_ylabel("loss, nats per token", color=_INK)
+    axes.set_ylabel("loss, nats per token", color=INK)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right", facecolor="white", edgecolor="none", framealpha=1.0)
-    _tidy(axes)
+    tidy(axes)
 
 
 def _draw_metric(axes: Axes, measured: list[TuneSnapshot], experiment: TuneExperiment) -> None:
@@ -97,9 +88,9 @@ def _draw_metric(axes: Axes, measured: list[TuneSnapshot], experiment: TuneExper
         markersize=3.5,
     )
     name = experiment.evaluations[0].main_metric if experiment.evaluations else "metric"
-    axes.set_ylabel(f"held-out\n{name.replace('_', ' ')}", color=_INK)
+    axes.set_ylabel(f"held-out\n{name.replace('_', ' ')}", color=INK)
     axes.set_ylim(0, max(1.0, *(1.05 * (item.validation_metric or 0.0) for item in measured)))
-    _tidy(axes)
+    tidy(axes)
 
 
 def _best_epoch(snapshots: list[TuneSnapshot]) -> TuneSnapshot | None:
@@ -139,11 +130,3 @@ def _mark_best(axes: list[Axes], best: TuneSnapshot, last_epoch: float, *, kept:
         fontsize=8.5,
         color="#666666",
     )
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#bbbbbb")
-    axes.tick_params(colors=_INK, labelsize=9)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)

@@ -7,18 +7,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foreword.client.paths import check_picture_path
+from foreword.client.picture import INK, figure_class, tidy
 from foreword.client.resources import TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep, TuneTrial
 from foreword.errors import FailedPreconditionError
-from foreword.installation import install_command
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from foreword.client.curve_figure import CurveFigure
 
-_BEST, _INK, _GRID, _RUNG = "#d9742b", "#333333", "#e3e3e3", "#888888"
+_BEST, _RUNG = "#d9742b", "#888888"
 _OTHERS = ("#2f6fb0", "#3a8f5c", "#8d6bb1", "#b0567a", "#5f8a8b", "#a08a3c", "#4a5d9c", "#7a7a7a")
 _MOST_NAMED = 12
 """Trials that the legend names; of more, only the best."""
@@ -38,15 +37,7 @@ def draw_sweep(
     Raises:
         FailedPreconditionError: matplotlib is not installed, or no trial has ended an epoch.
     """
-    try:
-        from foreword.client.curve_figure import CurveFigure
-    except ImportError as error:
-        raise FailedPreconditionError(
-            f"Drawing a sweep needs matplotlib. Install it with: {install_command('plot')}",
-            reason="MATPLOTLIB_MISSING",
-        ) from error
-    if path is not None:
-        check_picture_path("path", path)
+    figure_kind = figure_class("a sweep", path)
     curves = [(trial, _held_out(experiments.get(trial.tune_experiment))) for trial in sweep.trials]
     curves = [(trial, curve) for trial, curve in curves if curve]
     if not curves:
@@ -55,7 +46,7 @@ def draw_sweep(
         )
     has_metric = any(item.validation_metric is not None for _, curve in curves for item in curve)
     rows = 2 if has_metric else 1
-    figure = CurveFigure(figsize=(8, 3.2 + 2.2 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
+    figure = figure_kind(figsize=(8, 3.2 + 2.2 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
     axes = list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
     # The best last, so that it lies above the others.
     curves.sort(key=lambda item: (item[0].tune_experiment == sweep.best_trial, -item[0].number))
@@ -64,18 +55,19 @@ def draw_sweep(
             _draw(axes[0], sweep, trial, curve, [item.validation_metric for item in curve])
         _draw(axes[-1], sweep, trial, curve, [item.validation_loss for item in curve])
     if has_metric:
-        axes[0].set_ylabel(f"held-out {sweep.plan.main_metric or 'metric'}", color=_INK)
+        axes[0].set_ylabel(f"held-out {sweep.plan.main_metric or 'metric'}", color=INK)
         axes[0].set_ylim(bottom=0)
-    axes[-1].set_ylabel("held-out loss,\nnats per token", color=_INK)
-    axes[-1].set_xlabel("epoch", color=_INK)
+    axes[-1].set_ylabel("held-out loss,\nnats per token", color=INK)
+    axes[-1].set_xlabel("epoch", color=INK)
     for part in axes:
-        _tidy(part, sweep)
+        _mark_rungs(part, sweep)
+        tidy(part)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(
         handles[::-1], names[::-1], loc="outside right upper", frameon=False, fontsize=8, title=_heading(sweep),
         title_fontsize=8,
     )  # fmt: skip
-    axes[0].set_title(sweep.display_name, loc="left", color=_INK, fontsize=12, fontweight="bold")
+    axes[0].set_title(sweep.display_name, loc="left", color=INK, fontsize=12, fontweight="bold")
     if path is not None:
         figure.savefig(Path(path))
     return figure
@@ -116,11 +108,6 @@ def _name(sweep: TuneSweep, trial: TuneTrial) -> str:
     return ", ".join([*shown, *([str(trial.seed)] if sweep.num_seeds > 1 else [])])[:40]
 
 
-def _tidy(axes: Axes, sweep: TuneSweep) -> None:
+def _mark_rungs(axes: Axes, sweep: TuneSweep) -> None:
     for rung in sweep.plan.rungs:
         axes.axvline(rung.epoch, color=_RUNG, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#bbbbbb")
-    axes.tick_params(colors=_INK, labelsize=9)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
