@@ -65,7 +65,7 @@ def print_listing(
 def print_facts(console: Console, facts: Iterable[tuple[str, Cell]], *, indent: int = 2) -> None:
     """Print names and values in two columns, without facts that have no value."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim")
+    table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
         if value:

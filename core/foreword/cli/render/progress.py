@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from foreword.cli.render.listing import Cell, duration
+from foreword.cli.render.progress_view import ProgressView
 from foreword.cli.render.states import state_text
 from foreword.client import JobState, TuneExperiment
 
-_LINE_EVERY_PERCENT = 10.0
 _UNDER_WAY = (JobState.RUNNING, JobState.CANCELLING)
 
 
-class TuneProgressView:
-    """A view of a running experiment: a live bar on a terminal, otherwise a line for every tenth.
-
-    Use it in a `with` block, and pass every change from `Client.watch_tune_experiment` to `update`.
-    """
+class TuneProgressView(ProgressView):
+    """A view of a running experiment. Pass every change from `Client.watch_tune_experiment` to `update`."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._validation_metric: float | None = None
         self._validation_loss: float | None = None
-        self._last_line: tuple[str, int] = ("", -1)
-        self._bar = Progress(
-            TextColumn("{task.description:<11}"),
-            BarColumn(bar_width=28),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[remaining]}", style="dim"),
-            console=console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("queued", total=100.0, figures="", remaining="")
-
-    def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
 
     def update(self, experiment: TuneExperiment) -> None:
         """Show the current progress of the run."""
@@ -58,25 +29,9 @@ class TuneProgressView:
                 self._validation_metric = snapshot.validation_metric
             if snapshot.validation_loss is not None:
                 self._validation_loss = snapshot.validation_loss
-        phase = experiment.progress.phase if experiment.state is JobState.RUNNING else experiment.state.value
-        if self._console.is_terminal:
-            left = experiment.progress.remaining_seconds
-            self._bar.update(
-                self._task,
-                description=phase,
-                completed=experiment.progress.percent,
-                figures=self._figures(experiment),
-                remaining="" if left is None else f"{duration(left)} left",
-            )
-        else:
-            self._line(phase, experiment)
-
-    def _line(self, phase: str, experiment: TuneExperiment) -> None:
-        """Print a line for a new phase or another tenth, so that logs do not get hundreds of lines."""
-        key = (phase, int(experiment.progress.percent // _LINE_EVERY_PERCENT))
-        if key != self._last_line:
-            self._last_line = key
-            self._console.print(f"{phase:<11} {experiment.progress.percent:3.0f} %  {self._figures(experiment)}")
+        progress = experiment.progress
+        phase = progress.phase if experiment.state is JobState.RUNNING else experiment.state.value
+        self.show(phase, progress.percent, self._figures(experiment), progress.remaining_seconds)
 
     def _figures(self, experiment: TuneExperiment) -> str:
         figures = _figures(experiment)
