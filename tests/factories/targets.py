@@ -33,6 +33,7 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "CreateTenant": {"tenant": {}, "tenant_id": "t"},
     "CreateApiKey": {"api_key": {"display_name": "x", "scopes": ["SCOPE_READ"]}},
     "CreateTuneExperiment": {"tune_experiment": {"display_name": "x", "dataset": "{Dataset}"}, "validate_only": True},
+    "CompareTuneExperiments": {"names": ["{TuneExperiment}", "{SecondTuneExperiment}"]},
     "CreateTuneSweep": {
         "tune_sweep": {
             "display_name": "x",
@@ -94,6 +95,7 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "TunedModel": deployment.model,
         "Dataset": dataset.name,
         "TuneExperiment": create_experiment(stubs, dataset.name).name,
+        "SecondTuneExperiment": create_experiment(stubs, dataset.name).name,
         "TuneSweep": create_sweep(stubs, dataset.name).name,
         "model": "attacked",
     }

@@ -23,13 +23,17 @@ from factories.api import (
 from factories.charges import Charges
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
+from foreword.domain.comparison import MAX_COMPARED
 from foreword.domain.deployment import ModelReference
+from foreword.domain.differing_fields import MAX_FIELDS_BYTES
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.failure import Failure
 from foreword.domain.messages import MAX_PAGE_BYTES, USUAL_RESPONSE_BYTES
 from foreword.domain.report import EvaluationExample, Matrix, ReportPart, Table, Values
 from foreword.domain.report_limits import (
+    MAX_CELL_CHARACTERS,
     MAX_EVALUATIONS_BYTES,
+    MAX_FINDING_CHARACTERS,
     MAX_FINDINGS_BYTES,
     MAX_PARTS_BYTES,
     MAX_SUSPECT_CHARACTERS,
@@ -37,6 +41,7 @@ from foreword.domain.report_limits import (
     MAX_WARNINGS_BYTES,
 )
 from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
+from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.errors import InternalError
 from foreword.server.app import SERVICES
 from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
@@ -63,6 +68,14 @@ CHARACTERS: Mapping[str, int] = {
     "ApiKey.display_name": 200,
     "ApiKey.name": NAME,
     "ApiKey.secret": 100,
+    "ComparedDataset.content_sha256": HASH,
+    "ComparedDataset.display_name": 200,
+    "ComparedDataset.name": NAME,
+    "ComparedTuneExperiment.dataset": NAME,
+    "ComparedTuneExperiment.display_name": DISPLAY_NAME,
+    "ComparedTuneExperiment.main_metric": MAX_CELL_CHARACTERS,
+    "ComparedTuneExperiment.name": NAME,
+    "ComparedTuneExperiment.tuned_model": NAME,
     "Dataset.content_sha256": HASH,
     "Dataset.creator": HASH,
     "Dataset.description": DESCRIPTION,
@@ -140,6 +153,9 @@ CHARACTERS: Mapping[str, int] = {
 
 ITEMS: Mapping[str, int] = {
     "ApiKey.scopes": 4,
+    "CompareTuneExperimentsResponse.datasets": MAX_COMPARED,
+    "CompareTuneExperimentsResponse.tune_experiments": MAX_COMPARED,
+    "ComparedTuneExperiment.curve": MAX_CURVE_POINTS,
     "Deployment.revisions": MAX_REVISIONS,
     "Deployment.tags": 20,
     "Space.tags": 20,
@@ -154,6 +170,9 @@ ITEMS: Mapping[str, int] = {
 """Maximum number of items of each repeated field in a response."""
 
 BYTES: Mapping[str, int] = {
+    "CompareTuneExperimentsResponse.differing_fields": MAX_FIELDS_BYTES,
+    "CompareTuneExperimentsResponse.findings": 6 * 4 * 2 * MAX_FINDING_CHARACTERS,
+    "ComparedTuneExperiment.metrics": 50 * (4 * MAX_CELL_CHARACTERS + 20),
     "DataReport.findings": MAX_FINDINGS_BYTES,
     "DataReport.parts": MAX_PARTS_BYTES,
     "ExportTunedModelResponse.chunk": 2**20,
@@ -334,6 +353,28 @@ def test_the_watch_of_such_an_experiment_fits(stubs: Any, experiments: list[Any]
     assert [item.sequence for message in messages for item in message.tune_experiment.snapshots] == list(
         range(1, 3_001)
     )
+
+
+def test_a_comparison_of_such_experiments_has_little_but_the_differences(stubs: Any, experiments: list[Any]) -> None:
+    other = tune_experiment_service_pb2.CreateTuneExperimentRequest()
+    other.tune_experiment.CopyFrom(experiments[0])
+    other.tune_experiment.display_name = "changed"
+    other.tune_experiment.instruction = WIDE * 19_000 + "x" * 1_000
+    other.tune_experiment.parameters.init_text = "y" * 20_000
+    other.tune_experiment.task_options.labels[:] = labels(999)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan_checks, "MAX_LABEL_TOKENS", 10**6)
+        changed = stubs.experiments.CreateTuneExperiment(other)
+    names = [item.name for item in (*experiments, changed)]
+    request = tune_experiment_service_pb2.CompareTuneExperimentsRequest(names=names)
+
+    found = stubs.charges.fairly(lambda: stubs.experiments.CompareTuneExperiments(request))
+
+    assert found.ByteSize() < 100_000
+    assert MAX_CURVE_POINTS // 2 < len(found.tune_experiments[0].curve) <= MAX_CURVE_POINTS
+    paths = {item.path for item in found.differing_fields}
+    assert paths >= {"task_options.labels", "instruction", "parameters.init_text"}
+    assert found.omitted_field_count == 0
 
 
 def test_its_tuned_model_fits_alone_and_in_a_list(stubs: Any, experiments: list[Any]) -> None:

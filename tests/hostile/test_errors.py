@@ -58,6 +58,7 @@ def names(stubs: Any) -> Mapping[str, str]:
         "TunedModel": f"{tenant}/tunedModels/none",
         "Dataset": upload(stubs).name,
         "TuneExperiment": f"{tenant}/tuneExperiments/none",
+        "SecondTuneExperiment": f"{tenant}/tuneExperiments/none-either",
         "TuneSweep": f"{tenant}/tuneSweeps/none",
         "model": BASE,
     }

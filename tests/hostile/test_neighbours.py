@@ -76,7 +76,7 @@ def names(service: LocalService) -> Mapping[str, str]:
     with service.client() as client:
         rows = make_file()
         dataset = client.upload_dataset(rows, display_name="attacked")
-        experiment = client.create_tune_experiment(dataset, display_name="attacked")
+        experiment, second = (client.create_tune_experiment(dataset, display_name="attacked") for _ in range(2))
         deployment = client.create_deployment(BASE, serving_name="attacked")
         client.wait_for_deployment(deployment)
     return {
@@ -87,6 +87,7 @@ def names(service: LocalService) -> Mapping[str, str]:
         "TunedModel": "tenants/dev/tunedModels/none",
         "Dataset": dataset.name,
         "TuneExperiment": experiment.name,
+        "SecondTuneExperiment": second.name,
         "TuneSweep": "tenants/dev/tuneSweeps/none",
         "model": "attacked",
     }

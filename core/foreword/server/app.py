@@ -22,6 +22,7 @@ from foreword.plugin.manager import PluginManager
 from foreword.server.access_log import AccessLog
 from foreword.server.auth import DEV_TENANT, Authenticator
 from foreword.server.catalog_service import CatalogService
+from foreword.server.comparisons import ExperimentComparer
 from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
 from foreword.server.failed_keys import FailedKeys
@@ -321,6 +322,7 @@ class ForewordServer:
                     database=database,
                     deletions=self._deletions,
                     planner=planner,
+                    comparer=ExperimentComparer(database=database, artifacts=artifacts, pools=self._pools),
                     pools=self._pools,
                     watches=self._watches,
                     max_queued=settings.max_queued_experiments,

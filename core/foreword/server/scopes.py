@@ -64,6 +64,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "WatchTuneExperiment": _READ,
         "CancelTuneExperiment": _WRITE,
         "DeleteTuneExperiment": _WRITE,
+        "CompareTuneExperiments": _READ,
     },
     "TuneSweepService": {
         "CreateTuneSweep": _WRITE,

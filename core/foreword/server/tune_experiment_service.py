@@ -1,4 +1,4 @@
-"""TuneExperimentService: plans, queues, watches and cancels tuning runs."""
+"""TuneExperimentService: plans, queues, watches, cancels and compares tuning runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from google.protobuf import empty_pb2
 from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
 from foreword.server.auth import admit_again, current_caller, require_own, require_readable
+from foreword.server.comparisons import ExperimentComparer
 from foreword.server.convert import experiment as convert
+from foreword.server.convert.comparison import comparison, parse_compared
 from foreword.server.convert.paging import parse_list_request
 from foreword.server.idempotency import request_key
 from foreword.server.planning import Planner
@@ -41,6 +43,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         database: Database,
         deletions: ArtifactDeletions,
         planner: Planner,
+        comparer: ExperimentComparer,
         pools: Pools,
         watches: ExperimentWatches,
         max_queued: int,
@@ -50,6 +53,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         self._pools = pools
         self._database = database
         self._planner = planner
+        self._comparer = comparer
         self._max_queued = max_queued
         self._heartbeat_seconds = heartbeat_seconds
         self._watches = watches
@@ -173,6 +177,17 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         checkpoints = await self._pools.storage.run(name.tenant, WRITE_SECONDS, repository.delete, name.tune_experiment)
         await self._pools.files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, checkpoints)
         return empty_pb2.Empty()
+
+    async def CompareTuneExperiments(
+        self, request: tune_experiment_service_pb2.CompareTuneExperimentsRequest, context: Any
+    ) -> tune_experiment_service_pb2.CompareTuneExperimentsResponse:
+        """Return what differs between experiments, and their results side by side."""
+        names = parse_compared(request)
+        tenant = current_caller().tenant
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        found = await self._comparer.compare(names)
+        return await self._pools.storage.run(tenant, READ_SECONDS, comparison, tenant, found)
 
     def _name(self, text: str) -> TuneExperimentName:
         name = TuneExperimentName.parse(text)

@@ -90,6 +90,13 @@ class DatasetRepository:
         with self._database.read() as session:
             return to_dataset(_require(session, self._tenant, id))
 
+    def find(self, id: str) -> Dataset | None:
+        """Return a dataset without its report; None if it does not exist in the tenant."""
+        with self._database.read() as session:
+            query = select(DatasetRow).options(defer(DatasetRow.report))
+            row = session.scalars(query.where(DatasetRow.tenant == self._tenant, DatasetRow.id == id)).one_or_none()
+            return None if row is None else to_dataset(row, with_report=False)
+
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Dataset] = take_any) -> Page[Dataset]:
         """List datasets, by default newest first; the basic view leaves out their reports.
 

@@ -1,4 +1,6 @@
+from foreword.v1 import report_pb2 as _report_pb2
 from foreword.v1 import resource_view_pb2 as _resource_view_pb2
+from foreword.v1 import tune_comparison_pb2 as _tune_comparison_pb2
 from foreword.v1 import tune_experiment_pb2 as _tune_experiment_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
@@ -79,3 +81,25 @@ class DeleteTuneExperimentRequest(_message.Message):
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class CompareTuneExperimentsRequest(_message.Message):
+    __slots__ = ("parent", "names")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, parent: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CompareTuneExperimentsResponse(_message.Message):
+    __slots__ = ("tune_experiments", "differing_fields", "omitted_field_count", "datasets", "findings")
+    TUNE_EXPERIMENTS_FIELD_NUMBER: _ClassVar[int]
+    DIFFERING_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    OMITTED_FIELD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    tune_experiments: _containers.RepeatedCompositeFieldContainer[_tune_comparison_pb2.ComparedTuneExperiment]
+    differing_fields: _containers.RepeatedCompositeFieldContainer[_tune_comparison_pb2.DifferingField]
+    omitted_field_count: int
+    datasets: _containers.RepeatedCompositeFieldContainer[_tune_comparison_pb2.ComparedDataset]
+    findings: _containers.RepeatedCompositeFieldContainer[_report_pb2.Finding]
+    def __init__(self, tune_experiments: _Optional[_Iterable[_Union[_tune_comparison_pb2.ComparedTuneExperiment, _Mapping]]] = ..., differing_fields: _Optional[_Iterable[_Union[_tune_comparison_pb2.DifferingField, _Mapping]]] = ..., omitted_field_count: _Optional[int] = ..., datasets: _Optional[_Iterable[_Union[_tune_comparison_pb2.ComparedDataset, _Mapping]]] = ..., findings: _Optional[_Iterable[_Union[_report_pb2.Finding, _Mapping]]] = ...) -> None: ...

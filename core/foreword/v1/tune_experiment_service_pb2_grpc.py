@@ -75,6 +75,11 @@ class TuneExperimentServiceStub:
                 request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.DeleteTuneExperimentRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.CompareTuneExperiments = channel.unary_unary(
+                '/foreword.v1.TuneExperimentService/CompareTuneExperiments',
+                request_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CompareTuneExperimentsRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CompareTuneExperimentsResponse.FromString,
+                _registered_method=True)
 
 
 class TuneExperimentServiceServicer:
@@ -155,6 +160,17 @@ class TuneExperimentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareTuneExperiments(self, request, context):
+        """Compare experiments: the fields that differ, their data, their held-out results and their learning curves. They may
+        be in any state.
+
+        INVALID_ARGUMENT: there are fewer than 2 names or more than 20, a name is malformed, or an experiment is named twice;
+        BadRequest lists every invalid field. NOT_FOUND: an experiment does not exist; the message states its place in `names`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TuneExperimentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -187,6 +203,11 @@ def add_TuneExperimentServiceServicer_to_server(servicer, server):
                     servicer.DeleteTuneExperiment,
                     request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.DeleteTuneExperimentRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CompareTuneExperiments': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareTuneExperiments,
+                    request_deserializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CompareTuneExperimentsRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_tune__experiment__service__pb2.CompareTuneExperimentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -360,6 +381,33 @@ class TuneExperimentService:
             '/foreword.v1.TuneExperimentService/DeleteTuneExperiment',
             foreword_dot_v1_dot_tune__experiment__service__pb2.DeleteTuneExperimentRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareTuneExperiments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.TuneExperimentService/CompareTuneExperiments',
+            foreword_dot_v1_dot_tune__experiment__service__pb2.CompareTuneExperimentsRequest.SerializeToString,
+            foreword_dot_v1_dot_tune__experiment__service__pb2.CompareTuneExperimentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,7 @@ VALID: dict[str, dict[str, Any]] = {
             "num_seeds": 2,
         }
     },
+    "CompareTuneExperiments": {"names": [f"tenants/intruder/tuneExperiments/{id}" for id in "xy"]},
     "UploadDataset": {"header": {"display_name": "x"}},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
@@ -54,6 +55,7 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "UpdateDeployment": [("deployment.name", ("deployment",))],
     "ListDeployments": [("parent", ("space",))],
     "CreateTuneExperiment": [("tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "CompareTuneExperiments": [("names", ("tune_experiment",)), ("parent", ("tenant",))],
     "CreateTuneSweep": [("tune_sweep.tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
@@ -128,7 +130,10 @@ def make_request(type_: Descriptor, values: dict[str, Any], path: str, name: str
     *outer, last = path.split(".")
     for step in outer:
         holder = getattr(holder, step)
-    setattr(holder, last, name)
+    if holder.DESCRIPTOR.fields_by_name[last].is_repeated:
+        getattr(holder, last)[:] = [name, f"{name}-second"]
+    else:
+        setattr(holder, last, name)
     return request
 
 

@@ -30,6 +30,8 @@ READ_ONE = {
     "ExportTunedModel": "model",
 }
 """RPCs that read one resource, and the kind of it."""
+READ_SEVERAL = {"CompareTuneExperiments": "experiment"}
+"""RPCs that read several resources by their names, and the kind of them."""
 LIST = {
     "ListDatasets": "dataset",
     "ListSpaces": "space",
@@ -74,7 +76,7 @@ def keys(server: RunningServer) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
-    """The name of one resource of each kind that `maker` has created."""
+    """The name of one resource of each kind that `maker` has created, and that of another experiment."""
     stubs = keys["maker"]
     dataset = upload(stubs).name
     model = server.tune_by_hand(create_experiment(stubs, dataset).name)
@@ -85,6 +87,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "space": space.name,
         "deployment": stubs.deployments.CreateDeployment(request).name,
         "experiment": create_experiment(stubs, dataset).name,  # queued, so that a watch of it does not end by itself
+        "other experiment": create_experiment(stubs, dataset).name,
         "sweep": create_sweep(stubs, dataset).name,
         "model": model,
     }
@@ -108,14 +111,20 @@ def call(stubs: Any, method: MethodDescriptor, **fields: Any) -> Any:
 def test_every_reading_rpc_is_in_one_table() -> None:
     reading = {method.name for method in METHODS if scope_of(method) is Scope.READ}
 
-    assert reading == READ_ONE.keys() | LIST.keys() | READ_NOTHING_STORED
+    assert reading == READ_ONE.keys() | READ_SEVERAL.keys() | LIST.keys() | READ_NOTHING_STORED
 
 
-@pytest.mark.parametrize(("method", "kind"), named(READ_ONE))
+def to_read(method: MethodDescriptor, made: dict[str, str], kind: str, name: str = "") -> dict[str, Any]:
+    """The fields of a request for a resource, and for another one if the RPC reads several."""
+    name = name or made[kind]
+    return {"name": name} if method.name in READ_ONE else {"names": [name, made[f"other {kind}"]]}
+
+
+@pytest.mark.parametrize(("method", "kind"), named(READ_ONE | READ_SEVERAL))
 def test_a_resource_is_read_by_its_maker_and_by_readers_of_the_tenant_only(
     keys: dict[str, Any], made: dict[str, str], method: MethodDescriptor, kind: str
 ) -> None:
-    answers = {who: call(stubs, method, name=made[kind]) for who, stubs in keys.items()}
+    answers = {who: call(stubs, method, **to_read(method, made, kind)) for who, stubs in keys.items()}
 
     for who in ("maker", "reader"):
         assert not isinstance(answers[who], grpc.StatusCode), who
@@ -123,12 +132,13 @@ def test_a_resource_is_read_by_its_maker_and_by_readers_of_the_tenant_only(
         assert answers[who] is grpc.StatusCode.NOT_FOUND, who
 
 
-@pytest.mark.parametrize(("method", "kind"), named(READ_ONE))
+@pytest.mark.parametrize(("method", "kind"), named(READ_ONE | READ_SEVERAL))
 def test_a_resource_of_another_key_reads_like_one_that_never_was(
     keys: dict[str, Any], made: dict[str, str], method: MethodDescriptor, kind: str
 ) -> None:
     def failure(name: str) -> Any:
-        request = message_factory.GetMessageClass(method.input_type)(name=name)
+        fields = to_read(method, made, kind, name)
+        request = message_factory.GetMessageClass(method.input_type)(**fields)
         rpc = rpc_of(keys["sibling"], method)
         return refused(rpc, request, timeout=30)
 
