@@ -2,6 +2,7 @@
 
 from foreword.client._async.client import AsyncClient
 from foreword.client._sync.client import Client
+from foreword.client.comparison_resources import ComparedDataset, ComparedTuneExperiment, TuneComparison
 from foreword.client.keywords import GenerateKeywords, TuneKeywords
 from foreword.client.resources import (
     ApiKey,
@@ -29,8 +30,10 @@ from foreword.client.resources import (
     TuningMethod,
 )
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
+from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
+from foreword.domain.differing_fields import ComparedValue, DifferingField
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.halving import Rung
 from foreword.domain.inference import (
@@ -51,6 +54,7 @@ from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
 from foreword.domain.tenant import Scope
+from foreword.domain.thin_curve import CurvePoint
 
 __all__ = [
     "ApiKey",
@@ -58,11 +62,16 @@ __all__ = [
     "BaseModel",
     "ClassifyResult",
     "Client",
+    "ComparedDataset",
+    "ComparedTuneExperiment",
+    "ComparedValue",
+    "CurvePoint",
     "DataReport",
     "Dataset",
     "Deployment",
     "DeploymentRevision",
     "DeploymentState",
+    "DifferingField",
     "Finding",
     "GenerateKeywords",
     "GeneratePiece",
@@ -80,6 +89,7 @@ __all__ = [
     "ReturnOptions",
     "RevisionState",
     "Row",
+    "RowOverlap",
     "RowValidator",
     "Rung",
     "Scope",
@@ -101,6 +111,7 @@ __all__ = [
     "TokenUsage",
     "TokenizeResult",
     "TopToken",
+    "TuneComparison",
     "TuneExperiment",
     "TuneKeywords",
     "TuneParameters",

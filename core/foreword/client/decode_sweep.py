@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf import json_format
-
 from foreword.client import decode_values as values
 from foreword.client import sweep_resources as resources
 from foreword.client.decode import experiment_state
@@ -47,7 +45,7 @@ def _swept(message: tune_sweep_pb2.SweptParameter) -> tuple[Any, ...] | SweptRan
     if message.HasField("range"):
         found = message.range
         return SweptRange(minimum=found.minimum, maximum=found.maximum, logarithmic=found.logarithmic)
-    return tuple(_value(value) for value in message.values)
+    return tuple(values.json_value(value) for value in message.values)
 
 
 def _plan(message: tune_sweep_pb2.TuneSweepPlan) -> resources.TuneSweepPlan:
@@ -67,7 +65,7 @@ def _trial(message: tune_sweep_pb2.TuneTrial) -> resources.TuneTrial:
     return resources.TuneTrial(
         number=message.number,
         tune_experiment=message.tune_experiment,
-        values={name: _value(value) for name, value in sorted(message.values.items())},
+        values={name: values.json_value(value) for name, value in sorted(message.values.items())},
         seed=message.seed,
         state=experiment_state(message.state) if message.state else JobState.QUEUED,
         failure=values.failure(message),
@@ -79,9 +77,3 @@ def _trial(message: tune_sweep_pb2.TuneTrial) -> resources.TuneTrial:
         capacity_unit_hours=message.capacity_unit_hours,
         tuned_model=message.tuned_model,
     )
-
-
-def _value(message: Any) -> Any:
-    """Decode a JSON value; whole numbers become int."""
-    value = json_format.MessageToDict(message)
-    return int(value) if isinstance(value, float) and value.is_integer() else value

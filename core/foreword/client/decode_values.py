@@ -69,6 +69,19 @@ def optional(message: Message, field: str) -> Any:
     return getattr(message, field) if message.HasField(field) else None
 
 
+def json_value(message: Message) -> Any:
+    """Decode a `google.protobuf.Value`, which stores every number as a double; whole numbers become int."""
+    return _with_whole_numbers(json_format.MessageToDict(message))
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def failure(message: Message) -> Failure | None:
     """Decode the failure of a resource; None if it has not failed."""
     return failure_from_status(getattr(message, "error")) if message.HasField("error") else None  # noqa: B009

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from foreword.client.comparison_resources import TuneComparison
 from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.report import (
@@ -125,6 +126,32 @@ def experiments(runs: Iterable[TuneExperiment]) -> DataFrame:
         for run, evaluation in zip(collected, tuned, strict=True)
     ]
     return frame(columns, rows)
+
+
+def comparison(compared: TuneComparison) -> DataFrame:
+    """Return compared runs, one row each with the values that differ, its held-out metrics and its cost.
+
+    Columns of values are named by their paths, such as `parameters.learning_rate`. Runs with the same `held_out_group`
+    have the same held-out rows, so that their metrics can be compared.
+    """
+    fields_, metrics = compared.differing_fields, compared.metrics
+    columns = (
+        "experiment", "state", *(field.path for field in fields_), *metrics,
+        "mean_tokens", "capacity_unit_hours", "held_out_group",
+    )  # fmt: skip
+    rows = [
+        [
+            run.display_name,
+            run.state.value,
+            *(field.values[place].value for field in fields_),
+            *(run.metrics.get(name) for name in metrics),
+            run.mean_tokens if run.metrics else None,
+            run.capacity_unit_hours,
+            run.held_out_group,
+        ]
+        for place, run in enumerate(compared.tune_experiments)
+    ]
+    return frame(columns, rows, index="experiment")
 
 
 def trials(sweep: TuneSweep) -> DataFrame:

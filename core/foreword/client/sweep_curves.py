@@ -7,8 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foreword.client.picture import INK, figure_class, tidy
+from foreword.client.picture import figure_class
 from foreword.client.resources import TuneExperiment, TuneSnapshot
+from foreword.client.run_curves import MARKED_COLOR, RunCurve, draw_run_curves, run_color
 from foreword.client.sweep_resources import TuneSweep, TuneTrial
 from foreword.errors import FailedPreconditionError
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
     from foreword.client.curve_figure import CurveFigure
 
-_BEST, _RUNG = "#d9742b", "#888888"
-_OTHERS = ("#2f6fb0", "#3a8f5c", "#8d6bb1", "#b0567a", "#5f8a8b", "#a08a3c", "#4a5d9c", "#7a7a7a")
+_RUNG = "#888888"
 _MOST_NAMED = 12
 """Trials that the legend names; of more, only the best."""
 
@@ -44,30 +44,17 @@ def draw_sweep(
         raise FailedPreconditionError(
             f"No trial of {sweep.name} has ended an epoch yet. Wait until one has.", reason="NO_SNAPSHOTS"
         )
-    has_metric = any(item.validation_metric is not None for _, curve in curves for item in curve)
-    rows = 2 if has_metric else 1
-    figure = figure_kind(figsize=(8, 3.2 + 2.2 * (rows - 1)), dpi=150, layout="constrained", facecolor="white")
-    axes = list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0])
     # The best last, so that it lies above the others.
     curves.sort(key=lambda item: (item[0].tune_experiment == sweep.best_trial, -item[0].number))
-    for trial, curve in curves:
-        if has_metric:
-            _draw(axes[0], sweep, trial, curve, [item.validation_metric for item in curve])
-        _draw(axes[-1], sweep, trial, curve, [item.validation_loss for item in curve])
-    if has_metric:
-        axes[0].set_ylabel(f"held-out {sweep.plan.main_metric or 'metric'}", color=INK)
-        axes[0].set_ylim(bottom=0)
-    axes[-1].set_ylabel("held-out loss,\nnats per token", color=INK)
-    axes[-1].set_xlabel("epoch", color=INK)
-    for part in axes:
-        _mark_rungs(part, sweep)
-        tidy(part)
-    handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles[::-1], names[::-1], loc="outside right upper", frameon=False, fontsize=8, title=_heading(sweep),
-        title_fontsize=8,
-    )  # fmt: skip
-    axes[0].set_title(sweep.display_name, loc="left", color=INK, fontsize=12, fontweight="bold")
+    figure = draw_run_curves(
+        figure_kind,
+        [_curve(sweep, trial, held_out) for trial, held_out in curves],
+        title=sweep.display_name,
+        metric=sweep.plan.main_metric or "metric",
+        legend_title=_heading(sweep),
+    )
+    for axes in figure.axes:
+        _mark_rungs(axes, sweep)
     if path is not None:
         figure.savefig(Path(path))
     return figure
@@ -79,20 +66,14 @@ def _held_out(experiment: TuneExperiment | None) -> list[TuneSnapshot]:
     return [item for item in snapshots if item.validation_loss is not None and item.phase != "refitting"]
 
 
-def _draw(
-    axes: Axes, sweep: TuneSweep, trial: TuneTrial, curve: Sequence[TuneSnapshot], values: Sequence[float | None]
-) -> None:
+def _curve(sweep: TuneSweep, trial: TuneTrial, held_out: Sequence[TuneSnapshot]) -> RunCurve:
     is_best = trial.tune_experiment == sweep.best_trial
     is_named = is_best or len(sweep.trials) <= _MOST_NAMED
-    axes.plot(
-        [item.epoch for item in curve],
-        [float("nan") if value is None else value for value in values],
-        color=_BEST if is_best else _OTHERS[(trial.number - 1) % len(_OTHERS)],
-        linewidth=2.4 if is_best else 1.2,
-        alpha=1.0 if is_best else 0.75,
-        marker="o",
-        markersize=4 if is_best else 2.5,
+    return RunCurve(
         label=_name(sweep, trial) if is_named else None,
+        color=MARKED_COLOR if is_best else run_color(trial.number - 1),
+        held_out=held_out,
+        is_bold=is_best,
     )
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from foreword.client._sync.catalog import CatalogMethods
+from foreword.client._sync.comparisons import TuneComparisonMethods
 from foreword.client._sync.connection import Connection
 from foreword.client._sync.deployments import DeploymentMethods
 from foreword.client._sync.inference import InferenceMethods
@@ -19,13 +20,22 @@ from foreword.client.endpoint import DEFAULT_ENDPOINT, Tls
 from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALIVE_TIMEOUT_SECONDS
 
 
-class Client(TuneSweepMethods, TunedModelMethods, DeploymentMethods, InferenceMethods, CatalogMethods, TenantMethods):
+class Client(
+    TuneSweepMethods,
+    TuneComparisonMethods,
+    TunedModelMethods,
+    DeploymentMethods,
+    InferenceMethods,
+    CatalogMethods,
+    TenantMethods,
+):
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment`, `plot_learning_curve` and `plot_sweep` build on
-    them. A resource can be passed as the object that another method returned, as its name, as its id (the last part of
-    its name), or as a display name that no other resource of its kind has; an id takes precedence over a display name.
+    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment`, `plot_learning_curve`, `plot_sweep` and
+    `plot_comparison` build on them. A resource can be passed as the object that another method returned, as its name,
+    as its id (the last part of its name), or as a display name that no other resource of its kind has; an id takes
+    precedence over a display name.
     Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
     `foreword.errors`.
 
