@@ -92,8 +92,9 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(
     assert names["evaluations"].index[0] == "tuned"
     assert len(names["evaluations"]) > 1
     assert list(names["comparison"].index) == ["Prompt tuning (1)", "IA3 (1)"]
-    assert names["curves"].shape == (3, 2)
-    assert not names["curves"].isna().any(axis=None)
+    assert names["comparison"]["tuning_type"].tolist() == ["prompt_tuning", "ia3"]
+    assert not names["compared"].findings
+    assert [text.get_text() for text in names["curves"].legends[0].get_texts()] == list(names["comparison"].index)
 
 
 def code_cells(name: str) -> list[str]:

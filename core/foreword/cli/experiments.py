@@ -93,6 +93,29 @@ def watch(client: Client, experiment: str) -> None:
 
 
 @experiments.command()
+@click.argument("experiments", nargs=-1, required=True)
+@plot_option("Write the learning curves of all runs to this image file.")
+@json_option
+@with_client
+def compare(client: Client, experiments: tuple[str, ...], plot: Path | None, as_json: bool) -> None:
+    """Compare 2 to 20 runs: what differs, and their results beside those of the first.
+
+    Metrics can be compared if they were measured on the same held-out rows; a warning names runs with other rows.
+    """
+    from foreword.cli.render import err_console, out_console, print_json
+    from foreword.cli.render.comparison import print_comparison
+
+    found = client.compare_tune_experiments(experiments)
+    if plot is not None:
+        client.plot_comparison(found, plot)
+        err_console().print(f"Wrote the learning curves to {plot}.")
+    if as_json:
+        print_json(found)
+        return
+    print_comparison(out_console(), found)
+
+
+@experiments.command()
 @click.argument("experiment")
 @with_client
 def cancel(client: Client, experiment: str) -> None:

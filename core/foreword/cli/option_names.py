@@ -13,6 +13,7 @@ from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
 
 _OTHER_NAMES = {
     "api_key.expire_time": "days",
+    "names": "experiments",
     "parent": "tenant",
     "prompt_variables": "variable",
     "structured.examples": "example",
