@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
@@ -14,9 +15,9 @@ from foreword.plugin.interfaces import Answer, LabelSpace, Schema, Scores, Suita
 from foreword.plugin.task_options import undeclared_outputs
 from foreword_tasks.label_checks import check_labels
 from foreword_tasks.label_distribution import LabelDistribution
-from foreword_tasks.label_metrics import METRICS, score_label_sets
+from foreword_tasks.label_metrics import METRICS, label_statistics, metrics_of_counts, score_label_sets
 from foreword_tasks.label_reading import read_labels
-from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema
+from foreword_tasks.label_schema import DEFAULT_SEPARATOR, LabelSchema, spelling_key
 from foreword_tasks.outputs import MAX_OUTPUTS, Outputs
 from foreword_tasks.suitability import LabelSigns, copied_from_inputs
 
@@ -88,6 +89,29 @@ class Classification(Task):
             [labels.parse_answer(answer.text) for answer in answers], [labels.read(text) for text in references], labels
         )
 
+    def row_statistics(self, answer: Answer, reference: str, schema: Schema) -> Sequence[float]:
+        """Return the row as counts of rows and labels; `label_statistics` lists them."""
+        labels = _reader(tuple(schema["labels"]), bool(schema["multi_label"]), str(schema["separator"]))
+        return label_statistics(labels.parse_answer(answer.text), labels.read(reference), labels)
+
+    def metrics_of_sums(self, sums: Sequence[float], schema: Schema) -> Mapping[str, float]:
+        """Return all metrics."""
+        return metrics_of_counts(sums)
+
+    def evaluation_schema(self, rows: Iterable[Row], schemas: Sequence[Schema]) -> Schema:
+        """Return the first schema with the labels of the others, and then with those that only the rows have.
+
+        Raises:
+            InvalidArgumentError: There are no schemas, and the rows have too many different outputs.
+        """
+        outputs = Outputs.of(rows)
+        if not schemas:
+            return read_labels(outputs, TaskOptions()).to_json()
+        first, *others = map(LabelSchema.from_json, schemas)
+        union = replace(first, labels=_distinct(label for schema in (first, *others) for label in schema.labels))
+        found = (label for output in outputs for label in union.read(output.text))
+        return replace(union, labels=_distinct((*union.labels, *found))).to_json()
+
     def label_space(self, schema: Schema) -> LabelSpace:
         """Return all possible answers."""
         return LabelSchema.from_json(schema).space
@@ -98,6 +122,20 @@ class Classification(Task):
         seen = {labels.read(row.output) for row in rows}
         kept = tuple(label_set for label_set in labels.label_sets if label_set in seen)
         return replace(labels, label_sets=kept).to_json()
+
+
+@lru_cache(maxsize=16)
+def _reader(labels: tuple[str, ...], multi_label: bool, separator: str) -> LabelSchema:
+    """Return a schema that reads outputs and answers; for many labels, to build it takes longer than to read a row."""
+    return LabelSchema(labels=labels, multi_label=multi_label, separator=separator, label_sets=())
+
+
+def _distinct(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the first spelling of each label."""
+    found: dict[str, str] = {}
+    for label in labels:
+        found.setdefault(spelling_key(label), label)
+    return tuple(found.values())
 
 
 class _Check(TaskCheck):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Scores, Suitability, TaskCheck
+from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Suitability, TaskCheck
 from foreword_tasks.open_text import OpenText, OpenTextCheck, RowFinding, plain
 from foreword_tasks.suitability import copied_from_inputs
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics.chrf import CHRF
 
 
 class Generation(OpenText):
@@ -45,18 +50,28 @@ class Generation(OpenText):
         """Start the check for outputs that are all the same, or repeat their inputs."""
         return _Check()
 
-    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
-        """Return exact match and chrF."""
-        # Imported late, because it takes a second and only evaluations need it.
-        from sacrebleu.metrics.chrf import CHRF
+    def row_statistics(self, answer: Answer, reference: str, schema: Schema) -> Sequence[float]:
+        """Return 1, whether the text is exactly right, and the counts of character n-grams for chrF."""
+        # sacrebleu has no public method that returns the counts of a text: its own bootstrap uses this one.
+        (counts,) = _chrf()._extract_corpus_statistics([answer.text], [[reference]])
+        return [1.0, float(answer.text.strip() == reference.strip()), *map(float, counts)]
 
-        if not references:
-            return Scores(metrics={"exact_match": 0.0, "chrf": 0.0})
-        exact = sum(
-            answer.text.strip() == reference.strip() for answer, reference in zip(answers, references, strict=True)
-        )
-        chrf = CHRF().corpus_score([answer.text for answer in answers], [list(references)]).score / 100
-        return Scores(metrics={"exact_match": exact / len(references), "chrf": float(chrf)})
+    def metrics_of_sums(self, sums: Sequence[float], schema: Schema) -> Mapping[str, float]:
+        """Return exact match, and the chrF of all rows together (Popović 2015)."""
+        count, exact, *counts = sums
+        # Not public either: the score that `corpus_score` computes from the sums of the counts.
+        return {
+            "exact_match": exact / max(1.0, count),
+            "chrf": float(_chrf()._compute_f_score([int(number) for number in counts])) / 100,
+        }
+
+
+@cache
+def _chrf() -> CHRF:
+    # Imported late, because it takes a second and only evaluations need it.
+    from sacrebleu.metrics.chrf import CHRF
+
+    return CHRF()
 
 
 class _Check(OpenTextCheck):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from foreword.domain.report import Matrix, MetricSpec, ReportPart, Table
 from foreword.plugin.interfaces import Scores
@@ -38,7 +39,57 @@ METRICS = (
     ),
 )
 
+_PER_ROW: Final = 3
+"""Number of statistics of a row as a whole; the others are those of labels."""
+_PER_LABEL: Final = 3
+
 _LabelSet = tuple[str, ...]
+
+
+def label_statistics(answer: _LabelSet | None, reference: _LabelSet, schema: LabelSchema) -> list[float]:
+    """Return the numbers of a row whose sums over rows determine the metrics.
+
+    Args:
+        answer: Label set; None for a text that is not an answer, which misses all expected labels.
+
+    Returns:
+        1 for the row; 1 for exactly the right label set; the share of correct labels among those predicted or expected;
+        then for each label of the schema whether it was predicted rightly, predicted, and expected. The last three are
+        for the labels that are not in the schema, which are counted together.
+    """
+    found = [0.0] * (_PER_ROW + _PER_LABEL * (len(schema.labels) + 1))
+    for place, value in _counts(answer, reference, schema):
+        found[place] += value
+    return found
+
+
+def metrics_of_counts(sums: Sequence[float]) -> dict[str, float]:
+    """Return the metrics of `METRICS` from sums of `label_statistics`."""
+    count, exact, overlap = sums[:_PER_ROW]
+    hits, predicted, due = (sums[first::_PER_LABEL] for first in range(_PER_ROW, _PER_ROW + _PER_LABEL))
+    by_label = [
+        2 * hit / (given + expected)
+        for hit, given, expected in zip(hits, predicted, due, strict=True)
+        if given + expected
+    ]
+    return {
+        "exact_match": exact / max(1.0, count),
+        "micro_f1": _f1(sum(hits), sum(predicted), sum(due)),
+        "macro_f1": sum(by_label) / max(1, len(by_label)),
+        "accuracy": overlap / max(1.0, count),
+    }
+
+
+def _counts(answer: _LabelSet | None, reference: _LabelSet, schema: LabelSchema) -> Iterator[tuple[int, float]]:
+    """Yield the statistics of a row that are not 0, with their places."""
+    given, truth = set(answer or ()), set(reference)
+    yield 0, 1.0
+    yield 1, float(given == truth)
+    # Jaccard index by row: the multi-label accuracy of Godbole and Sarawagi (2004).
+    yield 2, len(given & truth) / len(given | truth) if given | truth else 1.0
+    for kind, labels in enumerate((given & truth, given, truth)):
+        for label in labels:
+            yield _PER_ROW + _PER_LABEL * schema.place(label) + kind, 1.0
 
 
 def score_label_sets(
@@ -49,27 +100,17 @@ def score_label_sets(
     Args:
         predictions: Label sets; None for a text that is not an answer, which misses all expected labels.
     """
+    sums = [0.0] * (_PER_ROW + _PER_LABEL * (len(schema.labels) + 1))
     hits: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
     due: Counter[str] = Counter()
-    exact, overlap = 0, 0.0
     for prediction, reference in zip(predictions, references, strict=True):
-        answer, truth = set(prediction or ()), set(reference)
-        hits.update(answer & truth)
-        predicted.update(answer)
-        due.update(truth)
-        exact += answer == truth
-        # Jaccard index by row: the multi-label accuracy of Godbole and Sarawagi (2004).
-        overlap += len(answer & truth) / len(answer | truth) if answer | truth else 1.0
-    count = max(1, len(references))
+        for place, value in _counts(prediction, reference, schema):
+            sums[place] += value
+        hits.update(set(prediction or ()) & set(reference))
+        predicted.update(prediction or ())
+        due.update(reference)
     occurring = schema.in_order({*predicted, *due})
-    f1 = {label: _f1(hits[label], predicted[label], due[label]) for label in occurring}
-    metrics = {
-        "exact_match": exact / count,
-        "micro_f1": _f1(hits.total(), predicted.total(), due.total()),
-        "macro_f1": sum(f1.values()) / max(1, len(f1)),
-        "accuracy": overlap / count,
-    }
     table = Table(
         columns=("label", "precision", "recall", "f1", "rows", "predicted"),
         rows=tuple(
@@ -77,7 +118,7 @@ def score_label_sets(
                 label,
                 _share(hits[label], predicted[label]),
                 _share(hits[label], due[label]),
-                f"{f1[label]:.3f}",
+                f"{_f1(hits[label], predicted[label], due[label]):.3f}",
                 str(due[label]),
                 str(predicted[label]),
             )
@@ -86,7 +127,7 @@ def score_label_sets(
     )
     shown = schema.in_order(sorted(occurring, key=lambda label: -due[label])[:MAX_MATRIX_LABELS])
     return Scores(
-        metrics=metrics,
+        metrics=metrics_of_counts(sums),
         parts=(
             ReportPart(id="per_label", title="Results by label", content=table),
             _matrix(predictions, references, shown, multi_label=schema.multi_label),
@@ -112,7 +153,7 @@ def _matrix(
     return ReportPart(id="confusion", title="Confusion: expected label (row), predicted label (column)", content=matrix)
 
 
-def _f1(hits: int, predicted: int, due: int) -> float:
+def _f1(hits: float, predicted: float, due: float) -> float:
     return 2 * hits / (predicted + due) if predicted + due else 0.0
 
 

@@ -86,9 +86,13 @@ class LabelSchema:
     def _places(self) -> Mapping[str, int]:
         return {label: place for place, label in enumerate(self.labels)}
 
+    def place(self, label: str) -> int:
+        """Return the place of a label in canonical order; that of an unknown label is the number of labels."""
+        return self._places.get(label, len(self.labels))
+
     def in_order(self, labels: Iterable[str]) -> tuple[str, ...]:
         """Return the distinct labels in canonical order, followed by unknown labels in alphabetical order."""
-        return tuple(sorted(set(labels), key=lambda label: (self._places.get(label, len(self.labels)), label)))
+        return tuple(sorted(set(labels), key=lambda label: (self.place(label), label)))
 
     def written(self, output: str) -> list[str]:
         """Return the labels of an output in their original spelling and order."""

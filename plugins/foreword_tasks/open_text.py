@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import MAX_ROWS_PER_FINDING, Finding, ReportPart, Severity, excerpt
-from foreword.plugin.interfaces import Schema, Task, TaskCheck
+from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Scores, Task, TaskCheck
 
 
 class OpenText(Task):
@@ -20,6 +21,20 @@ class OpenText(Task):
     def target(self, output: str, schema: Schema) -> str:
         """Return the output unchanged."""
         return output
+
+    @abstractmethod
+    def row_statistics(self, answer: Answer, reference: str, schema: Schema) -> Sequence[float]:
+        """Return numbers from whose sums all metrics follow, but for the perplexity."""
+
+    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
+        """Return the metrics, which follow from the sums of the statistics of the rows; 0 without rows."""
+        rows = [
+            self.row_statistics(answer, reference, schema)
+            for answer, reference in zip(answers, references, strict=True)
+        ]
+        if not rows:
+            return Scores(metrics={metric.id: 0.0 for metric in self.metrics if metric is not PERPLEXITY})
+        return Scores(metrics=self.metrics_of_sums([sum(column) for column in zip(*rows, strict=True)], schema))
 
 
 class OpenTextCheck(TaskCheck):

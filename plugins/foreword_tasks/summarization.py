@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import fmean
-from typing import Final
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import Finding, Histogram, MetricSpec, ReportPart
-from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Scores, Suitability, TaskCheck
+from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Suitability, TaskCheck
 from foreword_tasks.open_text import OpenText, OpenTextCheck, RowFinding, plain
 from foreword_tasks.suitability import describe_summaries
 from foreword_tasks.words import words
+
+if TYPE_CHECKING:
+    from rouge_score.rouge_scorer import RougeScorer
 
 _ROUGE: Final = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_l": "rougeL"}
 _SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
@@ -54,19 +57,26 @@ class Summarization(OpenText):
         """Start the check for summaries that are not shorter than their texts, copied, or all the same."""
         return _Check()
 
-    def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
-        """Return ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004), each the mean F-score over the rows.
+    def row_statistics(self, answer: Answer, reference: str, schema: Schema) -> Sequence[float]:
+        """Return 1, and the F-scores ROUGE-1, ROUGE-2 and ROUGE-L of the row (Lin 2004).
 
         Words may be in any script and are not stemmed, so that the figures are comparable between languages.
         """
-        # Imported late, because it takes a second and only evaluations need it.
-        from rouge_score.rouge_scorer import RougeScorer
+        found = _scorer().score(reference, answer.text)
+        return [1.0, *(float(found[name].fmeasure) for name in _ROUGE.values())]
 
-        if not references:
-            return Scores(metrics=dict.fromkeys(_ROUGE, 0.0))
-        scorer = RougeScorer(list(_ROUGE.values()), tokenizer=_Words())
-        found = [scorer.score(reference, answer.text) for reference, answer in zip(references, answers, strict=True)]
-        return Scores(metrics={id: fmean(float(row[name].fmeasure) for row in found) for id, name in _ROUGE.items()})
+    def metrics_of_sums(self, sums: Sequence[float], schema: Schema) -> Mapping[str, float]:
+        """Return the mean of each F-score over the rows."""
+        count, *scores = sums
+        return {id: score / max(1.0, count) for id, score in zip(_ROUGE, scores, strict=True)}
+
+
+@cache
+def _scorer() -> RougeScorer:
+    # Imported late, because it takes a second and only evaluations need it.
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(list(_ROUGE.values()), tokenizer=_Words())
 
 
 class _Words:

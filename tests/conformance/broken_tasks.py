@@ -45,6 +45,12 @@ class Shout(Task):
         same = sum(a.text == b.upper() for a, b in zip(answers, references, strict=True))
         return Scores(metrics={"same": same / max(1, len(references))})
 
+    def row_statistics(self, answer, reference, schema):
+        return [1.0, float(answer.text == reference.upper())]
+
+    def metrics_of_sums(self, sums, schema):
+        return {"same": sums[1] / max(1.0, sums[0])}
+
     def label_space(self, schema):
         seen = tuple((word,) for word in schema.get("seen", schema["words"]))
         return LabelSpace(labels=tuple(schema["words"]), separator=", ", multi_label=False, label_sets=seen)
@@ -178,6 +184,70 @@ class NeedsProbabilities(Shout):
         return super().score(answers, references, schema)
 
 
+class OtherMetricOfSums(Shout):
+    def metrics_of_sums(self, sums, schema):
+        return {"same": sums[1]}
+
+
+class OtherRowStatistics(Shout):
+    def row_statistics(self, answer, reference, schema):
+        return [1.0, float(answer.text.upper() != reference.upper())]
+
+
+class StatisticsOfSomeRows(Shout):
+    def row_statistics(self, answer, reference, schema):
+        return super().row_statistics(answer, reference, schema) if answer.text.strip() else None
+
+
+class StatisticsOfUnequalLength(Shout):
+    def row_statistics(self, answer, reference, schema):
+        return [*super().row_statistics(answer, reference, schema), *[0.0] * len(answer.text)]
+
+
+class InfiniteStatistics(Shout):
+    def row_statistics(self, answer, reference, schema):
+        return [1.0, float(answer.text == reference.upper()) or float("nan")]
+
+
+class StatisticsWithoutMetrics(Shout):
+    def metrics_of_sums(self, sums, schema):
+        return {}
+
+
+class NoMetricsWithoutRows(Shout):
+    def metrics_of_sums(self, sums, schema):
+        return {"same": sums[1] / sums[0] if sums[0] else 1.0}
+
+
+class UndeclaredMetricOfSums(Shout):
+    def metrics_of_sums(self, sums, schema):
+        return {**super().metrics_of_sums(sums, schema), "loudness": 0.0}
+
+
+class EvaluationSchemaOfTheRows(Shout):
+    def target(self, output, schema):
+        return output.upper() if schema["words"][0] == "WORD0" else output
+
+    def evaluation_schema(self, rows, schemas):
+        return {"words": ["ANY"]}
+
+
+class EvaluationSchemaOfTuples(Shout):
+    def evaluation_schema(self, rows, schemas):
+        return {"words": tuple(sorted({row.output.upper() for row in rows}))}
+
+
+class NoEvaluationWithoutSchemas(Shout):
+    def evaluation_schema(self, rows, schemas):
+        return schemas[0]
+
+
+class ReadsEvaluatedRowsTwice(Shout):
+    def evaluation_schema(self, rows, schemas):
+        words = sorted({row.output.upper() for row in rows})
+        return {"words": words, "count": sum(1 for _ in rows)}
+
+
 class NoRemedy(Shout):
     def start(self, options):
         return Check(Finding(severity=Severity.WARNING, code="QUIET", message="Too quiet."))
@@ -242,6 +312,22 @@ BROKEN = {
     "test_right_answers_score_better_than_wrong_ones": (WorseIsBetter,),
     "test_text_that_is_not_an_answer_counts_as_wrong_and_raises_no_error": (Fragile, AnythingGoes),
     "test_its_main_metric_is_the_same_with_and_without_probabilities": (CountsProbabilities, NeedsProbabilities),
+    "test_its_metrics_follow_from_the_sums_of_its_row_statistics": (
+        OtherMetricOfSums,
+        OtherRowStatistics,
+        StatisticsOfSomeRows,
+        StatisticsOfUnequalLength,
+        InfiniteStatistics,
+        StatisticsWithoutMetrics,
+        NoMetricsWithoutRows,
+        UndeclaredMetricOfSums,
+    ),
+    "test_its_evaluation_schema_scores_the_rows_of_all_models": (
+        EvaluationSchemaOfTheRows,
+        EvaluationSchemaOfTuples,
+        NoEvaluationWithoutSchemas,
+        ReadsEvaluatedRowsTwice,
+    ),
     "test_its_findings_name_rows_and_remedies": (NoRemedy, UnknownRow),
     "test_its_check_keeps_little_memory_per_row": (Hoarding,),
     "test_it_reads_rows_only_once": (TwicePerFit,),

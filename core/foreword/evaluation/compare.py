@@ -265,7 +265,9 @@ class _Bench:
         return self._generate(rows, requests) if space is None else self._choose(rows, requests, space)
 
     def _scores(self, answers: Sequence[Answer]) -> Scores:
-        return self.task.score(answers, [row.output for row in self.rows], self.schema)
+        # With the labels that only these rows have: no training row taught them, but they are labels of their own.
+        schema = self.task.evaluation_schema(self.rows, [self.schema])
+        return self.task.score(answers, [row.output for row in self.rows], schema)
 
     def _generate(self, rows: Sequence[Row], requests: Sequence[TextRow]) -> list[_Answered]:
         answers = self.runner.generate(requests, should_stop=self._should_stop)

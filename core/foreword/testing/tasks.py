@@ -194,6 +194,64 @@ class TaskTests(ABC):
         found = task.score(sure, outputs, schema).metrics[task.main_metric]
         assert found == without, f"{task.main_metric} is {found} with probabilities and {without} without them"
 
+    def test_its_metrics_follow_from_the_sums_of_its_row_statistics(self) -> None:
+        """Confidence intervals are computed from sums, and must be intervals of the metrics that `score` returns."""
+        task = self.make_task()
+        schema, outputs = self._schema(task), [row.output for row in self.rows()]
+        targets = [task.target(output, schema) for output in outputs]
+        mixed = [*targets[: len(targets) // 2], *_NO_ANSWERS, *reversed(targets)][: len(targets)]
+        rows = [
+            (answer, reference, task.row_statistics(answer, reference, schema))
+            for answer, reference in zip(_answers(mixed), outputs, strict=True)
+        ]
+        if all(statistics is None for _, _, statistics in rows):
+            return
+        for answer, _, statistics in rows:
+            assert statistics is not None, f"row {answer.row} has no statistics, but other rows have some"
+            assert len(statistics) == len(rows[0][2] or ()), (
+                f"row {answer.row} has {len(statistics)} statistics, but row 1 has {len(rows[0][2] or ())}"
+            )
+            assert all(map(math.isfinite, statistics)), f"row {answer.row} has statistics that are not finite"
+        for chosen in (rows, rows[: len(rows) // 2], rows[-1:], []):
+            sums = [sum(column) for column in zip(*(found or () for _, _, found in chosen), strict=True)]
+            metrics = task.metrics_of_sums(sums or [0.0] * len(rows[0][2] or ()), schema)
+            scored = task.score([row[0] for row in chosen], [row[1] for row in chosen], schema).metrics
+            assert metrics, "metrics_of_sums returns no metrics, but rows have statistics"
+            assert set(metrics) <= set(scored), f"metrics_of_sums returns {sorted(metrics)}, but score {sorted(scored)}"
+            for id, value in metrics.items():
+                assert math.isclose(value, scored[id], rel_tol=1e-9, abs_tol=1e-9), (
+                    f"{id} of {len(chosen)} rows is {value} by metrics_of_sums and {scored[id]} by score"
+                )
+
+    def test_its_evaluation_schema_scores_the_rows_of_all_models(self) -> None:
+        """Models with different schemas are compared in one, and rows may have what no model has learnt."""
+        task, rows = self.make_task(), self.rows()
+        # Rows without the last output, and rows without the first one: as if two models had learnt different answers.
+        parts = [[row for row in rows if row.output != rows[place].output] for place in (-1, 0)]
+        schemas = [task.fit(part, self.options()) for part in parts]
+        for chosen in (schemas, schemas[:1], []):
+            try:
+                schema = task.evaluation_schema(iter(rows), chosen)
+            except Exception as error:
+                raise AssertionError(f"evaluation_schema of {len(chosen)} schemas raises {error!r}") from error
+            check_json(schema, "the evaluation schema")
+            assert schema == task.evaluation_schema(rows, chosen), (
+                "evaluation_schema returns another schema for an iterator over the rows; iterate over them once"
+            )
+            for row in parts[0] if chosen else ():
+                own, common = task.target(row.output, schemas[0]), task.target(row.output, schema)
+                assert common == own, (
+                    f"the target of {row.output!r} is {own!r} in the first schema and {common!r} in that of the "
+                    "evaluation"
+                )
+            outputs = [row.output for row in rows]
+            right = _answers([task.target(output, schema) for output in outputs])
+            found = task.score(right, outputs, schema).metrics[task.main_metric]
+            wrong = task.score(_answers([""] * len(rows)), outputs, schema).metrics[task.main_metric]
+            assert self._is_better(task, found, wrong), (
+                f"in the evaluation schema, {task.main_metric} is {found} for the targets and {wrong} for empty answers"
+            )
+
     def test_its_findings_name_rows_and_remedies(self) -> None:
         """They are the same each time, and a single row raises no error."""
         rows = self.rows()

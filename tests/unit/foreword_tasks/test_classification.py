@@ -262,3 +262,43 @@ def test_metrics_are_those_of_scikit_learn(pairs: Sequence[tuple[str, str]]) -> 
     assert metrics["exact_match"] == pytest.approx(accuracy_score(due, predicted))
     assert metrics["micro_f1"] == pytest.approx(f1_score(due, predicted, average="micro", zero_division=0))
     assert metrics["macro_f1"] == pytest.approx(f1_score(due, predicted, average="macro", zero_division=0))
+
+
+def test_each_label_outside_the_schema_is_wrong_and_all_of_them_count_as_one_label() -> None:
+    schema = fit("A", "B")
+    found = answers("A", "B", "B", "A")
+    references = ["A", "B", "C", "D"]
+
+    metrics = TASK.score(found, references, schema).metrics
+    own = TASK.score(found, references, TASK.evaluation_schema(rows(*references), [schema])).metrics
+
+    assert metrics["exact_match"] == own["exact_match"] == 0.5
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert own["macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0 + 0) / 4)
+
+
+def test_models_are_compared_on_all_their_labels_and_those_of_the_rows() -> None:
+    first = fit("B", "A + B", "A", labels=("B", "A"), multi_label=True, separator=" + ")
+    second = fit("a", "C", "D")
+
+    common = TASK.evaluation_schema(rows("E", "A", "E + F"), [first, second])
+
+    assert common["labels"] == ["B", "A", "C", "D", "E", "F"]
+    assert (common["multi_label"], common["separator"]) == (True, " + ")
+    assert common["label_sets"] == first["label_sets"]
+    assert TASK.score(answers("e + F"), ["F + E"], common).metrics["exact_match"] == 1.0
+
+
+def test_without_models_the_labels_are_those_of_the_rows() -> None:
+    assert TASK.evaluation_schema(rows("A", "B", "A, B"), []) == fit("A", "B", "A, B")
+
+
+def test_a_schema_of_a_thousand_labels_has_statistics_for_each_of_them() -> None:
+    names = tuple(f"label {number}" for number in range(1_000))
+    schema = fit(*names)
+    answer = answers("label 7")[0]
+
+    statistics = [TASK.row_statistics(answer, "label 7", schema) for _ in range(3)]
+
+    assert {len(row) for row in statistics} == {3 + 3 * 1_001}
+    assert TASK.metrics_of_sums(statistics[0], schema)["macro_f1"] == 1.0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sacrebleu.metrics.chrf import CHRF
 
 from factories.tasks import answers, checked
 from foreword.domain.dataset import Row
@@ -61,3 +64,12 @@ def test_case_and_line_breaks_count() -> None:
     assert TASK.score(answers("DEAR\nyou"), ["DEAR\nyou"], {}).metrics["exact_match"] == 1.0
     assert TASK.score(answers("dear\nyou"), ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0
     assert TASK.score(answers("DEAR you"), ["DEAR\nyou"], {}).metrics["exact_match"] == 0.0
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=1))
+def test_chrf_is_that_of_sacrebleu_for_the_whole_corpus(pairs: list[tuple[str, str]]) -> None:
+    texts, references = [text for text, _ in pairs], [reference for _, reference in pairs]
+
+    metrics = TASK.score(answers(*texts), references, {}).metrics
+
+    assert metrics["chrf"] == pytest.approx(CHRF().corpus_score(texts, [references]).score / 100)

@@ -124,6 +124,51 @@ class Task(ABC):
             references: The output of the row of each answer.
         """
 
+    def row_statistics(self, answer: Answer, reference: str, schema: Schema) -> Sequence[float] | None:
+        """Return the numbers of a row from whose sums over rows the metrics follow, or None for a task without them.
+
+        Such as, for the share of right answers, 1 for the row and 1 or 0 for a right or wrong answer. Confidence
+        intervals are computed from them; without them, an evaluation has none.
+
+        Args:
+            reference: The output of the row.
+
+        Returns:
+            Finite numbers, equally many for every row with the same schema.
+        """
+        del answer, reference, schema
+        return None
+
+    def metrics_of_sums(self, sums: Sequence[float], schema: Schema) -> Mapping[str, float]:
+        """Return the metrics that follow from the sums of `row_statistics`, with the values that `score` returns.
+
+        It is called thousands of times for one interval, so it should take microseconds.
+
+        Args:
+            sums: Sum of each statistic over some rows; all 0 without rows.
+
+        Returns:
+            Value by metric id. Metrics that do not follow from sums are omitted, and have no interval.
+        """
+        del sums, schema
+        return {}
+
+    def evaluation_schema(self, rows: Iterable[Row], schemas: Sequence[Schema]) -> Schema:
+        """Return the schema in which answers of several models are compared on the same rows.
+
+        Args:
+            rows: The rows, which can be iterated only once.
+            schemas: The schemas of the models; empty if only base models are compared.
+
+        Returns:
+            The first schema, in which a task may include what only other schemas or the rows have; the schema of the
+            rows if there are none.
+
+        Raises:
+            InvalidArgumentError: There are no schemas, and the rows do not suit the task.
+        """
+        return schemas[0] if schemas else self.fit(rows, TaskOptions())
+
     def label_space(self, schema: Schema) -> LabelSpace | None:
         """Return the closed set of answers, or None for an open task."""
         return None
