@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -69,6 +69,11 @@ class Heartbeats:
     ) -> None:
         self._closed.set()
         self._thread.join()
+
+    @property
+    def runs(self) -> Sequence[Heartbeat]:
+        """The heartbeats of the runs whose leases are renewed."""
+        return self._runs
 
     @contextmanager
     def of(self, lease: Lease) -> Iterator[Heartbeat]:
@@ -188,6 +193,20 @@ class Heartbeat:
         That holds for a new phase, because no heartbeat may follow for long: evaluation can take as long as tuning.
         """
         return bool(self._snapshots) or (self._progress is not None and self._progress.phase is not self._phase)
+
+    def note_stopped(self, experiments: Collection[str]) -> None:
+        """Note that experiments of this run's tenant were stopped: those of this worker end before the next heartbeat.
+
+        Args:
+            experiments: Their ids. The database has them as cancelled already.
+        """
+        tenant = self._lease.experiment.tenant
+        with self._heartbeats.lock:
+            for run in self._heartbeats.runs:
+                experiment = run._lease.experiment
+                is_stopped = experiment.tenant == tenant and experiment.id in experiments
+                if is_stopped and run._state is LeaseState.HELD:
+                    run._state = LeaseState.CANCELLING
 
     def to_beat(self) -> Beat:
         """Return what the run has noted since the last heartbeat."""

@@ -76,7 +76,7 @@ class ExperimentRun:
         self._heartbeat = heartbeat
         self.checkpoints = RunCheckpoints(workshop, lease, heartbeat, saver, self.turn.add_checkpoint)
         self._datasets = DatasetRepository(workshop.database, lease.experiment.tenant)
-        self._comparison = TrialComparison(workshop.database, lease.experiment)
+        self._comparison = TrialComparison(workshop.database, lease.experiment, heartbeat.note_stopped)
 
     def prepare(self, load: ModelLoader) -> TuningRun:
         """Load the base model, encode the rows and resume from the newest checkpoint if there is one.
@@ -102,7 +102,7 @@ class ExperimentRun:
         self._runner = ModelRunner(model)
         tuning = self.tuning = self._resume(model)
         with outside():
-            self._comparison.begin()
+            self._comparison.begin(tuning.total_epochs)
         self._recorder = CurveRecorder(
             total_steps=tuning.total_steps, total_epochs=tuning.total_epochs, now=self._workshop.database.now
         )
@@ -134,6 +134,10 @@ class ExperimentRun:
             # Evaluation can take as long as tuning, and a worker that stops during evaluation must not lose both.
             self.checkpoints.write(tuning)
         result = tuning.result()
+        with outside():  # store the results, and end here if the trial is weak
+            self._heartbeat.beat()
+            self._comparison.compare()
+            self._heartbeat.check()
         self._enter(Phase.EVALUATING)
         with outside():
             self._comparison.compare()

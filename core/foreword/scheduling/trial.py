@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from foreword.domain.experiment import Phase, TuneExperiment
 from foreword.domain.halving import Rung
@@ -16,21 +16,33 @@ _log = get_logger("worker")
 
 
 class TrialComparison:
-    """Compares the trials of a sweep whenever one of them reaches a rung. An experiment that is no trial has no effect.
+    """Compares the trials of a sweep whenever one of them reaches a rung or ends its last epoch.
 
-    Whatever a worker dies of between two comparisons, the next trial that reaches a rung, begins again or ends makes
-    up for it.
+    An experiment that is no trial has no effect. Whatever a worker dies of between two comparisons, the next trial that
+    reaches a rung, begins again or ends makes up for it.
+
+    Args:
+        note_stopped: Called with the ids of the experiments that a comparison has stopped.
     """
 
-    def __init__(self, database: Database, experiment: TuneExperiment) -> None:
+    def __init__(
+        self, database: Database, experiment: TuneExperiment, note_stopped: Callable[[Collection[str]], None]
+    ) -> None:
         self._experiment = experiment
+        self._note_stopped = note_stopped
         self._sweeps = SweepRepository(database, experiment.tenant)
         self._rungs: Sequence[Rung] = ()
+        self._total_epochs = 0
         self._is_due = False
         self._phase = Phase.TUNING
 
-    def begin(self) -> None:
-        """Read the rungs, and compare the trials as far as they have come."""
+    def begin(self, total_epochs: int) -> None:
+        """Read the rungs, and compare the trials as far as they have come.
+
+        Args:
+            total_epochs: Epochs of this trial, whose last score counts at all later rungs.
+        """
+        self._total_epochs = total_epochs
         if self._experiment.trial is not None:
             self._rungs = self._sweeps.rungs(self._experiment.trial.sweep)
             self._is_due = True
@@ -39,8 +51,9 @@ class TrialComparison:
     def note(self, report: StepReport) -> None:
         """Take note of an update, whose results the next heartbeat stores."""
         ends_epoch = report.phase is Phase.TUNING and report.validation_loss is not None
-        is_at_rung = ends_epoch and any(rung.epoch == round(report.epoch) for rung in self._rungs)
-        self._is_due |= is_at_rung or report.phase is not self._phase
+        points = {*(rung.epoch for rung in self._rungs), self._total_epochs}
+        is_at_point = ends_epoch and round(report.epoch) in points
+        self._is_due |= is_at_point or report.phase is not self._phase
         self._phase = report.phase
 
     def compare_if_due(self) -> None:
@@ -64,4 +77,5 @@ class TrialComparison:
             return
         self._is_due = False
         if stopped:
-            _log.info("trials_stopped", sweep=trial.sweep, tenant=self._experiment.tenant, count=stopped)
+            self._note_stopped(stopped)
+            _log.info("trials_stopped", sweep=trial.sweep, tenant=self._experiment.tenant, count=len(stopped))

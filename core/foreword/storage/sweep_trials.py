@@ -74,13 +74,28 @@ def held_out_curves(session: Session, rows: Iterable[ExperimentRow]) -> Mapping[
     return curves
 
 
+def may_be_stopped(row: ExperimentRow, curve: Sequence[HeldOutScore]) -> bool:
+    """Return whether halving may stop a trial: it runs, and neither its refit nor its evaluation has begun.
+
+    What halving saves is the rest of the tuning. A run that waits for its turn, or is loaded again, shows no phase of
+    its work; if it has all of its scores, it is beyond tuning.
+    """
+    if JobState(row.job.state) is not JobState.RUNNING:
+        return False
+    progress = decode(Progress, row.progress)
+    return progress.phase not in _AFTER_TUNING and (
+        progress.phase is Phase.TUNING or not _has_all_scores(progress, curve)
+    )
+
+
 def trial_scores(number: int, row: ExperimentRow, curve: Sequence[HeldOutScore]) -> TrialScores:
     """Return the scores of a trial from its held-out results."""
-    state = JobState(row.job.state)
+    state, progress = JobState(row.job.state), decode(Progress, row.progress)
+    is_beyond_tuning = state is JobState.SUCCEEDED or progress.phase in _AFTER_TUNING
     return TrialScores(
         number=number,
         scores=curve,
-        is_complete=state is JobState.SUCCEEDED or decode(Progress, row.progress).phase in _AFTER_TUNING,
+        is_complete=is_beyond_tuning or _has_all_scores(progress, curve),
         counts=state in (JobState.RUNNING, JobState.SUCCEEDED),
         keeps_best=trial_of(row).keeps_best,
     )
@@ -120,6 +135,10 @@ def outcomes_of(session: Session, tenant: str, ids: Sequence[str]) -> Mapping[st
             )
         )
     return found
+
+
+def _has_all_scores(progress: Progress, curve: Sequence[HeldOutScore]) -> bool:
+    return bool(curve) and curve[-1].epoch >= progress.total_epochs > 0
 
 
 def to_sweep(row: SweepRow, trials: Sequence[ExperimentRow]) -> TuneSweep:

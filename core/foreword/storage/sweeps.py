@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung, choose_stops
-from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import SearchSpace, SweepPlan, TuneSweep, stop_reason
 from foreword.domain.trial import Trial
@@ -30,6 +29,7 @@ from foreword.storage.requests import RequestKey, deleted_since, find_replay, re
 from foreword.storage.sweep_trials import (
     held_out_curves,
     lock_trials,
+    may_be_stopped,
     outcomes_of,
     to_sweep,
     to_sweep_without_trials,
@@ -250,21 +250,24 @@ class SweepRepository:
             row = _find(session, self._tenant, id)
             return () if row is None else decode(SweepPlan, row.plan).rungs
 
-    def stop_weak_trials(self, id: str) -> int:
-        """Stop the trials that halving does not let go on, and return how many have been stopped now.
+    def stop_weak_trials(self, id: str) -> Sequence[str]:
+        """Stop the trials that halving does not let go on. Trials whose tuning is over already go on.
 
         It follows from the learning curves that are stored, so it can be repeated by any worker at any time.
+
+        Returns:
+            The ids of the experiments that have been stopped now.
         """
         with self._database.read() as session:  # mostly there is nothing to stop, and a read lets others write
             if not self._stops(session, id):
-                return 0
+                return ()
         with self._database.write_tenant(self._tenant) as session:
             lock_trials(session, self._tenant, id)
             stops = self._stops(session, id)
             now = self._database.clock(session)
             for row, reason in stops:
                 cancel_job(session, row, now, reason)
-            return len(stops)
+            return [row.id for row, _ in stops]
 
     def _stops(self, session: Session, id: str) -> Sequence[tuple[ExperimentRow, Failure]]:
         """Return the trials to stop, with the reasons."""
@@ -280,7 +283,7 @@ class SweepRepository:
         return [
             (rows[stop.number], stop_reason(stop))
             for stop in stops
-            if JobState(rows[stop.number].job.state) is JobState.RUNNING
+            if may_be_stopped(rows[stop.number], curves.get(rows[stop.number].key, ()))
         ]
 
     def _made(self, session: Session, request: RequestKey | None) -> TuneSweep | None:

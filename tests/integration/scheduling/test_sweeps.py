@@ -8,20 +8,25 @@ import random
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from factories.runs import make_parameters, make_plan_of, make_rows
-from factories.stored import let_wait, make_config
+from factories.stored import let_wait, make_config, make_snapshot
 from factories.tuning_process import Kill, tune
 from factories.waiting import wait_until
+from foreword.domain.experiment import Phase, Progress
 from foreword.domain.halving import make_rungs
 from foreword.domain.job import JobState
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.sweep import TRIAL_STOPPED, Search, SearchSpace, SweptParameter, TuneSweep
 from foreword.domain.sweep_outcome import SweepState
+from foreword.scheduling.heartbeat import Heartbeats, RunCancelledError
+from foreword.scheduling.trial import TrialComparison
 from foreword.scheduling.worker import Worker
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.sweeps import PlannedTrial, SweepRepository
@@ -121,6 +126,30 @@ def test_trials_are_tuned_together_and_one_remains(shop):
     assert epochs[-1] == NUM_EPOCHS
     assert sum(epochs) < NUM_EPOCHS * len(RATES) / 2
     assert ended.best.trial.values["learning_rate"] >= 0.03  # the others are too small to learn anything
+
+
+def test_a_stopped_trial_of_this_worker_ends_without_another_heartbeat(shop):
+    queue_sweep(shop, RATES[:3])
+    queue = shop.workshop.queue
+    leases = [queue.lease("w", timedelta(minutes=1)) for _ in range(3)]
+    heartbeats = Heartbeats(queue, duration=timedelta(minutes=1), stop=threading.Event(), clock=lambda: 0.0)
+    with ExitStack() as held:
+        runs = [held.enter_context(heartbeats.of(lease)) for lease in leases]
+        comparison = TrialComparison(shop.workshop.database, leases[0].experiment, runs[0].note_stopped)
+        comparison.begin(NUM_EPOCHS)
+        for run, metric in zip(runs, (0.9, 0.2, 0.1), strict=True):
+            run.note(
+                Progress(phase=Phase.TUNING, epoch=2.0, total_epochs=NUM_EPOCHS),
+                [dataclasses.replace(make_snapshot(1), epoch=2.0, validation_loss=0.5, validation_metric=metric)],
+            )
+        heartbeats.renew()
+
+        comparison.compare()
+
+        for kept in runs[:2]:
+            kept.check()
+        with pytest.raises(RunCancelledError):
+            runs[2].check()
 
 
 def test_trials_that_wait_for_a_place_are_stopped_as_well(shop):

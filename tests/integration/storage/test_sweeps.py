@@ -68,11 +68,12 @@ def store_sweep(database, tenant: str = "acme", **options) -> TuneSweep:
     )
 
 
-def end_epoch(queue: ExperimentQueue, lease: Lease, epoch: int, metric: float) -> None:
+def end_epoch(queue: ExperimentQueue, lease: Lease, epoch: int, metric: float, *, total_epochs: int = 0) -> None:
     snapshot = dataclasses.replace(
         make_snapshot(epoch * 10), epoch=float(epoch), validation_loss=1 - metric, validation_metric=metric
     )
-    beat(queue, lease, duration=MINUTE, progress=Progress(phase=Phase.TUNING), snapshots=[snapshot])
+    progress = Progress(phase=Phase.TUNING, epoch=float(epoch), total_epochs=total_epochs)
+    beat(queue, lease, duration=MINUTE, progress=progress, snapshots=[snapshot])
 
 
 def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> None:
@@ -116,11 +117,11 @@ def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
 
     end_epoch(queue, leases[0], 1, 0.1)
     end_epoch(queue, leases[1], 1, 0.4)
-    assert sweeps.stop_weak_trials(sweep.id) == 0
+    assert not sweeps.stop_weak_trials(sweep.id)
 
     end_epoch(queue, leases[2], 1, 0.3)
-    assert sweeps.stop_weak_trials(sweep.id) == 1
-    assert sweeps.stop_weak_trials(sweep.id) == 0
+    assert len(sweeps.stop_weak_trials(sweep.id)) == 1
+    assert not sweeps.stop_weak_trials(sweep.id)
     assert beat(queue, leases[0], duration=MINUTE)  # it is cancelled
     queue.cancelled(leases[0], compute_seconds=1.0)
     stopped = sweeps.get(sweep.id).trials[0]
@@ -129,16 +130,42 @@ def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
     assert (stopped.score.metric, stopped.score.epoch) == (0.1, 1)
 
     end_epoch(queue, leases[3], 1, 0.2)
-    assert sweeps.stop_weak_trials(sweep.id) == 1
+    assert len(sweeps.stop_weak_trials(sweep.id)) == 1
     end_epoch(queue, leases[1], 2, 0.5)
     end_epoch(queue, leases[2], 2, 0.6)
-    assert sweeps.stop_weak_trials(sweep.id) == 1
+    assert len(sweeps.stop_weak_trials(sweep.id)) == 1
     assert states(database, sweep) == [
         JobState.CANCELLED,
         JobState.CANCELLING,
         JobState.RUNNING,
         JobState.CANCELLING,
     ]
+
+
+def test_a_trial_whose_tuning_is_over_is_not_stopped_by_others_that_are_better_later(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    leases = [queue.lease("w", MINUTE) for _ in RATES]
+    for lease, metric in zip(leases, (0.1, 0.2, 0.3), strict=False):
+        # Their tuning ends after one epoch; the fourth trial has three.
+        end_epoch(queue, lease, 1, metric, total_epochs=1)
+    for lease, phase in zip(leases, (Phase.REFITTING, Phase.EVALUATING, Phase.WAITING), strict=False):
+        beat(queue, lease, duration=MINUTE, progress=Progress(phase=phase, epoch=1.0, total_epochs=1))
+    end_epoch(queue, leases[3], 1, 0.8, total_epochs=3)
+    end_epoch(queue, leases[3], 2, 0.9, total_epochs=3)
+
+    assert not sweeps.stop_weak_trials(sweep.id)
+    assert set(states(database, sweep)) == {JobState.RUNNING}
+
+
+def test_a_trial_is_stopped_at_the_end_of_its_last_epoch_before_it_is_refitted(database):
+    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    leases = [queue.lease("w", MINUTE) for _ in RATES]
+    for epoch, metric in ((1, 0.8), (2, 0.9)):
+        end_epoch(queue, leases[3], epoch, metric, total_epochs=3)
+
+    end_epoch(queue, leases[0], 1, 0.1, total_epochs=1)  # it keeps this score at the rung of epoch 2
+
+    assert sweeps.stop_weak_trials(sweep.id) == [sweep.trials[0].experiment]
 
 
 def test_the_best_trial_with_a_model_is_the_result_once_all_have_ended(database):
@@ -192,7 +219,7 @@ def test_a_deleted_sweep_takes_its_trials_with_it(database):
     with pytest.raises(NotFoundError):
         sweeps.get(sweep.id)
     assert ExperimentRepository(database, "acme").list().items == ()
-    assert (sweeps.rungs(sweep.id), sweeps.stop_weak_trials(sweep.id)) == ((), 0)
+    assert (sweeps.rungs(sweep.id), sweeps.stop_weak_trials(sweep.id)) == ((), ())
 
 
 def test_a_trial_is_not_deleted_without_its_sweep(database):
@@ -225,7 +252,7 @@ def test_a_trial_that_its_sweep_stops_while_it_stores_its_end_has_no_reason_for_
     leases = [queue.lease("w", MINUTE) for _ in RATES]
     for lease, metric in zip(leases, (0.1, 0.4, 0.3, 0.2), strict=True):
         end_epoch(queue, lease, 1, metric)
-    assert sweeps.stop_weak_trials(sweep.id) == 2
+    assert len(sweeps.stop_weak_trials(sweep.id)) == 2
 
     succeed(queue, leases[0])
 
