@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tuning import make_model
+from tuning_loops import make_model
 
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions, TunePlan
