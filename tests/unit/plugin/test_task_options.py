@@ -19,7 +19,8 @@ from foreword.plugin.task_options import check_task_options
         (
             {"extra": {"mark": 2}},
             "task_options.extra.mark",
-            "is unknown; the task shout has marks (an int in [1, 5]), tone (one of loud, louder)",
+            "is unknown; the task shout has marks (an int in [1, 5]), tone (one of loud, louder). "
+            "Did you mean 'marks'?",
         ),
         (
             {"labels": ("a",)},
