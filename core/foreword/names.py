@@ -5,6 +5,7 @@ tenants/{tenant}/apiKeys/{api_key}
 tenants/{tenant}/datasets/{dataset}
 tenants/{tenant}/tuneExperiments/{tune_experiment}
 tenants/{tenant}/tuneSweeps/{tune_sweep}
+tenants/{tenant}/evaluations/{evaluation}
 tenants/{tenant}/tunedModels/{tuned_model}
 tenants/{tenant}/spaces/{space}
 tenants/{tenant}/spaces/{space}/deployments/{deployment}
@@ -101,6 +102,15 @@ class TuneSweepName(ResourceName):
     pattern = "tenants/{tenant}/tuneSweeps/{tune_sweep}"
     tenant: str
     tune_sweep: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationName(ResourceName):
+    """`tenants/{tenant}/evaluations/{evaluation}`."""
+
+    pattern = "tenants/{tenant}/evaluations/{evaluation}"
+    tenant: str
+    evaluation: str
 
 
 @dataclass(frozen=True, slots=True)

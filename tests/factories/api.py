@@ -19,6 +19,8 @@ from foreword.v1 import (
     dataset_service_pb2,
     deployment_pb2,
     deployment_service_pb2,
+    evaluation_pb2,
+    evaluation_service_pb2,
     tune_experiment_pb2,
     tune_experiment_service_pb2,
     tune_parameters_pb2,
@@ -178,6 +180,34 @@ def sweep_request(
 def create_sweep(stubs: Any, dataset: str, tried: Mapping[str, Sequence[Any]] | None = None, **fields: Any) -> Any:
     """Create a sweep."""
     return stubs.sweeps.CreateTuneSweep(sweep_request(dataset, tried, **fields))
+
+
+def evaluation_request(
+    dataset: str, *systems: str | Mapping[str, Any], **fields: Any
+) -> evaluation_service_pb2.CreateEvaluationRequest:
+    """Return a request for an evaluation.
+
+    Args:
+        systems: Models or fields of systems; by default, the base model.
+        fields: Fields of the request or of the evaluation.
+    """
+    outer = {
+        name: fields.pop(name) for name in ("parent", "request_id", "evaluation_id", "validate_only") if name in fields
+    }
+    asked = [
+        {"model": item} if isinstance(item, str) else item for item in systems or ("baseModels/foreword--starter",)
+    ]
+    return evaluation_service_pb2.CreateEvaluationRequest(
+        evaluation=evaluation_pb2.Evaluation(
+            **{"display_name": "evaluation", "dataset": dataset, "systems": asked, **fields}
+        ),
+        **outer,
+    )
+
+
+def create_evaluation(stubs: Any, dataset: str, *systems: str | Mapping[str, Any], **fields: Any) -> Any:
+    """Create an evaluation."""
+    return stubs.evaluations.CreateEvaluation(evaluation_request(dataset, *systems, **fields))
 
 
 def deployment_request(model: str, **fields: Any) -> deployment_service_pb2.CreateDeploymentRequest:

@@ -39,7 +39,7 @@ from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease, LeaseState
 from foreword.storage.publication import ArtifactPublisher
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.run_results import Beat
 
 STEPS = 6
@@ -87,7 +87,7 @@ def work(place: Place, worker: str, moment: str = "", passes: int = 1) -> None:
     """
     failpoint = killer(moment, passes)
     database = Database(place.database_url)
-    queue = ExperimentQueue(database, failpoint=failpoint)
+    queue = JobQueue(database, failpoint=failpoint)
     company = _Company(place, worker, database, queue, failpoint)
     while True:
         if company.take_runs():
@@ -126,7 +126,7 @@ class _Company:
         place: Place,
         worker: str,
         database: Database,
-        queue: ExperimentQueue,
+        queue: JobQueue,
         failpoint: Callable[[str], None],
     ) -> None:
         self._duration = timedelta(seconds=place.lease_seconds)

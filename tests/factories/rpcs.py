@@ -14,6 +14,7 @@ _STUBS = {
     "CatalogService": "catalog",
     "DatasetService": "datasets",
     "DeploymentService": "deployments",
+    "EvaluationService": "evaluations",
     "InferenceService": "inference",
     "TenantService": "tenants",
     "TuneExperimentService": "experiments",

@@ -28,18 +28,23 @@ from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.interfaces import EngineSettings
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.manager import PluginManager
+from foreword.scheduling.evaluation_member import EvaluationMember
+from foreword.scheduling.evaluation_run import EvaluationRun
+from foreword.scheduling.heartbeat import Heartbeats
+from foreword.scheduling.workshop import Workshop
 from foreword.server.adapters import adapter_reader
 from foreword.server.app import ForewordServer
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tenants import TenantRepository
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
     deployment_service_pb2_grpc,
+    evaluation_service_pb2_grpc,
     inference_service_pb2_grpc,
     tenant_service_pb2_grpc,
     tune_experiment_service_pb2_grpc,
@@ -51,6 +56,7 @@ STUBS = {
     "catalog": catalog_service_pb2_grpc.CatalogServiceStub,
     "datasets": dataset_service_pb2_grpc.DatasetServiceStub,
     "deployments": deployment_service_pb2_grpc.DeploymentServiceStub,
+    "evaluations": evaluation_service_pb2_grpc.EvaluationServiceStub,
     "inference": inference_service_pb2_grpc.InferenceServiceStub,
     "tenants": tenant_service_pb2_grpc.TenantServiceStub,
     "experiments": tune_experiment_service_pb2_grpc.TuneExperimentServiceStub,
@@ -143,7 +149,7 @@ class RunningServer:
         self.artifacts = ArtifactStore(settings.resolved_artifacts_url)
         self.checkpoints = CheckpointStore(settings.resolved_artifacts_url, key=self.database.shared_key("checkpoints"))
         self.tenants = TenantRepository(self.database)
-        self.queue = ExperimentQueue(self.database)
+        self.queue = JobQueue(self.database)
         self._loop = loop
         self._channels: list[grpc.Channel] = []
         self._stopped = False
@@ -241,6 +247,28 @@ class RunningServer:
             compute_seconds=1.0,
         )
         return f"tenants/{model.tenant}/tunedModels/{model.id}"
+
+    def evaluate(self, evaluation: str) -> None:
+        """Act as the worker for a queued evaluation."""
+        lease = self.queue.lease("by hand", timedelta(seconds=60))
+        assert lease is not None
+        assert lease.name == evaluation, "another job was queued earlier"
+        workshop = Workshop(
+            settings=self.settings,
+            plugins=self.plugins,
+            database=self.database,
+            artifacts=self.artifacts,
+            checkpoints=self.checkpoints,
+            queue=self.queue,
+        )
+        with (
+            Heartbeats(self.queue, duration=timedelta(seconds=60), stop=threading.Event()) as heartbeats,
+            heartbeats.of(lease) as heartbeat,
+        ):
+            run = EvaluationRun(workshop, lease, heartbeat)
+            EvaluationMember(workshop, run, lease, heartbeat).work(
+                lambda _, base: base.load(device="cpu", dtype="float32")
+            )
 
     def _make_tuned_model(self, experiment: TuneExperiment, text: str) -> TunedModel:
         config, plan = experiment.config, experiment.plan

@@ -17,7 +17,8 @@ from factories.stored import make_config, store_dataset
 from foreword.config import Settings
 from foreword.data.rows import write_rows
 from foreword.domain.dataset import Dataset, Row
-from foreword.domain.experiment import TuneExperiment
+from foreword.domain.evaluation import EvaluatedSystem, Evaluation, EvaluationConfig
+from foreword.domain.experiment import TaskOptions, TuneExperiment
 from foreword.domain.parameters import TuneParameters
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.workshop import Workshop
@@ -25,8 +26,9 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
 from foreword.storage.dataset_rows import rows_files
+from foreword.storage.evaluations import EvaluationRepository
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 
@@ -78,6 +80,31 @@ class Shop:
             max_queued=100,
         )
 
+    def queue_evaluation(
+        self,
+        *systems: EvaluatedSystem,
+        rows: Sequence[Row] = tuple(make_rows()),
+        examples: Sequence[Row] = (),
+        tenant: str = "acme",
+        task: str = "classification",
+    ) -> Evaluation:
+        """Queue an evaluation; by default, of the base model."""
+        return EvaluationRepository(self.workshop.database, tenant).create(
+            display_name="Evaluation",
+            description="",
+            config=EvaluationConfig(
+                dataset=self.store_rows(rows, tenant).id,
+                task=task,
+                task_options=TaskOptions(),
+                systems=systems
+                or (EvaluatedSystem(id="base", model="baseModels/tiny--bart", base_model="tiny--bart"),),
+                examples_dataset=self.store_rows(examples, tenant).id if examples else None,
+            ),
+            estimated_seconds=1.0,
+            creator="key-1",
+            max_queued=100,
+        )
+
     def store_rows(self, rows: Sequence[Row], tenant: str = "acme") -> Dataset:
         """Store a dataset with its rows."""
         canonical = write_rows(rows)
@@ -91,7 +118,7 @@ class Shop:
         self.workshop.artifacts.write(dataset.artifact, files)
         return dataset
 
-    def with_queue(self, make: Callable[[Database], ExperimentQueue]) -> Shop:
+    def with_queue(self, make: Callable[[Database], JobQueue]) -> Shop:
         """Return the same resources with another queue."""
         return replace(self, workshop=replace(self.workshop, queue=make(self.workshop.database)))
 
@@ -118,7 +145,7 @@ def shop(tmp_path: Path, plugins: PluginManager) -> Iterator[Shop]:
             database=database,
             artifacts=ArtifactStore(settings.resolved_artifacts_url),
             checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=b"key"),
-            queue=ExperimentQueue(database),
+            queue=JobQueue(database),
         ),
         settings.resolved_database_url,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 
 from foreword.domain.dataset import Dataset
+from foreword.domain.evaluation import Evaluation
 from foreword.domain.experiment import (
     ExperimentConfig,
     Phase,
@@ -35,7 +36,7 @@ from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Company, Lease, LeaseState
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.requests import RequestKey
 from foreword.storage.run_results import Beat
 from foreword.storage.tables import JobRow
@@ -224,7 +225,7 @@ def store_experiment(
     )
 
 
-def beat(queue: ExperimentQueue, lease: Lease, *, duration: timedelta, **results: Any) -> bool:
+def beat(queue: JobQueue, lease: Lease, *, duration: timedelta, **results: Any) -> bool:
     """Send a heartbeat of one lease, and return whether cancellation was requested.
 
     Raises:
@@ -241,12 +242,19 @@ def company_of(*leases: Lease, had_turn: bool = True, is_full: bool = True) -> C
     return Company(leases=leases, had_turns={lease.job for lease in leases}, had_turn=had_turn, is_full=is_full)
 
 
-def let_wait(database: Database, experiment: TuneExperiment, wait: timedelta = timedelta(seconds=10)) -> None:
-    """Let a queued experiment look as if it had waited for some time, so that no worker can be free."""
+def let_leases_expire(database: Database) -> None:
+    """Let all leases expire, as if their workers had died some time ago."""
+    with database.write() as session:
+        past = database.clock(session) - timedelta(hours=1)
+        session.execute(update(JobRow).where(JobRow.lease_worker.is_not(None)).values(lease_expire_time=past))
+
+
+def let_wait(database: Database, job: TuneExperiment | Evaluation, wait: timedelta = timedelta(seconds=10)) -> None:
+    """Let a queued job look as if it had waited for some time, so that no worker can be free."""
     row = JobRow
     with database.write() as session:
         session.execute(
             update(row)
-            .where(row.tenant == experiment.tenant, row.resource == experiment.id)
-            .values(create_time=experiment.create_time - wait)
+            .where(row.tenant == job.tenant, row.resource == job.id)
+            .values(create_time=job.create_time - wait)
         )

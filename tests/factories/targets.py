@@ -10,7 +10,7 @@ import grpc
 from google.protobuf import json_format, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
-from factories.api import create_experiment, create_sweep, deployed, failure_of, make_file, upload
+from factories.api import create_evaluation, create_experiment, create_sweep, deployed, failure_of, make_file, upload
 from factories.blown_up import Growable, grown, stated_limit
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
@@ -42,8 +42,13 @@ _VALID: dict[str, Mapping[str, Any]] = {
         },
         "validate_only": True,
     },
+    "CreateEvaluation": {
+        "evaluation": {"display_name": "x", "dataset": "{Dataset}", "systems": [{"model": BASE}]},
+        "validate_only": True,
+    },
+    "ListEvaluationRows": {"name": "{Evaluation}"},
 }
-_NAMED = {"Deployment", "Dataset", "TuneExperiment", "TuneSweep", "TunedModel", "Space", "BaseModel"}
+_NAMED = {"Deployment", "Dataset", "Evaluation", "TuneExperiment", "TuneSweep", "TunedModel", "Space", "BaseModel"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "TuneExperiment": create_experiment(stubs, dataset.name).name,
         "SecondTuneExperiment": create_experiment(stubs, dataset.name).name,
         "TuneSweep": create_sweep(stubs, dataset.name).name,
+        "Evaluation": create_evaluation(stubs, dataset.name).name,
         "model": "attacked",
     }
 

@@ -14,17 +14,19 @@ import torch
 
 from factories.serving import TinyBaseModel
 from foreword.config import Settings
+from foreword.domain.job import JobKind
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.worker import Worker
 from foreword.scheduling.workshop import Workshop
-from foreword.storage import artifacts, checkpoints, queue
+from foreword.storage import answer_batches, artifacts, checkpoints, queue
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 
 SAVING = (*artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
 MOMENTS = (*SAVING, *queue.FAILPOINTS)
+ANSWERING = (*answer_batches.FAILPOINTS, "queue.heartbeat.after_commit", *artifacts.FAILPOINTS)
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,15 @@ class Kill:
 
 
 class _StopWhenDone(threading.Event):
-    """A stop event that is set when the worker has nothing to do and every experiment has ended."""
+    """A stop event that is set when the worker has nothing to do and every job has ended."""
 
-    def __init__(self, queue: ExperimentQueue) -> None:
+    def __init__(self, queue: JobQueue) -> None:
         super().__init__()
         self._queue = queue
 
     def wait(self, timeout: float | None = None) -> bool:
-        if not any(count for state, count in self._queue.counts().items() if not state.ended):
+        counts = [item for kind in JobKind for item in self._queue.counts(kind).items()]
+        if not any(count for state, count in counts if not state.ended):
             self.set()
         return super().wait(0.05)
 
@@ -75,7 +78,7 @@ def tune(settings: Settings, log: Path, name: str, kill: Kill = Kill()) -> None:
         plugins = PluginManager.load()
         plugins.base_models.claim("tests")
         plugins.base_models.add(TinyBaseModel())
-        experiments = ExperimentQueue(database, failpoint=failpoint)
+        experiments = JobQueue(database, failpoint=failpoint)
         url = settings.resolved_artifacts_url
         workshop = Workshop(
             settings=settings,
@@ -84,6 +87,7 @@ def tune(settings: Settings, log: Path, name: str, kill: Kill = Kill()) -> None:
             artifacts=ArtifactStore(url, failpoint=failpoint),
             checkpoints=CheckpointStore(url, key=b"key", failpoint=failpoint),
             queue=experiments,
+            failpoint=failpoint,
         )
         Worker(workshop, name).run(_StopWhenDone(experiments))
         database.close()

@@ -26,6 +26,7 @@ from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_
 from foreword.domain.comparison import MAX_COMPARED
 from foreword.domain.deployment import ModelReference
 from foreword.domain.differing_fields import MAX_FIELDS_BYTES
+from foreword.domain.evaluation import MAX_ANSWER_CHARACTERS, MAX_KEPT_LABELS, MAX_SYSTEMS
 from foreword.domain.experiment import MAX_LABEL_CHARACTERS, MAX_LABELS
 from foreword.domain.failure import Failure
 from foreword.domain.messages import MAX_PAGE_BYTES, USUAL_RESPONSE_BYTES
@@ -93,6 +94,23 @@ CHARACTERS: Mapping[str, int] = {
     "Deployment.serving_name": HASH,
     "Deployment.tags": 63,
     "DeploymentRevision.model": NAME,
+    "EvaluatedSystem.id": 63,
+    "EvaluatedSystem.instruction": TEMPLATE,
+    "EvaluatedSystem.model": 500,
+    "EvaluatedSystem.verbalizer": TEMPLATE,
+    "EvaluatedSystem.version": NAME,
+    "Evaluation.creator": HASH,
+    "Evaluation.dataset": NAME,
+    "Evaluation.description": DESCRIPTION,
+    "Evaluation.display_name": DISPLAY_NAME,
+    "Evaluation.examples_dataset": NAME,
+    "Evaluation.name": NAME,
+    "Evaluation.task": HASH,
+    "EvaluationAnswer.answer": MAX_ANSWER_CHARACTERS,
+    "EvaluationAnswer.system": 63,
+    "EvaluationProgress.phase": 20,
+    "EvaluationRow.input": 2**18,
+    "EvaluationRow.reference": MAX_ANSWER_CHARACTERS,
     "ExportTunedModelResponse.path": HASH,
     "Space.creator": HASH,
     "Space.description": DESCRIPTION,
@@ -123,6 +141,7 @@ CHARACTERS: Mapping[str, int] = {
     "TuneSweep.display_name": DISPLAY_NAME,
     "TuneSweep.name": NAME,
     "TuneSweep.tuned_model": NAME,
+    "TuneSweepPlan.main_metric": HASH,
     "TuneTrial.tune_experiment": NAME,
     "TuneTrial.tuned_model": NAME,
     "TunePlan.labels": MAX_LABEL_CHARACTERS,
@@ -160,6 +179,8 @@ ITEMS: Mapping[str, int] = {
     "Deployment.tags": 20,
     "Space.tags": 20,
     "TaskOptions.labels": MAX_LABELS,
+    "Evaluation.systems": MAX_SYSTEMS,
+    "EvaluationRow.answers": MAX_SYSTEMS,
     "TuneExperiment.snapshots": 1_000 + 2 * 1_000,  # at regular steps, and for each epoch of a run with a refit
     "TunePlan.labels": MAX_LABELS,
     "TuneSweep.trials": MAX_TRIALS,
@@ -175,6 +196,9 @@ BYTES: Mapping[str, int] = {
     "ComparedTuneExperiment.metrics": 50 * (4 * MAX_CELL_CHARACTERS + 20),
     "DataReport.findings": MAX_FINDINGS_BYTES,
     "DataReport.parts": MAX_PARTS_BYTES,
+    "Evaluation.differences": (MAX_SYSTEMS - 1) * 50 * 600,
+    "Evaluation.results": MAX_EVALUATIONS_BYTES,
+    "EvaluationAnswer.label_probabilities": MAX_KEPT_LABELS * (4 * MAX_LABEL_CHARACTERS + 20),
     "ExportTunedModelResponse.chunk": 2**20,
     "TaskOptions.extra": STRUCT,
     "SuspectRows.rows": MAX_SUSPECT_ROWS_BYTES,

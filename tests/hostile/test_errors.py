@@ -60,6 +60,7 @@ def names(stubs: Any) -> Mapping[str, str]:
         "TuneExperiment": f"{tenant}/tuneExperiments/none",
         "SecondTuneExperiment": f"{tenant}/tuneExperiments/none-either",
         "TuneSweep": f"{tenant}/tuneSweeps/none",
+        "Evaluation": f"{tenant}/evaluations/none",
         "model": BASE,
     }
 

@@ -89,6 +89,7 @@ def names(service: LocalService) -> Mapping[str, str]:
         "TuneExperiment": experiment.name,
         "SecondTuneExperiment": second.name,
         "TuneSweep": "tenants/dev/tuneSweeps/none",
+        "Evaluation": "tenants/dev/evaluations/none",
         "model": "attacked",
     }
 

@@ -11,6 +11,8 @@ class JobKind(Enum):
 
     TUNE = "tune"
     """A run of a tuning experiment."""
+    EVALUATE = "evaluate"
+    """An evaluation."""
 
 
 class JobState(Enum):

@@ -58,6 +58,7 @@ _MAX_EVALUATIONS = 20
 _MAX_METRICS = 50
 _FIELD_BYTES = 8  # at least the tag and the length of a field
 _NUMBER_BYTES = 12
+_CALIBRATION_BYTES = 500  # at most ten bins
 _FINDING_BYTES = 300  # row numbers, counts and tags
 _SUSPECT_BYTES = 350  # the name of the dataset, numbers and tags
 
@@ -132,7 +133,7 @@ def _limit_evaluation(evaluation: SystemEvaluation, room: int) -> SystemEvaluati
         cut_text(id, MAX_CELL_CHARACTERS): value
         for id, value in itertools.islice(evaluation.metrics.items(), _MAX_METRICS)
     }
-    room -= sum(2 * _size(id) + 3 * _NUMBER_BYTES for id in metrics)  # with their intervals
+    room -= _CALIBRATION_BYTES + sum(2 * _size(id) + 3 * _NUMBER_BYTES for id in metrics)  # with their intervals
     examples = [
         EvaluationExample(
             input=cut_text(example.input, MAX_EXAMPLE_CHARACTERS),

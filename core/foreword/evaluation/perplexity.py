@@ -65,12 +65,24 @@ def perplexity(
         max_target_tokens: Maximum length of answers in tokens, as in tuning.
         check: Called between batches; raises an error to stop.
     """
-    rows = [
+    rows = encode_answers(runner, texts, targets, max_target_tokens)
+    nats = answer_nats(runner.model, rows, contributions, check=check)
+    return perplexity_of(sum(nats), sum(len(row.target_ids) for row in rows))
+
+
+def perplexity_of(nats: float, tokens: float) -> float:
+    """Return the exponential of the mean loss per token; capped, because larger values mean nothing more."""
+    return math.exp(min(nats / tokens, _MOST_NATS))
+
+
+def encode_answers(
+    runner: ModelRunner, texts: Sequence[str], targets: Sequence[str], max_target_tokens: int
+) -> list[EncodedRow]:
+    """Return requests and their right answers as tokens, the answers cut to a length."""
+    return [
         EncodedRow(
             input_ids=tuple(runner.tokenize(text)),
             target_ids=tuple(encode_target(runner.model, target, max_target_tokens)),
         )
         for text, target in zip(texts, targets, strict=True)
     ]
-    mean = sum(answer_nats(runner.model, rows, contributions, check=check)) / sum(len(row.target_ids) for row in rows)
-    return math.exp(min(mean, _MOST_NATS))

@@ -65,18 +65,22 @@ def request_limit(runner: ModelRunner, max_new_tokens: int) -> int:
 
 
 def choose_examples(
-    rows: Sequence[Row], task: Task, schema: Schema, length: Callable[[str], int]
+    rows: Sequence[Row], task: Task, schema: Schema, length: Callable[[str], int], count: int = SHOTS
 ) -> tuple[PromptExample, ...]:
     """Choose the few-shot examples: for each of the most frequent answers, the row of median length.
 
     The choice is deterministic.
+
+    Args:
+        length: Returns the length of an input.
+        count: Number of examples.
     """
     by_target: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_target[task.target(row.output, schema)].append(row)
     frequent = sorted(by_target, key=lambda target: (-len(by_target[target]), target))
     chosen: list[PromptExample] = []
-    for place in range(SHOTS):
+    for place in range(count):
         if not frequent:
             break
         target = frequent[place % len(frequent)]

@@ -73,7 +73,7 @@ class Asides(Generic[Owner]):
             if aside.work.waits and not aside.is_queued:
                 aside.is_queued = True
                 self._queue.push(aside.tenant, aside, aside.last_seconds)
-        taken = self._queue.pop(0.0, 1)
+        taken = [aside for aside in self._queue.pop(0.0, 1) if aside in self._asides]
         for aside in taken:
             aside.is_queued = False
             started = self._clock()
@@ -97,6 +97,12 @@ class Asides(Generic[Owner]):
             self._changed.wait_for(
                 lambda: any(aside.work.waits or aside.work.ended for aside in self._asides), timeout=seconds
             )
+
+    def drop(self, owner: Owner) -> None:
+        """End the work of a run at its next check, and forget it; return when it has ended."""
+        for aside in [aside for aside in self._asides if aside.owner is owner]:
+            aside.work.drop()
+            self._asides.remove(aside)
 
     def close(self) -> None:
         """Drop all work. For an owner that fails."""

@@ -1,4 +1,4 @@
-"""The runs of one base model that a worker tunes together."""
+"""The jobs of one base model that a worker does together: runs that it tunes, and evaluations."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from foreword.domain.machine_speed import Machine
+from foreword.domain.job import JobKind
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.inference.residency.model_residency import ModelResidency
-from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.asides import Asides
+from foreword.scheduling.evaluation_member import EvaluationMember
+from foreword.scheduling.evaluation_run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
+from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.member import Member
-from foreword.scheduling.price import TokenPrice
+from foreword.scheduling.price import TokenPrice, price_on
 from foreword.scheduling.run import ExperimentRun
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Company, Lease
-from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.tuning.company.co_tuning import CoTuner
 from foreword.tuning.measuring import HELD_OUT_SHARE
-from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.runs.results import StepReport
 from foreword.tuning.runs.run import TuningRun
 
-_log = get_logger("worker")
+AnyMember = Member | EvaluationMember
+"""A job of a company."""
 
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 0.25
@@ -40,11 +41,11 @@ _SAVING_THREADS: Final = 4
 
 
 class WorkerCompany:
-    """The runs of one base model that a worker tunes together, from the first lease until all have left.
+    """The jobs of one base model that a worker does together, from the first lease until all have left.
 
     Runs join and leave between steps, and what ends one run does not touch the others. What a run does for itself -
     prepare, measure at the end of an epoch, evaluate, store - goes on in slices between the common passes (`Asides`),
-    which are as long as these, so that no run waits for longer than two passes.
+    which are as long as these, so that no run waits for longer than two passes. An evaluation does nothing else.
 
     Args:
         workshop: Resources shared by all runs.
@@ -72,8 +73,8 @@ class WorkerCompany:
         self._duration = timedelta(seconds=settings.lease_seconds)
         self._heartbeats = Heartbeats(workshop.queue, duration=self._duration, stop=stop)
         self._saver = ThreadPoolExecutor(_SAVING_THREADS, "checkpoints")
-        self._members: list[Member] = []
-        self._asides: Asides[Member] = Asides(clock)
+        self._members: list[AnyMember] = []
+        self._asides: Asides[AnyMember] = Asides(clock)
         self._tuner: CoTuner | None = None
         self._price: TokenPrice | None = None
         self._turn = Turn(settings.turn_seconds, clock)
@@ -107,22 +108,22 @@ class WorkerCompany:
                 member.held.close()
 
     def _begin(self, lease: Lease) -> None:
-        """Let a leased run join."""
-        experiment = lease.experiment
-        _log.info(
-            "experiment_leased",
-            experiment=experiment.id,
-            tenant=experiment.tenant,
-            epoch=lease.epoch,
-            resumed=lease.epoch > 1,
-            beside=len(self._members),
-        )
+        """Let a leased job join."""
+        JobLog(lease).info("leased", resumed=lease.epoch > 1, beside=len(self._members))
         held = ExitStack()
         heartbeat = held.enter_context(self._heartbeats.of(lease))
+        if lease.kind is JobKind.EVALUATE:
+            evaluation = EvaluationRun(self._workshop, lease, heartbeat)
+            evaluating = EvaluationMember(self._workshop, evaluation, lease, heartbeat, held)
+            self._members.append(evaluating)
+            self._turn.begin_tuning()
+            work = partial(evaluating.work, self._load)
+            self._asides.begin(evaluating, lease.tenant, work, lambda *_: self._leave(evaluating))
+            return
         run = ExperimentRun(self._workshop, lease, heartbeat, self._saver)
         member = Member(self._workshop, run, lease, heartbeat, held)
         self._members.append(member)
-        self._asides.begin(member, experiment.tenant, partial(member.prepare, self._load), self._prepared)
+        self._asides.begin(member, lease.tenant, partial(member.prepare, self._load), partial(self._prepared, member))
 
     def _let_join(self) -> None:
         """Let waiting runs of the company join while there is room."""
@@ -143,6 +144,9 @@ class WorkerCompany:
         if not self._asides.step(self._clock() - started) and not has_trained:
             self._asides.wait(_LONGEST_WAIT_SECONDS)
         for member, go_on in self._asides.ended():
+            if isinstance(member, EvaluationMember):  # it has stored its end itself
+                go_on()
+                continue
             with self._ending(member):
                 go_on()
         try:
@@ -158,7 +162,12 @@ class WorkerCompany:
 
     def _training(self) -> list[Member]:
         """Return the runs that make passes, or could."""
-        return [member for member in self._members if member not in self._asides]
+        return [member for member in self._members if isinstance(member, Member) and member not in self._asides]
+
+    def _interruptible(self) -> list[AnyMember]:
+        """Return the jobs that can leave now: runs between passes, and evaluations, whose answers are stored."""
+        evaluations = [member for member in self._members if isinstance(member, EvaluationMember)]
+        return [*self._training(), *evaluations]
 
     def _train(self, tuner: CoTuner) -> bool:
         """Make one pass, and record its results. Return False if no run has a pass to make."""
@@ -179,18 +188,18 @@ class WorkerCompany:
     def _measure(self, member: Member) -> None:
         """Begin to measure a run whose epoch is over."""
         if member not in self._asides:
-            self._asides.begin(member, member.lease.experiment.tenant, member.end_epoch, self._measured)
+            self._asides.begin(member, member.lease.tenant, member.end_epoch, partial(self._measured, member))
 
-    def _prepared(self, member: Member, _: None) -> None:
+    def _prepared(self, member: Member, *_: object) -> None:
         """Let a run that is prepared make passes, or leave if its tuning is done already."""
         self._turn.begin_tuning()
         tuner = self._tuner_for(member.tuning)
         if member.tuning.done:
             self._end(member, None)
         else:
-            tuner.add(member.tuning, tenant=member.lease.experiment.tenant)
+            tuner.add(member.tuning, tenant=member.lease.tenant)
 
-    def _measured(self, member: Member, report: StepReport) -> None:
+    def _measured(self, member: Member, _: AnyMember, report: StepReport) -> None:
         """Let a run whose epoch was ended make passes again, or leave if its tuning is done."""
         self._record(member, report)
         if member.tuning.done:
@@ -235,26 +244,24 @@ class WorkerCompany:
         queue, members = self._workshop.queue, list(self._members)
         company = Company(
             leases=[member.lease for member in members],
-            had_turns={member.lease.job for member in self._training() if member.run.turn.is_over},
+            had_turns={member.lease.job for member in self._interruptible() if member.turn.is_over},
             had_turn=self._turn.is_over,
             is_full=len(members) >= self._workshop.settings.max_runs_per_worker,
         )
         due = queue.leaving(company) if company.had_turn or company.had_turns else ()
         leaving = [member for member in members if member.lease in due]
-        self._is_closing = any(member in self._asides for member in leaving)
-        if not leaving or self._is_closing or not all(self._has_saved(member) for member in leaving):
+        self._is_closing = any(member not in self._interruptible() for member in leaving)
+        runs = [member for member in leaving if isinstance(member, Member)]
+        if not leaving or self._is_closing or not all(self._has_saved(member) for member in runs):
             return None
         following = queue.hand_over(company, due, self._duration)
         if following is None:
             return None
         for member in leaving:
+            self._asides.drop(member)
             self._leave(member)
-            _log.info(
-                "experiment_yielded",
-                experiment=member.lease.experiment.id,
-                tenant=member.lease.experiment.tenant,
-                to=following.experiment.id,
-                compute_seconds=member.heartbeat.compute_seconds,
+            JobLog(member.lease).info(
+                "yielded", to=following.subject.id, compute_seconds=member.heartbeat.compute_seconds
             )
         if not self._members:
             return following
@@ -280,12 +287,13 @@ class WorkerCompany:
         self._stop_training(member)
         price = self._price.seconds_per_token if self._price is not None else 0.0
         self._asides.begin(
-            member, member.lease.experiment.tenant, partial(member.leave, error, price), lambda *_: self._leave(member)
+            member, member.lease.tenant, partial(member.leave, error, price), lambda *_: self._leave(member)
         )
 
-    def _leave(self, member: Member) -> None:
-        """Let a run leave: its lease is no longer renewed, and its base model may be unloaded."""
-        self._stop_training(member)
+    def _leave(self, member: AnyMember) -> None:
+        """Let a job leave: its lease is no longer renewed, and its base model may be unloaded."""
+        if isinstance(member, Member):
+            self._stop_training(member)
         self._members.remove(member)
         member.held.close()
 
@@ -294,7 +302,8 @@ class WorkerCompany:
             self._tuner.remove(member.run.tuning)
 
     def _member_of(self, tuning: TuningRun) -> Member:
-        return next(member for member in self._members if member.run.tuning is tuning)
+        runs = (member for member in self._members if isinstance(member, Member))
+        return next(member for member in runs if member.run.tuning is tuning)
 
     def _load(self, held: ExitStack, base: BaseModel) -> LoadedModel:
         """Return a base model, loaded if necessary. It stays in memory until `held` closes."""
@@ -305,13 +314,7 @@ class WorkerCompany:
     def _tuner_for(self, tuning: TuningRun) -> CoTuner:
         """Return the company's tuner, made with the base model of its first run."""
         if self._tuner is None:
-            settings, spec = self._workshop.settings, tuning.model.spec
-            speed = TuningSpeed(device=settings.device, dtype=settings.dtype)
-            self._price = TokenPrice(
-                MachineSpeeds(self._workshop.database),
-                Machine(base_model=spec.id, device=speed.device, dtype=speed.dtype),
-                lambda: speed.seconds_per_token(spec),
-            )
+            self._price = price_on(self._workshop, tuning.model.spec)
             self._tuner = CoTuner(tuning.model)
         return self._tuner
 

@@ -1,16 +1,19 @@
-"""The end of a run at its worker: why it left is stored, and what is no longer needed is deleted."""
+"""The end of a job at its worker: why it left is stored, and what is no longer needed is deleted."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from foreword.domain.failure import Failure
+from foreword.domain.job import JobKind
 from foreword.errors import ForewordError, LeaseLostError, NotFoundError, UnavailableError
 from foreword.observability.faults import log_fault
 from foreword.observability.logging import get_logger
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
+from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.artifact_keys import answer_batches_key, checkpoints_key
+from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 
@@ -18,7 +21,7 @@ _log = get_logger("worker")
 
 
 def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Exception | None) -> None:
-    """Store why a run leaves its worker, and tidy up after it if it has ended.
+    """Store why a job leaves its worker, and tidy up after it if it has ended.
 
     It raises no error: if the database cannot store the end, the lease expires, and the run is repeated from its last
     checkpoint.
@@ -26,8 +29,7 @@ def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Excep
     Args:
         error: The reason; None if the run has succeeded, which it has stored itself.
     """
-    experiment = lease.experiment
-    log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
+    log = _log.bind(**JobLog(lease).context)
     try:
         if _store_end(workshop, lease, heartbeat, error):
             _tidy_up(workshop, lease)
@@ -47,47 +49,49 @@ def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Ex
         LeaseLostError: Another worker owns the run.
         UnavailableError: The database cannot be reached.
     """
-    queue, experiment = workshop.queue, lease.experiment
-    log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
+    queue, log = workshop.queue, JobLog(lease)
     try:
         if error is not None:
             raise error
-        log.info("experiment_succeeded")
+        log.info("succeeded")
     except LeaseLostError:
         raise
     except UnavailableError as outage:
         # The database or the artifact store is unavailable: after a pause, the run continues from its last
         # checkpoint. If the database cannot even store the release, the lease expires, which takes as long.
-        log.warning("experiment_put_off", reason=outage.reason, error=outage.message)
+        log.warning("put_off", reason=outage.reason, error=outage.message)
         queue.release(lease, pause=timedelta(seconds=workshop.settings.lease_seconds))
         return False
     except WorkerStoppingError:
         queue.release(lease)
-        log.info("experiment_given_back")
+        log.info("given_back")
         return False
     except RunCancelledError:
         queue.cancelled(lease, compute_seconds=heartbeat.compute_seconds)
-        log.info("experiment_cancelled")
+        log.info("cancelled")
     except ForewordError as failure:
         queue.fail(lease, Failure.of(failure), compute_seconds=heartbeat.compute_seconds)
-        log.warning("experiment_failed", reason=failure.reason)
+        log.warning("failed", reason=failure.reason)
     except Exception as crash:  # the root of a run: its error must not end the others
         fault = log_fault(
-            "experiment_crashed",
-            f"The run crashed with {type(crash).__name__}.",
+            f"{log.noun}_crashed",
+            f"The {'run' if lease.kind is JobKind.TUNE else log.noun} crashed with {type(crash).__name__}.",
             component="worker",
-            experiment=experiment.id,
-            tenant=experiment.tenant,
-            epoch=lease.epoch,
+            **log.context,
         )
         queue.fail(lease, Failure.of(fault), compute_seconds=heartbeat.compute_seconds)
     return True
 
 
 def _tidy_up(workshop: Workshop, lease: Lease) -> None:
-    """Delete the checkpoints of a run that has ended, and tell the plugins."""
+    """Delete the temporary files of a job that has ended, and tell the plugins of the end of a run."""
+    log = _log.bind(**JobLog(lease).context)
+    if lease.kind is JobKind.EVALUATE:
+        evaluation = lease.evaluation
+        batches = answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time)
+        ArtifactDeletions(database=workshop.database, artifacts=workshop.artifacts).delete(batches)
+        return
     experiment = lease.experiment
-    log = _log.bind(experiment=experiment.id, tenant=experiment.tenant, epoch=lease.epoch)
     try:
         workshop.checkpoints.delete_checkpoints(
             checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)

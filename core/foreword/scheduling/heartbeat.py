@@ -1,4 +1,4 @@
-"""Heartbeats, which renew the leases of a worker's runs and report cancellation."""
+"""Heartbeats, which renew the leases of a worker's jobs and report cancellation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.domain.evaluation import EvaluationPhase
+from foreword.domain.experiment import Phase, Snapshot
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.jobs.subjects import AnyProgress
+from foreword.storage.queue import JobQueue
 from foreword.storage.run_results import Beat
 
 _log = get_logger("worker")
@@ -44,7 +46,7 @@ class Heartbeats:
 
     def __init__(
         self,
-        queue: ExperimentQueue,
+        queue: JobQueue,
         *,
         duration: timedelta,
         stop: threading.Event,
@@ -123,11 +125,11 @@ class Heartbeat:
     def __init__(self, heartbeats: Heartbeats, lease: Lease) -> None:
         self._heartbeats = heartbeats
         self._lease = lease
-        self._charged_seconds = lease.experiment.compute_seconds
-        self._progress: Progress | None = None
+        self._charged_seconds = lease.subject.compute_seconds
+        self._progress: AnyProgress | None = None
         self._snapshots: tuple[Snapshot, ...] = ()
         self._made_progress = False
-        self._phase: Phase | None = None
+        self._phase: Phase | EvaluationPhase | None = None
         self._state = LeaseState.HELD
 
     @property
@@ -141,13 +143,13 @@ class Heartbeat:
         with self._heartbeats.lock:
             self._charged_seconds += seconds
 
-    def note(self, progress: Progress, snapshots: Sequence[Snapshot] = ()) -> None:
+    def note(self, progress: AnyProgress, snapshots: Sequence[Snapshot] = ()) -> None:
         """Leave new results for the next heartbeat."""
         with self._heartbeats.lock:
             self._progress = progress
             self._snapshots += tuple(snapshots)
 
-    def beat(self, progress: Progress | None = None, snapshots: Sequence[Snapshot] = ()) -> None:
+    def beat(self, progress: AnyProgress | None = None, snapshots: Sequence[Snapshot] = ()) -> None:
         """Store new results, renew the leases if it is time, and raise an error if the run must stop.
 
         Raises:

@@ -10,6 +10,7 @@ from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.ends import end_run
 from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
 from foreword.scheduling.run import ExperimentRun
+from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Lease
 from foreword.tuning.runs.results import StepReport
@@ -29,6 +30,11 @@ class Member:
     lease: Lease
     heartbeat: Heartbeat
     held: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def turn(self) -> Turn:
+        """Its turn at the worker."""
+        return self.run.turn
 
     @property
     def tuning(self) -> TuningRun:

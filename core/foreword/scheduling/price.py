@@ -6,8 +6,11 @@ from collections.abc import Callable
 from statistics import quantiles
 from typing import Final
 
+from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.machine_speed import Machine
+from foreword.scheduling.workshop import Workshop
 from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.runs.results import StepReport
 
 _FEWEST_TOKENS: Final = 1_000
@@ -50,3 +53,13 @@ class TokenPrice:
             pace, _, _ = quantiles(self._paces, n=4)
             self._speeds.observe(self._machine, seconds=pace * self._tokens, tokens=self._tokens)
             self._paces, self._tokens = [], 0
+
+
+def price_on(workshop: Workshop, spec: BaseModelSpec) -> TokenPrice:
+    """Return the price of a token of a base model at this worker."""
+    speed = TuningSpeed(device=workshop.settings.device, dtype=workshop.settings.dtype)
+    return TokenPrice(
+        MachineSpeeds(workshop.database),
+        Machine(base_model=spec.id, device=speed.device, dtype=speed.dtype),
+        lambda: speed.seconds_per_token(spec),
+    )

@@ -13,7 +13,7 @@ from foreword.scheduling.workshop import Workshop
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 
 
 def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
@@ -41,7 +41,7 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
             database=database,
             artifacts=ArtifactStore(settings.resolved_artifacts_url),
             checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=database.shared_key("checkpoints")),
-            queue=ExperimentQueue(database),
+            queue=JobQueue(database),
         )
         Worker(workshop).run(stop)
     finally:

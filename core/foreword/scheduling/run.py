@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
 
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase
 from foreword.domain.report import SystemEvaluation
-from foreword.errors import ArtifactError, FailedPreconditionError, ForewordError
+from foreword.errors import ArtifactError, ForewordError
 from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
@@ -19,6 +18,7 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
 from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat
+from foreword.scheduling.installed import installed
 from foreword.scheduling.saving import RunCheckpoints
 from foreword.scheduling.start import find_start, read_start
 from foreword.scheduling.storing import store_tuned_model
@@ -38,7 +38,6 @@ _log = get_logger("worker")
 _MOST_LOST_LEASES = 20
 
 ModelLoader = Callable[[BaseModel], LoadedModel]
-Item = TypeVar("Item")
 
 
 class ExperimentRun:
@@ -90,8 +89,8 @@ class ExperimentRun:
             raise _crashing(self._lease)
         plugins, config = self._workshop.plugins, self._experiment.config
         self._base: BaseModel = plugins.base_model(config.base_model)
-        self._task: Task = _installed("task", config.task, plugins.tasks.get(config.task))
-        self._method: TuningMethod = _installed(
+        self._task: Task = installed("task", config.task, plugins.tasks.get(config.task))
+        self._method: TuningMethod = installed(
             "tuning method", config.tuning_type, plugins.tuning_methods.get(config.tuning_type)
         )
         ids = (config.dataset, config.validation_dataset)
@@ -250,17 +249,6 @@ class ExperimentRun:
             parameters=plan.parameters,
             check=self._check,
         )
-
-
-def _installed(noun: str, id: str, item: Item | None) -> Item:
-    """Return an item of a plugin, or raise an error if this worker lacks the plugin."""
-    if item is None:
-        raise FailedPreconditionError(
-            f"The {noun} {id!r} is not installed on this worker. Install its plugin there, or allow it in "
-            "FOREWORD_PLUGINS, and create the experiment again.",
-            reason="PLUGIN_MISSING",
-        )
-    return item
 
 
 def _crashing(lease: Lease) -> ForewordError:

@@ -1,13 +1,14 @@
-"""The tuned model that a run starts from."""
+"""Tuned models that a job reads: the one that a run starts from, and those that an evaluation asks."""
 
 from __future__ import annotations
 
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.inference.engine.artifact_reading import read_artifact
+from foreword.inference.engine.artifact_reading import read_artifact, read_contributions
 from foreword.inference.interfaces import AdapterReference
 from foreword.names import TunedModelName
+from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, BaseModel, TuningMethod
 from foreword.storage.adapter_files import read_adapter_files
 from foreword.storage.artifacts import ArtifactStore
@@ -42,17 +43,32 @@ def read_start(artifacts: ArtifactStore, start: TunedModel, method: TuningMethod
         ArtifactError: It is missing, not what was stored, or does not fit; the message says which.
         UnavailableError: The artifact store is unavailable.
     """
-    reference = AdapterReference(
-        tenant=start.tenant,
-        base_model=start.base_model,
-        tuning_type=start.tuning_type,
-        artifact=start.artifact,
-        content_sha256=start.content_sha256,
-        config_sha256=start.provenance.get("adapter_config", ""),
-    )
     return read_artifact(
-        reference,
+        _reference(start),
         method,
         base.spec,
         lambda item: read_adapter_files(artifacts, item.artifact, item.config_sha256),
+    )
+
+
+def read_tuned(
+    artifacts: ArtifactStore, tuned: TunedModel, method: TuningMethod, base: BaseModel
+) -> tuple[Contribution, ...]:
+    """Return what a tuned model contributes to its base model; the errors are those of `read_start`."""
+    return read_contributions(
+        _reference(tuned),
+        method,
+        base.spec,
+        lambda item: read_adapter_files(artifacts, item.artifact, item.config_sha256),
+    )
+
+
+def _reference(tuned: TunedModel) -> AdapterReference:
+    return AdapterReference(
+        tenant=tuned.tenant,
+        base_model=tuned.base_model,
+        tuning_type=tuned.tuning_type,
+        artifact=tuned.artifact,
+        content_sha256=tuned.content_sha256,
+        config_sha256=tuned.provenance.get("adapter_config", ""),
     )

@@ -1,4 +1,4 @@
-"""The worker, which leases experiments and tunes those of one base model together."""
+"""The worker, which leases jobs and does those of one base model together."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from foreword.inference.residency.model_residency import ModelResidency
 from foreword.observability.logging import get_logger
 from foreword.plugin.interfaces import LoadedModel
 from foreword.scheduling.company import WorkerCompany
+from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Lease
 
@@ -25,7 +26,7 @@ _AWAY_SECONDS: Final = 5.0
 
 
 class Worker:
-    """A loop that pulls experiments from the database. Workers share nothing else.
+    """A loop that pulls jobs from the database. Workers share nothing else.
 
     Args:
         workshop: Resources shared by all runs.
@@ -70,6 +71,6 @@ class Worker:
         try:
             return WorkerCompany(self._workshop, lease, models=self._residency, stop=stop).work()
         except Exception:  # the process root: the runs are repeated from their checkpoints when the leases have expired
-            _log.exception("company_left", experiment=lease.experiment.id, tenant=lease.experiment.tenant)
+            _log.exception("company_left", **JobLog(lease).context)
             stop.wait(_AWAY_SECONDS)
             return None

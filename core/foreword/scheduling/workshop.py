@@ -1,7 +1,8 @@
-"""Resources that all runs of a worker share."""
+"""Resources that all jobs of a worker share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from foreword.config import Settings
@@ -9,16 +10,17 @@ from foreword.plugin.manager import PluginManager
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.database import Database
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """Resources shared by all runs of a worker."""
+    """Resources shared by all jobs of a worker; tests pass a `failpoint`."""
 
     settings: Settings
     plugins: PluginManager
     database: Database
     artifacts: ArtifactStore
     checkpoints: CheckpointStore
-    queue: ExperimentQueue
+    queue: JobQueue
+    failpoint: Callable[[str], None] = lambda _: None

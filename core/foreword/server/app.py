@@ -25,6 +25,8 @@ from foreword.server.catalog_service import CatalogService
 from foreword.server.comparisons import ExperimentComparer
 from foreword.server.dataset_service import DatasetService
 from foreword.server.deployment_service import DeploymentService
+from foreword.server.evaluation_planning import EvaluationPlanner
+from foreword.server.evaluation_service import EvaluationService
 from foreword.server.failed_keys import FailedKeys
 from foreword.server.grpc_server import create_server
 from foreword.server.health import Health
@@ -49,7 +51,7 @@ from foreword.server.tune_sweep_service import TuneSweepService
 from foreword.server.tuned_model_service import TunedModelService
 from foreword.server.upload_budget import UploadBudget
 from foreword.server.uploads import UploadChecker
-from foreword.server.watches import ExperimentWatches
+from foreword.server.watches import Watches
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
@@ -62,6 +64,7 @@ from foreword.v1 import (
     catalog_service_pb2_grpc,
     dataset_service_pb2_grpc,
     deployment_service_pb2_grpc,
+    evaluation_service_pb2_grpc,
     inference_service_pb2_grpc,
     tenant_service_pb2_grpc,
     tune_experiment_service_pb2_grpc,
@@ -75,6 +78,7 @@ SERVICES = tuple(
         "CatalogService",
         "DatasetService",
         "DeploymentService",
+        "EvaluationService",
         "InferenceService",
         "TenantService",
         "TuneExperimentService",
@@ -147,7 +151,7 @@ class ForewordServer:
         self._tenants = TenantRepository(database)
         self._pools = Pools(database_waits=not database.is_sqlite)
         self._failed_keys = FailedKeys(per_minute=settings.max_failed_keys_per_minute)
-        self._watches = ExperimentWatches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
+        self._watches = Watches(database, storage=self._pools.storage, max_per_tenant=settings.max_watches)
         self._health = Health()
         self.holds = HoldLog(self._clock)
         self._watchdog = LoopWatchdog(settings.loop_hold_milliseconds / 1000, self.holds.add)
@@ -272,13 +276,14 @@ class ForewordServer:
             max_bytes=settings.max_dataset_bytes,
             folder=settings.home_folder,
         )
+        speed = TuningSpeed(device=settings.device, dtype=settings.dtype)
         planner = Planner(
             database=self._database,
             artifacts=self._artifacts,
             plugins=self._plugins,
             tokens=tokens,
             default_base_model=settings.default_base_model,
-            speed=TuningSpeed(device=settings.device, dtype=settings.dtype),
+            speed=speed,
             memory=WorkerMemory.of(
                 workers=settings.workers, most_runs=settings.max_runs_per_worker, device=settings.device
             ),
@@ -303,6 +308,20 @@ class ForewordServer:
             (
                 deployment_service_pb2_grpc.add_DeploymentServiceServicer_to_server,
                 DeploymentService(database=database, plugins=plugins, models=models, prober=prober, storage=storage),
+            ),
+            (
+                evaluation_service_pb2_grpc.add_EvaluationServiceServicer_to_server,
+                EvaluationService(
+                    database=database,
+                    artifacts=artifacts,
+                    deletions=self._deletions,
+                    planner=EvaluationPlanner(database=database, artifacts=artifacts, plugins=plugins, speed=speed),
+                    models=models,
+                    pools=self._pools,
+                    watches=self._watches,
+                    max_queued=settings.max_queued_experiments,
+                    heartbeat_seconds=settings.watch_heartbeat_seconds,
+                ),
             ),
             (
                 inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,

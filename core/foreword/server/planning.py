@@ -6,30 +6,26 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import IO, Final, TypeVar
+from typing import Final, TypeVar
 
-from foreword.data.row_file import RowFile
-from foreword.data.row_sample import RowSample
-from foreword.data.rows import read_rows
-from foreword.data.task_choice import choose_task
 from foreword.domain.base_model import BaseModelSpec
-from foreword.domain.dataset import Dataset, Row
+from foreword.domain.dataset import Row
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.machine_speed import Machine
 from foreword.domain.near_names import did_you_mean
 from foreword.domain.report import Finding, Severity
 from foreword.domain.report_limits import MAX_WARNINGS_BYTES, limit_findings
 from foreword.domain.tuned_model import TunedModel
-from foreword.domain.violations import Violations, fields_below
-from foreword.errors import InvalidArgumentError
+from foreword.domain.violations import Violations
 from foreword.plugin.interfaces import BaseModel, Task, TuningMethod
 from foreword.plugin.manager import PluginManager
 from foreword.plugin.register import Register
 from foreword.server.convert.experiment import NewExperiment
+from foreword.server.row_reading import open_row_sequence
+from foreword.server.task_choice import choose_installed_task
 from foreword.server.token_counts import TokenCounters
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.tuning.planning.plan import make_plan
@@ -39,7 +35,6 @@ from foreword.turns.cancellation import give_way
 
 Item = TypeVar("Item")
 
-_MAX_BYTES_IN_MEMORY: Final = 16_000_000
 _MAX_COUNTS_IN_MEMORY: Final = 50_000
 """Texts whose token counts are kept while several runs on them are planned."""
 
@@ -123,7 +118,7 @@ class Planner:
         with ExitStack() as files:
             found = [datasets.get(name.dataset) for name in first.datasets]
             size = _Size(text_bytes=sum(item.byte_size for item in found), rows=sum(item.row_count for item in found))
-            rows, *validation = (self._open(dataset, files) for dataset in found)
+            rows, *validation = (files.enter_context(open_row_sequence(self._artifacts, dataset)) for dataset in found)
             for place, run in enumerate(runs):
                 with in_run(place):
                     task, method = self._task_and_method(run)
@@ -135,12 +130,6 @@ class Planner:
         found = self._plugins.tasks.get(task)
         assert found is not None, "the task of a plan is installed"
         return found.main_metric
-
-    def _open(self, dataset: Dataset, files: ExitStack) -> Sequence[Row]:
-        """Return the rows of a dataset, which can be read until the stack closes."""
-        file = files.enter_context(open_rows(self._artifacts, dataset))
-        # Reading a large dataset several times takes longer, but parsed rows take several times its size.
-        return RowFile(file, give_way) if dataset.byte_size > _MAX_BYTES_IN_MEMORY else _rows(file)
 
     def _plan(
         self,
@@ -156,7 +145,9 @@ class Planner:
     ) -> tuple[ExperimentConfig, TunePlan]:
         chosen: tuple[Finding, ...] = ()
         if task is None:
-            task, chosen = self._choose_task(rows, requested)
+            task, chosen = choose_installed_task(
+                rows, self._plugins.tasks.items, requested.task_options, "tune_experiment"
+            )
         config = ExperimentConfig(
             base_model=model.spec.id,
             dataset=requested.dataset.dataset,
@@ -203,31 +194,6 @@ class Planner:
         violations.check()
         assert method is not None
         return task, method
-
-    def _choose_task(self, rows: Sequence[Row], requested: NewExperiment) -> tuple[Task, tuple[Finding, ...]]:
-        """Choose the installed task that suits the rows, and return the reason.
-
-        Raises:
-            InvalidArgumentError: No task suits the rows, or none accepts the given options.
-        """
-        tasks = self._plugins.tasks.items
-        with fields_below("tune_experiment"):
-            choice = choose_task(RowSample.of(rows), tasks, requested.task_options)
-        if choice.task is None:
-            names = ", ".join(sorted(tasks)) or "none"
-            raise InvalidArgumentError.of(
-                "tune_experiment.task", f"is unset, and no installed task suits the rows; set it to one of: {names}"
-            )
-        return choice.task, choice.findings
-
-
-def _rows(file: IO[bytes]) -> tuple[Row, ...]:
-    """Read all rows, unless the caller of the plan goes meanwhile."""
-    rows: list[Row] = []
-    for row in read_rows(file):
-        give_way()
-        rows.append(row)
-    return tuple(rows)
 
 
 def _alias(requested: str, spec: BaseModelSpec) -> list[Finding]:

@@ -42,6 +42,15 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "RollbackDeployment": _WRITE,
         "DeleteDeployment": _WRITE,
     },
+    "EvaluationService": {
+        "CreateEvaluation": _WRITE,
+        "GetEvaluation": _READ,
+        "ListEvaluations": _READ,
+        "WatchEvaluation": _READ,
+        "CancelEvaluation": _WRITE,
+        "DeleteEvaluation": _WRITE,
+        "ListEvaluationRows": _READ,
+    },
     "InferenceService": {
         "Generate": _INFER,
         "StreamGenerate": _INFER,

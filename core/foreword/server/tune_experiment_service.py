@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from google.protobuf import empty_pb2
 
 from foreword.errors import InvalidArgumentError
 from foreword.names import TenantName, TuneExperimentName
-from foreword.server.auth import admit_again, current_caller, require_own, require_readable
+from foreword.server.auth import current_caller, require_own, require_readable
 from foreword.server.comparisons import ExperimentComparer
 from foreword.server.convert import experiment as convert
 from foreword.server.convert.comparison import comparison, parse_compared
@@ -20,13 +19,11 @@ from foreword.server.planning import Planner
 from foreword.server.pools import BEGIN_SECONDS, READ_SECONDS, WRITE_SECONDS, Pools
 from foreword.server.references import readable_references, require_own_references
 from foreword.server.responses import converted, fill_page
-from foreword.server.watches import ExperimentWatches
+from foreword.server.watches import Watches
 from foreword.storage.database import Database
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2, tune_experiment_service_pb2_grpc
-
-RECHECK_SECONDS = 1.0
 
 
 class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServiceServicer):
@@ -45,7 +42,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         planner: Planner,
         comparer: ExperimentComparer,
         pools: Pools,
-        watches: ExperimentWatches,
+        watches: Watches,
         max_queued: int,
         heartbeat_seconds: float,
     ) -> None:
@@ -136,18 +133,7 @@ class TuneExperimentService(tune_experiment_service_pb2_grpc.TuneExperimentServi
         if sequence < 0:
             raise InvalidArgumentError.of("after_sequence", f"must be at least 0, not {sequence}")
         with self._watches.open(name, sequence) as watch:
-            sent = time.monotonic()
-            while True:
-                pause = max(sent + self._heartbeat_seconds - time.monotonic(), 0.0)
-                seen = await watch.next(min(RECHECK_SECONDS, pause))
-                await admit_again()
-                overdue = time.monotonic() >= sent + self._heartbeat_seconds
-                if seen is None and not overdue:
-                    continue
-                sent = time.monotonic()
-                seen = seen or watch.repeated()
-                if seen is None:
-                    continue
+            async for seen in watch.updates(self._heartbeat_seconds):
                 require_readable(seen.creator, request.name)
                 message = await self._pools.storage.run(name.tenant, READ_SECONDS, convert.tune_experiment, seen)
                 yield tune_experiment_service_pb2.WatchTuneExperimentResponse(tune_experiment=message)

@@ -1,49 +1,61 @@
-"""Watches of experiments, which share one database query in each interval."""
+"""Watches of experiments and evaluations, which share one database query in each interval."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from typing import Any, Generic, TypeVar, overload
 
-from foreword.domain.experiment import TuneExperiment
+from foreword.domain.evaluation import Evaluation
+from foreword.domain.experiment import Snapshot, TuneExperiment
 from foreword.errors import ExhaustedError, ForewordError, NotFoundError, UnavailableError
-from foreword.names import TenantName, TuneExperimentName
+from foreword.names import EvaluationName, TenantName, TuneExperimentName
 from foreword.observability.logging import get_logger
+from foreword.server.auth import admit_again
 from foreword.server.pools import READ_SECONDS
 from foreword.storage.database import Database
+from foreword.storage.evaluations import EvaluationRepository
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.versions import ExperimentVersions, Version
+from foreword.storage.versions import Version, Versions
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
+Name = TuneExperimentName | EvaluationName
+"""Name of a resource that can be watched."""
+
+Item = TypeVar("Item", TuneExperiment, Evaluation)
+
 POLL_SECONDS = 0.25
+RECHECK_SECONDS = 1.0
+"""Time between two looks at the caller's key, which may have been revoked."""
 _RETRY_AFTER = timedelta(seconds=10)
 _log = get_logger("watches")
 
 
-class Watch:
-    """One caller's view of an experiment, which returns only changes that the caller has not seen.
+class Watch(Generic[Item]):
+    """One caller's view of an experiment or an evaluation, which returns only changes that the caller has not seen.
 
     Attributes:
-        sequence: Sequence number of the last snapshot that the caller has seen.
-        version: Version of the experiment that was last handed in; None before the first one.
+        sequence: Sequence number of the last snapshot that the caller has seen; 0 for an evaluation.
+        version: Version of the resource that was last handed in; None before the first one.
     """
 
     def __init__(self, after_sequence: int) -> None:
         self.sequence = after_sequence
         self.version: Version | None = None
-        self._given: TuneExperiment | None = None
-        self._newest: TuneExperiment | None = None
-        self._delivered: TuneExperiment | None = None
+        self._given: Item | None = None
+        self._newest: Item | None = None
+        self._delivered: Item | None = None
         self._error: Exception | None = None
         self._woken = asyncio.Event()
 
-    def give(self, seen: TuneExperiment, version: Version) -> None:
-        """Hand in the experiment with its snapshots after `sequence`, so that a slow caller misses nothing."""
+    def give(self, seen: Item, version: Version) -> None:
+        """Hand in the resource with its snapshots after `sequence`, so that a slow caller misses nothing."""
         self.version, self._given = version, seen
         self._woken.set()
 
@@ -52,15 +64,15 @@ class Watch:
         self._error = error
         self._woken.set()
 
-    def repeated(self) -> TuneExperiment | None:
-        """Return the experiment without snapshots, for a heartbeat; None before the first read."""
-        return None if self._newest is None else dataclasses.replace(self._newest, snapshots=())
+    def repeated(self) -> Item | None:
+        """Return the resource without snapshots, for a heartbeat; None before the first read."""
+        return None if self._newest is None else _with_snapshots(self._newest, ())
 
-    async def next(self, timeout_seconds: float) -> TuneExperiment | None:
-        """Return the experiment with its new snapshots; None if nothing changes within the timeout.
+    async def next(self, timeout_seconds: float) -> Item | None:
+        """Return the resource with its new snapshots; None if nothing changes within the timeout.
 
         Raises:
-            NotFoundError: The experiment does not exist or was deleted.
+            NotFoundError: The resource does not exist or was deleted.
             UnavailableError: The server is shutting down, or the database cannot be reached.
         """
         with contextlib.suppress(TimeoutError):
@@ -72,21 +84,42 @@ class Watch:
         if given is None:
             return None
         self._newest = given
-        snapshots = tuple(snapshot for snapshot in given.snapshots if snapshot.sequence > self.sequence)
+        seen: tuple[Snapshot, ...] = given.snapshots if isinstance(given, TuneExperiment) else ()
+        snapshots = tuple(snapshot for snapshot in seen if snapshot.sequence > self.sequence)
         # Every heartbeat of a worker changes these two fields, which is no reason to wake callers four times a second.
-        bare = dataclasses.replace(given, snapshots=(), update_time=given.create_time, compute_seconds=0.0)
+        bare = _with_snapshots(given, ())
+        bare = dataclasses.replace(bare, update_time=given.create_time, compute_seconds=0.0)
         if not snapshots and bare == self._delivered:
             return None
         self._delivered = bare
         self.sequence = max(self.sequence, *(snapshot.sequence for snapshot in snapshots), 0)
-        return dataclasses.replace(given, snapshots=snapshots)
+        return _with_snapshots(given, snapshots)
+
+    async def updates(self, heartbeat_seconds: float) -> AsyncIterator[Item]:
+        """Yield the resource each time it changes, and again if nothing has changed for `heartbeat_seconds`.
+
+        Raises:
+            ForewordError: As in `next`, or the caller's key is no longer valid.
+        """
+        sent = time.monotonic()
+        while True:
+            pause = max(sent + heartbeat_seconds - time.monotonic(), 0.0)
+            seen = await self.next(min(RECHECK_SECONDS, pause))
+            await admit_again()
+            overdue = time.monotonic() >= sent + heartbeat_seconds
+            if seen is None and not overdue:
+                continue
+            sent = time.monotonic()
+            seen = seen or self.repeated()
+            if seen is not None:
+                yield seen
 
 
-class ExperimentWatches:
+class Watches:
     """All watches of this server, on one event loop.
 
-    One query in each interval finds the experiments that have changed. Only those are read, each once for all of its
-    watches.
+    One query in each interval and kind finds the resources that have changed. Only those are read, each once for all of
+    its watches.
 
     Args:
         max_per_tenant: Maximum number of watches that a tenant may have open on this server.
@@ -95,17 +128,23 @@ class ExperimentWatches:
     def __init__(self, database: Database, *, storage: TurnPool, max_per_tenant: int) -> None:
         self._storage = storage
         self._database = database
-        self._versions = ExperimentVersions(database)
+        self._versions = Versions(database)
         self._max_per_tenant = max_per_tenant
-        self._open: dict[TuneExperimentName, set[Watch]] = {}
+        self._open: dict[Name, set[Watch[Any]]] = {}
         self._counts: Counter[str] = Counter()
         self._woken = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
         self._closed = False
 
+    @overload
+    def open(self, name: TuneExperimentName, after_sequence: int) -> AbstractContextManager[Watch[TuneExperiment]]: ...
+
+    @overload
+    def open(self, name: EvaluationName, after_sequence: int = 0) -> AbstractContextManager[Watch[Evaluation]]: ...
+
     @contextmanager
-    def open(self, name: TuneExperimentName, after_sequence: int) -> Iterator[Watch]:
-        """Watch an experiment until the block ends.
+    def open(self, name: Name, after_sequence: int = 0) -> Iterator[Watch[Any]]:
+        """Watch an experiment or an evaluation until the block ends.
 
         Raises:
             ExhaustedError: The tenant has too many watches open.
@@ -122,7 +161,7 @@ class ExperimentWatches:
                 retry_after=_RETRY_AFTER,
                 quota=str(TenantName(name.tenant)),
             )
-        watch = Watch(after_sequence)
+        watch: Watch[Any] = Watch(after_sequence)
         self._counts[name.tenant] += 1
         self._open.setdefault(name, set()).add(watch)
         self._woken.set()
@@ -140,7 +179,7 @@ class ExperimentWatches:
             for watch in watches:
                 watch.fail(_restarting(watch.sequence))
 
-    def _leave(self, name: TuneExperimentName, watch: Watch) -> None:
+    def _leave(self, name: Name, watch: Watch[Any]) -> None:
         self._open[name].remove(watch)
         if not self._open[name]:
             del self._open[name]
@@ -168,15 +207,13 @@ class ExperimentWatches:
     async def _give_changes(self) -> None:
         asked = list(self._open)
         versions = await self._storage.run(SERVICE, READ_SECONDS, self._versions.read, asked)
-        tenants: dict[str, list[TuneExperimentName]] = {}
+        tenants: dict[str, list[Name]] = {}
         for name in asked:
             tenants.setdefault(name.tenant, []).append(name)
         # Tenants do not wait for each other: one may have many watches, or many calls that wait for a thread.
         await asyncio.gather(*(self._give_changes_of(names, versions) for names in tenants.values()))
 
-    async def _give_changes_of(
-        self, names: Sequence[TuneExperimentName], versions: Mapping[TuneExperimentName, Version]
-    ) -> None:
+    async def _give_changes_of(self, names: Sequence[Name], versions: Mapping[Name, Version]) -> None:
         """Hand changes to the watches of one tenant."""
         for name in names:
             version = versions.get(name)
@@ -186,25 +223,34 @@ class ExperimentWatches:
             if version is None:
                 _fail(behind, NotFoundError.of(str(name)))
                 continue
-            repository = ExperimentRepository(self._database, name.tenant)
             after = min(watch.sequence for watch in behind)
             try:
-                seen = await self._storage.run(
-                    name.tenant, READ_SECONDS, repository.get, name.tune_experiment, after_sequence=after
-                )
-            except ForewordError as error:  # it concerns this experiment only, so the others are still read
+                seen = await self._storage.run(name.tenant, READ_SECONDS, self._read, name, after)
+            except ForewordError as error:  # it concerns this resource only, so the others are still read
                 _fail(behind, error)
                 continue
             for watch in behind:
                 watch.give(seen, version)
 
+    def _read(self, name: Name, after_sequence: int) -> TuneExperiment | Evaluation:
+        if isinstance(name, EvaluationName):
+            return EvaluationRepository(self._database, name.tenant).get(name.evaluation)
+        repository = ExperimentRepository(self._database, name.tenant)
+        return repository.get(name.tune_experiment, after_sequence=after_sequence)
 
-def _fail(watches: list[Watch], error: ForewordError) -> None:
+
+def _with_snapshots(item: Item, snapshots: tuple[Snapshot, ...]) -> Item:
+    """Return an experiment with other snapshots; an evaluation has none."""
+    return dataclasses.replace(item, snapshots=snapshots) if isinstance(item, TuneExperiment) else item
+
+
+def _fail(watches: list[Watch[Any]], error: ForewordError) -> None:
     for watch in watches:
         watch.fail(error)
 
 
 def _restarting(sequence: int) -> UnavailableError:
     return UnavailableError(
-        f"The service is restarting. Watch again with after_sequence {sequence}.", reason="DRAINING"
+        f"The service is restarting. Watch again{f' with after_sequence {sequence}' if sequence else ''}.",
+        reason="DRAINING",
     )

@@ -46,6 +46,22 @@ def tuned_model_key(tenant: str, tuned_model: str, content_sha256: str) -> str:
     return f"tenants/{tenant}/tunedModels/{tuned_model}-{content_sha256[:16]}"
 
 
+def evaluation_rows_key(tenant: str, evaluation: str, content_sha256: str) -> str:
+    """Return a new key for the rows of an evaluation with their answers.
+
+    It ends in random digits, as that of a dataset.
+    """
+    return f"tenants/{tenant}/evaluations/{evaluation}-{content_sha256[:16]}-{secrets.token_hex(4)}"
+
+
+def answer_batches_key(tenant: str, evaluation: str, create_time: datetime) -> str:
+    """Return the prefix of the batches of answers of an evaluation that has not ended.
+
+    The time distinguishes it from an earlier evaluation with the same id.
+    """
+    return f"answers/{tenant}/{evaluation}.{create_time.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+
+
 def checkpoints_key(tenant: str, experiment: str, create_time: datetime) -> str:
     """Return the key of the checkpoints of an experiment.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import IO, BinaryIO, Final
@@ -46,22 +46,39 @@ def open_rows(artifacts: ArtifactStore, dataset: Dataset) -> Iterator[BinaryIO]:
         UnavailableError: The artifact store is unavailable.
     """
     corrupt = partial(_corrupt, dataset)
+    if dataset.blocks_sha256:
+        with open_verified(artifacts, dataset.artifact, dataset.blocks_sha256, corrupt) as rows:
+            yield rows
+        return
     with artifacts.open(dataset.artifact, ROWS_FILE) as file:
-        if dataset.blocks_sha256:
-            hashes = _read_hashes(artifacts, dataset)
-        else:
-            whole_sha256, hashes = hash_blocks(iter(lambda: as_os_error(file.read, BLOCK_BYTES), b""))
-            if whole_sha256 != dataset.content_sha256:
-                raise corrupt()
+        whole_sha256, hashes = hash_blocks(iter(lambda: as_os_error(file.read, BLOCK_BYTES), b""))
+        if whole_sha256 != dataset.content_sha256:
+            raise corrupt()
         yield io.BufferedReader(VerifiedFile(file, hashes, corrupt), BLOCK_BYTES)
 
 
-def _read_hashes(artifacts: ArtifactStore, dataset: Dataset) -> BlockHashes:
-    with artifacts.open(dataset.artifact, BLOCKS_FILE) as file:
-        content = as_os_error(file.read, MAX_HASHES_BYTES)
-    if hashlib.sha256(content).hexdigest() != dataset.blocks_sha256:
-        raise _corrupt(dataset)
-    return BlockHashes.from_bytes(content)
+@contextmanager
+def open_verified(
+    artifacts: ArtifactStore, artifact: str, blocks_sha256: str, corrupt: Callable[[], Exception]
+) -> Iterator[BinaryIO]:
+    """Open rows that `rows_files` has made for the duration of the block. Each block is verified when it is read.
+
+    Args:
+        artifact: Key prefix of the files.
+        blocks_sha256: SHA-256 of the hashes of the blocks, in hexadecimal.
+        corrupt: Returns the error to raise if the rows are not what was stored.
+
+    Raises:
+        ArtifactError: The rows are missing, or are not what was stored. Reading raises it too.
+        UnavailableError: The artifact store is unavailable.
+    """
+    with artifacts.open(artifact, ROWS_FILE) as file:
+        with artifacts.open(artifact, BLOCKS_FILE) as blocks:
+            content = as_os_error(blocks.read, MAX_HASHES_BYTES)
+        if hashlib.sha256(content).hexdigest() != blocks_sha256:
+            raise corrupt()
+        hashes = BlockHashes.from_bytes(content)
+        yield io.BufferedReader(VerifiedFile(file, hashes, corrupt), BLOCK_BYTES)
 
 
 def _corrupt(dataset: Dataset) -> ArtifactError:

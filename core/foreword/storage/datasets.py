@@ -9,7 +9,7 @@ from foreword.domain.dataset import Dataset
 from foreword.domain.report import DataReport
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.names import DatasetName, TuneExperimentName
+from foreword.names import DatasetName, EvaluationName, TuneExperimentName
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import drop_note, note_deletion
@@ -18,7 +18,7 @@ from foreword.storage.lists.list_specs import DATASETS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.tables import DatasetRow, DatasetVersionRow, ExperimentRow, JobRow
+from foreword.storage.tables import DatasetRow, DatasetVersionRow, EvaluationRow, ExperimentRow, JobRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
 
@@ -125,26 +125,16 @@ class DatasetRepository:
 
         Raises:
             NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: A queued or running experiment needs it.
+            FailedPreconditionError: A queued or running experiment or evaluation needs it.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
-            user = session.scalars(
-                select(ExperimentRow.id)
-                .join(ExperimentRow.job)
-                .where(
-                    ExperimentRow.tenant == self._tenant,
-                    JobRow.state.in_(LIVE_STATES),
-                    or_(ExperimentRow.dataset == id, ExperimentRow.config["validation_dataset"].as_string() == id),
-                )
-                .limit(1)
-            ).one_or_none()
+            user = _user(session, self._tenant, id)
             if user is not None:
-                name = TuneExperimentName(self._tenant, user)
                 raise FailedPreconditionError(
-                    f"{name} needs {DatasetName(self._tenant, id)}. Wait until it has ended, or cancel it.",
+                    f"{user} needs {DatasetName(self._tenant, id)}. Wait until it has ended, or cancel it.",
                     reason="RESOURCE_IN_USE",
-                    metadata={"resource": str(DatasetName(self._tenant, id)), "user": str(name)},
+                    metadata={"resource": str(DatasetName(self._tenant, id)), "user": user},
                 )
             session.delete(row)
             session.flush()
@@ -157,6 +147,31 @@ class DatasetRepository:
                 return None
             note_deletion(session, self._tenant, row.artifact, self._database.clock(session))
             return row.artifact
+
+
+def _user(session: Session, tenant: str, id: str) -> str | None:
+    """Return the name of a queued or running job that needs a dataset; None if there is none."""
+    live = JobRow.state.in_(LIVE_STATES)
+    validation = ExperimentRow.config["validation_dataset"].as_string()
+    run = session.scalars(
+        select(ExperimentRow.id)
+        .join(ExperimentRow.job)
+        .where(ExperimentRow.tenant == tenant, live, or_(ExperimentRow.dataset == id, validation == id))
+        .limit(1)
+    ).one_or_none()
+    if run is not None:
+        return str(TuneExperimentName(tenant, run))
+    evaluation = session.scalars(
+        select(EvaluationRow.id)
+        .join(EvaluationRow.job)
+        .where(
+            EvaluationRow.tenant == tenant,
+            live,
+            or_(EvaluationRow.dataset == id, EvaluationRow.examples_dataset == id),
+        )
+        .limit(1)
+    ).one_or_none()
+    return None if evaluation is None else str(EvaluationName(tenant, evaluation))
 
 
 def require_dataset(session: Session, tenant: str, id: str) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, defer
 
 from foreword.domain.experiment import ExperimentConfig, Progress, Snapshot, TuneExperiment, TunePlan
@@ -15,24 +15,23 @@ from foreword.domain.report import SystemEvaluation
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.trial import Trial
-from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
-from foreword.names import TenantName, TuneExperimentName, TuneSweepName, check_id
+from foreword.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+from foreword.names import TuneExperimentName, TuneSweepName, check_id
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.datasets import require_dataset
 from foreword.storage.deletions import note_deletion
+from foreword.storage.jobs.admission import check_room, free_name
 from foreword.storage.jobs.leases import lock_job, new_job
-from foreword.storage.jobs.transitions import transition
+from foreword.storage.jobs.transitions import request_cancel
 from foreword.storage.lists.list_specs import TUNE_EXPERIMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.requests import RequestKey, deleted_since, find_replay, remember
-from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow, SweepRow
+from foreword.storage.tables import ExperimentRow, SnapshotRow, SweepRow
 from foreword.storage.tenants import require_tenant
 from foreword.storage.texts import check_texts
-
-_MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
 
 
 class ExperimentRepository:
@@ -74,7 +73,7 @@ class ExperimentRepository:
                 return made
             require_tenant(session, self._tenant)
             require_datasets(session, self._tenant, config)
-            check_room(session, self._tenant, max_queued, plan.estimated_seconds)
+            check_room(session, JobKind.TUNE, self._tenant, max_queued, plan.estimated_seconds)
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:
                 name = TuneExperimentName(self._tenant, id)
@@ -264,61 +263,16 @@ def require_datasets(session: Session, tenant: str, config: ExperimentConfig) ->
             require_dataset(session, tenant, id)
 
 
-def check_room(session: Session, tenant: str, max_queued: int, estimated_seconds: float, *, count: int = 1) -> None:
-    """Check whether a tenant may queue `count` more experiments.
-
-    Args:
-        estimated_seconds: Run time of one of them; 0 if it is unknown.
-
-    Raises:
-        ExhaustedError: The tenant would have too many experiments queued.
-    """
-    queued = session.scalars(
-        select(func.count())
-        .select_from(JobRow)
-        .where(
-            JobRow.tenant == tenant,
-            JobRow.kind == JobKind.TUNE.value,
-            JobRow.state == JobState.QUEUED.value,
-        )
-    ).one()
-    if queued + count > max_queued:
-        more = f", and the sweep has {count} trials" if count > 1 else ""
-        raise ExhaustedError(
-            f"{queued} experiments are already queued{more}, and the limit is {max_queued}. "
-            "Wait until one has started, or cancel one.",
-            metadata={"limit": str(max_queued)},
-            # A place becomes free when a run ends, and the runs of a tenant usually take similar times.
-            retry_after=_retry_after(estimated_seconds),
-            quota=str(TenantName(tenant)),
-        )
-
-
 def cancel_job(session: Session, row: ExperimentRow, now: datetime, reason: Failure | None = None) -> None:
     """Cancel a run that has not ended, whose job is locked; a worker that holds it finds out at its next heartbeat.
 
     Args:
         reason: Why its sweep has stopped it; None if its owner cancels it.
     """
-    job = row.job
-    state = JobState(job.state)
-    if state is JobState.QUEUED:
-        transition(job, JobState.CANCELLED, now)
-    elif state is JobState.RUNNING:
-        yielded = job.yield_time is not None
-        transition(job, JobState.CANCELLING, now)
-        if yielded:  # no worker holds it, and the workers may be busy for long
-            transition(job, JobState.CANCELLED, now)
-            note_deletion(session, row.tenant, checkpoints_key(row.tenant, row.id, row.create_time), now)
+    if request_cancel(row.job, now):
+        note_deletion(session, row.tenant, checkpoints_key(row.tenant, row.id, row.create_time), now)
     if reason is not None:
-        job.failure = encode(Failure, reason, "failure")
-
-
-def _retry_after(estimated_seconds: float) -> timedelta:
-    """Return the time after which a full queue is likely to have a free place."""
-    if not estimated_seconds:  # the speed of the machine is not known yet
-        return _USUAL_RETRY
-    return min(max(timedelta(seconds=estimated_seconds), _MIN_RETRY), _MAX_RETRY)
+        row.job.failure = encode(Failure, reason, "failure")
 
 
 def find_experiment(session: Session, tenant: str, id: str) -> ExperimentRow | None:
@@ -393,18 +347,3 @@ def _require(session: Session, tenant: str, id: str, *, for_update: bool = False
     if row is None:
         raise NotFoundError.of(str(TuneExperimentName(tenant, id)))
     return row
-
-
-def free_name(session: Session, table: type[ExperimentRow | SweepRow], tenant: str, wanted: str) -> str:
-    """Return a display name with the first free suffix of ` (1)`, ` (2)`, ..."""
-    taken = set(
-        session.scalars(
-            select(table.display_name).where(
-                table.tenant == tenant, table.display_name.startswith(wanted, autoescape=True)
-            )
-        )
-    )
-    number = 1
-    while (name := f"{wanted} ({number})") in taken:
-        number += 1
-    return name

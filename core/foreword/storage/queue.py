@@ -1,4 +1,4 @@
-"""The durable queue of experiments for workers: leases, heartbeats and results."""
+"""The durable queue of jobs for workers: leases, heartbeats and the ends of runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import Phase, Progress
+from foreword.domain.experiment import Progress
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobKind, JobState
 from foreword.domain.report import SystemEvaluation
@@ -20,11 +20,12 @@ from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
-from foreword.storage.experiments import read_snapshots, to_experiment
-from foreword.storage.jobs.leases import Company, Lease, LeaseState, end_turn, grant, lock_leased
+from foreword.storage.jobs.endings import end_job
+from foreword.storage.jobs.leases import Company, Lease, LeaseState, end_turn, grant, lock_held, lock_leased
+from foreword.storage.jobs.subjects import read_subject, set_loading, set_waiting
 from foreword.storage.jobs.transitions import transition
-from foreword.storage.jobs.turns import charge_compute, exchange_due, lock_first, runs_in_order, runs_joining
-from foreword.storage.run_results import Beat, experiment_of, note_scores, set_phase, store_beat
+from foreword.storage.jobs.turns import exchange_due, lock_first, runs_in_order, runs_joining
+from foreword.storage.run_results import Beat, experiment_of, note_scores, store_beat
 from foreword.storage.sweep_trials import held_out_curves
 from foreword.storage.tables import JobRow, SnapshotRow
 from foreword.storage.tuned_models import add_tuned_model
@@ -37,8 +38,8 @@ FAILPOINTS = tuple(
 """The points at which `failpoint` is called, for tests that kill the process there."""
 
 
-class ExperimentQueue:
-    """The experiments of all tenants, for workers. A worker may hold several leases.
+class JobQueue:
+    """The jobs of all tenants, for workers. A worker may hold several leases.
 
     Args:
         failpoint: Called with a name of FAILPOINTS when that point is reached.
@@ -49,9 +50,9 @@ class ExperimentQueue:
         self._failpoint = failpoint
 
     def lease(self, worker: str, duration: timedelta) -> Lease | None:
-        """Lease the next experiment that waits for a worker; return None if there is none.
+        """Lease the next job that waits for a worker; return None if there is none.
 
-        An experiment waits if it is queued, was released, or has an expired lease. `domain.worker_turns` has their
+        A job waits if it is queued, was released, or has an expired lease. `domain.worker_turns` has their
         order.
 
         Args:
@@ -61,7 +62,7 @@ class ExperimentQueue:
         return self._lease("lease", runs_in_order, worker, duration)
 
     def join(self, worker: str, company: str, duration: timedelta) -> Lease | None:
-        """Lease the next experiment that may join the company of a worker; return None if there is none.
+        """Lease the next job that may join the company of a worker; return None if there is none.
 
         It has waited for some seconds, so no other worker is free.
 
@@ -88,7 +89,7 @@ class ExperimentQueue:
     def hand_over(self, company: Company, leaving: Sequence[Lease], duration: timedelta) -> Lease | None:
         """Release runs and lease the run of another tenant that should have the worker, in one transaction.
 
-        The released runs stay RUNNING, in the phase WAITING. Write their checkpoints first.
+        The released jobs stay RUNNING, in the phase WAITING. Write the checkpoints of runs first.
 
         Args:
             leaving: The leases that `leaving` returned.
@@ -101,7 +102,7 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns one of the runs that leave, or it has ended.
         """
         with self._database.write("leases") as session:
-            jobs = _lock(session, leaving)
+            jobs = lock_held(session, leaving)
             now = self._database.clock(session)
             if any(job.state == JobState.CANCELLING.value for job in jobs):
                 return None
@@ -116,7 +117,7 @@ class ExperimentQueue:
                 return None
             for job in jobs:
                 end_turn(job, now)
-                set_phase(experiment_of(session, job), Phase.WAITING)
+                set_waiting(session, job)
             session.flush()
             self._failpoint("queue.hand_over.before_commit")
         self._failpoint("queue.hand_over.after_commit")
@@ -152,7 +153,7 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            (job,) = _lock(session, [lease])
+            (job,) = lock_held(session, [lease])
             row = experiment_of(session, job)
             session.execute(delete(SnapshotRow).where(SnapshotRow.experiment_key == row.key, SnapshotRow.step > step))
             note_scores(row, held_out_curves(session, [row]).get(row.key, ()), afresh=True)
@@ -178,9 +179,9 @@ class ExperimentQueue:
         Raises:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
-        assert tuned_model.tenant == lease.experiment.tenant
+        assert tuned_model.tenant == lease.tenant
         with self._database.write() as session:
-            job = self._end(session, lease, JobState.SUCCEEDED, compute_seconds)
+            job = end_job(session, lease, JobState.SUCCEEDED, compute_seconds, self._database.clock(session))
             job.failure = None  # its sweep may have stopped it a moment too late
             assert job.end_time is not None
             row = experiment_of(session, job)
@@ -203,7 +204,7 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            job = self._end(session, lease, JobState.FAILED, compute_seconds)
+            job = end_job(session, lease, JobState.FAILED, compute_seconds, self._database.clock(session))
             job.failure = encode(Failure, failure, "failure")
             session.flush()
             self._failpoint("queue.fail.before_commit")
@@ -216,7 +217,7 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            self._end(session, lease, JobState.CANCELLED, compute_seconds)
+            end_job(session, lease, JobState.CANCELLED, compute_seconds, self._database.clock(session))
             session.flush()
             self._failpoint("queue.cancelled.before_commit")
         self._failpoint("queue.cancelled.after_commit")
@@ -231,18 +232,18 @@ class ExperimentQueue:
             LeaseLostError: Another worker owns the run, or it has ended.
         """
         with self._database.write() as session:
-            (job,) = _lock(session, [lease])
+            (job,) = lock_held(session, [lease])
             job.lease_worker = None
             job.lease_expire_time = self._database.clock(session) + pause if pause else None
             session.flush()
             self._failpoint("queue.release.before_commit")
         self._failpoint("queue.release.after_commit")
 
-    def counts(self) -> Mapping[JobState, int]:
-        """Return the number of experiments in each state, over all tenants."""
+    def counts(self, kind: JobKind = JobKind.TUNE) -> Mapping[JobState, int]:
+        """Return the number of jobs of a kind in each state, over all tenants."""
         with self._database.read() as session:
             rows = session.execute(
-                select(JobRow.state, func.count()).where(JobRow.kind == JobKind.TUNE.value).group_by(JobRow.state)
+                select(JobRow.state, func.count()).where(JobRow.kind == kind.value).group_by(JobRow.state)
             )
             found = {state: count for state, count in rows}  # noqa: C416 - mypy rejects dict(rows)
         return {state: found.get(state.value, 0) for state in JobState}
@@ -267,40 +268,22 @@ class ExperimentQueue:
         return lease
 
     def _grant(self, session: Session, job: JobRow, worker: str, now: datetime, duration: timedelta) -> Lease | None:
-        """Lease a locked job that waits. An unreadable experiment fails, and the result is None."""
+        """Lease a locked job that waits. A job on an unreadable resource fails, and the result is None."""
         waited = job.yield_time is not None
         grant(job, worker, now, duration)
         try:
-            row = experiment_of(session, job)
             if waited:
-                set_phase(row, Phase.LOADING)
-            experiment = to_experiment(row, read_snapshots(session, row, 0))
+                set_loading(session, job)
+            subject = read_subject(session, job)
         except InternalError as error:
             # If an unreadable row stayed queued, every lease would select it again.
             transition(job, JobState.FAILED, now)
             job.failure = encode(Failure, Failure.of(error), "failure")
             return None
-        return Lease(experiment, job.lease_epoch, worker, job.key, job.lost_leases)
-
-    def _end(self, session: Session, lease: Lease, state: JobState, compute_seconds: float) -> JobRow:
-        (job,) = _lock(session, [lease])
-        now = self._database.clock(session)
-        transition(job, state, now)
-        charge_compute(session, job, compute_seconds, now)
-        return job
+        return Lease(subject, job.lease_epoch, worker, job.key, job.lost_leases)
 
 
 def _state(job: JobRow | None) -> LeaseState:
     if job is None:
         return LeaseState.LOST
     return LeaseState.CANCELLING if job.state == JobState.CANCELLING.value else LeaseState.HELD
-
-
-def _lock(session: Session, leases: Sequence[Lease]) -> list[JobRow]:
-    """Return the locked jobs of leases, or raise LeaseLostError if one of the leases is no longer valid."""
-    held: list[JobRow] = []
-    for lease, job in zip(leases, lock_leased(session, leases), strict=True):
-        if job is None:
-            raise lease.lost()
-        held.append(job)
-    return held

@@ -1,4 +1,4 @@
-"""Results of a run that a heartbeat stores in its experiment and its job."""
+"""Results of a job that a heartbeat stores in its resource and its row."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from foreword.domain.experiment import Phase, Progress, Snapshot
+from foreword.domain.experiment import Phase, Snapshot
 from foreword.domain.halving import HeldOutScore, kept_score
 from foreword.domain.trial import Trial
 from foreword.storage.codec import decode, encode
 from foreword.storage.experiments import find_experiment
 from foreword.storage.jobs.leases import Lease
+from foreword.storage.jobs.subjects import AnyProgress, store_progress
 from foreword.storage.jobs.turns import charge_compute
 from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow
 
@@ -32,7 +33,7 @@ class Beat:
     """
 
     lease: Lease
-    progress: Progress | None = None
+    progress: AnyProgress | None = None
     snapshots: Sequence[Snapshot] = ()
     compute_seconds: float = 0.0
     made_progress: bool = False
@@ -47,9 +48,11 @@ def store_beat(session: Session, job: JobRow, beat: Beat, now: datetime, duratio
     if beat.progress is None and not beat.snapshots:
         return
     job.update_time = now
-    row = experiment_of(session, job)
     if beat.progress is not None:
-        row.progress = encode(Progress, beat.progress, "progress")
+        store_progress(session, job, beat.progress)
+    if not beat.snapshots:
+        return
+    row = experiment_of(session, job)
     for snapshot in beat.snapshots:
         row.last_sequence += 1
         numbered = dataclasses.replace(snapshot, sequence=row.last_sequence)
@@ -91,9 +94,3 @@ def experiment_of(session: Session, job: JobRow) -> ExperimentRow:
     row = find_experiment(session, job.tenant, job.resource)
     assert row is not None, "an experiment is deleted together with its job"
     return row
-
-
-def set_phase(row: ExperimentRow, phase: Phase) -> None:
-    """Change the phase of a run whose job is locked."""
-    progress = dataclasses.replace(decode(Progress, row.progress), phase=phase, remaining_seconds=None)
-    row.progress = encode(Progress, progress)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from foreword.domain.experiment import ExperimentConfig, TunePlan
 from foreword.domain.failure import Failure
 from foreword.domain.halving import Rung, choose_stops
+from foreword.domain.job import JobKind
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import SearchSpace, SweepPlan, TuneSweep, stop_reason
 from foreword.domain.trial import Trial
@@ -21,7 +22,8 @@ from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.deletions import note_deletion
-from foreword.storage.experiments import cancel_job, check_room, free_name, new_experiment, require_datasets
+from foreword.storage.experiments import cancel_job, new_experiment, require_datasets
+from foreword.storage.jobs.admission import check_room, free_name
 from foreword.storage.lists.list_specs import TUNE_SWEEPS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
@@ -94,7 +96,7 @@ class SweepRepository:
             require_tenant(session, self._tenant)
             require_datasets(session, self._tenant, config)
             longest = max(trial.plan.estimated_seconds for trial in trials)
-            check_room(session, self._tenant, max_queued, longest, count=len(trials))
+            check_room(session, JobKind.TUNE, self._tenant, max_queued, longest, count=len(trials))
             id = id or self._database.new_id()
             if _find(session, self._tenant, id) is not None:
                 taken = str(TuneSweepName(self._tenant, id))

@@ -242,6 +242,66 @@ class SweepRow(Base):
     create_time: Mapped[datetime]
 
 
+class EvaluationRow(Base):
+    """An evaluation. Its job has the same tenant, the kind `evaluate` and the evaluation's id as resource.
+
+    `examples_dataset` is the id of the dataset from which examples are taken. `rows_file` is set once it has succeeded.
+    """
+
+    __tablename__ = "evaluations"
+    __table_args__ = (
+        UniqueConstraint("tenant", "id"),
+        UniqueConstraint("tenant", "display_name"),
+        Index(None, "tenant", "key"),
+        Index(None, "tenant", "create_time", "key"),
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    id: Mapped[str]
+    display_name: Mapped[str]
+    description: Mapped[str]
+    dataset: Mapped[str]
+    examples_dataset: Mapped[str | None]
+    config: Mapped[dict[str, Any]]
+    estimated_seconds: Mapped[float]
+    progress: Mapped[dict[str, Any]]
+    results: Mapped[dict[str, Any]]
+    rows_file: Mapped[dict[str, Any] | None]
+    creator: Mapped[str]
+    create_time: Mapped[datetime]
+
+    job: Mapped[JobRow] = relationship(
+        primaryjoin=lambda: and_(
+            EvaluationRow.tenant == foreign(JobRow.tenant),
+            EvaluationRow.id == foreign(JobRow.resource),
+            JobRow.kind == JobKind.EVALUATE.value,
+        ),
+        overlaps="job",  # no job belongs to rows of two tables, because its kind differs
+        cascade="all, delete-orphan",
+        single_parent=True,
+        lazy="raise_on_sql",
+    )
+
+
+class AnswerBatchRow(Base):
+    """A batch of the answers of one system to consecutive rows; `sha256` is that of its file, in hexadecimal."""
+
+    __tablename__ = "evaluation_batches"
+
+    evaluation_key: Mapped[int] = mapped_column(
+        RowNumber, ForeignKey("evaluations.key", ondelete="CASCADE"), primary_key=True
+    )
+    system: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    artifact: Mapped[str]
+    sha256: Mapped[str]
+    row_count: Mapped[int]
+    seconds: Mapped[float]
+
+
 class MachineSpeedRow(Base):
     """The time in which a kind of machine tunes a base model on one token. All tenants share it."""
 

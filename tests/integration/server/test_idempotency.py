@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import descriptor_pool
 
 from factories.api import (
+    create_evaluation,
     create_experiment,
     create_sweep,
     deployment_request,
@@ -73,6 +74,10 @@ def create_tune_sweep(stubs: Any, dataset: str, request_id: str, variant: int) -
     return create_sweep(stubs, dataset, request_id=request_id, description=f"variant {variant}")
 
 
+def create_an_evaluation(stubs: Any, dataset: str, request_id: str, variant: int) -> Any:
+    return create_evaluation(stubs, dataset, request_id=request_id, description=f"variant {variant}")
+
+
 def create_space(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     request = deployment_service_pb2.CreateSpaceRequest(space_id=f"{request_id}-{variant}", request_id=request_id)
     return stubs.deployments.CreateSpace(request)
@@ -107,6 +112,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "UploadDataset": (upload_dataset, ""),
     "CreateTuneExperiment": (create_tune_experiment, "dataset"),
     "CreateTuneSweep": (create_tune_sweep, "dataset"),
+    "CreateEvaluation": (create_an_evaluation, "dataset"),
     "CreateSpace": (create_space, ""),
     "CreateDeployment": (create_deployment, ""),
     "UpdateDeployment": (update_deployment, "deployment"),

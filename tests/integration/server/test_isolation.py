@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from factories.api import create_experiment, create_sweep, deployed, refused, tuned_model, upload
+from factories.api import create_evaluation, create_experiment, create_sweep, deployed, refused, tuned_model, upload
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.server.app import SERVICES
@@ -20,6 +20,7 @@ NAMES = {
     "dataset": "tenants/{tenant}/datasets/{dataset}",
     "tune_experiment": "tenants/{tenant}/tuneExperiments/{tune_experiment}",
     "tune_sweep": "tenants/{tenant}/tuneSweeps/{tune_sweep}",
+    "evaluation": "tenants/{tenant}/evaluations/{evaluation}",
     "tuned_model": "tenants/{tenant}/tunedModels/{tuned_model}",
     "space": "tenants/{tenant}/spaces/default",
     "deployment": "tenants/{tenant}/spaces/default/deployments/{deployment}",
@@ -43,6 +44,13 @@ VALID: dict[str, dict[str, Any]] = {
         }
     },
     "CompareTuneExperiments": {"names": [f"tenants/intruder/tuneExperiments/{id}" for id in "xy"]},
+    "CreateEvaluation": {
+        "evaluation": {
+            "display_name": "x",
+            "dataset": "tenants/intruder/datasets/x",
+            "systems": [{"model": "baseModels/foreword--starter"}],
+        }
+    },
     "UploadDataset": {"header": {"display_name": "x"}},
 }
 # Fields that hold a name, by RPC: path and kinds of resource. The rest follows from `name` and `parent`.
@@ -57,6 +65,11 @@ NAMED: dict[str, list[tuple[str, tuple[str, ...]]]] = {
     "CreateTuneExperiment": [("tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
     "CompareTuneExperiments": [("names", ("tune_experiment",)), ("parent", ("tenant",))],
     "CreateTuneSweep": [("tune_sweep.tune_experiment.dataset", ("dataset",)), ("parent", ("tenant",))],
+    "CreateEvaluation": [
+        ("evaluation.dataset", ("dataset",)),
+        ("parent", ("tenant",)),
+    ],
+    "ListEvaluationRows": [("name", ("evaluation",))],
     "UploadDataset": [("header.parent", ("tenant",))],
     "CheckDataset": [("header.parent", ("tenant",))],
     "GetDataset": [("name", ("dataset",))],
@@ -68,6 +81,7 @@ OF_NOUN = {
     "Deployment": "deployment",
     "TuneExperiment": "tune_experiment",
     "TuneSweep": "tune_sweep",
+    "Evaluation": "evaluation",
     "TunedModel": "tuned_model",
 }
 UNNAMED = {"CatalogService", "TenantService"}
@@ -114,6 +128,7 @@ def owned(server: RunningServer) -> dict[str, str]:
         "dataset": dataset.name.rsplit("/", 1)[1],
         "tune_experiment": experiment.name.rsplit("/", 1)[1],
         "tune_sweep": sweep.name.rsplit("/", 1)[1],
+        "evaluation": create_evaluation(stubs, dataset.name, model).name.rsplit("/", 1)[1],
         "tuned_model": model.rsplit("/", 1)[1],
         "deployment": "owned",
     }
@@ -175,6 +190,7 @@ def test_lists_show_the_callers_own_resources_only(intruder, owned: dict[str, st
         "DeploymentService",
         "TuneExperimentService",
         "TuneSweepService",
+        "EvaluationService",
         "TunedModelService",
     ):
         for method in descriptor_pool.Default().FindServiceByName(f"foreword.v1.{service}").methods:

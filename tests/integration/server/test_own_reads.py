@@ -10,7 +10,16 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 
-from factories.api import create_experiment, create_sweep, failure_of, make_file, refused, upload, upload_messages
+from factories.api import (
+    create_evaluation,
+    create_experiment,
+    create_sweep,
+    failure_of,
+    make_file,
+    refused,
+    upload,
+    upload_messages,
+)
 from factories.rpcs import rpc_of
 from factories.servers import RunningServer
 from foreword.domain.tenant import Scope
@@ -26,6 +35,9 @@ READ_ONE = {
     "GetTuneExperiment": "experiment",
     "WatchTuneExperiment": "experiment",
     "GetTuneSweep": "sweep",
+    "GetEvaluation": "evaluation",
+    "WatchEvaluation": "evaluation",
+    "ListEvaluationRows": "evaluation",
     "GetTunedModel": "model",
     "ExportTunedModel": "model",
 }
@@ -38,6 +50,7 @@ LIST = {
     "ListDeployments": "deployment",
     "ListTuneExperiments": "experiment",
     "ListTuneSweeps": "sweep",
+    "ListEvaluations": "evaluation",
     "ListTunedModels": "model",
 }
 """RPCs that list a kind of resource."""
@@ -82,6 +95,8 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
     model = server.tune_by_hand(create_experiment(stubs, dataset).name)
     space = stubs.deployments.CreateSpace(deployment_service_pb2.CreateSpaceRequest(space_id="live"))
     request = deployment_service_pb2.CreateDeploymentRequest(parent=space.name, deployment={"model": model})
+    evaluation = create_evaluation(stubs, dataset, model).name
+    server.evaluate(evaluation)
     return {
         "dataset": dataset,
         "space": space.name,
@@ -89,6 +104,7 @@ def made(server: RunningServer, keys: dict[str, Any]) -> dict[str, str]:
         "experiment": create_experiment(stubs, dataset).name,  # queued, so that a watch of it does not end by itself
         "other experiment": create_experiment(stubs, dataset).name,
         "sweep": create_sweep(stubs, dataset).name,
+        "evaluation": evaluation,
         "model": model,
     }
 

@@ -21,11 +21,11 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.errors import ExhaustedError, NotFoundError, UnavailableError
 from foreword.names import TuneExperimentName
-from foreword.server.watches import POLL_SECONDS, ExperimentWatches, Watch
+from foreword.server.watches import POLL_SECONDS, Watch, Watches
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tune_experiment_service_pb2
 
@@ -57,7 +57,7 @@ def database(tmp_path: Path) -> Iterator[CountingDatabase]:
 def lease(database: Database) -> Lease:
     """A running experiment."""
     store_experiment(database)
-    found = ExperimentQueue(database).lease("worker", MINUTE)
+    found = JobQueue(database).lease("worker", MINUTE)
     assert found is not None
     return found
 
@@ -75,7 +75,7 @@ def name_of(lease: Lease) -> TuneExperimentName:
 
 def advance(database: Database, lease: Lease, *steps: int) -> None:
     beat(
-        ExperimentQueue(database),
+        JobQueue(database),
         lease,
         progress=Progress(step=steps[-1]),
         snapshots=[make_snapshot(step) for step in steps],
@@ -103,7 +103,7 @@ def sequences(experiment: TuneExperiment) -> list[int]:
 async def test_a_hundred_watches_of_an_experiment_cost_what_one_does(
     database: CountingDatabase, lease: Lease, storage: TurnPool
 ):
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=100)
+    watches = Watches(database, storage=storage, max_per_tenant=100)
     with ExitStack() as stack:
         opened = [stack.enter_context(watches.open(name_of(lease), 0)) for _ in range(100)]
         for watch in opened:
@@ -121,7 +121,7 @@ async def test_a_hundred_watches_of_an_experiment_cost_what_one_does(
 
 async def test_every_watch_begins_where_its_caller_left_off(database: Database, lease: Lease, storage: TurnPool):
     advance(database, lease, 1, 2, 3)
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
+    watches = Watches(database, storage=storage, max_per_tenant=10)
 
     with watches.open(name_of(lease), 0) as all_of_it, watches.open(name_of(lease), 2) as rest:
         assert sequences(await seen_next(all_of_it)) == [1, 2, 3]
@@ -132,7 +132,7 @@ async def test_every_watch_begins_where_its_caller_left_off(database: Database, 
 
 
 async def test_a_slow_caller_misses_no_snapshot(database: Database, lease: Lease, storage: TurnPool):
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
+    watches = Watches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as slow, watches.open(name_of(lease), 0) as quick:
         await seen_next(slow)
         await seen_next(quick)
@@ -146,10 +146,10 @@ async def test_a_slow_caller_misses_no_snapshot(database: Database, lease: Lease
 
 
 async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease: Lease, storage: TurnPool):
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
+    watches = Watches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
-        beat(ExperimentQueue(database), lease, progress=lease.experiment.progress, duration=MINUTE)
+        beat(JobQueue(database), lease, progress=lease.experiment.progress, duration=MINUTE)
 
         assert await watch.next(3 * POLL_SECONDS) is None
 
@@ -157,7 +157,7 @@ async def test_a_heartbeat_without_news_wakes_no_watch(database: Database, lease
 async def test_one_experiment_that_is_gone_ends_its_own_watches_only(
     database: Database, lease: Lease, storage: TurnPool
 ):
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
+    watches = Watches(database, storage=storage, max_per_tenant=10)
     other = store_experiment(database)
     with (
         watches.open(name_of(lease), 0) as gone,
@@ -165,7 +165,7 @@ async def test_one_experiment_that_is_gone_ends_its_own_watches_only(
     ):
         await seen_next(gone)
         await seen_next(kept)
-        ExperimentQueue(database).fail(lease, FAILURE, 1.0)
+        JobQueue(database).fail(lease, FAILURE, 1.0)
         ExperimentRepository(database, other.tenant).delete(lease.experiment.id)
         with pytest.raises(NotFoundError, match=lease.experiment.id):
             await to_the_end(gone)
@@ -177,7 +177,7 @@ async def test_one_experiment_that_is_gone_ends_its_own_watches_only(
 async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(
     database: Database, lease: Lease, storage: TurnPool
 ):
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=2)
+    watches = Watches(database, storage=storage, max_per_tenant=2)
     other = store_experiment(database, "other")
     with watches.open(name_of(lease), 0), ExitStack() as stack:
         stack.enter_context(watches.open(name_of(lease), 0))
@@ -192,7 +192,7 @@ async def test_a_tenant_has_so_many_watches_and_takes_no_other_tenants(
 
 
 async def test_the_database_is_not_queried_without_watches(database: CountingDatabase, lease: Lease, storage: TurnPool):
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
+    watches = Watches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
     await asyncio.sleep(3 * POLL_SECONDS)
@@ -205,7 +205,7 @@ async def test_the_database_is_not_queried_without_watches(database: CountingDat
 
 async def test_closed_watches_state_where_to_resume(database: Database, lease: Lease, storage: TurnPool):
     advance(database, lease, 1, 2)
-    watches = ExperimentWatches(database, storage=storage, max_per_tenant=10)
+    watches = Watches(database, storage=storage, max_per_tenant=10)
     with watches.open(name_of(lease), 0) as watch:
         await seen_next(watch)
         watches.close()

@@ -14,7 +14,7 @@ from foreword.errors import LeaseLostError
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.run_results import Beat
 
 MINUTE = timedelta(minutes=1)
@@ -34,7 +34,7 @@ def lease_all(database: Database, *tenants: str) -> list[Lease]:
     leases = []
     for tenant in tenants:
         store_experiment(database, tenant)
-        leases.append(ExperimentQueue(database).lease("w", MINUTE))
+        leases.append(JobQueue(database).lease("w", MINUTE))
     return leases
 
 
@@ -46,7 +46,7 @@ def test_runs_of_any_tenant_on_the_base_model_join_until_none_waits(database):
     lease_all(database, "acme")
     joining = [queue_waiting(database, tenant) for tenant in ("acme", "other", "other")]
     queue_waiting(database, "third", base_model="another")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
 
     leases = [queue.join("w", STARTER, MINUTE) for _ in range(4)]
 
@@ -59,13 +59,13 @@ def test_a_run_that_a_free_worker_may_take_does_not_join(database):
     lease_all(database, "acme")
     store_experiment(database, "other")
 
-    assert ExperimentQueue(database).join("w", STARTER, MINUTE) is None
+    assert JobQueue(database).join("w", STARTER, MINUTE) is None
 
 
 def test_a_run_whose_worker_died_joins_with_its_curve_and_a_new_epoch(database):
     lease_all(database, "acme")
     store_experiment(database, "other")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lost = queue.lease("dead", MINUTE)
     beat(queue, lost, snapshots=[make_snapshot(3)], duration=timedelta(seconds=-5))
 
@@ -78,7 +78,7 @@ def test_a_run_whose_worker_died_joins_with_its_curve_and_a_new_epoch(database):
 def test_one_heartbeat_stores_the_results_of_all_runs(database):
     leases = lease_all(database, "acme", "acme", "other")
 
-    states = ExperimentQueue(database).heartbeat(
+    states = JobQueue(database).heartbeat(
         [
             Beat(
                 lease=lease,
@@ -100,7 +100,7 @@ def test_one_heartbeat_stores_the_results_of_all_runs(database):
 
 def test_a_heartbeat_reports_a_cancelled_and_a_lost_run_and_renews_the_others(database):
     cancelled, lost, ended, sound = leases = lease_all(database, "acme", "acme", "acme", "other")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     ExperimentRepository(database, "acme").request_cancel(cancelled.experiment.id)
     beat(queue, lost, duration=NOW)
     queue.release(ended)
@@ -120,7 +120,7 @@ def test_a_heartbeat_reports_a_cancelled_and_a_lost_run_and_renews_the_others(da
 
 def test_a_worker_that_leases_its_own_lost_run_again_writes_with_the_new_lease_only(database):
     (old,) = lease_all(database, "acme")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     beat(queue, old, duration=timedelta(seconds=-5))
     new = queue.join("w", STARTER, MINUTE)
 
@@ -134,7 +134,7 @@ def test_a_worker_that_leases_its_own_lost_run_again_writes_with_the_new_lease_o
 
 def test_the_end_of_one_run_leaves_the_leases_of_the_others(database):
     first, second, third = lease_all(database, "acme", "acme", "other")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
 
     queue.release(first, pause=MINUTE)
     ExperimentRepository(database, "acme").request_cancel(second.experiment.id)
@@ -147,7 +147,7 @@ def test_the_end_of_one_run_leaves_the_leases_of_the_others(database):
 def test_a_company_with_room_stays_as_it_is_while_runs_on_its_base_model_wait(database):
     leases = lease_all(database, "busy", "busy")
     queue_waiting(database, "quiet")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
 
     assert queue.leaving(company_of(*leases, is_full=False)) == []
     assert queue.join("w", STARTER, MINUTE).experiment.tenant == "quiet"
@@ -156,7 +156,7 @@ def test_a_company_with_room_stays_as_it_is_while_runs_on_its_base_model_wait(da
 def test_a_run_of_a_full_company_leaves_its_place_and_the_others_stay(database):
     leases = lease_all(database, "busy", "busy", "calm")
     waiting = queue_waiting(database, "quiet")
-    queue, company = ExperimentQueue(database), company_of(*leases)
+    queue, company = JobQueue(database), company_of(*leases)
 
     leaving = queue.leaving(company)
     following = queue.hand_over(company, leaving, MINUTE)
@@ -173,7 +173,7 @@ def test_a_run_of_a_full_company_leaves_its_place_and_the_others_stay(database):
 def test_a_company_leaves_as_a_whole_for_a_run_on_another_base_model(database):
     leases = lease_all(database, "busy", "calm")
     waiting = queue_waiting(database, "quiet", base_model="another")
-    queue, company = ExperimentQueue(database), company_of(*leases, is_full=False)
+    queue, company = JobQueue(database), company_of(*leases, is_full=False)
 
     leaving = queue.leaving(company)
     following = queue.hand_over(company, leaving, MINUTE)
@@ -190,7 +190,7 @@ def test_a_company_leaves_as_a_whole_for_a_run_on_another_base_model(database):
 def test_runs_without_a_checkpoint_are_not_handed_over(database):
     leases = lease_all(database, "busy", "calm")
     queue_waiting(database, "quiet", base_model="another")
-    queue, company = ExperimentQueue(database), company_of(*leases)
+    queue, company = JobQueue(database), company_of(*leases)
 
     assert queue.hand_over(company, leases[:1], MINUTE) is None
     for lease in leases:
@@ -200,7 +200,7 @@ def test_runs_without_a_checkpoint_are_not_handed_over(database):
 def test_a_company_with_a_run_to_cancel_or_without_a_lease_does_not_leave(database):
     leases = lease_all(database, "busy", "calm")
     queue_waiting(database, "quiet", base_model="another")
-    queue, company = ExperimentQueue(database), company_of(*leases)
+    queue, company = JobQueue(database), company_of(*leases)
 
     stale = dataclasses.replace(leases[0], epoch=9)
     with pytest.raises(LeaseLostError):

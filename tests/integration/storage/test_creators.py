@@ -11,7 +11,7 @@ from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.spaces import SpaceRepository
 from foreword.storage.tuned_models import TunedModelRepository
 
@@ -19,7 +19,7 @@ from foreword.storage.tuned_models import TunedModelRepository
 def test_every_list_can_be_limited_to_one_creator(database: Database) -> None:
     tenant = store_tenant(database)
     store_experiment(database, tenant)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("worker", timedelta(minutes=1))
     assert lease is not None
     model = make_tuned_model(lease.experiment)

@@ -19,7 +19,7 @@ from foreword.storage.dataset_rows import ROWS_FILE
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deletions import ArtifactDeletions
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import ArtifactDeletionRow
 from foreword.storage.tuned_models import TunedModelRepository
 
@@ -59,7 +59,7 @@ def create_dataset(database: Database, artifact: str) -> str:
 
 def create_tuned_model(database: Database, deletions: ArtifactDeletions, artifacts: ArtifactStore) -> TunedModel:
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", MINUTE)
     model = make_tuned_model(lease.experiment)
     write(database, deletions, artifacts, model.artifact)
@@ -113,7 +113,7 @@ def test_files_go_although_the_process_died_after_it_dropped_their_row(database,
     model = create_tuned_model(database, deletions, artifacts)
     experiment = store_experiment(database)
     key = checkpoints_key("acme", experiment.id, experiment.create_time)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.fail(queue.lease("w", MINUTE), Failure(kind="internal", reason="INTERNAL", message="It broke."), 1.0)
     checkpoints.write_checkpoint(key, 1, 1, b"left")
 

@@ -21,7 +21,7 @@ from foreword.storage.database import Database
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.probes import ProbeQueue, RevisionKey
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.requests import RequestKey
 from foreword.storage.spaces import SpaceRepository
 from foreword.storage.tuned_models import TunedModelRepository
@@ -54,7 +54,7 @@ def deploy(
 
 def store_model(database: Database, id: str = "model-1") -> ModelReference:
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", timedelta(minutes=1))
     queue.succeed(
         lease,

@@ -20,7 +20,7 @@ from foreword.errors import (
 )
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.requests import RequestKey
 
 MINUTE = timedelta(minutes=1)
@@ -88,7 +88,7 @@ def test_a_full_queue_takes_no_more_until_one_has_started(database):
         store_experiment(database, max_queued=2)
     assert caught.value.retry_after > timedelta()
     assert store_experiment(database, "other", max_queued=2)
-    ExperimentQueue(database).lease("w", MINUTE)
+    JobQueue(database).lease("w", MINUTE)
     assert store_experiment(database, max_queued=2)
 
 
@@ -151,7 +151,7 @@ def test_a_page_token_with_another_filter_is_refused(database):
 
 def test_snapshots_are_read_from_where_the_caller_says(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", MINUTE)
     beat(queue, lease, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=MINUTE)
     repository = ExperimentRepository(database, "acme")
@@ -164,7 +164,7 @@ def test_snapshots_are_read_from_where_the_caller_says(database):
 
 def test_a_snapshot_comes_back_as_it_was_even_when_the_loss_is_infinite(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     beat(queue, queue.lease("w", MINUTE), snapshots=[make_snapshot(1, loss=float("inf"))], duration=MINUTE)
     found = ExperimentRepository(database, "acme").get(experiment.id, after_sequence=0).snapshots[0]
     assert found.loss == float("inf")
@@ -175,12 +175,12 @@ def test_a_queued_experiment_is_cancelled_at_once_and_never_leased(database):
     experiment = ExperimentRepository(database, "acme").request_cancel(store_experiment(database).id)
     assert experiment.state is JobState.CANCELLED
     assert experiment.end_time is not None
-    assert ExperimentQueue(database).lease("w", MINUTE) is None
+    assert JobQueue(database).lease("w", MINUTE) is None
 
 
 def test_a_running_experiment_is_cancelled_by_its_worker(database):
     experiment = store_experiment(database)
-    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
     lease = queue.lease("w", MINUTE)
     assert beat(queue, lease, duration=MINUTE) is False
     assert repository.request_cancel(experiment.id).state is JobState.CANCELLING
@@ -194,14 +194,14 @@ def test_cancelling_again_changes_nothing(database):
     repository = ExperimentRepository(database, "acme")
     queued, running = store_experiment(database).id, store_experiment(database).id
     repository.request_cancel(queued)
-    ExperimentQueue(database).lease("w", MINUTE)
+    JobQueue(database).lease("w", MINUTE)
     for id in (queued, running):
         assert repository.request_cancel(id) == repository.request_cancel(id)
 
 
 def test_a_failed_experiment_cannot_be_cancelled(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.fail(queue.lease("w", MINUTE), Failure(kind="internal", reason="INTERNAL", message="It broke."), 2.0)
     repository = ExperimentRepository(database, "acme")
     with pytest.raises(FailedPreconditionError, match="has already failed"):
@@ -211,7 +211,7 @@ def test_a_failed_experiment_cannot_be_cancelled(database):
 
 def test_an_experiment_is_deleted_with_its_curve_once_it_has_ended(database):
     experiment = store_experiment(database)
-    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
     with pytest.raises(FailedPreconditionError, match="queued"):
         repository.delete(experiment.id)
     lease = queue.lease("w", MINUTE)

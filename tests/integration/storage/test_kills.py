@@ -256,7 +256,7 @@ def kill_at_random(database: Database, place: Place, *, kills: int, writes: int)
 
 
 def _unfinished(database: Database) -> int:
-    return sum(count for state, count in queue.ExperimentQueue(database).counts().items() if not state.ended)
+    return sum(count for state, count in queue.JobQueue(database).counts().items() if not state.ended)
 
 
 def _acknowledged(place: Place) -> int:

@@ -22,12 +22,13 @@ from foreword.errors import InternalError, InvalidArgumentError
 from foreword.storage.database import Database
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.evaluations import EvaluationRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.fields import NumberField, TimeField
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.storage.lists.request import ListRequest
 from foreword.storage.probes import ProbeQueue
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.spaces import SpaceRepository
 from foreword.storage.sweeps import SweepRepository
 from foreword.storage.tables import DatasetRow
@@ -220,6 +221,7 @@ def test_every_field_of_every_list_can_be_used_in_sql(database: Database, spec: 
         "datasets": DatasetRepository(database, "acme").list,
         "tuneExperiments": ExperimentRepository(database, "acme").list,
         "tuneSweeps": SweepRepository(database, "acme").list,
+        "evaluations": EvaluationRepository(database, "acme").list,
         "tunedModels": TunedModelRepository(database, "acme").list,
         "spaces": SpaceRepository(database, "acme").list,
         "deployments": lambda request: DeploymentRepository(database, "acme").list(None, request),
@@ -241,7 +243,7 @@ def test_experiments_are_found_by_state_references_and_times(database: Database)
     second = store_experiment(database, display_name="second", dataset=first.config.dataset)
     store_experiment(database, display_name="third")
     repository = ExperimentRepository(database, "acme")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("worker", timedelta(minutes=1))
     assert lease is not None
     model = make_tuned_model(lease.experiment)

@@ -25,7 +25,7 @@ from foreword.storage.codec import encode
 from foreword.storage.database import MIGRATIONS, Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import Base
 
 MINUTE = timedelta(minutes=1)
@@ -199,7 +199,7 @@ def test_runs_in_every_state_become_jobs_and_nothing_of_them_is_lost(bare_url):
         assert (run.start_time, run.end_time) == (columns.get("start_time"), columns.get("end_time"))
     listed = repository.list(ListRequest(filter='state = RUNNING AND base_model = "baseModels/foreword--starter"'))
     assert [run.id for run in listed.items] == ["yielded", "running"]
-    assert ExperimentQueue(database).counts()[JobState.RUNNING] == 2
+    assert JobQueue(database).counts()[JobState.RUNNING] == 2
     with engine.connect() as connection:
         jobs = rows_of(connection, "jobs")["jobs"]
         assert [job["resource"] for job in jobs] == [*RUNS]  # older runs keep the smaller keys
@@ -239,7 +239,7 @@ def test_a_leased_run_goes_on_across_the_migration(bare_url):
         insert_runs(connection, dataset)
     engine.dispose()
     database.migrate()
-    queue, taken = ExperimentQueue(database), []
+    queue, taken = JobQueue(database), []
 
     while lease := queue.lease("w3", MINUTE):
         taken.append((lease.experiment.id, lease.epoch, lease.lost_before))

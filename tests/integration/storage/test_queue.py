@@ -27,7 +27,7 @@ from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundErr
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import FAILPOINTS, ExperimentQueue
+from foreword.storage.queue import FAILPOINTS, JobQueue
 from foreword.storage.tables import ExperimentRow
 from foreword.storage.tuned_models import TunedModelRepository
 
@@ -36,7 +36,7 @@ NOW = timedelta()
 FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
 
 
-def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> None:
+def succeed(queue: JobQueue, lease: Lease, model: str = "model-1") -> None:
     queue.succeed(
         lease,
         tuned_model=make_tuned_model(lease.experiment, model),
@@ -47,7 +47,7 @@ def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> Non
 
 
 def test_rows_that_look_mislabelled_are_stored_within_bounds_and_left_out_of_basic_lists(database):
-    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
     experiment = store_experiment(database)
     lease = queue.lease("w", MINUTE)
     suspects = make_suspect_rows(experiment.config.dataset, count=25, text="x" * 5000)
@@ -71,12 +71,12 @@ def test_rows_that_look_mislabelled_are_stored_within_bounds_and_left_out_of_bas
 
 
 def test_an_empty_queue_has_nothing_to_lease(database):
-    assert ExperimentQueue(database).lease("w", MINUTE) is None
+    assert JobQueue(database).lease("w", MINUTE) is None
 
 
 def test_the_oldest_experiment_is_leased_first_and_runs_then(database):
     first, second = store_experiment(database), store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", MINUTE)
     assert (lease.experiment.id, lease.epoch, lease.worker) == (first.id, 1, "w")
     assert lease.experiment.state is JobState.RUNNING
@@ -89,7 +89,7 @@ def test_an_unreadable_experiment_fails_instead_of_blocking_the_queue(database):
     broken, sound = store_experiment(database), store_experiment(database)
     with database.write() as session:
         session.execute(update(ExperimentRow).where(ExperimentRow.id == broken.id).values(plan={"nonsense": 1}))
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
 
     leases = [queue.lease("w", MINUTE), queue.lease("w", MINUTE)]
 
@@ -101,14 +101,14 @@ def test_the_tenant_with_the_fewest_running_experiments_comes_first(database):
     for _ in range(3):
         store_experiment(database, "busy")
     store_experiment(database, "quiet")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     assert [queue.lease("w", MINUTE).experiment.tenant for _ in range(4)] == ["busy", "quiet", "busy", "busy"]
 
 
 def test_tenants_take_turns_at_a_single_worker(database):
     for tenant in ("busy", "busy", "busy", "busy", "quiet", "other", "quiet"):
         store_experiment(database, tenant)
-    queue, order = ExperimentQueue(database), []
+    queue, order = JobQueue(database), []
     while lease := queue.lease("w", MINUTE):
         order.append(lease.experiment.tenant)
         queue.fail(lease, FAILURE, 1.0)
@@ -117,7 +117,7 @@ def test_tenants_take_turns_at_a_single_worker(database):
 
 def test_a_run_that_was_interrupted_goes_on_before_others_begin(database):
     interrupted = store_experiment(database, "busy")
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.release(queue.lease("w", MINUTE))
     store_experiment(database, "busy")
     store_experiment(database, "quiet")
@@ -126,7 +126,7 @@ def test_a_run_that_was_interrupted_goes_on_before_others_begin(database):
 
 def test_a_run_whose_worker_fell_silent_goes_to_another_with_a_new_epoch(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     first = queue.lease("w1", NOW)
     beat(queue, first, progress=Progress(step=3), snapshots=[make_snapshot(3)], duration=NOW)
     second = queue.lease("w2", MINUTE)
@@ -139,7 +139,7 @@ def test_a_run_whose_worker_fell_silent_goes_to_another_with_a_new_epoch(databas
 
 def test_leases_that_ran_out_are_counted_and_those_given_back_are_not(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     for _ in range(2):
         queue.release(queue.lease("w1", MINUTE))
     queue.lease("w1", NOW)
@@ -152,7 +152,7 @@ def test_leases_that_ran_out_are_counted_and_those_given_back_are_not(database):
 
 def test_lost_leases_count_until_a_run_gets_further(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.lease("w1", NOW)
     second = queue.lease("w2", NOW)
     beat(queue, second, snapshots=[make_snapshot(1)], duration=NOW)
@@ -163,7 +163,7 @@ def test_lost_leases_count_until_a_run_gets_further(database):
 
 def test_a_heartbeat_keeps_a_lease_alive(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w1", NOW)
     beat(queue, lease, duration=MINUTE)
     assert queue.lease("w2", MINUTE) is None
@@ -171,7 +171,7 @@ def test_a_heartbeat_keeps_a_lease_alive(database):
 
 def test_a_lease_ends_by_the_databases_clock(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.lease("w1", timedelta(seconds=1))
     assert queue.lease("w2", MINUTE) is None
     time.sleep(1.05)
@@ -180,7 +180,7 @@ def test_a_lease_ends_by_the_databases_clock(database):
 
 def test_a_stale_lease_can_write_nothing(database):
     experiment = store_experiment(database)
-    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
     stale = queue.lease("w1", NOW)
     owner = queue.lease("w2", MINUTE)
     beat(queue, owner, snapshots=[make_snapshot(1)], duration=MINUTE)
@@ -202,7 +202,7 @@ def test_a_stale_lease_can_write_nothing(database):
 
 def test_a_lease_with_the_right_epoch_and_another_worker_is_refused(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w1", MINUTE)
     with pytest.raises(LeaseLostError):
         beat(queue, dataclasses.replace(lease, worker="w2"), duration=MINUTE)
@@ -210,7 +210,7 @@ def test_a_lease_with_the_right_epoch_and_another_worker_is_refused(database):
 
 def test_snapshots_are_numbered_over_the_life_of_the_experiment(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     first = queue.lease("w1", NOW)
     beat(queue, first, snapshots=[make_snapshot(step) for step in (1, 2, 3)], duration=NOW)
     second = queue.lease("w2", MINUTE)
@@ -223,7 +223,7 @@ def test_snapshots_are_numbered_over_the_life_of_the_experiment(database):
 
 def test_a_heartbeat_stores_progress_and_compute_time_that_never_counts_down(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", MINUTE)
     progress = Progress(percent=50.0, step=5, total_steps=10, loss=0.5, phase=Phase.TUNING)
     beat(queue, lease, progress=progress, compute_seconds=4.0, duration=MINUTE)
@@ -235,7 +235,7 @@ def test_a_heartbeat_stores_progress_and_compute_time_that_never_counts_down(dat
 
 def test_success_stores_the_tuned_model_with_the_end_of_the_run(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", MINUTE)
     succeed(queue, lease)
     found = ExperimentRepository(database, "acme").get(experiment.id)
@@ -258,7 +258,7 @@ def test_success_is_all_or_nothing(database):
         if name == "queue.succeed.before_commit":
             raise KeyboardInterrupt
 
-    queue = ExperimentQueue(database, failpoint=die)
+    queue = JobQueue(database, failpoint=die)
     with pytest.raises(KeyboardInterrupt):
         succeed(queue, queue.lease("w", MINUTE))
     assert ExperimentRepository(database, "acme").get(experiment.id).state is JobState.RUNNING
@@ -267,7 +267,7 @@ def test_success_is_all_or_nothing(database):
 
 def test_a_run_that_has_ended_cannot_be_leased(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w", MINUTE)
     queue.fail(lease, FAILURE, 1.0)
     with pytest.raises(LeaseLostError):
@@ -279,7 +279,7 @@ def test_a_run_that_has_ended_cannot_be_leased(database):
 
 def test_a_run_given_back_is_leased_again_at_once(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w1", MINUTE)
     queue.release(lease)
     assert ExperimentRepository(database, "acme").get(experiment.id).state is JobState.RUNNING
@@ -290,7 +290,7 @@ def test_a_run_given_back_is_leased_again_at_once(database):
 
 def test_a_released_run_cannot_be_leased_until_its_pause_has_passed(database):
     store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease("w1", MINUTE)
     queue.release(lease, pause=timedelta(seconds=1))
     assert queue.lease("w2", MINUTE) is None
@@ -304,7 +304,7 @@ def test_a_released_run_cannot_be_leased_until_its_pause_has_passed(database):
 def test_a_run_put_off_takes_no_worker_from_its_tenant(database):
     for tenant in ("unlucky", "busy", "busy", "unlucky"):
         store_experiment(database, tenant)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.release(queue.lease("w", MINUTE), pause=MINUTE)
     queue.fail(queue.lease("w", MINUTE), FAILURE, 1.0)
     assert queue.lease("w", MINUTE).experiment.tenant == "unlucky"
@@ -313,7 +313,7 @@ def test_a_run_put_off_takes_no_worker_from_its_tenant(database):
 def test_a_cancelling_run_whose_worker_died_is_leased_to_end(database):
     experiment = store_experiment(database)
     store_experiment(database)
-    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
     queue.lease("w1", NOW)
     repository.request_cancel(experiment.id)
     lease = queue.lease("w2", MINUTE)
@@ -325,7 +325,7 @@ def test_a_cancelling_run_whose_worker_died_is_leased_to_end(database):
 
 def test_a_run_may_succeed_while_it_is_being_cancelled(database):
     experiment = store_experiment(database)
-    queue, repository = ExperimentQueue(database), ExperimentRepository(database, "acme")
+    queue, repository = JobQueue(database), ExperimentRepository(database, "acme")
     lease = queue.lease("w", MINUTE)
     repository.request_cancel(experiment.id)
     succeed(queue, lease)
@@ -337,7 +337,7 @@ def test_a_run_may_succeed_while_it_is_being_cancelled(database):
 def test_experiments_are_counted_by_state(database):
     for _ in range(3):
         store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.lease("w", MINUTE)
     counts = queue.counts()
     assert (counts[JobState.QUEUED], counts[JobState.RUNNING]) == (2, 1)
@@ -346,7 +346,7 @@ def test_experiments_are_counted_by_state(database):
 
 def test_a_tuned_model_outlives_its_experiment(database):
     experiment = store_experiment(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     succeed(queue, queue.lease("w", MINUTE))
     ExperimentRepository(database, "acme").delete(experiment.id)
     models = TunedModelRepository(database, "acme")
@@ -357,7 +357,7 @@ def test_a_tuned_model_outlives_its_experiment(database):
 
 
 def test_tuned_models_are_listed_newest_first_without_evaluations(database):
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     for number in range(3):
         store_experiment(database)
         succeed(queue, queue.lease("w", MINUTE), f"model-{number}")
@@ -370,7 +370,7 @@ def test_tuned_models_are_listed_newest_first_without_evaluations(database):
 
 def test_every_failpoint_is_passed(database):
     passed: list[str] = []
-    queue = ExperimentQueue(database, failpoint=passed.append)
+    queue = JobQueue(database, failpoint=passed.append)
     for _ in range(3):
         store_experiment(database)
     lease = queue.lease("w", MINUTE)

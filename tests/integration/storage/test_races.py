@@ -27,7 +27,7 @@ from foreword.storage.datasets import DatasetRepository
 from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import LeaseState
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.requests import RequestKey
 from foreword.storage.run_results import Beat
 from foreword.storage.tenants import TenantRepository
@@ -66,7 +66,7 @@ def test_racing_workers_lease_every_experiment_once(database, database_url):
     stored = {store_experiment(database, tenant).id for tenant in ("acme", "other") for _ in range(6)}
 
     def lease_all(own: Database, number: int) -> list[tuple[str, int]]:
-        queue, leases = ExperimentQueue(own), []
+        queue, leases = JobQueue(own), []
         while lease := queue.lease(f"w{number}", timedelta(minutes=1)):
             leases.append((lease.experiment.id, lease.epoch))
         return leases
@@ -82,7 +82,7 @@ def test_racing_workers_fill_their_companies_without_sharing_a_run(database, dat
             let_wait(database, item)
 
     def join_all(own: Database, number: int) -> list[tuple[str, int]]:
-        queue, leases = ExperimentQueue(own), []
+        queue, leases = JobQueue(own), []
         while lease := queue.join(f"w{number}", "foreword--starter", timedelta(minutes=1)):
             leases.append((lease.experiment.id, lease.epoch))
         return leases
@@ -92,7 +92,7 @@ def test_racing_workers_fill_their_companies_without_sharing_a_run(database, dat
 
 
 def test_racing_heartbeats_of_companies_with_the_same_tenants_all_succeed(database, database_url):
-    queue, companies = ExperimentQueue(database), []
+    queue, companies = JobQueue(database), []
     for number in range(CALLERS):
         for tenant in ("acme", "other", "third"):
             store_experiment(database, tenant)
@@ -106,7 +106,7 @@ def test_racing_heartbeats_of_companies_with_the_same_tenants_all_succeed(databa
                 Beat(lease=lease, progress=Progress(step=second), compute_seconds=float(second))
                 for lease in companies[number]
             ]
-            states |= set(ExperimentQueue(own).heartbeat(beats, duration=timedelta(minutes=1)))
+            states |= set(JobQueue(own).heartbeat(beats, duration=timedelta(minutes=1)))
         return states
 
     assert race(database_url, beat_often) == [{LeaseState.HELD}] * CALLERS
@@ -115,7 +115,7 @@ def test_racing_heartbeats_of_companies_with_the_same_tenants_all_succeed(databa
 
 
 def test_racing_companies_yield_to_a_single_waiting_run_once(database, database_url):
-    queue, companies = ExperimentQueue(database), []
+    queue, companies = JobQueue(database), []
     for number in range(CALLERS):
         for _ in range(2):
             store_experiment(database, "busy")
@@ -125,7 +125,7 @@ def test_racing_companies_yield_to_a_single_waiting_run_once(database, database_
 
     def hand_over(own: Database, number: int) -> str | None:
         leases = companies[number]
-        following = ExperimentQueue(own).hand_over(company_of(*leases), leases, timedelta(minutes=1))
+        following = JobQueue(own).hand_over(company_of(*leases), leases, timedelta(minutes=1))
         return following.experiment.id if following else None
 
     found = race(database_url, hand_over)
@@ -134,8 +134,8 @@ def test_racing_companies_yield_to_a_single_waiting_run_once(database, database_
 
 def test_racing_workers_take_over_a_silent_run_one_at_a_time(database, database_url):
     store_experiment(database)
-    ExperimentQueue(database).lease("silent", timedelta())
-    leases = race(database_url, lambda own, n: ExperimentQueue(own).lease(f"w{n}", timedelta(minutes=1)))
+    JobQueue(database).lease("silent", timedelta())
+    leases = race(database_url, lambda own, n: JobQueue(own).lease(f"w{n}", timedelta(minutes=1)))
     assert [lease.epoch for lease in leases if lease] == [2]
 
 
@@ -231,7 +231,7 @@ def test_cancelling_while_leasing_never_loses_the_request(database, database_url
     def lease_or_cancel(own: Database, number: int) -> object:
         if number:
             return ExperimentRepository(own, "acme").request_cancel(experiment.id).state
-        return ExperimentQueue(own).lease("w", timedelta(minutes=1))
+        return JobQueue(own).lease("w", timedelta(minutes=1))
 
     found = race(database_url, lease_or_cancel)
     state = ExperimentRepository(database, "acme").get(experiment.id).state

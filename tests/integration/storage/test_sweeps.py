@@ -29,7 +29,7 @@ from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditi
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.requests import RequestKey
 from foreword.storage.sweeps import PlannedTrial, SweepRepository
 
@@ -68,7 +68,7 @@ def store_sweep(database, tenant: str = "acme", **options) -> TuneSweep:
     )
 
 
-def end_epoch(queue: ExperimentQueue, lease: Lease, epoch: int, metric: float, *, total_epochs: int = 0) -> None:
+def end_epoch(queue: JobQueue, lease: Lease, epoch: int, metric: float, *, total_epochs: int = 0) -> None:
     snapshot = dataclasses.replace(
         make_snapshot(epoch * 10), epoch=float(epoch), validation_loss=1 - metric, validation_metric=metric
     )
@@ -76,7 +76,7 @@ def end_epoch(queue: ExperimentQueue, lease: Lease, epoch: int, metric: float, *
     beat(queue, lease, duration=MINUTE, progress=progress, snapshots=[snapshot])
 
 
-def succeed(queue: ExperimentQueue, lease: Lease, model: str = "model-1") -> None:
+def succeed(queue: JobQueue, lease: Lease, model: str = "model-1") -> None:
     queue.succeed(
         lease,
         tuned_model=make_tuned_model(lease.experiment, model),
@@ -108,11 +108,11 @@ def test_a_sweep_has_its_trials_in_order_and_each_is_an_experiment(database):
     store_experiment(database)
     of_sweep = experiments.list(ListRequest(filter=f'tune_sweep = "{sweep.id}"')).items
     assert {item.id for item in of_sweep} == {item.experiment for item in sweep.trials}
-    assert ExperimentQueue(database).lease("w", MINUTE).experiment.id == sweep.trials[0].experiment
+    assert JobQueue(database).lease("w", MINUTE).experiment.id == sweep.trials[0].experiment
 
 
 def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     leases = [queue.lease("w", MINUTE) for _ in RATES]
 
     end_epoch(queue, leases[0], 1, 0.1)
@@ -143,7 +143,7 @@ def test_weak_trials_are_stopped_as_soon_as_enough_others_are_better(database):
 
 
 def test_a_trial_whose_tuning_is_over_is_not_stopped_by_others_that_are_better_later(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     leases = [queue.lease("w", MINUTE) for _ in RATES]
     for lease, metric in zip(leases, (0.1, 0.2, 0.3), strict=False):
         # Their tuning ends after one epoch; the fourth trial has three.
@@ -158,7 +158,7 @@ def test_a_trial_whose_tuning_is_over_is_not_stopped_by_others_that_are_better_l
 
 
 def test_a_trial_is_stopped_at_the_end_of_its_last_epoch_before_it_is_refitted(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     leases = [queue.lease("w", MINUTE) for _ in RATES]
     for epoch, metric in ((1, 0.8), (2, 0.9)):
         end_epoch(queue, leases[3], epoch, metric, total_epochs=3)
@@ -169,7 +169,7 @@ def test_a_trial_is_stopped_at_the_end_of_its_last_epoch_before_it_is_refitted(d
 
 
 def test_the_best_trial_with_a_model_is_the_result_once_all_have_ended(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     leases = [queue.lease("w", MINUTE) for _ in RATES]
     for lease, metric in zip(leases, (0.9, 0.2, 0.6, 0.3), strict=True):
         end_epoch(queue, lease, 1, metric)
@@ -189,7 +189,7 @@ def test_the_best_trial_with_a_model_is_the_result_once_all_have_ended(database)
 
 
 def test_a_sweep_fails_if_all_of_its_trials_do(database):
-    sweep, queue = store_sweep(database), ExperimentQueue(database)
+    sweep, queue = store_sweep(database), JobQueue(database)
     while (lease := queue.lease("w", MINUTE)) is not None:
         queue.fail(lease, FAILURE, 1.0)
 
@@ -197,7 +197,7 @@ def test_a_sweep_fails_if_all_of_its_trials_do(database):
 
 
 def test_a_cancelled_sweep_ends_its_trials_and_can_be_cancelled_again(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     lease = queue.lease("w", MINUTE)
 
     assert sweeps.request_cancel(sweep.id).state is SweepState.CANCELLING
@@ -234,7 +234,7 @@ def test_a_trial_is_not_deleted_without_its_sweep(database):
 
 
 def test_a_resumed_trial_forgets_the_scores_of_the_epochs_that_it_repeats(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     lease = queue.lease("w", MINUTE)
     for epoch, metric in ((1, 0.5), (2, 0.9)):
         end_epoch(queue, lease, epoch, metric)
@@ -248,7 +248,7 @@ def test_a_resumed_trial_forgets_the_scores_of_the_epochs_that_it_repeats(databa
 
 
 def test_a_trial_that_its_sweep_stops_while_it_stores_its_end_has_no_reason_for_a_stop(database):
-    sweep, queue, sweeps = store_sweep(database), ExperimentQueue(database), SweepRepository(database, "acme")
+    sweep, queue, sweeps = store_sweep(database), JobQueue(database), SweepRepository(database, "acme")
     leases = [queue.lease("w", MINUTE) for _ in RATES]
     for lease, metric in zip(leases, (0.1, 0.4, 0.3, 0.2), strict=True):
         end_epoch(queue, lease, 1, metric)
@@ -261,7 +261,7 @@ def test_a_trial_that_its_sweep_stops_while_it_stores_its_end_has_no_reason_for_
 
 
 def test_an_ended_sweep_cannot_be_cancelled(database):
-    sweep, queue = store_sweep(database), ExperimentQueue(database)
+    sweep, queue = store_sweep(database), JobQueue(database)
     while (lease := queue.lease("w", MINUTE)) is not None:
         queue.fail(lease, FAILURE, 1.0)
 
@@ -300,7 +300,7 @@ def test_another_tenant_sees_no_sweep(database):
 
 def test_a_basic_list_leaves_out_the_trials_and_has_the_outcome_that_follows_from_them(database):
     first, second = store_sweep(database), store_sweep(database)
-    queue, sweeps = ExperimentQueue(database), SweepRepository(database, "acme")
+    queue, sweeps = JobQueue(database), SweepRepository(database, "acme")
     leases = [queue.lease("w", MINUTE) for _ in RATES]
     for lease, metric in zip(leases, (0.9, 0.2, 0.6, 0.6), strict=True):
         end_epoch(queue, lease, 1, metric)
@@ -317,7 +317,7 @@ def test_a_basic_list_leaves_out_the_trials_and_has_the_outcome_that_follows_fro
 
 
 def test_sweeps_are_found_by_the_state_and_the_times_that_follow_from_their_trials(database):
-    queue, sweeps = ExperimentQueue(database), SweepRepository(database, "acme")
+    queue, sweeps = JobQueue(database), SweepRepository(database, "acme")
 
     def leased(name: str) -> list[Lease]:
         """Store a sweep, and lease all of its trials."""

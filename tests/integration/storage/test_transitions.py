@@ -17,7 +17,7 @@ from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.jobs.transitions import transition
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import ExperimentRow, JobRow
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLING, CANCELLED = (
@@ -33,7 +33,7 @@ class Run:
 
     def __init__(self, database: Database) -> None:
         self.repository = ExperimentRepository(database, "acme")
-        self.queue = ExperimentQueue(database)
+        self.queue = JobQueue(database)
         self.id = store_experiment(database).id
         self.held: Lease | None = None
 

@@ -19,9 +19,9 @@ from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.database import Database
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import ArtifactDeletionRow
-from foreword.storage.versions import ExperimentVersions
+from foreword.storage.versions import Versions
 
 MINUTE = timedelta(minutes=1)
 FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
@@ -30,7 +30,7 @@ FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")
 def start(database: Database, tenant: str = "busy", seconds: float = 60.0) -> Lease:
     """Start a run that has used some compute time."""
     store_experiment(database, tenant)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = queue.lease(f"worker of {tenant}", MINUTE)
     progress = Progress(percent=40.0, step=4, remaining_seconds=9.0, phase=Phase.TUNING)
     beat(queue, lease, progress=progress, snapshots=[make_snapshot(4)], compute_seconds=seconds, duration=MINUTE)
@@ -52,13 +52,13 @@ def yielded(database: Database) -> tuple[Lease, Lease]:
     """Return the leases of a run that has yielded and of the run that has its worker now."""
     lease = start(database)
     queue_waiting(database)
-    following = ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE)
+    following = JobQueue(database).hand_over(company_of(lease), [lease], MINUTE)
     assert following is not None
     return lease, following
 
 
 def test_a_run_hands_its_worker_to_the_waiting_run_of_another_tenant(database):
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     lease = start(database)
     waiting = queue_waiting(database)
 
@@ -76,20 +76,20 @@ def test_a_run_hands_its_worker_to_the_waiting_run_of_another_tenant(database):
 def test_a_run_between_two_turns_is_running_and_says_that_it_waits(database):
     name = TuneExperimentName("busy", (lease := start(database)).experiment.id)
     queue_waiting(database)
-    before = ExperimentVersions(database).read([name])
+    before = Versions(database).read([name])
 
-    ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE)
+    JobQueue(database).hand_over(company_of(lease), [lease], MINUTE)
 
     found = get(database, lease.experiment)
     assert found.state is JobState.RUNNING
     assert (found.progress.phase, found.progress.step, found.progress.percent) == (Phase.WAITING, 4, 40.0)
     assert found.progress.remaining_seconds is None
-    assert ExperimentVersions(database).read([name]) != before  # so that watches see it
+    assert Versions(database).read([name]) != before  # so that watches see it
 
 
 def test_a_run_continues_after_its_wait_with_its_curve_and_no_lost_lease(database):
     lease, following = yielded(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     time.sleep(0.05)
     queue.fail(following, FAILURE, 90.0)
 
@@ -104,7 +104,7 @@ def test_a_run_continues_after_its_wait_with_its_curve_and_no_lost_lease(databas
 
 def test_turns_go_to_and_fro_by_compute_time(database):
     lease, following = yielded(database)
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     beat(queue, following, compute_seconds=30.0, duration=MINUTE)
     time.sleep(1.1)  # until the first run has waited long enough
 
@@ -120,15 +120,15 @@ def test_a_run_does_not_yield_to_its_own_tenant(database):
     lease = start(database)
     queue_waiting(database, "busy")
 
-    assert not ExperimentQueue(database).leaving(company_of(lease))
-    assert ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE) is None
+    assert not JobQueue(database).leaving(company_of(lease))
+    assert JobQueue(database).hand_over(company_of(lease), [lease], MINUTE) is None
 
 
 def test_a_run_does_not_yield_to_one_that_a_free_worker_may_take(database):
     lease = start(database)
     store_experiment(database, "quiet")
 
-    assert not ExperimentQueue(database).leaving(company_of(lease))
+    assert not JobQueue(database).leaving(company_of(lease))
 
 
 def test_a_run_does_not_yield_to_a_tenant_with_a_worker_of_its_own(database):
@@ -136,13 +136,13 @@ def test_a_run_does_not_yield_to_a_tenant_with_a_worker_of_its_own(database):
     start(database, "quiet", seconds=1.0)
     queue_waiting(database)
 
-    assert not ExperimentQueue(database).leaving(company_of(lease))
+    assert not JobQueue(database).leaving(company_of(lease))
 
 
 def test_only_one_of_two_runs_yields_to_a_single_waiting_one(database):
     leases = [start(database), start(database)]
     waiting = queue_waiting(database)
-    queue, results = ExperimentQueue(database), []
+    queue, results = JobQueue(database), []
 
     def hand_over(lease: Lease) -> None:
         results.append(queue.hand_over(company_of(lease), [lease], MINUTE))
@@ -162,8 +162,8 @@ def test_a_run_whose_cancellation_was_requested_ends_instead_of_yielding(databas
     queue_waiting(database)
     ExperimentRepository(database, "busy").request_cancel(lease.experiment.id)
 
-    assert ExperimentQueue(database).hand_over(company_of(lease), [lease], MINUTE) is None
-    assert beat(ExperimentQueue(database), lease, duration=MINUTE)
+    assert JobQueue(database).hand_over(company_of(lease), [lease], MINUTE) is None
+    assert beat(JobQueue(database), lease, duration=MINUTE)
 
 
 def test_a_run_between_two_turns_is_cancelled_at_once_and_can_be_deleted(database):
@@ -175,7 +175,7 @@ def test_a_run_between_two_turns_is_cancelled_at_once_and_can_be_deleted(databas
 
     assert cancelled.state is JobState.CANCELLED
     assert cancelled.end_time is not None
-    assert ExperimentQueue(database).lease("w", MINUTE) is None
+    assert JobQueue(database).lease("w", MINUTE) is None
     with database.read() as session:
         (noted,) = session.scalars(select(ArtifactDeletionRow.artifact))
     assert noted == checkpoints_key(experiment.tenant, experiment.id, experiment.create_time)
@@ -184,7 +184,7 @@ def test_a_run_between_two_turns_is_cancelled_at_once_and_can_be_deleted(databas
 
 
 def test_compute_time_of_a_tenant_counts_over_all_of_its_runs(database):
-    queue = ExperimentQueue(database)
+    queue = JobQueue(database)
     queue.fail(start(database, "busy", seconds=10.0), FAILURE, 40.0)
     queue.fail(start(database, "other", seconds=30.0), FAILURE, 30.0)
     for tenant in ("busy", "other"):
@@ -199,4 +199,4 @@ def test_a_run_does_not_yield_to_runs_that_have_ended(database):
         experiment = queue_waiting(database)
         ExperimentRepository(database, "quiet").request_cancel(experiment.id)
 
-    assert not ExperimentQueue(database).leaving(company_of(lease))
+    assert not JobQueue(database).leaving(company_of(lease))

@@ -27,7 +27,7 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.machine_speeds import MachineSpeeds
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import JobRow
 from foreword.tuning.batches import encode_rows
 from foreword.turns.slices import SlicedWork
@@ -54,7 +54,7 @@ def queue_runs(shop, *tenants: str, **parameters: object) -> list[TuneExperiment
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: object) -> list[tuple[str, str]]:
     """Run a worker until the queue is empty, and return its log as event and experiment."""
-    queue = ExperimentQueue(shop.workshop.database, failpoint=failpoint)
+    queue = JobQueue(shop.workshop.database, failpoint=failpoint)
     settings = shop.workshop.settings.model_copy(update=changes)
     with capture_logs() as logs:
         Worker(dataclasses.replace(shop.workshop, queue=queue, settings=settings)).run(StopWhenIdle())
@@ -302,7 +302,7 @@ def test_updates_of_a_run_without_company_refine_the_speed_of_the_machine(shop):
 
 def test_a_worker_that_stops_releases_all_runs_with_their_checkpoints(shop):
     runs, stop = queue_runs(shop, "acme", "other", num_epochs=4), StopWhenIdle()
-    queue = ExperimentQueue(shop.workshop.database, failpoint=at(8, stop.set))
+    queue = JobQueue(shop.workshop.database, failpoint=at(8, stop.set))
 
     Worker(dataclasses.replace(shop.workshop, queue=queue)).run(stop)
     before = [get(shop, run) for run in runs]

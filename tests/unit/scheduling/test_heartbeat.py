@@ -16,7 +16,7 @@ from foreword.domain.experiment import Phase, Progress
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.scheduling.heartbeat import Heartbeat, Heartbeats, RunCancelledError, WorkerStoppingError
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import JobRow
 
 MINUTE = timedelta(minutes=1)
@@ -35,7 +35,7 @@ class Clock:
 class Held:
     """The leases of all queued runs at one worker, whose heartbeats come only from the test."""
 
-    def __init__(self, shop, *, clock=None, queue: ExperimentQueue | None = None) -> None:
+    def __init__(self, shop, *, clock=None, queue: JobQueue | None = None) -> None:
         self.stop = threading.Event()
         self.clock = clock or Clock()
         self.heartbeats = Heartbeats(queue or shop.workshop.queue, duration=MINUTE, stop=self.stop, clock=self.clock)
@@ -85,7 +85,7 @@ def test_a_new_phase_is_stored_at_once(shop):
 
 def test_one_transaction_stores_the_results_of_all_runs_and_renews_their_leases(shop):
     runs, passed = [shop.queue_run() for _ in range(3)], []
-    held = Held(shop, queue=ExperimentQueue(shop.workshop.database, failpoint=passed.append))
+    held = Held(shop, queue=JobQueue(shop.workshop.database, failpoint=passed.append))
     for run in runs:
         expire(shop, run.id)
 
@@ -107,7 +107,7 @@ def test_results_that_could_not_be_stored_are_stored_by_the_next_heartbeat(shop)
         if outages:
             raise outages.pop()
 
-    held = Held(shop, queue=ExperimentQueue(shop.workshop.database, failpoint=fail_once))
+    held = Held(shop, queue=JobQueue(shop.workshop.database, failpoint=fail_once))
     (beats,) = held.runs
     with pytest.raises(UnavailableError):
         beats.beat(Progress(step=1), [make_snapshot(1)])

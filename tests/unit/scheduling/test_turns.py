@@ -20,7 +20,7 @@ from foreword.scheduling.worker import Worker
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.checkpoints import CheckpointStore
 from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import TenantRow
 from foreword.storage.tuned_models import TunedModelRepository
 
@@ -74,7 +74,7 @@ def work(shop, failpoint: Callable[[str], None] = lambda _: None, **changes: obj
         Its log as event and experiment.
     """
     settings = shop.workshop.settings.model_copy(update=ONE_PLACE)
-    queue = ExperimentQueue(shop.workshop.database, failpoint=failpoint)
+    queue = JobQueue(shop.workshop.database, failpoint=failpoint)
     workshop = dataclasses.replace(shop.workshop, settings=settings, queue=queue, **changes)
     with capture_logs() as logs:
         Worker(workshop).run(StopWhenIdle())
@@ -184,7 +184,7 @@ def test_a_worker_that_stops_right_after_a_hand_over_releases_the_new_run(shop):
             stop.set()
 
     settings = shop.workshop.settings.model_copy(update=ONE_PLACE)
-    queue = ExperimentQueue(shop.workshop.database, failpoint=stopping)
+    queue = JobQueue(shop.workshop.database, failpoint=stopping)
     Worker(dataclasses.replace(shop.workshop, settings=settings, queue=queue)).run(stop)
     lease = shop.workshop.queue.lease("w", MINUTE)
 

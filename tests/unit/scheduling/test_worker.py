@@ -33,7 +33,7 @@ from foreword.scheduling.worker import Worker
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.checkpoints import CheckpointStore
-from foreword.storage.queue import ExperimentQueue
+from foreword.storage.queue import JobQueue
 from foreword.storage.tables import JobRow
 from foreword.storage.tuned_models import TunedModelRepository
 from foreword.tuning.runs import checkpoint
@@ -66,7 +66,7 @@ class StopAt(threading.Event):
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None) -> None:
     """Run a worker until the queue is empty or the database is unavailable."""
-    disturbed = shop.with_queue(lambda database: ExperimentQueue(database, failpoint=failpoint))
+    disturbed = shop.with_queue(lambda database: JobQueue(database, failpoint=failpoint))
     Worker(disturbed.workshop).run(StopWhenIdle())
 
 
@@ -419,7 +419,7 @@ def die_once_more(shop, run: TuneExperiment, checkpoint_seconds: float) -> None:
         session.execute(update(JobRow).values(lost_leases=19))
     settings = shop.workshop.settings.model_copy(update={"checkpoint_seconds": checkpoint_seconds})
     disturbed = shop.with_queue(
-        lambda database: ExperimentQueue(database, failpoint=once("queue.heartbeat.before_commit", die, at=6))
+        lambda database: JobQueue(database, failpoint=once("queue.heartbeat.before_commit", die, at=6))
     )
     with pytest.raises(KeyboardInterrupt):
         Worker(dataclasses.replace(disturbed.workshop, settings=settings)).run(StopWhenIdle())

@@ -15,44 +15,77 @@ from enum import Enum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from foreword.domain.evaluation import Evaluation
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.job import JobKind, JobState
 from foreword.errors import LeaseLostError
-from foreword.names import TuneExperimentName
+from foreword.names import EvaluationName, TuneExperimentName
 from foreword.storage.jobs.transitions import HELD_STATES, end_wait, transition
 from foreword.storage.tables import JobRow
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on an experiment, until its epoch changes.
+    """The right to do a job, until its epoch changes.
 
     Attributes:
-        experiment: The experiment at the time of the lease, with its learning curve.
-        epoch: Number of the lease, starting at 1 for each experiment.
+        subject: The experiment, with its learning curve, or the evaluation, both at the time of the lease.
+        epoch: Number of the lease, starting at 1 for each job.
         worker: Id of the worker that holds the lease.
-        job: Key of the experiment's job.
-        lost_before: Number of leases that expired since the run last made progress; released leases do not count.
+        job: Key of the job.
+        lost_before: Number of leases that expired since the job last made progress; released leases do not count.
     """
 
-    experiment: TuneExperiment
+    subject: TuneExperiment | Evaluation
     epoch: int
     worker: str
     job: int
     lost_before: int = 0
 
     @property
+    def experiment(self) -> TuneExperiment:
+        """The experiment of a run."""
+        assert isinstance(self.subject, TuneExperiment)
+        return self.subject
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The evaluation of a job that is one."""
+        assert isinstance(self.subject, Evaluation)
+        return self.subject
+
+    @property
+    def kind(self) -> JobKind:
+        """Kind of the job."""
+        return JobKind.TUNE if isinstance(self.subject, TuneExperiment) else JobKind.EVALUATE
+
+    @property
+    def tenant(self) -> str:
+        """Id of the tenant."""
+        return self.subject.tenant
+
+    @property
+    def name(self) -> str:
+        """Resource name of the subject."""
+        if isinstance(self.subject, TuneExperiment):
+            return str(TuneExperimentName(self.subject.tenant, self.subject.id))
+        return str(EvaluationName(self.subject.tenant, self.subject.id))
+
+    @property
     def company(self) -> str:
-        """Id of the company in which the run may be tuned: that of its base model, or one of its own."""
-        base_model = self.experiment.config.base_model
-        return f"{base_model}/{self.job}" if self.experiment.plan.runs_alone else base_model
+        """Id of the company in which the job may be done: that of its base model, or one of its own."""
+        if isinstance(self.subject, TuneExperiment):
+            base_model, is_alone = self.subject.config.base_model, self.subject.plan.runs_alone
+        else:
+            base_model, *others = self.subject.config.base_models
+            is_alone = bool(others)
+        return f"{base_model}/{self.job}" if is_alone else base_model
 
     def lost(self) -> LeaseLostError:
         """Return the error for a worker that no longer holds this lease."""
-        name = TuneExperimentName(self.experiment.tenant, self.experiment.id)
         return LeaseLostError(
-            f"{self.worker} no longer holds the lease of {name} (epoch {self.epoch}). Abandon the run.",
-            metadata={"resource": str(name), "epoch": str(self.epoch)},
+            f"{self.worker} no longer holds the lease of {self.name} (epoch {self.epoch}). Abandon the job.",
+            metadata={"resource": self.name, "epoch": str(self.epoch)},
         )
 
 
@@ -139,6 +172,20 @@ def lock_leased(session: Session, leases: Sequence[Lease]) -> list[JobRow | None
         return job if job and (job.lease_epoch, job.lease_worker) == (lease.epoch, lease.worker) else None
 
     return [owned(lease) for lease in leases]
+
+
+def lock_held(session: Session, leases: Sequence[Lease]) -> list[JobRow]:
+    """Return the locked jobs of leases.
+
+    Raises:
+        LeaseLostError: One of the leases is no longer valid.
+    """
+    held: list[JobRow] = []
+    for lease, job in zip(leases, lock_leased(session, leases), strict=True):
+        if job is None:
+            raise lease.lost()
+        held.append(job)
+    return held
 
 
 def grant(job: JobRow, worker: str, now: datetime, duration: timedelta) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from foreword.domain.job import TRANSITIONS, JobKind, JobState
 from foreword.errors import InternalError
-from foreword.names import TuneExperimentName
+from foreword.names import EvaluationName, TuneExperimentName
 from foreword.storage.tables import JobRow
 
 HELD_STATES = tuple(state.value for state, following in TRANSITIONS.items() if JobState.SUCCEEDED in following)
@@ -47,6 +47,24 @@ def transition(job: JobRow, state: JobState, now: datetime) -> None:
         job.lease_worker = job.lease_expire_time = None
 
 
+def request_cancel(job: JobRow, now: datetime) -> bool:
+    """Cancel a locked job that has not ended; a worker that holds it finds out at its next heartbeat.
+
+    Returns:
+        True if the job was cancelled now after a turn, so that nobody else deletes the files of its worker.
+    """
+    state = JobState(job.state)
+    if state is JobState.QUEUED:
+        transition(job, JobState.CANCELLED, now)
+    elif state is JobState.RUNNING:
+        yielded = job.yield_time is not None
+        transition(job, JobState.CANCELLING, now)
+        if yielded:  # no worker holds it, and the workers may be busy for long
+            transition(job, JobState.CANCELLED, now)
+            return True
+    return False
+
+
 def end_wait(job: JobRow, now: datetime) -> None:
     """Add the time since a job yielded its worker to its waiting time. It has no effect if the job does not wait."""
     if job.yield_time is not None:
@@ -59,3 +77,5 @@ def resource_name(job: JobRow) -> str:
     match JobKind(job.kind):
         case JobKind.TUNE:
             return str(TuneExperimentName(job.tenant, job.resource))
+        case JobKind.EVALUATE:
+            return str(EvaluationName(job.tenant, job.resource))

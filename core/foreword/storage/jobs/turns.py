@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.job import JobKind, JobState
+from foreword.domain.job import JobState
 from foreword.domain.worker_turns import (
     Exchange,
     HeldRun,
@@ -51,8 +51,7 @@ def exchange_due(session: Session, company: Company, now: datetime) -> Exchange 
     if not waiting:
         return None
     held = [
-        HeldRun(key=lease.job, tenant=lease.experiment.tenant, had_turn=lease.job in company.had_turns)
-        for lease in company.leases
+        HeldRun(key=lease.job, tenant=lease.tenant, had_turn=lease.job in company.had_turns) for lease in company.leases
     ]
     tenants = {run.tenant for run in waiting} | {run.tenant for run in held}
     return choose_exchange(
@@ -119,7 +118,7 @@ def _waiting_runs(session: Session, now: datetime, *, for_at_least: timedelta = 
     company = case((JobRow.runs_alone, own), else_=JobRow.base_model)
     runs = (
         select(JobRow.key, JobRow.tenant, company.label("company"), standing.label("standing"))
-        .where(JobRow.kind == JobKind.TUNE.value, or_(queued, and_(_HELD, free)))
+        .where(or_(queued, and_(_HELD, free)))
         .subquery()
     )
     groups = (runs.c.tenant, runs.c.company, runs.c.standing)

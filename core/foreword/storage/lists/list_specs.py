@@ -27,6 +27,7 @@ from foreword.storage.tables import (
     ApiKeyRow,
     DatasetRow,
     DeploymentRow,
+    EvaluationRow,
     ExperimentRow,
     JobRow,
     RevisionRow,
@@ -154,6 +155,26 @@ TUNE_SWEEPS: Final = ListSpec(
     creator=SweepRow.creator,
 )
 
+EVALUATIONS: Final = ListSpec(
+    name="evaluations",
+    row=EvaluationRow,
+    fields={
+        "display_name": TextField(EvaluationRow.display_name, sortable=True),
+        "description": TextField(EvaluationRow.description),
+        "state": ChoiceField(JobRow.state, choices=JobState, prefix="STATE_"),
+        "dataset": ReferenceField(EvaluationRow.dataset, collection="datasets"),
+        "task": TextField(EvaluationRow.config["task"].as_string()),
+        "creator": TextField(EvaluationRow.creator),
+        "create_time": TimeField(EvaluationRow.create_time, sortable=True),
+        "update_time": TimeField(JobRow.update_time, sortable=True),
+        "start_time": TimeField(JobRow.start_time, nullable=True),
+        "end_time": TimeField(JobRow.end_time, nullable=True),
+    },
+    key=_newest_first(EvaluationRow.key),
+    creator=EvaluationRow.creator,
+    part=EvaluationRow.job,
+)
+
 TUNED_MODELS: Final = ListSpec(
     name="tunedModels",
     row=TunedModelRow,
@@ -231,5 +252,15 @@ API_KEYS: Final = ListSpec(
     key=_newest_first(ApiKeyRow.key),
 )
 
-LISTS: Final = (DATASETS, TUNE_EXPERIMENTS, TUNE_SWEEPS, TUNED_MODELS, SPACES, DEPLOYMENTS, TENANTS, API_KEYS)
+LISTS: Final = (
+    DATASETS,
+    TUNE_EXPERIMENTS,
+    TUNE_SWEEPS,
+    EVALUATIONS,
+    TUNED_MODELS,
+    SPACES,
+    DEPLOYMENTS,
+    TENANTS,
+    API_KEYS,
+)
 """All lists."""

@@ -1,0 +1,209 @@
+"""The results of an evaluation: metrics of every system, their differences, and the rows with all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from foreword.domain.dataset import Row
+from foreword.domain.evaluation import (
+    MAX_ANSWER_CHARACTERS,
+    AnsweredRow,
+    EvaluationResults,
+    SystemAnswer,
+    SystemDifference,
+)
+from foreword.domain.report import Calibration, EvaluationExample, Interval, SystemEvaluation
+from foreword.domain.report_limits import MAX_EXAMPLES, cut_text
+from foreword.evaluation.bootstrap import BootstrapResult, MetricsOfSums, bootstrap
+from foreword.evaluation.calibration import calibration
+from foreword.evaluation.perplexity import perplexity_of
+from foreword.evaluation.row_statistics import RowStatistics
+from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Task
+
+Check = Callable[[], None]
+"""Called periodically; raises an error to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredSystem:
+    """A system with its answers to all rows.
+
+    Attributes:
+        id: Id of the system.
+        answers: In the order of the rows.
+        soft_prompt_tokens: Number of soft-prompt vectors before each input.
+        mean_seconds: Mean compute time of a request.
+    """
+
+    id: str
+    answers: Sequence[SystemAnswer]
+    soft_prompt_tokens: int
+    mean_seconds: float
+
+
+class Measurement:
+    """The measurement of systems that have answered the same rows.
+
+    Args:
+        task: Their task.
+        schema: The schema in which answers are compared.
+        rows: The rows, at least one.
+        targets: The right answers in canonical form.
+        systems: At least one; the others are compared with the first.
+        check: Called periodically; raises an error to stop.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        schema: Schema,
+        rows: Sequence[Row],
+        targets: Sequence[str],
+        systems: Sequence[AnsweredSystem],
+        *,
+        check: Check = lambda: None,
+    ) -> None:
+        self._task = task
+        self._schema = schema
+        self._rows = rows
+        self._targets = targets
+        self._systems = systems
+        self._check = check
+
+    def results(self) -> EvaluationResults:
+        """Return the metrics of all systems with their intervals, and the differences to the first system."""
+        measured = [self._measure(system) for system in self._systems]
+        found = self._bootstraps()
+        return EvaluationResults(
+            systems=tuple(
+                replace(item, intervals=_merged([result.intervals[place] for result in found]))
+                for place, item in enumerate(measured)
+            ),
+            differences=tuple(
+                SystemDifference(
+                    system=system.id,
+                    reference=self._systems[0].id,
+                    metric=metric,
+                    difference=difference.difference,
+                    interval=difference.interval,
+                )
+                for place, system in enumerate(self._systems[1:])
+                for result in found
+                for metric, difference in result.differences[place].items()
+            ),
+            differing_row_count=sum(self._differs(place) for place in range(len(self._rows))),
+        )
+
+    def answered_rows(self) -> Iterator[AnsweredRow]:
+        """Return the rows with all answers, in order."""
+        for place, (row, target) in enumerate(zip(self._rows, self._targets, strict=True)):
+            answers = tuple(system.answers[place] for system in self._systems)
+            yield AnsweredRow(
+                row=row.number,
+                input=row.input,
+                reference=cut_text(target, MAX_ANSWER_CHARACTERS),
+                answers=answers,
+                scores=tuple(self._score(row, answer) for answer in answers),
+                is_different=self._differs(place),
+            )
+
+    def _measure(self, system: AnsweredSystem) -> SystemEvaluation:
+        """Return the results of one system, without intervals."""
+        self._check()
+        answers = [self._answer(row, answer) for row, answer in zip(self._rows, system.answers, strict=True)]
+        scores = self._task.score(answers, [row.output for row in self._rows], self._schema)
+        metrics = dict(scores.metrics)
+        if PERPLEXITY in self._task.metrics:
+            nats, tokens = _losses(system)
+            metrics[PERPLEXITY.id] = perplexity_of(sum(nats), sum(tokens))
+        self._check()
+        return SystemEvaluation(
+            system=system.id,
+            metrics=metrics,
+            main_metric=self._task.main_metric,
+            row_count=len(self._rows),
+            mean_tokens=fmean(answer.tokens for answer in system.answers),
+            soft_prompt_tokens=system.soft_prompt_tokens,
+            parts=scores.parts,
+            examples=tuple(
+                EvaluationExample(input=row.input, reference=row.output, prediction=answer.answer)
+                for row, answer in list(zip(self._rows, system.answers, strict=True))[:MAX_EXAMPLES]
+            ),
+            calibration=self._calibration(system),
+            mean_seconds=system.mean_seconds,
+        )
+
+    def _calibration(self, system: AnsweredSystem) -> Calibration | None:
+        return calibration(
+            (answer.probability, self._is_same(answer.answer, target))
+            for answer, target in zip(system.answers, self._targets, strict=True)
+            if answer.probability is not None
+        )
+
+    def _bootstraps(self) -> list[BootstrapResult]:
+        """Return the intervals of all metrics that follow from sums over the rows, for all systems."""
+        found: list[BootstrapResult] = []
+        tables = [self._statistics(system) for system in self._systems]
+        statistics = [table for table in tables if table is not None]
+        if len(statistics) == len(tables):
+            found.append(bootstrap(statistics, self._metrics_of_sums(), check=self._check))
+        if PERPLEXITY in self._task.metrics:
+            losses: list[RowStatistics] = []
+            for system in self._systems:
+                table = RowStatistics()
+                for nats, tokens in zip(*_losses(system), strict=True):
+                    table.add((nats, tokens))
+                losses.append(table)
+            found.append(
+                bootstrap(losses, lambda sums: {PERPLEXITY.id: perplexity_of(sums[0], sums[1])}, check=self._check)
+            )
+        return found
+
+    def _statistics(self, system: AnsweredSystem) -> RowStatistics | None:
+        pairs = (
+            (self._answer(row, answer), row.output) for row, answer in zip(self._rows, system.answers, strict=True)
+        )
+        return RowStatistics.of(self._task, pairs, self._schema, check=self._check)
+
+    def _metrics_of_sums(self) -> MetricsOfSums:
+        return lambda sums: self._task.metrics_of_sums(sums, self._schema)
+
+    def _score(self, row: Row, answer: SystemAnswer) -> float:
+        """Return the main metric on one row alone."""
+        given = self._answer(row, answer)
+        statistics = self._task.row_statistics(given, row.output, self._schema)
+        if statistics is None:
+            return self._task.score([given], [row.output], self._schema).metrics[self._task.main_metric]
+        return self._task.metrics_of_sums(statistics, self._schema)[self._task.main_metric]
+
+    def _differs(self, place: int) -> bool:
+        """Return whether the systems do not all answer a row alike."""
+        first, *others = (system.answers[place].answer for system in self._systems)
+        return any(not self._is_same(first, other) for other in others)
+
+    def _is_same(self, first: str, second: str) -> bool:
+        """Return whether two answers have the same meaning for the task."""
+        if first == second:
+            return True
+        canonical = [self._task.target(text, self._schema).strip() for text in (first, second)]
+        return canonical[0] == canonical[1]
+
+    def _answer(self, row: Row, answer: SystemAnswer) -> Answer:
+        return Answer(
+            text=answer.answer,
+            row=row.number,
+            probability=answer.probability,
+            label_probabilities=answer.label_probabilities,
+        )
+
+
+def _losses(system: AnsweredSystem) -> tuple[list[float], list[int]]:
+    """Return the loss of each right answer in nats, and its number of tokens."""
+    nats = [answer.reference_nats for answer in system.answers if answer.reference_nats is not None]
+    return nats, [answer.reference_tokens for answer in system.answers]
+
+
+def _merged(intervals: Sequence[Mapping[str, Interval]]) -> dict[str, Interval]:
+    return {metric: interval for found in intervals for metric, interval in found.items()}

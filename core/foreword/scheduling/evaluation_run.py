@@ -1,0 +1,206 @@
+"""The work of one evaluation: every system answers every row, and the answers are scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+from foreword.data.rows import read_rows
+from foreword.domain.dataset import Row
+from foreword.domain.evaluation import EvaluatedSystem, EvaluationPhase, EvaluationProgress, SystemAnswer
+from foreword.domain.tuned_model import TunedModel
+from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
+from foreword.evaluation.asking import Asking
+from foreword.evaluation.results import AnsweredSystem, Measurement
+from foreword.names import TunedModelName
+from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task
+from foreword.scheduling.asked_systems import AskedSystems
+from foreword.scheduling.heartbeat import Heartbeat
+from foreword.scheduling.installed import installed
+from foreword.scheduling.price import price_on
+from foreword.scheduling.storing_answers import write_rows
+from foreword.scheduling.turn import Turn
+from foreword.scheduling.workshop import Workshop
+from foreword.storage.answer_batches import AnswerBatch, AnswerBatches
+from foreword.storage.dataset_rows import open_rows
+from foreword.storage.datasets import DatasetRepository
+from foreword.storage.jobs.leases import Lease
+from foreword.storage.tuned_models import TunedModelRepository
+from foreword.tuning.measuring import HELD_OUT_SHARE
+from foreword.turns.slices import outside, pause
+
+BATCH_ROWS: Final = 128
+"""Rows of a batch of answers, which is what a worker that dies loses at most."""
+
+_MOST_LOST_LEASES: Final = 20
+
+LoadModel = Callable[[ExitStack, BaseModel], LoadedModel]
+"""Returns a base model, which stays in memory until the stack closes."""
+
+
+class EvaluationRun:
+    """The work of a leased evaluation, which its worker does in slices (`SlicedWork`).
+
+    It can be dropped at any time: the batches that are stored stay, and whoever leases the evaluation next goes on
+    after them. `work` may raise the errors of `ExperimentRun`.
+
+    Args:
+        workshop: Resources shared by all jobs.
+        lease: The evaluation, and the right to write its results.
+        heartbeat: Renews the lease and raises an error when the work must stop.
+
+    Attributes:
+        turn: Its turn at the worker.
+    """
+
+    def __init__(self, workshop: Workshop, lease: Lease, heartbeat: Heartbeat) -> None:
+        self.turn = Turn(workshop.settings.turn_seconds)
+        self._workshop = workshop
+        self._lease = lease
+        self._evaluation = lease.evaluation
+        self._heartbeat = heartbeat
+        self._batches = AnswerBatches(workshop.database, workshop.artifacts, lease, failpoint=workshop.failpoint)
+        self._total = 0
+        self._answered = 0
+        self._started = 0.0
+        self._answered_here = 0
+
+    def work(self, load: LoadModel) -> None:
+        """Answer the rows that are left, score all answers, and store the end of the evaluation."""
+        with outside():
+            self._heartbeat.beat()
+        if self._lease.lost_before >= _MOST_LOST_LEASES:
+            raise _crashing(self._lease)
+        config = self._evaluation.config
+        self._task: Task = installed("task", config.task, self._workshop.plugins.tasks.get(config.task))
+        with outside():
+            rows = self._rows(config.dataset)
+            tuned = [self._tuned_model(system) for system in config.systems]
+            examples = self._rows(config.examples_dataset) if config.examples_dataset is not None else ()
+            stored = self._batches.stored()
+        self._check()
+        schema = self._schema(rows, [model for model in tuned if model is not None])
+        targets = [self._task.target(row.output, schema) for row in rows]
+        systems = AskedSystems(
+            self._workshop, self._task, schema, tuned, examples=examples, targets=targets, check=self._check
+        )
+        self._total = len(rows) * len(config.systems)
+        self._answered = sum(batch.row_count for batch in stored)
+        self._enter(EvaluationPhase.ANSWERING)
+        batches = [[batch for batch in stored if batch.system == place] for place in range(len(config.systems))]
+        soft_prompt_tokens = [0 if model is None else model.num_virtual_tokens for model in tuned]
+        for place, system in enumerate(config.systems):
+            if len(batches[place]) * BATCH_ROWS >= len(rows):
+                continue
+            with ExitStack() as held:
+                base = self._workshop.plugins.base_model(system.base_model)
+                with outside():
+                    model = load(held, base)
+                    contributions = systems.read_contributions(system, base)
+                self.turn.begin_tuning()
+                asking = systems.asking(system, model, contributions, rows)
+                self._answer(place, asking, rows, targets, batches[place])
+        self._enter(EvaluationPhase.SCORING)
+        with outside():
+            answers = [[answer for batch in found for answer in self._batches.read(batch)] for found in batches]
+        measurement = Measurement(
+            self._task,
+            schema,
+            rows,
+            targets,
+            [
+                AnsweredSystem(
+                    id=system.id,
+                    answers=answers[place],
+                    soft_prompt_tokens=soft_prompt_tokens[place],
+                    mean_seconds=sum(batch.seconds for batch in batches[place]) / len(rows),
+                )
+                for place, system in enumerate(config.systems)
+            ],
+            check=self._check,
+        )
+        results = measurement.results()
+        self._enter(EvaluationPhase.STORING)
+        with write_rows(measurement.answered_rows(), self._check) as file, outside():
+            file.publish(
+                self._workshop,
+                self._evaluation,
+                lambda stored_rows: self._batches.succeed(results, stored_rows, self._heartbeat.compute_seconds),
+            )
+
+    def _answer(
+        self, place: int, asking: Asking, rows: Sequence[Row], targets: Sequence[str], batches: list[AnswerBatch]
+    ) -> None:
+        """Answer the rows after the stored batches of a system, and add the new batches to them."""
+        price = price_on(self._workshop, asking.runner.model.spec).seconds_per_token
+        if not self._answered_here:
+            self._started = time.monotonic()
+        for number in range(len(batches), -(-len(rows) // BATCH_ROWS)):
+            part = slice(number * BATCH_ROWS, (number + 1) * BATCH_ROWS)
+            answers: Sequence[SystemAnswer] = asking.answers(rows[part], targets[part], self._check)
+            seconds = price * HELD_OUT_SHARE * sum(answer.tokens for answer in answers)
+            self._heartbeat.charge(seconds)
+            with outside():
+                batches.append(self._batches.add(place, number, answers, seconds))
+                self._heartbeat.record_progress()
+            self._answered += len(answers)
+            self._answered_here += len(answers)
+            self._enter(EvaluationPhase.ANSWERING)
+
+    def _schema(self, rows: Sequence[Row], tuned: Sequence[TunedModel]) -> Schema:
+        """Return the schema in which the answers are compared."""
+        options = self._evaluation.config.task_options
+        schemas = [model.schema for model in tuned] or [self._task.fit(rows, options)]
+        return self._task.evaluation_schema(rows, schemas)
+
+    def _tuned_model(self, system: EvaluatedSystem) -> TunedModel | None:
+        if system.tuned_model is None:
+            return None
+        tenant = self._evaluation.tenant
+        try:
+            return TunedModelRepository(self._workshop.database, tenant).get(system.tuned_model)
+        except NotFoundError as error:
+            name = str(TunedModelName(tenant, system.tuned_model))
+            raise FailedPreconditionError(
+                f"{name} has been deleted since the evaluation was created. Create the evaluation again without the "
+                f"system {system.id}.",
+                reason="MODEL_DELETED",
+                metadata={"resource": name},
+            ) from error
+
+    def _rows(self, id: str) -> tuple[Row, ...]:
+        """Return the rows of a dataset, all of them verified."""
+        dataset = DatasetRepository(self._workshop.database, self._evaluation.tenant).get(id)
+        with open_rows(self._workshop.artifacts, dataset) as file:
+            return tuple(read_rows(file))
+
+    def _enter(self, phase: EvaluationPhase) -> None:
+        """Store how far the work is, at the next heartbeat."""
+        left = None
+        if self._answered_here:
+            pace = (time.monotonic() - self._started) / self._answered_here
+            left = pace * (self._total - self._answered)
+        progress = EvaluationProgress(
+            percent=100.0 * self._answered / max(1, self._total),
+            answered_count=self._answered,
+            total_count=self._total,
+            remaining_seconds=left,
+            phase=phase,
+        )
+        with outside():
+            self._heartbeat.beat(progress)
+
+    def _check(self) -> None:
+        """Let others go on if they have their turn, and raise an error if the work must stop."""
+        pause()
+        self._heartbeat.check()
+
+
+def _crashing(lease: Lease) -> ForewordError:
+    return ForewordError(
+        f"The evaluation was started {lease.lost_before} times, and each time its worker died before it made progress. "
+        "The usual cause is too little memory: create the evaluation again with fewer systems or shorter rows.",
+        reason="WORKER_KEEPS_DYING",
+    )

@@ -1,0 +1,67 @@
+"""Admission of new jobs of a tenant: room in the queue and free display names."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from foreword.domain.job import JobKind, JobState
+from foreword.errors import ExhaustedError
+from foreword.names import TenantName
+from foreword.storage.tables import EvaluationRow, ExperimentRow, JobRow, SweepRow
+
+_MIN_RETRY, _USUAL_RETRY, _MAX_RETRY = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=10)
+_NOUNS: Final = {JobKind.TUNE: "experiments", JobKind.EVALUATE: "evaluations"}
+
+
+def check_room(
+    session: Session, kind: JobKind, tenant: str, max_queued: int, estimated_seconds: float, *, count: int = 1
+) -> None:
+    """Check whether a tenant may queue `count` more jobs of a kind.
+
+    Args:
+        estimated_seconds: Time that one of them takes; 0 if it is unknown.
+
+    Raises:
+        ExhaustedError: The tenant would have too many of them queued.
+    """
+    queued = session.scalars(
+        select(func.count())
+        .select_from(JobRow)
+        .where(JobRow.tenant == tenant, JobRow.kind == kind.value, JobRow.state == JobState.QUEUED.value)
+    ).one()
+    if queued + count > max_queued:
+        more = f", and the sweep has {count} trials" if count > 1 else ""
+        raise ExhaustedError(
+            f"{queued} {_NOUNS[kind]} are already queued{more}, and the limit is {max_queued}. "
+            "Wait until one has started, or cancel one.",
+            metadata={"limit": str(max_queued)},
+            # A place becomes free when a job ends, and the jobs of a tenant usually take similar times.
+            retry_after=_retry_after(estimated_seconds),
+            quota=str(TenantName(tenant)),
+        )
+
+
+def free_name(session: Session, table: type[ExperimentRow | SweepRow | EvaluationRow], tenant: str, wanted: str) -> str:
+    """Return a display name with the first free suffix of ` (1)`, ` (2)`, ..."""
+    taken = set(
+        session.scalars(
+            select(table.display_name).where(
+                table.tenant == tenant, table.display_name.startswith(wanted, autoescape=True)
+            )
+        )
+    )
+    number = 1
+    while (name := f"{wanted} ({number})") in taken:
+        number += 1
+    return name
+
+
+def _retry_after(estimated_seconds: float) -> timedelta:
+    """Return the time after which a full queue is likely to have a free place."""
+    if not estimated_seconds:  # the speed of the machine is not known yet
+        return _USUAL_RETRY
+    return min(max(timedelta(seconds=estimated_seconds), _MIN_RETRY), _MAX_RETRY)

@@ -1,0 +1,217 @@
+"""Evaluations at a worker: every system answers every row once, whatever happens to the worker."""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from factories.runs import make_rows
+from factories.stored import let_leases_expire, let_wait
+from factories.tuning_process import ANSWERING, Kill, tune
+from foreword.domain.evaluation import AnsweredRow, EvaluatedSystem, Evaluation, EvaluationPhase
+from foreword.domain.job import JobState
+from foreword.scheduling.evaluation_run import BATCH_ROWS
+from foreword.scheduling.worker import Worker
+from foreword.storage.answered_rows import open_answered_rows, read_answered_page
+from foreword.storage.artifact_keys import answer_batches_key
+from foreword.storage.evaluations import EvaluationRepository
+from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.lists.page_tokens import page_tokens
+from foreword.storage.tuned_models import TunedModelRepository
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
+
+BASE = EvaluatedSystem(
+    id="base", model="baseModels/tiny--bart", base_model="tiny--bart", constrained=True, instruction="Choose."
+)
+MANY_ROWS = tuple(make_rows(2 * BATCH_ROWS + 10))
+
+
+class StopWhenIdle(threading.Event):
+    """A stop event that is set as soon as the worker would pause."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+def work(shop, **changes: object) -> list[tuple[str, str]]:
+    """Run a worker until the queue is empty, and return its log as event and id of the job."""
+    settings = shop.workshop.settings.model_copy(update=changes)
+    with capture_logs() as logs:
+        Worker(dataclasses.replace(shop.workshop, settings=settings)).run(StopWhenIdle())
+    return [(entry["event"], entry.get("evaluation") or entry.get("experiment") or "") for entry in logs]
+
+
+def get(shop, evaluation: Evaluation) -> Evaluation:
+    return EvaluationRepository(shop.workshop.database, evaluation.tenant).get(evaluation.id)
+
+
+def tuned_system(shop, **parameters: object) -> EvaluatedSystem:
+    """A tuned model, as a system."""
+    run = shop.queue_run(**parameters)
+    work(shop)
+    model = ExperimentRepository(shop.workshop.database, run.tenant).get(run.id).tuned_model
+    return EvaluatedSystem(id="tuned", model="its name", base_model="tiny--bart", tuned_model=model)
+
+
+def rows_of(shop, evaluation: Evaluation) -> list[AnsweredRow]:
+    assert evaluation.rows is not None
+    tokens = page_tokens(shop.workshop.database)
+    with open_answered_rows(shop.workshop.artifacts, evaluation, evaluation.rows) as file:
+        return list(read_answered_page(file, evaluation, "all", 10_000, "", tokens).items)
+
+
+def test_every_system_answers_every_row_and_is_compared_with_the_first(shop):
+    tuned = tuned_system(shop)
+    shots = dataclasses.replace(BASE, id="shots", shots=1, constrained=False, instruction="")
+    evaluation = shop.queue_evaluation(tuned, BASE, shots, examples=make_rows())
+
+    work(shop)
+
+    found = get(shop, evaluation)
+    assert found.state is JobState.SUCCEEDED, found.failure
+    assert [item.system for item in found.results.systems] == ["tuned", "base", "shots"]
+    assert {item.row_count for item in found.results.systems} == {len(make_rows())}
+    for item in found.results.systems:
+        main = item.metrics[item.main_metric]
+        assert item.intervals[item.main_metric].lower <= main <= item.intervals[item.main_metric].upper
+        assert (item.calibration is None) == (item.system == "shots")
+        assert item.mean_seconds > 0
+    assert {(item.system, item.reference) for item in found.results.differences} == {
+        ("base", "tuned"),
+        ("shots", "tuned"),
+    }
+    assert found.progress.percent == 100
+    assert found.progress.phase is EvaluationPhase.STORING
+    assert found.compute_seconds > 0
+    rows = rows_of(shop, found)
+    assert [row.row for row in rows] == [row.number for row in make_rows()]
+    assert sum(row.is_different for row in rows) == found.results.differing_row_count
+    exact = [item.metrics["exact_match"] for item in found.results.systems]
+    for place, share in enumerate(exact):
+        assert sum(row.scores[place] for row in rows) / len(rows) == pytest.approx(share)
+
+
+def test_a_generating_task_has_a_perplexity_with_an_interval(shop):
+    evaluation = shop.queue_evaluation(
+        EvaluatedSystem(id="base", model="tiny--bart", base_model="tiny--bart"), task="generation"
+    )
+
+    work(shop)
+
+    (result,) = get(shop, evaluation).results.systems
+    assert result.intervals["perplexity"].lower <= result.metrics["perplexity"] <= result.intervals["perplexity"].upper
+    assert result.calibration is None
+
+
+@pytest.mark.parametrize("moment", ANSWERING)
+def test_a_worker_that_is_killed_leaves_its_answers_to_the_next_one(shop, tmp_path: Path, moment: str):
+    undisturbed = shop.queue_evaluation(BASE, rows=MANY_ROWS)
+    work(shop)
+    evaluation = shop.queue_evaluation(BASE, rows=MANY_ROWS)
+
+    kill_worker(shop, tmp_path / "log", Kill(moment, 2 if moment.startswith("answers.add") else 1))
+    ended = get(shop, evaluation).state.ended
+    let_leases_expire(shop.workshop.database)
+    events = [event for event, _ in work(shop)]
+
+    assert ended == (moment == "answers.succeed.after_commit")
+    assert ("evaluation_leased" in events) != ended
+    expected, found = get(shop, undisturbed), get(shop, evaluation)
+    assert found.state is JobState.SUCCEEDED, found.failure
+    assert found.results.systems[0].metrics == pytest.approx(expected.results.systems[0].metrics)
+    answers = [[(row.row, row.answers[0].answer) for row in rows_of(shop, item)] for item in (found, expected)]
+    assert answers[0] == answers[1]
+    stored = [row.row for row in rows_of(shop, found)]
+    assert stored == [row.number for row in MANY_ROWS], "answers were lost or doubled"
+
+
+def kill_worker(shop, log: Path, kill: Kill) -> None:
+    """Run a worker in a process that kills itself."""
+    log.touch()
+    process = CONTEXT.Process(target=tune, args=(shop.workshop.settings, log, "killed", kill), daemon=True)
+    process.start()
+    process.join(300)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def test_a_cancelled_evaluation_ends_and_leaves_no_files(shop):
+    evaluation = shop.queue_evaluation(BASE, rows=MANY_ROWS)
+    repository = EvaluationRepository(shop.workshop.database, "acme")
+
+    def cancel(moment: str) -> None:
+        if moment == "answers.add.after_commit":
+            repository.request_cancel(evaluation.id)
+
+    work(dataclasses.replace(shop, workshop=dataclasses.replace(shop.workshop, failpoint=cancel)))
+
+    assert get(shop, evaluation).state is JobState.CANCELLED
+    prefix = answer_batches_key("acme", evaluation.id, evaluation.create_time)
+    assert not shop.workshop.artifacts.names(f"{prefix}/0-000000-1")
+    repository.delete(evaluation.id)
+
+
+def test_an_evaluation_whose_model_was_deleted_fails_and_names_it(shop):
+    tuned = tuned_system(shop)
+    evaluation = shop.queue_evaluation(tuned)
+    TunedModelRepository(shop.workshop.database, "acme").delete(tuned.tuned_model)
+
+    work(shop)
+
+    found = get(shop, evaluation)
+    assert found.state is JobState.FAILED
+    assert found.failure is not None
+    assert found.failure.reason == "MODEL_DELETED"
+    assert tuned.tuned_model in found.failure.message
+
+
+def test_a_prompt_without_room_for_the_inputs_fails_and_names_the_system(shop):
+    evaluation = shop.queue_evaluation(dataclasses.replace(BASE, instruction="word " * 4000))
+
+    work(shop)
+
+    failure = get(shop, evaluation).failure
+    assert failure is not None
+    assert failure.reason == "PROMPT_TOO_LONG"
+    assert "base" in failure.message
+
+
+def test_an_evaluation_yields_to_another_tenant_and_goes_on_where_it_was(shop):
+    evaluation = shop.queue_evaluation(BASE, rows=MANY_ROWS)
+    let_wait(shop.workshop.database, evaluation)
+    rivals: list[Evaluation] = []
+
+    def failpoint(moment: str) -> None:
+        if moment == "answers.add.after_commit" and not rivals:
+            rivals.append(shop.queue_evaluation(BASE, tenant="rival"))
+            let_wait(shop.workshop.database, rivals[0])
+
+    shop = dataclasses.replace(shop, workshop=dataclasses.replace(shop.workshop, failpoint=failpoint))
+    log = work(shop, turn_seconds=1e-9, max_runs_per_worker=1)
+
+    events = [event for event, id in log if id == evaluation.id]
+    assert events[:3] == ["evaluation_leased", "evaluation_yielded", "evaluation_leased"]
+    assert get(shop, evaluation).state is get(shop, rivals[0]).state is JobState.SUCCEEDED
+    assert len(rows_of(shop, get(shop, evaluation))) == len(MANY_ROWS)
+
+
+def test_an_evaluation_and_a_run_share_a_worker(shop):
+    run = shop.queue_run(num_epochs=2)
+    evaluation = shop.queue_evaluation(BASE)
+    for job in (run, evaluation):
+        let_wait(shop.workshop.database, job)
+
+    log = work(shop)
+
+    assert [event for event, _ in log].count("base_model_loaded") <= 1
+    assert log[1][0] in ("evaluation_leased", "experiment_leased")
+    assert get(shop, evaluation).state is JobState.SUCCEEDED
+    assert ExperimentRepository(shop.workshop.database, "acme").get(run.id).state is JobState.SUCCEEDED
