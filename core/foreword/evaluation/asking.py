@@ -108,10 +108,9 @@ class Asking:
 
 
 def _kept_labels(found: ScoredSets) -> dict[str, float]:
-    kept = sorted(
-        (item for item in found.label_probabilities.items() if item[1] >= _LEAST_PROBABILITY), key=lambda item: -item[1]
-    )
-    return {label: round(probability, 6) for label, probability in kept[:MAX_KEPT_LABELS]}
+    likely = {label: share for label, share in found.label_probabilities.items() if share >= _LEAST_PROBABILITY}
+    kept = sorted(likely.items(), key=lambda item: -item[1])[:MAX_KEPT_LABELS]
+    return {label: round(share, 6) for label, share in kept}
 
 
 def _stopping(check: Check) -> Callable[[], bool]:

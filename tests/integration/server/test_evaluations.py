@@ -11,13 +11,12 @@ from factories.api import (
     create_evaluation,
     create_experiment,
     evaluation_request,
-    failure_of,
     refused,
     tuned_model,
     upload,
 )
 from factories.servers import RunningServer
-from foreword.v1 import evaluation_pb2, tuned_model_service_pb2
+from foreword.v1 import dataset_service_pb2, evaluation_pb2, tuned_model_service_pb2
 from foreword.v1 import evaluation_service_pb2 as pb2
 
 BASE = "baseModels/foreword--starter"
@@ -184,8 +183,6 @@ def test_deleting_an_evaluation_deletes_its_rows(server: RunningServer, stubs, d
 
 
 def test_a_dataset_of_a_queued_evaluation_is_not_deleted(stubs) -> None:
-    from foreword.v1 import dataset_service_pb2
-
     dataset = upload(stubs, display_name="needed").name
     evaluation = create_evaluation(stubs, dataset).name
 
@@ -276,9 +273,5 @@ def test_an_evaluation_survives_the_deletion_of_its_models(server: RunningServer
     stubs.tuned_models.DeleteTunedModel(tuned_model_service_pb2.DeleteTunedModelRequest(name=model))
 
     assert stubs.evaluations.GetEvaluation(pb2.GetEvaluationRequest(name=name)).results
-    try:
-        create_evaluation(stubs, dataset, model)
-    except grpc.RpcError as error:
-        assert failure_of(error).code is grpc.StatusCode.NOT_FOUND
-    else:
-        pytest.fail("a deleted model was evaluated")
+    failure = refused(stubs.evaluations.CreateEvaluation, evaluation_request(dataset, model))
+    assert failure.code is grpc.StatusCode.NOT_FOUND
