@@ -14,8 +14,8 @@ from foreword.domain.evaluation import EvaluationPhase
 from foreword.domain.experiment import Phase, Snapshot
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
+from foreword.storage.job_subjects import AnyProgress
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.jobs.subjects import AnyProgress
 from foreword.storage.queue import JobQueue
 from foreword.storage.run_results import Beat
 

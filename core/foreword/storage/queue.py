@@ -20,9 +20,9 @@ from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
+from foreword.storage.job_subjects import read_subject, set_loading, set_waiting
 from foreword.storage.jobs.endings import end_job
 from foreword.storage.jobs.leases import Company, Lease, LeaseState, end_turn, grant, lock_held, lock_leased
-from foreword.storage.jobs.subjects import read_subject, set_loading, set_waiting
 from foreword.storage.jobs.transitions import transition
 from foreword.storage.jobs.turns import exchange_due, lock_first, runs_in_order, runs_joining
 from foreword.storage.run_results import Beat, experiment_of, note_scores, store_beat

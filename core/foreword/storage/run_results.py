@@ -14,8 +14,8 @@ from foreword.domain.halving import HeldOutScore, kept_score
 from foreword.domain.trial import Trial
 from foreword.storage.codec import decode, encode
 from foreword.storage.experiments import find_experiment
+from foreword.storage.job_subjects import AnyProgress, store_progress
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.jobs.subjects import AnyProgress, store_progress
 from foreword.storage.jobs.turns import charge_compute
 from foreword.storage.tables import ExperimentRow, JobRow, SnapshotRow
 
