@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from factories.services import sample_rows
-from foreword.client import Client, frames
+from foreword.client import Client, EvaluatedSystem, frames
 from foreword.domain.job import JobState
 from foreword.errors import InvalidArgumentError, NotFoundError
 
@@ -65,6 +65,26 @@ def test_a_run_is_read_as_frames(client: Client, tuned: str) -> None:
     listed = frames.experiments([experiment, *client.list_tune_experiments(limit=1)])
     assert listed.loc[0, evaluation.main_metric] == evaluation.metrics[evaluation.main_metric]
     assert listed.loc[0, "epochs"] == 3
+
+
+def test_a_model_is_evaluated_beside_its_base_on_new_rows(client: Client, tuned: str) -> None:
+    base = EvaluatedSystem(model="baseModels/foreword--starter", shots=3, constrained=True)
+
+    evaluation = client.evaluate(sample_rows(90)[60:], [tuned, base], display_name="New rows")
+
+    results = frames.results(evaluation)
+    rows = list(client.list_evaluation_rows(evaluation))
+    main = evaluation.results[0].main_metric
+    assert list(results.index) == ["tuned", "base_three_shot_constrained"]
+    assert results.loc["tuned", f"{main}_lower"] <= results.loc["tuned", main] <= results.loc["tuned", f"{main}_upper"]
+    assert results.loc["tuned", "mean_tokens"] < results.loc["base_three_shot_constrained", "mean_tokens"]
+    assert frames.calibration(evaluation)["row_count"].sum() == 2 * 30
+    assert [row.row for row in rows] == list(range(1, 31))
+    assert sum(row.answers[0].score for row in rows) / 30 == pytest.approx(results.loc["tuned", main])
+    assert len(list(client.list_evaluation_rows(evaluation, selection="different"))) == evaluation.differing_row_count
+    # The answers are those of inference.
+    first = rows[0]
+    assert ", ".join(client.classify(tuned, first.input).labels) == first.answers[0].answer
 
 
 def test_repeated_names_get_ascending_numbers(client: Client) -> None:

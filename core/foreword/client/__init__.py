@@ -3,6 +3,14 @@
 from foreword.client._async.client import AsyncClient
 from foreword.client._sync.client import Client
 from foreword.client.comparison_resources import ComparedDataset, ComparedTuneExperiment, TuneComparison
+from foreword.client.evaluation_resources import (
+    EvaluatedSystem,
+    Evaluation,
+    EvaluationAnswer,
+    EvaluationProgress,
+    EvaluationRow,
+    RowSelection,
+)
 from foreword.client.keywords import GenerateKeywords, TuneKeywords
 from foreword.client.resources import (
     ApiKey,
@@ -34,6 +42,7 @@ from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.differing_fields import ComparedValue, DifferingField
+from foreword.domain.evaluation import SystemDifference
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.halving import Rung
 from foreword.domain.inference import (
@@ -48,7 +57,16 @@ from foreword.domain.inference import (
 from foreword.domain.job import JobState
 from foreword.domain.parameters import TuneParameters
 from foreword.domain.prompt import PromptExample, StructuredPrompt
-from foreword.domain.report import DataReport, Finding, ReportPart, Severity, SystemEvaluation
+from foreword.domain.report import (
+    Calibration,
+    CalibrationBin,
+    DataReport,
+    Finding,
+    Interval,
+    ReportPart,
+    Severity,
+    SystemEvaluation,
+)
 from foreword.domain.resource_view import ResourceView
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
@@ -60,6 +78,8 @@ __all__ = [
     "ApiKey",
     "AsyncClient",
     "BaseModel",
+    "Calibration",
+    "CalibrationBin",
     "ClassifyResult",
     "Client",
     "ComparedDataset",
@@ -72,11 +92,17 @@ __all__ = [
     "DeploymentRevision",
     "DeploymentState",
     "DifferingField",
+    "EvaluatedSystem",
+    "Evaluation",
+    "EvaluationAnswer",
+    "EvaluationProgress",
+    "EvaluationRow",
     "Finding",
     "GenerateKeywords",
     "GeneratePiece",
     "GenerateResult",
     "Identity",
+    "Interval",
     "JobState",
     "LabelSet",
     "LengthPenalty",
@@ -90,6 +116,7 @@ __all__ = [
     "RevisionState",
     "Row",
     "RowOverlap",
+    "RowSelection",
     "RowValidator",
     "Rung",
     "Scope",
@@ -103,6 +130,7 @@ __all__ = [
     "SuspectRows",
     "SweepState",
     "SweptRange",
+    "SystemDifference",
     "SystemEvaluation",
     "Task",
     "TaskOptions",

@@ -4,6 +4,7 @@
 
     frames.findings(dataset.report)
     frames.evaluations(experiment)
+    frames.results(client.evaluate("test.jsonl", ["complaints", "baseModels/starter"]))
     frames.suspect_rows(experiment)
     frames.snapshots(experiment).plot(x="epoch", y="loss")
 
@@ -17,6 +18,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from foreword.client.comparison_resources import TuneComparison
+from foreword.client.evaluation_resources import Evaluation, EvaluationRow
 from foreword.client.resources import TunedModel, TuneExperiment, TuneSnapshot
 from foreword.client.sweep_resources import TuneSweep
 from foreword.domain.report import (
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _OF_TRIAL = ("kept_epoch", "validation_metric", "validation_loss", "epoch", "capacity_unit_hours", "tune_experiment")
+_OF_SYSTEM = ("row_count", "mean_tokens", "soft_prompt_tokens", "mean_seconds")
+_NONE = (None, None, None)
 _TRIED = ("learning_rate", "batch_size", "accumulate_steps", "num_virtual_tokens", "init_method", "seed")
 
 
@@ -169,6 +173,78 @@ def trials(sweep: TuneSweep) -> DataFrame:
         for item in order
     ]
     return frame(("trial", *names, "seed", "state", *_OF_TRIAL), rows, index="trial")
+
+
+def results(evaluation: Evaluation) -> DataFrame:
+    """Return the results of an evaluation, one row for each system, in order.
+
+    Each metric has three columns: its value, and the ends of its 95 % interval as `METRIC_lower` and `METRIC_upper`,
+    which are empty if it has none. The frame is empty for evaluations that have not succeeded and for those that were
+    listed; `get_evaluation` returns an evaluation with its results.
+    """
+    main = [item.main_metric for item in evaluation.results[:1]]
+    metrics = [*main, *sorted({name for item in evaluation.results for name in item.metrics}.difference(main))]
+    columns = [column for name in metrics for column in (name, f"{name}_lower", f"{name}_upper")]
+    rows = []
+    for item in evaluation.results:
+        values: list[Any] = [item.system]
+        for name in metrics:
+            interval = item.intervals.get(name)
+            values += [item.metrics.get(name), *((interval.lower, interval.upper) if interval else (None, None))]
+        error = item.calibration.expected_calibration_error if item.calibration else None
+        rows.append([*values, error, item.row_count, item.mean_tokens, item.soft_prompt_tokens, item.mean_seconds])
+    return frame(("system", *columns, "expected_calibration_error", *_OF_SYSTEM), rows, index="system")
+
+
+def differences(evaluation: Evaluation) -> DataFrame:
+    """Return the differences of the other systems to the first, one row for each system and metric.
+
+    `difference` is the value of `system` minus that of `reference`, with the ends of its 95 % interval, which are empty
+    if it has none.
+    """
+    rows = [
+        [
+            item.system,
+            item.reference,
+            item.metric,
+            item.difference,
+            *((item.interval.lower, item.interval.upper) if item.interval else (None, None)),
+        ]
+        for item in evaluation.differences
+    ]
+    return frame(("system", "reference", "metric", "difference", "lower", "upper"), rows)
+
+
+def evaluation_rows(rows: Iterable[EvaluationRow]) -> DataFrame:
+    """Return the rows of an evaluation, indexed by number: `input`, `reference`, and three columns for each system.
+
+    These are its answer, and `SYSTEM_score` and `SYSTEM_probability`, which is empty if answers have no probability.
+
+        frames.evaluation_rows(client.list_evaluation_rows(evaluation, selection="different"))
+    """
+    collected = list(rows)
+    systems = list(dict.fromkeys(answer.system for row in collected for answer in row.answers))
+    columns = [column for system in systems for column in (system, f"{system}_score", f"{system}_probability")]
+    lines = []
+    for row in collected:
+        answers = {answer.system: answer for answer in row.answers}
+        found = [answers.get(system) for system in systems]
+        values = [value for item in found for value in ((item.answer, item.score, item.probability) if item else _NONE)]
+        lines.append([row.row, row.input, row.reference, *values])
+    return frame(("row", "input", "reference", *columns), lines, index="row")
+
+
+def calibration(evaluation: Evaluation) -> DataFrame:
+    """Return the reliability curves: for each system, from the least to the most probable answers.
+
+    Systems whose answers have no probabilities are left out.
+    """
+    rows = [
+        [item.system, part.mean_probability, part.accuracy, part.row_count]
+        for item in evaluation.results
+        for part in (item.calibration.bins if item.calibration else ())
+    ]
+    return frame(("system", "mean_probability", "accuracy", "row_count"), rows)
 
 
 def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, index: str | None = None) -> DataFrame:

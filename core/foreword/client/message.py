@@ -133,8 +133,10 @@ def _shown(value: Any) -> str:
 
 
 def set_field(message: Message, path: str, value: str) -> None:
-    """Set a text field by its path, such as `tune_experiment.dataset`."""
+    """Set a text field by its path, such as `tune_experiment.dataset` or `evaluation.systems[0].model`."""
     *within, last = path.split(".")
-    for name in within:
-        message = getattr(message, name)
+    for part in within:
+        name, _, place = part.rstrip("]").partition("[")
+        found = getattr(message, name)
+        message = found[int(place)] if place else found
     setattr(message, last, value)

@@ -64,6 +64,11 @@ def validation_name(rows: Rows, name: str) -> str:
     return default_name(rows) if isinstance(rows, (str, PathLike)) else f"{name[:_MOST_OF_A_NAME]} validation"
 
 
+def examples_name(rows: Rows, name: str) -> str:
+    """Return the default name of data from which examples are taken: the name of the file, or one like `name`."""
+    return default_name(rows) if isinstance(rows, (str, PathLike)) else f"{name[:_MOST_OF_A_NAME]} examples".lstrip()
+
+
 def _file_chunks(path: Path) -> Callable[[], Iterator[bytes]]:
     try:
         if path.exists() and not path.is_file() and not path.is_dir():

@@ -10,6 +10,7 @@ from foreword.client._async.catalog import CatalogMethods
 from foreword.client._async.comparisons import TuneComparisonMethods
 from foreword.client._async.connection import Connection
 from foreword.client._async.deployments import DeploymentMethods
+from foreword.client._async.evaluations import EvaluationMethods
 from foreword.client._async.inference import InferenceMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
@@ -21,6 +22,7 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 class AsyncClient(
     TuneSweepMethods,
     TuneComparisonMethods,
+    EvaluationMethods,
     TunedModelMethods,
     DeploymentMethods,
     InferenceMethods,
@@ -30,12 +32,11 @@ class AsyncClient(
     """A client of a Foreword service. It is safe to share between tasks. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment`, `plot_learning_curve`, `plot_sweep` and
-    `plot_comparison` build on them. A resource can be passed as the object that another method returned, as its name,
-    as its id (the last part of its name), or as a display name that no other resource of its kind has; an id takes
-    precedence over a display name.
-    Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
-    `foreword.errors`.
+    `evaluate`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_deployment`,
+    `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A resource can be passed
+    as the object that another method returned, as its name, as its id (the last part of its name), or as a display name
+    that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe to repeat
+    are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
 
         async with foreword.AsyncClient() as client:
             experiment = await client.wait_for_experiment(await client.tune("complaints.jsonl"))

@@ -12,6 +12,7 @@ from foreword.client._sync.catalog import CatalogMethods
 from foreword.client._sync.comparisons import TuneComparisonMethods
 from foreword.client._sync.connection import Connection
 from foreword.client._sync.deployments import DeploymentMethods
+from foreword.client._sync.evaluations import EvaluationMethods
 from foreword.client._sync.inference import InferenceMethods
 from foreword.client._sync.sweeps import TuneSweepMethods
 from foreword.client._sync.tenants import TenantMethods
@@ -23,6 +24,7 @@ from foreword.client.keepalive import DEFAULT_KEEPALIVE_SECONDS, DEFAULT_KEEPALI
 class Client(
     TuneSweepMethods,
     TuneComparisonMethods,
+    EvaluationMethods,
     TunedModelMethods,
     DeploymentMethods,
     InferenceMethods,
@@ -32,12 +34,11 @@ class Client(
     """A client of a Foreword service. It is safe to share between threads. Call `close`, or use it in a `with` block.
 
     Every RPC of the API is a method of the same name in snake case, such as `create_tune_experiment`. `tune`, `sweep`,
-    `wait_for_experiment`, `wait_for_sweep`, `wait_for_deployment`, `plot_learning_curve`, `plot_sweep` and
-    `plot_comparison` build on them. A resource can be passed as the object that another method returned, as its name,
-    as its id (the last part of its name), or as a display name that no other resource of its kind has; an id takes
-    precedence over a display name.
-    Calls that are safe to repeat are repeated while the service is unavailable or asks for it. All errors are those of
-    `foreword.errors`.
+    `evaluate`, `wait_for_experiment`, `wait_for_sweep`, `wait_for_evaluation`, `wait_for_deployment`,
+    `plot_learning_curve`, `plot_sweep`, `plot_comparison` and `plot_evaluation` build on them. A resource can be passed
+    as the object that another method returned, as its name, as its id (the last part of its name), or as a display name
+    that no other resource of its kind has; an id takes precedence over a display name. Calls that are safe to repeat
+    are repeated while the service is unavailable or asks for it. All errors are those of `foreword.errors`.
 
         with foreword.Client() as client:
             experiment = client.wait_for_experiment(client.tune("complaints.jsonl"))

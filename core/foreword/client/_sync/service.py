@@ -30,6 +30,8 @@ References = Mapping[str, tuple[Reference, str]]
 _LISTS = {
     "apiKeys": ("list_api_keys", "foreword keys list"),
     "datasets": ("list_datasets", "foreword datasets list"),
+    "evaluations": ("list_evaluations", "foreword evaluations list"),
+    "models": ("list_tuned_models", "foreword models list"),
     "spaces": ("list_spaces", "foreword spaces list"),
     "spaces/default/deployments": ("list_deployments", "foreword deployments list"),
     "tenants": ("list_tenants", "foreword tenants list"),
@@ -37,7 +39,11 @@ _LISTS = {
     "tuneSweeps": ("list_tune_sweeps", "foreword sweeps list"),
     "tunedModels": ("list_tuned_models", "foreword models list"),
 }
-"""The client's method and the command that list each collection."""
+"""The client's method and the command that list each collection.
+
+`models` are all that a request can name as its model: the service finds serving names and base models, the client finds
+tuned models by their id or display name.
+"""
 
 
 class ServiceMethods:
@@ -66,7 +72,7 @@ class ServiceMethods:
             NotFoundError: The reference cannot be an id, and no resource has that display name.
         """
         name = reference_name(resource, collection.rsplit("/", 1)[-1])
-        if is_full_name(name):
+        if is_full_name(name) or collection == "models":
             return name
         if may_be_id(name):
             return f"tenants/{name}" if collection == "tenants" else f"{self.tenant}/{collection}/{name}"

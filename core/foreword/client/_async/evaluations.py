@@ -1,0 +1,307 @@
+"""Evaluations."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from foreword.client import encode, resources
+from foreword.client._async.datasets import DatasetMethods
+from foreword.client._async.waiting import in_thread
+from foreword.client._async.watching import WatchMethods
+from foreword.client.decode_evaluation import evaluation as decoded
+from foreword.client.decode_evaluation import evaluation_row
+from foreword.client.encode_evaluation import Systems, evaluated_systems
+from foreword.client.evaluation_resources import EvaluatedSystem, Evaluation, EvaluationRow, RowSelection
+from foreword.client.message import build, collected, enum_name
+from foreword.client.reference import Reference, new_request_id
+from foreword.client.rows import Rows, default_name, examples_name
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.resource_view import ResourceView
+from foreword.v1 import evaluation_pb2, evaluation_service_pb2_grpc
+from foreword.v1 import evaluation_service_pb2 as messages
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLLECTION = "evaluations"
+
+
+class EvaluationMethods(DatasetMethods, WatchMethods):
+    """Methods of `EvaluationService`."""
+
+    @cached_property
+    def _evaluations(self) -> Any:
+        return self._connection.stub(evaluation_service_pb2_grpc.EvaluationServiceStub)
+
+    async def evaluate(
+        self,
+        dataset: Rows | resources.Dataset,
+        systems: Systems,
+        *,
+        display_name: str = "",
+        description: str = "",
+        examples_dataset: Rows | resources.Dataset | None = None,
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        wait: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> Evaluation:
+        """Measure models on labelled rows, all on the same ones, and compare the others with the first.
+
+            client.evaluate("test.jsonl", ["complaints", EvaluatedSystem(model="baseModels/starter", shots=3)])
+
+        Args:
+            dataset: The rows, as in `tune`, or a stored dataset.
+            systems: At most 8 models, or `EvaluatedSystem`s for base models that are asked in a certain way. The first
+                is the one that the others are compared with.
+            display_name: Human-readable name. Default: the name of the file or the dataset.
+            examples_dataset: Rows from which the examples of systems with `shots` are taken. Default: the dataset of
+                the first tuned model.
+            task: Id of the task. Default: that of the tuned models, or else the one that suits the rows.
+            task_options: Options of the task, such as its labels. Only without tuned models.
+            wait: Wait for the results; otherwise return the queued evaluation.
+            timeout_seconds: Maximum time to wait. Default: no limit.
+
+        Returns:
+            The evaluation. `foreword.client.frames.results` returns its results as a frame, and `list_evaluation_rows`
+            its rows.
+
+        Raises:
+            InvalidRowsError: Rows are faulty. The error names all of them.
+            InvalidArgumentError: Values are wrong. The error names all of them; uploaded datasets are deleted.
+            NotFoundError: A model does not exist; uploaded datasets are deleted.
+            FailedPreconditionError: The evaluation failed; the message has the reason.
+            DeadlineExceededError: The evaluation has not ended in time; it continues.
+        """
+        asked: list[Reference | EvaluatedSystem] = collected("systems", systems)
+        evaluated_systems(asked)  # refuses values that cannot be sent before the upload
+        uploaded: list[resources.Dataset] = []
+        options: dict[str, Any] = {"task": task, "task_options": task_options}
+        async with self._deleted_when_refused(uploaded):
+            name = display_name
+            if not isinstance(dataset, resources.Dataset):
+                name = name or default_name(dataset)
+                dataset = await self.upload_dataset(dataset, display_name=name, **options)
+                uploaded.append(dataset)
+            if examples_dataset is not None and not isinstance(examples_dataset, resources.Dataset):
+                examples_dataset = await self.upload_dataset(
+                    examples_dataset, display_name=examples_name(examples_dataset, name), **options
+                )
+                uploaded.append(examples_dataset)
+            created = await self.create_evaluation(
+                dataset,
+                asked,
+                display_name=name or dataset.display_name,
+                description=description,
+                examples_dataset=examples_dataset,
+                task=task,
+                task_options=task_options,
+            )
+        return await self.wait_for_evaluation(created, timeout_seconds=timeout_seconds) if wait else created
+
+    async def create_evaluation(
+        self,
+        dataset: Reference,
+        systems: Systems,
+        *,
+        display_name: str,
+        description: str = "",
+        examples_dataset: Reference | None = None,
+        task: str = "",
+        task_options: TaskOptions | None = None,
+        evaluation_id: str = "",
+        validate_only: bool = False,
+    ) -> Evaluation:
+        """Queue an evaluation on a stored dataset. The arguments are those of `evaluate`.
+
+        Args:
+            display_name: Human-readable name, which the service makes unique with ` (1)`, ` (2)` and so on.
+            examples_dataset: Stored dataset from which examples are taken.
+            evaluation_id: Last part of the resource name. Default: chosen by the service.
+            validate_only: Check the request and return the evaluation with its systems, and create nothing.
+
+        Raises:
+            InvalidArgumentError: Values are wrong. The error names all of them.
+            NotFoundError: A dataset or a model does not exist.
+            FailedPreconditionError: A deployment is not ready, or a model cannot be used any more.
+            ExhaustedError: Too many jobs are queued.
+        """
+        encoded, references = evaluated_systems(systems)
+        references["evaluation.dataset"] = (dataset, "datasets")
+        if examples_dataset is not None:
+            references["evaluation.examples_dataset"] = (examples_dataset, "datasets")
+        message = build(
+            evaluation_pb2.Evaluation,
+            "evaluation",
+            display_name=display_name,
+            description=description,
+            systems=encoded,
+            task=task,
+            task_options=encode.task_options(task_options or TaskOptions()),
+        )
+        request = build(
+            messages.CreateEvaluationRequest,
+            evaluation=message,
+            evaluation_id=evaluation_id,
+            request_id=new_request_id(),
+            validate_only=validate_only,
+        )
+        answer = await self._call(self._evaluations.CreateEvaluation, request, references)
+        return decoded(answer, planned=validate_only)
+
+    async def get_evaluation(self, evaluation: Reference) -> Evaluation:
+        """Return an evaluation with its results.
+
+        Raises:
+            NotFoundError: The evaluation does not exist in the caller's tenant.
+        """
+        references = {"name": (evaluation, _COLLECTION)}
+        return decoded(await self._call(self._evaluations.GetEvaluation, messages.GetEvaluationRequest(), references))
+
+    async def list_evaluations(
+        self, *, filter: str = "", order_by: str = "", view: ResourceView = ResourceView.BASIC, limit: int | None = None
+    ) -> list[Evaluation]:
+        """Return the evaluations.
+
+        Args:
+            filter: Condition in the grammar of https://google.aip.dev/160, such as `state = RUNNING`; the comment of
+                `ListEvaluationsRequest` in the API lists the fields. Default: none.
+            order_by: Fields to sort by, such as `create_time desc`. Default: newest first.
+            view: `basic` leaves out results and differences, `full` includes them.
+            limit: Maximum number to return. Default: all.
+
+        Raises:
+            InvalidArgumentError: The filter or the order is invalid. The error names the fields.
+        """
+        request = build(
+            messages.ListEvaluationsRequest,
+            filter=filter,
+            order_by=order_by,
+            view=enum_name("view", ResourceView, view, "RESOURCE_VIEW"),
+        )
+        return await self._pages(
+            self._evaluations.ListEvaluations, request, lambda page: page.evaluations, decoded, limit
+        )
+
+    async def watch_evaluation(self, evaluation: Reference) -> AsyncGenerator[Evaluation]:
+        """Yield an evaluation whenever it changes, until it has ended. A broken stream is continued.
+
+        Raises:
+            NotFoundError: The evaluation does not exist in the caller's tenant.
+            UnavailableError: The service was unavailable for a minute.
+        """
+        async with aclosing(self._watch_evaluation(evaluation, math.inf)) as changes:
+            async for current in changes:
+                yield current
+
+    async def _watch_evaluation(self, evaluation: Reference, deadline: float) -> AsyncGenerator[Evaluation]:
+        """Watch an evaluation until it has ended or the deadline, a time of `time.monotonic`, has passed."""
+        request = messages.WatchEvaluationRequest()
+        known: Evaluation | None = None
+        method = self._evaluations.WatchEvaluation
+        async with aclosing(self._watched(method, request, evaluation, _COLLECTION, deadline)) as changes:
+            async for message in changes:
+                current = decoded(message.evaluation)
+                # A heartbeat and the start of a new stream repeat what is already known.
+                bare = replace(current, update_time=None, capacity_unit_hours=0.0)
+                if bare != known:
+                    yield current
+                known = bare
+                if current.state.ended:
+                    return
+
+    async def wait_for_evaluation(
+        self,
+        evaluation: Reference,
+        *,
+        timeout_seconds: float | None = None,
+        on_change: Callable[[Evaluation], None] | None = None,
+    ) -> Evaluation:
+        """Wait until an evaluation has succeeded and return it with its results.
+
+        Args:
+            timeout_seconds: Maximum time to wait. Default: no limit.
+            on_change: Called with the evaluation whenever it changes, to show progress.
+
+        Raises:
+            FailedPreconditionError: The evaluation failed; the message has the reason.
+            CancelledError: The evaluation was cancelled.
+            DeadlineExceededError: The evaluation has not ended in time; it continues.
+        """
+        name = await self._name(evaluation, _COLLECTION)
+        deadline = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+        async with aclosing(self._watch_evaluation(evaluation, deadline)) as changes:
+            ended = await self._succeeded(changes, name, deadline, on_change, "EVALUATION_CANCELLED")
+        return await self.get_evaluation(ended)
+
+    async def cancel_evaluation(self, evaluation: Reference) -> Evaluation:
+        """Ask an evaluation to stop, which it does after the current batch. Cancelling again has no effect.
+
+        Raises:
+            NotFoundError: The evaluation does not exist in the caller's tenant.
+            FailedPreconditionError: The evaluation has already succeeded or failed.
+        """
+        references = {"name": (evaluation, _COLLECTION)}
+        request = messages.CancelEvaluationRequest()
+        return decoded(await self._call(self._evaluations.CancelEvaluation, request, references))
+
+    async def delete_evaluation(self, evaluation: Reference) -> None:
+        """Delete an evaluation that has ended, with its rows. Its dataset is kept.
+
+        Raises:
+            NotFoundError: The evaluation does not exist in the caller's tenant.
+            FailedPreconditionError: The evaluation is queued or running; cancel it first.
+        """
+        references = {"name": (evaluation, _COLLECTION)}
+        request = messages.DeleteEvaluationRequest()
+        await self._call(self._evaluations.DeleteEvaluation, request, references, gone_is_done=True)
+
+    async def list_evaluation_rows(
+        self, evaluation: Reference, *, selection: RowSelection | str = RowSelection.ALL, limit: int | None = None
+    ) -> AsyncGenerator[EvaluationRow]:
+        """Yield the rows of an evaluation with the answers of all systems, in the order of the dataset.
+
+        Args:
+            selection: `different` for rows that the systems do not all answer alike, `wrong` for those that the first
+                system does not answer rightly, `all`.
+            limit: Maximum number of rows. Default: all.
+
+        Raises:
+            NotFoundError: The evaluation does not exist in the caller's tenant.
+            FailedPreconditionError: The evaluation has not succeeded, or its stored rows are missing or corrupt.
+        """
+        chosen = enum_name("selection", RowSelection, selection, "SELECTION")
+        request = build(messages.ListEvaluationRowsRequest, selection=chosen)
+        references = {"name": (evaluation, _COLLECTION)}
+        count = 0
+        async with aclosing(
+            self._messages(self._evaluations.ListEvaluationRows, request, lambda page: page.rows, limit, references)
+        ) as rows:
+            async for message in rows:
+                if limit is not None and count >= limit:
+                    return
+                count += 1
+                yield evaluation_row(message)
+
+    async def plot_evaluation(self, evaluation: Reference, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw the main metric of all systems with intervals, and how reliable their probabilities are.
+
+        Args:
+            path: File to write, such as `evaluation.png`; its extension sets the format. Default: none.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            FailedPreconditionError: matplotlib is not installed, or the evaluation has no results yet.
+        """
+        from foreword.client.evaluation_picture import draw_evaluation
+
+        return await in_thread(draw_evaluation, await self.get_evaluation(evaluation), path)
