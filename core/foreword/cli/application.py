@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "experiments": ("foreword.cli.experiments:experiments", "Manage tuning runs."),
     "sweep": ("foreword.cli.sweep:sweep", "Tune with several parameters at once and keep the best."),
     "sweeps": ("foreword.cli.sweeps:sweeps", "Manage sweeps."),
+    "evaluate": ("foreword.cli.evaluate:evaluate", "Measure and compare models on labelled rows."),
+    "evaluations": ("foreword.cli.evaluations:evaluations", "Manage evaluations."),
     "models": ("foreword.cli.models:models", "Manage tuned models."),
     "deploy": ("foreword.cli.deployments:deploy", "Deploy a model under a serving name."),
     "deployments": ("foreword.cli.deployments:deployments", "Manage deployments."),

@@ -13,6 +13,8 @@ from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
 
 _OTHER_NAMES = {
     "api_key.expire_time": "days",
+    "evaluation.dataset": "file_or_dataset",
+    "evaluation.examples_dataset": "examples",
     "names": "experiments",
     "parent": "tenant",
     "prompt_variables": "variable",

@@ -47,7 +47,8 @@ def with_client(function: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return function(*arguments, client=client, **options)
             except NotFoundError as error:
-                error.message += _near_serving_name(client, error.resource)
+                if "Did you mean " not in error.message:
+                    error.message += _near_serving_name(client, error.resource)
                 raise
 
     return command

@@ -55,19 +55,23 @@ class _Uploads:
                 self._client.delete_dataset(dataset)
 
 
-def _validation_dataset(client: Client, validation: str, uploads: _Uploads) -> Dataset:
-    """Return the dataset of a file, which is uploaded, or else the stored dataset with that id or display name."""
-    path = Path(validation)
+def _file_or_dataset(client: Client, source: str, uploads: _Uploads, option: str, **options: Any) -> Dataset:
+    """Return the dataset of a file, which is uploaded, or else the stored dataset with that id or display name.
+
+    Args:
+        option: The option or argument that names it, for the error.
+        options: Options of the upload.
+    """
+    path = Path(source)
     if path.is_file():
-        # Its warnings are about rows to train on, such as few rows of a label.
-        return uploads.add(path, with_warnings=False)
+        return uploads.add(path, **options)
     try:
-        return client.get_dataset(validation)
+        return client.get_dataset(source)
     except NotFoundError as error:
         raise click.BadParameter(
-            f"there is no file {validation!r}, and no stored dataset has that id or display name; list them with "
+            f"there is no file {source!r}, and no stored dataset has that id or display name; list them with "
             "`foreword datasets list`",
-            param_hint="--validation",
+            param_hint=option,
         ) from error
 
 
@@ -95,9 +99,37 @@ def uploaded_rows(
     uploads = _Uploads(client, **checked)
     try:
         data = client.get_dataset(dataset) if dataset else uploads.add(file, display_name)
-        yield data, _validation_dataset(client, validation, uploads) if validation else None
+        # Warnings are about rows to train on, such as few rows of a label.
+        yield (
+            data,
+            _file_or_dataset(client, validation, uploads, "--validation", with_warnings=False) if validation else None,
+        )
     except (ForewordError, click.ClickException):
         uploads.delete()
         raise
     if is_dry_run:
         uploads.delete()
+
+
+@contextmanager
+def evaluated_rows(
+    client: Client, rows: str, examples: str | None, *, display_name: str, **options: Any
+) -> Iterator[tuple[Dataset, Dataset | None]]:
+    """Provide the dataset of an evaluation and that of its examples, which are uploaded if they are files.
+
+    They are deleted again if the block raises an error, because the evaluation was refused.
+
+    Args:
+        rows: A file, or id or display name of a stored dataset.
+        examples: Likewise; None for the dataset of the first tuned model.
+        options: Options of the uploads.
+    """
+    uploads = _Uploads(client, **options)
+    try:
+        data = _file_or_dataset(
+            client, rows, uploads, "FILE_OR_DATASET", display_name=display_name, with_warnings=False
+        )
+        yield data, _file_or_dataset(client, examples, uploads, "--examples") if examples else None
+    except (ForewordError, click.ClickException):
+        uploads.delete()
+        raise

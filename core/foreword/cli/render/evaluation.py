@@ -1,4 +1,4 @@
-"""Comparison of the tuned model with the base model by metrics and tokens."""
+"""Comparison of systems by metrics, tokens and calibration."""
 
 from __future__ import annotations
 
@@ -9,36 +9,51 @@ from rich.text import Text
 
 from foreword.cli.render.listing import print_table
 from foreword.cli.render.parts import print_part
+from foreword.client.system_name import system_name
 from foreword.domain.report import SystemEvaluation
 
-_SHOTS = {"base_zero_shot": "base model, zero-shot", "base_three_shot": "base model, three-shot", "tuned": "tuned"}
-_CONSTRAINED = "_constrained"
+_BEST = "bold green"
 
 
-def print_evaluations(console: Console, evaluations: Sequence[SystemEvaluation], *, parts: bool = False) -> None:
-    """Print the held-out results of all systems in one table, with the best values in bold.
+def print_evaluations(
+    console: Console,
+    evaluations: Sequence[SystemEvaluation],
+    *,
+    parts: bool = False,
+    rows: str = "held-out rows",
+) -> None:
+    """Print the results of all systems in one table, with the best values in bold and their intervals below them.
 
     Args:
-        parts: Whether to print the tuned model's own tables, too, such as the metrics of each label.
+        parts: Whether to print the first system's own tables, too, such as the metrics of each label.
+        rows: What the rows are.
     """
     if not evaluations:
         return
     first = evaluations[0]
     metrics = [first.main_metric, *sorted(set(first.metrics) - {first.main_metric})]
-    rows = [_row(item, metrics, evaluations) for item in evaluations]
-    headings = [name.replace("_", " ") for name in metrics]
-    columns = [f"on {first.row_count:,} held-out rows", *headings, "tokens per request"]
-    print_table(console, columns, rows, right=columns[1:])
+    columns = [f"on {first.row_count:,} {rows}", *(name.replace("_", " ") for name in metrics), "tokens per request"]
+    cells = [_row(item, metrics, evaluations) for item in evaluations]
+    if any(item.calibration is not None for item in evaluations):
+        columns.append("ECE")
+        for line, item in zip(cells, evaluations, strict=True):
+            line.append(_calibration_error(item, evaluations))
+    print_table(console, columns, cells, right=columns[1:])
+    for note in _notes(evaluations):
+        console.print(Text(note, style="dim"))
     console.print()
     for part in first.parts if parts else ():
         print_part(console, part)
 
 
-def system_name(system: str) -> str:
-    """Return the name of an evaluated system in words."""
-    name = system.removesuffix(_CONSTRAINED)
-    words = _SHOTS.get(name, name.replace("_", " "))
-    return f"{words}, labels only" if system.endswith(_CONSTRAINED) else words
+def _notes(evaluations: Sequence[SystemEvaluation]) -> list[str]:
+    """Return what the intervals and the calibration error are, if the table has any."""
+    notes = []
+    if any(item.intervals for item in evaluations):
+        notes.append("Below a value: 95 % interval of the value for all texts like these rows.")
+    if any(item.calibration for item in evaluations):
+        notes.append("ECE: expected calibration error, how far probabilities are from the share of right answers.")
+    return notes
 
 
 def _row(item: SystemEvaluation, metrics: Sequence[str], evaluations: Sequence[SystemEvaluation]) -> list[Text]:
@@ -47,8 +62,24 @@ def _row(item: SystemEvaluation, metrics: Sequence[str], evaluations: Sequence[S
         value = item.metrics.get(metric)
         # Only for the main metric is it known that higher is better.
         best = metric == item.main_metric and value == max(other.metrics.get(metric, 0.0) for other in evaluations)
-        cells.append(Text("" if value is None else f"{value:.3f}", style="bold green" if best else ""))
+        cell = Text("" if value is None else f"{value:.3f}", style=_BEST if best else "")
+        interval = item.intervals.get(metric)
+        cells.append(cell if interval is None else _below(cell, f"{interval.lower:.2f}..{interval.upper:.2f}"))
     fewest = min(other.mean_tokens for other in evaluations)
     tokens = f"{item.mean_tokens:.0f}"
-    cells.append(Text(tokens, style="bold green" if item.mean_tokens == fewest else ""))
+    cells.append(Text(tokens, style=_BEST if item.mean_tokens == fewest else ""))
     return cells
+
+
+def _calibration_error(item: SystemEvaluation, evaluations: Sequence[SystemEvaluation]) -> Text:
+    """Return how far the probabilities of answers are from how often they are right; empty without probabilities."""
+    if item.calibration is None:
+        return Text("")
+    error = item.calibration.expected_calibration_error
+    least = min(other.calibration.expected_calibration_error for other in evaluations if other.calibration)
+    return Text(f"{error:.3f}", style=_BEST if error == least else "")
+
+
+def _below(cell: Text, interval: str) -> Text:
+    """Return a cell of two lines, the second in a pale colour."""
+    return Text.assemble(cell, "\n", (interval, "dim"))

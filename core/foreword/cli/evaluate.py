@@ -1,0 +1,132 @@
+"""`foreword evaluate`: models measured and compared on labelled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foreword.cli.evaluated_systems import Asking, choose_systems, naming_systems, tuned_on_these_rows
+from foreword.cli.picture_option import plot_option
+from foreword.cli.session import json_option, with_client
+from foreword.cli.task_options import task_options
+from foreword.cli.uploads import evaluated_rows
+from foreword.domain.experiment import TaskOptions
+from foreword.domain.job import JobState
+
+if TYPE_CHECKING:
+    from foreword.client import Client, Evaluation
+
+
+@click.command(short_help="Measure and compare models on labelled rows.")
+@click.argument("file_or_dataset")
+@click.option(
+    "--system",
+    "models",
+    metavar="MODEL",
+    multiple=True,
+    required=True,
+    help="Serving name, tuned model or baseModels/NAME to evaluate; may be repeated. The first is the one that the "
+    "others are compared with.",
+)
+@click.option(
+    "--base", is_flag=True, help="Add the base model of the first system, without and with examples in the request."
+)
+@click.option(
+    "--shots",
+    type=click.IntRange(min=1),
+    help="Number of examples in each request to a base model.  [default: 3 with --base, otherwise none]",
+)
+@click.option("--instruction", default="", help="Instruction before each input for base models.")
+@click.option("--constrained", is_flag=True, help="Restrict base models named with --system to the labels.")
+@click.option(
+    "--examples",
+    metavar="FILE_OR_DATASET",
+    help="Rows from which examples are taken.  [default: the dataset of the first tuned model]",
+)
+@click.option("--name", "display_name", default="", help="Display name.  [default: the name of the file]")
+@task_options
+@click.option("--wait/--no-wait", default=True, help="Wait for the results.  [default: wait]")
+@plot_option("Write a picture of the results to this image file.")
+@json_option
+@with_client
+def evaluate(
+    *,
+    client: Client,
+    file_or_dataset: str,
+    models: tuple[str, ...],
+    base: bool,
+    shots: int | None,
+    instruction: str,
+    constrained: bool,
+    examples: str | None,
+    display_name: str,
+    task: str,
+    options: TaskOptions,
+    wait: bool,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure models on the labelled rows of FILE_OR_DATASET, and compare them with the first.
+
+    All models answer the same rows. Every value comes with the interval in which it lies, with a probability of 95 %,
+    for all texts like these rows. Do not evaluate on the rows that a model was tuned on.
+    """
+    from foreword.cli.render import err_console, out_console, print_json, short_name
+    from foreword.cli.render.evaluations import print_evaluation, print_systems
+
+    console = err_console() if as_json else out_console()
+    asking = Asking(base=base, shots=shots, instruction=instruction, constrained=constrained)
+    checked: dict[str, Any] = {"task": task, "task_options": options}
+    with (
+        evaluated_rows(client, file_or_dataset, examples, display_name=display_name, **checked) as (data, example_rows),
+        naming_systems(models),
+    ):
+        request: dict[str, Any] = {"display_name": display_name or data.display_name, **checked}
+        planned = client.create_evaluation(data, models, validate_only=True, **request)
+        systems = choose_systems(client, models, planned, asking)
+        seen = tuned_on_these_rows(client, models, planned, data)
+        made = client.create_evaluation(data, systems, examples_dataset=example_rows, **request)
+    count = len(made.systems)
+    console.print(f"{made.display_name}: {count} system{'s' * (count != 1)} on {short_name(data.name)}")
+    print_systems(console, made)
+    for model in seen:
+        err_console().print(
+            f"Warning: {model} was tuned on these rows, so its results are better than on other texts. Evaluate it on "
+            "rows that it has not seen."
+        )
+    if not wait:
+        console.print(f"Queued. Watch it with: foreword evaluations watch {short_name(made.name)}")
+        if as_json:
+            print_json(made)
+        return
+    ended = follow(client, made)
+    print_evaluation(console, ended)
+    if plot is not None and ended.results:
+        client.plot_evaluation(ended, plot)
+        console.print(f"Wrote the picture to {plot}.")
+    if as_json:
+        print_json(ended)
+    if ended.state is not JobState.SUCCEEDED:
+        raise click.exceptions.Exit(1)
+
+
+def follow(client: Client, made: Evaluation) -> Evaluation:
+    """Show an evaluation until it has ended, and return it. After Ctrl-C it continues; standard error says how."""
+    from foreword.cli.render import err_console, short_name
+    from foreword.cli.render.evaluations import EvaluationProgressView
+
+    try:
+        with EvaluationProgressView(err_console()) as view:
+            for current in client.watch_evaluation(made):
+                view.update(current)
+    except KeyboardInterrupt:
+        id = short_name(made.name)
+        click.echo(
+            f"The evaluation continues. Watch it with: foreword evaluations watch {id}\n"
+            f"Stop it with: foreword evaluations cancel {id}",
+            err=True,
+        )
+        raise
+    return client.get_evaluation(made)

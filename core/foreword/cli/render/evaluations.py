@@ -1,0 +1,143 @@
+"""Rendering of evaluations: progress, results, differences in words, and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from foreword.cli.render.evaluation import print_evaluations
+from foreword.cli.render.experiment import short_name
+from foreword.cli.render.listing import duration, print_facts
+from foreword.cli.render.progress_view import ProgressView
+from foreword.cli.render.states import state_text
+from foreword.client import EvaluatedSystem, Evaluation, EvaluationRow, JobState, SystemDifference
+from foreword.client.system_name import system_name
+
+_MOST_CHARACTERS = 300
+"""Characters of an input or an answer that are printed."""
+
+
+class EvaluationProgressView(ProgressView):
+    """A view of a running evaluation. Pass every change from `Client.watch_evaluation` to `update`."""
+
+    def update(self, evaluation: Evaluation) -> None:
+        """Show the current progress."""
+        progress = evaluation.progress
+        phase = progress.phase if evaluation.state is JobState.RUNNING else evaluation.state.value
+        answers = f"{progress.answered_count:,} of {progress.total_count:,} answers" if progress.total_count else ""
+        self.show(phase, progress.percent, answers, progress.remaining_seconds)
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """Print the outcome of an evaluation, or how far it is: results, differences to the first system, next command."""
+    took = ""
+    if evaluation.start_time and evaluation.end_time:
+        took = duration((evaluation.end_time - evaluation.start_time).total_seconds())
+    progress = evaluation.progress
+    failure = evaluation.failure
+    print_facts(
+        console,
+        [
+            ("evaluation", short_name(evaluation.name)),
+            ("name", evaluation.display_name),
+            ("state", state_text(evaluation.state)),
+            ("progress", "" if evaluation.state.ended else f"{progress.phase} {progress.percent:.0f} %".lstrip()),
+            ("failure", f"{failure.message} ({failure.reason})" if failure else ""),
+            ("dataset", short_name(evaluation.dataset)),
+            ("duration", took),
+            ("cost", f"{evaluation.capacity_unit_hours:.3g} capacity-unit-hours" if evaluation.state.ended else ""),
+        ],
+    )
+    console.print()
+    print_evaluations(console, evaluation.results, rows="rows")
+    if evaluation.state is JobState.SUCCEEDED:
+        _print_differences(console, evaluation)
+        _print_next(console, evaluation)
+
+
+def print_systems(console: Console, evaluation: Evaluation) -> None:
+    """Print the systems of an evaluation with the models that they stand for."""
+    print_facts(console, ((system_name(item.id), _described(item)) for item in evaluation.systems))
+    console.print()
+
+
+def difference_in_words(difference: SystemDifference) -> str:
+    """Return a difference of the main metric in words, such as `better by 0.12, between 0.05 and 0.19`."""
+    if difference.interval is None:
+        return f"different by {difference.difference:+.2f}, with an unknown interval"
+    lower, upper = difference.interval.lower, difference.interval.upper
+    if lower > 0:
+        return f"better by {difference.difference:.2f}, between {lower:.2f} and {upper:.2f}"
+    if upper < 0:
+        return f"worse by {-difference.difference:.2f}, between {-upper:.2f} and {-lower:.2f}"
+    return f"no clear difference: {difference.difference:+.2f}, between {lower:+.2f} and {upper:+.2f}"
+
+
+def print_row(console: Console, row: EvaluationRow) -> None:
+    """Print a row: its input, the right answer, and the answers of all systems with their probabilities."""
+    console.print(Text.assemble((f"row {row.row:,}  ", "bold"), _shortened(row.input)))
+    facts: list[tuple[str, Text]] = [("right answer", Text(_shortened(row.reference)))]
+    for answer in row.answers:
+        given = Text(_shortened(answer.answer) or "(no answer)", style="" if answer.score >= 1 else "red")
+        if answer.probability is not None:
+            given.append(f"  {answer.probability:.2f}", style="dim")
+        if 0 < answer.score < 1:
+            given.append(f"  score {answer.score:.2f}", style="dim")
+        facts.append((system_name(answer.system), given))
+    print_facts(console, facts)
+
+
+def _described(system: EvaluatedSystem) -> str:
+    """Return the model of a system, and how it is asked: `baseModels/starter, 3 examples, labels only`."""
+    given = str(system.model)
+    model = short_name(given) if given.startswith("tenants/") else given
+    version = short_name(system.version)
+    model = f"{model} ({version})" if version not in ("", short_name(given)) else model
+    ways = [
+        f"{system.shots} example{'s' * (system.shots != 1)}" if system.shots else "",
+        "labels only" if system.constrained else "",
+        f"instruction: {_shortened(system.instruction)}" if system.instruction else "",
+    ]
+    return ", ".join(filter(None, [model, *ways]))
+
+
+def _print_differences(console: Console, evaluation: Evaluation) -> None:
+    main = evaluation.results[0].main_metric if evaluation.results else ""
+    differences = [item for item in evaluation.differences if item.metric == main]
+    if not differences:
+        return
+    console.print(f"Compared with {system_name(differences[0].reference)}, {main.replace('_', ' ')} is")
+    print_facts(console, ((system_name(item.system), difference_in_words(item)) for item in differences))
+    console.print()
+
+
+def _print_next(console: Console, evaluation: Evaluation) -> None:
+    """Print how many rows differ, and the command that lists the rows which are worth a look."""
+    rows = evaluation.results[0].row_count if evaluation.results else 0
+    count = evaluation.differing_row_count
+    several = len(evaluation.systems) > 1
+    if several and count:
+        console.print(f"The systems answer {count:,} of {rows:,} rows differently.")
+    elif several:
+        console.print("The systems answer all rows alike.")
+    option = "--different" if several and count else "--wrong"
+    console.print(f"Next: foreword evaluations rows {short_name(evaluation.name)} {option}")
+
+
+def _shortened(text: str) -> str:
+    """Return a text in one line, cut if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]} [...]"
+
+
+def print_rows(console: Console, rows: Iterable[EvaluationRow]) -> int:
+    """Print rows one below the other, each as soon as it arrives, and return how many there were."""
+    count = 0
+    for row in rows:
+        if count:
+            console.print()
+        print_row(console, row)
+        count += 1
+    return count
