@@ -74,6 +74,15 @@ def test_concurrent_requests_are_answered_in_order_and_one_is_streamed(service: 
     assert lines[4]
 
 
+@pytest.mark.usefixtures("quickstart")
+def test_a_tuned_prompt_is_compared_with_its_base_on_new_rows(service: LocalService, folder: Path) -> None:
+    text = run(service, folder, "evaluation.py")
+
+    assert re.search(r"exact_match_lower +\d", text)
+    assert re.search(r"base_three_shot_constrained +tuned +exact_match +-?\d", text)
+    assert re.match(r"\d+ +\w", text.splitlines()[-1])
+
+
 def test_the_notebook_runs_from_its_first_cell_to_its_last(
     service: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
