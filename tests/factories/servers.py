@@ -20,6 +20,7 @@ import torch
 
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tenant import Scope
@@ -227,7 +228,12 @@ class RunningServer:
         self.database.close()
 
     def tune_by_hand(
-        self, experiment: str, *, text: str = "Classify the complaint:", suspect_rows: SuspectRows | None = None
+        self,
+        experiment: str,
+        *,
+        text: str = "Classify the complaint:",
+        suspect_rows: SuspectRows | None = None,
+        calibration: AnswerCalibration | None = None,
     ) -> str:
         """Act as the worker for a queued experiment; the prompt is an embedded text, without training.
 
@@ -237,7 +243,7 @@ class RunningServer:
         lease = self.queue.lease("by hand", timedelta(seconds=60))
         assert lease is not None
         assert experiment.endswith(lease.experiment.id), "another experiment was queued earlier"
-        model = self._make_tuned_model(lease.experiment, text)
+        model = dataclasses.replace(self._make_tuned_model(lease.experiment, text), answer_calibration=calibration)
         self.queue.succeed(
             lease,
             tuned_model=model,

@@ -12,6 +12,7 @@ from foreword.domain.resource_view import ResourceView
 
 if TYPE_CHECKING:
     from foreword.client import Client
+    from foreword.domain.answer_calibration import AnswerCalibration
 
 
 @click.group()
@@ -74,6 +75,7 @@ def show(client: Client, model: str, as_json: bool) -> None:
             ("verbalizer", found.verbalizer),
             ("tuning type", found.tuning_type),
             ("soft prompt", f"{found.num_virtual_tokens} vectors" if found.num_virtual_tokens else ""),
+            ("calibration", _calibration(found.answer_calibration)),
             ("size", f"{found.byte_size:,} bytes"),
             ("sha256", found.content_sha256),
         ],
@@ -98,3 +100,13 @@ def export(client: Client, model: str, folder: Path) -> None:
 def delete(client: Client, model: str) -> None:
     """Delete a tuned model that no deployment serves."""
     client.delete_tuned_model(model)
+
+
+def _calibration(found: AnswerCalibration | None) -> str:
+    if found is None:
+        return ""
+    before, after = found.expected_calibration_error_before, found.expected_calibration_error_after
+    return (
+        f"temperature {found.temperature:.2f}; on {found.row_count:,} held-out rows the expected calibration error is "
+        f"{after:.2f} with it and {before:.2f} without"
+    )

@@ -38,6 +38,7 @@ from foreword.client.resources import (
     TuningMethod,
 )
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
@@ -75,11 +76,13 @@ from foreword.domain.tenant import Scope
 from foreword.domain.thin_curve import CurvePoint
 
 __all__ = [
+    "AnswerCalibration",
     "ApiKey",
     "AsyncClient",
     "BaseModel",
     "Calibration",
     "CalibrationBin",
+    "CalibrationSource",
     "ClassifyResult",
     "Client",
     "ComparedDataset",

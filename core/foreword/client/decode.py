@@ -225,6 +225,9 @@ def tuned_model(message: tuned_model_pb2.TunedModel) -> resources.TunedModel:
         evaluations=tuple(values.evaluation(item) for item in message.evaluations),
         creator=message.creator,
         create_time=values.time(message, "create_time"),
+        answer_calibration=(
+            values.answer_calibration(message.answer_calibration) if message.HasField("answer_calibration") else None
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
 from foreword.client.status import failure_from_status
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
 from foreword.domain.parameters import ParameterSpec, TuneParameters
@@ -40,6 +41,7 @@ from foreword.v1 import (
     system_evaluation_pb2,
     tune_experiment_pb2,
     tune_parameters_pb2,
+    tuned_model_pb2,
 )
 
 Member = TypeVar("Member", bound=Enum)
@@ -184,6 +186,18 @@ def calibration(message: system_evaluation_pb2.Calibration) -> Calibration:
             CalibrationBin(mean_probability=item.mean_probability, accuracy=item.accuracy, row_count=item.row_count)
             for item in message.bins
         ),
+    )
+
+
+def answer_calibration(message: tuned_model_pb2.AnswerCalibration) -> AnswerCalibration:
+    """Decode the calibration of a tuned model."""
+    return AnswerCalibration(
+        temperature=message.temperature,
+        source=member(CalibrationSource, tuned_model_pb2.CalibrationSource, "CALIBRATION_SOURCE_", message.source),
+        row_count=message.row_count,
+        fitted_row_count=message.fitted_row_count,
+        expected_calibration_error_before=message.expected_calibration_error_before,
+        expected_calibration_error_after=message.expected_calibration_error_after,
     )
 
 

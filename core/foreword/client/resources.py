@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.base_model import Architecture
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.experiment import TaskOptions
@@ -263,7 +264,12 @@ class TuneExperiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedModel:
-    """The result of an experiment. `evaluations` is empty if the model was listed."""
+    """The result of an experiment. `evaluations` is empty if the model was listed.
+
+    Attributes:
+        answer_calibration: Calibration of the probabilities of `classify`; None for an open task, and if no rows were
+            held out.
+    """
 
     name: str
     display_name: str
@@ -282,6 +288,7 @@ class TunedModel:
     evaluations: tuple[SystemEvaluation, ...]
     creator: str
     create_time: datetime | None
+    answer_calibration: AnswerCalibration | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

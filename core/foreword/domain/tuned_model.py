@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.report import SystemEvaluation
 
 CONFIG_FILE: Final = "adapter_config.json"
@@ -25,6 +26,8 @@ class TunedModel:
         num_virtual_tokens: Number of soft-prompt vectors, which take up context; 0 if the tuning method adds none.
         provenance: Hashes of what the model was made from (`base_model`, `dataset`, `validation_dataset` and
             `init_tuned_model` if there was one, `config`) and of its configuration file (`adapter_config`).
+        answer_calibration: Calibration of its probabilities; None for an open task, without held-out rows, and for
+            models stored before there was one.
     """
 
     tenant: str
@@ -49,3 +52,4 @@ class TunedModel:
     evaluations: tuple[SystemEvaluation, ...]
     creator: str
     create_time: datetime
+    answer_calibration: AnswerCalibration | None = None

@@ -14,6 +14,8 @@ from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.domain.report import EvaluationExample, SystemEvaluation
 from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
+from foreword.evaluation.temperature import ScoredAnswer
+from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.model.loaded_adapter import LoadedAdapter
 from foreword.inference.runner import ModelRunner, TextRow
 from foreword.plugin.contributions import Contribution
@@ -46,6 +48,7 @@ def evaluate(
     parameters: ResolvedParameters,
     check: Check = lambda: None,
     example_count: int = EXAMPLE_COUNT,
+    on_scored: Callable[[Sequence[ScoredAnswer]], None] = lambda _: None,
 ) -> tuple[SystemEvaluation, ...]:
     """Measure the tuned model and, if asked, the base model on the same rows.
 
@@ -62,6 +65,7 @@ def evaluate(
         contributions: The tuned contributions.
         instruction: Instruction for the base model; empty for none.
         example_count: Number of sample answers in each evaluation, from the first row on.
+        on_scored: Called with the candidates of the tuned model for each row, if the task is closed.
 
     Returns:
         The evaluations, the tuned model first. A comparison is omitted if its instruction and examples leave no room
@@ -73,7 +77,7 @@ def evaluate(
     )  # fmt: skip
     space = task.label_space(schema)
     tuned = Prompting(verbalizer=verbalizer, max_tokens=parameters.max_input_tokens)
-    found = [bench.measure("tuned", tuned, contributions, space)]
+    found = [bench.measure("tuned", tuned, contributions, space, on_scored)]
     if not with_base:
         return tuple(found)
     limit = request_limit(runner, bench.max_new_tokens)
@@ -141,10 +145,11 @@ def answers(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answered:
-    """An answer and the number of tokens of its request."""
+    """An answer, the number of tokens of its request, and the candidates among which it was chosen."""
 
     answer: Answer
     tokens: int
+    scored: ScoredSets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +174,20 @@ class _Bench:
         return min(self.parameters.max_output_tokens, longest + _SPARE_TOKENS)
 
     def measure(
-        self, system: str, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
+        self,
+        system: str,
+        prompting: Prompting,
+        contributions: Sequence[Contribution],
+        space: LabelSpace | None,
+        on_scored: Callable[[Sequence[ScoredAnswer]], None] = lambda _: None,
     ) -> SystemEvaluation:
         """Generate the answers of a system for every row, and score them."""
         adapter = self.runner.load_adapter(contributions)
         texts = self._texts(prompting, adapter, space)
         answered = self._answer(self.rows, texts, adapter, space)
         scores = self._scores([found.answer for found in answered])
+        if space is not None:
+            on_scored(self._scored(answered))
         metrics = dict(scores.metrics)
         if PERPLEXITY in self.task.metrics:
             metrics[PERPLEXITY.id] = perplexity(
@@ -289,9 +301,22 @@ class _Bench:
                     label_probabilities=found.label_probabilities,
                 ),
                 tokens=len(self.runner.tokenize(request.text)) + found.token_counts[0],
+                scored=found,
             )
             for row, request, found in zip(rows, requests, scored, strict=True)
         ]
+
+    def _scored(self, answered: Sequence[_Answered]) -> list[ScoredAnswer]:
+        """Return the candidates of each row, and which of them is right."""
+        found = []
+        for row, item in zip(self.rows, answered, strict=True):
+            self.check()
+            assert item.scored is not None, "the task is closed"
+            target = self.task.target(row.output, self.schema)
+            texts = (item.scored.text(place) for place in range(len(item.scored.sets)))
+            right = next((place for place, text in enumerate(texts) if text == target), None)
+            found.append(ScoredAnswer(labels=item.scored.sets[0], log_probs=item.scored.log_probs, right=right))
+        return found
 
     def _should_stop(self) -> bool:
         """Call `check`, which raises through the runner to stop, and return False."""

@@ -72,6 +72,7 @@ class EngineRequest:
         text: Input, after composing and templates.
         deadline: Time of `time.monotonic()` after which the caller no longer waits for the answer; None for never.
         label_space: The closed set of answers; None for free text.
+        label_temperature: Divisor of the log-probabilities of the answers of `label_space`, for `classify` only.
         stream: Whether pieces are wanted as they come. Otherwise the whole answer is the first and last piece, and
             a deadline is an error instead of an end.
     """
@@ -84,6 +85,7 @@ class EngineRequest:
     parameters: GenerateParameters = field(default_factory=GenerateParameters)
     deadline: float | None = None
     label_space: LabelSpace | None = None
+    label_temperature: float = 1.0
     stream: bool = True
 
 

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from foreword.data.rows import read_rows
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import Phase
 from foreword.domain.report import SystemEvaluation
 from foreword.errors import ArtifactError, ForewordError
-from foreword.evaluation import evaluate, find_suspect_rows, held_out_metric
+from foreword.evaluation import ScoredAnswer, calibrate, evaluate, find_suspect_rows, held_out_metric
 from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
 from foreword.plugin.contributions import Contribution
@@ -140,7 +141,7 @@ class ExperimentRun:
         self._enter(Phase.EVALUATING)
         with outside():
             self._comparison.compare()
-        evaluations = self._evaluate(tuning, result)
+        evaluations, calibration = self._evaluate(tuning, result)
         suspects = find_suspect_rows(
             runner=self._runner,
             task=self._task,
@@ -165,6 +166,7 @@ class ExperimentRun:
                 schema=self._experiment.plan.schema if result.refitted else tuning.training_schema,
                 start=self._start,
                 evaluations=evaluations,
+                calibration=calibration,
                 suspects=suspects,
                 compute_seconds=self._heartbeat.compute_seconds,
             )
@@ -231,12 +233,15 @@ class ExperimentRun:
             self._workshop.queue.rewind(self._lease, tuning.step - 1 if tuning.epoch_is_over else tuning.step)
         return tuning
 
-    def _evaluate(self, tuning: TuningRun, result: TrainResult) -> tuple[SystemEvaluation, ...]:
-        """Compare the adapter of the best epoch with the base model on the held-out rows."""
+    def _evaluate(
+        self, tuning: TuningRun, result: TrainResult
+    ) -> tuple[tuple[SystemEvaluation, ...], AnswerCalibration | None]:
+        """Compare the adapter of the best epoch with the base model on the held-out rows, and calibrate its answers."""
         if not tuning.validation_rows:
-            return ()
+            return (), None
+        scored: list[ScoredAnswer] = []
         config, plan = self._experiment.config, self._experiment.plan
-        return evaluate(
+        evaluations = evaluate(
             runner=self._runner,
             task=self._task,
             schema=tuning.training_schema,
@@ -248,7 +253,10 @@ class ExperimentRun:
             with_base=config.evaluate_base,
             parameters=plan.parameters,
             check=self._check,
+            on_scored=scored.extend,
         )
+        source = CalibrationSource.HELD_OUT_BEFORE_REFIT if result.refitted else CalibrationSource.HELD_OUT
+        return evaluations, calibrate(scored, source, check=self._check)
 
 
 def _crashing(lease: Lease) -> ForewordError:

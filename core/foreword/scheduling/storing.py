@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.report import SystemEvaluation
 from foreword.domain.suspect_rows import SuspectRows
@@ -33,6 +34,7 @@ def store_tuned_model(
     schema: Schema,
     start: TunedModel | None,
     evaluations: Sequence[SystemEvaluation],
+    calibration: AnswerCalibration | None,
     suspects: SuspectRows,
     compute_seconds: float,
 ) -> None:
@@ -41,6 +43,7 @@ def store_tuned_model(
     Args:
         schema: The task's schema of the rows that the artifact was trained on.
         start: The tuned model that the run started from; None for another start.
+        calibration: Calibration of the probabilities of the tuned model; None if there is none.
         compute_seconds: Total compute time of the run.
 
     Raises:
@@ -79,6 +82,7 @@ def store_tuned_model(
             evaluations=tuple(evaluations),
             creator=experiment.creator,
             create_time=workshop.database.now(),
+            answer_calibration=calibration,
         ),
         evaluations=evaluations,
         curve_advice=curve_advice(curve, plan),

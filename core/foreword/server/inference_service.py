@@ -107,6 +107,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
                 parameters=parsed.fitted(resolved.context_tokens),
                 deadline=_deadline(context),
                 label_space=space,
+                label_temperature=resolved.label_temperature,
                 stream=False,
             )
         )

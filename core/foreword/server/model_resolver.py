@@ -36,6 +36,7 @@ class ResolvedModel:
         label_space: Closed set of answers; None if any text is possible.
         soft_prompt_tokens: Number of soft-prompt vectors before every input.
         context_tokens: Context of the base model in tokens.
+        label_temperature: Divisor of the log-probabilities of label sets, from the calibration of a tuned model.
     """
 
     version: str
@@ -45,6 +46,7 @@ class ResolvedModel:
     label_space: LabelSpace | None
     soft_prompt_tokens: int
     context_tokens: int
+    label_temperature: float = 1.0
 
     def text(self, prompt: str) -> str:
         """Return the input for the base model."""
@@ -191,6 +193,7 @@ class ModelResolver:
             label_space=task.label_space(tuned.schema) if task.closed else None,
             soft_prompt_tokens=tuned.num_virtual_tokens,
             context_tokens=base.context_tokens,
+            label_temperature=1.0 if tuned.answer_calibration is None else tuned.answer_calibration.temperature,
         )
 
     def _installed(self, base_model: str, needed_by: str) -> ResolvedModel:

@@ -10,6 +10,7 @@ import pytest
 from factories.stored import beat
 from foreword.cli.application import run
 from foreword.client import Client
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
 from foreword.domain.experiment import Phase, Progress
 from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
@@ -325,11 +326,16 @@ def test_a_run_that_fails_says_why(command, rows, server):
 
 def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows, server, tmp_path):
     experiment = values(command("tune", rows, "--detach", "--json"))
-    model = server.tune_by_hand(experiment["name"])
+    calibration = AnswerCalibration(
+        temperature=1.5, source=CalibrationSource.HELD_OUT, row_count=40, fitted_row_count=38,
+        expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625,
+    )  # fmt: skip
+    model = server.tune_by_hand(experiment["name"], calibration=calibration)
     id = model.rsplit("/", 1)[-1]
 
     assert id in command("models", "list")[1]
-    assert "8 vectors" in command("models", "show", id)[1]
+    assert "8 vectors" in (shown := " ".join(command("models", "show", id)[1].split()))
+    assert "temperature 1.50; on 40 held-out rows the expected calibration error is 0.06 with it and 0.25" in shown
     assert "adapter_model.safetensors" in command("models", "export", id, str(tmp_path / "adapter"))[1]
     status, out, _ = command("deploy", id, "--name", "complaints")
     assert status == 0

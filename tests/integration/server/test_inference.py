@@ -7,8 +7,9 @@ import pytest
 import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from factories.api import deployed, refused
+from factories.api import create_experiment, deployed, refused, upload
 from factories.servers import RunningServer
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
 from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.v1 import inference_pb2
 from foreword.v1 import inference_service_pb2 as pb2
@@ -86,6 +87,32 @@ def test_classify_returns_every_label_and_the_likeliest_sets(stubs, complaints: 
     assert answer.label_sets[0].probability >= answer.label_sets[1].probability
     assert list(answer.label_sets[0].labels) == list(answer.labels)
     assert not answer.abstained
+
+
+def test_a_calibrated_model_gives_the_same_answers_with_the_probabilities_of_its_temperature(server, stubs):
+    calibration = AnswerCalibration(
+        temperature=2.0, source=CalibrationSource.HELD_OUT, row_count=40, fitted_row_count=38,
+        expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625,
+    )  # fmt: skip
+    dataset = upload(stubs).name
+    names = [
+        server.tune_by_hand(create_experiment(stubs, dataset).name, text="Route this:", calibration=found)
+        for found in (None, calibration)
+    ]
+
+    raw, calibrated = (
+        stubs.inference.Classify(pb2.ClassifyRequest(model=name, text=TEXT, top_n=100)) for name in names
+    )
+    texts = [stubs.inference.Generate(pb2.GenerateRequest(model=name, text=TEXT)).text for name in names]
+
+    assert texts[0] == texts[1] == ", ".join(calibrated.labels)
+    assert [item.labels for item in calibrated.label_sets] == [item.labels for item in raw.label_sets]
+    roots = [item.probability**0.5 for item in raw.label_sets]
+    assert [item.probability for item in calibrated.label_sets] == pytest.approx([root / sum(roots) for root in roots])
+    assert sum(item.probability for item in calibrated.label_sets) == pytest.approx(1)
+    for item in calibrated.label_probabilities:
+        parts = [found.probability for found in calibrated.label_sets if item.label in found.labels]
+        assert item.probability == pytest.approx(sum(parts))
 
 
 def test_classify_abstains_below_the_threshold(stubs, complaints: str):

@@ -6,9 +6,10 @@ import json
 import grpc
 import pytest
 
-from factories.api import refused, tuned_model
+from factories.api import create_experiment, refused, tuned_model, upload
 from factories.servers import RunningServer
-from foreword.v1 import inference_service_pb2
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.v1 import inference_service_pb2, tuned_model_pb2
 from foreword.v1 import tuned_model_service_pb2 as pb2
 
 
@@ -41,6 +42,27 @@ def test_a_tuned_model_states_its_origin(server: RunningServer, stubs):
     assert found.verbalizer == "classify: {{input}}"
     assert found.num_virtual_tokens == 8
     assert sorted(found.labels) == ["Marketing", "Planning", "Service", "Warehouse"]
+
+
+def test_a_tuned_model_states_its_calibration_if_it_has_one(server: RunningServer, stubs):
+    calibration = AnswerCalibration(
+        temperature=1.5, source=CalibrationSource.HELD_OUT_BEFORE_REFIT, row_count=40, fitted_row_count=38,
+        expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625,
+    )  # fmt: skip
+    experiment = create_experiment(stubs, upload(stubs).name)
+    names = [server.tune_by_hand(experiment.name, calibration=calibration), tuned_model(server, stubs)]
+
+    found, plain = (stubs.tuned_models.GetTunedModel(pb2.GetTunedModelRequest(name=name)) for name in names)
+
+    assert found.answer_calibration == tuned_model_pb2.AnswerCalibration(
+        temperature=1.5,
+        source=tuned_model_pb2.CALIBRATION_SOURCE_HELD_OUT_BEFORE_REFIT,
+        row_count=40,
+        fitted_row_count=38,
+        expected_calibration_error_before=0.25,
+        expected_calibration_error_after=0.0625,
+    )
+    assert not plain.HasField("answer_calibration")
 
 
 def test_an_export_holds_both_files_of_the_adapter(server: RunningServer, stubs):

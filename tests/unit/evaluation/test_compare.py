@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 import pytest
 import torch
@@ -47,6 +48,27 @@ def test_a_closed_task_compares_tuned_and_base_free_and_constrained(shape):
     ]
     assert {evaluation.row_count for evaluation in evaluations} == {6}
     assert [evaluation.soft_prompt_tokens for evaluation in evaluations] == [4, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_the_candidates_of_the_tuned_model_say_which_answer_is_right(with_base: bool):
+    scored = []
+
+    tuned, *_ = _evaluate(with_base=with_base, on_scored=scored.extend)
+
+    assert [", ".join(item.labels) for item in scored] == [example.prediction for example in tuned.examples]
+    assert [item.is_right for item in scored] == [example.prediction == example.reference for example in tuned.examples]
+    assert fmean(item.is_right for item in scored) == tuned.metrics["exact_match"]
+    assert all(item.right is not None for item in scored)
+    assert all(list(item.log_probs) == sorted(item.log_probs, reverse=True) for item in scored)
+
+
+def test_an_open_task_has_no_candidates():
+    scored = []
+
+    _evaluate(task=Generation(), on_scored=scored.append)
+
+    assert scored == []
 
 
 def test_examples_cost_tokens_and_the_soft_prompt_is_not_counted():

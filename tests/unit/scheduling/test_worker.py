@@ -23,6 +23,7 @@ from factories.runs import make_rows
 from factories.serving import TinyBaseModel
 from factories.stored import MOMENT, beat
 from foreword.data.rows import write_rows
+from foreword.domain.answer_calibration import CalibrationSource
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.job import JobState
@@ -156,6 +157,30 @@ def test_answers_that_only_held_out_rows_have_become_candidates_by_a_refit_alone
     stored = [models.get(shop.repository.get(run.id).tuned_model).schema for run in runs]
     assert [{tuple(labels) for labels in schema["label_sets"]} for schema in stored] == [trained, everything]
     assert stored[0]["labels"] == stored[1]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("values", "source"),
+    [
+        ({"refit": False}, CalibrationSource.HELD_OUT),
+        ({"refit": True}, CalibrationSource.HELD_OUT_BEFORE_REFIT),
+        ({"refit": False, "validation_split": 0.0}, None),
+    ],
+)
+def test_a_closed_run_stores_the_calibration_of_its_answers_to_the_held_out_rows(shop, values, source):
+    run = shop.queue_run(num_epochs=1, **values)
+
+    work(shop)
+
+    found = shop.repository.get(run.id)
+    stored = TunedModelRepository(shop.workshop.database, "acme").get(found.tuned_model).answer_calibration
+    if source is None:
+        assert stored is None
+        return
+    assert stored.source is source
+    assert stored.row_count == found.evaluations[0].row_count
+    assert 0 < stored.fitted_row_count <= stored.row_count
+    assert stored.temperature != 1
 
 
 def test_a_run_with_a_validation_dataset_trains_on_all_rows_and_measures_on_the_other_ones(shop):

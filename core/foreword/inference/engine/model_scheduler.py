@@ -245,7 +245,9 @@ class ModelScheduler:
         sets.check()
         usage = job.usage(sets.token_counts[0])
         if job.labels:
-            return sets.classification(input_tokens=usage.input_tokens, soft_prompt_tokens=usage.soft_prompt_tokens)
+            return sets.divided(job.request.label_temperature).classification(
+                input_tokens=usage.input_tokens, soft_prompt_tokens=usage.soft_prompt_tokens
+            )
         parameters = job.request.parameters
         place = sets.choose(parameters)
         final = DecodedText(

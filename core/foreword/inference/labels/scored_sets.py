@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -50,6 +50,12 @@ class ScoredSets:
             for name in names:
                 labels[name] += share
         return {name: min(share, 1.0) for name, share in labels.items()}
+
+    def divided(self, temperature: float) -> ScoredSets:
+        """Return the same answers with their log-probabilities divided by a temperature above 0, which calibrates."""
+        if temperature == 1:
+            return self
+        return replace(self, log_probs=tuple(value / temperature for value in self.log_probs))
 
     def choose(self, parameters: GenerateParameters) -> int:
         """Choose the place of the answer: the likeliest, or one drawn with the request's seed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.tuned_model import TunedModel
 from foreword.names import BaseModelName, DatasetName, TunedModelName, TuneExperimentName
 from foreword.server.convert.report import evaluations
@@ -29,4 +30,17 @@ def tuned_model(item: TunedModel) -> tuned_model_pb2.TunedModel:
         evaluations=evaluations(item.evaluations),
         creator=item.creator,
         create_time=timestamp(item.create_time),
+        answer_calibration=(None if item.answer_calibration is None else answer_calibration(item.answer_calibration)),
+    )
+
+
+def answer_calibration(item: AnswerCalibration) -> tuned_model_pb2.AnswerCalibration:
+    """Convert the calibration of a tuned model to a message."""
+    return tuned_model_pb2.AnswerCalibration(
+        temperature=item.temperature,
+        source=f"CALIBRATION_SOURCE_{item.source.name}",
+        row_count=item.row_count,
+        fitted_row_count=item.fitted_row_count,
+        expected_calibration_error_before=item.expected_calibration_error_before,
+        expected_calibration_error_after=item.expected_calibration_error_after,
     )

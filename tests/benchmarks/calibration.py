@@ -1,0 +1,158 @@
+"""The calibration of answers to rows that a run has not read: its error with and without the temperature of the run.
+
+    python tests/benchmarks/calibration.py FILE --folds 3 --seeds 3 [--set num_epochs=10] [--json]
+
+Each fold is a test set. The run holds out some of the other rows, as in the service, and its calibration is fitted on
+the answers to them. If the recipe refits, these are the answers of the prompt before the refit. The refitted prompt,
+which is the one that the service serves, answers the test rows. The benchmark prints the expected calibration error of
+these answers for each seed. With --scores, it stores the candidates of all rows; --from-scores reads them and tunes
+nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from cross_validation import Setup, Split, Tuner, make_folds, read_file
+
+from foreword.domain.answer_calibration import CalibrationSource
+from foreword.domain.dataset import Row
+from foreword.evaluation import ScoredAnswer, calibrate, evaluate
+from foreword.evaluation.calibration import calibration
+from foreword.plugin.manager import PluginManager
+from foreword.tuning.company.co_tuning import tune
+from foreword.tuning.runs.run import TuningRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredRun:
+    """The answers of one run: of the measured prompt to the held-out rows, of the served prompt to the test rows."""
+
+    seed: int
+    fold: int
+    held_out: tuple[ScoredAnswer, ...]
+    test: tuple[ScoredAnswer, ...]
+
+
+def score_run(tuner: Tuner, setup: Setup, split: Split, seed: int) -> ScoredRun:
+    """Tune on a split's training rows, and score the candidates of the held-out rows and of the test rows."""
+    task, method = tuner.task(setup.task), tuner.method(setup.tuning_type)
+    plan = tuner.plan(setup, split.training, seed)
+    tuning = TuningRun(
+        model=tuner.runner.model, method=method, task=task, plan=plan, verbalizer=setup.verbalizer, rows=split.training,
+    )  # fmt: skip
+    for _ in tune(tuning):
+        pass
+    result = tuning.result()
+
+    def scored(artifact: Any, schema: Any, rows: Sequence[Row]) -> tuple[ScoredAnswer, ...]:
+        found: list[ScoredAnswer] = []
+        evaluate(
+            runner=tuner.runner, task=task, schema=schema, verbalizer=setup.verbalizer, rows=rows,
+            training_rows=tuning.training_rows, contributions=method.contributions(artifact), instruction="",
+            with_base=False, parameters=plan.parameters, on_scored=found.extend,
+        )  # fmt: skip
+        return tuple(found)
+
+    schema = plan.schema if result.refitted else tuning.training_schema
+    return ScoredRun(
+        seed=seed,
+        fold=split.fold,
+        held_out=scored(result.evaluated, tuning.training_schema, tuning.validation_rows),
+        test=scored(result.artifact, schema, split.test),
+    )
+
+
+def read_scores(path: Path) -> Iterator[ScoredRun]:
+    """Yield the runs that --scores stored."""
+    for line in path.read_text().splitlines():
+        stored = json.loads(line)
+        sides = {
+            side: tuple(
+                ScoredAnswer(labels=tuple(item["labels"]), log_probs=tuple(item["log_probs"]), right=item["right"])
+                for item in stored[side]
+            )
+            for side in ("held_out", "test")
+        }
+        yield ScoredRun(seed=stored["seed"], fold=stored["fold"], **sides)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--task", default="classification")
+    parser.add_argument("--tuning-type", default="prompt_tuning")
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a tuning parameter")
+    parser.add_argument("--scores", type=Path, default=None, help="file to add the candidates of every row to")
+    parser.add_argument("--from-scores", action="store_true", help="FILE is a file of --scores; tune nothing")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    runs = read_scores(arguments.file) if arguments.from_scores else make_runs(arguments)
+    show(list(runs), as_json=arguments.json)
+
+
+def make_runs(arguments: argparse.Namespace) -> Iterator[ScoredRun]:
+    """Yield a run for each seed and fold."""
+    plugins = PluginManager.load()
+    tuner = Tuner(plugins, plugins.base_model(arguments.model), dtype=arguments.dtype)
+    values = {name: json.loads(value) for name, value in (item.split("=", 1) for item in arguments.set)}
+    setup = Setup(task=arguments.task, tuning_type=arguments.tuning_type, values=values)
+    for seed in range(arguments.seeds):
+        for split in make_folds(read_file(arguments.file), tuner.task(arguments.task), arguments.folds):
+            run = score_run(tuner, setup, split, seed)
+            if arguments.scores:
+                with arguments.scores.open("a") as file:
+                    file.write(json.dumps(asdict(run)) + "\n")
+            yield run
+
+
+def show(runs: Sequence[ScoredRun], *, as_json: bool) -> None:
+    """Print the calibration error of each seed, and the means."""
+    figures = []
+    for seed in sorted({run.seed for run in runs}):
+        before, after, temperatures = [], [], []
+        for run in (run for run in runs if run.seed == seed):
+            found = calibrate(run.held_out, CalibrationSource.HELD_OUT_BEFORE_REFIT)
+            temperatures.append(1.0 if found is None else found.temperature)
+            before += [(answer.probability(1.0), answer.is_right) for answer in run.test]
+            after += [(answer.probability(temperatures[-1]), answer.is_right) for answer in run.test]
+        figures.append(
+            {
+                "seed": seed,
+                "rows": len(before),
+                "accuracy": fmean(is_right for _, is_right in before),
+                "ece_before": calibration(before).expected_calibration_error,
+                "ece_after": calibration(after).expected_calibration_error,
+                "temperatures": temperatures,
+            }
+        )
+    names = ("ece_before", "ece_after")
+    means = {name: fmean(item[name] for item in figures) for name in names}
+    if as_json:
+        print(json.dumps({"seeds": figures, "mean": means}))
+        return
+    for item in figures:
+        temperatures = " ".join(f"{value:.2f}" for value in item["temperatures"])
+        print(
+            f"seed {item['seed']}: {item['rows']} rows, exact match {item['accuracy']:.3f}, calibration error "
+            f"{item['ece_before']:.3f} -> {item['ece_after']:.3f}, temperatures {temperatures}"
+        )
+    print(f"mean of the seeds: calibration error {means['ece_before']:.3f} -> {means['ece_after']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
