@@ -53,3 +53,8 @@ class TunedModel:
     creator: str
     create_time: datetime
     answer_calibration: AnswerCalibration | None = None
+
+    @property
+    def label_temperature(self) -> float:
+        """The divisor of the log-probabilities of its label sets; 1 without a calibration."""
+        return 1.0 if self.answer_calibration is None else self.answer_calibration.temperature

@@ -34,6 +34,7 @@ class Asking:
         prompting: Its requests. Inputs are cut so that every answer fits.
         contributions: Those of the tuned model; none for a base model.
         space: The label sets that it may answer; None if it generates text.
+        label_temperature: Divisor of the log-probabilities of the label sets, from the calibration of a tuned model.
         max_new_tokens: Maximum length of a generated answer.
         max_target_tokens: Maximum length of a right answer whose loss is measured; None if none is.
     """
@@ -42,6 +43,7 @@ class Asking:
     prompting: Prompting
     contributions: Sequence[Contribution] = ()
     space: LabelSpace | None = None
+    label_temperature: float = 1.0
     max_new_tokens: int
     max_target_tokens: int | None = None
 
@@ -84,7 +86,8 @@ class Asking:
         ]
 
     def _choose(self, requests: Sequence[TextRow], space: LabelSpace, check: Check) -> list[SystemAnswer]:
-        scored = self.runner.score_label_sets(requests, space, should_stop=_stopping(check))
+        raw = self.runner.score_label_sets(requests, space, should_stop=_stopping(check))
+        scored = [found.divided(self.label_temperature) for found in raw]
         return [
             SystemAnswer(
                 answer=found.text(0),

@@ -108,6 +108,7 @@ class AskedSystems:
                 prompting=Prompting(verbalizer=tuned.verbalizer, max_tokens=tuned.max_input_tokens),
                 contributions=contributions,
                 space=self._task.label_space(tuned.schema),
+                label_temperature=tuned.label_temperature,
                 max_new_tokens=max_new_tokens,
                 max_target_tokens=max_target_tokens,
             )

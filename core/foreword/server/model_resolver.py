@@ -193,7 +193,7 @@ class ModelResolver:
             label_space=task.label_space(tuned.schema) if task.closed else None,
             soft_prompt_tokens=tuned.num_virtual_tokens,
             context_tokens=base.context_tokens,
-            label_temperature=1.0 if tuned.answer_calibration is None else tuned.answer_calibration.temperature,
+            label_temperature=tuned.label_temperature,
         )
 
     def _installed(self, base_model: str, needed_by: str) -> ResolvedModel:

@@ -23,7 +23,7 @@ from foreword.storage.artifact_keys import answer_batches_key
 from foreword.storage.evaluations import EvaluationRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.page_tokens import page_tokens
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.tuned_models import TunedModelRepository, add_tuned_model
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])
@@ -98,6 +98,24 @@ def test_every_system_answers_every_row_and_is_compared_with_the_first(shop):
     exact = [item.metrics["exact_match"] for item in found.results.systems]
     for place, share in enumerate(exact):
         assert sum(row.scores[place] for row in rows) / len(rows) == pytest.approx(share)
+
+
+def test_a_tuned_model_is_evaluated_with_the_calibrated_probabilities_that_it_is_served_with(shop):
+    tuned, database = tuned_system(shop), shop.workshop.database
+    model = TunedModelRepository(database, "acme").get(tuned.tuned_model)
+    plain = dataclasses.replace(model, id="plain", answer_calibration=None)
+    with database.write_tenant("acme") as session:
+        add_tuned_model(session, plain, database.now())
+    evaluation = shop.queue_evaluation(tuned, dataclasses.replace(tuned, id="plain", tuned_model="plain"))
+
+    work(shop)
+
+    rows = rows_of(shop, get(shop, evaluation))
+    assert model.label_temperature != 1
+    for row in rows:
+        calibrated, raw = row.answers
+        assert calibrated.answer == raw.answer
+        assert (calibrated.probability < raw.probability) == (model.label_temperature > 1)
 
 
 def test_a_generating_task_has_a_perplexity_with_an_interval(shop):
