@@ -5,8 +5,8 @@
 Each fold is a test set. The run holds out some of the other rows, as in the service, and its calibration is fitted on
 the answers to them. If the recipe refits, these are the answers of the prompt before the refit. The refitted prompt,
 which is the one that the service serves, answers the test rows. The benchmark prints the expected calibration error of
-these answers for each seed. With --scores, it stores the candidates of all rows; --from-scores reads them and tunes
-nothing.
+these answers for each seed, and the precision of those that reach the threshold for --min-precision. With --scores, it
+stores the candidates of all rows; --from-scores reads them and tunes nothing.
 """
 
 from __future__ import annotations
@@ -95,14 +95,19 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="to share the runs among processes")
+    parser.add_argument("--one-fold", action="store_true", help="test only fold 0 with seed 0, fold 1 with seed 1, ...")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=JSON", help="a tuning parameter")
+    parser.add_argument(
+        "--min-precision", type=float, default=0.9, help="wanted precision of the answers that are given"
+    )
     parser.add_argument("--scores", type=Path, default=None, help="file to add the candidates of every row to")
     parser.add_argument("--from-scores", action="store_true", help="FILE is a file of --scores; tune nothing")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     runs = read_scores(arguments.file) if arguments.from_scores else make_runs(arguments)
-    show(list(runs), as_json=arguments.json)
+    show(list(runs), precision=arguments.min_precision, as_json=arguments.json)
 
 
 def make_runs(arguments: argparse.Namespace) -> Iterator[ScoredRun]:
@@ -111,8 +116,9 @@ def make_runs(arguments: argparse.Namespace) -> Iterator[ScoredRun]:
     tuner = Tuner(plugins, plugins.base_model(arguments.model), dtype=arguments.dtype)
     values = {name: json.loads(value) for name, value in (item.split("=", 1) for item in arguments.set)}
     setup = Setup(task=arguments.task, tuning_type=arguments.tuning_type, values=values)
-    for seed in range(arguments.seeds):
-        for split in make_folds(read_file(arguments.file), tuner.task(arguments.task), arguments.folds):
+    splits = make_folds(read_file(arguments.file), tuner.task(arguments.task), arguments.folds)
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        for split in [splits[seed % len(splits)]] if arguments.one_fold else splits:
             run = score_run(tuner, setup, split, seed)
             if arguments.scores:
                 with arguments.scores.open("a") as file:
@@ -120,16 +126,20 @@ def make_runs(arguments: argparse.Namespace) -> Iterator[ScoredRun]:
             yield run
 
 
-def show(runs: Sequence[ScoredRun], *, as_json: bool) -> None:
-    """Print the calibration error of each seed, and the means."""
+def show(runs: Sequence[ScoredRun], *, precision: float, as_json: bool) -> None:
+    """Print the calibration error and the kept precision of each seed, and the means."""
     figures = []
     for seed in sorted({run.seed for run in runs}):
-        before, after, temperatures = [], [], []
+        before, after, given, temperatures = [], [], [], []
         for run in (run for run in runs if run.seed == seed):
             found = calibrate(run.held_out, CalibrationSource.HELD_OUT_BEFORE_REFIT)
             temperatures.append(1.0 if found is None else found.temperature)
             before += [(answer.probability(1.0), answer.is_right) for answer in run.test]
             after += [(answer.probability(temperatures[-1]), answer.is_right) for answer in run.test]
+            for answer in run.test:
+                threshold = None if found is None else found.threshold(answer.labels, precision)
+                if threshold is not None and answer.probability(temperatures[-1]) >= threshold:
+                    given.append(answer.is_right)
         figures.append(
             {
                 "seed": seed,
@@ -138,20 +148,33 @@ def show(runs: Sequence[ScoredRun], *, as_json: bool) -> None:
                 "ece_before": calibration(before).expected_calibration_error,
                 "ece_after": calibration(after).expected_calibration_error,
                 "temperatures": temperatures,
+                "given": len(given),
+                "precision": fmean(given) if given else None,
             }
         )
     names = ("ece_before", "ece_after")
     means = {name: fmean(item[name] for item in figures) for name in names}
+    num_given = sum(item["given"] for item in figures)
+    num_right = sum(item["given"] * (item["precision"] or 0.0) for item in figures)
+    means |= {"given": num_given / sum(item["rows"] for item in figures)}
+    means |= {"precision": num_right / num_given if num_given else None}
     if as_json:
-        print(json.dumps({"seeds": figures, "mean": means}))
+        print(json.dumps({"min_precision": precision, "seeds": figures, "mean": means}))
         return
     for item in figures:
         temperatures = " ".join(f"{value:.2f}" for value in item["temperatures"])
         print(
             f"seed {item['seed']}: {item['rows']} rows, exact match {item['accuracy']:.3f}, calibration error "
-            f"{item['ece_before']:.3f} -> {item['ece_after']:.3f}, temperatures {temperatures}"
+            f"{item['ece_before']:.3f} -> {item['ece_after']:.3f}, temperatures {temperatures}; "
+            f"{kept(item, item['given'])}"
         )
-    print(f"mean of the seeds: calibration error {means['ece_before']:.3f} -> {means['ece_after']:.3f}")
+    errors = f"calibration error {means['ece_before']:.3f} -> {means['ece_after']:.3f}"
+    print(f"mean of the seeds: {errors}; for a precision of {precision:g}, {kept(means, num_given)}")
+
+
+def kept(item: dict[str, Any], num_given: int) -> str:
+    """Return how many answers were given for a wanted precision, and how many of them were right."""
+    return f"{num_given} answers given" + (f", {item['precision']:.3f} of them right" if num_given else "")
 
 
 if __name__ == "__main__":

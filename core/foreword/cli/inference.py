@@ -111,6 +111,9 @@ def generate(
     "[default: JSONL to standard output]",
 )
 @click.option("--threshold", type=float, help="Abstain if no label set reaches this probability.")
+@click.option(
+    "--min-precision", type=float, help="Abstain where the model is not known to be right at least this often, as 0.9."
+)
 @click.option("--labels", default="", help="Comma-separated labels, for a model that was not tuned to classify.")
 @click.option("--multi-label", is_flag=True, help="With --labels: allow several labels per answer.")
 @click.option(
@@ -133,6 +136,7 @@ def classify(
     example: tuple[tuple[str, str], ...],
     variable: tuple[tuple[str, str], ...],
     threshold: float | None,
+    min_precision: float | None,
     labels: str,
     multi_label: bool,
     truncate_input_tokens: int,
@@ -154,6 +158,7 @@ def classify(
         raise click.UsageError(f"--output {output} is the file to read; nothing was written. Choose another file.")
     options: dict[str, Any] = {
         "threshold": threshold,
+        "min_precision": min_precision,
         "labels": [label.strip() for label in labels.split(",") if label.strip()],
         "multi_label": multi_label,
         "top_n": top_n,

@@ -38,7 +38,7 @@ from foreword.client.resources import (
     TuningMethod,
 )
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
-from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.comparison import RowOverlap
 from foreword.domain.dataset import Row
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
@@ -112,6 +112,7 @@ __all__ = [
     "Parameters",
     "Plugin",
     "PluginState",
+    "PrecisionThreshold",
     "PromptExample",
     "ReportPart",
     "ResourceView",

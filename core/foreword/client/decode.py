@@ -331,6 +331,7 @@ def classify_result(message: inference_service_pb2.ClassifyResponse) -> resource
         abstained=message.abstained,
         usage=_token_usage(message.usage),
         model_version=message.model_version,
+        threshold=message.threshold if message.HasField("threshold") else None,
     )
 
 

@@ -12,7 +12,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
 from foreword.client.status import failure_from_status
-from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.failure import Failure
 from foreword.domain.parameters import ParameterSpec, TuneParameters
@@ -198,6 +198,16 @@ def answer_calibration(message: tuned_model_pb2.AnswerCalibration) -> AnswerCali
         fitted_row_count=message.fitted_row_count,
         expected_calibration_error_before=message.expected_calibration_error_before,
         expected_calibration_error_after=message.expected_calibration_error_after,
+        thresholds=tuple(
+            PrecisionThreshold(
+                precision=item.precision,
+                probability=item.probability,
+                row_count=item.row_count,
+                right_count=item.right_count,
+                label=item.label,
+            )
+            for item in message.thresholds
+        ),
     )
 
 

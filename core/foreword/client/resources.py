@@ -386,7 +386,8 @@ class ClassifyResult:
         labels: The most likely label set; empty if abstained.
         label_probabilities: For each label, its probability relative to all label sets that were scored.
         label_sets: The most likely label sets, the most likely first.
-        abstained: Whether no label set reached the threshold.
+        abstained: Whether the most likely label set did not reach the threshold.
+        threshold: Probability that it had to reach; None if no probability is known to keep `min_precision`.
     """
 
     labels: tuple[str, ...]
@@ -395,6 +396,7 @@ class ClassifyResult:
     abstained: bool
     usage: TokenUsage
     model_version: str
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+PRECISIONS: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
+"""Precisions for which thresholds are computed."""
 
 
 class CalibrationSource(Enum):
@@ -20,6 +25,25 @@ class CalibrationSource(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionThreshold:
+    """The smallest probability from which on answers are right often enough.
+
+    Attributes:
+        precision: Wanted share of right answers among those with at least this probability.
+        probability: The calibrated probability of the answer as a whole.
+        row_count: Number of held-out answers with at least this probability.
+        right_count: Number of right ones among them.
+        label: The threshold is for answers with this label; empty for all answers.
+    """
+
+    precision: float
+    probability: float
+    row_count: int
+    right_count: int
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCalibration:
     """The calibration of the answers of a closed task by temperature scaling (Guo et al. 2017).
 
@@ -32,6 +56,8 @@ class AnswerCalibration:
         expected_calibration_error_before: Expected calibration error without the temperature, in [0, 1].
         expected_calibration_error_after: The same with a temperature, cross-fitted: that of each row was fitted without
             the row.
+        thresholds: For each of `PRECISIONS` that the held-out answers reach, the threshold of all answers, and those of
+            labels with enough answers.
     """
 
     temperature: float
@@ -40,3 +66,20 @@ class AnswerCalibration:
     fitted_row_count: int
     expected_calibration_error_before: float
     expected_calibration_error_after: float
+    thresholds: tuple[PrecisionThreshold, ...] = ()
+
+    def threshold(self, labels: Sequence[str], min_precision: float) -> float | None:
+        """Return the probability from which on an answer keeps a precision, or None if no probability is known to.
+
+        A label without a threshold of its own has that of all answers. An answer with several labels must reach the
+        largest of their thresholds.
+
+        Args:
+            labels: The labels of the answer.
+            min_precision: The wanted precision; that of the next larger one of `PRECISIONS` counts.
+        """
+        precision = min((item for item in PRECISIONS if item >= min_precision), default=None)
+        found = {item.label: item.probability for item in self.thresholds if item.precision == precision}
+        needed = [found.get(label, found.get("")) for label in labels]
+        known = [item for item in needed if item is not None]
+        return max(known) if known and len(known) == len(needed) else None

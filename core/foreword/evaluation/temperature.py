@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
 from foreword.evaluation.calibration import calibration
+from foreword.evaluation.precision import precision_thresholds
 
 PRIOR_ROWS: Final = 4.0
 """Weight of the prior, in rows."""
@@ -89,7 +90,7 @@ def fit_temperature(answers: Sequence[ScoredAnswer], *, prior_rows: float = PRIO
 def calibrate(
     answers: Sequence[ScoredAnswer], source: CalibrationSource, *, check: Callable[[], None] = lambda: None
 ) -> AnswerCalibration | None:
-    """Fit the temperature of a tuned model, and measure the calibration error with and without it.
+    """Fit the temperature of a tuned model, measure the calibration error with and without it, and set thresholds.
 
     The error with it is cross-fitted in ten parts: the temperature of each part is fitted on the other nine.
 
@@ -112,13 +113,16 @@ def calibrate(
         temperature = fit_temperature(others)
         after += [(answer.probability(temperature), answer.is_right) for answer in used[fold::_FOLDS]]
     check()
+    temperature = fit_temperature(used)
+    judged = [(answer.labels, answer.probability(temperature), answer.is_right) for answer in used]
     return AnswerCalibration(
-        temperature=fit_temperature(used),
+        temperature=temperature,
         source=source,
         row_count=len(used),
         fitted_row_count=fitted,
         expected_calibration_error_before=_error([(answer.probability(1.0), answer.is_right) for answer in used]),
         expected_calibration_error_after=_error(after),
+        thresholds=precision_thresholds(judged, check=check),
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.inference import Generation, TokenUsage
 from foreword.domain.templates import input_offset
 from foreword.errors import FailedPreconditionError, InternalError
@@ -97,6 +98,7 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         tenant = current_caller().tenant
         resolved = await self._models.find(tenant, parsed.model)
         space = _label_space(resolved, parsed)
+        calibration = _calibration(resolved, parsed)
         result = await self._engine.classify(
             EngineRequest(
                 id=secrets.token_hex(8),
@@ -112,7 +114,8 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
             )
         )
         _count(result.usage)
-        return convert.classify_response(result, space, parsed, resolved.version)
+        threshold = parsed.least_probability(result.label_sets[0].labels, calibration)
+        return convert.classify_response(result, space, parsed, threshold, resolved.version)
 
     async def Tokenize(
         self, request: inference_service_pb2.TokenizeRequest, context: Any
@@ -209,6 +212,18 @@ def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> Label
             metadata={"resource": resolved.version},
         )
     return space
+
+
+def _calibration(resolved: ResolvedModel, parsed: convert.LabelRequest) -> AnswerCalibration | None:
+    """Return the calibration of the model, which a request with a precision needs."""
+    if parsed.min_precision is not None and resolved.calibration is None:
+        raise FailedPreconditionError(
+            f"{resolved.version} has no calibration, so no threshold is known for `min_precision`. Tune a model for a "
+            "closed task with held-out rows (`validation_split` or a validation dataset), or set `threshold` instead.",
+            reason="CALIBRATION_MISSING",
+            metadata={"resource": resolved.version},
+        )
+    return resolved.calibration
 
 
 def _deadline(context: Any) -> float | None:

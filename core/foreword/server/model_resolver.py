@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
 from foreword.domain.templates import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel
@@ -37,6 +38,7 @@ class ResolvedModel:
         soft_prompt_tokens: Number of soft-prompt vectors before every input.
         context_tokens: Context of the base model in tokens.
         label_temperature: Divisor of the log-probabilities of label sets, from the calibration of a tuned model.
+        calibration: That calibration; None if there is none.
     """
 
     version: str
@@ -47,6 +49,7 @@ class ResolvedModel:
     soft_prompt_tokens: int
     context_tokens: int
     label_temperature: float = 1.0
+    calibration: AnswerCalibration | None = None
 
     def text(self, prompt: str) -> str:
         """Return the input for the base model."""
@@ -194,6 +197,7 @@ class ModelResolver:
             soft_prompt_tokens=tuned.num_virtual_tokens,
             context_tokens=base.context_tokens,
             label_temperature=tuned.label_temperature,
+            calibration=tuned.answer_calibration,
         )
 
     def _installed(self, base_model: str, needed_by: str) -> ResolvedModel:

@@ -118,7 +118,7 @@ class BatchGenerateResult(_message.Message):
     def __init__(self, response: _Optional[_Union[GenerateResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("model", "text", "structured", "threshold", "labels", "multi_label", "top_n", "prompt_variables", "truncate_input_tokens")
+    __slots__ = ("model", "text", "structured", "threshold", "labels", "multi_label", "top_n", "prompt_variables", "truncate_input_tokens", "min_precision")
     class PromptVariablesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +135,7 @@ class ClassifyRequest(_message.Message):
     TOP_N_FIELD_NUMBER: _ClassVar[int]
     PROMPT_VARIABLES_FIELD_NUMBER: _ClassVar[int]
     TRUNCATE_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MIN_PRECISION_FIELD_NUMBER: _ClassVar[int]
     model: str
     text: str
     structured: _inference_pb2.StructuredPrompt
@@ -144,23 +145,26 @@ class ClassifyRequest(_message.Message):
     top_n: int
     prompt_variables: _containers.ScalarMap[str, str]
     truncate_input_tokens: int
-    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., threshold: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., top_n: _Optional[int] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ..., truncate_input_tokens: _Optional[int] = ...) -> None: ...
+    min_precision: float
+    def __init__(self, model: _Optional[str] = ..., text: _Optional[str] = ..., structured: _Optional[_Union[_inference_pb2.StructuredPrompt, _Mapping]] = ..., threshold: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ..., multi_label: _Optional[bool] = ..., top_n: _Optional[int] = ..., prompt_variables: _Optional[_Mapping[str, str]] = ..., truncate_input_tokens: _Optional[int] = ..., min_precision: _Optional[float] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
-    __slots__ = ("labels", "label_probabilities", "label_sets", "abstained", "usage", "model_version")
+    __slots__ = ("labels", "label_probabilities", "label_sets", "abstained", "usage", "model_version", "threshold")
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LABEL_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     LABEL_SETS_FIELD_NUMBER: _ClassVar[int]
     ABSTAINED_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedScalarFieldContainer[str]
     label_probabilities: _containers.RepeatedCompositeFieldContainer[LabelProbability]
     label_sets: _containers.RepeatedCompositeFieldContainer[LabelSetProbability]
     abstained: bool
     usage: _inference_pb2.TokenUsage
     model_version: str
-    def __init__(self, labels: _Optional[_Iterable[str]] = ..., label_probabilities: _Optional[_Iterable[_Union[LabelProbability, _Mapping]]] = ..., label_sets: _Optional[_Iterable[_Union[LabelSetProbability, _Mapping]]] = ..., abstained: _Optional[bool] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., model_version: _Optional[str] = ...) -> None: ...
+    threshold: float
+    def __init__(self, labels: _Optional[_Iterable[str]] = ..., label_probabilities: _Optional[_Iterable[_Union[LabelProbability, _Mapping]]] = ..., label_sets: _Optional[_Iterable[_Union[LabelSetProbability, _Mapping]]] = ..., abstained: _Optional[bool] = ..., usage: _Optional[_Union[_inference_pb2.TokenUsage, _Mapping]] = ..., model_version: _Optional[str] = ..., threshold: _Optional[float] = ...) -> None: ...
 
 class LabelProbability(_message.Message):
     __slots__ = ("label", "probability")

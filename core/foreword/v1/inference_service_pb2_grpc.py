@@ -144,7 +144,8 @@ class InferenceServiceServicer:
     def Classify(self, request, context):
         """Return labels with their probabilities, and abstain below a threshold.
 
-        Also FAILED_PRECONDITION: the model was not tuned for a closed task and the request has no `labels`.
+        Also FAILED_PRECONDITION: the model was not tuned for a closed task and the request has no `labels`; or the request
+        has a `min_precision`, but the model has no `answer_calibration` (CALIBRATION_MISSING).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

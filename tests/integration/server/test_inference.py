@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from factories.api import create_experiment, deployed, refused, upload
 from factories.servers import RunningServer
-from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.inference.model.decoding_network import DecodingNetwork
 from foreword.v1 import inference_pb2
 from foreword.v1 import inference_service_pb2 as pb2
@@ -115,6 +115,39 @@ def test_a_calibrated_model_gives_the_same_answers_with_the_probabilities_of_its
         assert item.probability == pytest.approx(sum(parts))
 
 
+def test_classify_abstains_where_the_answer_does_not_keep_the_wanted_precision(server, stubs):
+    reached, missed = (
+        PrecisionThreshold(precision=precision, probability=probability, row_count=20, right_count=19)
+        for precision, probability in ((0.8, 0.01), (0.9, 1.0))
+    )
+    calibration = AnswerCalibration(
+        temperature=2.0, source=CalibrationSource.HELD_OUT, row_count=40, fitted_row_count=38,
+        expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625, thresholds=(reached, missed),
+    )  # fmt: skip
+    name = server.tune_by_hand(create_experiment(stubs, upload(stubs).name).name, calibration=calibration)
+
+    def ask(**fields: float) -> pb2.ClassifyResponse:
+        return stubs.inference.Classify(pb2.ClassifyRequest(model=name, text=TEXT, **fields))
+
+    assert (ask(min_precision=0.78).abstained, ask(min_precision=0.78).threshold) == (False, 0.01)
+    assert (ask(min_precision=0.9).abstained, ask(min_precision=0.9).threshold) == (True, 1.0)
+    assert (ask(min_precision=0.8, threshold=1.0).abstained, ask(min_precision=0.8, threshold=1.0).threshold) == (
+        True,
+        1.0,
+    )
+    unknown = ask(min_precision=0.95)
+    assert unknown.abstained
+    assert not unknown.HasField("threshold")
+    assert unknown.label_sets == ask().label_sets
+
+
+def test_a_precision_cannot_be_wanted_of_a_model_without_a_calibration(stubs, complaints: str):
+    failure = refused(stubs.inference.Classify, pb2.ClassifyRequest(model=complaints, text=TEXT, min_precision=0.9))
+
+    assert failure.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.reason == "CALIBRATION_MISSING"
+
+
 def test_classify_abstains_below_the_threshold(stubs, complaints: str):
     answer = stubs.inference.Classify(pb2.ClassifyRequest(model=complaints, text=TEXT, threshold=1.0))
 
@@ -218,6 +251,8 @@ def test_a_bad_value_is_named_with_its_field(stubs, fields: dict, field: str):
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
+        ({"min_precision": 0.99}, "min_precision"),
+        ({"min_precision": 0.0}, "min_precision"),
         ({"threshold": 1.1}, "threshold"),
         ({"threshold": -0.1}, "threshold"),
         ({"top_n": 101}, "top_n"),

@@ -8,7 +8,7 @@ import pytest
 
 from factories.api import create_experiment, refused, tuned_model, upload
 from factories.servers import RunningServer
-from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource
+from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.v1 import inference_service_pb2, tuned_model_pb2
 from foreword.v1 import tuned_model_service_pb2 as pb2
 
@@ -48,6 +48,9 @@ def test_a_tuned_model_states_its_calibration_if_it_has_one(server: RunningServe
     calibration = AnswerCalibration(
         temperature=1.5, source=CalibrationSource.HELD_OUT_BEFORE_REFIT, row_count=40, fitted_row_count=38,
         expected_calibration_error_before=0.25, expected_calibration_error_after=0.0625,
+        thresholds=(
+            PrecisionThreshold(precision=0.9, probability=0.75, row_count=29, right_count=28, label="Service"),
+        ),
     )  # fmt: skip
     experiment = create_experiment(stubs, upload(stubs).name)
     names = [server.tune_by_hand(experiment.name, calibration=calibration), tuned_model(server, stubs)]
@@ -61,6 +64,11 @@ def test_a_tuned_model_states_its_calibration_if_it_has_one(server: RunningServe
         fitted_row_count=38,
         expected_calibration_error_before=0.25,
         expected_calibration_error_after=0.0625,
+        thresholds=[
+            tuned_model_pb2.PrecisionThreshold(
+                precision=0.9, probability=0.75, row_count=29, right_count=28, label="Service"
+            )
+        ],
     )
     assert not plain.HasField("answer_calibration")
 

@@ -183,6 +183,7 @@ class InferenceMethods(ServiceMethods):
         prompt: Prompt,
         *,
         threshold: float | None = None,
+        min_precision: float | None = None,
         labels: Sequence[str] = (),
         multi_label: bool = False,
         top_n: int = 0,
@@ -195,6 +196,8 @@ class InferenceMethods(ServiceMethods):
         Args:
             prompt: Plain text or a StructuredPrompt.
             threshold: Abstain if no label set reaches this probability. Range [0, 1]. Default: never abstain.
+            min_precision: Abstain where the model's `answer_calibration` does not show that at least this share of the
+                given answers is right. Range (0, 0.98]. Default: only `threshold` applies.
             labels: Labels for a model that was not tuned for a closed task; ignored for other models.
             multi_label: With `labels`, whether an answer may have several labels.
             top_n: Number of most likely label sets to return; 0 means 5.
@@ -203,12 +206,14 @@ class InferenceMethods(ServiceMethods):
             prompt_variables: Values for each `{{name}}` in the prompt. Default: none, and `{{name}}` is plain text.
 
         Raises:
-            FailedPreconditionError: The model was not tuned for a closed task and no labels are given.
+            FailedPreconditionError: The model was not tuned for a closed task and no labels are given; or
+                `min_precision` is given and the model has no calibration (`CALIBRATION_MISSING`).
         """
         request = build(
             messages.ClassifyRequest,
             model=_model(model),
             threshold=threshold,
+            min_precision=min_precision,
             labels=labels,
             multi_label=multi_label,
             top_n=top_n,
@@ -226,6 +231,7 @@ class InferenceMethods(ServiceMethods):
         prompts: Iterable[Prompt],
         *,
         threshold: float | None = None,
+        min_precision: float | None = None,
         labels: Sequence[str] = (),
         multi_label: bool = False,
         top_n: int = 0,
@@ -268,6 +274,7 @@ class InferenceMethods(ServiceMethods):
                         model,
                         prompt,
                         threshold=threshold,
+                        min_precision=min_precision,
                         labels=labels,
                         multi_label=multi_label,
                         top_n=top_n,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from foreword.domain.answer_calibration import PRECISIONS, AnswerCalibration
 from foreword.domain.inference import Classification, GenerateParameters, Generation, StopReason, Token, TokenUsage
 from foreword.domain.messages import MAX_BATCH_REQUESTS, MAX_RESPONSE_BYTES, USUAL_RESPONSE_BYTES
 from foreword.domain.violations import Violations
@@ -67,7 +68,12 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRequest:
-    """A parsed Classify request. `label_space` is None if the request has no labels."""
+    """A parsed Classify request.
+
+    Attributes:
+        label_space: None if the request has no labels.
+        min_precision: None if it was not set.
+    """
 
     model: str
     prompt: Prompt
@@ -75,6 +81,20 @@ class LabelRequest:
     label_space: LabelSpace | None
     top_n: int
     truncate_input_tokens: int
+    min_precision: float | None = None
+
+    def least_probability(self, labels: Sequence[str], calibration: AnswerCalibration | None) -> float | None:
+        """Return the probability that an answer must reach, or None if none is known to keep `min_precision`.
+
+        Args:
+            labels: The labels of the answer.
+            calibration: That of the model, which `min_precision` needs.
+        """
+        if self.min_precision is None:
+            return self.threshold
+        assert calibration is not None, "a precision was asked for"
+        needed = calibration.threshold(labels, self.min_precision)
+        return None if needed is None else max(needed, self.threshold)
 
     def fitted(self, context_tokens: int) -> GenerateParameters:
         """Return the generation parameters that apply to Classify, for a model with this context."""
@@ -154,6 +174,9 @@ def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> Label
                 violations.add(f"labels[{place}]", f"must not hold {_SEPARATOR!r}, which separates labels")
     top_n = violations.number("top_n", request.top_n, minimum=0, maximum=100)
     violations.number("truncate_input_tokens", request.truncate_input_tokens, minimum=0)
+    min_precision = request.min_precision if request.HasField("min_precision") else None
+    if min_precision is not None and not 0 < min_precision <= PRECISIONS[-1]:
+        violations.add("min_precision", f"must be above 0 and at most {PRECISIONS[-1]}, not {min_precision:g}")
     violations.check()
     space = LabelSpace(labels=labels, separator=_SEPARATOR, multi_label=request.multi_label, label_sets=())
     return LabelRequest(
@@ -163,6 +186,7 @@ def parse_label_request(request: inference_service_pb2.ClassifyRequest) -> Label
         label_space=space if labels else None,
         top_n=top_n or DEFAULT_TOP_N,
         truncate_input_tokens=request.truncate_input_tokens,
+        min_precision=min_precision,
     )
 
 
@@ -265,11 +289,15 @@ def batch_response(
 
 
 def classify_response(
-    result: Classification, space: LabelSpace, request: LabelRequest, model_version: str
+    result: Classification, space: LabelSpace, request: LabelRequest, threshold: float | None, model_version: str
 ) -> inference_service_pb2.ClassifyResponse:
-    """Convert scored label sets to a message, which abstains if the likeliest one is below the threshold."""
+    """Convert scored label sets to a message, which abstains if the likeliest one is below the threshold.
+
+    Args:
+        threshold: Probability that it must reach; None if no probability suffices.
+    """
     best = result.label_sets[0]
-    abstained = best.probability < request.threshold
+    abstained = threshold is None or best.probability < threshold
     return inference_service_pb2.ClassifyResponse(
         labels=() if abstained else best.labels,
         label_probabilities=[
@@ -283,6 +311,7 @@ def classify_response(
         abstained=abstained,
         usage=token_usage(result.usage),
         model_version=model_version,
+        threshold=threshold,
     )
 
 

@@ -43,4 +43,14 @@ def answer_calibration(item: AnswerCalibration) -> tuned_model_pb2.AnswerCalibra
         fitted_row_count=item.fitted_row_count,
         expected_calibration_error_before=item.expected_calibration_error_before,
         expected_calibration_error_after=item.expected_calibration_error_after,
+        thresholds=[
+            tuned_model_pb2.PrecisionThreshold(
+                precision=part.precision,
+                probability=part.probability,
+                row_count=part.row_count,
+                right_count=part.right_count,
+                label=part.label,
+            )
+            for part in item.thresholds
+        ],
     )
