@@ -163,17 +163,25 @@ async def test_a_connection_that_breaks_is_opened_again(parts, slack, acme, stor
     assert len(await kept(store)) == 1
 
 
-async def test_stopping_acknowledges_the_received_envelopes(parts, slack, acme, store):
-    sockets = socket_mode(parts, slack.app.app_token, store.clock, connections=2)
-    await sockets.start()
-    await eventually(lambda: sockets.num_ready == 2)
-    complain(acme, 10)
-    await eventually(lambda: parts.intake.counts["received"] >= 3)
-    await sockets.stop()
-    await eventually(lambda: not slack.sockets.sockets)
-    acknowledged = [delivery for delivery in slack.journal.deliveries if delivery.acked]
-    assert len(acknowledged) >= 3
-    assert len(await kept(store)) >= len(acknowledged)
+class TestInRealTime:
+    """What a bot accepts within three seconds, which a busy machine may need."""
+
+    @pytest.fixture
+    def clock(self):
+        return ScaledClock(1)
+
+    async def test_stopping_acknowledges_the_received_envelopes(self, parts, slack, acme, store):
+        sockets = socket_mode(parts, slack.app.app_token, store.clock, connections=2)
+        await sockets.start()
+        await eventually(lambda: sockets.num_ready == 2)
+        complain(acme, 10)
+        await eventually(lambda: parts.intake.counts["received"] >= 3)
+        await sockets.stop()
+        await eventually(lambda: not slack.sockets.sockets)
+        # Slack notes what it has received a moment later.
+        await eventually(lambda: sum(delivery.acked for delivery in slack.journal.deliveries) >= 3)
+        acknowledged = [delivery for delivery in slack.journal.deliveries if delivery.acked]
+        assert len(await kept(store)) >= len(acknowledged)
 
 
 async def test_an_app_token_that_slack_refuses_is_reported_at_once(parts, slack):
