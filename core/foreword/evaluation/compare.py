@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
 from foreword.domain.dataset import Row
-from foreword.domain.inference import GenerateParameters
 from foreword.domain.parameters import ResolvedParameters
 from foreword.domain.prompt import MOST_CHARACTERS_PER_TOKEN
 from foreword.domain.report import EvaluationExample, SystemEvaluation
+from foreword.evaluation.asking import Asking, Given
 from foreword.evaluation.perplexity import perplexity
 from foreword.evaluation.prompting import Prompting, choose_examples, request_limit
 from foreword.evaluation.temperature import ScoredAnswer
-from foreword.inference.labels.scored_sets import ScoredSets
-from foreword.inference.model.loaded_adapter import LoadedAdapter
-from foreword.inference.runner import ModelRunner, TextRow
+from foreword.inference.runner import ModelRunner
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import PERPLEXITY, Answer, EncodedRow, LabelSpace, Schema, Scores, Task
@@ -144,15 +142,6 @@ def answers(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answered:
-    """An answer, the number of tokens of its request, and the candidates among which it was chosen."""
-
-    answer: Answer
-    tokens: int
-    scored: ScoredSets | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Bench:
     """The rows and parameters with which every system is evaluated."""
 
@@ -182,10 +171,10 @@ class _Bench:
         on_scored: Callable[[Sequence[ScoredAnswer]], None] = lambda _: None,
     ) -> SystemEvaluation:
         """Generate the answers of a system for every row, and score them."""
-        adapter = self.runner.load_adapter(contributions)
-        texts = self._texts(prompting, adapter, space)
-        answered = self._answer(self.rows, texts, adapter, space)
-        scores = self._scores([found.answer for found in answered])
+        asking = self._asking(prompting, contributions, space)
+        texts = asking.requests(self.rows, self.check)
+        answered = asking.ask(texts, self.check)
+        scores = self._scores([_answer(row, given) for row, given in zip(self.rows, answered, strict=True)])
         if space is not None:
             on_scored(self._scored(answered))
         metrics = dict(scores.metrics)
@@ -204,10 +193,10 @@ class _Bench:
             main_metric=self.task.main_metric,
             row_count=len(self.rows),
             mean_tokens=fmean(found.tokens for found in answered),
-            soft_prompt_tokens=adapter.length if adapter else 0,
+            soft_prompt_tokens=asking.adapter.length if asking.adapter else 0,
             parts=scores.parts,
             examples=tuple(
-                EvaluationExample(input=row.input, reference=row.output, prediction=found.answer.text)
+                EvaluationExample(input=row.input, reference=row.output, prediction=found.text)
                 for row, found in list(zip(self.rows, answered, strict=True))[: self.example_count]
             ),
         )
@@ -220,13 +209,12 @@ class _Bench:
         losses: Sequence[tuple[EncodedRow, float]],
     ) -> float:
         """Return only the task's main metric."""
-        adapter = self.runner.load_adapter(contributions)
-        texts = self._texts(prompting, adapter, space)
+        asking = self._asking(prompting, contributions, space)
+        texts = asking.requests(self.rows, self.check)
         found = self._sure_answers(texts, space, losses) if space is not None and losses else {}
         left = [place for place in range(len(texts)) if place not in found]
-        rows, asked = [self.rows[place] for place in left], [texts[place] for place in left]
-        for place, answered in zip(left, self._answer(rows, asked, adapter, space), strict=True):
-            found[place] = answered.answer.text
+        for place, given in zip(left, asking.ask([texts[place] for place in left], self.check), strict=True):
+            found[place] = given.text
         # Without probabilities, which the sure answers do not have.
         answers = [Answer(text=found[place], row=row.number) for place, row in enumerate(self.rows)]
         return self._scores(answers).metrics[self.task.main_metric]
@@ -254,59 +242,24 @@ class _Bench:
         self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None
     ) -> list[str]:
         """Return only the texts of the answers."""
-        adapter = self.runner.load_adapter(contributions)
-        answered = self._answer(self.rows, self._texts(prompting, adapter, space), adapter, space)
-        return [found.answer.text for found in answered]
+        asking = self._asking(prompting, contributions, space)
+        return [given.text for given in asking.ask(asking.requests(self.rows, self.check), self.check)]
 
-    def _texts(self, prompting: Prompting, adapter: LoadedAdapter | None, space: LabelSpace | None) -> list[str]:
-        """Return the requests, truncated so that every answer fits; label sets can be longer than the rows' answers."""
-        room = self.runner.longest_input(adapter, self.runner.candidates(space) if space else None)
-        fitting = replace(prompting, max_tokens=min(prompting.max_tokens, room))
-        texts: list[str] = []
-        for row in self.rows:
-            self.check()
-            texts.append(fitting.text(row, self.runner))
-        return texts
-
-    def _answer(
-        self, rows: Sequence[Row], texts: Sequence[str], adapter: LoadedAdapter | None, space: LabelSpace | None
-    ) -> list[_Answered]:
-        """Return the answers to the rows, whose requests are `texts`."""
-        parameters = GenerateParameters(max_new_tokens=self.max_new_tokens)
-        requests = [TextRow(text=text, adapter=adapter, parameters=parameters) for text in texts]
-        return self._generate(rows, requests) if space is None else self._choose(rows, requests, space)
+    def _asking(self, prompting: Prompting, contributions: Sequence[Contribution], space: LabelSpace | None) -> Asking:
+        return Asking(
+            runner=self.runner,
+            prompting=prompting,
+            contributions=contributions,
+            space=space,
+            max_new_tokens=self.max_new_tokens,
+        )
 
     def _scores(self, answers: Sequence[Answer]) -> Scores:
         # With the labels that only these rows have: no training row taught them, but they are labels of their own.
         schema = self.task.evaluation_schema(self.rows, [self.schema])
         return self.task.score(answers, [row.output for row in self.rows], schema)
 
-    def _generate(self, rows: Sequence[Row], requests: Sequence[TextRow]) -> list[_Answered]:
-        answers = self.runner.generate(requests, should_stop=self._should_stop)
-        return [
-            _Answered(
-                answer=Answer(text=answer.text, row=row.number), tokens=answer.input_tokens + answer.generated_tokens
-            )
-            for row, answer in zip(rows, answers, strict=True)
-        ]
-
-    def _choose(self, rows: Sequence[Row], requests: Sequence[TextRow], space: LabelSpace) -> list[_Answered]:
-        scored = self.runner.score_label_sets(requests, space, should_stop=self._should_stop)
-        return [
-            _Answered(
-                answer=Answer(
-                    text=found.text(0),
-                    row=row.number,
-                    probability=found.probabilities[0],
-                    label_probabilities=found.label_probabilities,
-                ),
-                tokens=len(self.runner.tokenize(request.text)) + found.token_counts[0],
-                scored=found,
-            )
-            for row, request, found in zip(rows, requests, scored, strict=True)
-        ]
-
-    def _scored(self, answered: Sequence[_Answered]) -> list[ScoredAnswer]:
+    def _scored(self, answered: Sequence[Given]) -> list[ScoredAnswer]:
         """Return the candidates of each row, and which of them is right."""
         found = []
         for row, item in zip(self.rows, answered, strict=True):
@@ -318,7 +271,13 @@ class _Bench:
             found.append(ScoredAnswer(labels=item.scored.sets[0], log_probs=item.scored.log_probs, right=right))
         return found
 
-    def _should_stop(self) -> bool:
-        """Call `check`, which raises through the runner to stop, and return False."""
-        self.check()
-        return False
+
+def _answer(row: Row, given: Given) -> Answer:
+    if given.scored is None:
+        return Answer(text=given.text, row=row.number)
+    return Answer(
+        text=given.text,
+        row=row.number,
+        probability=given.scored.probabilities[0],
+        label_probabilities=given.scored.label_probabilities,
+    )

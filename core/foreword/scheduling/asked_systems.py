@@ -97,11 +97,9 @@ class AskedSystems:
         """
         runner = ModelRunner(model)
         tuned = self._tuned_of(system)
-        leading = tuned or self._first
-        limit = leading.max_output_tokens if leading is not None else _MAX_OUTPUT_TOKENS
+        limit = self._max_output_tokens(system)
         longest = max(len(encode_target(model, target, limit)) for target in self._targets)
         max_new_tokens = min(limit, longest + _SPARE_TOKENS)
-        max_target_tokens = limit if PERPLEXITY in self._task.metrics else None
         if tuned is not None:
             return Asking(
                 runner=runner,
@@ -110,7 +108,6 @@ class AskedSystems:
                 space=self._task.label_space(tuned.schema),
                 label_temperature=tuned.label_temperature,
                 max_new_tokens=max_new_tokens,
-                max_target_tokens=max_target_tokens,
             )
         default = self._first.verbalizer if self._first is not None else self._task.default_verbalizer
         prompting = Prompting(
@@ -132,8 +129,15 @@ class AskedSystems:
             prompting=prompting,
             space=self._task.label_space(self._schema) if system.constrained else None,
             max_new_tokens=max_new_tokens,
-            max_target_tokens=max_target_tokens,
         )
+
+    def max_target_tokens(self, system: EvaluatedSystem) -> int | None:
+        """Return the maximum length of a right answer whose loss is measured; None if the task needs no losses."""
+        return self._max_output_tokens(system) if PERPLEXITY in self._task.metrics else None
+
+    def _max_output_tokens(self, system: EvaluatedSystem) -> int:
+        leading = self._tuned_of(system) or self._first
+        return leading.max_output_tokens if leading is not None else _MAX_OUTPUT_TOKENS
 
     def _tuned_of(self, system: EvaluatedSystem) -> TunedModel | None:
         return None if system.tuned_model is None else self._tuned[system.tuned_model]

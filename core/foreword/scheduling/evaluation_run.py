@@ -9,11 +9,12 @@ from typing import Final
 
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
-from foreword.domain.evaluation import EvaluatedSystem, EvaluationPhase, EvaluationProgress, SystemAnswer
+from foreword.domain.evaluation import EvaluatedSystem, EvaluationPhase, EvaluationProgress
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.evaluation.asking import Asking
 from foreword.evaluation.results import AnsweredSystem, Measurement
+from foreword.evaluation.system_answers import system_answers
 from foreword.names import TunedModelName
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task
 from foreword.scheduling.asked_systems import AskedSystems
@@ -101,7 +102,7 @@ class EvaluationRun:
                     contributions = systems.read_contributions(system, base)
                 self.turn.begin_tuning()
                 asking = systems.asking(system, model, contributions, rows)
-                self._answer(place, asking, rows, targets, batches[place])
+                self._answer(place, asking, rows, targets, batches[place], systems.max_target_tokens(system))
         self._enter(EvaluationPhase.SCORING)
         with outside():
             answers = [[answer for batch in found for answer in self._batches.read(batch)] for found in batches]
@@ -131,7 +132,13 @@ class EvaluationRun:
             )
 
     def _answer(
-        self, place: int, asking: Asking, rows: Sequence[Row], targets: Sequence[str], batches: list[AnswerBatch]
+        self,
+        place: int,
+        asking: Asking,
+        rows: Sequence[Row],
+        targets: Sequence[str],
+        batches: list[AnswerBatch],
+        max_target_tokens: int | None,
     ) -> None:
         """Answer the rows after the stored batches of a system, and add the new batches to them."""
         price = price_on(self._workshop, asking.runner.model.spec).seconds_per_token
@@ -139,7 +146,9 @@ class EvaluationRun:
             self._started = time.monotonic()
         for number in range(len(batches), -(-len(rows) // BATCH_ROWS)):
             part = slice(number * BATCH_ROWS, (number + 1) * BATCH_ROWS)
-            answers: Sequence[SystemAnswer] = asking.answers(rows[part], targets[part], self._check)
+            answers = system_answers(
+                asking, rows[part], targets[part], max_target_tokens=max_target_tokens, check=self._check
+            )
             seconds = price * HELD_OUT_SHARE * sum(answer.tokens for answer in answers)
             self._heartbeat.charge(seconds)
             with outside():
