@@ -35,6 +35,7 @@ def kept_per_row(read: Callable[[Row], None], outputs: Sequence[str] = ()) -> fl
         for row in _long_rows(range(10, 10 + _ROWS), outputs):
             read(row)
         del row
+        gc.collect()  # what waits for the collector is not kept
         # Other threads of the process allocate too: only what this function called counts.
         own = tracemalloc.Filter(inclusive=True, filename_pattern=glob.escape(__file__), all_frames=True)
         traces = tracemalloc.take_snapshot().filter_traces([own]).traces
