@@ -38,12 +38,20 @@ class Prompting:
             row.input, self.max_tokens, compose=self._compose, count_tokens=lambda text: len(runner.tokenize(text))
         )
 
-    def leaves_room(self, rows: Sequence[Row], runner: ModelRunner) -> bool:
-        """Return whether at least half of the rows fit without truncation, which would distort the comparison."""
+    def leaves_room(self, rows: Sequence[Row], runner: ModelRunner, check: Callable[[], None] = lambda: None) -> bool:
+        """Return whether at least half of the rows fit without truncation, which would distort the comparison.
+
+        Args:
+            check: Called for each row; raises an error to stop.
+        """
         # The frame alone first: long examples are not composed with, and tokenized for, every row.
         if self._length("", runner) > self.max_tokens:
             return False
-        return median(self._length(row.input, runner) for row in rows) <= self.max_tokens
+        lengths: list[int] = []
+        for row in rows:
+            check()
+            lengths.append(self._length(row.input, runner))
+        return median(lengths) <= self.max_tokens
 
     def _length(self, text: str, runner: ModelRunner) -> int:
         """Return the number of tokens of the request for a text; more than `max_tokens` if it is far too long."""

@@ -32,12 +32,14 @@ class AnsweredSystem:
 
     Attributes:
         id: Id of the system.
+        base_model: Id of its base model, whose tokens perplexity is about.
         answers: In the order of the rows.
         soft_prompt_tokens: Number of soft-prompt vectors before each input.
         mean_seconds: Mean compute time of a request.
     """
 
     id: str
+    base_model: str
     answers: Sequence[SystemAnswer]
     soft_prompt_tokens: int
     mean_seconds: float
@@ -92,6 +94,7 @@ class Measurement:
                 for place, system in enumerate(self._systems[1:])
                 for result in found
                 for metric, difference in result.differences[place].items()
+                if metric != PERPLEXITY.id or system.base_model == self._systems[0].base_model
             ),
             differing_row_count=sum(self._differs(place) for place in range(len(self._rows))),
         )
@@ -174,12 +177,15 @@ class Measurement:
         """Return the main metric on one row alone."""
         given = self._answer(row, answer)
         statistics = self._task.row_statistics(given, row.output, self._schema)
-        if statistics is None:
-            return self._task.score([given], [row.output], self._schema).metrics[self._task.main_metric]
-        return self._task.metrics_of_sums(statistics, self._schema)[self._task.main_metric]
+        if statistics is not None:
+            found = self._task.metrics_of_sums(statistics, self._schema).get(self._task.main_metric)
+            if found is not None:
+                return found
+        return self._task.score([given], [row.output], self._schema).metrics[self._task.main_metric]
 
     def _differs(self, place: int) -> bool:
         """Return whether the systems do not all answer a row alike."""
+        self._check()
         first, *others = (system.answers[place].answer for system in self._systems)
         return any(not self._is_same(first, other) for other in others)
 

@@ -98,7 +98,10 @@ class AskedSystems:
         runner = ModelRunner(model)
         tuned = self._tuned_of(system)
         limit = self._max_output_tokens(system)
-        longest = max(len(encode_target(model, target, limit)) for target in self._targets)
+        longest = 0
+        for target in self._targets:
+            self._check()
+            longest = max(longest, len(encode_target(model, target, limit)))
         max_new_tokens = min(limit, longest + _SPARE_TOKENS)
         if tuned is not None:
             return Asking(
@@ -116,7 +119,7 @@ class AskedSystems:
             instruction=system.instruction,
             examples=self._shots(system, runner),
         )
-        if not prompting.leaves_room(rows, runner):
+        if not prompting.leaves_room(rows, runner, self._check):
             raise FailedPreconditionError(
                 f"The instruction and the examples of the system {system.id} leave no room for most inputs in the "
                 f"{model.spec.context_tokens} tokens of {model.spec.id}. Create the evaluation again with fewer shots, "

@@ -113,10 +113,9 @@ class WorkerCompany:
         held = ExitStack()
         heartbeat = held.enter_context(self._heartbeats.of(lease))
         if lease.kind is JobKind.EVALUATE:
-            evaluation = EvaluationRun(self._workshop, lease, heartbeat)
+            evaluation = EvaluationRun(self._workshop, lease, heartbeat, self._turn.begin_tuning)
             evaluating = EvaluationMember(self._workshop, evaluation, lease, heartbeat, held)
             self._members.append(evaluating)
-            self._turn.begin_tuning()
             work = partial(evaluating.work, self._load)
             self._asides.begin(evaluating, lease.tenant, work, lambda *_: self._leave(evaluating))
             return
@@ -165,9 +164,9 @@ class WorkerCompany:
         return [member for member in self._members if isinstance(member, Member) and member not in self._asides]
 
     def _interruptible(self) -> list[AnyMember]:
-        """Return the jobs that can leave now: runs between passes, and evaluations, whose answers are stored."""
+        """Return the jobs that can leave now: runs between passes, and evaluations that have stored answers."""
         evaluations = [member for member in self._members if isinstance(member, EvaluationMember)]
-        return [*self._training(), *evaluations]
+        return [*self._training(), *(member for member in evaluations if member.run.can_leave)]
 
     def _train(self, tuner: CoTuner) -> bool:
         """Make one pass, and record its results. Return False if no run has a pass to make."""

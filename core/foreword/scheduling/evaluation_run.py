@@ -9,10 +9,9 @@ from typing import Final
 
 from foreword.data.rows import read_rows
 from foreword.domain.dataset import Row
-from foreword.domain.evaluation import EvaluatedSystem, EvaluationPhase, EvaluationProgress
+from foreword.domain.evaluation import EvaluatedSystem, EvaluationPhase, EvaluationProgress, SystemAnswer
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
-from foreword.evaluation.asking import Asking
 from foreword.evaluation.results import AnsweredSystem, Measurement
 from foreword.evaluation.system_answers import system_answers
 from foreword.names import TunedModelName
@@ -29,7 +28,7 @@ from foreword.storage.dataset_rows import open_rows
 from foreword.storage.datasets import DatasetRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.tuned_models import TunedModelRepository
-from foreword.tuning.measuring import HELD_OUT_SHARE
+from foreword.tuning.measuring import EXAMINED_SHARE, HELD_OUT_SHARE
 from foreword.turns.slices import outside, pause
 
 BATCH_ROWS: Final = 128
@@ -51,13 +50,23 @@ class EvaluationRun:
         workshop: Resources shared by all jobs.
         lease: The evaluation, and the right to write its results.
         heartbeat: Renews the lease and raises an error when the work must stop.
+        begin_company_turn: Called when its model is loaded.
 
     Attributes:
         turn: Its turn at the worker.
+        can_leave: Whether it has stored answers in this turn, and loses little if it leaves now.
     """
 
-    def __init__(self, workshop: Workshop, lease: Lease, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        lease: Lease,
+        heartbeat: Heartbeat,
+        begin_company_turn: Callable[[], None] = lambda: None,
+    ) -> None:
         self.turn = Turn(workshop.settings.turn_seconds)
+        self.can_leave = False
+        self._begin_company_turn = begin_company_turn
         self._workshop = workshop
         self._lease = lease
         self._evaluation = lease.evaluation
@@ -83,7 +92,7 @@ class EvaluationRun:
             stored = self._batches.stored()
         self._check()
         schema = self._schema(rows, [model for model in tuned if model is not None])
-        targets = [self._task.target(row.output, schema) for row in rows]
+        targets = self._targets(rows, schema)
         systems = AskedSystems(
             self._workshop, self._task, schema, tuned, examples=examples, targets=targets, check=self._check
         )
@@ -93,16 +102,10 @@ class EvaluationRun:
         batches = [[batch for batch in stored if batch.system == place] for place in range(len(config.systems))]
         soft_prompt_tokens = [0 if model is None else model.num_virtual_tokens for model in tuned]
         for place, system in enumerate(config.systems):
-            if len(batches[place]) * BATCH_ROWS >= len(rows):
-                continue
-            with ExitStack() as held:
-                base = self._workshop.plugins.base_model(system.base_model)
-                with outside():
-                    model = load(held, base)
-                    contributions = systems.read_contributions(system, base)
-                self.turn.begin_tuning()
-                asking = systems.asking(system, model, contributions, rows)
-                self._answer(place, asking, rows, targets, batches[place], systems.max_target_tokens(system))
+            if len(batches[place]) * BATCH_ROWS < len(rows):
+                self._answer(load, systems, system, place, rows, targets, batches[place])
+        self.can_leave = False  # what is left is not stored in parts
+        self._begin_turn()
         self._enter(EvaluationPhase.SCORING)
         with outside():
             answers = [[answer for batch in found for answer in self._batches.read(batch)] for found in batches]
@@ -114,6 +117,7 @@ class EvaluationRun:
             [
                 AnsweredSystem(
                     id=system.id,
+                    base_model=system.base_model,
                     answers=answers[place],
                     soft_prompt_tokens=soft_prompt_tokens[place],
                     mean_seconds=sum(batch.seconds for batch in batches[place]) / len(rows),
@@ -133,30 +137,55 @@ class EvaluationRun:
 
     def _answer(
         self,
+        load: LoadModel,
+        systems: AskedSystems,
+        system: EvaluatedSystem,
         place: int,
-        asking: Asking,
         rows: Sequence[Row],
         targets: Sequence[str],
         batches: list[AnswerBatch],
-        max_target_tokens: int | None,
     ) -> None:
-        """Answer the rows after the stored batches of a system, and add the new batches to them."""
-        price = price_on(self._workshop, asking.runner.model.spec).seconds_per_token
-        if not self._answered_here:
-            self._started = time.monotonic()
-        for number in range(len(batches), -(-len(rows) // BATCH_ROWS)):
-            part = slice(number * BATCH_ROWS, (number + 1) * BATCH_ROWS)
-            answers = system_answers(
-                asking, rows[part], targets[part], max_target_tokens=max_target_tokens, check=self._check
-            )
-            seconds = price * HELD_OUT_SHARE * sum(answer.tokens for answer in answers)
-            self._heartbeat.charge(seconds)
+        """Answer the rows after the stored batches of a system, and add the new batches to them.
+
+        Nothing refers to its base model afterwards, so that it can be unloaded before the next one is loaded.
+        """
+        with ExitStack() as held:
+            base = self._workshop.plugins.base_model(system.base_model)
+            self.can_leave = False  # while a model is loaded, the worker would have to wait for it
             with outside():
-                batches.append(self._batches.add(place, number, answers, seconds))
-                self._heartbeat.record_progress()
-            self._answered += len(answers)
-            self._answered_here += len(answers)
-            self._enter(EvaluationPhase.ANSWERING)
+                model = load(held, base)
+                contributions = systems.read_contributions(system, base)
+                price = price_on(self._workshop, base.spec).seconds_per_token
+            self._begin_turn()
+            asking = systems.asking(system, model, contributions, rows)
+            limit = systems.max_target_tokens(system)
+            if not self._answered_here:
+                self._started = time.monotonic()
+            for number in range(len(batches), -(-len(rows) // BATCH_ROWS)):
+                part = slice(number * BATCH_ROWS, (number + 1) * BATCH_ROWS)
+                answers = system_answers(asking, rows[part], targets[part], max_target_tokens=limit, check=self._check)
+                seconds = price * sum(_charged_tokens(answer) for answer in answers)
+                self._heartbeat.charge(seconds)
+                with outside():
+                    batches.append(self._batches.add(place, number, answers, seconds, self._heartbeat.compute_seconds))
+                    self._heartbeat.record_progress()
+                self._answered += len(answers)
+                self._answered_here += len(answers)
+                self._enter(EvaluationPhase.ANSWERING)
+                self.can_leave = True
+
+    def _begin_turn(self) -> None:
+        """Begin the part of the turns that counts: that of the evaluation, and that of its company."""
+        self.turn.begin_tuning()
+        self._begin_company_turn()
+
+    def _targets(self, rows: Sequence[Row], schema: Schema) -> list[str]:
+        """Return the right answers in canonical form."""
+        targets: list[str] = []
+        for row in rows:
+            self._check()
+            targets.append(self._task.target(row.output, schema))
+        return targets
 
     def _schema(self, rows: Sequence[Row], tuned: Sequence[TunedModel]) -> Schema:
         """Return the schema in which the answers are compared."""
@@ -205,6 +234,12 @@ class EvaluationRun:
         """Let others go on if they have their turn, and raise an error if the work must stop."""
         pause()
         self._heartbeat.check()
+
+
+def _charged_tokens(answer: SystemAnswer) -> float:
+    """Return what an answer costs, in tokens of training."""
+    measured = answer.tokens + answer.reference_tokens if answer.reference_nats is not None else 0
+    return HELD_OUT_SHARE * answer.tokens + EXAMINED_SHARE * measured
 
 
 def _crashing(lease: Lease) -> ForewordError:

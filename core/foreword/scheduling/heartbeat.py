@@ -12,6 +12,7 @@ from typing import Self
 
 from foreword.domain.evaluation import EvaluationPhase
 from foreword.domain.experiment import Phase, Snapshot
+from foreword.domain.job import JobKind
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.job_subjects import AnyProgress
@@ -202,12 +203,11 @@ class Heartbeat:
         Args:
             experiments: Their ids. The database has them as cancelled already.
         """
-        tenant = self._lease.experiment.tenant
         with self._heartbeats.lock:
             for run in self._heartbeats.runs:
-                experiment = run._lease.experiment
-                is_stopped = experiment.tenant == tenant and experiment.id in experiments
-                if is_stopped and run._state is LeaseState.HELD:
+                lease = run._lease
+                is_own_run = lease.kind is JobKind.TUNE and lease.tenant == self._lease.tenant
+                if is_own_run and lease.subject.id in experiments and run._state is LeaseState.HELD:
                     run._state = LeaseState.CANCELLING
 
     def to_beat(self) -> Beat:

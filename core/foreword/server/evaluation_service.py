@@ -9,6 +9,7 @@ from google.protobuf import empty_pb2
 
 from foreword.domain.evaluation import AnsweredRow, Evaluation
 from foreword.domain.job import JobState
+from foreword.domain.violations import fields_below
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.names import BaseModelName, EvaluationName, TenantName, TunedModelName
 from foreword.server.auth import current_caller, require_own, require_readable
@@ -90,7 +91,10 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
             if made is not None:
                 return convert.evaluation(made)
         await self._require_readable_datasets(caller.tenant, new)
-        systems = [await self._find(caller.tenant, system) for system in new.systems]
+        systems: list[FoundSystem] = []
+        for place, system in enumerate(new.systems):
+            with fields_below(f"evaluation.systems[{place}]"):
+                systems.append(await self._find(caller.tenant, system))
         config, estimated_seconds = await self._pools.work.run(
             caller.tenant, BEGIN_SECONDS, self._planner.plan, caller.tenant, new, systems
         )

@@ -12,11 +12,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
-from foreword.domain.evaluation import AnswerRowsFile, EvaluationResults, SystemAnswer
+from foreword.domain.evaluation import AnswerRowsFile, Evaluation, EvaluationResults, SystemAnswer
 from foreword.domain.job import JobState
 from foreword.domain.report_limits import limit_evaluations
 from foreword.errors import ArtifactError
@@ -28,6 +30,7 @@ from foreword.storage.deletions import drop_note, note_deletion
 from foreword.storage.evaluations import find_evaluation
 from foreword.storage.jobs.endings import end_job
 from foreword.storage.jobs.leases import Lease, lock_held
+from foreword.storage.jobs.turns import charge_compute
 from foreword.storage.tables import AnswerBatchRow
 
 ANSWERS_FILE: Final = "answers.jsonl"
@@ -107,8 +110,14 @@ class AnswerBatches:
                 for item in found
             ]
 
-    def add(self, system: int, number: int, answers: Sequence[SystemAnswer], seconds: float) -> AnswerBatch:
-        """Store the next batch of a system.
+    def add(
+        self, system: int, number: int, answers: Sequence[SystemAnswer], seconds: float, compute_seconds: float
+    ) -> AnswerBatch:
+        """Store the next batch of a system, and charge it.
+
+        Args:
+            seconds: Compute time of the batch.
+            compute_seconds: Total compute time of the evaluation, this batch included.
 
         Raises:
             LeaseLostError: Another worker owns the evaluation, or it has ended.
@@ -128,7 +137,8 @@ class AnswerBatches:
         self._artifacts.write(batch.artifact, {ANSWERS_FILE: content})
         evaluation = self._lease.evaluation
         with self._database.write() as session:
-            lock_held(session, [self._lease])
+            (job,) = lock_held(session, [self._lease])
+            charge_compute(session, job, compute_seconds, self._database.clock(session))
             row = find_evaluation(session, evaluation.tenant, evaluation.id)
             assert row is not None, "an evaluation is deleted together with its job"
             session.add(
@@ -185,9 +195,17 @@ class AnswerBatches:
             )
             row.results = encode(EvaluationResults, limited, "results")
             row.rows_file = encode(AnswerRowsFile, rows, "rows")
-            session.execute(delete(AnswerBatchRow).where(AnswerBatchRow.evaluation_key == row.key))
+            drop_batches(session, evaluation, now)
             drop_note(session, rows.artifact)
-            note_deletion(session, evaluation.tenant, self._prefix, now)
             session.flush()
             self._failpoint("answers.succeed.before_commit")
         self._failpoint("answers.succeed.after_commit")
+
+
+def drop_batches(session: Session, evaluation: Evaluation, now: datetime) -> None:
+    """Drop the batches of an evaluation whose job is locked and ends, and schedule their files for deletion."""
+    row = find_evaluation(session, evaluation.tenant, evaluation.id)
+    assert row is not None, "an evaluation is deleted together with its job"
+    session.execute(delete(AnswerBatchRow).where(AnswerBatchRow.evaluation_key == row.key))
+    prefix = answer_batches_key(evaluation.tenant, evaluation.id, evaluation.create_time)
+    note_deletion(session, evaluation.tenant, prefix, now)

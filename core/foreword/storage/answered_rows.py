@@ -15,6 +15,7 @@ from foreword.storage.artifacts import ArtifactStore
 from foreword.storage.dataset_rows import open_verified
 from foreword.storage.lists.page_tokens import PageTokens
 from foreword.storage.lists.pages import Page, Take, take_any
+from foreword.turns.cancellation import check_cancelled
 
 _MOST_BYTES_READ: Final = 8 * 2**20
 """Bytes of rows that a page looks at, at most. A page of a selection can be short, or even empty."""
@@ -76,6 +77,7 @@ def read_answered_page(
     end = start
     line = b""
     while len(rows) < page_size and end - start < _MOST_BYTES_READ and (line := file.readline()):
+        check_cancelled()
         row = _row(line)
         if keeps(row):
             if not take(row):

@@ -18,6 +18,7 @@ from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.domain.worker_turns import WaitingRun
 from foreword.errors import InternalError
+from foreword.storage.answer_batches import drop_batches
 from foreword.storage.codec import decode, encode
 from foreword.storage.database import Database
 from foreword.storage.job_subjects import read_subject, set_loading, set_waiting
@@ -206,6 +207,8 @@ class JobQueue:
         with self._database.write() as session:
             job = end_job(session, lease, JobState.FAILED, compute_seconds, self._database.clock(session))
             job.failure = encode(Failure, failure, "failure")
+            if lease.kind is JobKind.EVALUATE:
+                drop_batches(session, lease.evaluation, self._database.clock(session))
             session.flush()
             self._failpoint("queue.fail.before_commit")
         self._failpoint("queue.fail.after_commit")
@@ -218,6 +221,8 @@ class JobQueue:
         """
         with self._database.write() as session:
             end_job(session, lease, JobState.CANCELLED, compute_seconds, self._database.clock(session))
+            if lease.kind is JobKind.EVALUATE:
+                drop_batches(session, lease.evaluation, self._database.clock(session))
             session.flush()
             self._failpoint("queue.cancelled.before_commit")
         self._failpoint("queue.cancelled.after_commit")

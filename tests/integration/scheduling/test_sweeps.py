@@ -28,6 +28,7 @@ from foreword.domain.sweep_outcome import SweepState
 from foreword.scheduling.heartbeat import Heartbeats, RunCancelledError
 from foreword.scheduling.trial import TrialComparison
 from foreword.scheduling.worker import Worker
+from foreword.storage.evaluations import EvaluationRepository
 from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.sweeps import PlannedTrial, SweepRepository
 from foreword.tuning.planning.sweep_plan import plan_sweep
@@ -111,6 +112,18 @@ def check(sweep: TuneSweep) -> None:
     assert 1 <= len(succeeded) <= sweep.plan.rungs[-1].keep
     assert {trial.failure.reason for trial in stopped if trial.failure} == {TRIAL_STOPPED}
     assert all(trial.score is not None for trial in sweep.trials)
+
+
+def test_trials_that_are_stopped_leave_an_evaluation_beside_them_alone(shop):
+    sweep = queue_sweep(shop)
+    evaluation = shop.queue_evaluation()
+    let_wait(shop.workshop.database, evaluation)
+
+    events = work(shop)
+
+    check(get(shop, sweep))
+    assert "experiment_crashed" not in events
+    assert EvaluationRepository(shop.workshop.database, "acme").get(evaluation.id).state is JobState.SUCCEEDED
 
 
 def test_trials_are_tuned_together_and_one_remains(shop):

@@ -1,4 +1,4 @@
-"""The state machine of jobs on database rows, according to `foreword.domain.experiment.TRANSITIONS`.
+"""The state machine of jobs on database rows, according to `foreword.domain.job.TRANSITIONS`.
 
 Nothing else in storage sets the state of a job after its creation.
 """
