@@ -14,6 +14,7 @@ from foreword.cli.task_options import task_options
 from foreword.cli.uploads import evaluated_rows
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.job import JobState
+from foreword.errors import UnavailableError
 
 if TYPE_CHECKING:
     from foreword.client import Client, Evaluation
@@ -76,6 +77,11 @@ def evaluate(
     from foreword.cli.render import err_console, out_console, print_json, short_name
     from foreword.cli.render.evaluations import print_evaluation, print_systems
 
+    if plot is not None and not wait:
+        raise click.UsageError(
+            "--plot draws the results, for which --no-wait does not wait. Leave one of them out, or draw them later "
+            "with: foreword evaluations show EVALUATION --plot FILE"
+        )
     console = err_console() if as_json else out_console()
     asking = Asking(base=base, shots=shots, instruction=instruction, constrained=constrained)
     checked: dict[str, Any] = {"task": task, "task_options": options}
@@ -113,7 +119,10 @@ def evaluate(
 
 
 def follow(client: Client, made: Evaluation) -> Evaluation:
-    """Show an evaluation until it has ended, and return it. After Ctrl-C it continues; standard error says how."""
+    """Show an evaluation until it has ended, and return it.
+
+    After Ctrl-C or an outage it continues; standard error says how.
+    """
     from foreword.cli.render import err_console, short_name
     from foreword.cli.render.evaluations import EvaluationProgressView
 
@@ -121,7 +130,7 @@ def follow(client: Client, made: Evaluation) -> Evaluation:
         with EvaluationProgressView(err_console()) as view:
             for current in client.watch_evaluation(made):
                 view.update(current)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, UnavailableError):
         id = short_name(made.name)
         click.echo(
             f"The evaluation continues. Watch it with: foreword evaluations watch {id}\n"

@@ -99,7 +99,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         await executor.start()
         _print_ready(settings, port)
         await stop.wait()
-        click.echo("Stopping: completing running requests; tuning runs resume at the next start.", err=True)
+        click.echo("Stopping: completing running requests; runs and evaluations resume at the next start.", err=True)
         await asyncio.gather(server.stop(), executor.stop())
         if lost.is_set():
             raise InternalError(

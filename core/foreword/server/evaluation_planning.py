@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -49,6 +49,12 @@ class FoundSystem:
     base_model: str
     tuned: TunedModel | None
 
+    def is_same(self, other: FoundSystem) -> bool:
+        """Return whether both are the same model, asked in the same way, whatever they are called."""
+        models = [(item.base_model, None if item.tuned is None else item.tuned.id) for item in (self, other)]
+        asked = [replace(item.asked, id="", model="") for item in (self, other)]
+        return models[0] == models[1] and asked[0] == asked[1]
+
 
 class EvaluationPlanner:
     """A planner, which computes the configuration of evaluations and estimates their time.
@@ -83,6 +89,10 @@ class EvaluationPlanner:
         tuned = [system.tuned for system in systems if system.tuned is not None]
         for place, system in enumerate(systems):
             _check_system(violations, f"evaluation.systems[{place}]", system)
+            same = next((other for other in range(place) if systems[other].is_same(system)), None)
+            if same is not None:
+                problem = f"is asked just like systems[{same}]; leave one of them out"
+                violations.add(f"evaluation.systems[{place}]", problem)
         if tuned and requested.has_task_options:
             violations.add("evaluation.task_options", "must be unset, because the labels are those of the tuned models")
         violations.check()

@@ -45,6 +45,13 @@ def rows(tmp_path: Path) -> str:
     return str(path)
 
 
+def test_a_picture_of_results_that_nobody_waits_for_is_refused(command: Command, rows: str, tmp_path: Path) -> None:
+    status, _, err = command("evaluate", rows, "--system", BASE, "--no-wait", "--plot", str(tmp_path / "p.png"))
+
+    assert status == 2
+    assert "foreword evaluations show EVALUATION --plot FILE" in err
+
+
 def test_a_tuned_model_and_its_base_in_all_ways_are_queued(server, key: str, command: Command, rows: str) -> None:
     with Client(server.endpoint, key) as client:
         server.tune_by_hand(client.tune(make_file(), display_name="complaints").name)

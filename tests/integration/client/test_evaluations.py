@@ -37,8 +37,6 @@ def test_models_are_named_as_for_inference_or_by_display_name(server: RunningSer
         make_file(),
         [
             "complaints",
-            "Spring complaints",
-            model.rsplit("/", 1)[-1],
             EvaluatedSystem(model=BASE, shots=3, constrained=True, instruction="Name the department."),
         ],
         display_name="March",
@@ -46,8 +44,11 @@ def test_models_are_named_as_for_inference_or_by_display_name(server: RunningSer
     )
 
     assert (made.state, made.display_name) == (JobState.QUEUED, "March (1)")
-    assert [system.version for system in made.systems] == [model, model, model, BASE]
-    assert [system.id for system in made.systems] == ["tuned", "tuned_2", "tuned_3", "base_three_shot_constrained"]
+    assert [system.version for system in made.systems] == [model, BASE]
+    assert [system.id for system in made.systems] == ["tuned", "base_three_shot_constrained"]
+    for name in ("Spring complaints", model.rsplit("/", 1)[-1]):
+        (system,) = client.create_evaluation(made.dataset, [name], display_name="x", validate_only=True).systems
+        assert system.version == model
     assert made.examples_dataset == client.get_tuned_model(model).dataset
     assert client.get_evaluation("March").name == made.name
     (listed,) = client.list_evaluations(filter="state = QUEUED", order_by="create_time")

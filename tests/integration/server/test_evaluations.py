@@ -75,7 +75,9 @@ def rows(stubs, name: str, **fields: Any) -> list[Any]:
 def test_a_plan_names_the_systems_with_their_versions_and_creates_nothing(stubs, dataset: str, model: str) -> None:
     shots = {"model": "foreword--starter", "shots": 3, "constrained": True}
 
-    planned = create_evaluation(stubs, dataset, model, BASE, shots, shots, validate_only=True)
+    planned = create_evaluation(
+        stubs, dataset, model, BASE, shots, {**shots, "instruction": "Choose."}, validate_only=True
+    )
 
     assert planned.name == ""
     assert [item.id for item in planned.systems] == [
@@ -208,6 +210,12 @@ def test_every_faulty_system_is_named(stubs, dataset: str) -> None:
         "evaluation.systems[1].shots",
         "evaluation.systems[2].id",
         "evaluation.systems[2].verbalizer",
+    }
+
+
+def test_a_system_that_is_asked_just_like_another_is_refused(stubs, dataset: str) -> None:
+    assert violations(stubs, dataset, BASE, {"model": "foreword--starter", "id": "again"}).keys() == {
+        "evaluation.systems[1]"
     }
 
 

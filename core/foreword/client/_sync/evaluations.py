@@ -57,6 +57,8 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
     ) -> Evaluation:
         """Measure models on labelled rows, all on the same ones, and compare the others with the first.
 
+            from foreword.client import EvaluatedSystem
+
             client.evaluate("test.jsonl", ["complaints", EvaluatedSystem(model="baseModels/starter", shots=3)])
 
         Args:
