@@ -151,7 +151,7 @@ class Watches:
             UnavailableError: The server is shutting down.
         """
         if self._closed:
-            raise _restarting(after_sequence)
+            raise _restarting(name, after_sequence)
         if self._counts[name.tenant] >= self._max_per_tenant:
             raise ExhaustedError(
                 f"The tenant has {self._max_per_tenant} watches open, which is the limit. End a watch, or raise "
@@ -175,9 +175,9 @@ class Watches:
     def close(self) -> None:
         """End every watch, so that none delays the shutdown. The error states where to resume."""
         self._closed = True
-        for watches in self._open.values():
+        for name, watches in self._open.items():
             for watch in watches:
-                watch.fail(_restarting(watch.sequence))
+                watch.fail(_restarting(name, watch.sequence))
 
     def _leave(self, name: Name, watch: Watch[Any]) -> None:
         self._open[name].remove(watch)
@@ -249,8 +249,6 @@ def _fail(watches: list[Watch[Any]], error: ForewordError) -> None:
         watch.fail(error)
 
 
-def _restarting(sequence: int) -> UnavailableError:
-    return UnavailableError(
-        f"The service is restarting. Watch again{f' with after_sequence {sequence}' if sequence else ''}.",
-        reason="DRAINING",
-    )
+def _restarting(name: Name, sequence: int) -> UnavailableError:
+    again = f" with after_sequence {sequence}" if isinstance(name, TuneExperimentName) else ""
+    return UnavailableError(f"The service is restarting. Watch again{again}.", reason="DRAINING")
