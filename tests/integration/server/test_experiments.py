@@ -15,7 +15,7 @@ from foreword.domain.failure import Failure
 from foreword.domain.machine_speed import Machine
 from foreword.plugin.precision import choose_dtype
 from foreword.samples import sample_path
-from foreword.server import planning
+from foreword.server import row_reading
 from foreword.storage.artifact_keys import checkpoints_key
 from foreword.storage.machine_speeds import MachineSpeeds
 from foreword.storage.tables import JobRow
@@ -448,7 +448,7 @@ def test_a_plan_is_the_same_if_the_rows_stay_on_disk(stubs, monkeypatch: pytest.
     request = experiment_request(upload(stubs).name, validate_only=True, task=task)
     in_memory = stubs.experiments.CreateTuneExperiment(request)
 
-    monkeypatch.setattr(planning, "_MAX_BYTES_IN_MEMORY", 0)
+    monkeypatch.setattr(row_reading, "_MAX_BYTES_IN_MEMORY", 0)
     on_disk = stubs.experiments.CreateTuneExperiment(request)
 
     assert on_disk.plan == in_memory.plan
