@@ -247,7 +247,7 @@ def _print_classification(result: ClassifyResult) -> None:
     from foreword.cli.render.parts import bar
 
     console = out_console()
-    console.print(", ".join(result.labels) if result.labels else "(abstained)")
+    console.print(", ".join(result.labels) if result.labels else _abstention(result), soft_wrap=True)
     console.print()
     sets = [(", ".join(item.labels), item.probability) for item in result.label_sets]
     labels = sorted(result.label_probabilities.items(), key=lambda item: -item[1])
@@ -255,3 +255,13 @@ def _print_classification(result: ClassifyResult) -> None:
         cells = [(name, f"{share:.3f}", Text(bar(share, 24), style="blue")) for name, share in rows]
         print_table(console, [heading, "probability", ""], cells, right=["probability"])
         console.print()
+
+
+def _abstention(result: ClassifyResult) -> str:
+    """Return why there is no answer."""
+    if result.threshold is None:
+        return (
+            "(abstained: too few held-out answers show from which probability on the model is right that often; tune "
+            "it with more rows, or ask for a lower precision)"
+        )
+    return f"(abstained: the likeliest answer needs a probability of {result.threshold:.3f})"
