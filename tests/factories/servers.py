@@ -29,8 +29,8 @@ from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.interfaces import EngineSettings
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.plugin.manager import PluginManager
-from foreword.scheduling.evaluation_member import EvaluationMember
-from foreword.scheduling.evaluation_run import EvaluationRun
+from foreword.scheduling.evaluations.member import EvaluationMember
+from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
 from foreword.scheduling.workshop import Workshop
 from foreword.server.adapters import adapter_reader

@@ -16,13 +16,13 @@ from foreword.errors import LeaseLostError, UnavailableError
 from foreword.inference.residency.model_residency import ModelResidency
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.asides import Asides
-from foreword.scheduling.evaluation_member import EvaluationMember
-from foreword.scheduling.evaluation_run import EvaluationRun
+from foreword.scheduling.evaluations.member import EvaluationMember
+from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
 from foreword.scheduling.job_log import JobLog
-from foreword.scheduling.member import Member
 from foreword.scheduling.price import TokenPrice, price_on
-from foreword.scheduling.run import ExperimentRun
+from foreword.scheduling.runs.member import Member
+from foreword.scheduling.runs.run import ExperimentRun
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Company, Lease

@@ -16,7 +16,7 @@ from factories.stored import let_leases_expire, let_wait
 from factories.tuning_process import ANSWERING, Kill, tune
 from foreword.domain.evaluation import AnsweredRow, EvaluatedSystem, Evaluation, EvaluationPhase
 from foreword.domain.job import JobState
-from foreword.scheduling.evaluation_run import BATCH_ROWS
+from foreword.scheduling.evaluations.run import BATCH_ROWS
 from foreword.scheduling.worker import Worker
 from foreword.storage.answered_rows import open_answered_rows, read_answered_page
 from foreword.storage.artifact_keys import answer_batches_key

@@ -26,7 +26,7 @@ from foreword.domain.parameters import TuneParameters
 from foreword.domain.sweep import TRIAL_STOPPED, Search, SearchSpace, SweptParameter, TuneSweep
 from foreword.domain.sweep_outcome import SweepState
 from foreword.scheduling.heartbeat import Heartbeats, RunCancelledError
-from foreword.scheduling.trial import TrialComparison
+from foreword.scheduling.runs.trial import TrialComparison
 from foreword.scheduling.worker import Worker
 from foreword.storage.evaluations import EvaluationRepository
 from foreword.storage.experiments import ExperimentRepository

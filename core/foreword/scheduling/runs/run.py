@@ -17,13 +17,13 @@ from foreword.inference.runner import ModelRunner
 from foreword.observability.logging import get_logger
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Task, TuningMethod
-from foreword.scheduling.curve import CurveRecorder
 from foreword.scheduling.heartbeat import Heartbeat
 from foreword.scheduling.installed import installed
-from foreword.scheduling.saving import RunCheckpoints
-from foreword.scheduling.start import find_start, read_start
-from foreword.scheduling.storing import store_tuned_model
-from foreword.scheduling.trial import TrialComparison
+from foreword.scheduling.runs.curve import CurveRecorder
+from foreword.scheduling.runs.saving import RunCheckpoints
+from foreword.scheduling.runs.storing import store_tuned_model
+from foreword.scheduling.runs.trial import TrialComparison
+from foreword.scheduling.tuned_models import find_start, read_start
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.dataset_rows import open_rows

@@ -8,7 +8,7 @@ import pytest
 
 from factories.stored import MOMENT
 from foreword.domain.experiment import Phase
-from foreword.scheduling.curve import CurveRecorder
+from foreword.scheduling.runs.curve import CurveRecorder
 from foreword.tuning.runs.results import StepReport
 
 STEP = StepReport(

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from foreword.scheduling.ends import end_run
-from foreword.scheduling.evaluation_run import EvaluationRun, LoadModel
+from foreword.scheduling.evaluations.run import EvaluationRun, LoadModel
 from foreword.scheduling.heartbeat import Heartbeat
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop

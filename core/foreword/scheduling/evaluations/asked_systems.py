@@ -18,7 +18,7 @@ from foreword.plugin.contributions import Contribution
 from foreword.plugin.encoding import encode_target
 from foreword.plugin.interfaces import PERPLEXITY, BaseModel, LoadedModel, Schema, Task
 from foreword.scheduling.installed import installed
-from foreword.scheduling.start import read_tuned
+from foreword.scheduling.tuned_models import read_tuned
 from foreword.scheduling.workshop import Workshop
 
 _SPARE_TOKENS: Final = 8

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from foreword.plugin.interfaces import BaseModel, LoadedModel
 from foreword.scheduling.ends import end_run
 from foreword.scheduling.heartbeat import Heartbeat, WorkerStoppingError
-from foreword.scheduling.run import ExperimentRun
+from foreword.scheduling.runs.run import ExperimentRun
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.jobs.leases import Lease

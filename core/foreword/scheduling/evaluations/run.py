@@ -16,11 +16,11 @@ from foreword.evaluation.results import AnsweredSystem, Measurement
 from foreword.evaluation.system_answers import system_answers
 from foreword.names import TunedModelName
 from foreword.plugin.interfaces import BaseModel, LoadedModel, Schema, Task
-from foreword.scheduling.asked_systems import AskedSystems
+from foreword.scheduling.evaluations.asked_systems import AskedSystems
+from foreword.scheduling.evaluations.storing import write_rows
 from foreword.scheduling.heartbeat import Heartbeat
 from foreword.scheduling.installed import installed
 from foreword.scheduling.price import price_on
-from foreword.scheduling.storing_answers import write_rows
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
 from foreword.storage.answer_batches import AnswerBatch, AnswerBatches
