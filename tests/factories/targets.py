@@ -92,6 +92,8 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
     """Create resources of the tenant `dev`, and return their names by kind."""
     deployment = deployed(server, stubs, "attacked")
     dataset = upload(stubs)
+    evaluation = create_evaluation(stubs, dataset.name)
+    server.evaluate(evaluation.name)
     return {
         "Tenant": "tenants/dev",
         "Space": "tenants/dev/spaces/default",
@@ -102,7 +104,7 @@ def existing_names(server: RunningServer, stubs: Any) -> Mapping[str, str]:
         "TuneExperiment": create_experiment(stubs, dataset.name).name,
         "SecondTuneExperiment": create_experiment(stubs, dataset.name).name,
         "TuneSweep": create_sweep(stubs, dataset.name).name,
-        "Evaluation": create_evaluation(stubs, dataset.name).name,
+        "Evaluation": evaluation.name,
         "model": "attacked",
     }
 

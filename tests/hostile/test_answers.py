@@ -23,6 +23,7 @@ from factories.api import (
 from factories.charges import Charges
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_suspect_rows, make_tuned_model
+from foreword.domain.answer_calibration import MAX_THRESHOLDS
 from foreword.domain.comparison import MAX_COMPARED
 from foreword.domain.deployment import ModelReference
 from foreword.domain.differing_fields import MAX_FIELDS_BYTES
@@ -112,6 +113,7 @@ CHARACTERS: Mapping[str, int] = {
     "EvaluationRow.input": 2**18,
     "EvaluationRow.reference": MAX_ANSWER_CHARACTERS,
     "ExportTunedModelResponse.path": HASH,
+    "PrecisionThreshold.label": MAX_LABEL_CHARACTERS,
     "Space.creator": HASH,
     "Space.description": DESCRIPTION,
     "Space.display_name": 200,
@@ -178,6 +180,7 @@ ITEMS: Mapping[str, int] = {
     "Deployment.revisions": MAX_REVISIONS,
     "Deployment.tags": 20,
     "Space.tags": 20,
+    "AnswerCalibration.thresholds": MAX_THRESHOLDS,
     "TaskOptions.labels": MAX_LABELS,
     "Evaluation.systems": MAX_SYSTEMS,
     "EvaluationRow.answers": MAX_SYSTEMS,

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+MAX_THRESHOLDS: Final = 500
+"""Maximum number of thresholds of a tuned model, so that every gRPC client can read it."""
+
 PRECISIONS: Final = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Precisions for which thresholds are computed."""
 

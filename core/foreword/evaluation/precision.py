@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from foreword.domain.answer_calibration import PRECISIONS, PrecisionThreshold
+from foreword.domain.answer_calibration import MAX_THRESHOLDS, PRECISIONS, PrecisionThreshold
 
 CONFIDENCE: Final = 0.8
 """Confidence of the lower bound."""
@@ -28,7 +28,7 @@ def precision_thresholds(
     """Return the thresholds of all answers and of single labels, for each of `PRECISIONS` that is reached.
 
     A label has its own threshold if the answers that hold it suffice for one; an answer counts as right if all of its
-    labels are.
+    labels are. Labels with more answers come first, and there are at most `MAX_THRESHOLDS`.
 
     Args:
         check: Called for each label; raises an error to stop.
@@ -38,11 +38,11 @@ def precision_thresholds(
         for label in ("", *labels):
             groups.setdefault(label, []).append((probability, is_right))
     found = []
-    for label, group in groups.items():
+    for label, group in sorted(groups.items(), key=lambda item: (item[0] != "", -len(item[1]))):
         check()
         group.sort(key=lambda item: -item[0])
         found += [item for precision in PRECISIONS if (item := _threshold(group, precision, label)) is not None]
-    return tuple(found)
+    return tuple(found[:MAX_THRESHOLDS])
 
 
 def keeps(right_count: int, row_count: int, precision: float) -> bool:
