@@ -33,7 +33,7 @@ from foreword.client.proxy import DIRECT
 from foreword.domain.tenant import Scope
 from foreword.samples import load_rows
 from foreword.storage.database import Database
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.tenants import TenantRepository
 from foreword.v1 import (
     dataset_service_pb2,
     dataset_service_pb2_grpc,

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from factories.servers import RunningServer
 from factories.waiting import wait_until
-from foreword.server.pools import CODE_SECONDS_PER_BYTE
+from foreword.server.calls.pools import CODE_SECONDS_PER_BYTE
 from foreword.turns.turn_pool import SERVICE, TurnPool
 
 Result = TypeVar("Result")

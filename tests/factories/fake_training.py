@@ -32,15 +32,15 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE
 from foreword.errors import LeaseLostError
-from foreword.storage.artifact_keys import checkpoints_key, tuned_model_key
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.keys import checkpoints_key, tuned_model_key
+from foreword.storage.artifacts.publication import ArtifactPublisher
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.publication import ArtifactPublisher
-from foreword.storage.queue import JobQueue
-from foreword.storage.run_results import Beat
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.run_results import Beat
+from foreword.storage.workers.queue import JobQueue
 
 STEPS = 6
 CHECKPOINT_STEPS = 2

@@ -33,13 +33,13 @@ from foreword.scheduling.evaluations.member import EvaluationMember
 from foreword.scheduling.evaluations.run import EvaluationRun
 from foreword.scheduling.heartbeat import Heartbeats
 from foreword.scheduling.workshop import Workshop
-from foreword.server.adapters import adapter_reader
 from foreword.server.app import ForewordServer
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.server.inference.adapters import adapter_reader
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.queue import JobQueue
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.adapter import adapter_files
 from foreword.v1 import (
     catalog_service_pb2_grpc,

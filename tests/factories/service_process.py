@@ -14,7 +14,7 @@ from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.domain.tenant import Scope
 from foreword.storage.database import Database
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.tenants import TenantRepository
 
 
 class ServiceProcess(LocalService):

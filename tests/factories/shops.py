@@ -22,13 +22,13 @@ from foreword.domain.experiment import TaskOptions, TuneExperiment
 from foreword.domain.parameters import TuneParameters
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.dataset_rows import rows_files
-from foreword.storage.evaluations import EvaluationRepository
-from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import JobQueue
+from foreword.storage.repositories.dataset_rows import rows_files
+from foreword.storage.repositories.evaluations import EvaluationRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 

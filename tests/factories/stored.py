@@ -33,14 +33,14 @@ from foreword.domain.report import (
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.tuned_model import TunedModel
 from foreword.storage.database import Database
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Company, Lease, LeaseState
-from foreword.storage.queue import JobQueue
-from foreword.storage.requests import RequestKey
-from foreword.storage.run_results import Beat
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.run_results import Beat
+from foreword.storage.repositories.tenants import TenantRepository
 from foreword.storage.tables import JobRow
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.workers.queue import JobQueue
 from foreword_starter.model import REVISION
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=UTC)

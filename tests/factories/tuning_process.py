@@ -18,11 +18,13 @@ from foreword.domain.job import JobKind
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.worker import Worker
 from foreword.scheduling.workshop import Workshop
-from foreword.storage import answer_batches, artifacts, checkpoints, queue
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts import checkpoints
+from foreword.storage.artifacts import store as artifacts
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.queue import JobQueue
+from foreword.storage.workers import answer_batches, queue
+from foreword.storage.workers.queue import JobQueue
 
 SAVING = (*artifacts.FAILPOINTS, *checkpoints.FAILPOINTS)
 MOMENTS = (*SAVING, *queue.FAILPOINTS)

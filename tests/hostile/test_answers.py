@@ -46,8 +46,8 @@ from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.errors import InternalError
 from foreword.server.app import SERVICES
-from foreword.storage.deployments import MAX_REVISIONS, DeploymentRepository
-from foreword.storage.probes import ProbeQueue
+from foreword.storage.repositories.deployments import MAX_REVISIONS, DeploymentRepository
+from foreword.storage.workers.probes import ProbeQueue
 from foreword.tuning.planning import plan_checks
 from foreword.v1 import (
     dataset_service_pb2,

@@ -20,9 +20,9 @@ from foreword.cli.application import run
 from foreword.client import Client
 from foreword.client.adapter_files import write_files
 from foreword.errors import InvalidArgumentError, UnavailableError
-from foreword.storage import outages
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts import outages
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
 
 

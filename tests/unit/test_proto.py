@@ -17,7 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from foreword import errors
 from foreword.domain.generate_parameters import GENERATE_PARAMETER_SPECS
 from foreword.inference.interfaces import EngineClient
-from foreword.server.status import CODES
+from foreword.server.calls.status import CODES
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.v1 import dataset_service_pb2, dataset_service_pb2_grpc, inference_pb2, inference_service_pb2_grpc
 

@@ -51,7 +51,7 @@ def check(
     from foreword.cli.render import out_console, print_json, print_report
     from foreword.data.start import start_checker
     from foreword.plugin.manager import PluginManager
-    from foreword.server.token_counts import TokenCounters
+    from foreword.server.plans.token_counts import TokenCounters
 
     settings = read_settings()
     plugins = PluginManager.load(settings.plugins, settings.base_model_aliases)

@@ -13,7 +13,7 @@ from foreword.cli.settings import home_option, make_home, read_settings, warn_of
 from foreword.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from foreword.storage.tenants import TenantRepository
+    from foreword.storage.repositories.tenants import TenantRepository
 
 _FIRST_TENANT = "main"
 _MOST_TENANTS = 20
@@ -31,10 +31,10 @@ def init(home: Path | None, tenant: str | None, new_key: bool) -> None:
     """
     from foreword.cli.render import out_console, print_facts
     from foreword.domain.tenant import Scope
-    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
     from foreword.storage.lists.request import ListRequest
-    from foreword.storage.tenants import TenantRepository
+    from foreword.storage.repositories.tenants import TenantRepository
 
     settings = read_settings(home=home)
     warn_of_misspelt_variables(os.environ)

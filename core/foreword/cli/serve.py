@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from foreword.config import Settings
     from foreword.inference.engine.engine import InferenceEngine
     from foreword.plugin.manager import PluginManager
-    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,7 +62,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.scheduling.executor import LocalExecutor
     from foreword.scheduling.parent import when_stdin_closes
     from foreword.server.app import ForewordServer
-    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
     make_home(settings)
@@ -115,7 +115,7 @@ def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore
     from foreword.inference.engine.engine import InferenceEngine
     from foreword.inference.interfaces import EngineSettings
     from foreword.inference.residency.memory_budget import MemoryBudget
-    from foreword.server.adapters import adapter_reader
+    from foreword.server.inference.adapters import adapter_reader
 
     return InferenceEngine(
         settings=EngineSettings(
@@ -153,7 +153,7 @@ def _stop_signal() -> asyncio.Event:
 
 def _require_tenant(database: Database, settings: Settings) -> None:
     from foreword.storage.lists.request import ListRequest
-    from foreword.storage.tenants import TenantRepository
+    from foreword.storage.repositories.tenants import TenantRepository
 
     if not TenantRepository(database).list_tenants(ListRequest(page_size=1)).items:
         raise FailedPreconditionError(

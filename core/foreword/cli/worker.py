@@ -26,7 +26,7 @@ def worker(home: Path | None, log_level: str | None, until_stdin_closes: bool) -
     let_idle_threads_sleep()
     from foreword.observability import logging
     from foreword.scheduling.process import run_worker
-    from foreword.storage.artifacts import ArtifactStore
+    from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
     settings = read_settings(home=home, log_level=log_level)

@@ -12,10 +12,10 @@ from foreword.observability.logging import get_logger
 from foreword.scheduling.heartbeat import Heartbeat, RunCancelledError, WorkerStoppingError
 from foreword.scheduling.job_log import JobLog
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifact_keys import answer_batches_key, checkpoints_key
-from foreword.storage.deletions import ArtifactDeletions
-from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.keys import answer_batches_key, checkpoints_key
 from foreword.storage.jobs.leases import Lease
+from foreword.storage.repositories.experiments import ExperimentRepository
 
 _log = get_logger("worker")
 

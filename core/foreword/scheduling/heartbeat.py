@@ -15,10 +15,10 @@ from foreword.domain.experiment import Phase, Snapshot
 from foreword.domain.job import JobKind
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.observability.logging import get_logger
-from foreword.storage.job_subjects import AnyProgress
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.queue import JobQueue
-from foreword.storage.run_results import Beat
+from foreword.storage.repositories.job_subjects import AnyProgress
+from foreword.storage.repositories.run_results import Beat
+from foreword.storage.workers.queue import JobQueue
 
 _log = get_logger("worker")
 

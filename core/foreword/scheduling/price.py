@@ -9,7 +9,7 @@ from typing import Final
 from foreword.domain.base_model import BaseModelSpec
 from foreword.domain.machine_speed import Machine
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.storage.workers.machine_speeds import MachineSpeeds
 from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.runs.results import StepReport
 

@@ -10,10 +10,10 @@ from foreword.plugin.manager import PluginManager
 from foreword.scheduling.parent import when_stdin_closes
 from foreword.scheduling.worker import Worker
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.queue import JobQueue
+from foreword.storage.workers.queue import JobQueue
 
 
 def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:

@@ -10,10 +10,10 @@ from foreword.inference.interfaces import AdapterReference
 from foreword.names import TunedModelName
 from foreword.plugin.contributions import Contribution
 from foreword.plugin.interfaces import Artifact, BaseModel, TuningMethod
-from foreword.storage.adapter_files import read_adapter_files
-from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.artifacts.adapter_files import read_adapter_files
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 
 
 def find_start(database: Database, experiment: TuneExperiment) -> TunedModel | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from foreword.config import Settings
 from foreword.plugin.manager import PluginManager
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.queue import JobQueue
+from foreword.storage.workers.queue import JobQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

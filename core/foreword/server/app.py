@@ -19,44 +19,44 @@ from foreword.inference.interfaces import EngineClient
 from foreword.observability.logging import get_logger
 from foreword.observability.loop_watchdog import LoopWatchdog
 from foreword.plugin.manager import PluginManager
-from foreword.server.access_log import AccessLog
-from foreword.server.auth import DEV_TENANT, Authenticator
-from foreword.server.catalog_service import CatalogService
-from foreword.server.comparisons import ExperimentComparer
-from foreword.server.dataset_service import DatasetService
-from foreword.server.deployment_service import DeploymentService
-from foreword.server.evaluation_planning import EvaluationPlanner
-from foreword.server.evaluation_service import EvaluationService
-from foreword.server.failed_keys import FailedKeys
-from foreword.server.grpc_server import create_server
-from foreword.server.health import Health
-from foreword.server.hold_log import HoldLog
-from foreword.server.hooked_engine import HookedEngine, hooked
-from foreword.server.inference_service import InferenceService
-from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
-from foreword.server.listening import check_listening, listen
-from foreword.server.memory_trim import keep_trimming
-from foreword.server.message_coding import MessageCoder
-from foreword.server.model_resolver import ModelResolver
-from foreword.server.peers import parse_networks
-from foreword.server.planning import Planner
-from foreword.server.pools import WRITE_SECONDS, Pools
-from foreword.server.prober import Prober
-from foreword.server.refusals import SlowRefusals
-from foreword.server.server_options import server_options
-from foreword.server.tenant_service import TenantService
-from foreword.server.token_counts import TokenCounters
-from foreword.server.tune_experiment_service import TuneExperimentService
-from foreword.server.tune_sweep_service import TuneSweepService
-from foreword.server.tuned_model_service import TunedModelService
-from foreword.server.upload_budget import UploadBudget
-from foreword.server.uploads import UploadChecker
-from foreword.server.watches import Watches
-from foreword.storage.artifacts import ArtifactStore
+from foreword.server.callers.auth import DEV_TENANT, Authenticator
+from foreword.server.callers.failed_keys import FailedKeys
+from foreword.server.callers.refusals import SlowRefusals
+from foreword.server.calls.access_log import AccessLog
+from foreword.server.calls.hold_log import HoldLog
+from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.calls.message_coding import MessageCoder
+from foreword.server.calls.peers import parse_networks
+from foreword.server.calls.pools import WRITE_SECONDS, Pools
+from foreword.server.endpoint.grpc_server import create_server
+from foreword.server.endpoint.health import Health
+from foreword.server.endpoint.listening import check_listening, listen
+from foreword.server.endpoint.memory_trim import keep_trimming
+from foreword.server.endpoint.server_options import server_options
+from foreword.server.inference.hooked_engine import HookedEngine, hooked
+from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.inference.prober import Prober
+from foreword.server.jobs.comparisons import ExperimentComparer
+from foreword.server.jobs.watches import Watches
+from foreword.server.plans.evaluations import EvaluationPlanner
+from foreword.server.plans.experiments import Planner
+from foreword.server.plans.token_counts import TokenCounters
+from foreword.server.services.catalog import CatalogService
+from foreword.server.services.dataset import DatasetService
+from foreword.server.services.deployment import DeploymentService
+from foreword.server.services.evaluation import EvaluationService
+from foreword.server.services.inference import InferenceService
+from foreword.server.services.tenant import TenantService
+from foreword.server.services.tune_experiment import TuneExperimentService
+from foreword.server.services.tune_sweep import TuneSweepService
+from foreword.server.services.tuned_model import TunedModelService
+from foreword.server.uploads.budget import UploadBudget
+from foreword.server.uploads.chunks import UploadChecker
+from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.deletions import ArtifactDeletions
-from foreword.storage.key_ids import key_ids
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.key_ids import key_ids
+from foreword.storage.repositories.tenants import TenantRepository
 from foreword.tuning.planning.speed import TuningSpeed
 from foreword.tuning.planning.worker_memory import WorkerMemory
 from foreword.turns.turn_pool import SERVICE

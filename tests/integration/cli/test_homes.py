@@ -11,7 +11,7 @@ import pytest
 from foreword.cli.application import run
 from foreword.cli.settings import read_settings
 from foreword.config import Settings
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
 
 NAMES = [
     "feature%2Flogin",

@@ -15,7 +15,7 @@ from foreword.client import Client, Scope
 from foreword.config import Settings
 from foreword.inference.engine.thread import EngineThread
 from foreword.storage.database import Database
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.tenants import TenantRepository
 
 
 @pytest.fixture

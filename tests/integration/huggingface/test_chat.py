@@ -16,7 +16,7 @@ from foreword.domain.inference import GenerateParameters, StopReason
 from foreword.domain.parameters import TuneParameters, resolve_parameters
 from foreword.errors import FailedPreconditionError
 from foreword.inference.runner import ModelRunner, TextRow
-from foreword.server.token_counts import TokenCounters
+from foreword.server.plans.token_counts import TokenCounters
 from foreword.tuning.company.co_tuning import tune
 from foreword_huggingface.model import HuggingFaceModel
 from foreword_huggingface.settings import ModelEntry

@@ -19,8 +19,8 @@ from foreword.config import Settings
 from foreword.domain.experiment import TuneExperiment
 from foreword.domain.job import JobState
 from foreword.domain.tuned_model import TENSORS_FILE
-from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 
 # Forked from a clean process that has imported what takes long.
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -18,12 +18,12 @@ from foreword.domain.evaluation import AnsweredRow, EvaluatedSystem, Evaluation,
 from foreword.domain.job import JobState
 from foreword.scheduling.evaluations.run import BATCH_ROWS
 from foreword.scheduling.worker import Worker
-from foreword.storage.answered_rows import open_answered_rows, read_answered_page
-from foreword.storage.artifact_keys import answer_batches_key
-from foreword.storage.evaluations import EvaluationRepository
-from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.artifacts.keys import answer_batches_key
 from foreword.storage.lists.page_tokens import page_tokens
-from foreword.storage.tuned_models import TunedModelRepository, add_tuned_model
+from foreword.storage.repositories.answered_rows import open_answered_rows, read_answered_page
+from foreword.storage.repositories.evaluations import EvaluationRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository, add_tuned_model
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "factories.tuning_process"])

@@ -28,9 +28,9 @@ from foreword.domain.sweep_outcome import SweepState
 from foreword.scheduling.heartbeat import Heartbeats, RunCancelledError
 from foreword.scheduling.runs.trial import TrialComparison
 from foreword.scheduling.worker import Worker
-from foreword.storage.evaluations import EvaluationRepository
-from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.sweeps import PlannedTrial, SweepRepository
+from foreword.storage.repositories.evaluations import EvaluationRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.sweeps import PlannedTrial, SweepRepository
 from foreword.tuning.planning.sweep_plan import plan_sweep
 
 CONTEXT = multiprocessing.get_context("forkserver")

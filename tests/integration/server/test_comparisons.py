@@ -13,7 +13,7 @@ import pytest
 from factories.api import create_experiment, make_file, refused, upload
 from factories.servers import RunningServer
 from factories.stored import beat, make_evaluation, make_snapshot, make_tuned_model
-from foreword.storage.datasets import DatasetRepository
+from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2, tune_experiment_service_pb2
 
 MINUTE = timedelta(minutes=1)

@@ -9,7 +9,7 @@ import pytest
 from factories.api import failure_of, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
 from factories.waiting import wait_until
-from foreword.storage.datasets import DatasetRepository
+from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.v1 import dataset_service_pb2 as pb2
 from foreword.v1 import report_pb2
 

@@ -7,7 +7,7 @@ from google.protobuf import field_mask_pb2
 from factories.api import deployed, deployment_request, refused, tuned_model, wait_for_deployment
 from factories.servers import RunningServer
 from foreword.domain.tuned_model import TENSORS_FILE
-from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.v1 import deployment_pb2, inference_service_pb2, tuned_model_service_pb2
 from foreword.v1 import deployment_service_pb2 as pb2
 

@@ -18,7 +18,7 @@ from foreword.client import Client
 from foreword.client.proxy import DIRECT
 from foreword.config import Settings
 from foreword.errors import FailedPreconditionError, InvalidArgumentError, UnavailableError
-from foreword.server.listening import check_listening
+from foreword.server.endpoint.listening import check_listening
 from foreword.v1 import inference_service_pb2, tenant_service_pb2, tune_experiment_service_pb2
 
 BASE = "baseModels/foreword--starter"

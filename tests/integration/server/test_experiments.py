@@ -15,10 +15,10 @@ from foreword.domain.failure import Failure
 from foreword.domain.machine_speed import Machine
 from foreword.plugin.precision import choose_dtype
 from foreword.samples import sample_path
-from foreword.server import row_reading
-from foreword.storage.artifact_keys import checkpoints_key
-from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.server.plans import row_reading
+from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.tables import JobRow
+from foreword.storage.workers.machine_speeds import MachineSpeeds
 from foreword.tuning.planning import worker_memory
 from foreword.v1 import dataset_service_pb2, tune_experiment_pb2
 from foreword.v1 import tune_experiment_service_pb2 as pb2

@@ -14,10 +14,10 @@ from factories.servers import RunningServer
 from factories.waiting import wait_until
 from foreword.domain.tenant import ApiKey, Scope
 from foreword.errors import UnauthenticatedError
-from foreword.server.auth import Authenticator
-from foreword.server.failed_keys import FailedKeys
-from foreword.storage.key_ids import key_ids
-from foreword.storage.tenants import TenantRepository
+from foreword.server.callers.auth import Authenticator
+from foreword.server.callers.failed_keys import FailedKeys
+from foreword.storage.repositories.key_ids import key_ids
+from foreword.storage.repositories.tenants import TenantRepository
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tenant_service_pb2
 

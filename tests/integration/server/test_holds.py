@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 from factories.servers import EventLoopThread, RunningServer
 from foreword.client.proxy import DIRECT
 from foreword.observability.loop_watchdog import Hold, LoopWatchdog
-from foreword.server.call_record import current_record
-from foreword.server.hold_log import HoldLog
-from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
-from foreword.server.message_coding import MessageCoder
+from foreword.server.calls.call_record import current_record
+from foreword.server.calls.hold_log import HoldLog
+from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.calls.message_coding import MessageCoder
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import catalog_service_pb2 as pb2
 from foreword.v1 import catalog_service_pb2_grpc, inference_service_pb2
@@ -78,7 +78,7 @@ def test_a_request_that_holds_the_event_loop_is_named_once_a_minute_with_a_count
     assert [(line["request_id"], line["count"]) for line in held] == [("one", 1), ("four", 3)]
     assert {(line["method"], line["tenant"], line["log_level"]) for line in held} == {(METHOD, "acme", "warning")}
     assert held[0]["innermost"].endswith(" Computing.ListTasks")
-    assert held[0]["place"].startswith("foreword.server.interceptors:")
+    assert held[0]["place"].startswith("foreword.server.calls.interceptors:")
     assert held[0]["milliseconds"] >= 140
     assert holds.longest_seconds >= 0.14
 

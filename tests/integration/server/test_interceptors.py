@@ -32,9 +32,9 @@ from foreword.errors import (
     UnavailableError,
 )
 from foreword.observability.logging import configure
-from foreword.server.interceptors import CallInterceptor, answer_errors, carry_request_id
-from foreword.server.message_coding import MessageCoder
-from foreword.server.status import CODES
+from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
+from foreword.server.calls.message_coding import MessageCoder
+from foreword.server.calls.status import CODES
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 

@@ -12,12 +12,12 @@ from factories.stored import make_tuned_model, store_experiment
 from foreword.domain.deployment import ModelReference
 from foreword.domain.failure import Failure
 from foreword.errors import FailedPreconditionError, NotFoundError
-from foreword.server.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
 from foreword.storage.database import Database
-from foreword.storage.deployments import DeploymentRepository
-from foreword.storage.probes import ProbeQueue
-from foreword.storage.tenants import TenantRepository
-from foreword.storage.tuned_models import add_tuned_model
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.repositories.tuned_models import add_tuned_model
+from foreword.storage.workers.probes import ProbeQueue
 from foreword.turns.turn_pool import TurnPool
 
 BASE = ModelReference(base_model="foreword--starter")

@@ -17,10 +17,10 @@ from foreword.inference.engine.engine import InferenceEngine
 from foreword.inference.residency.memory_budget import MemoryBudget
 from foreword.plugin.interfaces import BaseModel
 from foreword.plugin.manager import PluginManager
-from foreword.server.model_resolver import ModelResolver
-from foreword.server.prober import Prober
+from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.inference.prober import Prober
 from foreword.storage.database import Database
-from foreword.storage.deployments import DeploymentRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
 from foreword.turns.turn_pool import TurnPool
 
 BART, T5 = ModelReference(base_model="tiny--bart"), ModelReference(base_model="tiny--t5")

@@ -9,30 +9,30 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from factories.servers import RunningServer
-from foreword.server import (
-    catalog_service,
-    dataset_service,
-    deployment_service,
-    evaluation_service,
-    inference_service,
-    tenant_service,
-    tune_experiment_service,
-    tune_sweep_service,
-    tuned_model_service,
-)
 from foreword.server.app import SERVICES
-from foreword.server.scopes import SCOPES
+from foreword.server.callers.scopes import SCOPES
+from foreword.server.services import (
+    catalog,
+    dataset,
+    deployment,
+    evaluation,
+    inference,
+    tenant,
+    tune_experiment,
+    tune_sweep,
+    tuned_model,
+)
 
 SERVICERS = {
-    "CatalogService": catalog_service.CatalogService,
-    "DatasetService": dataset_service.DatasetService,
-    "DeploymentService": deployment_service.DeploymentService,
-    "EvaluationService": evaluation_service.EvaluationService,
-    "InferenceService": inference_service.InferenceService,
-    "TenantService": tenant_service.TenantService,
-    "TuneExperimentService": tune_experiment_service.TuneExperimentService,
-    "TuneSweepService": tune_sweep_service.TuneSweepService,
-    "TunedModelService": tuned_model_service.TunedModelService,
+    "CatalogService": catalog.CatalogService,
+    "DatasetService": dataset.DatasetService,
+    "DeploymentService": deployment.DeploymentService,
+    "EvaluationService": evaluation.EvaluationService,
+    "InferenceService": inference.InferenceService,
+    "TenantService": tenant.TenantService,
+    "TuneExperimentService": tune_experiment.TuneExperimentService,
+    "TuneSweepService": tune_sweep.TuneSweepService,
+    "TunedModelService": tuned_model.TunedModelService,
 }
 
 

@@ -21,11 +21,11 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.errors import ExhaustedError, NotFoundError, UnavailableError
 from foreword.names import TuneExperimentName
-from foreword.server.watches import POLL_SECONDS, Watch, Watches
+from foreword.server.jobs.watches import POLL_SECONDS, Watch, Watches
 from foreword.storage.database import Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.queue import JobQueue
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.workers.queue import JobQueue
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import tune_experiment_service_pb2
 

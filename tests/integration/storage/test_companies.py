@@ -12,10 +12,10 @@ from foreword.domain.experiment import Phase, Progress, TuneExperiment
 from foreword.domain.job import JobState
 from foreword.errors import LeaseLostError
 from foreword.storage.database import Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease, LeaseState
-from foreword.storage.queue import JobQueue
-from foreword.storage.run_results import Beat
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.run_results import Beat
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 NOW = timedelta()

@@ -7,13 +7,13 @@ from datetime import timedelta
 from factories.stored import make_tuned_model, store_experiment, store_tenant
 from foreword.domain.deployment import ModelReference
 from foreword.storage.database import Database
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.deployments import DeploymentRepository
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import JobQueue
-from foreword.storage.spaces import SpaceRepository
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.storage.workers.queue import JobQueue
 
 
 def test_every_list_can_be_limited_to_one_creator(database: Database) -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from factories.stored import make_report, store_dataset, store_experiment, store_tenant
 from foreword.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError, NotFoundError
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.requests import RequestKey
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.requests import RequestKey
 
 
 def test_what_was_stored_is_found_with_its_report(database):

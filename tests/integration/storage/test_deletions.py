@@ -11,17 +11,17 @@ from factories.stored import MOMENT, make_report, make_tuned_model, store_experi
 from foreword.domain.failure import Failure
 from foreword.domain.tuned_model import TunedModel
 from foreword.errors import UnavailableError
-from foreword.storage.artifact_keys import checkpoints_key
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.keys import checkpoints_key
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.dataset_rows import ROWS_FILE
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.deletions import ArtifactDeletions
-from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import JobQueue
+from foreword.storage.repositories.dataset_rows import ROWS_FILE
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import ArtifactDeletionRow
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 FILES = {ROWS_FILE: b"rows"}

@@ -18,13 +18,13 @@ from foreword.errors import (
     NotFoundError,
 )
 from foreword.storage.database import Database
-from foreword.storage.deployments import DeploymentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.probes import ProbeQueue, RevisionKey
-from foreword.storage.queue import JobQueue
-from foreword.storage.requests import RequestKey
-from foreword.storage.spaces import SpaceRepository
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.storage.workers.probes import ProbeQueue, RevisionKey
+from foreword.storage.workers.queue import JobQueue
 
 BASE = ModelReference(base_model="foreword--starter")
 OTHER = ModelReference(base_model="google--flan-t5-xl")

@@ -18,10 +18,10 @@ from foreword.errors import (
     InvalidArgumentError,
     NotFoundError,
 )
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import JobQueue
-from foreword.storage.requests import RequestKey
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 

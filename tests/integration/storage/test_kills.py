@@ -23,21 +23,29 @@ from sqlalchemy import select
 from factories.fake_training import STEPS, Place, value_at, work
 from factories.stored import let_wait, store_dataset, store_experiment
 from foreword.domain.job import JobState
-from foreword.storage import artifacts, checkpoints, queue
-from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.artifacts import checkpoints
+from foreword.storage.artifacts import store as artifacts
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.pages import Page
 from foreword.storage.lists.request import ListRequest
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import ArtifactDeletionRow
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.workers import queue
 
 T = TypeVar("T")
 
 # Forked from a clean process that has imported what takes long: milliseconds where a new interpreter costs a second.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["pytest", "psycopg", "fsspec.implementations.local", "foreword.storage.checkpoints", "foreword.storage.queue"]
+    [
+        "pytest",
+        "psycopg",
+        "fsspec.implementations.local",
+        "foreword.storage.artifacts.checkpoints",
+        "foreword.storage.workers.queue",
+    ]
 )
 
 ACKNOWLEDGED = ("leased", "heartbeat", "checkpoint", "cancel", "ended")

@@ -20,20 +20,20 @@ from foreword.domain.failure import Failure
 from foreword.domain.tenant import Scope
 from foreword.errors import InternalError, InvalidArgumentError
 from foreword.storage.database import Database
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.deployments import DeploymentRepository
-from foreword.storage.evaluations import EvaluationRepository
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.fields import NumberField, TimeField
 from foreword.storage.lists.list_specs import LISTS, ListSpec
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.probes import ProbeQueue
-from foreword.storage.queue import JobQueue
-from foreword.storage.spaces import SpaceRepository
-from foreword.storage.sweeps import SweepRepository
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.evaluations import EvaluationRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.storage.repositories.sweeps import SweepRepository
+from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import DatasetRow
-from foreword.storage.tenants import TenantRepository
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.workers.probes import ProbeQueue
+from foreword.storage.workers.queue import JobQueue
 
 VALUES = {NumberField: "1", TimeField: "2026-01-31T12:00:00Z"}
 MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

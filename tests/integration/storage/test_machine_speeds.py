@@ -8,7 +8,7 @@ import pytest
 
 from foreword.domain.machine_speed import Machine, MachineSpeed
 from foreword.storage.database import Database
-from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.storage.workers.machine_speeds import MachineSpeeds
 
 CPU = Machine(base_model="foreword--starter", device="cpu", dtype="float32")
 

@@ -23,10 +23,10 @@ from foreword.sql import migration
 from foreword.storage import tables
 from foreword.storage.codec import encode
 from foreword.storage.database import MIGRATIONS, Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import JobQueue
+from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.tables import Base
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")

@@ -16,7 +16,7 @@ from foreword.errors import FailedPreconditionError, UnavailableError
 from foreword.sql import database as sql_database
 from foreword.storage.database import Database
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.tenants import TenantRepository
 
 
 @pytest.fixture

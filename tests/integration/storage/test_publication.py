@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 
 from factories.stored import MOMENT, make_report, store_tenant
 from foreword.errors import AlreadyExistsError, UnavailableError
-from foreword.storage import artifacts as artifacts_module
-from foreword.storage.artifact_keys import new_dataset_key
-from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.artifacts import store as artifacts_module
+from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.keys import new_dataset_key
+from foreword.storage.artifacts.publication import ArtifactPublisher
+from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
-from foreword.storage.dataset_rows import ROWS_FILE
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.deletions import ArtifactDeletions
-from foreword.storage.publication import ArtifactPublisher
-from foreword.storage.requests import RequestKey
+from foreword.storage.repositories.dataset_rows import ROWS_FILE
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.requests import RequestKey
 from foreword.storage.tables import ArtifactDeletionRow
 
 KEY = "tenants/acme/datasets/ab-1"

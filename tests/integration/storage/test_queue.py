@@ -24,12 +24,12 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import FailedPreconditionError, LeaseLostError, NotFoundError
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import FAILPOINTS, JobQueue
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import ExperimentRow
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.workers.queue import FAILPOINTS, JobQueue
 
 MINUTE = timedelta(minutes=1)
 NOW = timedelta()

@@ -23,14 +23,14 @@ from foreword.errors import (
     NotFoundError,
 )
 from foreword.storage.database import Database
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.deployments import DeploymentRepository
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import LeaseState
-from foreword.storage.queue import JobQueue
-from foreword.storage.requests import RequestKey
-from foreword.storage.run_results import Beat
-from foreword.storage.tenants import TenantRepository
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.run_results import Beat
+from foreword.storage.repositories.tenants import TenantRepository
+from foreword.storage.workers.queue import JobQueue
 
 T = TypeVar("T")
 

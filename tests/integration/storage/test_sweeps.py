@@ -26,12 +26,12 @@ from foreword.domain.resource_view import ResourceView
 from foreword.domain.sweep import Search, SearchSpace, SweepPlan, SweptParameter, TuneSweep
 from foreword.domain.sweep_outcome import SweepState
 from foreword.errors import AlreadyExistsError, ExhaustedError, FailedPreconditionError, NotFoundError
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.queue import JobQueue
-from foreword.storage.requests import RequestKey
-from foreword.storage.sweeps import PlannedTrial, SweepRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.sweeps import PlannedTrial, SweepRepository
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 RATES = (0.01, 0.02, 0.03, 0.04)

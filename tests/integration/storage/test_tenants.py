@@ -12,9 +12,9 @@ from foreword.domain.tenant import Scope
 from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from foreword.storage.database import Database
 from foreword.storage.lists.request import ListRequest
-from foreword.storage.requests import RequestKey
-from foreword.storage.spaces import SpaceRepository
-from foreword.storage.tenants import TenantRepository, hash_secret
+from foreword.storage.repositories.requests import RequestKey
+from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.storage.repositories.tenants import TenantRepository, hash_secret
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import TRANSITIONS, JobState
 from foreword.errors import ForewordError, InternalError
 from foreword.storage.database import Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
 from foreword.storage.jobs.transitions import transition
-from foreword.storage.queue import JobQueue
+from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.tables import ExperimentRow, JobRow
+from foreword.storage.workers.queue import JobQueue
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLING, CANCELLED = (
     JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED,

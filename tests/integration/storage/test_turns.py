@@ -15,13 +15,13 @@ from foreword.domain.failure import Failure
 from foreword.domain.job import JobState
 from foreword.errors import LeaseLostError
 from foreword.names import TuneExperimentName
-from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.database import Database
-from foreword.storage.experiments import ExperimentRepository
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.queue import JobQueue
+from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.storage.tables import ArtifactDeletionRow
 from foreword.storage.versions import Versions
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 FAILURE = Failure(kind="internal", reason="INTERNAL", message="It broke.")

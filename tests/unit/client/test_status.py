@@ -19,7 +19,7 @@ from foreword.errors import (
     PermissionDeniedError,
     UnavailableError,
 )
-from foreword.server.status import status_of
+from foreword.server.calls.status import status_of
 
 
 def make_status(code, message="wrong", *details):

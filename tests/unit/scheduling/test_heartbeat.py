@@ -16,8 +16,8 @@ from foreword.domain.experiment import Phase, Progress
 from foreword.errors import LeaseLostError, UnavailableError
 from foreword.scheduling.heartbeat import Heartbeat, Heartbeats, RunCancelledError, WorkerStoppingError
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.queue import JobQueue
 from foreword.storage.tables import JobRow
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 

@@ -7,7 +7,7 @@ import pytest
 from foreword.domain.experiment import Phase
 from foreword.domain.machine_speed import Machine
 from foreword.scheduling.price import TokenPrice
-from foreword.storage.machine_speeds import MachineSpeeds
+from foreword.storage.workers.machine_speeds import MachineSpeeds
 from foreword.tuning.runs.results import StepReport
 
 MACHINE = Machine(base_model="tiny--bart", device="cpu", dtype="float32")

@@ -17,12 +17,12 @@ from foreword.domain.job import JobState
 from foreword.errors import UnavailableError
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.worker import Worker
-from foreword.storage.artifact_keys import checkpoints_key
-from foreword.storage.checkpoints import CheckpointStore
-from foreword.storage.experiments import ExperimentRepository
-from foreword.storage.queue import JobQueue
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.keys import checkpoints_key
+from foreword.storage.repositories.experiments import ExperimentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import TenantRow
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.workers.queue import JobQueue
 
 MINUTE = timedelta(minutes=1)
 ONE_PLACE = {"turn_seconds": 1e-9, "max_runs_per_worker": 1}

@@ -31,12 +31,12 @@ from foreword.domain.tuned_model import TENSORS_FILE
 from foreword.errors import UnavailableError
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.worker import Worker
-from foreword.storage.artifact_keys import checkpoints_key
-from foreword.storage.artifacts import ArtifactStore
-from foreword.storage.checkpoints import CheckpointStore
-from foreword.storage.queue import JobQueue
+from foreword.storage.artifacts.checkpoints import CheckpointStore
+from foreword.storage.artifacts.keys import checkpoints_key
+from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.repositories.tuned_models import TunedModelRepository
 from foreword.storage.tables import JobRow
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.workers.queue import JobQueue
 from foreword.tuning.runs import checkpoint
 from foreword.tuning.split import split_for
 from foreword_tasks.classification import Classification

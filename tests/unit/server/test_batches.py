@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from factories.waiting import eventually
 from foreword.errors import ExhaustedError, InternalError, NotFoundError
-from foreword.server.batches import settled, with_patience
+from foreword.server.inference.batches import settled, with_patience
 
 
 async def fine() -> str:

@@ -6,8 +6,8 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from foreword.server import failed_keys
-from foreword.server.failed_keys import FailedKeys
+from foreword.server.callers import failed_keys
+from foreword.server.callers.failed_keys import FailedKeys
 
 
 @pytest.fixture(autouse=True)

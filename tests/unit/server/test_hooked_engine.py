@@ -12,7 +12,7 @@ from factories.serving import DEPARTMENTS, Adapters, answer, make_request, promp
 from factories.waiting import eventually
 from foreword.errors import InvalidArgumentError, PermissionDeniedError
 from foreword.plugin.manager import PluginManager
-from foreword.server.hooked_engine import HookedEngine, hooked
+from foreword.server.inference.hooked_engine import HookedEngine, hooked
 from foreword.turns.turn_pool import TurnPool
 
 

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from foreword.server.memory_trim import MemoryTrimmer, trimmer
+from foreword.server.endpoint.memory_trim import MemoryTrimmer, trimmer
 
 MIB = 2**20
 
 # Small blocks whose neighbours stay: the C library cannot return them by itself.
 GROW_AND_TRIM = """
 import os
-from foreword.server.memory_trim import trimmer
+from foreword.server.endpoint.memory_trim import trimmer
 own = trimmer()
 own.trim_if_grown()
 rest = own._resident_bytes()

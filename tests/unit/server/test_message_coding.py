@@ -11,8 +11,8 @@ import pytest
 
 from factories.waiting import eventually
 from foreword.errors import InvalidArgumentError
-from foreword.server.call_record import CallRecord, keep_record
-from foreword.server.message_coding import MessageCoder
+from foreword.server.calls.call_record import CallRecord, keep_record
+from foreword.server.calls.message_coding import MessageCoder
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from factories.waiting import eventually
-from foreword.server.recent import RecentCache
+from foreword.server.calls.recent import RecentCache
 
 
 class Clock:

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from foreword.errors import ExhaustedError, NotFoundError
-from foreword.server.call_record import CallRecord
-from foreword.server.interceptors import Call
-from foreword.server.refusals import SlowRefusals
+from foreword.server.callers.refusals import SlowRefusals
+from foreword.server.calls.call_record import CallRecord
+from foreword.server.calls.interceptors import Call
 
 
 class Context:

@@ -9,7 +9,7 @@ import pytest
 from foreword.data.rows import write_rows
 from foreword.domain.dataset import Dataset, Row
 from foreword.errors import InvalidArgumentError
-from foreword.server.row_pages import read_page
+from foreword.server.uploads.row_pages import read_page
 from foreword.storage.lists.page_tokens import PageTokens
 
 CONTENT = write_rows([Row(number=number, input=f"in {number}", output="x") for number in range(1, 4)])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from foreword.server.token_buckets import TokenBuckets
+from foreword.server.callers.token_buckets import TokenBuckets
 
 
 def test_a_full_bucket_gives_its_capacity_and_then_what_flows_in():

@@ -7,7 +7,7 @@ import pytest
 
 from factories.serving import TinyBaseModel
 from foreword.plugin.encoding import encode_input
-from foreword.server.token_counts import MOST_CHARACTERS, TokenCounters
+from foreword.server.plans.token_counts import MOST_CHARACTERS, TokenCounters
 
 
 class SlowTokenizer(TinyBaseModel):

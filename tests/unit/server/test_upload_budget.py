@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from foreword.errors import ExhaustedError
-from foreword.server.upload_budget import UploadBudget
+from foreword.server.uploads.budget import UploadBudget
 
 MIB = 2**20
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from foreword.errors import InvalidArgumentError
-from foreword.storage.artifact_keys import check_key, checkpoints_key, new_dataset_key, tuned_model_key
+from foreword.storage.artifacts.keys import check_key, checkpoints_key, new_dataset_key, tuned_model_key
 
 MOMENT = datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from factories.object_store import object_store_url
 from foreword.errors import AlreadyExistsError, ArtifactError, InvalidArgumentError, UnavailableError
-from foreword.storage import outages
-from foreword.storage.artifacts import ArtifactStore
+from foreword.storage.artifacts import outages
+from foreword.storage.artifacts.store import ArtifactStore
 
 FILES = {"rows.jsonl": b'{"input": "a"}\n', "notes.txt": b""}
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foreword.storage import block_hashes
-from foreword.storage.block_hashes import BLOCK_BYTES, BlockHashes, VerifiedFile, hash_blocks
+from foreword.storage.artifacts import block_hashes
+from foreword.storage.artifacts.block_hashes import BLOCK_BYTES, BlockHashes, VerifiedFile, hash_blocks
 
 
 class CorruptError(Exception):

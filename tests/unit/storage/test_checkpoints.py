@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from factories.object_store import object_store_url
 from foreword.errors import LeaseLostError, UnavailableError
-from foreword.storage.checkpoints import CheckpointStore
+from foreword.storage.artifacts.checkpoints import CheckpointStore
 
 
 @pytest.fixture(params=["folder", "object store"])

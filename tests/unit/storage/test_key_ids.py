@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
-from foreword.storage.key_ids import KeyIds
+from foreword.storage.repositories.key_ids import KeyIds
 
 IDS = KeyIds(b"a" * 32)
 

@@ -23,11 +23,11 @@ from foreword.scheduling.installed import installed
 from foreword.scheduling.price import price_on
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.answer_batches import AnswerBatch, AnswerBatches
-from foreword.storage.dataset_rows import open_rows
-from foreword.storage.datasets import DatasetRepository
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.tuned_models import TunedModelRepository
+from foreword.storage.repositories.dataset_rows import open_rows
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.storage.workers.answer_batches import AnswerBatch, AnswerBatches
 from foreword.tuning.measuring import EXAMINED_SHARE, HELD_OUT_SHARE
 from foreword.turns.slices import outside, pause
 

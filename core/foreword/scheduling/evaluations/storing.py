@@ -11,10 +11,10 @@ from typing import IO
 
 from foreword.domain.evaluation import AnsweredRow, AnswerRowsFile, Evaluation
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.answered_rows import answered_row_line
-from foreword.storage.artifact_keys import evaluation_rows_key
-from foreword.storage.dataset_rows import rows_files
-from foreword.storage.publication import ArtifactPublisher
+from foreword.storage.artifacts.keys import evaluation_rows_key
+from foreword.storage.artifacts.publication import ArtifactPublisher
+from foreword.storage.repositories.answered_rows import answered_row_line
+from foreword.storage.repositories.dataset_rows import rows_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

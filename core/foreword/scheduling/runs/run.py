@@ -26,9 +26,9 @@ from foreword.scheduling.runs.trial import TrialComparison
 from foreword.scheduling.tuned_models import find_start, read_start
 from foreword.scheduling.turn import Turn
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.dataset_rows import open_rows
-from foreword.storage.datasets import DatasetRepository
 from foreword.storage.jobs.leases import Lease
+from foreword.storage.repositories.dataset_rows import open_rows
+from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.tuning.measuring import EXAMINED_SHARE, HELD_OUT_SHARE
 from foreword.tuning.runs.results import StepReport, TrainResult
 from foreword.tuning.runs.run import TuningRun

@@ -10,7 +10,7 @@ from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.scheduling.heartbeat import Heartbeat
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifact_keys import checkpoints_key
+from foreword.storage.artifacts.keys import checkpoints_key
 from foreword.storage.jobs.leases import Lease
 from foreword.tuning.runs.run import TuningRun
 

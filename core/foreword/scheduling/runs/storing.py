@@ -14,11 +14,11 @@ from foreword.domain.suspect_rows import SuspectRows
 from foreword.domain.tuned_model import CONFIG_FILE, TENSORS_FILE, TunedModel
 from foreword.plugin.interfaces import BaseModel, Schema, TuningMethod
 from foreword.scheduling.workshop import Workshop
-from foreword.storage.artifact_keys import tuned_model_key
-from foreword.storage.datasets import DatasetRepository
-from foreword.storage.experiments import ExperimentRepository
+from foreword.storage.artifacts.keys import tuned_model_key
+from foreword.storage.artifacts.publication import ArtifactPublisher
 from foreword.storage.jobs.leases import Lease
-from foreword.storage.publication import ArtifactPublisher
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.experiments import ExperimentRepository
 from foreword.tuning.adapter import adapter_files
 from foreword.tuning.advice import curve_advice
 from foreword.tuning.runs.results import TrainResult

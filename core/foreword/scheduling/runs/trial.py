@@ -9,7 +9,7 @@ from foreword.domain.halving import Rung
 from foreword.errors import UnavailableError
 from foreword.observability.logging import get_logger
 from foreword.storage.database import Database
-from foreword.storage.sweeps import SweepRepository
+from foreword.storage.repositories.sweeps import SweepRepository
 from foreword.tuning.runs.results import StepReport
 
 _log = get_logger("worker")

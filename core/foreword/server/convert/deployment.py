@@ -17,9 +17,9 @@ from foreword.names import (
     check_id,
     check_serving_name,
 )
+from foreword.server.calls.status import failure_status
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
-from foreword.server.status import failure_status
 from foreword.v1 import deployment_pb2, deployment_service_pb2
 
 DEFAULT_SPACE = "default"

@@ -14,10 +14,10 @@ from foreword.domain.evaluation import (
     SystemDifference,
 )
 from foreword.names import BaseModelName, DatasetName, EvaluationName, TunedModelName
+from foreword.server.calls.status import failure_status
 from foreword.server.convert.parameters import task_options
 from foreword.server.convert.report import evaluations, interval
 from foreword.server.convert.timestamps import timestamp
-from foreword.server.status import failure_status
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import evaluation_pb2
 

@@ -26,6 +26,7 @@ from foreword.names import (
     TuneSweepName,
     check_id,
 )
+from foreword.server.calls.status import failure_status
 from foreword.server.convert.parameters import (
     check_init_text,
     parse_start,
@@ -37,7 +38,6 @@ from foreword.server.convert.parameters import (
 from foreword.server.convert.report import evaluations, finding
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
-from foreword.server.status import failure_status
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import tune_experiment_pb2, tune_experiment_service_pb2
 

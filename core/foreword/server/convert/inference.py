@@ -11,11 +11,11 @@ from foreword.domain.messages import MAX_BATCH_REQUESTS, MAX_RESPONSE_BYTES, USU
 from foreword.domain.violations import Violations
 from foreword.errors import ForewordError, InvalidArgumentError
 from foreword.plugin.interfaces import LabelSpace
+from foreword.server.calls.status import status_of
 from foreword.server.convert.generate_parameters import fitted, parse_generate_parameters
 from foreword.server.convert.parameters import parse_labels
 from foreword.server.convert.prompts import Prompt, parse_prompt
 from foreword.server.convert.text_limits import MAX_DISPLAY_NAME
-from foreword.server.status import status_of
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import inference_pb2, inference_service_pb2
 

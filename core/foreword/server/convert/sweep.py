@@ -11,12 +11,12 @@ from foreword.domain.experiment import ExperimentConfig
 from foreword.domain.halving import Rung
 from foreword.domain.sweep import SearchSpace, SweepPlan, SweptParameter, TrialStatus, TuneSweep
 from foreword.names import TunedModelName, TuneExperimentName, TuneSweepName
+from foreword.server.calls.status import failure_status
 from foreword.server.convert.experiment import configuration
 from foreword.server.convert.report import finding
 from foreword.server.convert.structs import struct_value
 from foreword.server.convert.sweep_request import NewSweep
 from foreword.server.convert.timestamps import timestamp
-from foreword.server.status import failure_status
 from foreword.turns.cancellation import check_cancelled
 from foreword.v1 import tune_sweep_pb2
 

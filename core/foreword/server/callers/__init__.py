@@ -1,0 +1,1 @@
+"""Who calls: keys and scopes, and limits for callers that repeat what was refused."""

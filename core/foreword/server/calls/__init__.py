@@ -1,0 +1,1 @@
+"""What all RPCs share: interceptors, the access log, coding of messages, errors and threads."""

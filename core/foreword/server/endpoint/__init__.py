@@ -1,0 +1,1 @@
+"""The gRPC server itself: its address, options, health service and memory."""

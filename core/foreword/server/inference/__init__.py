@@ -1,0 +1,1 @@
+"""From a request to the engine: the model that is meant, batches, plugin hooks and probes."""

@@ -1,0 +1,224 @@
+"""Resolution of the `model` of a request to the data that the engine needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from foreword.domain.answer_calibration import AnswerCalibration
+from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
+from foreword.domain.templates import apply_verbalizer
+from foreword.domain.tuned_model import TunedModel
+from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.inference.interfaces import AdapterReference
+from foreword.names import BaseModelName, DeploymentName, TunedModelName, is_serving_name
+from foreword.plugin.interfaces import LabelSpace
+from foreword.plugin.manager import PluginManager
+from foreword.server.callers.auth import require_own
+from foreword.server.calls.pools import READ_SECONDS
+from foreword.server.calls.recent import RecentCache
+from foreword.storage.database import Database
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.turns.turn_pool import TurnPool
+
+_MAX_AGE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedModel:
+    """A model that was found by its name.
+
+    Attributes:
+        version: Resource name of the tuned or base model.
+        adapter: Adapter of a tuned model; None for a base model.
+        verbalizer: Template of inputs; `{{input}}` for a base model.
+        label_space: Closed set of answers; None if any text is possible.
+        soft_prompt_tokens: Number of soft-prompt vectors before every input.
+        context_tokens: Context of the base model in tokens.
+        label_temperature: Divisor of the log-probabilities of label sets, from the calibration of a tuned model.
+        calibration: That calibration; None if there is none.
+    """
+
+    version: str
+    base_model: str
+    adapter: AdapterReference | None
+    verbalizer: str
+    label_space: LabelSpace | None
+    soft_prompt_tokens: int
+    context_tokens: int
+    label_temperature: float = 1.0
+    calibration: AnswerCalibration | None = None
+
+    def text(self, prompt: str) -> str:
+        """Return the input for the base model."""
+        return apply_verbalizer(self.verbalizer, prompt)
+
+
+class ModelResolver:
+    """A resolver of the model names in requests. It caches each result for a second of `clock`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        plugins: PluginManager,
+        storage: TurnPool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._storage = storage
+        self._database = database
+        self._plugins = plugins
+        self._recent: RecentCache[tuple[str, str], ResolvedModel] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
+
+    async def find(self, tenant: str, model: str) -> ResolvedModel:
+        """Find the model of a serving name, a deployment, a tuned model, a base model or an alias.
+
+        Raises:
+            NotFoundError: No model in this tenant has that name.
+            InvalidArgumentError: The text is not a valid name.
+            FailedPreconditionError: The deployment is not ready, or something that its model needs is missing.
+        """
+        if model.startswith("baseModels/"):
+            return self._base_model(BaseModelName.parse(model, "model").model)
+        if model.startswith("tenants/"):
+            name = TunedModelName if "/tunedModels/" in model else DeploymentName
+            require_own(name.parse(model, "model").tenant, model)
+        return await self._recent.get(
+            (tenant, model), lambda: self._storage.run(tenant, READ_SECONDS, self._find, tenant, model)
+        )
+
+    def forget(self) -> None:
+        """Drop all cached results after a change. Changes are rare, so there is no need to be selective."""
+        self._recent.clear()
+
+    def resolve(self, tenant: str, model: ModelReference) -> ResolvedModel:
+        """Resolve a deployment's model. Blocks.
+
+        Raises:
+            FailedPreconditionError: The tuned model was deleted, its base model or task is not installed, or the base
+                model now has different weights.
+        """
+        if model.base_model is not None:
+            return self._installed(model.base_model, str(BaseModelName(model.base_model)))
+        assert model.tuned_model is not None
+        name = str(TunedModelName(tenant, model.tuned_model))
+        try:
+            tuned = TunedModelRepository(self._database, tenant).get(model.tuned_model)
+        except NotFoundError:
+            raise FailedPreconditionError(
+                f"{name} was deleted, so its deployment cannot be used. Update the deployment to another model.",
+                reason="MODEL_DELETED",
+                metadata={"resource": name},
+            ) from None
+        return self._tuned_model(tuned)
+
+    def _find(self, tenant: str, model: str) -> ResolvedModel:
+        if not model.startswith("tenants/"):
+            return self._by_serving_name(tenant, model)
+        if "/tunedModels/" in model:
+            name = TunedModelName.parse(model, "model")
+            return self._tuned_model(TunedModelRepository(self._database, tenant).get(name.tuned_model))
+        deployment = DeploymentName.parse(model, "model")
+        return self._deployment(
+            DeploymentRepository(self._database, tenant).get(deployment.space, deployment.deployment)
+        )
+
+    def _by_serving_name(self, tenant: str, model: str) -> ResolvedModel:
+        """Return the deployment with that serving name, or else the base model with that id or alias."""
+        if is_serving_name(model):
+            try:
+                return self._deployment(DeploymentRepository(self._database, tenant).find(model))
+            except NotFoundError:
+                pass
+        try:
+            return self._base_model(model)
+        except NotFoundError:
+            raise NotFoundError(
+                f"{model[:128]} is neither a serving name of your tenant nor a base model. Check the name.",
+                metadata={"resource": model[:128]},
+            ) from None
+
+    def _deployment(self, deployment: Deployment) -> ResolvedModel:
+        serving = deployment.serving
+        if serving is not None:
+            return self.resolve(deployment.tenant, serving.model)
+        name = str(DeploymentName(deployment.tenant, deployment.space, deployment.id))
+        failure = deployment.revisions[0].failure
+        if deployment.state is DeploymentState.FAILED and failure is not None:
+            raise FailedPreconditionError(
+                f"{name} did not pass its probe: {failure.message} Then update the deployment to a model that works.",
+                reason="DEPLOYMENT_FAILED",
+                metadata={"resource": name, "cause": failure.reason},
+            )
+        raise FailedPreconditionError(
+            f"{name} is being loaded and probed. Wait until its state is READY.",
+            reason="DEPLOYMENT_NOT_READY",
+            metadata={"resource": name},
+        )
+
+    def _tuned_model(self, tuned: TunedModel) -> ResolvedModel:
+        name = str(TunedModelName(tuned.tenant, tuned.id))
+        base = self._installed(tuned.base_model, name)
+        task = self._plugins.tasks.get(tuned.task)
+        for missing, noun, id in (
+            (task is None, "task", tuned.task),
+            (tuned.tuning_type not in self._plugins.tuning_methods.items, "tuning method", tuned.tuning_type),
+        ):
+            if missing:
+                raise FailedPreconditionError(
+                    f"{name} needs the {noun} {id}, which is not installed. Install its plugin.",
+                    reason="PLUGIN_MISSING",
+                    metadata={"resource": name},
+                )
+        assert task is not None
+        revision = self._plugins.base_model(tuned.base_model).spec.revision
+        if tuned.provenance.get("base_model", revision) != revision:
+            raise FailedPreconditionError(
+                f"{name} was tuned on other weights of {tuned.base_model} than are installed now (revision "
+                f"{revision[:12]}), so its answers would be random. Tune it again, or install the former weights.",
+                reason="BASE_MODEL_CHANGED",
+                metadata={"resource": name, "revision": revision},
+            )
+        return ResolvedModel(
+            version=name,
+            base_model=tuned.base_model,
+            adapter=AdapterReference(
+                tenant=tuned.tenant,
+                base_model=tuned.base_model,
+                tuning_type=tuned.tuning_type,
+                artifact=tuned.artifact,
+                content_sha256=tuned.content_sha256,
+                config_sha256=tuned.provenance.get("adapter_config", ""),
+            ),
+            verbalizer=tuned.verbalizer,
+            label_space=task.label_space(tuned.schema) if task.closed else None,
+            soft_prompt_tokens=tuned.num_virtual_tokens,
+            context_tokens=base.context_tokens,
+            label_temperature=tuned.label_temperature,
+            calibration=tuned.answer_calibration,
+        )
+
+    def _installed(self, base_model: str, needed_by: str) -> ResolvedModel:
+        """Return a base model that a stored resource refers to."""
+        try:
+            return self._base_model(base_model)
+        except NotFoundError:
+            raise FailedPreconditionError(
+                f"{needed_by} needs the base model {base_model}, which is not installed. Install its plugin.",
+                reason="BASE_MODEL_MISSING",
+                metadata={"resource": needed_by},
+            ) from None
+
+    def _base_model(self, name: str) -> ResolvedModel:
+        spec = self._plugins.base_model(name).spec
+        return ResolvedModel(
+            version=str(BaseModelName(spec.id)),
+            base_model=spec.id,
+            adapter=None,
+            verbalizer="{{input}}",
+            label_space=None,
+            soft_prompt_tokens=0,
+            context_tokens=spec.context_tokens,
+        )

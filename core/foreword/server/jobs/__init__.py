@@ -1,0 +1,1 @@
+"""Experiments and evaluations as their owners see them: watches and comparisons."""

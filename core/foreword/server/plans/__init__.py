@@ -1,0 +1,1 @@
+"""Plans of requested experiments and evaluations, and what planning reads."""

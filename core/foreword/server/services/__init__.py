@@ -1,0 +1,1 @@
+"""One servicer per file, and what they share: conversion of responses in threads, and request ids."""

@@ -1,0 +1,240 @@
+"""DeploymentService: spaces, deployments and their revisions."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from foreword.domain.deployment import ModelReference
+from foreword.domain.resource_view import ResourceView
+from foreword.errors import InvalidArgumentError
+from foreword.names import DeploymentName, SpaceName, TenantName
+from foreword.plugin.manager import PluginManager
+from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.server.calls.pools import READ_SECONDS, WRITE_SECONDS
+from foreword.server.convert import deployment as convert
+from foreword.server.convert.paging import parse_list_request
+from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.inference.prober import Prober
+from foreword.server.services.idempotency import request_key
+from foreword.server.services.responses import fill_page
+from foreword.storage.database import Database
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.spaces import SpaceRepository
+from foreword.turns.turn_pool import TurnPool
+from foreword.v1 import deployment_pb2, deployment_service_pb2, deployment_service_pb2_grpc
+
+_ALL_SPACES = "-"
+
+
+class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
+    """The implementation of `foreword.v1.DeploymentService`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        plugins: PluginManager,
+        models: ModelResolver,
+        prober: Prober,
+        storage: TurnPool,
+    ) -> None:
+        self._storage = storage
+        self._database = database
+        self._plugins = plugins
+        self._models = models
+        self._prober = prober
+
+    async def CreateSpace(
+        self, request: deployment_service_pb2.CreateSpaceRequest, context: Any
+    ) -> deployment_pb2.Space:
+        """Create a space."""
+        new = convert.parse_new_space(request)
+        key = request_key("CreateSpace", request)
+        caller = current_caller()
+        require_own(new.tenant or caller.tenant, request.parent)
+        created = await self._storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
+            self._spaces(caller.tenant).create,
+            id=new.id,
+            display_name=new.display_name,
+            stage=new.stage,
+            description=new.description,
+            tags=new.tags,
+            creator=caller.api_key,
+            request=key,
+        )
+        return convert.space(created)
+
+    async def GetSpace(self, request: deployment_service_pb2.GetSpaceRequest, context: Any) -> deployment_pb2.Space:
+        """Return a space."""
+        name = SpaceName.parse(request.name)
+        require_own(name.tenant, request.name)
+        found = await self._storage.run(name.tenant, READ_SECONDS, self._spaces(name.tenant).get, name.space)
+        require_readable(found.creator, request.name)
+        return convert.space(found)
+
+    async def ListSpaces(
+        self, request: deployment_service_pb2.ListSpacesRequest, context: Any
+    ) -> deployment_service_pb2.ListSpacesResponse:
+        """List spaces, ordered by id."""
+        caller = current_caller()
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
+        spaces = self._spaces(caller.tenant)
+        return await fill_page(
+            self._storage,
+            deployment_service_pb2.ListSpacesResponse(),
+            "spaces",
+            lambda take: spaces.list(listed, take=take),
+            convert.space,
+        )
+
+    async def DeleteSpace(self, request: deployment_service_pb2.DeleteSpaceRequest, context: Any) -> empty_pb2.Empty:
+        """Delete an empty space."""
+        name = SpaceName.parse(request.name)
+        require_own(name.tenant, request.name)
+        await self._storage.run(name.tenant, WRITE_SECONDS, self._spaces(name.tenant).delete, name.space)
+        return empty_pb2.Empty()
+
+    async def CreateDeployment(
+        self, request: deployment_service_pb2.CreateDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Create a deployment, which is served once its first revision has passed its probe."""
+        new = convert.parse_new_deployment(request)
+        key = request_key("CreateDeployment", request)
+        caller = current_caller()
+        if new.parent is not None:
+            require_own(new.parent.tenant, request.parent)
+        model = self._reference(new.model)
+        id = new.id or f"deployment-{secrets.token_hex(4)}"
+        created = await self._storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
+            self._deployments(caller.tenant).create,
+            space=convert.DEFAULT_SPACE if new.parent is None else new.parent.space,
+            id=id,
+            serving_name=new.serving_name or id,
+            display_name=new.display_name,
+            description=new.description,
+            tags=new.tags,
+            model=model,
+            creator=caller.api_key,
+            request=key,
+        )
+        self._changed()
+        return convert.deployment(created)
+
+    async def GetDeployment(
+        self, request: deployment_service_pb2.GetDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Return a deployment."""
+        name = self._name(request.name)
+        found = await self._storage.run(
+            name.tenant, READ_SECONDS, self._deployments(name.tenant).get, name.space, name.deployment
+        )
+        require_readable(found.creator, request.name)
+        return convert.deployment(found)
+
+    async def ListDeployments(
+        self, request: deployment_service_pb2.ListDeploymentsRequest, context: Any
+    ) -> deployment_service_pb2.ListDeploymentsResponse:
+        """List deployments, newest first."""
+        caller = current_caller()
+        space = None
+        if request.parent:
+            parent = SpaceName.parse(request.parent, "parent")
+            require_own(parent.tenant, request.parent)
+            space = None if parent.space == _ALL_SPACES else parent.space
+        listed = parse_list_request(request, creator=caller.reads_only_of)
+        full = listed.view is ResourceView.FULL
+        deployments = self._deployments(caller.tenant)
+        return await fill_page(
+            self._storage,
+            deployment_service_pb2.ListDeploymentsResponse(),
+            "deployments",
+            lambda take: deployments.list(space, listed, take=take),
+            lambda item: convert.deployment(item, with_revisions=full),
+        )
+
+    async def UpdateDeployment(
+        self, request: deployment_service_pb2.UpdateDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Change a deployment. A new model is served once it has passed its probe."""
+        change = convert.parse_deployment_change(request)
+        key = request_key("UpdateDeployment", request)
+        require_own(change.name.tenant, str(change.name))
+        updated = await self._storage.run(
+            change.name.tenant,
+            WRITE_SECONDS,
+            self._deployments(change.name.tenant).update,
+            change.name.space,
+            change.name.deployment,
+            etag=change.etag,
+            model=None if change.model is None else self._reference(change.model),
+            display_name=change.display_name,
+            description=change.description,
+            tags=change.tags,
+            request=key,
+        )
+        self._changed()
+        return convert.deployment(updated)
+
+    async def RollbackDeployment(
+        self, request: deployment_service_pb2.RollbackDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Return to an earlier revision at once."""
+        name = self._name(request.name)
+        if request.revision < 0:
+            raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
+        key = request_key("RollbackDeployment", request)
+        rolled_back = await self._storage.run(
+            name.tenant,
+            WRITE_SECONDS,
+            self._deployments(name.tenant).rollback,
+            name.space,
+            name.deployment,
+            request.revision,
+            request=key,
+        )
+        self._changed()
+        return convert.deployment(rolled_back)
+
+    async def DeleteDeployment(
+        self, request: deployment_service_pb2.DeleteDeploymentRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Delete a deployment."""
+        name = self._name(request.name)
+        await self._storage.run(
+            name.tenant, WRITE_SECONDS, self._deployments(name.tenant).delete, name.space, name.deployment
+        )
+        self._changed()
+        return empty_pb2.Empty()
+
+    def _changed(self) -> None:
+        """Apply a change in this process at once. Other replicas notice it within a second."""
+        self._models.forget()
+        self._prober.wake()
+
+    def _reference(self, model: convert.NamedModel) -> ModelReference:
+        """Return the model to deploy, with aliases resolved. The transaction checks that a tuned model exists."""
+        if model.tuned_model is not None:
+            require_own(model.tuned_model.tenant, str(model.tuned_model))
+            return ModelReference(tuned_model=model.tuned_model.tuned_model)
+        assert model.base_model is not None
+        return ModelReference(base_model=self._plugins.base_model(model.base_model).spec.id)
+
+    def _name(self, text: str) -> DeploymentName:
+        name = DeploymentName.parse(text)
+        require_own(name.tenant, text)
+        return name
+
+    def _spaces(self, tenant: str) -> SpaceRepository:
+        return SpaceRepository(self._database, tenant)
+
+    def _deployments(self, tenant: str) -> DeploymentRepository:
+        return DeploymentRepository(self._database, tenant)

@@ -1,0 +1,264 @@
+"""EvaluationService: queues, watches and cancels evaluations, and lists their rows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from google.protobuf import empty_pb2
+
+from foreword.domain.evaluation import AnsweredRow, Evaluation
+from foreword.domain.job import JobState
+from foreword.domain.violations import fields_below
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
+from foreword.names import BaseModelName, EvaluationName, TenantName, TunedModelName
+from foreword.server.callers.auth import current_caller, require_own, require_readable
+from foreword.server.calls.pools import BEGIN_SECONDS, READ_SECONDS, ROW_SECONDS, WRITE_SECONDS, Pools
+from foreword.server.convert import evaluation as convert
+from foreword.server.convert.evaluation_request import AskedSystem, NewEvaluation, parse_new_evaluation
+from foreword.server.convert.paging import page_size, parse_list_request
+from foreword.server.inference.model_resolver import ModelResolver
+from foreword.server.jobs.watches import Watches
+from foreword.server.plans.evaluations import EvaluationPlanner, FoundSystem
+from foreword.server.services.idempotency import request_key
+from foreword.server.services.responses import converted, fill_page
+from foreword.storage.artifacts.deletions import ArtifactDeletions
+from foreword.storage.artifacts.store import ArtifactStore
+from foreword.storage.database import Database
+from foreword.storage.lists.page_tokens import page_tokens
+from foreword.storage.lists.pages import Page, Take
+from foreword.storage.repositories.answered_rows import open_answered_rows, read_answered_page
+from foreword.storage.repositories.datasets import DatasetRepository
+from foreword.storage.repositories.evaluations import EvaluationRepository
+from foreword.storage.repositories.tuned_models import TunedModelRepository
+from foreword.v1 import evaluation_pb2, evaluation_service_pb2, evaluation_service_pb2_grpc
+
+_DEFAULT_ROWS: Final = 50
+
+_Request = evaluation_service_pb2.ListEvaluationRowsRequest
+_SELECTIONS: Final[dict[int, tuple[str, Callable[[AnsweredRow], bool]]]] = {
+    _Request.SELECTION_UNSPECIFIED: ("all", lambda _: True),
+    _Request.SELECTION_ALL: ("all", lambda _: True),
+    _Request.SELECTION_DIFFERENT: ("different", lambda row: row.is_different),
+    _Request.SELECTION_WRONG: ("wrong", lambda row: row.scores[0] < 1.0),
+}
+
+
+class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
+    """The implementation of `foreword.v1.EvaluationService`.
+
+    Args:
+        max_queued: Maximum number of queued evaluations of a tenant.
+        heartbeat_seconds: Maximum time during which a watch sends nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        artifacts: ArtifactStore,
+        deletions: ArtifactDeletions,
+        planner: EvaluationPlanner,
+        models: ModelResolver,
+        pools: Pools,
+        watches: Watches,
+        max_queued: int,
+        heartbeat_seconds: float,
+    ) -> None:
+        self._database = database
+        self._artifacts = artifacts
+        self._deletions = deletions
+        self._planner = planner
+        self._models = models
+        self._pools = pools
+        self._watches = watches
+        self._max_queued = max_queued
+        self._heartbeat_seconds = heartbeat_seconds
+
+    async def CreateEvaluation(
+        self, request: evaluation_service_pb2.CreateEvaluationRequest, context: Any
+    ) -> evaluation_pb2.Evaluation:
+        """Look up the systems of an evaluation and queue it."""
+        new = parse_new_evaluation(request)
+        key = request_key("CreateEvaluation", request)
+        caller = current_caller()
+        require_own(new.tenant or caller.tenant, request.parent)
+        for dataset in new.datasets:
+            require_own(dataset.tenant, str(dataset))
+        repository = EvaluationRepository(self._database, caller.tenant)
+        if not new.validate_only:
+            made = await self._pools.storage.run(caller.tenant, READ_SECONDS, repository.find_replayed, key)
+            if made is not None:
+                return convert.evaluation(made)
+        await self._require_readable_datasets(caller.tenant, new)
+        systems: list[FoundSystem] = []
+        for place, system in enumerate(new.systems):
+            with fields_below(f"evaluation.systems[{place}]"):
+                systems.append(await self._find(caller.tenant, system))
+        config, estimated_seconds = await self._pools.work.run(
+            caller.tenant, BEGIN_SECONDS, self._planner.plan, caller.tenant, new, systems
+        )
+        if new.validate_only:
+            return convert.planned_evaluation(
+                caller.tenant, new.display_name, new.description, config, estimated_seconds
+            )
+        created = await self._pools.storage.run(
+            caller.tenant,
+            WRITE_SECONDS,
+            repository.create,
+            display_name=new.display_name,
+            description=new.description,
+            id=new.id,
+            config=config,
+            estimated_seconds=estimated_seconds,
+            creator=caller.api_key,
+            request=key,
+            max_queued=self._max_queued,
+        )
+        return convert.evaluation(created)
+
+    async def GetEvaluation(
+        self, request: evaluation_service_pb2.GetEvaluationRequest, context: Any
+    ) -> evaluation_pb2.Evaluation:
+        """Return an evaluation with its results."""
+        name = self._name(request.name)
+        repository = EvaluationRepository(self._database, name.tenant)
+        found, message = await converted(
+            self._pools.storage, lambda: repository.get(name.evaluation), convert.evaluation
+        )
+        require_readable(found.creator, request.name)
+        return message
+
+    async def ListEvaluations(
+        self, request: evaluation_service_pb2.ListEvaluationsRequest, context: Any
+    ) -> evaluation_service_pb2.ListEvaluationsResponse:
+        """List evaluations, newest first, without results."""
+        caller = current_caller()
+        if request.parent:
+            require_own(TenantName.parse(request.parent, "parent").tenant, request.parent)
+        listed = parse_list_request(request, creator=caller.reads_only_of)
+        repository = EvaluationRepository(self._database, caller.tenant)
+        return await fill_page(
+            self._pools.storage,
+            evaluation_service_pb2.ListEvaluationsResponse(),
+            "evaluations",
+            lambda take: repository.list(listed, take=take),
+            convert.evaluation,
+        )
+
+    async def WatchEvaluation(
+        self, request: evaluation_service_pb2.WatchEvaluationRequest, context: Any
+    ) -> AsyncIterator[evaluation_service_pb2.WatchEvaluationResponse]:
+        """Stream an evaluation each time it changes, until it has ended."""
+        with self._watches.open(self._name(request.name)) as watch:
+            async for seen in watch.updates(self._heartbeat_seconds):
+                require_readable(seen.creator, request.name)
+                message = await self._pools.storage.run(seen.tenant, READ_SECONDS, convert.evaluation, seen)
+                yield evaluation_service_pb2.WatchEvaluationResponse(evaluation=message)
+                if seen.state.ended:
+                    return
+
+    async def CancelEvaluation(
+        self, request: evaluation_service_pb2.CancelEvaluationRequest, context: Any
+    ) -> evaluation_pb2.Evaluation:
+        """Request the cancellation of an evaluation."""
+        name = self._name(request.name)
+        repository = EvaluationRepository(self._database, name.tenant)
+        _, message = await converted(
+            self._pools.storage,
+            lambda: repository.request_cancel(name.evaluation),
+            convert.evaluation,
+            cost=WRITE_SECONDS,
+        )
+        return message
+
+    async def DeleteEvaluation(
+        self, request: evaluation_service_pb2.DeleteEvaluationRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Delete an evaluation that has ended, with its rows."""
+        name = self._name(request.name)
+        repository = EvaluationRepository(self._database, name.tenant)
+        for files in await self._pools.storage.run(name.tenant, WRITE_SECONDS, repository.delete, name.evaluation):
+            await self._pools.files.run(name.tenant, WRITE_SECONDS, self._deletions.delete, files)
+        return empty_pb2.Empty()
+
+    async def ListEvaluationRows(
+        self, request: evaluation_service_pb2.ListEvaluationRowsRequest, context: Any
+    ) -> evaluation_service_pb2.ListEvaluationRowsResponse:
+        """List the rows of an evaluation with the answers of all systems, in order."""
+        name = self._name(request.name)
+        size = page_size(request) or _DEFAULT_ROWS
+        selection = _SELECTIONS.get(request.selection)
+        if selection is None:
+            raise InvalidArgumentError.of(
+                "selection", f"must be one of {', '.join(_Request.Selection.keys())}, not {request.selection}"
+            )
+        repository = EvaluationRepository(self._database, name.tenant)
+        found = await self._pools.storage.run(name.tenant, READ_SECONDS, repository.get, name.evaluation)
+        require_readable(found.creator, request.name)
+        return await fill_page(
+            self._pools.files,
+            evaluation_service_pb2.ListEvaluationRowsResponse(),
+            "rows",
+            lambda take: self._read_rows(found, selection, size, request.page_token, take),
+            lambda row: convert.evaluation_row(row, found.config.systems),
+            cost=READ_SECONDS + size * ROW_SECONDS,
+        )
+
+    def _read_rows(
+        self,
+        evaluation: Evaluation,
+        selection: tuple[str, Callable[[AnsweredRow], bool]],
+        size: int,
+        page_token: str,
+        take: Take[AnsweredRow],
+    ) -> Page[AnsweredRow]:
+        if evaluation.rows is None:
+            raise _without_rows(evaluation)
+        chosen, keeps = selection
+        with open_answered_rows(self._artifacts, evaluation, evaluation.rows) as file:
+            tokens = page_tokens(self._database)
+            return read_answered_page(file, evaluation, chosen, size, page_token, tokens, keeps=keeps, take=take)
+
+    async def _require_readable_datasets(self, tenant: str, new: NewEvaluation) -> None:
+        """Raise NotFoundError unless the caller can read the datasets, because the rows show their content."""
+        datasets = DatasetRepository(self._database, tenant)
+        for name in new.datasets:
+            dataset = await self._pools.storage.run(tenant, READ_SECONDS, datasets.get, name.dataset)
+            require_readable(dataset.creator, str(name))
+
+    async def _find(self, tenant: str, system: AskedSystem) -> FoundSystem:
+        """Look up the model of a system.
+
+        Raises:
+            NotFoundError: It does not exist, or the caller's key cannot read it.
+            FailedPreconditionError: It is a deployment that is not ready, or something that it needs is missing.
+        """
+        found = await self._models.find(tenant, system.model)
+        if found.adapter is None:
+            return FoundSystem(asked=system, base_model=BaseModelName.parse(found.version).model, tuned=None)
+        name = TunedModelName.parse(found.version)
+        repository = TunedModelRepository(self._database, tenant)
+        tuned = await self._pools.storage.run(tenant, READ_SECONDS, repository.get, name.tuned_model)
+        require_readable(tuned.creator, system.model)
+        return FoundSystem(asked=system, base_model=tuned.base_model, tuned=tuned)
+
+    def _name(self, text: str) -> EvaluationName:
+        name = EvaluationName.parse(text)
+        require_own(name.tenant, text)
+        return name
+
+
+def _without_rows(evaluation: Evaluation) -> FailedPreconditionError:
+    name = str(EvaluationName(evaluation.tenant, evaluation.id))
+    if evaluation.state is JobState.FAILED and evaluation.failure is not None:
+        remedy = f"It has failed: {evaluation.failure.message}"
+    elif evaluation.state.ended:
+        remedy = "It was cancelled. Create it again."
+    else:
+        remedy = "Wait until it has succeeded."
+    return FailedPreconditionError(
+        f"{name} has no rows to list. {remedy}",
+        reason="EVALUATION_NOT_SUCCEEDED",
+        metadata={"resource": name, "state": evaluation.state.value},
+    )

@@ -1,0 +1,253 @@
+"""InferenceService: runs inference with tuned and base models."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from foreword.domain.answer_calibration import AnswerCalibration
+from foreword.domain.inference import Generation, TokenUsage
+from foreword.domain.templates import input_offset
+from foreword.errors import FailedPreconditionError, InternalError
+from foreword.inference.interfaces import EngineClient, EngineRequest
+from foreword.plugin.interfaces import LabelSpace
+from foreword.server.callers.auth import current_caller
+from foreword.server.calls.call_record import current_record
+from foreword.server.calls.closable import closable
+from foreword.server.calls.pools import BEGIN_SECONDS
+from foreword.server.convert import inference as convert
+from foreword.server.convert.prompts import Prompt
+from foreword.server.inference.batches import settled, with_patience
+from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
+from foreword.turns.turn_pool import TurnPool
+from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
+
+Request = TypeVar("Request")
+Parsed = TypeVar("Parsed")
+
+# A stream or a batch ends shortly before the caller's deadline, so that the results so far arrive.
+_MARGIN = 0.2
+_MAX_MARGIN_SECONDS = 2.0
+_SMALL_BYTES: Final = 32 * 1024
+"""Size of requests that are parsed on the event loop, which takes about a millisecond. Variables in a longest prompt
+take a few hundred."""
+_BATCH_ROWS = 32
+"""Number of requests of one batch in the engine at a time: as many as it decodes together, so that none queues."""
+
+
+class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
+    """The implementation of `foreword.v1.InferenceService`. It does not write to the database."""
+
+    def __init__(self, *, engine: EngineClient, models: ModelResolver, parsing: TurnPool) -> None:
+        self._engine = engine
+        self._models = models
+        self._parsing = parsing
+
+    async def Generate(
+        self, request: inference_service_pb2.GenerateRequest, context: Any
+    ) -> inference_service_pb2.GenerateResponse:
+        """Generate text."""
+        parsed = await self._parse(convert.parse_text_request, request)
+        return await self._answer(parsed, _deadline(context))
+
+    async def StreamGenerate(
+        self, request: inference_service_pb2.StreamGenerateRequest, context: Any
+    ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
+        """Generate text and stream it in pieces."""
+        parsed = await self._parse(convert.parse_text_request, request)
+        resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
+        async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
+            async for piece in pieces:
+                if piece.final is not None:
+                    _count(piece.final.usage)
+                yield convert.stream_response(piece.text, piece.final, resolved.version)
+
+    async def BatchGenerate(
+        self, request: inference_service_pb2.BatchGenerateRequest, context: Any
+    ) -> inference_service_pb2.BatchGenerateResponse:
+        """Generate text for many requests; a request that fails has its error as its result."""
+        parsed = await self._parse(convert.parse_batch_request, request)
+        if parsed.model:
+            await self._models.find(current_caller().tenant, parsed.model)
+        deadline = _early_deadline(context)
+
+        async def answer(item: convert.BatchItem) -> inference_service_pb2.GenerateResponse:
+            parsed_item = await self._parse(convert.parse_text_request, item.request, item.byte_size)
+            return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
+
+        outcomes = await settled((partial(answer, item) for item in parsed.items), limit=_BATCH_ROWS)
+        response, byte_size = await self._parsing.run(
+            current_caller().tenant,
+            BEGIN_SECONDS,
+            convert.batch_response,
+            outcomes,
+            parsed.max_response_bytes,
+        )
+        current_record().response_bytes = byte_size
+        return response
+
+    async def Classify(
+        self, request: inference_service_pb2.ClassifyRequest, context: Any
+    ) -> inference_service_pb2.ClassifyResponse:
+        """Return labels with their probabilities, and abstain below a threshold."""
+        parsed = await self._parse(convert.parse_label_request, request)
+        tenant = current_caller().tenant
+        resolved = await self._models.find(tenant, parsed.model)
+        space = _label_space(resolved, parsed)
+        calibration = _calibration(resolved, parsed)
+        result = await self._engine.classify(
+            EngineRequest(
+                id=secrets.token_hex(8),
+                tenant=tenant,
+                base_model=resolved.base_model,
+                adapter=resolved.adapter,
+                text=resolved.text(parsed.prompt.text),
+                parameters=parsed.fitted(resolved.context_tokens),
+                deadline=_deadline(context),
+                label_space=space,
+                label_temperature=resolved.label_temperature,
+                stream=False,
+            )
+        )
+        _count(result.usage)
+        threshold = parsed.least_probability(result.label_sets[0].labels, calibration)
+        return convert.classify_response(result, space, parsed, threshold, resolved.version)
+
+    async def Tokenize(
+        self, request: inference_service_pb2.TokenizeRequest, context: Any
+    ) -> inference_service_pb2.TokenizeResponse:
+        """Count tokens, in total and for each part of a structured prompt."""
+        parsed = await self._parse(convert.parse_count_request, request)
+        tenant = current_caller().tenant
+        resolved = await self._models.find(tenant, parsed.model)
+        whole = await self._engine.tokenize(
+            tenant, resolved.base_model, resolved.text(parsed.prompt.text), with_texts=parsed.return_tokens
+        )
+        current_record().input_tokens += len(whole.ids)
+        parts = await self._part_counts(tenant, resolved, parsed.prompt, len(whole.ids))
+        return inference_service_pb2.TokenizeResponse(
+            token_count=len(whole.ids),
+            tokens=whole.texts,
+            part_token_counts=parts,
+            soft_prompt_tokens=resolved.soft_prompt_tokens,
+        )
+
+    async def _parse(self, parse: Callable[[Request], Parsed], request: Request, size: int | None = None) -> Parsed:
+        """Parse a request, a large one in a thread so that other requests go on meanwhile.
+
+        Args:
+            size: Size of the request in bytes; None for that of the message of the RPC.
+        """
+        size = current_record().request_bytes if size is None else size
+        if size <= _SMALL_BYTES:
+            return parse(request)
+        return await self._parsing.run(current_caller().tenant, BEGIN_SECONDS, parse, request)
+
+    async def _answer(
+        self, parsed: convert.TextRequest, deadline: float | None
+    ) -> inference_service_pb2.GenerateResponse:
+        """Return the whole answer to one request."""
+        resolved, engine_request = await self._text_request(parsed, deadline, stream=False)
+        final: Generation | None = None
+        async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
+            async for piece in pieces:
+                final = piece.final or final
+        answer = _finished(final)
+        _count(answer.usage)
+        return convert.generate_response(answer, resolved.version)
+
+    async def _part_counts(self, tenant: str, resolved: ResolvedModel, prompt: Prompt, total: int) -> dict[str, int]:
+        """Return the number of tokens that each part of a structured prompt adds; `template` is the rest.
+
+        A token may span two parts, so the count of a part is the growth of the text up to its end.
+        """
+        if prompt.structured is None:
+            return {}
+        text, offset = resolved.text(prompt.text), input_offset(resolved.verbalizer)
+        counts: dict[str, int] = {}
+        counted = 0
+        for part, (start, end) in prompt.structured.spans().items():
+            if start == end:
+                counts[part] = 0
+                continue
+            ends = []
+            for place in (start, end):
+                tokens = await self._engine.tokenize(tenant, resolved.base_model, text[: offset + place])
+                ends.append(min(max(counted, len(tokens.ids)), total))
+                counted = ends[-1]
+            counts[part] = ends[1] - ends[0]
+        counts["template"] = total - sum(counts.values())
+        return counts
+
+    async def _text_request(
+        self, parsed: convert.TextRequest, deadline: float | None, *, stream: bool
+    ) -> tuple[ResolvedModel, EngineRequest]:
+        """Return the model and the request to the engine."""
+        tenant = current_caller().tenant
+        resolved = await self._models.find(tenant, parsed.model)
+        return resolved, EngineRequest(
+            id=secrets.token_hex(8),
+            tenant=tenant,
+            base_model=resolved.base_model,
+            adapter=resolved.adapter,
+            text=resolved.text(parsed.prompt.text),
+            parameters=parsed.fitted(resolved.context_tokens),
+            deadline=deadline,
+            label_space=resolved.label_space,
+            stream=stream,
+        )
+
+
+def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> LabelSpace:
+    """Return the labels to choose from: those of the tuned model, or else those of the request."""
+    space = resolved.label_space or parsed.label_space
+    if space is None:
+        raise FailedPreconditionError(
+            f"{resolved.version} was not tuned for a closed task. Send the labels to choose from in `labels`.",
+            reason="LABELS_MISSING",
+            metadata={"resource": resolved.version},
+        )
+    return space
+
+
+def _calibration(resolved: ResolvedModel, parsed: convert.LabelRequest) -> AnswerCalibration | None:
+    """Return the calibration of the model, which a request with a precision needs."""
+    if parsed.min_precision is not None and resolved.calibration is None:
+        raise FailedPreconditionError(
+            f"{resolved.version} has no calibration, so no threshold is known for `min_precision`. Tune a model for a "
+            "closed task with held-out rows (`validation_split` or a validation dataset), or set `threshold` instead.",
+            reason="CALIBRATION_MISSING",
+            metadata={"resource": resolved.version},
+        )
+    return resolved.calibration
+
+
+def _deadline(context: Any) -> float | None:
+    """Return the deadline of the call on the clock of `time.monotonic()`; None if it has none."""
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
+
+
+def _early_deadline(context: Any) -> float | None:
+    """Return the earlier deadline of an answer that is useful even if it is unfinished."""
+    remaining: float | None = context.time_remaining()
+    if remaining is None:
+        return None
+    return time.monotonic() + remaining - min(_MAX_MARGIN_SECONDS, _MARGIN * remaining)
+
+
+def _count(usage: TokenUsage) -> None:
+    """Add the tokens of an answer to the record of the RPC."""
+    record = current_record()
+    record.input_tokens += usage.input_tokens
+    record.generated_tokens += usage.generated_tokens
+
+
+def _finished(answer: Generation | None) -> Generation:
+    if answer is None:
+        raise InternalError("The engine ended an answer without its last piece. Try again.")
+    return answer

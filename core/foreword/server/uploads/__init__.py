@@ -1,0 +1,1 @@
+"""Uploads of datasets in chunks, and the pages of their rows."""

@@ -1,0 +1,1 @@
+"""Files of resources in a folder or an object store, published together with their rows."""

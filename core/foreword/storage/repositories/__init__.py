@@ -1,0 +1,1 @@
+"""What owners store, bound to their tenant: one repository for each kind of resource."""

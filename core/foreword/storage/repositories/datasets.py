@@ -1,0 +1,223 @@
+"""Datasets of a tenant."""
+
+from __future__ import annotations
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, defer
+
+from foreword.domain.dataset import Dataset
+from foreword.domain.report import DataReport
+from foreword.domain.resource_view import ResourceView
+from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.names import DatasetName, EvaluationName, TuneExperimentName
+from foreword.storage.artifacts.deletions import drop_note, note_deletion
+from foreword.storage.codec import decode, encode
+from foreword.storage.database import Database
+from foreword.storage.jobs.transitions import LIVE_STATES
+from foreword.storage.lists.list_specs import DATASETS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
+from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.tenants import require_tenant
+from foreword.storage.tables import DatasetRow, DatasetVersionRow, EvaluationRow, ExperimentRow, JobRow
+from foreword.storage.texts import check_texts
+
+
+class DatasetRepository:
+    """The datasets of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def create(
+        self,
+        *,
+        display_name: str,
+        description: str,
+        artifact: str,
+        content_sha256: str,
+        blocks_sha256: str,
+        row_count: int,
+        byte_size: int,
+        report: DataReport,
+        creator: str,
+        request: RequestKey | None = None,
+    ) -> Dataset:
+        """Store a dataset as the next version of its display name. Version numbers are never reused.
+
+        Raises:
+            NotFoundError: The tenant or the dataset of a replayed request does not exist.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        check_texts(display_name=display_name, description=description)
+        document = encode(DataReport, report, "report")
+        with self._database.write_tenant(self._tenant) as session:
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                row = _find(session, self._tenant, replay.resource)
+                if row is None:
+                    raise deleted_since(str(DatasetName(self._tenant, replay.resource)))
+                return to_dataset(row)
+            require_tenant(session, self._tenant)
+            now = self._database.clock(session)
+            row = DatasetRow(
+                tenant=self._tenant,
+                id=self._database.new_id(),
+                display_name=display_name,
+                description=description,
+                version=_next_version(session, self._tenant, display_name),
+                artifact=artifact,
+                content_sha256=content_sha256,
+                blocks_sha256=blocks_sha256,
+                row_count=row_count,
+                byte_size=byte_size,
+                report=document,
+                creator=creator,
+                create_time=now,
+            )
+            session.add(row)
+            drop_note(session, artifact)
+            remember(session, self._tenant, request, row.id, now)
+            return to_dataset(row)
+
+    def get(self, id: str) -> Dataset:
+        """Return a dataset with its report.
+
+        Raises:
+            NotFoundError: It does not exist in the tenant.
+        """
+        with self._database.read() as session:
+            return to_dataset(_require(session, self._tenant, id))
+
+    def find(self, id: str) -> Dataset | None:
+        """Return a dataset without its report; None if it does not exist in the tenant."""
+        with self._database.read() as session:
+            query = select(DatasetRow).options(defer(DatasetRow.report))
+            row = session.scalars(query.where(DatasetRow.tenant == self._tenant, DatasetRow.id == id)).one_or_none()
+            return None if row is None else to_dataset(row, with_report=False)
+
+    def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Dataset] = take_any) -> Page[Dataset]:
+        """List datasets, by default newest first; the basic view leaves out their reports.
+
+        Args:
+            take: Keeps each item, or returns False to end the page before it.
+
+        Raises:
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
+        """
+        full = request.view is ResourceView.FULL
+        return ListReader(
+            database=self._database,
+            spec=DATASETS,
+            tenant=self._tenant,
+            conditions=[DatasetRow.tenant == self._tenant],
+            options=() if full else [defer(DatasetRow.report)],
+            convert=lambda _, rows: (to_dataset(row, with_report=full) for row in rows),
+        ).read(request, take)
+
+    def delete(self, id: str) -> str | None:
+        """Delete a dataset.
+
+        Returns:
+            The prefix of its rows in the artifact store, scheduled for deletion by `ArtifactDeletions`; None if another
+            dataset of the tenant still refers to it.
+
+        Raises:
+            NotFoundError: It does not exist in the tenant.
+            FailedPreconditionError: A queued or running experiment or evaluation needs it.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            row = _require(session, self._tenant, id)
+            user = _user(session, self._tenant, id)
+            if user is not None:
+                raise FailedPreconditionError(
+                    f"{user} needs {DatasetName(self._tenant, id)}. Wait until it has ended, or cancel it.",
+                    reason="RESOURCE_IN_USE",
+                    metadata={"resource": str(DatasetName(self._tenant, id)), "user": user},
+                )
+            session.delete(row)
+            session.flush()
+            shared = session.scalars(
+                select(DatasetRow.id)
+                .where(DatasetRow.tenant == self._tenant, DatasetRow.artifact == row.artifact)
+                .limit(1)
+            ).one_or_none()
+            if shared is not None:
+                return None
+            note_deletion(session, self._tenant, row.artifact, self._database.clock(session))
+            return row.artifact
+
+
+def _user(session: Session, tenant: str, id: str) -> str | None:
+    """Return the name of a queued or running job that needs a dataset; None if there is none."""
+    live = JobRow.state.in_(LIVE_STATES)
+    validation = ExperimentRow.config["validation_dataset"].as_string()
+    run = session.scalars(
+        select(ExperimentRow.id)
+        .join(ExperimentRow.job)
+        .where(ExperimentRow.tenant == tenant, live, or_(ExperimentRow.dataset == id, validation == id))
+        .limit(1)
+    ).one_or_none()
+    if run is not None:
+        return str(TuneExperimentName(tenant, run))
+    evaluation = session.scalars(
+        select(EvaluationRow.id)
+        .join(EvaluationRow.job)
+        .where(
+            EvaluationRow.tenant == tenant,
+            live,
+            or_(EvaluationRow.dataset == id, EvaluationRow.examples_dataset == id),
+        )
+        .limit(1)
+    ).one_or_none()
+    return None if evaluation is None else str(EvaluationName(tenant, evaluation))
+
+
+def require_dataset(session: Session, tenant: str, id: str) -> None:
+    """Check that a dataset exists.
+
+    Raises:
+        NotFoundError: It does not exist in the tenant.
+    """
+    if session.scalars(select(DatasetRow.key).where(DatasetRow.tenant == tenant, DatasetRow.id == id)).first() is None:
+        raise NotFoundError.of(str(DatasetName(tenant, id)))
+
+
+def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
+    """Convert a row to a dataset."""
+    return Dataset(
+        tenant=row.tenant,
+        id=row.id,
+        display_name=row.display_name,
+        description=row.description,
+        version=row.version,
+        artifact=row.artifact,
+        content_sha256=row.content_sha256,
+        blocks_sha256=row.blocks_sha256,
+        row_count=row.row_count,
+        byte_size=row.byte_size,
+        report=decode(DataReport, row.report) if with_report else None,
+        creator=row.creator,
+        create_time=row.create_time,
+    )
+
+
+def _find(session: Session, tenant: str, id: str) -> DatasetRow | None:
+    return session.scalars(select(DatasetRow).where(DatasetRow.tenant == tenant, DatasetRow.id == id)).one_or_none()
+
+
+def _require(session: Session, tenant: str, id: str) -> DatasetRow:
+    row = _find(session, tenant, id)
+    if row is None:
+        raise NotFoundError.of(str(DatasetName(tenant, id)))
+    return row
+
+
+def _next_version(session: Session, tenant: str, display_name: str) -> int:
+    counter = session.get(DatasetVersionRow, (tenant, display_name))
+    if counter is None:
+        counter = DatasetVersionRow(tenant=tenant, display_name=display_name, last_version=0)
+        session.add(counter)
+    counter.last_version += 1
+    return counter.last_version

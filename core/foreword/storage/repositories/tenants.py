@@ -1,0 +1,235 @@
+"""Tenants and their API keys."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from foreword.domain.deployment import Stage
+from foreword.domain.tenant import ApiKey, Scope, Tenant
+from foreword.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
+from foreword.names import ApiKeyName, TenantName, check_id
+from foreword.storage.database import Database
+from foreword.storage.lists.list_specs import API_KEYS, TENANTS
+from foreword.storage.lists.pages import ListReader, Page, Take, take_any
+from foreword.storage.lists.request import FIRST_PAGE, ListRequest
+from foreword.storage.repositories.key_ids import key_ids
+from foreword.storage.repositories.requests import RequestKey, deleted_since, find_replay, remember
+from foreword.storage.tables import ApiKeyRow, SpaceRow, TenantRow
+from foreword.storage.texts import check_texts
+
+DEFAULT_SPACE = "default"
+_BASE62 = string.digits + string.ascii_letters
+# 43 characters out of 62 hold 256 bits.
+_SECRET_LENGTH = 43
+# Administrators create tenants, so these request ids belong to no tenant.
+_NO_TENANT = ""
+
+
+def hash_secret(secret: str) -> str:
+    """Return the SHA-256 of a whole secret in hexadecimal. Compare it with `hmac.compare_digest`."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def require_tenant(session: Session, tenant: str) -> None:
+    """Check that a tenant exists, so that creating a resource in a missing tenant raises a clear error.
+
+    Raises:
+        NotFoundError: The tenant does not exist.
+    """
+    if session.get(TenantRow, tenant) is None:
+        raise NotFoundError.of(str(TenantName(tenant)), "Create it with: foreword tenants create.")
+
+
+class TenantRepository:
+    """All tenants, for administrators and for authentication."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_tenant(self, id: str, display_name: str = "", request: RequestKey | None = None) -> Tenant:
+        """Create a tenant with its space `default`. An empty display name becomes the id.
+
+        Raises:
+            InvalidArgumentError: The id or the display name is invalid.
+            AlreadyExistsError: The id is taken, or the request id was already used with other content.
+        """
+        check_id(id, "tenant_id")
+        check_texts(display_name=display_name)
+        with self._database.write("tenants") as session:
+            replay = find_replay(session, _NO_TENANT, request)
+            if replay is not None:
+                row = session.get(TenantRow, replay.resource)
+                if row is None:
+                    raise deleted_since(str(TenantName(replay.resource)))
+                return _tenant(row)
+            if session.get(TenantRow, id) is not None:
+                raise AlreadyExistsError(
+                    f"{TenantName(id)} already exists. Use it, or choose another id.",
+                    metadata={"resource": str(TenantName(id))},
+                )
+            now = self._database.clock(session)
+            row = _add_tenant(session, id, display_name, now)
+            remember(session, _NO_TENANT, request, id, now)
+            return _tenant(row)
+
+    def ensure_tenant(self, id: str) -> Tenant:
+        """Return a tenant. Create it if it does not exist.
+
+        Raises:
+            InvalidArgumentError: The id is invalid.
+        """
+        check_id(id, "tenant_id")
+        with self._database.write("tenants") as session:
+            row = session.get(TenantRow, id)
+            return _tenant(row or _add_tenant(session, id, "", self._database.clock(session)))
+
+    def get_tenant(self, id: str) -> Tenant:
+        """Return a tenant.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+        """
+        with self._database.read() as session:
+            row = session.get(TenantRow, id)
+            if row is None:
+                raise NotFoundError.of(str(TenantName(id)))
+            return _tenant(row)
+
+    def list_tenants(self, request: ListRequest = FIRST_PAGE, *, take: Take[Tenant] = take_any) -> Page[Tenant]:
+        """List tenants, by default ordered by id.
+
+        Args:
+            take: Keeps each item, or returns False to end the page before it.
+
+        Raises:
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
+        """
+        return ListReader(
+            database=self._database, spec=TENANTS, tenant="", convert=lambda _, rows: map(_tenant, rows)
+        ).read(request, take)
+
+    def create_api_key(
+        self, tenant: str, display_name: str, scopes: Iterable[Scope], expire_time: datetime | None = None
+    ) -> tuple[ApiKey, str]:
+        """Create an API key.
+
+        Returns:
+            The key and its secret. The secret is not stored.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            InvalidArgumentError: There is no scope, or the expiry time is in the past.
+        """
+        check_texts(display_name=display_name)
+        granted = frozenset(scopes)
+        if not granted:
+            raise InvalidArgumentError.of("api_key.scopes", "must hold at least one scope")
+        ids = key_ids(self._database)
+        random = "".join(secrets.choice(_BASE62) for _ in range(_SECRET_LENGTH))
+        with self._database.write_tenant(tenant) as session:
+            require_tenant(session, tenant)
+            id = next(id for id in iter(ids.new, None) if _find(session, id) is None)
+            secret = f"fw_{id}_{random}"
+            now = self._database.clock(session)
+            if expire_time is not None and expire_time <= now:
+                raise InvalidArgumentError.of("api_key.expire_time", "must be in the future")
+            row = ApiKeyRow(
+                tenant=tenant,
+                id=id,
+                display_name=display_name,
+                scopes=sorted(scope.value for scope in granted),
+                secret_sha256=hash_secret(secret),
+                expire_time=expire_time,
+                create_time=now,
+            )
+            session.add(row)
+            return _api_key(row), secret
+
+    def find_api_key(self, id: str) -> ApiKey | None:
+        """Return the key of any tenant by its id, even if it has expired; None if it does not exist."""
+        if not (id.isascii() and id.isprintable()):
+            return None
+        with self._database.read() as session:
+            row = _find(session, id)
+            return None if row is None else _api_key(row)
+
+    def list_api_keys(
+        self, tenant: str, request: ListRequest = FIRST_PAGE, *, take: Take[ApiKey] = take_any
+    ) -> Page[ApiKey]:
+        """List the API keys of a tenant, by default newest first.
+
+        Args:
+            take: Keeps each item, or returns False to end the page before it.
+
+        Raises:
+            NotFoundError: The tenant does not exist.
+            InvalidArgumentError: The page size, the token, the filter or the order is invalid.
+        """
+        return ListReader(
+            database=self._database,
+            spec=API_KEYS,
+            tenant=tenant,
+            conditions=[ApiKeyRow.tenant == tenant],
+            convert=lambda _, rows: map(_api_key, rows),
+            check=lambda session: require_tenant(session, tenant),
+        ).read(request, take)
+
+    def delete_api_key(self, tenant: str, id: str) -> None:
+        """Revoke an API key.
+
+        Raises:
+            NotFoundError: The key does not exist in the tenant.
+        """
+        with self._database.write_tenant(tenant) as session:
+            gone = session.scalars(
+                delete(ApiKeyRow).where(ApiKeyRow.tenant == tenant, ApiKeyRow.id == id).returning(ApiKeyRow.key)
+            ).one_or_none()
+            if gone is None:
+                raise NotFoundError.of(str(ApiKeyName(tenant, id)))
+
+
+def _find(session: Session, id: str) -> ApiKeyRow | None:
+    return session.scalars(select(ApiKeyRow).where(ApiKeyRow.id == id)).one_or_none()
+
+
+def _add_tenant(session: Session, id: str, display_name: str, now: datetime) -> TenantRow:
+    row = TenantRow(id=id, display_name=display_name or id, create_time=now)
+    session.add(row)
+    session.flush()  # the space refers to it
+    session.add(
+        SpaceRow(
+            tenant=id,
+            id=DEFAULT_SPACE,
+            display_name=DEFAULT_SPACE,
+            stage=Stage.DEVELOPMENT.value,
+            description="",
+            tags=[],
+            creator="",
+            create_time=now,
+            update_time=now,
+        )
+    )
+    return row
+
+
+def _tenant(row: TenantRow) -> Tenant:
+    return Tenant(id=row.id, display_name=row.display_name, create_time=row.create_time)
+
+
+def _api_key(row: ApiKeyRow) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        tenant=row.tenant,
+        display_name=row.display_name,
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        secret_sha256=row.secret_sha256,
+        expire_time=row.expire_time,
+        create_time=row.create_time,
+    )
