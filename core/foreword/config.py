@@ -202,6 +202,24 @@ class Settings(BaseSettings):
         description="CPU time for which one request may hold the server's event loop; the log names requests that hold "
         "it for longer.",
     )
+    metrics: bool = Field(
+        default=True, description="Count metrics in the server, and serve those of server and workers to Prometheus."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address on which the metrics are served, without TLS and without a key; they name tenants and "
+        "deployments.",
+    )
+    metrics_port: int = Field(
+        default=9464, ge=0, le=65535, description="Port of the server's metrics; 0 chooses a free one."
+    )
+    worker_metrics_port: int = Field(
+        default=9465,
+        ge=0,
+        le=65535,
+        description="Port of a worker's metrics. Further workers of the machine take the next free ports, without "
+        "9466, which is the Slack bot's; 0 chooses a free one.",
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Minimum log level.")
     access_log: bool = Field(
         default=False, description="Log one line at the end of each request, at level info; never texts or keys."

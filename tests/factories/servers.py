@@ -35,6 +35,7 @@ from foreword.scheduling.heartbeat import Heartbeats
 from foreword.scheduling.workshop import Workshop
 from foreword.server.app import ForewordServer
 from foreword.server.inference.adapters import adapter_reader
+from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
@@ -155,6 +156,7 @@ class RunningServer:
         self._channels: list[grpc.Channel] = []
         self._stopped = False
         self._ahead_seconds = 0.0
+        self.metrics = ServerMetrics(settings) if settings.metrics else None
         self.engine = InferenceEngine(
             base_models=shared_base_models(),
             methods=self.plugins.tuning_methods.items,
@@ -167,6 +169,7 @@ class RunningServer:
                 prompt_cache_bytes=settings.prompt_cache_bytes,
                 label_cache_bytes=settings.label_cache_bytes,
             ),
+            meter=self.metrics.engine if self.metrics else None,
         )
         try:
             self.port = self._loop.run(self._start())
@@ -182,6 +185,7 @@ class RunningServer:
             artifacts=self.artifacts,
             engine=self.engine,
             dev_key=self.settings.dev,
+            metrics=self.metrics,
             clock=lambda: time.monotonic() + self._ahead_seconds,
             now=lambda: datetime.now(UTC) + timedelta(seconds=self._ahead_seconds),
         )
@@ -327,6 +331,7 @@ class ServerFactory:
             "port": 0,
             "dev": True,
             "workers": 0,
+            "metrics": False,
             **settings,
         }
         Path(values["home"]).mkdir(parents=True, exist_ok=True)

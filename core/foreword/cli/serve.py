@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from foreword.config import Settings
     from foreword.inference.engine.engine import InferenceEngine
     from foreword.plugin.manager import PluginManager
+    from foreword.server.metrics.server_metrics import ServerMetrics
     from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
@@ -62,6 +63,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
     from foreword.scheduling.executor import LocalExecutor
     from foreword.scheduling.parent import when_stdin_closes
     from foreword.server.app import ForewordServer
+    from foreword.server.metrics.server_metrics import ServerMetrics
     from foreword.storage.artifacts.store import ArtifactStore
     from foreword.storage.database import Database
 
@@ -75,6 +77,7 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         _warn_of_failed_plugins(plugins)
         artifacts = ArtifactStore(settings.resolved_artifacts_url)
         warn_of_open_files(settings, database.file, artifacts.folder)
+        metrics = ServerMetrics(settings) if settings.metrics else None
         stop, lost = _stop_signal(), asyncio.Event()
 
         def end() -> None:
@@ -86,8 +89,9 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
             plugins=plugins,
             database=database,
             artifacts=artifacts,
-            engine=_engine(settings, plugins, artifacts),
+            engine=_engine(settings, plugins, artifacts, metrics),
             dev_key=settings.dev,
+            metrics=metrics,
             on_engine_lost=end,
         )
         executor = LocalExecutor(settings, settings.workers)
@@ -111,7 +115,9 @@ async def _serve(settings: Settings, until_stdin_closes: bool) -> None:
         database.close()
 
 
-def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore) -> InferenceEngine:
+def _engine(
+    settings: Settings, plugins: PluginManager, artifacts: ArtifactStore, metrics: ServerMetrics | None
+) -> InferenceEngine:
     from foreword.inference.engine.engine import InferenceEngine
     from foreword.inference.interfaces import EngineSettings
     from foreword.inference.residency.memory_budget import MemoryBudget
@@ -133,6 +139,7 @@ def _engine(settings: Settings, plugins: PluginManager, artifacts: ArtifactStore
         base_models=plugins.base_models.items,
         methods=plugins.tuning_methods.items,
         read_artifact=adapter_reader(artifacts),
+        meter=metrics.engine if metrics is not None else None,
     )
 
 

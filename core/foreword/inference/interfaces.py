@@ -5,7 +5,7 @@ A request is self-contained: the same one can be answered by an engine in this p
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -68,6 +68,7 @@ class EngineRequest:
         id: Name of the request in logs.
         tenant: The tenant whose share of the engine the request uses.
         base_model: Id of the base model, aliases already followed.
+        deployment: Serving name or id of the deployment that the caller asked, for metrics; empty if it was none.
         adapter: None for the base model as it is.
         text: Input, after composing and templates.
         deadline: Time of `time.monotonic()` after which the caller no longer waits for the answer; None for never.
@@ -81,6 +82,7 @@ class EngineRequest:
     tenant: str
     base_model: str
     text: str
+    deployment: str = ""
     adapter: AdapterReference | None = None
     parameters: GenerateParameters = field(default_factory=GenerateParameters)
     deadline: float | None = None
@@ -111,11 +113,62 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLoad:
-    """The work that an engine has at the moment, for gauges and decisions."""
+    """The work that an engine has at the moment, and what it keeps in memory, for gauges and decisions.
+
+    Attributes:
+        model_bytes: Memory of the weights of each base model that is loaded.
+        prompt_cache_bytes: Memory of the adapters that are kept.
+        prompt_cache_hits: Number of requests so far whose adapter was kept.
+        prompt_cache_misses: Number of requests so far whose adapter had to be read.
+    """
 
     queued_requests: int
     queued_tokens: int
     running_rows: int
+    model_bytes: Mapping[str, int] = field(default_factory=dict)
+    prompt_cache_bytes: int = 0
+    prompt_cache_hits: int = 0
+    prompt_cache_misses: int = 0
+
+
+class EngineMeter(Protocol):
+    """Receives what an engine measures, on the engine's thread. Its methods must return at once."""
+
+    def begun(self, base_model: str, waited_seconds: float) -> None:
+        """Record that a request has entered a batch, and how long after its arrival."""
+        ...
+
+    def first_token(self, base_model: str, seconds: float) -> None:
+        """Record the time from the arrival of a request to its first token."""
+        ...
+
+    def generated(self, base_model: str, seconds_per_token: float) -> None:
+        """Record the mean time of the tokens of an answer after the first one."""
+        ...
+
+    def computed(self, base_model: str, work: str, *, rows: int, adapters: int) -> None:
+        """Record the rows that were computed together, and the number of their different adapters.
+
+        Args:
+            work: `decode` for text, `score` for labels.
+        """
+        ...
+
+
+class NullMeter:
+    """A meter that records nothing."""
+
+    def begun(self, base_model: str, waited_seconds: float) -> None:
+        """Do nothing."""
+
+    def first_token(self, base_model: str, seconds: float) -> None:
+        """Do nothing."""
+
+    def generated(self, base_model: str, seconds_per_token: float) -> None:
+        """Do nothing."""
+
+    def computed(self, base_model: str, work: str, *, rows: int, adapters: int) -> None:
+        """Do nothing."""
 
 
 class EngineClient(Protocol):
@@ -157,5 +210,5 @@ class EngineClient(Protocol):
         ...
 
     def load(self) -> EngineLoad:
-        """Count the requests, tokens and rows that the engine has at the moment."""
+        """Count the requests, tokens and rows that the engine has at the moment. It may be called on any thread."""
         ...

@@ -71,7 +71,8 @@ class WorkerCompany:
         self._stop = stop
         self._clock = clock
         self._duration = timedelta(seconds=settings.lease_seconds)
-        self._heartbeats = Heartbeats(workshop.queue, duration=self._duration, stop=stop)
+        self._metrics = workshop.metrics
+        self._heartbeats = Heartbeats(workshop.queue, duration=self._duration, stop=stop, on_charge=self._note_charge)
         self._saver = ThreadPoolExecutor(_SAVING_THREADS, "checkpoints")
         self._members: list[AnyMember] = []
         self._asides: Asides[AnyMember] = Asides(clock)
@@ -111,6 +112,8 @@ class WorkerCompany:
         """Let a leased job join."""
         JobLog(lease).info("leased", resumed=lease.epoch > 1, beside=len(self._members))
         held = ExitStack()
+        held.enter_context(self._metrics.running(lease.kind.value, lease.job))
+        self._note_begin(lease)
         heartbeat = held.enter_context(self._heartbeats.of(lease))
         if lease.kind is JobKind.EVALUATE:
             evaluation = EvaluationRun(self._workshop, lease, heartbeat, self._turn.begin_tuning)
@@ -123,6 +126,17 @@ class WorkerCompany:
         member = Member(self._workshop, run, lease, heartbeat, held)
         self._members.append(member)
         self._asides.begin(member, lease.tenant, partial(member.prepare, self._load), partial(self._prepared, member))
+
+    def _note_begin(self, lease: Lease) -> None:
+        """Count a job that begins or goes on at this worker."""
+        if lease.epoch > 1:
+            self._metrics.resumed(lease.kind.value)
+        elif lease.subject.start_time is not None:
+            waited = lease.subject.start_time - lease.subject.create_time
+            self._metrics.begun(lease.kind.value, waited.total_seconds())
+
+    def _note_charge(self, lease: Lease, seconds: float) -> None:
+        self._metrics.charged(lease.tenant, lease.kind.value, seconds)
 
     def _let_join(self) -> None:
         """Let waiting runs of the company join while there is room."""
@@ -175,6 +189,7 @@ class WorkerCompany:
                 self._measure(self._member_of(tuning))
         if len(tuner.resting) == len(tuner.runs):
             return False
+        self._metrics.passed(tuner.runs[0].model.spec.id, len(tuner.runs) - len(tuner.resting))
         outcome = tuner.make_pass()
         for tuning, report in outcome.reports:
             member = self._member_of(tuning)
@@ -212,6 +227,10 @@ class WorkerCompany:
         measured = member.tuning.num_held_out_tokens if report.validation_loss is not None else 0
         member.heartbeat.charge((report.tokens + HELD_OUT_SHARE * measured) * self._price.seconds_per_token)
         self._price.observe(report, is_alone=len(self._members) == 1)
+        config = member.lease.experiment.config
+        self._metrics.updated(
+            config.base_model, config.task, seconds=report.seconds, rows=report.rows, loss=report.loss
+        )
         member.run.record(report)
 
     def _look(self) -> Lease | None:
@@ -259,6 +278,7 @@ class WorkerCompany:
         for member in leaving:
             self._asides.drop(member)
             self._leave(member)
+            self._metrics.ended(member.lease.kind.value, "yielded")
             JobLog(member.lease).info(
                 "yielded", to=following.subject.id, compute_seconds=member.heartbeat.compute_seconds
             )

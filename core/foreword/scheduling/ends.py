@@ -30,6 +30,7 @@ def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Excep
         error: The reason; None if the run has succeeded, which it has stored itself.
     """
     log = _log.bind(**JobLog(lease).context)
+    workshop.metrics.ended(lease.kind.value, _outcome(error))
     try:
         if _store_end(workshop, lease, heartbeat, error):
             _tidy_up(workshop, lease)
@@ -40,6 +41,22 @@ def end_run(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Excep
         log.warning("run_left", reason=outage.reason)
     except Exception:  # the root of a run: its error must not end the others
         log.exception("run_left")
+
+
+def _outcome(error: Exception | None) -> str:
+    """Return how a job leaves its worker, for the metrics."""
+    match error:
+        case None:
+            return "succeeded"
+        case LeaseLostError():
+            return "lost"
+        case UnavailableError():
+            return "put_off"
+        case WorkerStoppingError():
+            return "given_back"
+        case RunCancelledError():
+            return "cancelled"
+    return "failed"
 
 
 def _store_end(workshop: Workshop, lease: Lease, heartbeat: Heartbeat, error: Exception | None) -> bool:

@@ -43,6 +43,7 @@ class Heartbeats:
         duration: Duration of a lease after each heartbeat.
         stop: Set to stop the worker.
         clock: Clock of monotonic time in seconds.
+        on_charge: Called with the lease of a job and the compute time that it has used, in seconds.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Heartbeats:
         duration: timedelta,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
+        on_charge: Callable[[Lease, float], object] = lambda *_: None,
     ) -> None:
         self.stop = stop
         self.clock = clock
         self.lock = threading.RLock()
+        self.on_charge = on_charge
         self._queue = queue
         self._duration = duration
         self._last = float("-inf")
@@ -143,6 +146,7 @@ class Heartbeat:
         """Add compute time that the run has used."""
         with self._heartbeats.lock:
             self._charged_seconds += seconds
+        self._heartbeats.on_charge(self._lease, seconds)
 
     def note(self, progress: AnyProgress, snapshots: Sequence[Snapshot] = ()) -> None:
         """Leave new results for the next heartbeat."""

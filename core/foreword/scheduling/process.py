@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Sequence
 
+from foreword import __version__
 from foreword.config import Settings
+from foreword.observability.metrics.database import DatabaseMetrics
+from foreword.observability.metrics.endpoint import MetricsEndpoint
+from foreword.observability.metrics.process import new_registry
+from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.plugin.manager import PluginManager
 from foreword.scheduling.parent import when_stdin_closes
 from foreword.scheduling.worker import Worker
@@ -14,6 +20,11 @@ from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
 from foreword.storage.database import Database
 from foreword.storage.workers.queue import JobQueue
+
+_MOST_WORKERS = 64
+"""Workers of one machine whose metrics are served."""
+_BOT_PORT = 9466
+"""The default port of the Slack bot, which may start later."""
 
 
 def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
@@ -33,7 +44,17 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
 
         torch.set_num_threads(settings.torch_threads)
     database = Database(settings.resolved_database_url)
+    registry = new_registry(__version__)
+    database.on_transaction = DatabaseMetrics(registry).ended
+    endpoint = MetricsEndpoint(
+        registry,
+        host=settings.metrics_host,
+        ports=worker_ports(settings.worker_metrics_port),
+        setting="FOREWORD_WORKER_METRICS_PORT",
+    )
     try:
+        if settings.metrics:
+            endpoint.start()
         database.migrate()
         workshop = Workshop(
             settings=settings,
@@ -42,7 +63,17 @@ def run_worker(settings: Settings, *, until_stdin_closes: bool = False) -> None:
             artifacts=ArtifactStore(settings.resolved_artifacts_url),
             checkpoints=CheckpointStore(settings.resolved_artifacts_url, key=database.shared_key("checkpoints")),
             queue=JobQueue(database),
+            metrics=WorkerMetrics(registry),
         )
         Worker(workshop).run(stop)
     finally:
+        endpoint.stop()
         database.close()
+
+
+def worker_ports(first: int) -> Sequence[int]:
+    """Return the ports that workers of one machine try in this order for their metrics."""
+    if first == 0:
+        return (0,)
+    ports = range(first, min(first + _MOST_WORKERS + 1, 65_536))
+    return [port for port in ports if port != _BOT_PORT or port == first]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from foreword.config import Settings
+from foreword.observability.metrics.worker import WorkerMetrics
 from foreword.plugin.manager import PluginManager
 from foreword.storage.artifacts.checkpoints import CheckpointStore
 from foreword.storage.artifacts.store import ArtifactStore
@@ -15,7 +16,7 @@ from foreword.storage.workers.queue import JobQueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """Resources shared by all jobs of a worker; tests pass a `failpoint`."""
+    """Resources shared by all jobs of a worker; tests pass a `failpoint`. By default, nobody reads the metrics."""
 
     settings: Settings
     plugins: PluginManager
@@ -23,4 +24,5 @@ class Workshop:
     artifacts: ArtifactStore
     checkpoints: CheckpointStore
     queue: JobQueue
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
     failpoint: Callable[[str], None] = lambda _: None

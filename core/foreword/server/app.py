@@ -22,10 +22,11 @@ from foreword.plugin.manager import PluginManager
 from foreword.server.callers.auth import DEV_TENANT, Authenticator
 from foreword.server.callers.failed_keys import FailedKeys
 from foreword.server.callers.refusals import SlowRefusals
-from foreword.server.calls.access_log import AccessLog
+from foreword.server.calls.access_log import log_access
 from foreword.server.calls.hold_log import HoldLog
 from foreword.server.calls.interceptors import CallInterceptor, answer_errors, carry_request_id
 from foreword.server.calls.message_coding import MessageCoder
+from foreword.server.calls.outcomes import OutcomeListener, Outcomes
 from foreword.server.calls.peers import parse_networks
 from foreword.server.calls.pools import WRITE_SECONDS, Pools
 from foreword.server.endpoint.grpc_server import create_server
@@ -38,6 +39,7 @@ from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.inference.prober import Prober
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.watches import Watches
+from foreword.server.metrics.server_metrics import ServerMetrics
 from foreword.server.plans.evaluations import EvaluationPlanner
 from foreword.server.plans.experiments import Planner
 from foreword.server.plans.token_counts import TokenCounters
@@ -112,6 +114,7 @@ class ForewordServer:
         database: A migrated database, which the caller closes.
         engine: The engine, which is started and stopped with the server.
         dev_key: Whether the key `dev` of tenant `dev` is valid; loopback only. The key is not stored.
+        metrics: Counts what happens, and is served with the server; None for no metrics.
         on_engine_lost: Called on the event loop if the engine has failed. Health reports NOT_SERVING. The caller should
             stop the server and end the process, because only a new process can use a lost device again.
         clock: Clock of monotonic time in seconds, for the age of cached keys and models.
@@ -133,6 +136,7 @@ class ForewordServer:
         artifacts: ArtifactStore,
         engine: LocalEngine,
         dev_key: bool = False,
+        metrics: ServerMetrics | None = None,
         on_engine_lost: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -156,6 +160,9 @@ class ForewordServer:
         self.holds = HoldLog(self._clock)
         self._watchdog = LoopWatchdog(settings.loop_hold_milliseconds / 1000, self.holds.add)
         self._hooked_engine = hooked(engine, plugins, before=self._pools.hooks, after=self._pools.notices)
+        self._metrics = metrics
+        if metrics is not None:
+            metrics.watch(engine=engine, database=database, holds=self.holds, base_models=plugins.base_models.items)
         self._server: grpc.aio.Server | None = None
         self._background: list[asyncio.Task[None]] = []
         self._announcing: asyncio.Task[None] | None = None
@@ -178,9 +185,14 @@ class ForewordServer:
             now=self._now,
         )
         # The request id is outermost, so that all errors have it, including those of authentication.
-        access_log = (AccessLog(self._clock).layer,) if self._settings.access_log else ()
+        listeners: list[OutcomeListener] = []
+        if self._settings.access_log:
+            listeners.append(log_access)
+        if self._metrics is not None:
+            listeners.append(self._metrics.count_call)
+        outcomes = (Outcomes(listeners, self._clock).layer,) if listeners else ()
         interceptor = CallInterceptor(
-            (carry_request_id, *access_log, answer_errors, SlowRefusals().layer, authenticator.layer),
+            (carry_request_id, *outcomes, answer_errors, SlowRefusals().layer, authenticator.layer),
             MessageCoder(self._pools.parsing),
         )
         server = create_server([interceptor], server_options(self._settings))
@@ -197,6 +209,8 @@ class ForewordServer:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
         self._server = server
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.start)
         self._watchdog.start()
         self._background = [
             asyncio.create_task(prober.run(), name="prober"),
@@ -234,6 +248,8 @@ class ForewordServer:
         await asyncio.to_thread(self._engine.stop)
         if isinstance(self._hooked_engine, HookedEngine):
             await self._hooked_engine.finish(_NOTICE_SECONDS)
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.stop)
         self._pools.close()
         self._failed_keys.close()
         self._watchdog.stop()
@@ -326,7 +342,7 @@ class ForewordServer:
             (
                 inference_service_pb2_grpc.add_InferenceServiceServicer_to_server,
                 InferenceService(
-                    engine=self._hooked_engine,
+                    engine=self._metrics.metered(self._hooked_engine) if self._metrics else self._hooked_engine,
                     models=models,
                     parsing=self._pools.parsing,
                 ),

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -44,6 +44,8 @@ class Database:
     Attributes:
         is_sqlite: Whether the database is SQLite, which has only one writer at a time.
         file: The file of an SQLite database; None for PostgreSQL and for a `file:` URI.
+        on_transaction: Called at the end of each transaction, on its thread, with its use (`read` or `write`), the
+            seconds that it took and whether the database was available.
 
     Raises:
         InvalidArgumentError: The URL names another kind of database, or SQLite in memory, which other processes cannot
@@ -56,6 +58,7 @@ class Database:
         self._url = parsed
         self._migrations, self._marker = migrations, marker
         self._outages: dict[str, str] = {}
+        self.on_transaction: Callable[[str, float, bool], object] = _nothing
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self.file = _file_of(parsed) if self.is_sqlite else None
         options: dict[str, Any] = {
@@ -162,12 +165,14 @@ class Database:
         Args:
             use: `read` or `write`; one may work while the other fails.
         """
+        begin, available = time.monotonic(), True
         try:
             yield
         except (DBAPIError, PoolTimeoutError) as error:
             outage = find_outage(self._url, error)
             if outage is None:
                 raise
+            available = False
             if log and self._outages.get(use) != outage.problem:
                 self._outages[use] = outage.problem
                 _log.error(
@@ -181,6 +186,8 @@ class Database:
             if self.is_sqlite:
                 self._engine.dispose()  # connections cache pages of a file that may be replaced
             raise outage.error() from error
+        finally:
+            self.on_transaction(use, time.monotonic() - begin, available)
         if self._outages and self._outages.pop(use, None) is not None:
             _log.info("database_available", database=place_of(self._url), use=use)
 
@@ -190,6 +197,10 @@ class Database:
             yield
         except OSError as error:
             raise outage_of_file(place_of(self._url), error).error() from error
+
+
+def _nothing(_use: str, _seconds: float, _available: bool) -> None:
+    """Do nothing."""
 
 
 def _parse_url(url: str | Path) -> URL:

@@ -109,7 +109,9 @@ class LocalService:
             for name, value in os.environ.items()
             if not name.startswith("FOREWORD_") or name in _INHERITED_SETTINGS
         }
-        return {**inherited, "FOREWORD_HOME": str(self.home), **self._environment}
+        # The ports of the metrics may belong to a service that runs on this machine.
+        own = {"FOREWORD_HOME": str(self.home), "FOREWORD_METRICS": "false"}
+        return {**inherited, **own, **self._environment}
 
     def _close(self) -> None:
         assert self._process is not None

@@ -27,6 +27,16 @@ class AdapterLoader:
         self._read_artifact = read_artifact
         self._store = AdapterStore(max_bytes)
 
+    @property
+    def byte_size(self) -> int:
+        """Memory of the adapters that are kept, in bytes."""
+        return self._store.byte_size
+
+    @property
+    def uses(self) -> tuple[int, int]:
+        """Number of requests whose adapter was kept, and of those whose adapter was read."""
+        return self._store.uses
+
     def load(
         self, runner: ModelRunner, reference: AdapterReference | None, *, anew: bool = False
     ) -> LoadedAdapter | None:

@@ -30,6 +30,11 @@ class AdapterStore:
         """Memory in use, in bytes."""
         return self._cache.byte_size
 
+    @property
+    def uses(self) -> tuple[int, int]:
+        """Number of requests whose adapter was kept, and of those whose adapter was loaded."""
+        return self._cache.hits, self._cache.misses
+
     def get(
         self, reference: AdapterReference, load: Callable[[], tuple[LoadedAdapter | None, int]]
     ) -> LoadedAdapter | None:

@@ -37,7 +37,16 @@ from foreword.inference.engine.preparation import (
 from foreword.inference.engine.thread import EngineThread
 from foreword.inference.engine.token_budget import TokenBudget
 from foreword.inference.errors import deadline_error, draining_error
-from foreword.inference.interfaces import AdapterReference, EngineLoad, EngineRequest, EngineSettings, Piece, Tokens
+from foreword.inference.interfaces import (
+    AdapterReference,
+    EngineLoad,
+    EngineMeter,
+    EngineRequest,
+    EngineSettings,
+    NullMeter,
+    Piece,
+    Tokens,
+)
 from foreword.inference.labels.candidates import Candidates
 from foreword.inference.residency.model_residency import Hold, ModelResidency
 from foreword.inference.runner import ModelRunner
@@ -65,6 +74,7 @@ class InferenceEngine:
         methods: Tuning methods by tuning type.
         read_artifact: Reads an adapter's files; called on a loader thread.
         settings: The settings of the engine.
+        meter: Receives what the engine measures.
     """
 
     def __init__(
@@ -74,8 +84,10 @@ class InferenceEngine:
         methods: Mapping[str, TuningMethod],
         read_artifact: ReadArtifact,
         settings: EngineSettings | None = None,
+        meter: EngineMeter | None = None,
     ) -> None:
         self._base_models = base_models
+        self._meter = meter or NullMeter()
         self._settings = settings or EngineSettings()
         self._adapters = AdapterLoader(
             methods=methods, read_artifact=read_artifact, max_bytes=self._settings.prompt_cache_bytes
@@ -126,11 +138,16 @@ class InferenceEngine:
         self._counters.close()
 
     def load(self) -> EngineLoad:
-        """Count the requests, tokens and rows that the engine has at the moment."""
+        """Count the requests, tokens and rows that the engine has at the moment. It may be called on any thread."""
+        hits, misses = self._adapters.uses
         return EngineLoad(
             queued_requests=self._thread.waiting,
             queued_tokens=self._budget.total,
             running_rows=self._thread.running,
+            model_bytes={resident.name: resident.byte_size for resident in self._residency.residents()},
+            prompt_cache_bytes=self._adapters.byte_size,
+            prompt_cache_hits=hits,
+            prompt_cache_misses=misses,
         )
 
     @property
@@ -225,6 +242,7 @@ class InferenceEngine:
             runner = hold.loaded.result().runner
             seconds = _seconds(text, _labels_to_tokenize(request, known))
             job = await self._loaders.run(request.tenant, seconds, self._prepare, runner, request, text, labels, loop)
+            job.arrival = arrival
             limit = request.parameters.time_limit
             if limit is not None and request.label_space is None:
                 job.ends_at = arrival + limit.total_seconds()
@@ -302,6 +320,7 @@ class InferenceEngine:
             prefill_tokens=self._settings.prefill_tokens,
             deliver=self._thread.deliver,
             admitted=self._thread.admitted,
+            meter=self._meter,
         )
         self._thread.add(scheduler)
         return scheduler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,9 @@ class Job:
         waiting_tokens: Those of `tokens` that count as waiting still.
         labels: Whether the caller wants labels instead of text.
         shown: Whether the caller has text already.
+        arrival: Reading of `time.monotonic()` when the request arrived.
+        begin: Reading of that clock when the job was first taken into a batch; None before.
+        first_token: Likewise when its first token was generated.
         decoded: The finished answer as tokens, there before the last piece is delivered.
     """
 
@@ -50,6 +54,9 @@ class Job:
     labels: bool = False
     cancelled: bool = False
     shown: bool = False
+    arrival: float = field(default_factory=time.monotonic)
+    begin: float | None = None
+    first_token: float | None = None
     decoded: DecodedText | None = None
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,7 @@ from foreword.inference.decoding.decode_batch import DecodeBatch
 from foreword.inference.decoding.rows import ActiveRow, DecodedText, DecodeRow, RowEvent
 from foreword.inference.engine.job import Answer, Job
 from foreword.inference.errors import deadline_error, internal_error
-from foreword.inference.interfaces import Piece
+from foreword.inference.interfaces import EngineMeter, NullMeter, Piece
 from foreword.inference.labels.scored_sets import ScoredSets
 from foreword.inference.labels.scoring import Scoring
 from foreword.inference.runner import ModelRunner
@@ -37,6 +37,7 @@ class ModelScheduler:
         prefill_tokens: Tokens of inputs and candidates read per turn while answers are running.
         deliver: Sends an answer to the caller of a job.
         admitted: Called with the tokens of a job that no longer wait.
+        meter: Receives what is measured.
     """
 
     runner: ModelRunner
@@ -44,6 +45,7 @@ class ModelScheduler:
     prefill_tokens: int
     deliver: Callable[[Job, Answer], None]
     admitted: Callable[[Job, int], None]
+    meter: EngineMeter = field(default_factory=NullMeter)
     batch: DecodeBatch = field(init=False)
     decode_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
     score_queue: FairQueue[Job] = field(init=False, default_factory=FairQueue)
@@ -78,6 +80,7 @@ class ModelScheduler:
         self._join(self._take(self.decode_queue, budget, self.max_rows - len(self.batch)))
         self.taken.clear()
         if self.batch.rows:
+            self._note_batch("decode", self.active.values())
             try:
                 events = self.batch.step()
             except Exception:  # the thread's root: an answer that fails must not end the others of other models
@@ -134,6 +137,9 @@ class ModelScheduler:
                 self._end_waiting(job, now)
             else:
                 self._release(job, job.next_tokens if job.candidates is not None else job.tokens)
+                if job.begin is None:
+                    job.begin = now
+                    self.meter.begun(job.request.base_model, now - job.arrival)
                 taken.append(job)
         self.taken += taken
         return taken
@@ -167,6 +173,10 @@ class ModelScheduler:
                 self._join([job])
             return
         self.active.update(zip(begun.rows, jobs, strict=True))
+        now = time.monotonic()
+        for job in jobs:
+            job.first_token = now
+            self.meter.first_token(job.request.base_model, now - job.arrival)
         self._report(begun.events)
         try:
             self.batch.absorb(begun)
@@ -198,6 +208,7 @@ class ModelScheduler:
 
     def _begin_scoring(self, jobs: Sequence[Job]) -> None:
         """Begin closed tasks together."""
+        self._note_batch("score", jobs)
         scoring = Scoring(self.runner.network, [job.score_row for job in jobs])
         for place, job in enumerate(jobs):
             job.scoring, job.place = scoring, place
@@ -231,6 +242,11 @@ class ModelScheduler:
             self.deliver(job, self._answer(job, sets))
         except ForewordError as error:
             self.deliver(job, error)
+
+    def _note_batch(self, work: str, jobs: Collection[Job]) -> None:
+        """Report the size of a batch, and the number of its adapters."""
+        adapters = len({id(job.adapter) for job in jobs})
+        self.meter.computed(self.runner.model.spec.id, work, rows=len(jobs), adapters=adapters)
 
     def _release(self, job: Job, tokens: int | None = None) -> None:
         """Release tokens of a job that no longer wait; None for all that are left."""
@@ -270,11 +286,17 @@ class ModelScheduler:
             self.decode_queue.charge(job.request.tenant, len(job.ids) + event.final.token_count - job.tokens)
             if job.cancelled:
                 continue
+            self._note_speed(job, event.final.token_count)
             late = event.final.stop_reason is StopReason.TIME_LIMIT
             if late and not job.shown and not job.ended(time.monotonic()):
                 self.deliver(job, deadline_error())
             else:
                 self.deliver(job, self._last_piece(job, event.piece, event.final))
+
+    def _note_speed(self, job: Job, tokens: int) -> None:
+        """Report the mean time of the tokens of an answer after the first one."""
+        if job.first_token is not None and tokens > 1:
+            self.meter.generated(job.request.base_model, (time.monotonic() - job.first_token) / (tokens - 1))
 
     def _last_piece(self, job: Job, text: str, final: DecodedText) -> Piece:
         job.decoded = final

@@ -29,6 +29,10 @@ class TenantCache(Generic[Key, Item]):
 
     Args:
         max_bytes: Memory for items that are kept; a larger item is not kept, and 0 keeps none.
+
+    Attributes:
+        hits: Number of calls of `get` whose item was kept.
+        misses: Number of items that `get` has made.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -37,6 +41,8 @@ class TenantCache(Generic[Key, Item]):
         self._max_bytes = max_bytes
         self._kept: dict[str, OrderedDict[Key, Kept[Item]]] = {}
         self._bytes: dict[str, int] = {}
+        self.hits = 0
+        self.misses = 0
 
     @property
     def byte_size(self) -> int:
@@ -61,11 +67,13 @@ class TenantCache(Generic[Key, Item]):
         """
         found = self.find(tenant, key)
         if found is not None:
+            self.hits += 1
             return found.item
         with self._making.held((tenant, key)):
             found = self.find(tenant, key)
             if found is None:
                 found = make()
+                self.misses += 1
                 self.keep(tenant, key, found)
         return found.item
 

@@ -38,6 +38,7 @@ class RunCheckpoints:
     ) -> None:
         experiment = lease.experiment
         self._store = workshop.checkpoints
+        self._metrics = workshop.metrics
         self._lease = lease
         self._heartbeat = heartbeat
         self._saver = saver
@@ -60,6 +61,7 @@ class RunCheckpoints:
         """
         self._first_step = first_step
         self._last = time.monotonic()
+        self._metrics.tuning_begun(self._lease.job)
 
     def write_if_due(self, tuning: TuningRun) -> None:
         """Begin to write one if the last was written some time ago. The run goes on meanwhile."""
@@ -90,8 +92,11 @@ class RunCheckpoints:
             self._store.write_checkpoint(self._key, self._lease.epoch, step, state)
         except UnavailableError as error:
             _log.warning("checkpoint_not_written", experiment=self._lease.experiment.id, step=step, error=error.message)
+            self._metrics.checkpoint_failed()
             return False
-        self._written(time.monotonic() - started)
+        seconds = time.monotonic() - started
+        self._written(seconds)
+        self._metrics.checkpoint_written(self._lease.job, seconds)
         # Snapshots are no proof of progress: a run that always dies before its first checkpoint makes them too.
         if self._lease.lost_before and step > self._first_step:
             self._heartbeat.record_progress()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
@@ -39,6 +39,7 @@ class ResolvedModel:
         context_tokens: Context of the base model in tokens.
         label_temperature: Divisor of the log-probabilities of label sets, from the calibration of a tuned model.
         calibration: That calibration; None if there is none.
+        deployment: Serving name or id of the deployment whose model it is; empty if the model was named itself.
     """
 
     version: str
@@ -50,6 +51,7 @@ class ResolvedModel:
     context_tokens: int
     label_temperature: float = 1.0
     calibration: AnswerCalibration | None = None
+    deployment: str = ""
 
     def text(self, prompt: str) -> str:
         """Return the input for the base model."""
@@ -143,7 +145,8 @@ class ModelResolver:
     def _deployment(self, deployment: Deployment) -> ResolvedModel:
         serving = deployment.serving
         if serving is not None:
-            return self.resolve(deployment.tenant, serving.model)
+            resolved = self.resolve(deployment.tenant, serving.model)
+            return replace(resolved, deployment=deployment.serving_name or deployment.id)
         name = str(DeploymentName(deployment.tenant, deployment.space, deployment.id))
         failure = deployment.revisions[0].failure
         if deployment.state is DeploymentState.FAILED and failure is not None:

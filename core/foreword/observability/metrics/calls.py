@@ -1,0 +1,54 @@
+"""Metrics of RPCs."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from foreword.observability.metrics.labels import LATENCY_BUCKETS, MOST_REASONS, MOST_TENANTS, BoundedLabel
+
+
+class CallMetrics:
+    """The duration and outcome of every RPC. It may be called on any thread."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._duration = Histogram(
+            "foreword_request_duration_seconds",
+            "Time from the arrival of a request to its end.",
+            ["rpc", "code"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._of_tenants = Counter(
+            "foreword_tenant_requests", "Requests of a tenant, by status code.", ["tenant", "code"], registry=registry
+        )
+        self._rejected = Counter(
+            "foreword_rejected", "Requests that failed, by the reason of the error.", ["reason"], registry=registry
+        )
+        self._tenant = BoundedLabel(MOST_TENANTS)
+        self._reason = BoundedLabel(MOST_REASONS)
+        # Series that exist are found by one look-up; `labels` takes as long as the observation itself.
+        self._durations: dict[tuple[str, str], Histogram] = {}
+        self._tenant_counts: dict[tuple[str, str], Counter] = {}
+
+    def ended(self, *, rpc: str, code: str, tenant: str, reason: str, seconds: float) -> None:
+        """Count an RPC.
+
+        Args:
+            rpc: `Service/Method`.
+            code: Name of the status code.
+            tenant: Id of the tenant; empty for a caller without a valid key.
+            reason: Reason of the error; empty if the RPC did not fail.
+        """
+        series = (rpc, code)
+        duration = self._durations.get(series)
+        if duration is None:
+            duration = self._durations[series] = self._duration.labels(*series)
+        duration.observe(seconds)
+        if tenant:
+            owner = (self._tenant(tenant), code)
+            count = self._tenant_counts.get(owner)
+            if count is None:
+                count = self._tenant_counts[owner] = self._of_tenants.labels(*owner)
+            count.inc()
+        if reason:
+            self._rejected.labels(self._reason(reason)).inc()

@@ -1,0 +1,83 @@
+"""All metrics of a server, with the port that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import grpc
+
+from foreword import __version__
+from foreword.config import Settings
+from foreword.inference.interfaces import EngineClient
+from foreword.observability.metrics.calls import CallMetrics
+from foreword.observability.metrics.database import DatabaseMetrics
+from foreword.observability.metrics.endpoint import MetricsEndpoint
+from foreword.observability.metrics.inference import EngineMetrics, InferenceMetrics
+from foreword.observability.metrics.process import new_registry
+from foreword.server.calls.hold_log import HoldLog
+from foreword.server.calls.interceptors import Call
+from foreword.server.metrics.metered_engine import MeteredEngine
+from foreword.server.metrics.state import EngineCollector, HoldCollector, JobCollector
+from foreword.storage.database import Database
+
+_SERVICE_PREFIX = "/foreword.v1."
+
+
+class ServerMetrics:
+    """The metrics of one server. They are counted from here on and served from `start` to `stop`.
+
+    Attributes:
+        engine: Receives what the engine measures.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._registry = new_registry(__version__)
+        self._calls = CallMetrics(self._registry)
+        self._inference = InferenceMetrics(self._registry)
+        self.engine = EngineMetrics(self._registry)
+        self._database = DatabaseMetrics(self._registry)
+        self._endpoint = MetricsEndpoint(
+            self._registry,
+            host=settings.metrics_host,
+            ports=(settings.metrics_port,),
+            setting="FOREWORD_METRICS_PORT",
+        )
+
+    def watch(self, *, engine: EngineClient, database: Database, holds: HoldLog, base_models: Collection[str]) -> None:
+        """Export also what the parts of the server know at the time of a scrape.
+
+        Args:
+            base_models: Ids of the installed base models.
+        """
+        self._registry.register(EngineCollector(engine, base_models))
+        self._registry.register(JobCollector(database))
+        self._registry.register(HoldCollector(holds))
+        database.on_transaction = self._database.ended
+
+    def metered(self, engine: EngineClient) -> EngineClient:
+        """Return the engine, with its requests counted."""
+        return MeteredEngine(engine, self._inference)
+
+    def count_call(self, call: Call, code: grpc.StatusCode, seconds: float) -> None:
+        """Count an RPC that has ended."""
+        record = call.record
+        self._calls.ended(
+            rpc=call.method.removeprefix(_SERVICE_PREFIX),
+            code=code.name,
+            tenant=record.tenant,
+            reason=record.reason,
+            seconds=seconds,
+        )
+
+    @property
+    def port(self) -> int | None:
+        """The port that serves the metrics; None before `start`, and if the port was in use."""
+        return self._endpoint.port
+
+    def start(self) -> None:
+        """Serve the metrics; if the port is in use, log a warning instead. Blocks for a moment."""
+        self._endpoint.start()
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self._endpoint.stop()
