@@ -82,6 +82,12 @@ class Classification(Task):
         labels = LabelSchema.from_json(schema)
         return labels.separator.join(labels.read(output))
 
+    def read_answer(self, text: str, schema: Schema) -> str:
+        """Return the labels in canonical order and spelling, or the text if it is not an answer."""
+        labels = _reader(tuple(schema["labels"]), bool(schema["multi_label"]), str(schema["separator"]))
+        found = labels.parse_answer(text)
+        return text.strip() if found is None else labels.separator.join(found)
+
     def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
         """Score the label sets; `LabelSchema.parse_answer` defines what counts as an answer."""
         labels = LabelSchema.from_json(schema)

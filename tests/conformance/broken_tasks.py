@@ -248,6 +248,16 @@ class ReadsEvaluatedRowsTwice(Shout):
         return {"words": words, "count": sum(1 for _ in rows)}
 
 
+class ReadsOnlyWords(Shout):
+    def read_answer(self, text, schema):
+        return schema["words"][schema["words"].index(text)]
+
+
+class ReadsInLowerCase(Shout):
+    def read_answer(self, text, schema):
+        return text.lower()
+
+
 class NoRemedy(Shout):
     def start(self, options):
         return Check(Finding(severity=Severity.WARNING, code="QUIET", message="Too quiet."))
@@ -328,6 +338,7 @@ BROKEN = {
         NoEvaluationWithoutSchemas,
         ReadsEvaluatedRowsTwice,
     ),
+    "test_it_reads_a_target_as_itself_and_any_text_without_an_error": (ReadsOnlyWords, ReadsInLowerCase),
     "test_its_findings_name_rows_and_remedies": (NoRemedy, UnknownRow),
     "test_its_check_keeps_little_memory_per_row": (Hoarding,),
     "test_it_reads_rows_only_once": (TwicePerFit,),

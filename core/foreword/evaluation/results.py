@@ -193,8 +193,7 @@ class Measurement:
         """Return whether two answers have the same meaning for the task."""
         if first == second:
             return True
-        canonical = [self._task.target(text, self._schema).strip() for text in (first, second)]
-        return canonical[0] == canonical[1]
+        return self._task.read_answer(first, self._schema) == self._task.read_answer(second, self._schema)
 
     def _answer(self, row: Row, answer: SystemAnswer) -> Answer:
         return Answer(

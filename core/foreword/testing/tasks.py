@@ -252,6 +252,20 @@ class TaskTests(ABC):
                 f"in the evaluation schema, {task.main_metric} is {found} for the targets and {wrong} for empty answers"
             )
 
+    def test_it_reads_a_target_as_itself_and_any_text_without_an_error(self) -> None:
+        """Answers of several models are compared as they are read, so a right answer equals the target."""
+        task = self.make_task()
+        schema = self._schema(task)
+        for row in self.rows():
+            target = task.target(row.output, schema)
+            read = task.read_answer(target, schema)
+            assert read == target.strip(), f"read_answer returns {read!r} for the target {target!r}"
+        for text in _NO_ANSWERS:
+            try:
+                task.read_answer(text, schema)
+            except Exception as error:
+                raise AssertionError(f"read_answer raises {error!r} for the text {text[:40]!r}") from error
+
     def test_its_findings_name_rows_and_remedies(self) -> None:
         """They are the same each time, and a single row raises no error."""
         rows = self.rows()

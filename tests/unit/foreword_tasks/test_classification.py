@@ -302,3 +302,12 @@ def test_a_schema_of_a_thousand_labels_has_statistics_for_each_of_them() -> None
 
     assert {len(row) for row in statistics} == {3 + 3 * 1_001}
     assert TASK.metrics_of_sums(statistics[0], schema)["macro_f1"] == 1.0
+
+
+@pytest.mark.parametrize("text", ["A", "a.", ' "A" ', "Label: A", "A\nbecause"])
+def test_texts_that_name_the_same_labels_are_read_as_one_answer(text: str):
+    schema = fit("A", "B", "A, B")
+
+    assert TASK.read_answer(text, schema) == "A"
+    assert TASK.read_answer("B and A", schema) == "A, B"
+    assert TASK.read_answer(" none of them ", schema) == "none of them"

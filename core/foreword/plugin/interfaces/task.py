@@ -114,6 +114,20 @@ class Task(ABC):
     def target(self, output: str, schema: Schema) -> str:
         """Return the canonical form of an output: the text that the model should produce for the row."""
 
+    def read_answer(self, text: str, schema: Schema) -> str:
+        """Return what the text of a model says, so that answers which say the same are equal.
+
+        Evaluations count and list the rows that systems answer differently. A task that reads several texts as one
+        answer, such as `A` and `Answer: a.`, overrides this.
+
+        Args:
+            text: Text as the model gave it; any text, also one that is not an answer.
+
+        Returns:
+            The canonical form of the answer, which for a target is the target itself without surrounding whitespace.
+        """
+        return self.target(text, schema).strip()
+
     @abstractmethod
     def score(self, answers: Sequence[Answer], references: Sequence[str], schema: Schema) -> Scores:
         """Measure answers against the outputs of the rows. Text that is not a valid answer counts as wrong.
