@@ -5,8 +5,8 @@
 Each fold is a test set. The run holds out some of the other rows, as in the service, and its calibration is fitted on
 the answers to them. If the recipe refits, these are the answers of the prompt before the refit. The refitted prompt,
 which is the one that the service serves, answers the test rows. The benchmark prints the expected calibration error of
-these answers for each seed, and the precision of those that reach the threshold for --min-precision. With --scores, it
-stores the candidates of all rows; --from-scores reads them and tunes nothing.
+these answers for each seed, and the precision of those that reach the threshold for --min-precision, also for the label
+for which it is lowest. With --scores, it stores the candidates of all rows; --from-scores reads them and tunes nothing.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ def show(runs: Sequence[ScoredRun], *, precision: float, as_json: bool) -> None:
 def measure(runs: Sequence[ScoredRun], precision: float) -> dict[str, Any]:
     """Return the figures of the answers to the test rows of some runs, each calibrated by its own run."""
     before, after, given, temperatures = [], [], [], []
+    by_label: dict[str, list[bool]] = {}
     for run in runs:
         found = calibrate(run.held_out, CalibrationSource.HELD_OUT_BEFORE_REFIT)
         temperatures.append(1.0 if found is None else found.temperature)
@@ -159,6 +160,8 @@ def measure(runs: Sequence[ScoredRun], precision: float) -> dict[str, Any]:
             threshold = None if found is None else found.threshold(answer.labels, precision)
             if threshold is not None and probability >= threshold:
                 given.append(answer.is_right)
+                for label in answer.labels:
+                    by_label.setdefault(label, []).append(answer.is_right)
     return {
         "rows": len(before),
         "accuracy": fmean(is_right for _, is_right in before),
@@ -167,12 +170,19 @@ def measure(runs: Sequence[ScoredRun], precision: float) -> dict[str, Any]:
         "temperatures": temperatures,
         "given": len(given),
         "precision": fmean(given) if given else None,
+        "by_label": {
+            label: {"given": len(answers), "precision": fmean(answers)} for label, answers in sorted(by_label.items())
+        },
     }
 
 
 def kept(item: dict[str, Any]) -> str:
     """Return how many answers were given for a wanted precision, and how many of them were right."""
-    return f"{item['given']} answers given" + (f", {item['precision']:.3f} of them right" if item["given"] else "")
+    text = f"{item['given']} answers given" + (f", {item['precision']:.3f} of them right" if item["given"] else "")
+    label, lowest = min(item["by_label"].items(), key=lambda pair: pair[1]["precision"], default=("", None))
+    if lowest is None:
+        return text
+    return f"{text}, lowest {lowest['precision']:.3f} of {lowest['given']} with the label {label}"
 
 
 if __name__ == "__main__":

@@ -261,7 +261,7 @@ def _abstention(result: ClassifyResult) -> str:
     """Return why there is no answer."""
     if result.threshold is None:
         return (
-            "(abstained: too few held-out answers show from which probability on the model is right that often; tune "
-            "it with more rows, or ask for a lower precision)"
+            "(abstained: too few held-out answers with such labels show from which probability on the model is right "
+            "that often; tune it with more rows of them, or ask for a lower precision)"
         )
     return f"(abstained: the likeliest answer needs a probability of {result.threshold:.3f})"

@@ -36,7 +36,8 @@ class PrecisionThreshold:
         probability: The calibrated probability of the answer as a whole.
         row_count: Number of held-out answers with at least this probability.
         right_count: Number of right ones among them.
-        label: The threshold is for answers with this label; empty for all answers.
+        label: The threshold is for answers with this label; empty for answers with a label that has no threshold of its
+            own.
     """
 
     precision: float
@@ -59,8 +60,8 @@ class AnswerCalibration:
         expected_calibration_error_before: Expected calibration error without the temperature, in [0, 1].
         expected_calibration_error_after: The same with a temperature, cross-fitted: that of each row was fitted without
             the row.
-        thresholds: For each of `PRECISIONS` that the held-out answers reach, the threshold of all answers, and those of
-            labels with enough answers.
+        thresholds: For each of `PRECISIONS`, the thresholds of labels whose held-out answers reach it, and one that the
+            other labels share if their answers reach it together.
     """
 
     temperature: float
@@ -74,8 +75,8 @@ class AnswerCalibration:
     def threshold(self, labels: Sequence[str], min_precision: float) -> float | None:
         """Return the probability from which on an answer keeps a precision, or None if no probability is known to.
 
-        A label without a threshold of its own has that of all answers. An answer with several labels must reach the
-        largest of their thresholds.
+        A label without a threshold of its own has the one that such labels share. An answer with several labels must
+        reach the largest of their thresholds.
 
         Args:
             labels: The labels of the answer.
@@ -83,6 +84,6 @@ class AnswerCalibration:
         """
         precision = min((item for item in PRECISIONS if item >= min_precision), default=None)
         found = {item.label: item.probability for item in self.thresholds if item.precision == precision}
-        needed = [found.get(label, found.get("")) for label in labels]
+        needed = [found.get(label, found.get("")) for label in labels or ("",)]
         known = [item for item in needed if item is not None]
         return max(known) if known and len(known) == len(needed) else None

@@ -25,24 +25,37 @@ JudgedAnswer = tuple[tuple[str, ...], float, bool]
 def precision_thresholds(
     answers: Sequence[JudgedAnswer], *, check: Callable[[], None] = lambda: None
 ) -> tuple[PrecisionThreshold, ...]:
-    """Return the thresholds of all answers and of single labels, for each of `PRECISIONS` that is reached.
+    """Return the thresholds of labels, and the shared ones of other labels, for each of `PRECISIONS` that is reached.
 
     A label has its own threshold if the answers that hold it suffice for one; an answer counts as right if all of its
-    labels are. Labels with more answers come first, and there are at most `MAX_THRESHOLDS`.
+    labels are. The labels without one share a threshold. It comes from the answers that hold such a label, because the
+    answers of better labels would promise too much for them. Shared thresholds come first, then labels with more
+    answers, and there are at most `MAX_THRESHOLDS`.
 
     Args:
-        check: Called for each label; raises an error to stop.
+        check: Called for each label and each precision; raises an error to stop.
     """
-    groups: dict[str, list[tuple[float, bool]]] = {"": []}
+    groups: dict[str, list[tuple[float, bool]]] = {}
     for labels, probability, is_right in answers:
-        for label in ("", *labels):
+        for label in labels:
             groups.setdefault(label, []).append((probability, is_right))
-    found = []
-    for label, group in sorted(groups.items(), key=lambda item: (item[0] != "", -len(item[1]))):
+    own: list[PrecisionThreshold] = []
+    for label, group in sorted(groups.items(), key=lambda item: -len(item[1])):
         check()
-        group.sort(key=lambda item: -item[0])
-        found += [item for precision in PRECISIONS if (item := _threshold(group, precision, label)) is not None]
-    return tuple(found[:MAX_THRESHOLDS])
+        own += [item for precision in PRECISIONS if (item := _threshold(group, precision, label)) is not None]
+    own = own[: MAX_THRESHOLDS - len(PRECISIONS)]
+    shared: list[PrecisionThreshold] = []
+    for precision in PRECISIONS:
+        check()
+        covered = {item.label for item in own if item.precision == precision}
+        rest = [
+            (probability, is_right)
+            for labels, probability, is_right in answers
+            if not labels or not covered.issuperset(labels)
+        ]
+        found = _threshold(rest, precision, label="")
+        shared += [] if found is None else [found]
+    return (*shared, *own)
 
 
 def keeps(right_count: int, row_count: int, precision: float) -> bool:
@@ -61,8 +74,9 @@ def keeps(right_count: int, row_count: int, precision: float) -> bool:
     return row_count > 0 and math.fsum(math.exp(value) for value in logs) <= 1 - CONFIDENCE
 
 
-def _threshold(group: Sequence[tuple[float, bool]], precision: float, label: str) -> PrecisionThreshold | None:
-    """Return the lowest threshold of answers in descending order of their probability."""
+def _threshold(answers: Sequence[tuple[float, bool]], precision: float, label: str) -> PrecisionThreshold | None:
+    """Return the lowest threshold of answers."""
+    group = sorted(answers, key=lambda item: -item[0])
     found, right, total = None, 0, 0.0
     for place, (probability, is_right) in enumerate(group, start=1):
         right += is_right

@@ -31,17 +31,17 @@ def test_the_threshold_is_the_smallest_probability_from_which_on_the_answers_kee
     sure = [(("a",), 0.99, True)] * 30
     unsure = [(("a",), 0.95, False)] * 10
 
-    found = _at(precision_thresholds([*unsure, *sure]), 0.9)
+    found = _at(precision_thresholds([*unsure, *sure]), 0.9, "a")
 
-    assert found == PrecisionThreshold(precision=0.9, probability=0.99, row_count=30, right_count=30)
-    assert _at(precision_thresholds(sure[:15]), 0.9) is None
+    assert found == PrecisionThreshold(precision=0.9, probability=0.99, row_count=30, right_count=30, label="a")
+    assert not [item for item in precision_thresholds(sure[:15]) if item.precision == 0.9]
 
 
 def test_answers_that_are_right_more_often_than_they_are_probable_do_not_lower_the_threshold():
     lucky = [(("a",), 0.6, True)] * 40
 
-    assert _at(precision_thresholds(lucky), 0.9) is None
-    assert _at(precision_thresholds(lucky), 0.6).probability == 0.6
+    assert _at(precision_thresholds(lucky), 0.9, "a") is None
+    assert _at(precision_thresholds(lucky), 0.6, "a").probability == 0.6
 
 
 def test_a_label_has_its_own_threshold_if_enough_answers_hold_it():
@@ -51,6 +51,30 @@ def test_a_label_has_its_own_threshold_if_enough_answers_hold_it():
 
     assert _at(found, 0.9, "easy").probability == 0.97
     assert {item.label for item in found if item.precision == 0.9} == {"easy"}
+
+
+def test_labels_without_a_threshold_share_one_that_the_answers_of_better_labels_do_not_lower():
+    easy = [(("easy",), 0.97, True)] * 60
+    hard = [(("hard",), 0.98, place % 3 > 0) for place in range(30)] + [(("hard",), 0.7, False)] * 30
+
+    found = precision_thresholds([*easy, *hard])
+
+    assert _at(found, 0.9, "easy").probability == 0.97
+    assert _at(found, 0.9) is None
+    calibration = _calibration(*found)
+    assert calibration.threshold(("hard",), 0.9) is None
+    assert calibration.threshold(("easy", "hard"), 0.9) is None
+    assert calibration.threshold(("hard",), 0.5) == 0.98
+
+
+def test_rare_labels_share_the_threshold_of_their_answers():
+    rare = [((f"rare {place}",), 0.96, True) for place in range(20)]
+    hard = [(("hard",), 0.5, False)] * 20
+
+    calibration = _calibration(*precision_thresholds([*rare, *hard]))
+
+    assert calibration.threshold(("rare 3",), 0.9) == 0.96
+    assert calibration.threshold(("never answered",), 0.9) == 0.96
 
 
 @pytest.mark.parametrize("count", [100, 300])
@@ -85,7 +109,7 @@ def test_an_answer_must_reach_the_largest_threshold_of_its_labels():
     assert found.threshold(("easy",), PRECISIONS[-1]) is None
 
 
-def test_no_probability_is_known_for_a_label_without_a_threshold_if_there_is_none_of_all_answers():
+def test_no_probability_is_known_for_a_label_without_a_threshold_if_such_labels_share_none():
     found = _calibration(PrecisionThreshold(precision=0.9, probability=0.6, row_count=20, right_count=20, label="easy"))
 
     assert found.threshold(("easy",), 0.9) == 0.6
