@@ -19,11 +19,13 @@ class _Uploads:
     """The datasets that are uploaded for a run.
 
     Args:
+        reuse_identical: Whether rows that are stored under the same name are not stored again.
         options: Options of `Client.upload_dataset` and `Client.check_dataset`.
     """
 
-    def __init__(self, client: Client, **options: Any) -> None:
+    def __init__(self, client: Client, *, reuse_identical: bool = False, **options: Any) -> None:
         self._client = client
+        self._reuse_identical = reuse_identical
         self._options = options
         self._stored: list[Dataset] = []
 
@@ -37,7 +39,9 @@ class _Uploads:
 
         assert file is not None
         try:
-            dataset = self._client.upload_dataset(file, display_name=display_name, **self._options)
+            dataset = self._client.upload_dataset(
+                file, display_name=display_name, reuse_identical=self._reuse_identical, **self._options
+            )
         except InvalidRowsError as error:
             print_report(err_console(), self._client.check_dataset(file, **self._options), parts=False)
             raise click.ClickException(
@@ -49,8 +53,8 @@ class _Uploads:
         return dataset
 
     def delete(self) -> None:
-        """Delete the datasets of a refused run. A run that was queued keeps its data."""
-        for dataset in self._stored:
+        """Delete the datasets of a refused run, except those that were stored before. A queued run keeps its data."""
+        for dataset in (item for item in self._stored if not item.reused):
             with suppress(ForewordError):
                 self._client.delete_dataset(dataset)
 
@@ -124,7 +128,7 @@ def evaluated_rows(
         examples: Likewise; None for the dataset of the first tuned model.
         options: Options of the uploads.
     """
-    uploads = _Uploads(client, **options)
+    uploads = _Uploads(client, reuse_identical=True, **options)
     try:
         data = _file_or_dataset(
             client, rows, uploads, "FILE_OR_DATASET", display_name=display_name, with_warnings=False

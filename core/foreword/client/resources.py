@@ -6,7 +6,7 @@ Values without a resource name (reports, evaluations, parameters, token counts) 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -129,7 +129,12 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """An immutable version of rows. `report` is None if the dataset was listed."""
+    """An immutable version of rows.
+
+    Attributes:
+        report: None if the dataset was listed.
+        reused: Whether an upload with `reuse_identical` found it stored already.
+    """
 
     name: str
     display_name: str
@@ -141,6 +146,7 @@ class Dataset:
     report: DataReport | None
     creator: str
     create_time: datetime | None
+    reused: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

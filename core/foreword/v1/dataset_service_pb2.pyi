@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DatasetHeader(_message.Message):
-    __slots__ = ("parent", "display_name", "description", "format", "task", "task_options", "base_model", "max_input_tokens", "request_id")
+    __slots__ = ("parent", "display_name", "description", "format", "task", "task_options", "base_model", "max_input_tokens", "request_id", "reuse_identical")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class DatasetHeader(_message.Message):
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     MAX_INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REUSE_IDENTICAL_FIELD_NUMBER: _ClassVar[int]
     parent: str
     display_name: str
     description: str
@@ -31,7 +32,8 @@ class DatasetHeader(_message.Message):
     base_model: str
     max_input_tokens: int
     request_id: str
-    def __init__(self, parent: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., format: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., base_model: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    reuse_identical: bool
+    def __init__(self, parent: _Optional[str] = ..., display_name: _Optional[str] = ..., description: _Optional[str] = ..., format: _Optional[str] = ..., task: _Optional[str] = ..., task_options: _Optional[_Union[_tune_parameters_pb2.TaskOptions, _Mapping]] = ..., base_model: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., request_id: _Optional[str] = ..., reuse_identical: _Optional[bool] = ...) -> None: ...
 
 class UploadDatasetRequest(_message.Message):
     __slots__ = ("header", "chunk", "end")
@@ -44,10 +46,12 @@ class UploadDatasetRequest(_message.Message):
     def __init__(self, header: _Optional[_Union[DatasetHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ..., end: _Optional[int] = ...) -> None: ...
 
 class UploadDatasetResponse(_message.Message):
-    __slots__ = ("dataset",)
+    __slots__ = ("dataset", "reused")
     DATASET_FIELD_NUMBER: _ClassVar[int]
+    REUSED_FIELD_NUMBER: _ClassVar[int]
     dataset: _dataset_pb2.Dataset
-    def __init__(self, dataset: _Optional[_Union[_dataset_pb2.Dataset, _Mapping]] = ...) -> None: ...
+    reused: bool
+    def __init__(self, dataset: _Optional[_Union[_dataset_pb2.Dataset, _Mapping]] = ..., reused: _Optional[bool] = ...) -> None: ...
 
 class CheckDatasetRequest(_message.Message):
     __slots__ = ("header", "chunk", "end")

@@ -112,6 +112,19 @@ def test_what_cannot_be_evaluated_is_refused_by_the_name_of_the_option_and_leave
     assert command("datasets", "list", "--json")[1] == command("evaluations", "list", "--json")[1] == "[]\n"
 
 
+def test_rows_that_are_evaluated_again_are_stored_once_and_outlive_a_refused_evaluation(
+    command: Command, rows: str
+) -> None:
+    for _ in range(2):
+        assert command("evaluate", rows, "--system", BASE, "--no-wait")[0] == 0
+    assert command("evaluate", rows, "--system", BASE, "--shots", "9")[0] != 0
+
+    (stored,) = json.loads(command("datasets", "list", "--json")[1])
+    assert (stored["display_name"], stored["version"]) == ("march", 1)
+    for name in ("march (1)", "march (2)"):
+        command("evaluations", "cancel", name)
+
+
 def test_a_dataset_that_is_neither_a_file_nor_stored_is_refused(command: Command) -> None:
     status, _, err = command("evaluate", "april.jsonl", "--system", BASE)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import Any
 
 import grpc
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from factories.api import failure_of, make_file, refused, to_jsonl, upload, upload_messages
 from factories.servers import RunningServer
 from factories.waiting import wait_until
+from foreword.domain.tenant import Scope
 from foreword.storage.repositories.datasets import DatasetRepository
 from foreword.v1 import dataset_service_pb2 as pb2
 from foreword.v1 import report_pb2
@@ -37,6 +39,21 @@ def test_an_upload_of_the_same_name_is_the_next_version(stubs):
     assert (first.version, second.version) == (1, 2)
     assert first.name != second.name
     assert first.content_sha256 == second.content_sha256
+
+
+def test_an_upload_can_reuse_the_stored_dataset_with_the_same_name_and_rows(server: RunningServer, stubs):
+    def reusing(content: bytes, name: str, stubs: Any = stubs) -> pb2.UploadDatasetResponse:
+        return stubs.datasets.UploadDataset(upload_messages(content, display_name=name, reuse_identical=True))
+
+    first = reusing(make_file(5), "reused")
+    again = reusing(make_file(5), "reused")
+
+    assert (first.reused, again.reused) == (False, True)
+    assert again.dataset == first.dataset
+    assert reusing(make_file(6), "reused").dataset.version == 2
+    assert not reusing(make_file(5), "named otherwise").reused
+    writer = server.stubs(server.new_key(first.dataset.name.split("/")[1], (Scope.WRITE,)))
+    assert not reusing(make_file(5), "reused", writer).reused, "it cannot read the dataset of the other key"
 
 
 def test_a_file_in_tiny_chunks_is_the_same_file(stubs):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +46,7 @@ class DatasetMethods(ServiceMethods):
         task_options: TaskOptions | None = None,
         base_model: str = "",
         max_input_tokens: int = 0,
+        reuse_identical: bool = False,
         timeout_seconds: float = UPLOAD_TIMEOUT_SECONDS,
     ) -> resources.Dataset:
         """Check and store training data; rows have the columns `input` and `output`.
@@ -59,6 +61,8 @@ class DatasetMethods(ServiceMethods):
             task: Task whose checks also run. Default: the one that suits the rows.
             base_model: Base model whose tokenizer measures lengths. Default: none; lengths are in characters.
             max_input_tokens: Maximum length of an input, used with `base_model`; 0 means the model's context.
+            reuse_identical: If a dataset with this display name and these rows is stored, return the newest one instead
+                of storing them again. Its attribute `reused` is then true.
 
         Raises:
             InvalidRowsError: Rows are faulty. The error names all of them.
@@ -75,12 +79,13 @@ class DatasetMethods(ServiceMethods):
             base_model=base_model,
             max_input_tokens=max_input_tokens,
             request_id=new_request_id(),
+            reuse_identical=reuse_identical,
         )
         requests = _requests(messages.UploadDatasetRequest, header, rows)
         answer = self._connection.unary(
             self._datasets.UploadDataset, requests, safe=True, timeout_seconds=timeout_seconds
         )
-        return decode.dataset(answer.dataset)
+        return replace(decode.dataset(answer.dataset), reused=answer.reused)
 
     def check_dataset(
         self,
@@ -170,12 +175,12 @@ class DatasetMethods(ServiceMethods):
         """Delete the datasets that this block uploads only for its request, if the request is refused.
 
         Args:
-            uploaded: The datasets; the block adds each of them once it is stored.
+            uploaded: The datasets; the block adds each of them once it is stored. Those that were stored before stay.
         """
         try:
             yield
         except ForewordError:
-            for dataset in uploaded:
+            for dataset in (item for item in uploaded if not item.reused):
                 with suppress(ForewordError):  # the first error matters more; a run that was queued keeps its data
                     self.delete_dataset(dataset)
             raise

@@ -47,6 +47,7 @@ class Header:
         task: Id of the task; empty to choose one that suits the content.
         base_model: Name or alias; empty to measure lengths in characters.
         max_input_tokens: 0 for the model's context.
+        reuse_identical: Whether a stored dataset with the same name and rows takes the place of a new version.
     """
 
     tenant: str | None
@@ -57,6 +58,7 @@ class Header:
     task_options: TaskOptions
     base_model: str
     max_input_tokens: int
+    reuse_identical: bool
 
 
 def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> Header:
@@ -85,4 +87,5 @@ def parse_header(header: dataset_service_pb2.DatasetHeader, *, named: bool) -> H
         task_options=options,
         base_model=header.base_model,
         max_input_tokens=limit,
+        reuse_identical=header.reuse_identical,
     )

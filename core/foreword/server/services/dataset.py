@@ -69,10 +69,11 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
             async with self._checker.check(caller.tenant, header, request_iterator, hold) as checked:
                 if checked.report.errors:
                     raise report_error(checked.report)
-                stored = await self._files.run(
+                stored, is_new = await self._files.run(
                     caller.tenant, WRITE_SECONDS, self._store, caller, header, message, checked
                 )
-        return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored))
+        reused = header.reuse_identical and not is_new
+        return dataset_service_pb2.UploadDatasetResponse(dataset=convert.dataset(stored), reused=reused)
 
     async def CheckDataset(
         self, request_iterator: AsyncIterator[dataset_service_pb2.CheckDatasetRequest], context: Any
@@ -140,8 +141,11 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
 
     def _store(
         self, caller: Caller, header: convert.Header, message: dataset_service_pb2.DatasetHeader, checked: CheckedData
-    ) -> Dataset:
-        """Store the rows and their dataset, or return the dataset that the same request created before."""
+    ) -> tuple[Dataset, bool]:
+        """Store the rows and their dataset, and return it and whether it is new.
+
+        It is not new if the same request created it before, or if the request reuses an identical dataset.
+        """
         artifact = new_dataset_key(caller.tenant, checked.content_sha256)
         files, blocks_sha256 = rows_files(checked.file)
         with self._publisher.publish(caller.tenant, artifact, files):
@@ -156,11 +160,14 @@ class DatasetService(dataset_service_pb2_grpc.DatasetServiceServicer):
                 report=checked.report,
                 creator=caller.api_key,
                 request=request_key("UploadDataset", message, checked.content_sha256),
+                reuses_identical=header.reuse_identical,
+                reader=caller.reads_only_of,
             )
-            if stored.artifact != artifact:
-                # A repeated request, whose rows may have been lost since. The same fingerprint means the same rows.
+            is_new = stored.artifact == artifact
+            if not is_new:
+                # The rows may have been lost since. The same fingerprint or content hash means the same rows.
                 self._publisher.restore(stored.artifact, files)
-        return stored
+        return stored, is_new
 
     async def _get(self, text: str) -> Dataset:
         name = DatasetName.parse(text)

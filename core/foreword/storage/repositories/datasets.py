@@ -43,8 +43,14 @@ class DatasetRepository:
         report: DataReport,
         creator: str,
         request: RequestKey | None = None,
+        reuses_identical: bool = False,
+        reader: str | None = None,
     ) -> Dataset:
         """Store a dataset as the next version of its display name. Version numbers are never reused.
+
+        Args:
+            reuses_identical: Return the newest dataset with this display name and these rows instead, if there is one.
+            reader: The creator to whose datasets that is limited; None for any.
 
         Raises:
             NotFoundError: The tenant or the dataset of a replayed request does not exist.
@@ -61,6 +67,11 @@ class DatasetRepository:
                 return to_dataset(row)
             require_tenant(session, self._tenant)
             now = self._database.clock(session)
+            if reuses_identical:
+                identical = _identical(session, self._tenant, display_name, content_sha256, reader)
+                if identical is not None:
+                    remember(session, self._tenant, request, identical.id, now)
+                    return to_dataset(identical)
             row = DatasetRow(
                 tenant=self._tenant,
                 id=self._database.new_id(),
@@ -205,6 +216,20 @@ def to_dataset(row: DatasetRow, *, with_report: bool = True) -> Dataset:
 
 def _find(session: Session, tenant: str, id: str) -> DatasetRow | None:
     return session.scalars(select(DatasetRow).where(DatasetRow.tenant == tenant, DatasetRow.id == id)).one_or_none()
+
+
+def _identical(
+    session: Session, tenant: str, display_name: str, content_sha256: str, reader: str | None
+) -> DatasetRow | None:
+    """Return the newest dataset with a display name and the same rows; None if there is none."""
+    query = select(DatasetRow).where(
+        DatasetRow.tenant == tenant,
+        DatasetRow.display_name == display_name,
+        DatasetRow.content_sha256 == content_sha256,
+    )
+    if reader is not None:
+        query = query.where(DatasetRow.creator == reader)
+    return session.scalars(query.order_by(DatasetRow.version.desc()).limit(1)).one_or_none()
 
 
 def _require(session: Session, tenant: str, id: str) -> DatasetRow:
