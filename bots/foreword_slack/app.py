@@ -24,18 +24,20 @@ from foreword_slack.housekeeping import Housekeeping
 from foreword_slack.inbox import Inbox, InboxSettings
 from foreword_slack.installations import Installations
 from foreword_slack.listeners import read_event, register
+from foreword_slack.metrics import BotMetrics, BotState
 from foreword_slack.outbox import Outbox, OutboxSettings
 from foreword_slack.scopes import OPTIONAL, REQUIRED
 from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
 from foreword_slack.slack_api import SLACK_URL, SlackApi
-from foreword_slack.store import Store
+from foreword_slack.store import Event, Overview, Store, UnitOfWork
 from foreword_slack.token_vault import TokenVault, key_from
 from foreword_slack.transport.http import HttpServer
 from foreword_slack.transport.intake import ANSWER_SECONDS, Intake
 from foreword_slack.transport.oauth import oauth_flow
 from foreword_slack.transport.socket import SocketMode, SocketSettings
 from foreword_slack.triage.dispatch import Dispatcher
+from foreword_slack.triage.payloads import MESSAGE
 from foreword_slack.triage.team import Team
 
 
@@ -63,6 +65,7 @@ class Bot:
         outbox: The calls to Slack to make.
         transport: The source of events.
         teams: The configured workspaces, by id.
+        metrics: What the bot counts.
     """
 
     def __init__(
@@ -79,10 +82,12 @@ class Bot:
         transport: Transport,
         catch_up: CatchUp,
         teams: dict[str, Team],
+        metrics: BotMetrics,
     ) -> None:
         self.config = config
         self._api, self._service, self.transport = api, service, transport
         self.store, self.inbox, self.outbox, self.teams = store, inbox, outbox, teams
+        self.metrics = metrics
         self._catch_up = catch_up
         self._intake = intake
         self._housekeeping = Housekeeping(store, installations, self.facts)
@@ -93,6 +98,20 @@ class Bot:
         if isinstance(self.transport, SocketMode) and not self.transport.num_ready:
             return Readiness(is_ready=False, reason="no socket is open")
         return Readiness(is_ready=True)
+
+    def state(self, overview: Overview | None) -> BotState:
+        """Return what the metrics show of this moment.
+
+        Args:
+            overview: State of the store; None if it cannot be reached.
+        """
+        return BotState(
+            counts=self.counts(),
+            sockets=self.transport.num_ready if isinstance(self.transport, SocketMode) else None,
+            last_event_time=self._intake.last_event_time,
+            now=self.store.clock.now(),
+            overview=overview,
+        )
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the counters since the start, by name and outcome."""
@@ -179,8 +198,29 @@ async def build_bot(
                 await installations.install_token(team.team, token)
             teams[team.team] = await _team(config, team, service, store, installations, hooks, chance)
         dispatcher = Dispatcher(teams)
-        events = Inbox(store, dispatcher.handle, settings=inbox, random=chance, on_dead=dispatcher.give_up)
-        intake = Intake(events, store, partial(read_event, teams=teams), answer_seconds=answer_seconds)
+        metrics = BotMetrics(store.clock.now)
+        hooks.add(metrics)
+
+        def give_up(uow: UnitOfWork, event: Event, reason: str) -> None:
+            dispatcher.give_up(uow, event, reason)
+            if event.kind == MESSAGE:
+                metrics.given_up(event.team)
+
+        events = Inbox(
+            store,
+            dispatcher.handle,
+            settings=inbox,
+            random=chance,
+            on_dead=give_up,
+            on_repeated=metrics.repeated,
+        )
+        intake = Intake(
+            events,
+            store,
+            partial(read_event, teams=teams),
+            answer_seconds=answer_seconds,
+            on_answer=metrics.answered,
+        )
         oauth = _oauth(config, secrets, store, installations, api)
         register(intake.bolt_app(installations, api.client(), oauth), teams)
         opened.pop_all()
@@ -190,12 +230,20 @@ async def build_bot(
             api=api,
             service=service,
             inbox=events,
-            outbox=Outbox(store, installations, settings=outbox, random=chance, on_failed=dispatcher.post_given_up),
+            outbox=Outbox(
+                store,
+                installations,
+                settings=outbox,
+                random=chance,
+                on_failed=dispatcher.post_given_up,
+                on_sent=metrics.sent,
+            ),
             intake=intake,
             installations=installations,
             transport=_transport(config, secrets, store, api, intake, oauth, chance),
             catch_up=CatchUp(events, installations, teams, chance),
             teams=teams,
+            metrics=metrics,
         )
 
 

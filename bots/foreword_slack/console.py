@@ -13,6 +13,7 @@ from foreword_slack.check import Fault, check_app_token, check_config, check_ser
 from foreword_slack.config import BotConfig
 from foreword_slack.health import HealthServer
 from foreword_slack.listeners.commands import linked_complaint
+from foreword_slack.metrics import render
 from foreword_slack.reports import complaint_report, process_report, status_report, work_report
 from foreword_slack.secrets import Secrets
 from foreword_slack.service import ForewordService
@@ -81,7 +82,13 @@ async def run_bot(
 
 def _health(bot: Bot) -> HealthServer:
     health = bot.config.health
-    return HealthServer(bot.store, ready=lambda: bot.readiness, counts=bot.counts, host=health.host, port=health.port)
+    return HealthServer(
+        bot.store,
+        ready=lambda: bot.readiness,
+        metrics=lambda overview: render(bot.metrics, bot.state(overview)),
+        host=health.host,
+        port=health.port,
+    )
 
 
 async def status_lines(store: Store, config: BotConfig) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from foreword.errors import UnavailableError
-from foreword_slack.store import Store
+from foreword_slack.store import Overview, Store
 from foreword_slack.store.post_queue import Refusal
 
 
@@ -25,7 +27,7 @@ class HealthServer:
 
     Args:
         ready: Returns whether events can be received.
-        counts: Returns the counters, by name and outcome.
+        metrics: Returns the metrics in Prometheus's text format, of the state of the store; None if it is unavailable.
         host: Address to listen on.
         port: Port to listen on; 0 selects a free one.
     """
@@ -35,11 +37,11 @@ class HealthServer:
         store: Store,
         *,
         ready: Callable[[], Readiness],
-        counts: Callable[[], Mapping[str, Mapping[str, int]]],
+        metrics: Callable[[Overview | None], str],
         host: str = "127.0.0.1",
         port: int = 9466,
     ) -> None:
-        self._store, self._ready, self._counts = store, ready, counts
+        self._store, self._ready, self._render = store, ready, metrics
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
 
@@ -89,40 +91,7 @@ class HealthServer:
         return web.json_response(status, status=200 if readiness.is_ready else 503)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        lines = [line for name, counts in sorted(self._counts().items()) for line in _counter(name, counts)]
-        overview = await self._store.survey(lambda operator: operator.overview())
-        lines += _gauge(
-            "inbox_overdue_events",
-            "Events that should have been handled by now.",
-            [({"team": team.team}, team.inbox.overdue) for team in overview.teams],
-        )
-        lines += _gauge(
-            "outbox_calls",
-            "Calls to Slack by state.",
-            [
-                ({"team": team.team, "state": state.value}, count)
-                for team in overview.teams
-                for state, count in team.posts.items()
-            ],
-        )
-        lines += _gauge(
-            "outbox_parked_calls",
-            "Calls that wait until the bot is installed again.",
-            [({"team": team.team}, team.parked) for team in overview.teams],
-        )
-        return web.Response(text="\n".join([*lines, ""]), content_type="text/plain", charset="utf-8")
-
-
-def _counter(name: str, counts: Mapping[str, int]) -> list[str]:
-    full = f"foreword_slack_{name}_total"
-    samples = [f'{full}{{outcome="{outcome}"}} {count}' for outcome, count in sorted(counts.items())]
-    return [f"# TYPE {full} counter", *samples]
-
-
-def _gauge(name: str, help: str, samples: Sequence[tuple[Mapping[str, str], int]]) -> list[str]:
-    full = f"foreword_slack_{name}"
-    shown = []
-    for labels, number in samples:
-        inside = ",".join(f'{key}="{value}"' for key, value in labels.items())
-        shown.append(f"{full}{{{inside}}} {number}")
-    return [f"# HELP {full} {help}", f"# TYPE {full} gauge", *shown]
+        overview: Overview | None = None
+        with contextlib.suppress(UnavailableError):  # the store has logged the cause once
+            overview = await self._store.survey(lambda operator: operator.overview())
+        return web.Response(text=self._render(overview), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

@@ -151,6 +151,10 @@ class Hooks:
                 ) from error
         return cls(*plugins)
 
+    def add(self, plugin: object) -> None:
+        """Add a plugin of the bot itself."""
+        self._pluggy.register(plugin)
+
     def redact(self, text: str) -> str:
         """Return a text without personal data."""
         answer = self._pluggy.hook.redact(text=text)

@@ -88,6 +88,7 @@ class Inbox:
         handle: Handles one event.
         random: Source of the jitter of waits.
         on_dead: Called with the reason in the transaction that gives an event up.
+        on_repeated: Called with the kind of each event that was known already.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Inbox:
         settings: InboxSettings | None = None,
         random: Random | None = None,
         on_dead: Callable[[UnitOfWork, Event, str], None] | None = None,
+        on_repeated: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._store, self._clock, self._handle = store, store.clock, handle
         self._settings = settings or InboxSettings()
@@ -107,6 +109,7 @@ class Inbox:
             random or Random(),  # noqa: S311 - jitter
         )
         self._on_dead = on_dead
+        self._on_repeated = on_repeated
         self._lease = timedelta(seconds=self._settings.lease_seconds)
         self._wakeup = Wakeup(self._clock)
         self._arrivals: list[tuple[NewEvent, asyncio.Future[bool]]] = []
@@ -132,6 +135,8 @@ class Inbox:
             self._keeping = asyncio.create_task(self._keep())
         fresh = await kept
         self.counts["received" if fresh else "repeated"] += 1
+        if not fresh:
+            self._on_repeated(event.kind)
         return fresh
 
     def start(self) -> None:

@@ -34,6 +34,7 @@ class Outbox:
         random: Source of the jitter of waits.
         on_failed: Called with the reason in the transaction that gives a call up, so that something else can be posted
             instead.
+        on_sent: Called with each call that was made.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class Outbox:
         settings: OutboxSettings | None = None,
         random: Random | None = None,
         on_failed: Callable[[UnitOfWork, Sending, str], None] | None = None,
+        on_sent: Callable[[Sending], object] = lambda _: None,
     ) -> None:
         self._store, self._clients, self._settings = store, clients, settings or OutboxSettings()
         self._random = random or Random()  # noqa: S311 - jitter
-        self._on_failed = on_failed
+        self._on_failed, self._on_sent = on_failed, on_sent
         self._senders: dict[str, TeamSender] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wakeup = Wakeup(store.clock)
@@ -66,7 +68,14 @@ class Outbox:
             return
         if team not in self._senders:
             self._senders[team] = TeamSender(
-                team, self._store, self._clients, self._settings, self._random, self.counts, self._on_failed
+                team,
+                self._store,
+                self._clients,
+                self._settings,
+                self._random,
+                self.counts,
+                self._on_failed,
+                self._on_sent,
             )
         self._senders[team].wakeup.set()
         task = self._running.get(team)

@@ -53,6 +53,7 @@ class TeamSender:
     Args:
         counts: Counters of outcomes, by name.
         on_failed: Called with the reason in the transaction that gives a call up.
+        on_sent: Called with each call that was made.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class TeamSender:
         random: Random,
         counts: Counter[str],
         on_failed: Callable[[UnitOfWork, Sending, str], None] | None,
+        on_sent: Callable[[Sending], object] = lambda _: None,
     ) -> None:
         self._team, self._store, self._clock, self._clients = team, store, store.clock, clients
-        self._settings, self._counts, self._on_failed = settings, counts, on_failed
+        self._settings, self._counts, self._on_failed, self._on_sent = settings, counts, on_failed, on_sent
         self._backoff = Backoff(settings.first_wait_seconds, settings.longest_wait_seconds, random)
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._bucket = TokenBucket(settings.team_rate, settings.team_burst)
@@ -205,6 +207,7 @@ class TeamSender:
 
     async def _sent(self, sending: Sending, ts: str | None) -> None:
         self._counts["sent"] += 1
+        self._on_sent(sending)
         await self._store.operate(lambda operator: operator.posts.sent(sending, ts), team=self._team)
 
     async def _look_up_failed(self, sending: Sending, client: AsyncWebClient, failure: Failure) -> None:

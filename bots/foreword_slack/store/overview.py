@@ -58,6 +58,7 @@ class TeamOverview:
         installation: The installation; None if the bot was never installed there.
         posts: Number of calls by state.
         parked: Number of pending calls that wait until the bot is installed again.
+        oldest_post_time: Time when the oldest call that is due was requested; None if none is due.
         unresolved: Number of calls repeated although the outcome of the earlier attempt is unknown.
         channels: Channels with unfinished or failed calls, by id.
     """
@@ -67,6 +68,7 @@ class TeamOverview:
     inbox: InboxOverview
     posts: Mapping[PostState, int]
     parked: int
+    oldest_post_time: datetime | None
     unresolved: int
     channels: Sequence[ChannelOverview]
     complaints: Mapping[str, int]
@@ -114,6 +116,11 @@ def _team(session: Session, team: str, installation: Workspace | None, now: date
         inbox=_inbox(session, team, now),
         posts={state: posts.get(state.value, 0) for state in PostState},
         parked=waiting if down else 0,
+        oldest_post_time=session.scalars(
+            select(func.min(OutboxRow.create_time)).where(
+                OutboxRow.team == team, OutboxRow.state.in_(UNSENT), OutboxRow.due_time <= now
+            )
+        ).one(),
         unresolved=int(session.scalars(unresolved).one()),
         channels=_channels(session, team),
         complaints=_counts(session, ComplaintRow.state, ComplaintRow.team == team),

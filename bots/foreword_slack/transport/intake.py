@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -59,10 +60,20 @@ class Intake:
     Args:
         read: Returns the event to store for a payload.
         answer_seconds: Time after which Slack gets an error for a payload that is not stored yet.
+        on_answer: Called with the seconds that each answer took.
     """
 
-    def __init__(self, inbox: Inbox, store: Store, read: Reader, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        store: Store,
+        read: Reader,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        on_answer: Callable[[float], object] = lambda _: None,
+    ) -> None:
         self._inbox, self._store, self._read, self._answer_seconds = inbox, store, read, answer_seconds
+        self._on_answer = on_answer
         self._bolt: AsyncApp | None = None
         self.counts: Counter[str] = Counter()
         self.last_event_time: datetime | None = None
@@ -115,6 +126,13 @@ class Intake:
 
     async def dispatch(self, body: dict[str, Any], headers: Mapping[str, str]) -> Answer:
         """Accept a verified payload; an event answered with 200 survives a crash."""
+        begin = time.monotonic()
+        try:
+            return await self._accept(body, headers)
+        finally:
+            self._on_answer(time.monotonic() - begin)
+
+    async def _accept(self, body: dict[str, Any], headers: Mapping[str, str]) -> Answer:
         assert self._bolt is not None
         try:
             # In this mode Bolt does not parse the payload. Its parser fails for a command that contains "payload".

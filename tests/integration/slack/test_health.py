@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import aiohttp
 
+from factories.scrapes import Scrape
 from factories.slack import START, install, new_event
 from factories.slack_bots import TEST_KEY
 from factories.waiting import eventually
@@ -15,6 +16,7 @@ from foreword.errors import UnavailableError
 from foreword_slack.health import HealthServer, Readiness
 from foreword_slack.housekeeping import Housekeeping
 from foreword_slack.installations import Installations
+from foreword_slack.metrics import BotMetrics, BotState, render
 from foreword_slack.slack_api import SlackApi
 from foreword_slack.store import Complaint, InstallationState, PostState
 from foreword_slack.token_vault import TokenVault
@@ -82,9 +84,17 @@ async def processes(store):
     return (await overview(store)).processes
 
 
-async def test_health_readiness_and_counters_are_served(store, monkeypatch):
+async def test_health_readiness_and_counters_are_served(store, clock, monkeypatch):
     readiness = [Readiness(is_ready=False, reason="no socket is open")]
-    server = HealthServer(store, ready=lambda: readiness[0], counts=lambda: {"inbox_events": {"received": 3}}, port=0)
+    metrics = BotMetrics(clock.now)
+
+    def shown(overview):
+        counts = {"inbox_events": {"received": 3}}
+        state = BotState(counts=counts, sockets=2, last_event_time=START, now=clock.now(), overview=overview)
+        return render(metrics, state)
+
+    clock.move(90)
+    server = HealthServer(store, ready=lambda: readiness[0], metrics=shown, port=0)
     await install(store)
     await server.start()
     try:
@@ -100,15 +110,30 @@ async def test_health_readiness_and_counters_are_served(store, monkeypatch):
             assert "no socket is open" in text
             readiness[0] = Readiness(is_ready=True)
             assert (await get("/readyz"))[0] == 200
-            _, text = await get("/metrics")
-            assert 'foreword_slack_inbox_events_total{outcome="received"} 3' in text
-            assert 'foreword_slack_outbox_calls{team="T1",state="pending"} 0' in text
+            await store.write("T1", lambda uow: uow.posts.post("late", "C1", {"text": "Late"}))
+            clock.move(30)
+            scraped = Scrape((await get("/metrics"))[1])
+            assert scraped.value("foreword_slack_inbox_events_total", outcome="received") == 3
+            assert scraped.value("foreword_slack_outbox_calls_now", team="T1", state="pending") == 1
+            assert scraped.value("foreword_slack_outbox_oldest_seconds", team="T1") == 30
+            assert scraped.value("foreword_slack_last_event_age_seconds") == 120
+            assert scraped.value("foreword_slack_installed", team="T1") == 1
+            await store.operate(
+                lambda operator: operator.workspaces.mark("T1", InstallationState.DOWN, "token_revoked")
+            )
+            scraped = Scrape((await get("/metrics"))[1])
+            assert scraped.value("foreword_slack_installed", team="T1") == 0
+            assert scraped.value("foreword_slack_outbox_parked_calls", team="T1") == 1
+            assert scraped.value("foreword_slack_outbox_oldest_seconds", team="T1") == 0
 
             async def away(work):
                 raise UnavailableError("away")
 
             monkeypatch.setattr(store, "survey", away)
             assert (await get("/readyz"))[0] == 503
+            scraped = Scrape((await get("/metrics"))[1])
+            assert scraped.value("foreword_slack_store_available") == 0
+            assert scraped.value("foreword_slack_socket_connected") == 2
     finally:
         await server.stop()
     await asyncio.sleep(0)

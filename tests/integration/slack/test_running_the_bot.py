@@ -13,6 +13,7 @@ import pytest
 
 from factories.bots import make_office, office_secrets, office_values, running_office, start_bot
 from factories.ports import free_port
+from factories.scrapes import Scrape
 from factories.waiting import eventually
 from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword_slack.config import BotConfig
@@ -123,7 +124,17 @@ async def test_the_bot_runs_until_it_is_stopped_and_reports_its_state(access, tm
             office.ann.post(office.complaints, COMPLAINT)
             await office.posted()
             async with client.get("/metrics") as answer:
-                assert 'foreword_slack_inbox_events_total{outcome="received"} 1' in await answer.text()
+                text = await answer.text()
+        scraped = Scrape(text)
+        team = office.workspace.id
+        assert scraped.value("foreword_slack_inbox_events_total", outcome="received") == 1
+        assert scraped.value("foreword_slack_complaints_total", team=team, outcome="auto") == 1
+        assert scraped.value("foreword_slack_routes_total", team=team) >= 1
+        assert scraped.value("foreword_slack_confidence_count", team=team) == 1
+        assert scraped.value("foreword_slack_complaint_to_post_seconds_count", team=team) >= 1
+        assert scraped.value("foreword_slack_ack_seconds_count") >= 1
+        assert scraped.value("foreword_slack_socket_connected") >= 1
+        assert not [secret for secret in (COMPLAINT, office.ann.id, office.complaints.id) if secret in text]
         store = await Store.open(config.store.url)
         lines = "\n".join(await status_lines(store, config))
         assert "Running: " in lines
