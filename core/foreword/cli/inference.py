@@ -66,8 +66,8 @@ def generate(
 ) -> None:
     """Generate an answer to TEXT (- for standard input) with MODEL.
 
-    MODEL is a serving name, a tuned model or baseModels/NAME. The answer is printed to standard output, its token
-    counts to standard error.
+    MODEL is a serving name, the id or display name of a tuned model, or baseModels/NAME. The answer is printed to
+    standard output, its token counts to standard error.
     """
     from foreword.cli.render import out_console, print_json
     from foreword.cli.render.answer import print_tokens, usage
@@ -145,8 +145,9 @@ def classify(
 ) -> None:
     """Classify TEXT (- for standard input) with MODEL.
 
-    MODEL is a serving name, a tuned model or baseModels/NAME. With --file, every row of a file is classified, in order.
-    A row that fails has its error in the output and does not stop the others; the command then exits with status 1.
+    MODEL is a serving name, the id or display name of a tuned model, or baseModels/NAME. With --file, every row of
+    a file is classified, in order. A row that fails has its error in the output and does not stop the others; the
+    command then exits with status 1.
     """
     from foreword.cli.render import print_json
 

@@ -17,6 +17,7 @@ from foreword.errors import InvalidArgumentError
 
 CHUNK_BYTES = 256 * 1024
 _COLUMNS = ("input", "output")
+_EXTENSIONS = (".jsonl", ".json", ".csv")
 _MOST_OF_A_NAME = 180
 """Characters of a display name, of at most 200, that leave room for a suffix."""
 
@@ -52,6 +53,19 @@ def chunks(rows: Rows) -> Callable[[], Iterator[bytes]]:
         return _file_chunks(Path(rows))
     content = rows if isinstance(rows, bytes) else _jsonl(rows)
     return lambda: (content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES))
+
+
+def may_be_stored(rows: object) -> bool:
+    """Return whether data is a text that names no file, but may be the id or display name of a stored dataset."""
+    if not isinstance(rows, str) or not rows.strip() or "\0" in rows:
+        return False
+    path = Path(rows)
+    if len(path.parts) != 1 or path.suffix.lower() in _EXTENSIONS:
+        return False
+    try:
+        return not path.exists()
+    except OSError:  # too long for the name of a file
+        return True
 
 
 def default_name(rows: Rows) -> str:

@@ -51,6 +51,30 @@ def test_every_resource_is_found_by_its_display_name(client: Client, server: Run
     assert client.list_datasets() == []
 
 
+def test_stored_rows_are_tuned_and_evaluated_and_models_asked_by_their_display_name(
+    client: Client, server: RunningServer
+) -> None:
+    dataset = client.upload_dataset(ROWS, display_name="Autumn complaints")
+    run = client.tune("Autumn complaints", validation_dataset=dataset.name.rsplit("/", 1)[-1])
+    server.tune_by_hand(run.name)
+    model = "Autumn complaints (1)"
+
+    assert run.display_name == model
+    assert run.dataset == run.validation_dataset == dataset.name
+    assert client.tune(dataset).display_name == "Autumn complaints (2)"
+    assert client.evaluate("Autumn complaints", [model], examples_dataset=dataset, wait=False).dataset == dataset.name
+    assert [item.name for item in client.list_datasets()] == [dataset.name]
+    tuned = client.get_tuned_model(model).name
+    assert client.classify(model, "text").model_version == tuned
+    assert [item.model_version for item in client.batch_classify(model, ["text", "other"])] == [tuned] * 2
+    assert [item.model_version for item in client.batch_generate(model, ["text"], max_new_tokens=1)] == [tuned]
+    (*_, last) = client.stream_generate(model, "text", max_new_tokens=1)
+    assert last.result.model_version == tuned
+    assert client.tokenize(model, "text") == client.tokenize(tuned, "text")
+    with pytest.raises(InvalidArgumentError, match="'Winter complaints' is neither a file nor the id or display name"):
+        client.tune("Winter complaints")
+
+
 def test_an_id_goes_before_a_display_name(client: Client) -> None:
     first = client.upload_dataset(ROWS, display_name="first")
     id = first.name.rsplit("/", 1)[-1]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def lab(client: Client, model: str, against: str | None) -> int:
     """Try prompts interactively, tuned against base model.
 
-    MODEL is a serving name, a tuned model or baseModels/NAME. Every text that you type is answered by MODEL and by its
-    base model, side by side; /help lists the commands. Lines can also be piped to standard input; the command then
-    exits with status 1 if a line failed.
+    MODEL is a serving name, the id or display name of a tuned model, or baseModels/NAME. Every text that you type
+    is answered by MODEL and by its base model, side by side; /help lists the commands. Lines can also be piped to
+    standard input; the command then exits with status 1 if a line failed.
     """
     from foreword.cli.lab.session import LabSession
     from foreword.cli.lab.state import LabState

@@ -13,12 +13,12 @@ from foreword.client._async.service import ServiceMethods
 from foreword.client._async.waiting import in_thread
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, new_request_id
-from foreword.client.rows import Rows, chunks, default_name
+from foreword.client.rows import Rows, chunks, default_name, may_be_stored
 from foreword.domain.dataset import Row
 from foreword.domain.experiment import TaskOptions
 from foreword.domain.report import DataReport
 from foreword.domain.resource_view import ResourceView
-from foreword.errors import ForewordError
+from foreword.errors import ForewordError, InvalidArgumentError, NotFoundError
 from foreword.v1 import dataset_service_pb2 as messages
 from foreword.v1 import dataset_service_pb2_grpc
 
@@ -169,6 +169,30 @@ class DatasetMethods(ServiceMethods):
             limit,
             {"name": (dataset, "datasets")},
         )
+
+    async def _dataset_of(
+        self, rows: Rows | resources.Dataset, uploaded: list[resources.Dataset], *, display_name: str, **options: Any
+    ) -> resources.Dataset:
+        """Return the dataset of data: a stored one, also by its id or display name, or else one that is uploaded.
+
+        Args:
+            uploaded: The dataset is added to it if it is uploaded.
+            options: Options of the upload.
+        """
+        if isinstance(rows, resources.Dataset):
+            return rows
+        if isinstance(rows, str) and may_be_stored(rows):
+            try:
+                return await self.get_dataset(rows)
+            except NotFoundError as error:
+                raise InvalidArgumentError.of(
+                    "rows",
+                    f"{rows[:200]!r} is neither a file nor the id or display name of a stored dataset. List these with "
+                    "`foreword datasets list`",
+                ) from error
+        dataset = await self.upload_dataset(rows, display_name=display_name, **options)
+        uploaded.append(dataset)
+        return dataset
 
     @asynccontextmanager
     async def _deleted_when_refused(self, uploaded: Sequence[resources.Dataset]) -> AsyncGenerator[None]:

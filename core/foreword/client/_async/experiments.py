@@ -40,7 +40,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
 
     async def tune(
         self,
-        rows: Rows,
+        rows: Rows | resources.Dataset,
         *,
         display_name: str = "",
         description: str = "",
@@ -59,9 +59,10 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
 
         Args:
             rows: Path of a JSONL, JSON or CSV file, its bytes, a pandas DataFrame with the columns `input` and
-                `output`, or an iterable of mappings or of pairs of input and output.
-            display_name: Human-readable name. Default: the name of the file.
-            validation_dataset: The held-out rows, like `rows` or as a stored dataset. Default: a share of `rows`.
+                `output`, or an iterable of mappings or of pairs of input and output; or a stored dataset, its id or its
+                display name.
+            display_name: Human-readable name. Default: the name of the file or the dataset.
+            validation_dataset: The held-out rows, like `rows`. Default: a share of `rows`.
             tuning_type: Tuning method, such as `ia3`. Default: `prompt_tuning`.
             evaluate_base: Whether to compare with the base model on the held-out rows. Default: yes.
             method_parameters: Parameters of the tuning method, by name.
@@ -77,7 +78,7 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
         """
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
         encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
-        name = display_name or default_name(rows)
+        name = display_name or (rows.display_name if isinstance(rows, resources.Dataset) else default_name(rows))
         options: dict[str, Any] = {"task": task, "task_options": task_options, "base_model": base_model}
         async with self._uploaded(rows, validation_dataset, name, **options) as (dataset, held_out):
             return await self.create_tune_experiment(
@@ -97,25 +98,28 @@ class TuneExperimentMethods(DatasetMethods, WatchMethods):
 
     @asynccontextmanager
     async def _uploaded(
-        self, rows: Rows, validation_dataset: Rows | resources.Dataset | None, name: str, **options: Any
+        self,
+        rows: Rows | resources.Dataset,
+        validation_dataset: Rows | resources.Dataset | None,
+        name: str,
+        **options: Any,
     ) -> AsyncGenerator[tuple[resources.Dataset, resources.Dataset | None]]:
         """Upload the rows of a run, and delete them again if the block raises an error because the run is refused.
 
         Args:
-            validation_dataset: The held-out rows, likewise or stored; None for a share of `rows`.
+            rows: The rows, or a stored dataset.
+            validation_dataset: The held-out rows, likewise; None for a share of `rows`.
             name: Display name of the dataset.
             options: Options of `upload_dataset`.
         """
         uploaded: list[resources.Dataset] = []
         async with self._deleted_when_refused(uploaded):
-            dataset = await self.upload_dataset(rows, display_name=name, **options)
-            uploaded.append(dataset)
+            dataset = await self._dataset_of(rows, uploaded, display_name=name, **options)
             if validation_dataset is not None and not isinstance(validation_dataset, resources.Dataset):
                 held_out_name = validation_name(validation_dataset, name)
-                validation_dataset = await self.upload_dataset(
-                    validation_dataset, display_name=held_out_name, **options
+                validation_dataset = await self._dataset_of(
+                    validation_dataset, uploaded, display_name=held_out_name, **options
                 )
-                uploaded.append(validation_dataset)
             yield dataset, validation_dataset
 
     async def create_tune_experiment(

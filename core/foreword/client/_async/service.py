@@ -129,7 +129,14 @@ class ServiceMethods:
                 names[key] = await self._renamed(error, *references[key])
 
     async def _call(
-        self, method: Any, request: Any, references: References, *, safe: bool = True, gone_is_done: bool = False
+        self,
+        method: Any,
+        request: Any,
+        references: References,
+        *,
+        safe: bool = True,
+        gone_is_done: bool = False,
+        timeout_seconds: float | None = None,
     ) -> Any:
         """Make a call with one answer after setting resource names in the fields of its request.
 
@@ -140,7 +147,9 @@ class ServiceMethods:
         async def send(names: Mapping[str, str]) -> Any:
             for path, name in names.items():
                 set_field(request, path, name)
-            return await self._connection.unary(method, request, safe=safe, gone_is_done=gone_is_done)
+            return await self._connection.unary(
+                method, request, safe=safe, gone_is_done=gone_is_done, timeout_seconds=timeout_seconds
+            )
 
         return await self._resolved(references, send)
 

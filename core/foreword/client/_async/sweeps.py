@@ -46,7 +46,7 @@ class TuneSweepMethods(TuneExperimentMethods):
 
     async def sweep(
         self,
-        rows: Rows,
+        rows: Rows | resources.Dataset,
         *,
         swept: Mapping[str, Swept] | None = None,
         search: Search | str = Search.GRID,
@@ -70,7 +70,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         """Upload training data and queue a sweep on it: several runs, of which the best on the held-out rows is kept.
 
         Args:
-            rows: Training data, as in `tune`.
+            rows: Training data or a stored dataset, as in `tune`.
             swept: The parameters that differ from trial to trial: a list of values, or a `foreword.client.SweptRange`,
                 by name. Names are those of tuning parameters, `method_parameters.NAME` and `tuning_type`. Default: only
                 seeds differ.
@@ -93,7 +93,7 @@ class TuneSweepMethods(TuneExperimentMethods):
         values = TuneParameters(**parameters, method_parameters=dict(method_parameters or {}))
         encode.tune_parameters(values)  # refuses values that cannot be sent before the upload
         swept_parameters(swept or {})
-        name = display_name or default_name(rows)
+        name = display_name or (rows.display_name if isinstance(rows, resources.Dataset) else default_name(rows))
         options: dict[str, Any] = {"task": task, "task_options": task_options, "base_model": base_model}
         async with self._uploaded(rows, validation_dataset, name, **options) as (dataset, held_out):
             return await self.create_tune_sweep(

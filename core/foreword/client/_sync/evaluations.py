@@ -62,8 +62,7 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
             client.evaluate("test.jsonl", ["complaints", EvaluatedSystem(model="baseModels/starter", shots=3)])
 
         Args:
-            dataset: The rows, as in `tune`, or a stored dataset. Rows that are stored under this display name already
-                are not stored again.
+            dataset: The rows, as in `tune`. Rows that are stored under this display name already are not stored again.
             systems: At most 8 models, or `EvaluatedSystem`s for base models that are asked in a certain way. The first
                 is the one that the others are compared with.
             display_name: Human-readable name. Default: the name of the file or the dataset.
@@ -88,21 +87,16 @@ class EvaluationMethods(DatasetMethods, WatchMethods):
         asked: list[Reference | EvaluatedSystem] = collected("systems", systems)
         evaluated_systems(asked)  # refuses values that cannot be sent before the upload
         uploaded: list[resources.Dataset] = []
-        options: dict[str, Any] = {"task": task, "task_options": task_options}
+        options: dict[str, Any] = {"task": task, "task_options": task_options, "reuse_identical": True}
         with self._deleted_when_refused(uploaded):
             name = display_name
             if not isinstance(dataset, resources.Dataset):
                 name = name or default_name(dataset)
-                dataset = self.upload_dataset(dataset, display_name=name, reuse_identical=True, **options)
-                uploaded.append(dataset)
+                dataset = self._dataset_of(dataset, uploaded, display_name=name, **options)
             if examples_dataset is not None and not isinstance(examples_dataset, resources.Dataset):
-                examples_dataset = self.upload_dataset(
-                    examples_dataset,
-                    display_name=examples_name(examples_dataset, name),
-                    reuse_identical=True,
-                    **options,
+                examples_dataset = self._dataset_of(
+                    examples_dataset, uploaded, display_name=examples_name(examples_dataset, name), **options
                 )
-                uploaded.append(examples_dataset)
             created = self.create_evaluation(
                 dataset,
                 asked,

@@ -52,7 +52,8 @@ _CONCERNS_ALL = (
 class InferenceMethods(ServiceMethods):
     """Methods of `InferenceService`.
 
-    `model` is a serving name, a deployment, a tuned model, or `baseModels/{model}` with an id or an alias.
+    `model` is a serving name, a deployment, a tuned model or its id or display name, or `baseModels/{model}` with an id
+    or an alias.
     """
 
     @cached_property
@@ -83,11 +84,12 @@ class InferenceMethods(ServiceMethods):
         """
         request = build(
             messages.GenerateRequest,
-            model=_model(model),
             parameters=encode.generate_parameters(parameters),
             **encode.prompt(prompt, prompt_variables),
         )
-        answer = self._connection.unary(self._inference.Generate, request, safe=True, timeout_seconds=timeout_seconds)
+        answer = self._call(
+            self._inference.Generate, request, {"model": (model, "models")}, timeout_seconds=timeout_seconds
+        )
         return decode.generate_result(answer, answer.text)
 
     def stream_generate(
@@ -105,22 +107,38 @@ class InferenceMethods(ServiceMethods):
         """
         request = build(
             messages.StreamGenerateRequest,
-            model=_model(model),
+            model=reference_name(model, "models"),
             parameters=encode.generate_parameters(parameters),
             **encode.prompt(prompt, prompt_variables),
         )
         seconds = self._connection.timeout_seconds if timeout_seconds is None else timeout_seconds
-        text = ""
-        with closing(
-            self._connection.restart(
-                lambda: self._connection.stream(self._inference.StreamGenerate, request, timeout_seconds=seconds),
-                timeout_seconds=seconds,
-            )
-        ) as pieces:
+        with closing(self._pieces(request, model, seconds)) as pieces:
+            text = ""
             for message in pieces:
                 text += message.text
                 result = decode.generate_result(message, text) if message.stop_reason else None
                 yield resources.GeneratePiece(text=message.text, result=result)
+
+    def _pieces(
+        self, request: messages.StreamGenerateRequest, model: Reference, timeout_seconds: float
+    ) -> Generator[messages.StreamGenerateResponse]:
+        """Yield the messages of a stream. If the service does not find the model, look it up by its display name."""
+        while True:
+            try:
+                with closing(
+                    self._connection.restart(
+                        lambda: self._connection.stream(
+                            self._inference.StreamGenerate, request, timeout_seconds=timeout_seconds
+                        ),
+                        timeout_seconds=timeout_seconds,
+                    )
+                ) as answers:
+                    yield from answers
+                return
+            except NotFoundError as error:  # the first answer of the service, if any
+                if error.resource != request.model:
+                    raise
+                request.model = self._renamed(error, request.model, "models")
 
     def batch_generate(
         self,
@@ -148,7 +166,7 @@ class InferenceMethods(ServiceMethods):
             NotFoundError: The model does not exist.
             InvalidArgumentError: A parameter is out of range.
         """
-        name, shared = _model(model), encode.generate_parameters(parameters)
+        shared, named = encode.generate_parameters(parameters), model
         results: list[resources.GenerateResult | ForewordError] = []
         lost: ForewordError | None = None
         for part in encode.batch_parts(encode.batch(prompts, prompt_variables)):
@@ -158,15 +176,18 @@ class InferenceMethods(ServiceMethods):
                 continue
             request = build(
                 messages.BatchGenerateRequest,
-                model=name,
                 parameters=shared,
                 requests=part,
                 max_response_bytes=MAX_RESPONSE_BYTES,
             )
             try:
-                answer = self._connection.unary(
-                    self._inference.BatchGenerate, request, safe=True, timeout_seconds=timeout_seconds
+                answer = self._call(
+                    self._inference.BatchGenerate,
+                    request,
+                    {"model": (named, "models")},
+                    timeout_seconds=timeout_seconds,
                 )
+                named = request.model  # the parts that follow need no lookup
                 results += [decode.batch_result(item) for item in answer.results]
             except ForewordError as error:
                 if begin == 0:
@@ -211,7 +232,6 @@ class InferenceMethods(ServiceMethods):
         """
         request = build(
             messages.ClassifyRequest,
-            model=_model(model),
             threshold=threshold,
             min_precision=min_precision,
             labels=labels,
@@ -220,7 +240,9 @@ class InferenceMethods(ServiceMethods):
             truncate_input_tokens=truncate_input_tokens,
             **encode.prompt(prompt, prompt_variables),
         )
-        answer = self._connection.unary(self._inference.Classify, request, safe=True, timeout_seconds=timeout_seconds)
+        answer = self._call(
+            self._inference.Classify, request, {"model": (model, "models")}, timeout_seconds=timeout_seconds
+        )
         return decode.classify_result(answer)
 
     def batch_classify(
@@ -260,26 +282,30 @@ class InferenceMethods(ServiceMethods):
         """
         requests = encode.with_variables(prompts, prompt_variables)
         ends: list[ForewordError] = []
+        named = [model]
+
+        def classified(prompt: Prompt, variables: Mapping[str, str] | None) -> resources.ClassifyResult:
+            request = build(
+                messages.ClassifyRequest,
+                threshold=threshold,
+                min_precision=min_precision,
+                labels=labels,
+                multi_label=multi_label,
+                top_n=top_n,
+                truncate_input_tokens=truncate_input_tokens,
+                **encode.prompt(prompt, variables),
+            )
+            answer = self._call(
+                self._inference.Classify, request, {"model": (named[0], "models")}, timeout_seconds=timeout_seconds
+            )
+            named[0] = request.model  # the prompts that follow need no lookup
+            return decode.classify_result(answer)
 
         def settled(prompt: Prompt, variables: Mapping[str, str] | None) -> resources.ClassifyResult | ForewordError:
             if ends:
                 return ends[0]
             try:
-                return self._patiently(
-                    lambda: self.classify(
-                        model,
-                        prompt,
-                        threshold=threshold,
-                        min_precision=min_precision,
-                        labels=labels,
-                        multi_label=multi_label,
-                        top_n=top_n,
-                        truncate_input_tokens=truncate_input_tokens,
-                        prompt_variables=variables,
-                        timeout_seconds=timeout_seconds,
-                    ),
-                    when_late=timeout_seconds is None,
-                )
+                return self._patiently(lambda: classified(prompt, variables), when_late=timeout_seconds is None)
             except ForewordError as error:
                 if isinstance(error, _CONCERNS_ALL):
                     ends.append(error)
@@ -331,12 +357,7 @@ class InferenceMethods(ServiceMethods):
         """
         request = build(
             messages.TokenizeRequest,
-            model=_model(model),
             return_tokens=return_tokens,
             **encode.prompt(prompt, prompt_variables),
         )
-        return decode.tokenize_result(self._connection.unary(self._inference.Tokenize, request, safe=True))
-
-
-def _model(model: Reference) -> str:
-    return reference_name(model, "models")
+        return decode.tokenize_result(self._call(self._inference.Tokenize, request, {"model": (model, "models")}))

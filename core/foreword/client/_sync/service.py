@@ -131,7 +131,14 @@ class ServiceMethods:
                 names[key] = self._renamed(error, *references[key])
 
     def _call(
-        self, method: Any, request: Any, references: References, *, safe: bool = True, gone_is_done: bool = False
+        self,
+        method: Any,
+        request: Any,
+        references: References,
+        *,
+        safe: bool = True,
+        gone_is_done: bool = False,
+        timeout_seconds: float | None = None,
     ) -> Any:
         """Make a call with one answer after setting resource names in the fields of its request.
 
@@ -142,7 +149,9 @@ class ServiceMethods:
         def send(names: Mapping[str, str]) -> Any:
             for path, name in names.items():
                 set_field(request, path, name)
-            return self._connection.unary(method, request, safe=safe, gone_is_done=gone_is_done)
+            return self._connection.unary(
+                method, request, safe=safe, gone_is_done=gone_is_done, timeout_seconds=timeout_seconds
+            )
 
         return self._resolved(references, send)
 
