@@ -9,7 +9,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from foreword.client import DeploymentState
+from foreword.client import DeploymentState, TunedModel
 from foreword.errors import ForewordError
 from foreword_slack.config import TeamConfig
 from foreword_slack.scopes import OPTIONAL, REQUIRED
@@ -257,7 +257,7 @@ async def _deployment_faults(team: TeamConfig, service: TenantService) -> AsyncI
         )
         return
     model = await service.tuned_model(deployment.model)
-    for fault in _label_faults(where, team, model.labels):
+    for fault in (*_label_faults(where, team, model.labels), *_precision_faults(team, model)):
         yield fault
     for key, dataset in (("held_out_dataset", team.learning.held_out_dataset), ("dataset", team.learning.dataset)):
         if dataset and not await service.has_dataset(dataset):
@@ -291,6 +291,32 @@ def _label_faults(where: str, team: TeamConfig, labels: Iterable[str]) -> Iterat
             where=where,
             problem=f"its model never answers {label!r}, so only people can route complaints to that department",
             remedy=f"Correct the label, or tune a model on rows with {label!r}.",
+            serious=False,
+        )
+
+
+def _precision_faults(team: TeamConfig, model: TunedModel) -> Iterator[Fault]:
+    wanted = team.thresholds.min_precision
+    where = f"{team.team} thresholds.min_precision"
+    if not wanted or not model.labels:
+        return
+    calibration = model.answer_calibration
+    if calibration is None:
+        yield Fault(
+            where=where,
+            problem="it has no effect, because the model has no calibration; only the other thresholds apply",
+            remedy="Tune a model with held-out rows (`validation_split` above 0), or set `min_precision: 0`.",
+            serious=False,
+        )
+        return
+    departments = [item.label for item in team.departments if item.label in model.labels]
+    unknown = [label for label in departments if calibration.threshold((label,), wanted) is None]
+    if unknown:
+        yield Fault(
+            where=where,
+            problem=f"the held-out rows do not show when the model is right in {wanted:.0%} of its answers with "
+            f"{', '.join(unknown)}, so complaints with these labels always go to review",
+            remedy="Tune a model with more rows of them, set a lower precision, or set 0 to use only probabilities.",
             serious=False,
         )
 

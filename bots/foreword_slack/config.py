@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from foreword.errors import FieldViolation, InvalidArgumentError
 
 _MOST_LABELS = 100  # options of one select menu
+_HIGHEST_PRECISION = 0.98  # that of `ClassifyRequest.min_precision`
 _ALSO_COMPLAINTS = (
     "is a complaint channel too, so discussions of complaints would be routed as complaints; choose another channel"
 )
@@ -151,11 +152,14 @@ class ThresholdsConfig(_Section):
         probability: Minimum probability of each predicted label, unless its department has a threshold.
         margin: Minimum difference in probability between the likeliest label set and the next.
         abstain_below: The model abstains if no label set reaches this probability.
+        min_precision: Minimum share of right answers among those that notify departments, as far as the held-out rows
+            of the model show it; 0 disables this. It has no effect on a model without a calibration.
     """
 
     probability: Probability = 0.5
     margin: Probability = 0.1
     abstain_below: Probability = 0.0
+    min_precision: float = Field(default=0.9, ge=0, le=_HIGHEST_PRECISION)
 
 
 class LearningConfig(_Section):

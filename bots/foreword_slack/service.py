@@ -27,14 +27,18 @@ from foreword.errors import (
     CancelledError,
     DeadlineExceededError,
     ExhaustedError,
+    FailedPreconditionError,
     ForewordError,
     InternalError,
     InvalidArgumentError,
     NotFoundError,
     UnavailableError,
 )
+from foreword.observability.logging import get_logger
 from foreword_slack.config import ServiceConfig
 from foreword_slack.routing import Guess
+
+_log = get_logger("slack.service")
 
 Result = TypeVar("Result")
 
@@ -111,22 +115,35 @@ class TenantService:
         self._client = client
         self._threads = threads
         self._classify_seconds = classify_seconds
+        self._uncalibrated: set[str] = set()
 
-    async def classify(self, model: str, text: str, *, abstain_below: float = 0.0) -> Classification:
+    async def classify(
+        self, model: str, text: str, *, abstain_below: float = 0.0, min_precision: float = 0.0
+    ) -> Classification:
         """Classify a text; if it is too long for the model, classify its beginning.
+
+        A model without a calibration is asked without a precision, which is logged once for each model.
 
         Args:
             model: Serving name, or resource name of a tuned model.
             abstain_below: The model abstains if no label set reaches this probability.
+            min_precision: Wanted share of right answers, on which the threshold of the guess depends; 0 for none.
         """
-        for _ in range(_MOST_CUTS):
+        for attempt in range(_MOST_CUTS + 2):
             try:
-                return _classification(await self._classify(model, text, abstain_below))
+                answer = await self._classify(model, text, abstain_below, min_precision)
             except InvalidArgumentError as error:
-                if error.reason != "TEXT_TOO_LONG" or len(text) < 2:
+                if error.reason != "TEXT_TOO_LONG" or len(text) < 2 or attempt > _MOST_CUTS:
                     raise
                 text = text[: len(text) // 2]
-        return _classification(await self._classify(model, text, abstain_below))
+            except FailedPreconditionError as error:
+                if error.reason != "CALIBRATION_MISSING" or not min_precision:
+                    raise
+                self._log_uncalibrated(error.metadata.get("resource", model))
+                min_precision = 0.0
+            else:
+                return _classification(answer, has_precision=min_precision > 0)
+        raise AssertionError("the last attempt returns or raises")
 
     async def labels(self, model: str, texts: Sequence[str]) -> list[frozenset[str]]:
         """Return the predicted labels of several texts, in order."""
@@ -225,12 +242,20 @@ class TenantService:
 
         return await self._call(draw)
 
-    async def _classify(self, model: str, text: str, abstain_below: float) -> ClassifyResult:
+    def _log_uncalibrated(self, model: str) -> None:
+        if model not in self._uncalibrated:
+            self._uncalibrated.add(model)
+            _log.warning(
+                "model_uncalibrated", model=model, remedy="tune it with held-out rows, or set min_precision: 0"
+            )
+
+    async def _classify(self, model: str, text: str, abstain_below: float, min_precision: float) -> ClassifyResult:
         return await self._call(
             lambda: self._client.classify(
                 model,
                 text,
                 threshold=abstain_below or None,
+                min_precision=min_precision or None,
                 top_n=_TOP_LABEL_SETS,
                 timeout_seconds=self._classify_seconds,
             )
@@ -240,12 +265,13 @@ class TenantService:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-def _classification(answer: ClassifyResult) -> Classification:
+def _classification(answer: ClassifyResult, *, has_precision: bool) -> Classification:
     best = answer.label_sets[0] if answer.label_sets else None
     guess = Guess(
         labels=best.labels if best else answer.labels,
         probability=best.probability if best else 0.0,
         scores=dict(answer.label_probabilities),
         model_version=answer.model_version,
+        threshold=answer.threshold if has_precision else 0.0,
     )
     return Classification(guess=guess, label_sets=answer.label_sets)

@@ -124,6 +124,7 @@ def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]
     Args:
         team: Values that replace the defaults; `acknowledgement` applies to every department.
     """
+    thresholds = {"probability": 0.0, "margin": 0.0, "min_precision": 0.0, **team.pop("thresholds", {})}
     clock = {"acknowledgement": team.pop("acknowledgement")} if "acknowledgement" in team else {}
     departments = [{"label": label, "channel": item.id, **clock} for label, item in office.departments.items()]
     return {
@@ -134,7 +135,7 @@ def office_values(office: Office, access: Access, **team: Any) -> dict[str, Any]
         "review_channel": office.review.id,
         "administrators": [office.boss.id],
         "departments": departments,
-        "thresholds": {"probability": 0.0, "margin": 0.0},
+        "thresholds": thresholds,
         **team,
     }
 

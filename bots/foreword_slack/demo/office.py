@@ -51,7 +51,8 @@ class Office:
             "complaint_channels": [self.complaints.id],
             "review_channel": self.review.id,
             "administrators": [self.people["boss"].id],
-            "thresholds": {"probability": 0.5, "margin": 0.25},
+            # The few held-out rows of the demo cannot show a precision.
+            "thresholds": {"probability": 0.5, "margin": 0.25, "min_precision": 0.0},
             "departments": [{"label": label, "channel": channel.id} for label, channel in self.departments.items()],
             "learning": {
                 "propose_after": 12,

@@ -32,11 +32,17 @@ def decide(guess: Guess | None, label_sets: Sequence[LabelSet], policy: RoutingP
 
 
 def _doubts(guess: Guess, label_sets: Sequence[LabelSet], policy: RoutingPolicy) -> Iterator[Reason]:
-    if not guess.labels or guess.probability < policy.abstain_below:
+    if guess.labels and guess.threshold is None:
         yield Reason(
             code=ReasonCode.ABSTAINED,
-            text=f"The model abstained: its best answer has {guess.probability:.0%}, but the minimum is "
-            f"{policy.abstain_below:.0%}.",
+            text=f"The model abstained: it is not known to be right in {policy.min_precision:.0%} of its answers with "
+            f"{' and '.join(guess.labels)}.",
+        )
+    minimum = max(policy.abstain_below, guess.threshold or 0.0)
+    if not guess.labels or guess.probability < minimum:
+        yield Reason(
+            code=ReasonCode.ABSTAINED,
+            text=f"The model abstained: its best answer has {guess.probability:.0%}, but the minimum is {minimum:.0%}.",
         )
     for label in guess.labels:
         rule = policy.departments.get(label)

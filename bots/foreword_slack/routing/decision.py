@@ -35,6 +35,8 @@ class Guess:
     Attributes:
         labels: The likeliest label set, even if the model abstained.
         probability: Probability of that set, in [0, 1].
+        threshold: Probability that the set must reach for the wanted precision; 0 if none is wanted or the model has no
+            calibration, and None if no probability is known to keep it.
         scores: Probability of every label.
         model_version: Resource name of the model that answered.
     """
@@ -43,6 +45,7 @@ class Guess:
     probability: float
     scores: Mapping[str, float] = field(default_factory=dict)
     model_version: str = ""
+    threshold: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,13 @@ class RoutingPolicy:
         departments: Rules by label, in the order in which people see them.
         margin: Minimum difference in probability between the likeliest label set and the next.
         abstain_below: Minimum probability of the likeliest label set.
+        min_precision: Wanted share of right answers among those that notify departments; 0 for none.
     """
 
     departments: Mapping[str, DepartmentRule]
     margin: float = 0.0
     abstain_below: float = 0.0
+    min_precision: float = 0.0
 
     def targets(self, labels: tuple[str, ...]) -> tuple[Target, ...]:
         """Return the departments that people chose, in the order of the policy; unknown labels are left out."""

@@ -187,9 +187,13 @@ async def _ask(event: Event, team: Team, complaint: Complaint, message: MessageP
     Raises:
         PostponedError: The service is unavailable, and a later attempt may succeed.
     """
+    thresholds = team.config.thresholds
     try:
         return await team.service.classify(
-            team.config.deployment, complaint.text, abstain_below=team.config.thresholds.abstain_below
+            team.config.deployment,
+            complaint.text,
+            abstain_below=thresholds.abstain_below,
+            min_precision=thresholds.min_precision,
         )
     except ForewordError as error:
         waited = (team.clock.now() - event.receive_time).total_seconds()

@@ -95,4 +95,5 @@ def policy_of(config: TeamConfig, uow: UnitOfWork) -> RoutingPolicy:
         departments={rule.label: rule for rule in rules},
         margin=thresholds.margin,
         abstain_below=thresholds.abstain_below,
+        min_precision=thresholds.min_precision,
     )

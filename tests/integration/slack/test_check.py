@@ -6,11 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from factories.api import create_experiment, deployment_request, upload, wait_for_deployment
 from factories.bots import LIMITS, Access, make_office, office_secrets, office_values
+from foreword.client import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword_slack.config import BotConfig
 from foreword_slack.console import check_all
 from foreword_slack.scopes import REQUIRED
 from foreword_slack.testing import FakeSlack
+
+CALIBRATION = AnswerCalibration(
+    temperature=1.0, source=CalibrationSource.HELD_OUT, row_count=40, fitted_row_count=40,
+    expected_calibration_error_before=0.1, expected_calibration_error_after=0.1,
+    thresholds=(PrecisionThreshold(precision=0.9, probability=0.7, row_count=20, right_count=20, label="Planning"),),
+)  # fmt: skip
 
 
 async def found(access: Access, change=lambda office: None, secrets=lambda secrets: secrets, **team) -> dict[str, str]:
@@ -84,6 +92,20 @@ async def test_labels_and_departments_are_compared(access):
 
     texts = faults["deployment complaints"]
     assert "never answers 'Finance'" in texts
+
+
+async def test_a_precision_that_the_model_is_not_known_to_keep_is_a_warning(access, server):
+    precise = {"thresholds": {"min_precision": 0.9}}
+    without = await found(access, **precise)
+    stubs = server.stubs(access.key)
+    run = create_experiment(stubs, upload(stubs).name)
+    model = server.tune_by_hand(run.name, calibration=CALIBRATION)
+    created = stubs.deployments.CreateDeployment(deployment_request(model, serving_name="calibrated"))
+    wait_for_deployment(stubs, created.name)
+    calibrated = await found(access, deployment="calibrated", **precise)
+
+    assert "the model has no calibration" in without["thresholds.min_precision"]
+    assert "Service, Warehouse, Marketing, so complaints" in calibrated["thresholds.min_precision"]
 
 
 async def test_a_deployment_that_is_not_there_is_named_with_the_command_that_makes_one(access):

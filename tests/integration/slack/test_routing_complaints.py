@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from factories.bots import model_says, running_office
 from foreword_slack.hooks import Hooks, hookimpl
@@ -28,6 +29,19 @@ async def test_a_complaint_reaches_its_departments_and_its_author_is_notified(ac
         assert not posts[0].unfurls
         note = await office.noted(message, "Notified: ")
         assert all(label in note.shown_text for label in expected)
+
+
+async def test_a_model_without_a_calibration_routes_by_its_probabilities_although_a_precision_is_wanted(
+    access, tmp_path
+):
+    with capture_logs() as logs:
+        async with running_office(access, tmp_path, thresholds={"min_precision": 0.9}) as office:
+            office.ann.post(office.complaints, COMPLAINT)
+
+            assert await office.posted(len(model_says(access, COMPLAINT)))
+
+    (warning,) = [entry for entry in logs if entry["event"] == "model_uncalibrated"]
+    assert "/tunedModels/" in warning["model"]
 
 
 async def test_a_doubtful_answer_goes_to_people_with_the_guess_chosen(access, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +60,18 @@ def test_an_abstention_keeps_the_guess():
 
     assert codes(decision) == [ReasonCode.ABSTAINED]
     assert decision.guess.labels == ("Warehouse",)
+
+
+def test_an_answer_that_does_not_reach_the_threshold_of_the_wanted_precision_goes_to_people():
+    precise = replace(policy(), min_precision=0.9)
+
+    missed = decide(replace(guess("Warehouse", probability=0.6), threshold=0.7), (), precise)
+    unknown = decide(replace(guess("Warehouse", probability=0.99), threshold=None), (), precise)
+
+    assert codes(missed) == codes(unknown) == [ReasonCode.ABSTAINED]
+    assert "the minimum is 70%" in missed.reasons[0].text
+    assert "not known to be right in 90% of its answers with Warehouse" in unknown.reasons[0].text
+    assert decide(replace(guess("Warehouse", probability=0.7), threshold=0.7), (), precise).targets
 
 
 def test_a_label_without_department_is_named():
