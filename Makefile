@@ -10,8 +10,9 @@ demo: $(INSTALLED)
 	$(BIN)/foreword demo
 
 # Run tests in two processes. All tests of a file run in one process, in order; tests/conftest.py orders the files.
+# A process that a hanging test has ended is not replaced: its test would run and hang again.
 test: lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
