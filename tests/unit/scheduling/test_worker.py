@@ -64,6 +64,9 @@ class StopAt(threading.Event):
         self.left -= 1
         return self.left < 0
 
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set()
+
 
 def work(shop, failpoint: Callable[[str], None] = lambda _: None) -> None:
     """Run a worker until the queue is empty or the database is unavailable."""
