@@ -25,6 +25,7 @@ _VALID: dict[str, Mapping[str, Any]] = {
     "CreateDeployment": {"deployment": {"model": BASE}},
     "UpdateDeployment": {"deployment": {"name": "{Deployment}", "description": "x"}, "update_mask": "description"},
     "RollbackDeployment": {"revision": 1},
+    "PromoteDeployment": {},
     "Generate": {"model": "{model}", "text": "x", "parameters": {"max_new_tokens": 1}},
     "StreamGenerate": {"model": "{model}", "text": "x", "parameters": {"max_new_tokens": 1}},
     "BatchGenerate": {"model": "{model}", "requests": [{"text": "x"}], "parameters": {"max_new_tokens": 1}},

@@ -46,7 +46,8 @@ from foreword.domain.sweep import MAX_SHOWN_VALUE, MAX_SWEPT, MAX_TRIALS
 from foreword.domain.thin_curve import MAX_CURVE_POINTS
 from foreword.errors import InternalError
 from foreword.server.app import SERVICES
-from foreword.storage.repositories.deployments import MAX_REVISIONS, DeploymentRepository
+from foreword.storage.repositories.deployments import DeploymentRepository
+from foreword.storage.repositories.revisions import MAX_REVISIONS
 from foreword.storage.workers.probes import ProbeQueue
 from foreword.tuning.planning import plan_checks
 from foreword.v1 import (
@@ -115,6 +116,7 @@ CHARACTERS: Mapping[str, int] = {
     "ExportTunedModelResponse.path": HASH,
     "PrecisionThreshold.label": MAX_LABEL_CHARACTERS,
     "Space.creator": HASH,
+    "Rollout.explanation": 600,
     "Space.description": DESCRIPTION,
     "Space.display_name": 200,
     "Space.name": NAME,

@@ -6,32 +6,46 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foreword.cli.rollout_options import rollout_options
 from foreword.cli.session import json_option, selection_options, view_option, with_client
 from foreword.domain.resource_view import ResourceView
-from foreword.errors import ForewordError
+from foreword.errors import FailedPreconditionError, ForewordError
 
 _TEXT = "Where are the 2 extra sets of sheets?"
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from foreword.client import Client, Deployment
+    from foreword.client import Canary, Client, Deployment, DeploymentRevision, Shadow
 
 
 @click.command(short_help="Deploy a model under a serving name.")
 @click.argument("model")
 @click.option("--name", "serving_name", required=True, help="Serving name, which requests use.")
 @click.option("--space", default="default", show_default=True, help="Id or display name of the space.")
+@rollout_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
 @json_option
 @with_client
-def deploy(client: Client, model: str, serving_name: str, space: str, wait: bool, as_json: bool) -> None:
+def deploy(
+    client: Client,
+    model: str,
+    serving_name: str,
+    space: str,
+    rollout: Canary | Shadow | None,
+    wait: bool,
+    as_json: bool,
+) -> None:
     """Deploy MODEL under a serving name.
 
     MODEL is the id, resource name or display name of a tuned model, or baseModels/NAME. It serves once it has passed
-    its probe.
+    its probe. With --canary or --shadow, the serving name must exist, and MODEL gets traffic beside the model
+    that serves.
     """
-    found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
+    if rollout is None:
+        found = client.create_deployment(model, serving_name=serving_name, space=space, wait=wait)
+    else:
+        found = client.update_deployment(serving_name, model=model, rollout=rollout, wait=wait)
     _print(client, found, as_json)
 
 
@@ -76,6 +90,7 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
     """Show a deployment and its revisions."""
     from foreword.cli.render import out_console, print_facts, print_json, print_table, short_name
     from foreword.cli.render.listing import age
+    from foreword.cli.render.rollout import figures_text
 
     found = client.get_deployment(deployment)
     if as_json:
@@ -94,26 +109,70 @@ def show(client: Client, deployment: str, as_json: bool) -> None:
                 item.state.value,
                 f"{item.probe_effect:.2f} nats",
                 age(item.create_time),
-                "serving" if item.revision == found.serving_revision else item.failure.message if item.failure else "",
+                _note(found, item),
             )
             for item in found.revisions
         ],
         right=["revision", "probe effect"],
     )
+    candidate = found.candidate
+    if candidate is not None and candidate.rollout is not None:
+        console.print()
+        console.print(f"Revision {candidate.revision}: {figures_text(candidate.rollout)}")
 
 
 @deployments.command()
 @click.argument("deployment")
 @click.option("--model", required=True, help="New model: the id or display name of a tuned model, or baseModels/NAME.")
+@rollout_options
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the deployment serves.")
 @json_option
 @with_client
-def update(client: Client, deployment: str, model: str, wait: bool, as_json: bool) -> None:
+def update(
+    client: Client, deployment: str, model: str, rollout: Canary | Shadow | None, wait: bool, as_json: bool
+) -> None:
     """Serve another model under the same name.
 
-    The new model serves once it has passed its probe; until then, the old one does.
+    The new model serves once it has passed its probe; until then, the old one does. With --canary or --shadow, it gets
+    a share of the requests first. Another update ends that.
     """
-    _print(client, client.update_deployment(deployment, model=model, wait=wait), as_json)
+    _print(client, client.update_deployment(deployment, model=model, rollout=rollout, wait=wait), as_json)
+
+
+@deployments.command()
+@click.argument("deployment")
+@with_client
+def watch(client: Client, deployment: str) -> None:
+    """Follow a canary or a shadow until it has ended, or tell how the last one ended.
+
+    Exits with status 1 if the new revision was not promoted.
+    """
+    from foreword.cli.render.rollout import figures_text, outcome_text
+    from foreword.client import RolloutState
+
+    watched = 0
+    for found in client.watch_rollout(deployment):
+        candidate = found.candidate
+        if candidate is not None and candidate.rollout is not None:
+            watched = candidate.revision
+            click.echo(f"Revision {watched}: {figures_text(candidate.rollout)}")
+    tried = [item for item in found.revisions if item.rollout is not None]
+    ended = next((item for item in tried if item.revision == watched), tried[0] if tried else None)
+    if ended is None or ended.rollout is None:
+        raise FailedPreconditionError(f"{found.serving_name} has had no canary or shadow.", reason="NO_ROLLOUT")
+    click.echo(outcome_text(found, ended))
+    if ended.rollout.state is not RolloutState.PROMOTED:
+        raise click.exceptions.Exit(1)
+
+
+@deployments.command()
+@click.argument("deployment")
+@click.option("--revision", type=click.IntRange(min=1), help="Revision that must be the one on trial.")
+@json_option
+@with_client
+def promote(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
+    """Serve the revision of a canary or a shadow at once."""
+    _print(client, client.promote_deployment(deployment, revision or 0), as_json)
 
 
 @deployments.command()
@@ -122,7 +181,10 @@ def update(client: Client, deployment: str, model: str, wait: bool, as_json: boo
 @json_option
 @with_client
 def rollback(client: Client, deployment: str, revision: int | None, as_json: bool) -> None:
-    """Roll a deployment back to an earlier revision."""
+    """Roll a deployment back to an earlier revision at once.
+
+    While a canary or a shadow is on trial, only that ends, unless --revision names another revision.
+    """
     _print(client, client.rollback_deployment(deployment, revision or 0), as_json)
 
 
@@ -141,6 +203,18 @@ def _state(deployment: Deployment) -> Text:
     return Text(deployment.state.value, style=styles.get(deployment.state.value, "yellow"))
 
 
+def _note(deployment: Deployment, revision: DeploymentRevision) -> str:
+    """Return what there is to say about a revision in the list of all."""
+    from foreword.cli.render.rollout import rollout_text
+
+    notes = ["serving"] if revision.revision == deployment.serving_revision else []
+    if revision.failure is not None:
+        notes.append(revision.failure.message)
+    if revision.rollout is not None:
+        notes.append(rollout_text(revision.rollout))
+    return "; ".join(notes)
+
+
 def _print(client: Client, deployment: Deployment, as_json: bool) -> None:
     from foreword.cli.render import out_console, print_json, short_name
 
@@ -150,7 +224,10 @@ def _print(client: Client, deployment: Deployment, as_json: bool) -> None:
     console = out_console()
     served = f", revision {deployment.serving_revision}" if deployment.serving_revision else ""
     console.print(f"{deployment.serving_name} is {deployment.state.value}: {short_name(deployment.model)}{served}.")
-    if deployment.serving_revision:
+    if deployment.candidate_revision:
+        console.print(f"Revision {deployment.candidate_revision} is on trial.")
+        console.print(f"Next: foreword deployments watch {deployment.serving_name}")
+    elif deployment.serving_revision:
         command = "classify" if _classifies(client, deployment) else "generate"
         console.print(f'Next: foreword {command} {deployment.serving_name} "{_TEXT}"')
 

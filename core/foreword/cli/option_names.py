@@ -12,12 +12,14 @@ import click
 from foreword.errors import FieldViolation, ForewordError, InvalidArgumentError
 
 _OTHER_NAMES = {
+    "canary.share": "canary_share",
     "api_key.expire_time": "days",
     "evaluation.dataset": "file_or_dataset",
     "evaluation.examples_dataset": "examples",
     "names": "experiments",
     "parent": "tenant",
     "prompt_variables": "variable",
+    "shadow.share": "shadow_share",
     "structured.examples": "example",
     "structured.input": "text",
     "tune_experiment.validation_dataset": "validation",

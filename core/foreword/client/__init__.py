@@ -37,6 +37,7 @@ from foreword.client.resources import (
     TuneSnapshot,
     TuningMethod,
 )
+from foreword.client.rollout_resources import Canary, RevisionFigures, Rollout, Shadow
 from foreword.client.sweep_resources import TuneSweep, TuneSweepPlan, TuneTrial
 from foreword.domain.answer_calibration import AnswerCalibration, CalibrationSource, PrecisionThreshold
 from foreword.domain.comparison import RowOverlap
@@ -69,6 +70,7 @@ from foreword.domain.report import (
     SystemEvaluation,
 )
 from foreword.domain.resource_view import ResourceView
+from foreword.domain.rollout import RolloutState, ShadowFigures
 from foreword.domain.suspect_rows import SuspectRow, SuspectRows
 from foreword.domain.sweep import Search, SweptRange
 from foreword.domain.sweep_outcome import SweepState
@@ -83,6 +85,7 @@ __all__ = [
     "Calibration",
     "CalibrationBin",
     "CalibrationSource",
+    "Canary",
     "ClassifyResult",
     "Client",
     "ComparedDataset",
@@ -117,7 +120,10 @@ __all__ = [
     "ReportPart",
     "ResourceView",
     "ReturnOptions",
+    "RevisionFigures",
     "RevisionState",
+    "Rollout",
+    "RolloutState",
     "Row",
     "RowOverlap",
     "RowSelection",
@@ -126,6 +132,8 @@ __all__ = [
     "Scope",
     "Search",
     "Severity",
+    "Shadow",
+    "ShadowFigures",
     "Space",
     "Stage",
     "StopReason",

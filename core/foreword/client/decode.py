@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from foreword.client import decode_values as values
 from foreword.client import resources
+from foreword.client.rollout_messages import decode_rollout
 from foreword.client.status import error_from_status
 from foreword.domain.base_model import Architecture
 from foreword.domain.dataset import Row
@@ -254,6 +255,7 @@ def _deployment_revision(message: deployment_pb2.DeploymentRevision) -> resource
         failure=values.failure(message),
         probe_effect=message.probe_effect,
         create_time=values.time(message, "create_time"),
+        rollout=decode_rollout(message.rollout) if message.HasField("rollout") else None,
     )
 
 
@@ -274,6 +276,7 @@ def deployment(message: deployment_pb2.Deployment) -> resources.Deployment:
         create_time=values.time(message, "create_time"),
         update_time=values.time(message, "update_time"),
         etag=message.etag,
+        candidate_revision=message.candidate_revision,
     )
 
 

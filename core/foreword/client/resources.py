@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from foreword.client.rollout_resources import Rollout
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.base_model import Architecture
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
@@ -317,6 +318,7 @@ class DeploymentRevision:
 
     Attributes:
         probe_effect: Largest change in a token's log-probability caused by the adapter in the probe, in nats.
+        rollout: How it gets its traffic; None if it was to serve all requests at once.
     """
 
     revision: int
@@ -325,6 +327,7 @@ class DeploymentRevision:
     failure: Failure | None
     probe_effect: float
     create_time: datetime | None
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,8 +336,9 @@ class Deployment:
 
     Attributes:
         model: Model of the revision that is served, or of the newest revision if none is.
-        failure: Reason why the newest revision is not served; None unless it failed.
+        failure: Reason why the newest revision is not served; None unless it failed or was rolled back by its figures.
         serving_revision: Number of the revision that is served; 0 if none is.
+        candidate_revision: Number of the revision whose rollout waits for its probe or runs; 0 if there is none.
         revisions: Newest first.
     """
 
@@ -352,6 +356,12 @@ class Deployment:
     create_time: datetime | None
     update_time: datetime | None
     etag: str
+    candidate_revision: int = 0
+
+    @property
+    def candidate(self) -> DeploymentRevision | None:
+        """The revision whose rollout waits or runs; None if there is none."""
+        return next((item for item in self.revisions if item.revision == self.candidate_revision), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from foreword.domain.failure import Failure
+from foreword.domain.rollout import Rollout, RolloutState
 
 
 class Stage(Enum):
@@ -63,6 +64,7 @@ class Revision:
     Attributes:
         number: Number of the revision, counted from 1.
         probe_effect: Largest change in a token's log-probability caused by the artifact, in nats; 0 for a base model.
+        rollout: How it gets its traffic; None if it was to serve all requests at once.
     """
 
     number: int
@@ -71,6 +73,7 @@ class Revision:
     failure: Failure | None
     probe_effect: float
     create_time: datetime
+    rollout: Rollout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class Deployment:
     Attributes:
         serving_revision: Number of the revision that is served; 0 if none is.
         passed_over_revision: Revisions up to this number are not served automatically, because of a rollback.
+        candidate_revision: Number of the revision whose rollout waits or runs; 0 if there is none.
         revisions: Newest first.
     """
 
@@ -92,6 +96,7 @@ class Deployment:
     tags: tuple[str, ...]
     serving_revision: int
     passed_over_revision: int
+    candidate_revision: int = 0
     revisions: tuple[Revision, ...]
     etag: str
     creator: str
@@ -108,7 +113,7 @@ class Deployment:
 
     @property
     def coming(self) -> Revision | None:
-        """The revision that is being probed and will be served if it passes; None if there is none."""
+        """The revision that is being probed and gets traffic if it passes; None if there is none."""
         newest = self.revisions[0]
         probing = newest.state is RevisionState.PROBING
         return newest if probing and newest.number > self.passed_over_revision else None
@@ -117,3 +122,10 @@ class Deployment:
     def serving(self) -> Revision | None:
         """The revision that is served; None if there is none."""
         return next((item for item in self.revisions if item.number == self.serving_revision), None)
+
+    @property
+    def candidate(self) -> Revision | None:
+        """The revision whose rollout is running; None if there is none."""
+        found = next((item for item in self.revisions if item.number == self.candidate_revision), None)
+        running = found is not None and found.rollout is not None and found.rollout.state is RolloutState.RUNNING
+        return found if running else None

@@ -17,6 +17,8 @@ class InferenceCall:
         base_model: Id of the base model.
         adapter_sha256: Content hash of the tuned model's tensors; empty for the base model without tuning.
         labels: Whether the request asks for labels instead of text.
+        shadow: Whether the answer is only compared with that of the revision in service and never returned. A plugin
+            that bills requests should leave it out.
     """
 
     id: str
@@ -24,6 +26,7 @@ class InferenceCall:
     base_model: str
     adapter_sha256: str = ""
     labels: bool = False
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

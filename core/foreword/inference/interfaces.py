@@ -76,6 +76,7 @@ class EngineRequest:
         label_temperature: Divisor of the log-probabilities of the answers of `label_space`, for `classify` only.
         stream: Whether pieces are wanted as they come. Otherwise the whole answer is the first and last piece, and
             a deadline is an error instead of an end.
+        shadow: Whether the answer is only compared with another one; see `InferenceCall`.
     """
 
     id: str
@@ -89,6 +90,7 @@ class EngineRequest:
     label_space: LabelSpace | None = None
     label_temperature: float = 1.0
     stream: bool = True
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

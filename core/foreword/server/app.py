@@ -37,6 +37,9 @@ from foreword.server.endpoint.server_options import server_options
 from foreword.server.inference.hooked_engine import HookedEngine, hooked
 from foreword.server.inference.model_resolver import ModelResolver
 from foreword.server.inference.prober import Prober
+from foreword.server.inference.rollout_recorder import RolloutRecorder
+from foreword.server.inference.shadows import Shadows
+from foreword.server.inference.traffic import Traffic
 from foreword.server.jobs.comparisons import ExperimentComparer
 from foreword.server.jobs.watches import Watches
 from foreword.server.metrics.server_metrics import ServerMetrics
@@ -166,6 +169,8 @@ class ForewordServer:
         self._server: grpc.aio.Server | None = None
         self._background: list[asyncio.Task[None]] = []
         self._announcing: asyncio.Task[None] | None = None
+        self._recorder: RolloutRecorder | None = None
+        self._shadows: Shadows | None = None
 
     async def start(self) -> int:
         """Start the server and return its port.
@@ -204,7 +209,10 @@ class ForewordServer:
         storage = self._pools.storage
         models = ModelResolver(database=self._database, plugins=self._plugins, storage=storage, clock=self._clock)
         prober = Prober(database=self._database, engine=self._engine, models=models, storage=storage)
-        self._register(server, authenticator, models, prober)
+        recorder = self._recorder = RolloutRecorder(database=self._database, storage=storage, models=models)
+        self._shadows = Shadows(engine=self._hooked_engine, recorder=recorder)
+        traffic = Traffic(recorder=recorder, shadows=self._shadows)
+        self._register(server, authenticator, models, prober, traffic)
         for service in ("", *SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await server.start()
@@ -214,6 +222,7 @@ class ForewordServer:
         self._watchdog.start()
         self._background = [
             asyncio.create_task(prober.run(), name="prober"),
+            asyncio.create_task(recorder.run(), name="rollouts"),
             asyncio.create_task(self._preload(), name="preload"),
             asyncio.create_task(self._delete_pending(), name="deletions"),
             asyncio.create_task(keep_trimming(), name="memory"),
@@ -244,6 +253,9 @@ class ForewordServer:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await server.stop(grace)
+        if self._shadows is not None and self._recorder is not None:
+            await self._shadows.close()
+            await self._recorder.write()
         # No caller waits any more: the engine holds only requests that were cut off.
         await asyncio.to_thread(self._engine.stop)
         if isinstance(self._hooked_engine, HookedEngine):
@@ -280,7 +292,12 @@ class ForewordServer:
             await asyncio.sleep(_DELETIONS_SECONDS)
 
     def _register(
-        self, server: grpc.aio.Server, authenticator: Authenticator, models: ModelResolver, prober: Prober
+        self,
+        server: grpc.aio.Server,
+        authenticator: Authenticator,
+        models: ModelResolver,
+        prober: Prober,
+        traffic: Traffic,
     ) -> None:
         """Add every service."""
         settings = self._settings
@@ -344,6 +361,7 @@ class ForewordServer:
                 InferenceService(
                     engine=self._metrics.metered(self._hooked_engine) if self._metrics else self._hooked_engine,
                     models=models,
+                    traffic=traffic,
                     parsing=self._pools.parsing,
                 ),
             ),

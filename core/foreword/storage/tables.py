@@ -368,7 +368,8 @@ class DeploymentRow(Base):
     """A deployment.
 
     `change_count` is part of the etag. Revisions up to `passed_over_revision` are not served when they pass their
-    probe, because the deployment was rolled back in the meantime.
+    probe, because the deployment was rolled back in the meantime. `candidate_revision` is the revision whose rollout
+    waits or runs; 0 if there is none.
     """
 
     __tablename__ = "deployments"
@@ -391,6 +392,7 @@ class DeploymentRow(Base):
     tags: Mapped[list[Any]]
     serving_revision: Mapped[int]
     passed_over_revision: Mapped[int]
+    candidate_revision: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     change_count: Mapped[int]
     creator: Mapped[str]
     create_time: Mapped[datetime]
@@ -398,7 +400,7 @@ class DeploymentRow(Base):
 
 
 class RevisionRow(Base):
-    """A revision of a deployment."""
+    """A revision of a deployment. `rollout` is set if it was not to serve at once."""
 
     __tablename__ = "deployment_revisions"
     __table_args__ = (Index(None, "state"), Index(None, "tenant", "tuned_model"))
@@ -413,4 +415,5 @@ class RevisionRow(Base):
     state: Mapped[str]
     failure: Mapped[dict[str, Any] | None]
     probe_effect: Mapped[float]
+    rollout: Mapped[dict[str, Any] | None]
     create_time: Mapped[datetime]

@@ -1,5 +1,6 @@
 import datetime
 
+from foreword.v1 import rollout_pb2 as _rollout_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
@@ -41,7 +42,7 @@ class Space(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., stage: _Optional[_Union[Space.Stage, str]] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Deployment(_message.Message):
-    __slots__ = ("name", "display_name", "serving_name", "description", "tags", "model", "state", "error", "serving_revision", "revisions", "creator", "create_time", "update_time", "etag")
+    __slots__ = ("name", "display_name", "serving_name", "description", "tags", "model", "state", "error", "serving_revision", "revisions", "creator", "create_time", "update_time", "etag", "candidate_revision")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Deployment.State]
@@ -68,6 +69,7 @@ class Deployment(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_REVISION_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     serving_name: str
@@ -82,10 +84,11 @@ class Deployment(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     etag: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., serving_name: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[Deployment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., serving_revision: _Optional[int] = ..., revisions: _Optional[_Iterable[_Union[DeploymentRevision, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    candidate_revision: int
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., serving_name: _Optional[str] = ..., description: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[Deployment.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., serving_revision: _Optional[int] = ..., revisions: _Optional[_Iterable[_Union[DeploymentRevision, _Mapping]]] = ..., creator: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., candidate_revision: _Optional[int] = ...) -> None: ...
 
 class DeploymentRevision(_message.Message):
-    __slots__ = ("revision", "model", "state", "error", "probe_effect", "create_time")
+    __slots__ = ("revision", "model", "state", "error", "probe_effect", "create_time", "rollout")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[DeploymentRevision.State]
@@ -102,10 +105,12 @@ class DeploymentRevision(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     PROBE_EFFECT_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     revision: int
     model: str
     state: DeploymentRevision.State
     error: _status_pb2.Status
     probe_effect: float
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, revision: _Optional[int] = ..., model: _Optional[str] = ..., state: _Optional[_Union[DeploymentRevision.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., probe_effect: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    rollout: _rollout_pb2.Rollout
+    def __init__(self, revision: _Optional[int] = ..., model: _Optional[str] = ..., state: _Optional[_Union[DeploymentRevision.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., probe_effect: _Optional[float] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rollout: _Optional[_Union[_rollout_pb2.Rollout, _Mapping]] = ...) -> None: ...

@@ -1,5 +1,6 @@
 from foreword.v1 import deployment_pb2 as _deployment_pb2
 from foreword.v1 import resource_view_pb2 as _resource_view_pb2
+from foreword.v1 import rollout_pb2 as _rollout_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
@@ -100,16 +101,30 @@ class ListDeploymentsResponse(_message.Message):
     def __init__(self, deployments: _Optional[_Iterable[_Union[_deployment_pb2.Deployment, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UpdateDeploymentRequest(_message.Message):
-    __slots__ = ("deployment", "update_mask", "request_id")
+    __slots__ = ("deployment", "update_mask", "request_id", "canary", "shadow")
     DEPLOYMENT_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CANARY_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     deployment: _deployment_pb2.Deployment
     update_mask: _field_mask_pb2.FieldMask
     request_id: str
-    def __init__(self, deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    canary: _rollout_pb2.Canary
+    shadow: _rollout_pb2.Shadow
+    def __init__(self, deployment: _Optional[_Union[_deployment_pb2.Deployment, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ..., canary: _Optional[_Union[_rollout_pb2.Canary, _Mapping]] = ..., shadow: _Optional[_Union[_rollout_pb2.Shadow, _Mapping]] = ...) -> None: ...
 
 class RollbackDeploymentRequest(_message.Message):
+    __slots__ = ("name", "revision", "request_id")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    revision: int
+    request_id: str
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class PromoteDeploymentRequest(_message.Message):
     __slots__ = ("name", "revision", "request_id")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]

@@ -90,6 +90,11 @@ class DeploymentServiceStub:
                 request_serializer=foreword_dot_v1_dot_deployment__service__pb2.RollbackDeploymentRequest.SerializeToString,
                 response_deserializer=foreword_dot_v1_dot_deployment__pb2.Deployment.FromString,
                 _registered_method=True)
+        self.PromoteDeployment = channel.unary_unary(
+                '/foreword.v1.DeploymentService/PromoteDeployment',
+                request_serializer=foreword_dot_v1_dot_deployment__service__pb2.PromoteDeploymentRequest.SerializeToString,
+                response_deserializer=foreword_dot_v1_dot_deployment__pb2.Deployment.FromString,
+                _registered_method=True)
         self.DeleteDeployment = channel.unary_unary(
                 '/foreword.v1.DeploymentService/DeleteDeployment',
                 request_serializer=foreword_dot_v1_dot_deployment__service__pb2.DeleteDeploymentRequest.SerializeToString,
@@ -170,21 +175,36 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateDeployment(self, request, context):
-        """Change a deployment. A new `model` creates a new revision, which is served once it has passed its probe.
+        """Change a deployment. A new `model` creates a new revision, which is served once it has passed its probe, or gets a
+        share of the requests from then on if `rollout` is set. An update that names a model ends the rollout that waits or
+        runs.
 
-        INVALID_ARGUMENT: the mask contains an unknown or immutable field. NOT_FOUND: the deployment or the model does not
-        exist. ABORTED: the etag is outdated.
+        INVALID_ARGUMENT: the mask contains an unknown or immutable field, or there is a rollout without a model. NOT_FOUND:
+        the deployment or the model does not exist. FAILED_PRECONDITION: there is a rollout, but the deployment serves
+        nothing yet (DEPLOYMENT_NOT_READY), serves this model already (MODEL_ALREADY_SERVED), or is about to serve another
+        revision (REVISION_BEING_PROBED). ABORTED: the etag is outdated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackDeployment(self, request, context):
-        """Return to an earlier revision at once.
+        """Return to an earlier revision at once, and end a rollout.
 
         NOT_FOUND: the deployment or the revision does not exist. FAILED_PRECONDITION: the revision never passed its probe,
-        its model was deleted, or no revision precedes the one that is served. ALREADY_EXISTS: the `request_id` was already
-        used with other content.
+        is being rolled out, its model was deleted, or no revision precedes the one that is served. ALREADY_EXISTS: the
+        `request_id` was already used with other content.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteDeployment(self, request, context):
+        """Serve the revision that is being rolled out at once.
+
+        NOT_FOUND: the deployment does not exist. FAILED_PRECONDITION: no rollout waits or runs (NO_ROLLOUT), that of
+        another revision does (OTHER_ROLLOUT), or the revision is still being probed (REVISION_NOT_READY). ALREADY_EXISTS:
+        the `request_id` was already used with other content.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,6 +263,11 @@ def add_DeploymentServiceServicer_to_server(servicer, server):
             'RollbackDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.RollbackDeployment,
                     request_deserializer=foreword_dot_v1_dot_deployment__service__pb2.RollbackDeploymentRequest.FromString,
+                    response_serializer=foreword_dot_v1_dot_deployment__pb2.Deployment.SerializeToString,
+            ),
+            'PromoteDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteDeployment,
+                    request_deserializer=foreword_dot_v1_dot_deployment__service__pb2.PromoteDeploymentRequest.FromString,
                     response_serializer=foreword_dot_v1_dot_deployment__pb2.Deployment.SerializeToString,
             ),
             'DeleteDeployment': grpc.unary_unary_rpc_method_handler(
@@ -502,6 +527,33 @@ class DeploymentService:
             target,
             '/foreword.v1.DeploymentService/RollbackDeployment',
             foreword_dot_v1_dot_deployment__service__pb2.RollbackDeploymentRequest.SerializeToString,
+            foreword_dot_v1_dot_deployment__pb2.Deployment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/foreword.v1.DeploymentService/PromoteDeployment',
+            foreword_dot_v1_dot_deployment__service__pb2.PromoteDeploymentRequest.SerializeToString,
             foreword_dot_v1_dot_deployment__pb2.Deployment.FromString,
             options,
             channel_credentials,

@@ -324,6 +324,30 @@ def test_a_run_that_fails_says_why(command, rows, server):
     assert "Too big. (OUT_OF_MEMORY)" in out
 
 
+def check_rollouts(command, model: str) -> None:
+    """Check the commands for canaries and shadows on the deployment `complaints`, which serves a tuned model."""
+    base = "baseModels/foreword--starter"
+    assert "has had no canary or shadow" in command("deployments", "watch", "complaints")[2]
+    update = ("deployments", "update", "complaints", "--model", base)
+    assert "--canary: must be in (0, 0.9], not 0.95" in command(*update, "--canary", "95%")[2]
+    assert "is not a share; write 10% or 0.1" in command(*update, "--canary", "much")[2]
+    assert "--max-latency-ratio needs --canary" in command(*update, "--shadow", "50%", "--max-latency-ratio", "2")[2]
+
+    assert "Revision 3 is on trial." in command("deploy", base, "--name", "complaints", "--canary", "10%")[1]
+    shown = command("deployments", "show", "complaints")[1]
+    assert "canary 10%, running" in shown
+    assert "0 of 500 canary requests, 0 failed" in shown
+    assert "foreword--starter, revision 3." in command("deployments", "promote", "complaints")[1]
+    status, out, _ = command("deployments", "watch", "complaints")
+    assert (status, out) == (0, "Revision 3 was promoted. Promoted on request. complaints serves revision 3.\n")
+
+    assert "on trial" in command("deployments", "update", "complaints", "--model", model, "--shadow", "0.5")[1]
+    assert "0 answers compared" in command("deployments", "show", "complaints")[1]
+    assert "revision 3." in command("deployments", "rollback", "complaints")[1]
+    status, out, _ = command("deployments", "watch", "complaints")
+    assert (status, "Revision 4 was rolled back." in out) == (1, True)
+
+
 def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows, server, tmp_path):
     experiment = values(command("tune", rows, "--detach", "--json"))
     calibration = AnswerCalibration(
@@ -360,6 +384,7 @@ def test_a_tuned_model_is_exported_deployed_asked_and_rolled_back(command, rows,
     assert values(command("deployments", "update", "complaints", "--model", "baseModels/foreword--starter", "--json"))
     assert "revision 1." in command("deployments", "rollback", "complaints", "--revision", "1")[1]
     assert "serving" in command("deployments", "show", "complaints")[1]
+    check_rollouts(command, id)
     assert command("deployments", "delete", "complaints")[0] == 0
     assert values(command("deployments", "list", "--json")) == []
     assert command("models", "delete", id)[0] == 0

@@ -17,6 +17,7 @@ from factories.api import (
     experiment_request,
     make_file,
     refused,
+    tuned_model,
     upload,
     upload_messages,
     wait_for_deployment,
@@ -62,6 +63,24 @@ def served(stubs) -> str:
     return name
 
 
+@pytest.fixture(scope="module", autouse=True)
+def model(server: RunningServer) -> str:
+    """A tuned model, made before other tests queue experiments."""
+    return tuned_model(server, server.stubs())
+
+
+@pytest.fixture
+def rolling_out(stubs, model: str) -> str:
+    """A deployment with a running canary."""
+    name: str = stubs.deployments.CreateDeployment(deployment_request(BASE)).name
+    wait_for_deployment(stubs, name)
+    stubs.deployments.UpdateDeployment(
+        deployment_service_pb2.UpdateDeploymentRequest(deployment={"name": name, "model": model}, canary={"share": 0.1})
+    )
+    wait_for_deployment(stubs, name)
+    return name
+
+
 def upload_dataset(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return upload(stubs, make_file(10 + variant), display_name="replayed", request_id=request_id)
 
@@ -102,6 +121,14 @@ def rollback_deployment(stubs: Any, served: str, request_id: str, variant: int) 
     )
 
 
+def promote_deployment(stubs: Any, deployment: str, request_id: str, variant: int) -> Any:
+    """Promote a canary, which the first call ends."""
+    request = deployment_service_pb2.PromoteDeploymentRequest(
+        name=deployment, revision=0 if variant == 1 else variant, request_id=request_id
+    )
+    return stubs.deployments.PromoteDeployment(request)
+
+
 def create_tenant(stubs: Any, _: Any, request_id: str, variant: int) -> Any:
     return stubs.tenants.CreateTenant(
         tenant_service_pb2.CreateTenantRequest(tenant_id=f"{request_id}-{variant}", request_id=request_id)
@@ -117,6 +144,7 @@ CALLS: dict[str, tuple[Callable[..., Any], str]] = {
     "CreateDeployment": (create_deployment, ""),
     "UpdateDeployment": (update_deployment, "deployment"),
     "RollbackDeployment": (rollback_deployment, "served"),
+    "PromoteDeployment": (promote_deployment, "rolling_out"),
     "CreateTenant": (create_tenant, ""),
 }
 

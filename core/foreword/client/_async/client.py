@@ -12,6 +12,7 @@ from foreword.client._async.connection import Connection
 from foreword.client._async.deployments import DeploymentMethods
 from foreword.client._async.evaluations import EvaluationMethods
 from foreword.client._async.inference import InferenceMethods
+from foreword.client._async.rollouts import RolloutMethods
 from foreword.client._async.sweeps import TuneSweepMethods
 from foreword.client._async.tenants import TenantMethods
 from foreword.client._async.tuned_models import TunedModelMethods
@@ -25,6 +26,7 @@ class AsyncClient(
     EvaluationMethods,
     TunedModelMethods,
     DeploymentMethods,
+    RolloutMethods,
     InferenceMethods,
     CatalogMethods,
     TenantMethods,

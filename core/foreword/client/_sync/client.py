@@ -14,6 +14,7 @@ from foreword.client._sync.connection import Connection
 from foreword.client._sync.deployments import DeploymentMethods
 from foreword.client._sync.evaluations import EvaluationMethods
 from foreword.client._sync.inference import InferenceMethods
+from foreword.client._sync.rollouts import RolloutMethods
 from foreword.client._sync.sweeps import TuneSweepMethods
 from foreword.client._sync.tenants import TenantMethods
 from foreword.client._sync.tuned_models import TunedModelMethods
@@ -27,6 +28,7 @@ class Client(
     EvaluationMethods,
     TunedModelMethods,
     DeploymentMethods,
+    RolloutMethods,
     InferenceMethods,
     CatalogMethods,
     TenantMethods,

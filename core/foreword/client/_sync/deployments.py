@@ -16,6 +16,8 @@ from foreword.client._sync.service import ServiceMethods
 from foreword.client._sync.waiting import sleep
 from foreword.client.message import build, enum_name
 from foreword.client.reference import Reference, is_full_name, new_request_id
+from foreword.client.rollout_messages import encode_rollout
+from foreword.client.rollout_resources import Canary, Shadow
 from foreword.domain.deployment import DeploymentState, RevisionState, Stage
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import DeadlineExceededError, FailedPreconditionError
@@ -183,6 +185,7 @@ class DeploymentMethods(ServiceMethods):
         deployment: Reference,
         *,
         model: Reference | None = None,
+        rollout: Canary | Shadow | None = None,
         display_name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
@@ -192,13 +195,18 @@ class DeploymentMethods(ServiceMethods):
     ) -> resources.Deployment:
         """Change a deployment. A different model creates a new revision, which serves once it has passed its probe.
 
+        A model ends the rollout that waits or runs.
+
         Args:
+            rollout: A canary or a shadow, by which the new revision gets traffic before it is served. It needs `model`.
+                Default: the revision serves all requests once it has passed its probe.
             etag: Etag of the deployment as it was read; the update is refused if it is outdated. Default: no check.
-            wait: Wait until the new revision serves.
+            wait: Wait until the new revision serves, or its rollout runs.
 
         Raises:
             AbortedError: The deployment has changed since its etag was read.
-            FailedPreconditionError: The new revision did not pass its probe; the old one is still served.
+            FailedPreconditionError: The new revision did not pass its probe; the old one is still served. Or there is
+                nothing that it can be compared with in a rollout.
         """
         references: dict[str, tuple[Reference, str]] = {"deployment.name": (deployment, _DEPLOYMENTS)}
         changes: dict[str, Any] = {"display_name": display_name, "description": description, "tags": tags}
@@ -211,15 +219,17 @@ class DeploymentMethods(ServiceMethods):
             deployment=build(deployment_pb2.Deployment, "deployment", etag=etag, **given),
             update_mask=field_mask_pb2.FieldMask(paths=changed),
             request_id=new_request_id(),
+            **encode_rollout(rollout),
         )
         updated = decode.deployment(self._call(self._deployments.UpdateDeployment, request, references))
         return self.wait_for_deployment(updated, timeout_seconds=timeout_seconds) if wait and model else updated
 
     def rollback_deployment(self, deployment: Reference, revision: int = 0) -> resources.Deployment:
-        """Roll a deployment back to an earlier revision immediately.
+        """Roll a deployment back to an earlier revision immediately. This ends a rollout.
 
         Args:
-            revision: Number of the revision. Default 0: the newest ready revision before the one that is served.
+            revision: Number of the revision. Default 0: the one that is served if a rollout waits or runs, or else the
+                newest ready revision before it.
 
         Raises:
             NotFoundError: The deployment or the revision does not exist.

@@ -23,7 +23,8 @@ class InferenceMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "foreword_inference_requests",
-            "Requests to the engine, those of batches counted one by one. The outcome is ok, cancelled or error.",
+            "Requests to the engine, those of batches counted one by one. The outcome is ok, cancelled, error or "
+            "shadow.",
             ["tenant", "deployment", "outcome"],
             registry=registry,
         )
@@ -43,7 +44,7 @@ class InferenceMetrics:
 
         Args:
             deployment: Serving name or id; empty for a model that was asked by its own name.
-            outcome: `ok`, `cancelled` or `error`.
+            outcome: `ok`, `cancelled`, `error`, or `shadow` for any of them in a shadow.
         """
         series = (*self._labels(tenant, deployment), outcome)
         count = self._request_counts.get(series)

@@ -40,6 +40,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, Scope | None]] = {
         "ListDeployments": _READ,
         "UpdateDeployment": _WRITE,
         "RollbackDeployment": _WRITE,
+        "PromoteDeployment": _WRITE,
         "DeleteDeployment": _WRITE,
     },
     "EvaluationService": {

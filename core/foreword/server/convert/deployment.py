@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState, Space, Stage
+from foreword.domain.failure import Failure
+from foreword.domain.rollout import CanaryPlan, RolloutState, ShadowPlan
 from foreword.domain.violations import Violations
-from foreword.errors import InvalidArgumentError
+from foreword.errors import FailedPreconditionError, InvalidArgumentError
 from foreword.names import (
     BaseModelName,
     DeploymentName,
@@ -18,6 +20,7 @@ from foreword.names import (
     check_serving_name,
 )
 from foreword.server.calls.status import failure_status
+from foreword.server.convert.rollout import parse_plan, rollout
 from foreword.server.convert.text_limits import MAX_DESCRIPTION, MAX_DISPLAY_NAME
 from foreword.server.convert.timestamps import timestamp
 from foreword.v1 import deployment_pb2, deployment_service_pb2
@@ -69,14 +72,25 @@ def deployment(item: Deployment, *, with_revisions: bool = True) -> deployment_p
         tags=item.tags,
         model=model_name(item.tenant, shown.model),
         state=f"STATE_{item.state.name}",
-        error=failure_status(newest.failure) if newest.state is RevisionState.FAILED else None,
+        error=failure_status(_why_not_served(newest)),
         serving_revision=item.serving_revision,
         revisions=[_revision(item.tenant, revision) for revision in item.revisions if with_revisions],
         creator=item.creator,
         create_time=timestamp(item.create_time),
         update_time=timestamp(item.update_time),
         etag=item.etag,
+        candidate_revision=item.candidate_revision,
     )
+
+
+def _why_not_served(newest: Revision) -> Failure | None:
+    """Return why the newest revision is not served: it failed its probe, or its rollout was rolled back."""
+    if newest.state is RevisionState.FAILED:
+        return newest.failure
+    if newest.rollout is not None and newest.rollout.state is RolloutState.ROLLED_BACK:
+        message = f"Revision {newest.number} was rolled back. {newest.rollout.explanation}"
+        return Failure.of(FailedPreconditionError(message, reason="ROLLED_BACK"))
+    return None
 
 
 def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevision:
@@ -87,6 +101,7 @@ def _revision(tenant: str, revision: Revision) -> deployment_pb2.DeploymentRevis
         error=failure_status(revision.failure),
         probe_effect=revision.probe_effect,
         create_time=timestamp(revision.create_time),
+        rollout=None if revision.rollout is None else rollout(revision.rollout),
     )
 
 
@@ -195,7 +210,11 @@ def parse_new_deployment(request: deployment_service_pb2.CreateDeploymentRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentChange:
-    """A parsed UpdateDeployment request. None leaves a field unchanged, and an empty etag is not checked."""
+    """A parsed UpdateDeployment request. None leaves a field unchanged, and an empty etag is not checked.
+
+    Attributes:
+        plan: The rollout of the new revision; None to serve it at once.
+    """
 
     name: DeploymentName
     etag: str
@@ -203,6 +222,7 @@ class DeploymentChange:
     display_name: str | None
     description: str | None
     tags: tuple[str, ...] | None
+    plan: CanaryPlan | ShadowPlan | None
 
 
 def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequest) -> DeploymentChange:
@@ -221,10 +241,21 @@ def parse_deployment_change(request: deployment_service_pb2.UpdateDeploymentRequ
         description = violations.text("deployment.description", message.description, MAX_DESCRIPTION)
     if "tags" in changed:
         tags = _parse_tags(violations, "deployment.tags", message.tags)
+    plan = parse_plan(violations, request)
+    if plan is not None and "model" not in changed:
+        violations.add(
+            request.WhichOneof("rollout") or "rollout", "needs a new model; set deployment.model, also in the mask"
+        )
     violations.check()
     assert name is not None
     return DeploymentChange(
-        name=name, etag=etag, model=model, display_name=display_name, description=description, tags=tags
+        name=name,
+        etag=etag,
+        model=model,
+        display_name=display_name,
+        description=description,
+        tags=tags,
+        plan=plan,
     )
 
 

@@ -136,4 +136,5 @@ def _call(request: EngineRequest, *, labels: bool) -> InferenceCall:
         base_model=request.base_model,
         adapter_sha256=request.adapter.content_sha256 if request.adapter else "",
         labels=labels,
+        shadow=request.shadow,
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from foreword.domain.answer_calibration import AnswerCalibration
 from foreword.domain.deployment import Deployment, DeploymentState, ModelReference
+from foreword.domain.rollout import CanaryPlan, ShadowPlan
 from foreword.domain.templates import apply_verbalizer
 from foreword.domain.tuned_model import TunedModel
-from foreword.errors import FailedPreconditionError, NotFoundError
+from foreword.errors import FailedPreconditionError, ForewordError, NotFoundError
 from foreword.inference.interfaces import AdapterReference
 from foreword.names import BaseModelName, DeploymentName, TunedModelName, is_serving_name
 from foreword.plugin.interfaces import LabelSpace
@@ -58,6 +60,38 @@ class ResolvedModel:
         return apply_verbalizer(self.verbalizer, prompt)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningRollout:
+    """A rollout that gets a share of the requests.
+
+    Attributes:
+        revision: Number of the revision that is being rolled out.
+        candidate: Its model, or the error that every request to it raises.
+    """
+
+    deployment: DeploymentName
+    revision: int
+    plan: CanaryPlan | ShadowPlan
+    candidate: ResolvedModel | ForewordError
+
+    def chooses(self, request_id: str) -> bool:
+        """Return whether a request belongs to the share. The same id always gives the same answer.
+
+        Each rollout chooses other requests, so that the same ids are not the first to meet every new revision.
+        """
+        text = f"{self.deployment}/{self.revision}/{request_id}"
+        number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+        return number < self.plan.share * 2**64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where the requests for a model go: to the stable model, and a share of them to a revision that is rolled out."""
+
+    stable: ResolvedModel
+    rollout: RunningRollout | None = None
+
+
 class ModelResolver:
     """A resolver of the model names in requests. It caches each result for a second of `clock`."""
 
@@ -72,10 +106,17 @@ class ModelResolver:
         self._storage = storage
         self._database = database
         self._plugins = plugins
-        self._recent: RecentCache[tuple[str, str], ResolvedModel] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
+        self._recent: RecentCache[tuple[str, str], Route] = RecentCache(_MAX_AGE_SECONDS, clock=clock)
 
     async def find(self, tenant: str, model: str) -> ResolvedModel:
         """Find the model of a serving name, a deployment, a tuned model, a base model or an alias.
+
+        Of a deployment, it is the model of the revision in service. The errors are those of `route`.
+        """
+        return (await self.route(tenant, model)).stable
+
+    async def route(self, tenant: str, model: str) -> Route:
+        """Find out where the requests for a model go.
 
         Raises:
             NotFoundError: No model in this tenant has that name.
@@ -83,7 +124,7 @@ class ModelResolver:
             FailedPreconditionError: The deployment is not ready, or something that its model needs is missing.
         """
         if model.startswith("baseModels/"):
-            return self._base_model(BaseModelName.parse(model, "model").model)
+            return Route(stable=self._base_model(BaseModelName.parse(model, "model").model))
         if model.startswith("tenants/"):
             name = TunedModelName if "/tunedModels/" in model else DeploymentName
             require_own(name.parse(model, "model").tenant, model)
@@ -116,18 +157,19 @@ class ModelResolver:
             ) from None
         return self._tuned_model(tuned)
 
-    def _find(self, tenant: str, model: str) -> ResolvedModel:
+    def _find(self, tenant: str, model: str) -> Route:
         if not model.startswith("tenants/"):
             return self._by_serving_name(tenant, model)
         if "/tunedModels/" in model:
             name = TunedModelName.parse(model, "model")
-            return self._tuned_model(TunedModelRepository(self._database, tenant).get(name.tuned_model))
+            tuned = TunedModelRepository(self._database, tenant).get(name.tuned_model)
+            return Route(stable=self._tuned_model(tuned))
         deployment = DeploymentName.parse(model, "model")
         return self._deployment(
             DeploymentRepository(self._database, tenant).get(deployment.space, deployment.deployment)
         )
 
-    def _by_serving_name(self, tenant: str, model: str) -> ResolvedModel:
+    def _by_serving_name(self, tenant: str, model: str) -> Route:
         """Return the deployment with that serving name, or else the base model with that id or alias."""
         if is_serving_name(model):
             try:
@@ -135,18 +177,19 @@ class ModelResolver:
             except NotFoundError:
                 pass
         try:
-            return self._base_model(model)
+            return Route(stable=self._base_model(model))
         except NotFoundError:
             raise NotFoundError(
                 f"{model[:128]} is neither a serving name of your tenant nor a base model. Check the name.",
                 metadata={"resource": model[:128]},
             ) from None
 
-    def _deployment(self, deployment: Deployment) -> ResolvedModel:
+    def _deployment(self, deployment: Deployment) -> Route:
         serving = deployment.serving
         if serving is not None:
-            resolved = self.resolve(deployment.tenant, serving.model)
-            return replace(resolved, deployment=deployment.serving_name or deployment.id)
+            called = deployment.serving_name or deployment.id
+            stable = replace(self.resolve(deployment.tenant, serving.model), deployment=called)
+            return Route(stable=stable, rollout=self._rollout(deployment, called))
         name = str(DeploymentName(deployment.tenant, deployment.space, deployment.id))
         failure = deployment.revisions[0].failure
         if deployment.state is DeploymentState.FAILED and failure is not None:
@@ -159,6 +202,22 @@ class ModelResolver:
             f"{name} is being loaded and probed. Wait until its state is READY.",
             reason="DEPLOYMENT_NOT_READY",
             metadata={"resource": name},
+        )
+
+    def _rollout(self, deployment: Deployment, called: str) -> RunningRollout | None:
+        candidate = deployment.candidate
+        if candidate is None or candidate.rollout is None:
+            return None
+        resolved: ResolvedModel | ForewordError
+        try:
+            resolved = replace(self.resolve(deployment.tenant, candidate.model), deployment=called)
+        except ForewordError as error:  # must not affect the requests of the revision in service
+            resolved = error
+        return RunningRollout(
+            deployment=DeploymentName(deployment.tenant, deployment.space, deployment.id),
+            revision=candidate.number,
+            plan=candidate.rollout.plan,
+            candidate=resolved,
         )
 
     def _tuned_model(self, tuned: TunedModel) -> ResolvedModel:

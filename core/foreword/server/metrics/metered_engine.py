@@ -11,11 +11,14 @@ from foreword.inference.interfaces import AdapterReference, EngineClient, Engine
 from foreword.observability.metrics.inference import InferenceMetrics
 from foreword.server.calls.closable import closable
 
-_OK, _CANCELLED, _ERROR = "ok", "cancelled", "error"
+_OK, _CANCELLED, _ERROR, _SHADOW = "ok", "cancelled", "error", "shadow"
 
 
 class MeteredEngine(EngineClient):
-    """An engine that counts requests for text and labels, by outcome, and the tokens of their answers."""
+    """An engine that counts requests for text and labels, by outcome, and the tokens of their answers.
+
+    Requests of shadows have an outcome of their own, and their tokens are not counted: no caller asked for them.
+    """
 
     def __init__(self, engine: EngineClient, metrics: InferenceMetrics) -> None:
         self._engine = engine
@@ -35,7 +38,7 @@ class MeteredEngine(EngineClient):
             outcome = _ERROR
             raise
         finally:
-            self._metrics.ended(tenant=request.tenant, deployment=request.deployment, outcome=outcome)
+            self._ended(request, outcome)
 
     async def classify(self, request: EngineRequest) -> Classification:
         """Score the answers of a closed task."""
@@ -47,7 +50,7 @@ class MeteredEngine(EngineClient):
             outcome = _CANCELLED
             raise
         finally:
-            self._metrics.ended(tenant=request.tenant, deployment=request.deployment, outcome=outcome)
+            self._ended(request, outcome)
         self._count(request, answer.usage)
         return answer
 
@@ -67,7 +70,13 @@ class MeteredEngine(EngineClient):
         """Return the current load of the engine."""
         return self._engine.load()
 
+    def _ended(self, request: EngineRequest, outcome: str) -> None:
+        shown = _SHADOW if request.shadow else outcome
+        self._metrics.ended(tenant=request.tenant, deployment=request.deployment, outcome=shown)
+
     def _count(self, request: EngineRequest, usage: TokenUsage) -> None:
+        if request.shadow:
+            return
         self._metrics.used(
             tenant=request.tenant,
             deployment=request.deployment,

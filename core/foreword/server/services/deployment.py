@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf import empty_pb2
 
-from foreword.domain.deployment import ModelReference
+from foreword.domain.deployment import Deployment, ModelReference
 from foreword.domain.resource_view import ResourceView
 from foreword.errors import InvalidArgumentError
 from foreword.names import DeploymentName, SpaceName, TenantName
@@ -164,7 +165,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
     async def UpdateDeployment(
         self, request: deployment_service_pb2.UpdateDeploymentRequest, context: Any
     ) -> deployment_pb2.Deployment:
-        """Change a deployment. A new model is served once it has passed its probe."""
+        """Change a deployment. A new model is served or rolled out once it has passed its probe."""
         change = convert.parse_deployment_change(request)
         key = request_key("UpdateDeployment", request)
         require_own(change.name.tenant, str(change.name))
@@ -176,6 +177,7 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
             change.name.deployment,
             etag=change.etag,
             model=None if change.model is None else self._reference(change.model),
+            plan=change.plan,
             display_name=change.display_name,
             description=change.description,
             tags=change.tags,
@@ -188,21 +190,13 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         self, request: deployment_service_pb2.RollbackDeploymentRequest, context: Any
     ) -> deployment_pb2.Deployment:
         """Return to an earlier revision at once."""
-        name = self._name(request.name)
-        if request.revision < 0:
-            raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
-        key = request_key("RollbackDeployment", request)
-        rolled_back = await self._storage.run(
-            name.tenant,
-            WRITE_SECONDS,
-            self._deployments(name.tenant).rollback,
-            name.space,
-            name.deployment,
-            request.revision,
-            request=key,
-        )
-        self._changed()
-        return convert.deployment(rolled_back)
+        return await self._serve_revision("RollbackDeployment", DeploymentRepository.rollback, request)
+
+    async def PromoteDeployment(
+        self, request: deployment_service_pb2.PromoteDeploymentRequest, context: Any
+    ) -> deployment_pb2.Deployment:
+        """Serve the revision that is being rolled out at once."""
+        return await self._serve_revision("PromoteDeployment", DeploymentRepository.promote, request)
 
     async def DeleteDeployment(
         self, request: deployment_service_pb2.DeleteDeploymentRequest, context: Any
@@ -214,6 +208,29 @@ class DeploymentService(deployment_service_pb2_grpc.DeploymentServiceServicer):
         )
         self._changed()
         return empty_pb2.Empty()
+
+    async def _serve_revision(
+        self,
+        rpc: str,
+        serve: Callable[..., Deployment],
+        request: deployment_service_pb2.RollbackDeploymentRequest | deployment_service_pb2.PromoteDeploymentRequest,
+    ) -> deployment_pb2.Deployment:
+        """Change at once which revision of a deployment is served."""
+        name = self._name(request.name)
+        if request.revision < 0:
+            raise InvalidArgumentError.of("revision", f"must be at least 0, not {request.revision}")
+        changed = await self._storage.run(
+            name.tenant,
+            WRITE_SECONDS,
+            serve,
+            self._deployments(name.tenant),
+            name.space,
+            name.deployment,
+            request.revision,
+            request=request_key(rpc, request),
+        )
+        self._changed()
+        return convert.deployment(changed)
 
     def _changed(self) -> None:
         """Apply a change in this process at once. Other replicas notice it within a second."""

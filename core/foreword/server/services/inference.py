@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from foreword.domain.answer_calibration import AnswerCalibration
-from foreword.domain.inference import Generation, TokenUsage
+from foreword.domain.inference import Classification, Generation, TokenUsage
 from foreword.domain.templates import input_offset
 from foreword.errors import FailedPreconditionError, InternalError
-from foreword.inference.interfaces import EngineClient, EngineRequest
+from foreword.inference.interfaces import EngineClient, EngineRequest, Piece
 from foreword.plugin.interfaces import LabelSpace
 from foreword.server.callers.auth import current_caller
 from foreword.server.calls.call_record import current_record
@@ -23,6 +23,7 @@ from foreword.server.convert import inference as convert
 from foreword.server.convert.prompts import Prompt
 from foreword.server.inference.batches import settled, with_patience
 from foreword.server.inference.model_resolver import ModelResolver, ResolvedModel
+from foreword.server.inference.traffic import Answer, Traffic
 from foreword.turns.turn_pool import TurnPool
 from foreword.v1 import inference_service_pb2, inference_service_pb2_grpc
 
@@ -42,9 +43,10 @@ _BATCH_ROWS = 32
 class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     """The implementation of `foreword.v1.InferenceService`. It does not write to the database."""
 
-    def __init__(self, *, engine: EngineClient, models: ModelResolver, parsing: TurnPool) -> None:
+    def __init__(self, *, engine: EngineClient, models: ModelResolver, traffic: Traffic, parsing: TurnPool) -> None:
         self._engine = engine
         self._models = models
+        self._traffic = traffic
         self._parsing = parsing
 
     async def Generate(
@@ -52,19 +54,27 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
     ) -> inference_service_pb2.GenerateResponse:
         """Generate text."""
         parsed = await self._parse(convert.parse_text_request, request)
-        return await self._answer(parsed, _deadline(context))
+        return await self._answer(parsed, _deadline(context), current_record().request_id)
 
     async def StreamGenerate(
         self, request: inference_service_pb2.StreamGenerateRequest, context: Any
     ) -> AsyncIterator[inference_service_pb2.StreamGenerateResponse]:
         """Generate text and stream it in pieces."""
         parsed = await self._parse(convert.parse_text_request, request)
-        resolved, engine_request = await self._text_request(parsed, _early_deadline(context), stream=True)
-        async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
-            async for piece in pieces:
+        tenant, deadline = current_caller().tenant, _early_deadline(context)
+        route = await self._models.route(tenant, parsed.model)
+
+        def start(model: ResolvedModel) -> AsyncIterator[Piece]:
+            return self._engine.generate(_text_request(tenant, model, parsed, deadline, stream=True))
+
+        pieces = self._traffic.stream(
+            route, current_record().request_id, deadline, start, partial(self._generate, tenant, parsed)
+        )
+        async with aclosing(pieces):
+            async for model, piece in pieces:
                 if piece.final is not None:
                     _count(piece.final.usage)
-                yield convert.stream_response(piece.text, piece.final, resolved.version)
+                yield convert.stream_response(piece.text, piece.final, model.version)
 
     async def BatchGenerate(
         self, request: inference_service_pb2.BatchGenerateRequest, context: Any
@@ -73,13 +83,15 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         parsed = await self._parse(convert.parse_batch_request, request)
         if parsed.model:
             await self._models.find(current_caller().tenant, parsed.model)
-        deadline = _early_deadline(context)
+        deadline, request_id = _early_deadline(context), current_record().request_id
 
-        async def answer(item: convert.BatchItem) -> inference_service_pb2.GenerateResponse:
+        async def answer(place: int, item: convert.BatchItem) -> inference_service_pb2.GenerateResponse:
             parsed_item = await self._parse(convert.parse_text_request, item.request, item.byte_size)
-            return await with_patience(partial(self._answer, parsed_item, deadline), deadline=deadline)
+            call = partial(self._answer, parsed_item, deadline, f"{request_id}/{place}")
+            return await with_patience(call, deadline=deadline)
 
-        outcomes = await settled((partial(answer, item) for item in parsed.items), limit=_BATCH_ROWS)
+        calls = (partial(answer, place, item) for place, item in enumerate(parsed.items))
+        outcomes = await settled(calls, limit=_BATCH_ROWS)
         response, byte_size = await self._parsing.run(
             current_caller().tenant,
             BEGIN_SECONDS,
@@ -96,27 +108,11 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         """Return labels with their probabilities, and abstain below a threshold."""
         parsed = await self._parse(convert.parse_label_request, request)
         tenant = current_caller().tenant
-        resolved = await self._models.find(tenant, parsed.model)
-        space = _label_space(resolved, parsed)
-        calibration = _calibration(resolved, parsed)
-        result = await self._engine.classify(
-            EngineRequest(
-                id=secrets.token_hex(8),
-                tenant=tenant,
-                base_model=resolved.base_model,
-                deployment=resolved.deployment,
-                adapter=resolved.adapter,
-                text=resolved.text(parsed.prompt.text),
-                parameters=parsed.fitted(resolved.context_tokens),
-                deadline=_deadline(context),
-                label_space=space,
-                label_temperature=resolved.label_temperature,
-                stream=False,
-            )
-        )
-        _count(result.usage)
-        threshold = parsed.least_probability(result.label_sets[0].labels, calibration)
-        return convert.classify_response(result, space, parsed, threshold, resolved.version)
+        route = await self._models.route(tenant, parsed.model)
+        ask = partial(self._classify, tenant, parsed)
+        answer = await self._traffic.answer(route, current_record().request_id, _deadline(context), ask)
+        _count(answer.value.result.usage)
+        return answer.value.response
 
     async def Tokenize(
         self, request: inference_service_pb2.TokenizeRequest, context: Any
@@ -149,17 +145,69 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         return await self._parsing.run(current_caller().tenant, BEGIN_SECONDS, parse, request)
 
     async def _answer(
-        self, parsed: convert.TextRequest, deadline: float | None
+        self, parsed: convert.TextRequest, deadline: float | None, request_id: str
     ) -> inference_service_pb2.GenerateResponse:
         """Return the whole answer to one request."""
-        resolved, engine_request = await self._text_request(parsed, deadline, stream=False)
+        tenant = current_caller().tenant
+        route = await self._models.route(tenant, parsed.model)
+        answer = await self._traffic.answer(route, request_id, deadline, partial(self._generate, tenant, parsed))
+        _count(answer.value.usage)
+        return convert.generate_response(answer.value, answer.model.version)
+
+    async def _generate(
+        self,
+        tenant: str,
+        parsed: convert.TextRequest,
+        model: ResolvedModel,
+        deadline: float | None,
+        *,
+        shadow: bool = False,
+    ) -> Answer[Generation]:
+        """Return the whole answer of one model."""
+        request = _text_request(tenant, model, parsed, deadline, stream=False, shadow=shadow)
         final: Generation | None = None
-        async with aclosing(closable(self._engine.generate(engine_request))) as pieces:
+        async with aclosing(closable(self._engine.generate(request))) as pieces:
             async for piece in pieces:
                 final = piece.final or final
         answer = _finished(final)
-        _count(answer.usage)
-        return convert.generate_response(answer, resolved.version)
+        return Answer(model=model, value=answer, shown=answer.text)
+
+    async def _classify(
+        self,
+        tenant: str,
+        parsed: convert.LabelRequest,
+        model: ResolvedModel,
+        deadline: float | None,
+        *,
+        shadow: bool = False,
+    ) -> Answer[_Labels]:
+        """Return the labels of one model."""
+        space = _label_space(model, parsed)
+        calibration = _calibration(model, parsed)
+        result = await self._engine.classify(
+            EngineRequest(
+                id=secrets.token_hex(8),
+                tenant=tenant,
+                base_model=model.base_model,
+                deployment=model.deployment,
+                adapter=model.adapter,
+                text=model.text(parsed.prompt.text),
+                parameters=parsed.fitted(model.context_tokens),
+                deadline=deadline,
+                label_space=space,
+                label_temperature=model.label_temperature,
+                stream=False,
+                shadow=shadow,
+            )
+        )
+        threshold = parsed.least_probability(result.label_sets[0].labels, calibration)
+        response = convert.classify_response(result, space, parsed, threshold, model.version)
+        return Answer(
+            model=model,
+            value=_Labels(result, response),
+            shown=tuple(response.labels),
+            abstained=response.abstained,
+        )
 
     async def _part_counts(self, tenant: str, resolved: ResolvedModel, prompt: Prompt, total: int) -> dict[str, int]:
         """Return the number of tokens that each part of a structured prompt adds; `template` is the rest.
@@ -184,24 +232,35 @@ class InferenceService(inference_service_pb2_grpc.InferenceServiceServicer):
         counts["template"] = total - sum(counts.values())
         return counts
 
-    async def _text_request(
-        self, parsed: convert.TextRequest, deadline: float | None, *, stream: bool
-    ) -> tuple[ResolvedModel, EngineRequest]:
-        """Return the model and the request to the engine."""
-        tenant = current_caller().tenant
-        resolved = await self._models.find(tenant, parsed.model)
-        return resolved, EngineRequest(
-            id=secrets.token_hex(8),
-            tenant=tenant,
-            base_model=resolved.base_model,
-            deployment=resolved.deployment,
-            adapter=resolved.adapter,
-            text=resolved.text(parsed.prompt.text),
-            parameters=parsed.fitted(resolved.context_tokens),
-            deadline=deadline,
-            label_space=resolved.label_space,
-            stream=stream,
-        )
+
+class _Labels(NamedTuple):
+    result: Classification
+    response: inference_service_pb2.ClassifyResponse
+
+
+def _text_request(
+    tenant: str,
+    model: ResolvedModel,
+    parsed: convert.TextRequest,
+    deadline: float | None,
+    *,
+    stream: bool,
+    shadow: bool = False,
+) -> EngineRequest:
+    """Return the request to the engine for the answer of one model."""
+    return EngineRequest(
+        id=secrets.token_hex(8),
+        tenant=tenant,
+        base_model=model.base_model,
+        deployment=model.deployment,
+        adapter=model.adapter,
+        text=model.text(parsed.prompt.text),
+        parameters=parsed.fitted(model.context_tokens),
+        deadline=deadline,
+        label_space=model.label_space,
+        stream=stream,
+        shadow=shadow,
+    )
 
 
 def _label_space(resolved: ResolvedModel, parsed: convert.LabelRequest) -> LabelSpace:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
-from foreword.domain.failure import Failure
+from foreword.domain.deployment import Deployment, ModelReference, RevisionState
+from foreword.domain.rollout import CanaryPlan, Rollout, RolloutState, ShadowPlan
 from foreword.errors import AbortedError, AlreadyExistsError, FailedPreconditionError, NotFoundError
 from foreword.names import DeploymentName, TunedModelName, check_serving_name
-from foreword.storage.codec import decode
 from foreword.storage.database import Database
 from foreword.storage.lists.list_specs import DEPLOYMENTS
 from foreword.storage.lists.pages import ListReader, Page, Take, take_any
 from foreword.storage.lists.request import FIRST_PAGE, ListRequest
 from foreword.storage.repositories.requests import Replay, RequestKey, deleted_since, find_replay, remember
+from foreword.storage.repositories.revisions import (
+    add_revision,
+    drop_oldest,
+    etag_of,
+    intended_model,
+    is_coming,
+    model_of,
+    read_revisions,
+    to_deployment,
+    to_deployments,
+)
+from foreword.storage.repositories.rollouts import end_rollout, rollout_of
 from foreword.storage.repositories.spaces import require_space
 from foreword.storage.repositories.tuned_models import has_tuned_model, require_tuned_model
 from foreword.storage.tables import DeploymentRow, RevisionRow
 from foreword.storage.texts import check_texts
-
-MAX_REVISIONS = 100
-"""Maximum number of revisions that are kept for a deployment."""
 
 
 class DeploymentRepository:
@@ -78,6 +85,7 @@ class DeploymentRepository:
                 tags=list(tags),
                 serving_revision=0,
                 passed_over_revision=0,
+                candidate_revision=0,
                 change_count=0,
                 creator=creator,
                 create_time=now,
@@ -85,9 +93,9 @@ class DeploymentRepository:
             )
             session.add(row)
             session.flush()  # assigns the key that the revision refers to
-            revision = _add_revision(session, row, 1, model, now)
+            revision = add_revision(session, row, 1, model, now)
             remember(session, self._tenant, request, f"{space}/{id}", now)
-            return _to_deployment(row, [revision])
+            return to_deployment(row, [revision])
 
     def get(self, space: str, id: str) -> Deployment:
         """Return a deployment.
@@ -97,7 +105,7 @@ class DeploymentRepository:
         """
         with self._database.read() as session:
             row = self._require(session, space, id)
-            return _to_deployment(row, _read_revisions(session, row.key))
+            return to_deployment(row, read_revisions(session, row.key))
 
     def find(self, serving_name: str) -> Deployment:
         """Return the deployment with a serving name.
@@ -115,7 +123,7 @@ class DeploymentRepository:
             ).one_or_none()
             if row is None:
                 raise NotFoundError.of(f"serving name {serving_name}", "Check the name, or deploy a model under it.")
-            return _to_deployment(row, _read_revisions(session, row.key))
+            return to_deployment(row, read_revisions(session, row.key))
 
     def list(
         self, space: str | None = None, request: ListRequest = FIRST_PAGE, *, take: Take[Deployment] = take_any
@@ -143,7 +151,7 @@ class DeploymentRepository:
             tenant=self._tenant,
             parent=space or "-",
             conditions=conditions,
-            convert=_to_deployments,
+            convert=to_deployments,
             check=check,
         ).read(request, take)
 
@@ -154,6 +162,7 @@ class DeploymentRepository:
         *,
         etag: str = "",
         model: ModelReference | None = None,
+        plan: CanaryPlan | ShadowPlan | None = None,
         display_name: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
@@ -161,14 +170,18 @@ class DeploymentRepository:
     ) -> Deployment:
         """Change the fields that are not None.
 
-        A different model creates a new revision, which is served once it has passed its probe. The oldest revisions
-        are deleted, so that at most `MAX_REVISIONS` remain.
+        A different model creates a new revision, which is served once it has passed its probe, or is rolled out by
+        `plan` from then on. A model ends the rollout that waits or runs. The oldest revisions are deleted, so that at
+        most `MAX_REVISIONS` remain.
 
         Args:
             etag: Etag that the caller has read; if empty, it is not checked.
+            plan: How the new revision gets its traffic. It needs `model`.
 
         Raises:
             NotFoundError: The deployment or the tuned model does not exist.
+            FailedPreconditionError: There is a plan, and no revision is served that the new one can be compared with,
+                another one is about to be served, or the model is served already.
             AbortedError: The deployment has changed since the etag was read.
             AlreadyExistsError: The request id was already used with other content.
         """
@@ -178,32 +191,42 @@ class DeploymentRepository:
             if replay is not None:
                 return self._replayed(session, replay)
             row = self._require(session, space, id)
-            if etag and etag != _etag(row):
+            if etag and etag != etag_of(row):
                 raise AbortedError(
                     f"{DeploymentName(self._tenant, space, id)} has changed. Read it again and repeat the update.",
                     metadata={"resource": str(DeploymentName(self._tenant, space, id))},
                 )
             now = self._database.clock(session)
-            revisions = _read_revisions(session, row.key)
-            if model is not None and model != _intended_model(row, revisions):
-                self._require_model(session, model)
-                revisions.append(_add_revision(session, row, max(item.number for item in revisions) + 1, model, now))
-                revisions = _drop_oldest(session, row, revisions)
+            revisions = read_revisions(session, row.key)
+            if model is not None:
+                if plan is not None:
+                    self._check_comparable(row, revisions, model)
+                number = max(item.number for item in revisions) + 1
+                new = plan is not None or model != intended_model(row, revisions)
+                replaced = f"revision {number}" if new else "an update to the model that is served"
+                _end_candidate(row, revisions, RolloutState.REPLACED, f"Replaced by {replaced}.", now)
+                if new:
+                    self._require_model(session, model)
+                    rollout = None if plan is None else Rollout(plan=plan)
+                    revisions.append(add_revision(session, row, number, model, now, rollout))
+                    row.candidate_revision = number if plan is not None else 0
+                    revisions = drop_oldest(session, row, revisions)
             row.display_name = row.display_name if display_name is None else display_name
             row.description = row.description if description is None else description
             row.tags = row.tags if tags is None else list(tags)
             row.change_count += 1
             row.update_time = now
             remember(session, self._tenant, request, f"{space}/{id}", now)
-            return _to_deployment(row, revisions)
+            return to_deployment(row, revisions)
 
     def rollback(self, space: str, id: str, revision: int = 0, *, request: RequestKey | None = None) -> Deployment:
-        """Serve an earlier revision at once.
+        """Serve an earlier revision at once, and end a rollout.
 
         Revisions that are still being probed are not served when they pass.
 
         Args:
-            revision: Number of the revision; 0 for the newest ready one before the one that is served.
+            revision: Number of the revision; 0 for the newest ready one before the one that is served, or for the one
+                that is served if a rollout waits or runs.
 
         Raises:
             NotFoundError: The deployment or the revision does not exist.
@@ -216,14 +239,41 @@ class DeploymentRepository:
             if replay is not None:
                 return self._replayed(session, replay)
             row = self._require(session, space, id)
-            revisions = _read_revisions(session, row.key)
+            revisions = read_revisions(session, row.key)
             target = self._rollback_target(session, row, revisions, revision)
+            now = self._database.clock(session)
+            _end_candidate(row, revisions, RolloutState.ROLLED_BACK, "Rolled back on request.", now)
             row.serving_revision = target.number
             row.passed_over_revision = max(item.number for item in revisions)
             row.change_count += 1
-            row.update_time = now = self._database.clock(session)
+            row.update_time = now
             remember(session, self._tenant, request, f"{space}/{id}", now)
-            return _to_deployment(row, revisions)
+            return to_deployment(row, revisions)
+
+    def promote(self, space: str, id: str, revision: int = 0, *, request: RequestKey | None = None) -> Deployment:
+        """Serve the revision that is being rolled out at once.
+
+        Args:
+            revision: Number of the revision; 0 for the one that is being rolled out.
+
+        Raises:
+            NotFoundError: The deployment does not exist.
+            FailedPreconditionError: No rollout runs, or that of another revision does.
+            AlreadyExistsError: The request id was already used with other content.
+        """
+        with self._database.write_tenant(self._tenant) as session:
+            replay = find_replay(session, self._tenant, request)
+            if replay is not None:
+                return self._replayed(session, replay)
+            row = self._require(session, space, id)
+            revisions = read_revisions(session, row.key)
+            self._check_promotable(row, revisions, revision)
+            now = self._database.clock(session)
+            _end_candidate(row, revisions, RolloutState.PROMOTED, "Promoted on request.", now)
+            row.change_count += 1
+            row.update_time = now
+            remember(session, self._tenant, request, f"{space}/{id}", now)
+            return to_deployment(row, revisions)
 
     def delete(self, space: str, id: str) -> None:
         """Delete a deployment and release its serving name.
@@ -252,7 +302,7 @@ class DeploymentRepository:
         row = self._find(session, space, id)
         if row is None or not replay.made(row.create_time):
             raise deleted_since(str(DeploymentName(self._tenant, space, id)))
-        return _to_deployment(row, _read_revisions(session, row.key))
+        return to_deployment(row, read_revisions(session, row.key))
 
     def _require_model(self, session: Session, model: ModelReference) -> None:
         assert (model.tuned_model is None) != (model.base_model is None)
@@ -284,6 +334,13 @@ class DeploymentRepository:
         self, session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow], number: int
     ) -> RevisionRow:
         name = DeploymentName(self._tenant, row.space, row.id)
+        if number and number == row.candidate_revision:
+            raise FailedPreconditionError(
+                f"Revision {number} of {name} is being rolled out. Promote the deployment to serve it at once.",
+                reason="REVISION_BEING_ROLLED_OUT",
+            )
+        if not number and row.candidate_revision:
+            return next(item for item in revisions if item.number == row.serving_revision)
         if number:
             target = next((item for item in revisions if item.number == number), None)
             if target is None:
@@ -298,7 +355,9 @@ class DeploymentRepository:
             ready = [
                 item
                 for item in revisions
-                if item.state == RevisionState.READY.value and item.number < row.serving_revision
+                if item.state == RevisionState.READY.value
+                and item.number < row.serving_revision
+                and (item.rollout is None or rollout_of(item).state is RolloutState.PROMOTED)
             ]
             if not ready:
                 raise FailedPreconditionError(
@@ -315,92 +374,63 @@ class DeploymentRepository:
             )
         return target
 
-
-def _etag(row: DeploymentRow) -> str:
-    # The time distinguishes a deployment from a deleted one of the same name. Row numbers would tell a tenant how many
-    # deployments others have.
-    version = f"{row.create_time.isoformat()}/{row.change_count}"
-    return hashlib.sha256(version.encode()).hexdigest()[:16]
-
-
-def _intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
-    """Return the model that is served or is being probed; an update to this model makes no new revision."""
-    newest = max(revisions, key=lambda item: item.number)
-    if newest.state == RevisionState.PROBING.value and newest.number > row.passed_over_revision:
-        return _model(newest)
-    return next((_model(item) for item in revisions if item.number == row.serving_revision), None)
-
-
-def _model(row: RevisionRow) -> ModelReference:
-    return ModelReference(tuned_model=row.tuned_model, base_model=row.base_model)
-
-
-def _add_revision(
-    session: Session, row: DeploymentRow, number: int, model: ModelReference, now: datetime
-) -> RevisionRow:
-    revision = RevisionRow(
-        deployment_key=row.key,
-        number=number,
-        tenant=row.tenant,
-        tuned_model=model.tuned_model,
-        base_model=model.base_model,
-        state=RevisionState.PROBING.value,
-        failure=None,
-        probe_effect=0.0,
-        create_time=now,
-    )
-    session.add(revision)
-    return revision
-
-
-def _drop_oldest(session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow]) -> list[RevisionRow]:
-    """Delete the oldest revisions above the limit, but not the one that is served, and return the others."""
-    newest_first = sorted(revisions, key=lambda item: item.number, reverse=True)
-    served = [item for item in newest_first if item.number == row.serving_revision]
-    others = [item for item in newest_first if item.number != row.serving_revision]
-    room = MAX_REVISIONS - len(served)
-    for item in others[room:]:
-        session.delete(item)
-    return others[:room] + served
-
-
-def _read_revisions(session: Session, deployment_key: int) -> list[RevisionRow]:
-    return list(session.scalars(select(RevisionRow).where(RevisionRow.deployment_key == deployment_key)))
-
-
-def _to_deployments(session: Session, rows: Sequence[DeploymentRow]) -> Iterator[Deployment]:
-    """Yield deployments, whose revisions are read together."""
-    revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in rows}
-    for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
-        revisions[revision.deployment_key].append(revision)
-    yield from (_to_deployment(row, revisions[row.key]) for row in rows)
-
-
-def _to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deployment:
-    newest_first = sorted(revisions, key=lambda item: item.number, reverse=True)
-    return Deployment(
-        tenant=row.tenant,
-        space=row.space,
-        id=row.id,
-        display_name=row.display_name,
-        serving_name=row.serving_name,
-        description=row.description,
-        tags=tuple(row.tags),
-        serving_revision=row.serving_revision,
-        passed_over_revision=row.passed_over_revision,
-        revisions=tuple(
-            Revision(
-                number=item.number,
-                model=_model(item),
-                state=RevisionState(item.state),
-                failure=None if item.failure is None else decode(Failure, item.failure),
-                probe_effect=item.probe_effect,
-                create_time=item.create_time,
+    def _check_comparable(self, row: DeploymentRow, revisions: Sequence[RevisionRow], model: ModelReference) -> None:
+        """Check that a new revision can be rolled out beside the one that is served."""
+        name = DeploymentName(self._tenant, row.space, row.id)
+        metadata = {"resource": str(name)}
+        served = next((item for item in revisions if item.number == row.serving_revision), None)
+        if served is None:
+            raise FailedPreconditionError(
+                f"{name} serves no revision yet, so there is nothing to compare a canary or a shadow with. Update it "
+                "without one.",
+                reason="DEPLOYMENT_NOT_READY",
+                metadata=metadata,
             )
-            for item in newest_first
-        ),
-        etag=_etag(row),
-        creator=row.creator,
-        create_time=row.create_time,
-        update_time=row.update_time,
-    )
+        newest = max(revisions, key=lambda item: item.number)
+        if is_coming(row, newest) and newest.number != row.candidate_revision:
+            raise FailedPreconditionError(
+                f"Revision {newest.number} of {name} is being probed and will be served if it passes. Wait until the "
+                "deployment is READY, or roll it back first.",
+                reason="REVISION_BEING_PROBED",
+                metadata=metadata,
+            )
+        if model_of(served) == model:
+            raise FailedPreconditionError(
+                f"{name} serves this model already. Name another model to roll out.",
+                reason="MODEL_ALREADY_SERVED",
+                metadata=metadata,
+            )
+
+    def _check_promotable(self, row: DeploymentRow, revisions: Sequence[RevisionRow], number: int) -> None:
+        name = DeploymentName(self._tenant, row.space, row.id)
+        metadata = {"resource": str(name)}
+        candidate = next((item for item in revisions if item.number == row.candidate_revision), None)
+        if candidate is None:
+            raise FailedPreconditionError(
+                f"{name} has no canary or shadow to promote. It may have ended; look at the revisions.",
+                reason="NO_ROLLOUT",
+                metadata=metadata,
+            )
+        if number and number != candidate.number:
+            raise FailedPreconditionError(
+                f"{name} is rolling out revision {candidate.number}, not {number}. Promote that one, or update the "
+                "deployment to another model.",
+                reason="OTHER_ROLLOUT",
+                metadata=metadata,
+            )
+        if candidate.state != RevisionState.READY.value:
+            raise FailedPreconditionError(
+                f"Revision {candidate.number} of {name} is still being probed. Promote it once it is READY.",
+                reason="REVISION_NOT_READY",
+                metadata=metadata,
+            )
+
+
+def _end_candidate(
+    row: DeploymentRow, revisions: Sequence[RevisionRow], state: RolloutState, explanation: str, now: datetime
+) -> None:
+    """End the rollout that waits or runs, if there is one."""
+    for revision in revisions:
+        if revision.number == row.candidate_revision:
+            end_rollout(row, revision, state, explanation, now)
+            return

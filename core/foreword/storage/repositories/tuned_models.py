@@ -67,7 +67,7 @@ class TunedModelRepository:
 
         Raises:
             NotFoundError: It does not exist in the tenant.
-            FailedPreconditionError: A deployment serves it, or is probing it.
+            FailedPreconditionError: A deployment serves it, is probing it or is rolling it out.
         """
         with self._database.write_tenant(self._tenant) as session:
             row = _require(session, self._tenant, id)
@@ -80,6 +80,7 @@ class TunedModelRepository:
                     or_(
                         RevisionRow.state == RevisionState.PROBING.value,
                         RevisionRow.number == DeploymentRow.serving_revision,
+                        RevisionRow.number == DeploymentRow.candidate_revision,
                     ),
                 )
                 .limit(1)

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from foreword.domain.deployment import ModelReference, RevisionState
 from foreword.domain.failure import Failure
+from foreword.domain.rollout import RolloutState
 from foreword.storage.codec import encode
 from foreword.storage.database import Database
+from foreword.storage.repositories.rollouts import end_rollout, start_rollout
 from foreword.storage.tables import DeploymentRow, RevisionRow
 
 RevisionKey = tuple[int, int]
@@ -84,7 +86,10 @@ class ProbeQueue:
             ]
 
     def ready(self, tenant: str, key: RevisionKey, probe_effect: float) -> None:
-        """Record that a revision passed. Serve it unless a newer one is served or the deployment was rolled back.
+        """Record that a revision passed.
+
+        Its rollout starts, if it has one; otherwise it is served, unless a newer one is or the deployment was rolled
+        back.
 
         It has no effect if the revision was deleted or already has a result.
 
@@ -98,10 +103,13 @@ class ProbeQueue:
             row, revision = found
             revision.state = RevisionState.READY.value
             revision.probe_effect = probe_effect
-            if revision.number > max(row.serving_revision, row.passed_over_revision):
+            row.update_time = now = self._database.clock(session)
+            if revision.rollout is not None:
+                if revision.number == row.candidate_revision:
+                    start_rollout(row, revision, now)
+            elif revision.number > max(row.serving_revision, row.passed_over_revision):
                 row.serving_revision = revision.number
             row.change_count += 1
-            row.update_time = self._database.clock(session)
 
     def failed(self, tenant: str, key: RevisionKey, failure: Failure) -> None:
         """Record that a revision did not pass. The current revision stays served.
@@ -115,8 +123,10 @@ class ProbeQueue:
             row, revision = found
             revision.state = RevisionState.FAILED.value
             revision.failure = encode(Failure, failure, "failure")
+            row.update_time = now = self._database.clock(session)
+            if revision.number == row.candidate_revision:
+                end_rollout(row, revision, RolloutState.ROLLED_BACK, "It did not pass its probe.", now)
             row.change_count += 1
-            row.update_time = self._database.clock(session)
 
 
 def _probing(session: Session, tenant: str, key: RevisionKey) -> tuple[DeploymentRow, RevisionRow] | None:

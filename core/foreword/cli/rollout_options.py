@@ -1,0 +1,99 @@
+"""Options of commands that roll a new revision out as a canary or as a shadow."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from foreword.client import Canary, Shadow
+
+
+class _Share(click.ParamType[float]):
+    """A share, written as `10%` or `0.1`."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the share as a number."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is not a share; write 10% or 0.1", param, ctx)
+
+
+_SHARE = _Share()
+_LIMITS = {
+    "max_error_ratio": "--max-error-ratio",
+    "max_latency_ratio": "--max-latency-ratio",
+    "max_abstention_increase": "--max-abstention-increase",
+    "promote_after_requests": "--promote-after-requests",
+}
+
+
+def rollout_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, which gets the canary or the shadow as `rollout`; None without either."""
+
+    @click.option(
+        "--canary",
+        "canary_share",
+        type=_SHARE,
+        metavar="SHARE",
+        help="Let the new model answer this share of the requests first, such as 10%, at most 90%. It is promoted or "
+        "rolled back by its figures.",
+    )
+    @click.option(
+        "--shadow",
+        "shadow_share",
+        type=_SHARE,
+        metavar="SHARE",
+        help="Let the new model answer this share of the requests as well, and compare its answers. They are never "
+        "returned.",
+    )
+    @click.option(
+        "--max-error-ratio",
+        type=_SHARE,
+        metavar="SHARE",
+        help="With --canary: share of its requests that may fail.  [default: 2%]",
+    )
+    @click.option(
+        "--max-latency-ratio",
+        type=float,
+        help="With --canary: median latency as a multiple of that of the old model.  [default: 1.5]",
+    )
+    @click.option(
+        "--max-abstention-increase",
+        type=_SHARE,
+        metavar="SHARE",
+        help="With --canary: how much more often it may abstain than the old model.  [default: 10%]",
+    )
+    @click.option(
+        "--promote-after-requests",
+        type=int,
+        help="With --canary: number of canary requests after which it is promoted; 0 for never.  [default: 500]",
+    )
+    @functools.wraps(function)
+    def command(*arguments: Any, canary_share: float | None, shadow_share: float | None, **options: Any) -> Any:
+        limits = {name: options.pop(name) for name in _LIMITS}
+        return function(*arguments, rollout=_plan(canary_share, shadow_share, limits), **options)
+
+    return command
+
+
+def _plan(canary: float | None, shadow: float | None, limits: dict[str, Any]) -> Canary | Shadow | None:
+    from foreword.client import Canary, Shadow
+
+    if canary is not None and shadow is not None:
+        raise click.UsageError("Choose either --canary or --shadow.")
+    if canary is not None:
+        return Canary(share=canary, **limits)
+    given = [_LIMITS[name] for name, value in limits.items() if value is not None]
+    if given:
+        raise click.UsageError(f"{given[0]} needs --canary.")
+    return None if shadow is None else Shadow(share=shadow)

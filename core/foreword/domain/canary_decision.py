@@ -1,0 +1,119 @@
+"""The decision about a canary: promote it, roll it back, or go on.
+
+A canary is rolled back once its figures prove that it violates a limit. The proof holds at every moment: a revision
+that keeps its limits is rolled back with a probability of at most `FALSE_ROLLBACK_PROBABILITY` in the whole rollout,
+however often the figures are looked at, if requests are independent. Each of the three limits gets a third of that
+probability:
+
+- Errors: the lower bound of the canary's error ratio is above the limit.
+- Abstentions: the lower bound of the canary's ratio minus the upper bound of the stable revision's is above the limit.
+- Latency: for some latency t, more than half of the canary's requests take longer than t times the limit, and more than
+  half of the stable revision's take less than t. The median of the canary is then above the limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+from foreword.domain.rate_bounds import exceeds, lower_bound, upper_bound
+from foreword.domain.rollout import CanaryPlan, RevisionFigures, RolloutFigures, RolloutState, buckets_between
+
+FALSE_ROLLBACK_PROBABILITY = 0.01
+
+_EACH = FALSE_ROLLBACK_PROBABILITY / 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryDecision:
+    """A decision: PROMOTED, ROLLED_BACK or RUNNING, and why."""
+
+    state: RolloutState
+    explanation: str = ""
+
+
+def decide(plan: CanaryPlan, figures: RolloutFigures) -> CanaryDecision:
+    """Decide about a canary by all of its figures so far."""
+    violations = _violations(plan, figures)
+    if violations:
+        return CanaryDecision(state=RolloutState.ROLLED_BACK, explanation=_sentence(figures, violations))
+    if not plan.promote_after_requests or figures.candidate.requests < plan.promote_after_requests:
+        return CanaryDecision(state=RolloutState.RUNNING)
+    if _above_limits(plan, figures):  # not proven yet: more requests will show it
+        return CanaryDecision(state=RolloutState.RUNNING)
+    return CanaryDecision(
+        state=RolloutState.PROMOTED, explanation=_sentence(figures, [_describe(figures), "all limits are kept"])
+    )
+
+
+def _violations(plan: CanaryPlan, figures: RolloutFigures) -> list[str]:
+    """Return the limits that are violated beyond doubt, in words."""
+    candidate, stable = figures.candidate, figures.stable
+    found = []
+    if exceeds(candidate.errors, candidate.requests, plan.max_error_ratio, _EACH):
+        found.append(f"{candidate.errors} failed, above the limit of {plan.max_error_ratio:.1%}")
+    if _abstains_too_often(plan, candidate, stable):
+        found.append(f"{_abstentions(candidate, stable)}, above the limit of {plan.max_abstention_increase:.1%} more")
+    if _is_too_slow(plan, candidate, stable):
+        found.append(f"{_medians(candidate, stable)}, above the limit of {plan.max_latency_ratio:g} times as long")
+    return found
+
+
+def _abstains_too_often(plan: CanaryPlan, candidate: RevisionFigures, stable: RevisionFigures) -> bool:
+    if candidate.abstention_ratio - stable.abstention_ratio <= plan.max_abstention_increase:
+        return False
+    least = lower_bound(candidate.abstentions, candidate.classifications, _EACH / 2)
+    most = upper_bound(stable.abstentions, stable.classifications, _EACH / 2)
+    return least - most > plan.max_abstention_increase
+
+
+def _is_too_slow(plan: CanaryPlan, candidate: RevisionFigures, stable: RevisionFigures) -> bool:
+    ours, theirs = candidate.latency_counts(), stable.latency_counts()
+    num_ours, num_theirs = sum(ours), sum(theirs)
+    distance = buckets_between(plan.max_latency_ratio)
+    each = _EACH / (2 * len(ours))  # every edge of a bucket is tried, for both revisions
+    slower = num_ours - sum(ours[: 1 + distance])
+    for edge, faster in enumerate(accumulate(theirs[: len(theirs) - distance - 1]), start=1):
+        # `faster` requests of the stable revision are in buckets before this edge, and `slower` of the candidate in
+        # buckets from `edge + distance` on.
+        if exceeds(slower, num_ours, 0.5, each) and exceeds(faster, num_theirs, 0.5, each):
+            return True
+        slower -= ours[edge + distance]
+    return False
+
+
+def _above_limits(plan: CanaryPlan, figures: RolloutFigures) -> bool:
+    """Return whether a figure is above its limit, though perhaps by chance."""
+    candidate, stable = figures.candidate, figures.stable
+    ours, theirs = candidate.median_seconds, stable.median_seconds
+    return (
+        candidate.error_ratio > plan.max_error_ratio
+        or candidate.abstention_ratio - stable.abstention_ratio > plan.max_abstention_increase
+        or (ours is not None and theirs is not None and ours > plan.max_latency_ratio * theirs)
+    )
+
+
+def _sentence(figures: RolloutFigures, facts: list[str]) -> str:
+    return f"Of {figures.candidate.requests} canary requests, {'; '.join(facts)}."
+
+
+def _describe(figures: RolloutFigures) -> str:
+    candidate, stable = figures.candidate, figures.stable
+    facts = [f"{candidate.errors} failed"]
+    if candidate.classifications:
+        facts.append(_abstentions(candidate, stable))
+    if candidate.median_seconds is not None and stable.median_seconds is not None:
+        facts.append(_medians(candidate, stable))
+    return "; ".join(facts)
+
+
+def _abstentions(candidate: RevisionFigures, stable: RevisionFigures) -> str:
+    return (
+        f"it abstained in {candidate.abstention_ratio:.1%} of its classifications and the revision in service in "
+        f"{stable.abstention_ratio:.1%}"
+    )
+
+
+def _medians(candidate: RevisionFigures, stable: RevisionFigures) -> str:
+    ours, theirs = candidate.median_seconds or 0.0, stable.median_seconds or 0.0
+    return f"its median latency is {ours * 1000:.0f} ms and that of the revision in service {theirs * 1000:.0f} ms"

@@ -1,0 +1,226 @@
+"""Rollouts: a new revision that gets a share of the traffic before it is served, as a canary or as a shadow."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+MAX_CANARY_SHARE = 0.9
+"""Largest share of a canary. The rest is what it is compared with."""
+MIN_PROMOTE_AFTER_REQUESTS = 50
+MAX_PROMOTE_AFTER_REQUESTS = 1_000_000
+MAX_LATENCY_RATIO = 1000.0
+
+_BUCKETS_PER_OCTAVE = 8
+_FIRST_SECONDS = 0.001
+_BUCKETS = 160
+
+
+class RolloutState(Enum):
+    """State of a rollout: WAITING -> RUNNING -> PROMOTED | ROLLED_BACK | REPLACED. It may also end while it waits."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    REPLACED = "replaced"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is final."""
+        return self not in (RolloutState.WAITING, RolloutState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryPlan:
+    """A share of the requests that the new revision answers, and the limits that it must keep.
+
+    Attributes:
+        share: Share of the requests. Range (0, 0.9].
+        max_error_ratio: Limit of the share of its requests that it cannot answer. Range [0, 1].
+        max_latency_ratio: Limit of its median latency as a multiple of that of the stable revision. Range [1, 1000].
+        max_abstention_increase: Limit of its share of abstentions minus that of the stable revision. Range [0, 1].
+        promote_after_requests: Requests after which it is promoted if its figures keep the limits; 0 for never.
+    """
+
+    share: float
+    max_error_ratio: float = 0.02
+    max_latency_ratio: float = 1.5
+    max_abstention_increase: float = 0.1
+    promote_after_requests: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowPlan:
+    """A share of the requests that the new revision answers as well, for comparison only. Range of the share (0, 1]."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was seen of one request.
+
+    Attributes:
+        seconds: Time until the answer, or until the revision was given up.
+        failed: Whether the revision failed on a request that the stable revision could answer.
+        abstained: Whether `Classify` abstained; None for other answers and for none.
+    """
+
+    seconds: float
+    failed: bool = False
+    abstained: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionFigures:
+    """The requests of one revision during a rollout.
+
+    Attributes:
+        requests: Number of requests.
+        errors: Number of those that it failed on although the stable revision could answer them.
+        classifications: Number of answers to `Classify`.
+        abstentions: Number of those that abstained.
+        latencies: Number of requests in each bucket of latency, by the number of the bucket. Eight buckets double the
+            latency, and the first begins at a millisecond. A revision that was given up for its slowness counts with
+            the time that it had.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    classifications: int = 0
+    abstentions: int = 0
+    latencies: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, observations: Iterable[Observation]) -> RevisionFigures:
+        """Count observations."""
+        seen = tuple(observations)
+        classified = [item.abstained for item in seen if item.abstained is not None]
+        return cls(
+            requests=len(seen),
+            errors=sum(item.failed for item in seen),
+            classifications=len(classified),
+            abstentions=sum(classified),
+            latencies=Counter(str(bucket_of(item.seconds)) for item in seen if not item.failed),
+        )
+
+    def plus(self, other: RevisionFigures) -> RevisionFigures:
+        """Return the sum of two figures."""
+        return RevisionFigures(
+            requests=self.requests + other.requests,
+            errors=self.errors + other.errors,
+            classifications=self.classifications + other.classifications,
+            abstentions=self.abstentions + other.abstentions,
+            latencies=Counter(self.latencies) + Counter(other.latencies),
+        )
+
+    @property
+    def error_ratio(self) -> float:
+        """Share of the requests that failed; 0 without requests."""
+        return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def abstention_ratio(self) -> float:
+        """Share of the classifications that abstained; 0 without any."""
+        return self.abstentions / self.classifications if self.classifications else 0.0
+
+    @property
+    def median_seconds(self) -> float | None:
+        """Median latency, which is at most 5 % off; None without answers."""
+        half = sum(self.latencies.values()) / 2
+        below = 0
+        for bucket in sorted(self.latencies, key=int):
+            below += self.latencies[bucket]
+            if below >= half:
+                return _FIRST_SECONDS * 2 ** ((int(bucket) + 0.5) / _BUCKETS_PER_OCTAVE)
+        return None
+
+    def latency_counts(self) -> list[int]:
+        """Return the number of requests of every bucket."""
+        return [self.latencies.get(str(bucket), 0) for bucket in range(_BUCKETS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowFigures:
+    """The comparison of the answers of a shadow with those that were returned.
+
+    Attributes:
+        compared: Number of pairs of answers.
+        agreed: Number of pairs with the same labels or the same text.
+        errors: Number of requests that the shadow failed on.
+        shed: Number of requests that it was not given, because the engine had no spare time.
+    """
+
+    compared: int = 0
+    agreed: int = 0
+    errors: int = 0
+    shed: int = 0
+
+    def plus(self, other: ShadowFigures) -> ShadowFigures:
+        """Return the sum of two figures."""
+        return ShadowFigures(
+            compared=self.compared + other.compared,
+            agreed=self.agreed + other.agreed,
+            errors=self.errors + other.errors,
+            shed=self.shed + other.shed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutFigures:
+    """What all servers have counted during a rollout.
+
+    Attributes:
+        candidate: Requests of the new revision as a canary.
+        stable: Requests of the stable revision during a canary, except those that the candidate failed on.
+        shadow: Comparisons of the new revision as a shadow.
+    """
+
+    candidate: RevisionFigures = field(default_factory=RevisionFigures)
+    stable: RevisionFigures = field(default_factory=RevisionFigures)
+    shadow: ShadowFigures = field(default_factory=ShadowFigures)
+
+    def plus(self, other: RolloutFigures) -> RolloutFigures:
+        """Return the sum of two figures."""
+        return RolloutFigures(
+            candidate=self.candidate.plus(other.candidate),
+            stable=self.stable.plus(other.stable),
+            shadow=self.shadow.plus(other.shadow),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """The rollout of a revision.
+
+    Attributes:
+        stable_revision: Number of the revision that was served when the rollout began to run; 0 before.
+        explanation: Why it ended, with the figures; empty until then.
+        start_time: When it began to run, after the probe; None before.
+        end_time: When it ended; None until then.
+    """
+
+    plan: CanaryPlan | ShadowPlan
+    state: RolloutState = RolloutState.WAITING
+    stable_revision: int = 0
+    figures: RolloutFigures = field(default_factory=RolloutFigures)
+    explanation: str = ""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+def bucket_of(seconds: float) -> int:
+    """Return the number of the bucket of a latency."""
+    if seconds <= _FIRST_SECONDS:
+        return 0
+    return min(int(_BUCKETS_PER_OCTAVE * math.log2(seconds / _FIRST_SECONDS)), _BUCKETS - 1)
+
+
+def buckets_between(ratio: float) -> int:
+    """Return the number of buckets that multiply a latency by at least a ratio of 1 or more."""
+    return math.ceil(_BUCKETS_PER_OCTAVE * math.log2(ratio) - 1e-9)

@@ -1,0 +1,127 @@
+"""Revisions of deployments: their rows, and the deployments that consist of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from foreword.domain.deployment import Deployment, ModelReference, Revision, RevisionState
+from foreword.domain.failure import Failure
+from foreword.domain.rollout import Rollout
+from foreword.storage.codec import decode, encode
+from foreword.storage.tables import DeploymentRow, RevisionRow
+
+MAX_REVISIONS = 100
+"""Maximum number of revisions that are kept for a deployment."""
+
+
+def etag_of(row: DeploymentRow) -> str:
+    """Return the etag, which changes with every change."""
+    # The time distinguishes a deployment from a deleted one of the same name. Row numbers would tell a tenant how many
+    # deployments others have.
+    version = f"{row.create_time.isoformat()}/{row.change_count}"
+    return hashlib.sha256(version.encode()).hexdigest()[:16]
+
+
+def intended_model(row: DeploymentRow, revisions: Sequence[RevisionRow]) -> ModelReference | None:
+    """Return the model that is served or will be once it passes; an update to this model makes no new revision."""
+    newest = max(revisions, key=lambda item: item.number)
+    if is_coming(row, newest) and newest.number != row.candidate_revision:
+        return model_of(newest)
+    return next((model_of(item) for item in revisions if item.number == row.serving_revision), None)
+
+
+def is_coming(row: DeploymentRow, revision: RevisionRow) -> bool:
+    """Return whether a revision is being probed and gets traffic if it passes."""
+    return revision.state == RevisionState.PROBING.value and revision.number > row.passed_over_revision
+
+
+def model_of(row: RevisionRow) -> ModelReference:
+    """Return the model of a revision."""
+    return ModelReference(tuned_model=row.tuned_model, base_model=row.base_model)
+
+
+def add_revision(
+    session: Session,
+    row: DeploymentRow,
+    number: int,
+    model: ModelReference,
+    now: datetime,
+    rollout: Rollout | None = None,
+) -> RevisionRow:
+    """Add a revision that waits for its probe."""
+    revision = RevisionRow(
+        deployment_key=row.key,
+        number=number,
+        tenant=row.tenant,
+        tuned_model=model.tuned_model,
+        base_model=model.base_model,
+        state=RevisionState.PROBING.value,
+        failure=None,
+        probe_effect=0.0,
+        rollout=None if rollout is None else encode(Rollout, rollout, "rollout"),
+        create_time=now,
+    )
+    session.add(revision)
+    return revision
+
+
+def drop_oldest(session: Session, row: DeploymentRow, revisions: Sequence[RevisionRow]) -> list[RevisionRow]:
+    """Delete the oldest revisions above the limit, but not the one that is served, and return the others."""
+    newest_first = sorted(revisions, key=lambda item: item.number, reverse=True)
+    served = [item for item in newest_first if item.number == row.serving_revision]
+    others = [item for item in newest_first if item.number != row.serving_revision]
+    room = MAX_REVISIONS - len(served)
+    for item in others[room:]:
+        session.delete(item)
+    return others[:room] + served
+
+
+def read_revisions(session: Session, deployment_key: int) -> list[RevisionRow]:
+    """Return all revisions of a deployment."""
+    return list(session.scalars(select(RevisionRow).where(RevisionRow.deployment_key == deployment_key)))
+
+
+def to_deployments(session: Session, rows: Sequence[DeploymentRow]) -> Iterator[Deployment]:
+    """Yield deployments, whose revisions are read together."""
+    revisions: dict[int, list[RevisionRow]] = {row.key: [] for row in rows}
+    for revision in session.scalars(select(RevisionRow).where(RevisionRow.deployment_key.in_(revisions))):
+        revisions[revision.deployment_key].append(revision)
+    yield from (to_deployment(row, revisions[row.key]) for row in rows)
+
+
+def to_deployment(row: DeploymentRow, revisions: Iterable[RevisionRow]) -> Deployment:
+    """Return a deployment with its revisions."""
+    newest_first = sorted(revisions, key=lambda item: item.number, reverse=True)
+    return Deployment(
+        tenant=row.tenant,
+        space=row.space,
+        id=row.id,
+        display_name=row.display_name,
+        serving_name=row.serving_name,
+        description=row.description,
+        tags=tuple(row.tags),
+        serving_revision=row.serving_revision,
+        passed_over_revision=row.passed_over_revision,
+        candidate_revision=row.candidate_revision,
+        revisions=tuple(
+            Revision(
+                number=item.number,
+                model=model_of(item),
+                state=RevisionState(item.state),
+                failure=None if item.failure is None else decode(Failure, item.failure),
+                probe_effect=item.probe_effect,
+                create_time=item.create_time,
+                rollout=None if item.rollout is None else decode(Rollout, item.rollout),
+            )
+            for item in newest_first
+        ),
+        etag=etag_of(row),
+        creator=row.creator,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )
