@@ -84,3 +84,4 @@ def delete(client: Client, dataset: str) -> None:
     Models tuned on it are kept. A dataset of a queued or running experiment cannot be deleted.
     """
     client.delete_dataset(dataset)
+    click.echo(f"Deleted {dataset}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foreword.client.evaluation_resources import Evaluation
 from foreword.client.picture import INK, figure_class, tidy
 from foreword.client.system_name import system_name
-from foreword.domain.report import SystemEvaluation
+from foreword.domain.report import CalibrationBin, SystemEvaluation
 from foreword.errors import FailedPreconditionError
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _COLOURS = ("#d9742b", "#2f6fb0", "#3a8f5c", "#8d6bb1", "#b0567a", "#5f8a8b", "#a08a3c", "#7a7a7a")
 """One for each system, of at most 8; the first is the one that the others are compared with."""
 _PALE = "#888888"
+_LEAST_ROWS = 5
+"""Minimum number of rows of a point of the reliability curve."""
 _WIDTH_OF_A_LABEL = 28
 _EDGE = 0.06
 """Share of the axis in which a number in the middle of its point would cross the edge."""
@@ -30,7 +32,8 @@ def draw_evaluation(evaluation: Evaluation, path: str | PathLike[str] | None = N
     """Draw the main metric of all systems with 95 % intervals and, beside it, the reliability of their probabilities.
 
     The reliability curve shows the share of right answers over their mean probability. On the diagonal, answers are as
-    often right as their probabilities promise. ECE is the expected calibration error.
+    often right as their probabilities promise. ECE is the expected calibration error. Of few rows, the curve has fewer
+    points, each of at least 5 rows.
 
     Args:
         path: File to write; its extension sets the format. Default: none.
@@ -45,7 +48,7 @@ def draw_evaluation(evaluation: Evaluation, path: str | PathLike[str] | None = N
         )
     calibrated = any(item.calibration is not None and item.calibration.bins for item in evaluation.results)
     height = max(3.8 if calibrated else 2.2, 1.4 + 0.42 * len(evaluation.results))
-    figure = figure_kind(figsize=(10.5 if calibrated else 8, height), dpi=150, layout="constrained", facecolor="white")
+    figure = figure_kind(figsize=(13 if calibrated else 8, height), dpi=150, layout="constrained", facecolor="white")
     panels = 2 if calibrated else 1
     axes = list(figure.subplots(1, panels, squeeze=False, width_ratios=[1.25, 1][:panels])[0])
     _draw_metric(axes[0], evaluation.results)
@@ -89,23 +92,52 @@ def _draw_metric(axes: Axes, results: Sequence[SystemEvaluation]) -> None:
 
 def _draw_reliability(axes: Axes, results: Sequence[SystemEvaluation]) -> None:
     axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle=(0, (4, 3)))
-    most = max(bin.row_count for item in results if item.calibration for bin in item.calibration.bins)
+    most = max(bin.row_count for item in results if item.calibration for bin in _joined(item.calibration.bins))
     for place, item in enumerate(results):
         if item.calibration is None or not item.calibration.bins:
             continue
         colour = _COLOURS[place % len(_COLOURS)]
-        bins = item.calibration.bins
+        bins = _joined(item.calibration.bins)
         points = [bin.mean_probability for bin in bins], [bin.accuracy for bin in bins]
         error = item.calibration.expected_calibration_error
-        # Names would hide curves; the colours are those of the other panel.
-        axes.plot(*points, color=colour, linewidth=1.4, label=f"ECE {error:.3f}")
-        axes.scatter(*points, s=[12 + 30 * bin.row_count / most for bin in bins], color=colour, zorder=3)
+        axes.plot(
+            *points, color=colour, linewidth=1.4, marker="o", markersize=4, label=f"{_label(item)}, ECE {error:.3f}"
+        )
+        sizes = [12 + 30 * bin.row_count / most for bin in bins]
+        axes.scatter(*points, s=sizes, color=colour, zorder=3, clip_on=False)
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("probability of the answer", color=INK)
     axes.set_ylabel("share of right answers", color=INK)
-    axes.legend(loc="upper left", edgecolor="none", framealpha=0.85, fontsize=8.5)
+    # Beside the panel, where names hide no curve.
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0, edgecolor="none", fontsize=8.5)
     tidy(axes, grid="both")
+
+
+def _joined(bins: Sequence[CalibrationBin]) -> list[CalibrationBin]:
+    """Return the bins, neighbours joined so that each has at least 5 rows: the share of fewer is mostly chance."""
+    found: list[CalibrationBin] = []
+    open_bin: CalibrationBin | None = None
+    for bin in bins:
+        open_bin = bin if open_bin is None else _join(open_bin, bin)
+        if open_bin.row_count >= _LEAST_ROWS:
+            found.append(open_bin)
+            open_bin = None
+    if open_bin is not None:
+        found.append(_join(found.pop(), open_bin) if found else open_bin)
+    return found
+
+
+def _join(first: CalibrationBin, second: CalibrationBin) -> CalibrationBin:
+    count = first.row_count + second.row_count
+    means = [
+        (first.row_count * one + second.row_count * other) / count
+        for one, other in (
+            (first.mean_probability, second.mean_probability),
+            (first.accuracy, second.accuracy),
+        )
+    ]
+    return CalibrationBin(mean_probability=means[0], accuracy=means[1], row_count=count)
 
 
 def _label(item: SystemEvaluation) -> str:

@@ -21,6 +21,7 @@ from foreword.evaluation.calibration import calibration
 from foreword.evaluation.perplexity import perplexity_of
 from foreword.evaluation.row_statistics import RowStatistics
 from foreword.plugin.interfaces import PERPLEXITY, Answer, Schema, Task
+from foreword.turns.slices import outside
 
 Check = Callable[[], None]
 """Called periodically; raises an error to stop."""
@@ -116,7 +117,9 @@ class Measurement:
         """Return the results of one system, without intervals."""
         self._check()
         answers = [self._answer(row, answer) for row, answer in zip(self._rows, system.answers, strict=True)]
-        scores = self._task.score(answers, [row.output for row in self._rows], self._schema)
+        outputs = [row.output for row in self._rows]
+        with outside():  # a task scores all rows in one call, which can take seconds
+            scores = self._task.score(answers, outputs, self._schema)
         metrics = dict(scores.metrics)
         if PERPLEXITY in self._task.metrics:
             nats, tokens = _losses(system)

@@ -60,13 +60,16 @@ class ScoredAnswer:
         return 1 / sum(math.exp((value - best) / temperature) for value in self.log_probs)
 
 
-def fit_temperature(answers: Sequence[ScoredAnswer], *, prior_rows: float = PRIOR_ROWS) -> float:
+def fit_temperature(
+    answers: Sequence[ScoredAnswer], *, prior_rows: float = PRIOR_ROWS, check: Callable[[], None] = lambda: None
+) -> float:
     """Return the temperature that fits the answers best; 1 without answers.
 
     Answers whose right one is no candidate are left out: no temperature gives it a probability.
 
     Args:
         prior_rows: Weight of the prior, in rows; above 0.
+        check: Called for each row and each step of the search; raises an error to stop.
     """
     fitting = [answer for answer in answers if answer.right is not None]
     if not fitting:
@@ -74,12 +77,14 @@ def fit_temperature(answers: Sequence[ScoredAnswer], *, prior_rows: float = PRIO
     width = max(len(answer.log_probs) for answer in fitting)
     scores_NC = np.full((len(fitting), width), -np.inf)
     for place, answer in enumerate(fitting):
+        check()
         scores_NC[place, : len(answer.log_probs)] = answer.log_probs
     scores_NC -= scores_NC.max(axis=1, keepdims=True)
     right_N = scores_NC[np.arange(len(fitting)), [answer.right or 0 for answer in fitting]]
     # The slope grows with the inverse temperature, because the negative log-likelihood and the prior are convex in it.
     low, high = -math.log(_LARGEST), math.log(_LARGEST)
     for _ in range(_HALVINGS):
+        check()
         middle = (low + high) / 2
         inverse = math.exp(middle)
         slope = _expected(scores_NC, inverse) - float(right_N.sum()) + prior_rows * (1 - 1 / inverse)
@@ -97,7 +102,7 @@ def calibrate(
     Args:
         answers: The answers to the held-out rows; of more than 1,000, as many are read, spread evenly.
         source: Which model gave them.
-        check: Called between fits; raises an error to stop.
+        check: Called many times a second; raises an error to stop.
 
     Returns:
         The calibration, or None if no row has its right answer among the candidates.
@@ -110,10 +115,10 @@ def calibrate(
     for fold in range(min(_FOLDS, len(used))):
         check()
         others = [answer for place, answer in enumerate(used) if place % _FOLDS != fold]
-        temperature = fit_temperature(others)
+        temperature = fit_temperature(others, check=check)
         after += [(answer.probability(temperature), answer.is_right) for answer in used[fold::_FOLDS]]
     check()
-    temperature = fit_temperature(used)
+    temperature = fit_temperature(used, check=check)
     judged = [(answer.labels, answer.probability(temperature), answer.is_right) for answer in used]
     return AnswerCalibration(
         temperature=temperature,

@@ -11,6 +11,7 @@ from factories.evaluations import SYSTEMS, make_evaluation, make_row
 from foreword.client import frames
 from foreword.client.evaluation_picture import draw_evaluation
 from foreword.client.system_name import system_name
+from foreword.domain.report import Calibration, CalibrationBin
 from foreword.errors import FailedPreconditionError
 from foreword.v1 import evaluation_pb2
 
@@ -31,11 +32,28 @@ def test_every_system_has_its_value_and_interval_and_those_with_probabilities_a_
     assert [text.get_text() for text in metric.texts][:2] == ["0.720", "0.240"]
     assert metric.get_xlabel() == "exact set match on 200 rows, 95 % intervals"
     (legend,) = [item for item in reliability.get_children() if type(item).__name__ == "Legend"]
-    assert [text.get_text() for text in legend.get_texts()] == ["ECE 0.030", "ECE 0.180", "ECE 0.230"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "tuned, ECE 0.030",
+        "base model,\nzero-shot, labels only, ECE 0.180",
+        "base model,\nthree-shot, labels only, ECE 0.230",
+    ]
     assert [len(line.get_xdata()) for line in reliability.lines] == [2, 10, 10, 10]
     # A system has the same colour in both panels.
     assert reliability.lines[1].get_color() == metric.lines[0].get_color()
     assert (tmp_path / "evaluation.png").stat().st_size > 10_000
+
+
+def test_few_rows_make_few_points_of_at_least_five_rows() -> None:
+    evaluation = make_evaluation()
+    bins = tuple(
+        CalibrationBin(mean_probability=0.1 * place, accuracy=float(place % 2), row_count=1) for place in range(7)
+    )
+    first = replace(evaluation.results[0], calibration=Calibration(expected_calibration_error=0.2, bins=bins))
+
+    _, reliability = draw_evaluation(replace(evaluation, results=(first,))).axes
+
+    ((probability, share),) = reliability.lines[1].get_xydata().tolist()
+    assert (probability, share) == (pytest.approx(0.3), pytest.approx(3 / 7))
 
 
 def test_without_probabilities_there_is_one_panel() -> None:

@@ -128,7 +128,9 @@ class EvaluationRun:
         )
         results = measurement.results()
         self._enter(EvaluationPhase.STORING)
-        with write_rows(measurement.answered_rows(), self._check) as file, outside():
+        folder = self._workshop.settings.home_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with write_rows(measurement.answered_rows(), folder, self._check) as file, outside():
             file.publish(
                 self._workshop,
                 self._evaluation,

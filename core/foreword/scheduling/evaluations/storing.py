@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from foreword.domain.evaluation import AnsweredRow, AnswerRowsFile, Evaluation
@@ -50,14 +51,15 @@ class WrittenRows:
 
 
 @contextmanager
-def write_rows(rows: Iterable[AnsweredRow], check: Callable[[], None]) -> Iterator[WrittenRows]:
+def write_rows(rows: Iterable[AnsweredRow], folder: Path, check: Callable[[], None]) -> Iterator[WrittenRows]:
     """Write rows to a temporary file for the duration of the block.
 
     Args:
+        folder: Existing folder for the file, which can be larger than the folder for temporary files of the system.
         check: Called for each row; raises an error to stop.
     """
     digest, count, size = hashlib.sha256(), 0, 0
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile(dir=folder) as file:
         for row in rows:
             check()
             line = answered_row_line(row)

@@ -194,7 +194,9 @@ class EvaluationService(evaluation_service_pb2_grpc.EvaluationServiceServicer):
                 "selection", f"must be one of {', '.join(_Request.Selection.keys())}, not {request.selection}"
             )
         repository = EvaluationRepository(self._database, name.tenant)
-        found = await self._pools.storage.run(name.tenant, READ_SECONDS, repository.get, name.evaluation)
+        found = await self._pools.storage.run(
+            name.tenant, READ_SECONDS, repository.get_without_results, name.evaluation
+        )
         require_readable(found.creator, request.name)
         return await fill_page(
             self._pools.files,

@@ -123,6 +123,23 @@ class EvaluationRepository:
         with self._database.read() as session:
             return to_evaluation(_require(session, self._tenant, id))
 
+    def get_without_results(self, id: str) -> Evaluation:
+        """Return an evaluation without its results, which are up to 1 MiB to read and decode.
+
+        Raises:
+            NotFoundError: It does not exist in the tenant.
+        """
+        query = select(EvaluationRow).join(EvaluationRow.job).options(
+            contains_eager(EvaluationRow.job), defer(EvaluationRow.results)
+        )  # fmt: skip
+        with self._database.read() as session:
+            row = session.scalars(
+                query.where(EvaluationRow.tenant == self._tenant, EvaluationRow.id == id)
+            ).one_or_none()
+            if row is None:
+                raise NotFoundError.of(str(EvaluationName(self._tenant, id)))
+            return to_evaluation(row, with_results=False)
+
     def list(self, request: ListRequest = FIRST_PAGE, *, take: Take[Evaluation] = take_any) -> Page[Evaluation]:
         """List evaluations, by default newest first; the basic view leaves out results.
 
